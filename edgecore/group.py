@@ -46,7 +46,7 @@ class ResourceAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A user or system function. ``code`` is a folder on this machine, None for system functions."""
+    """A user or system function; ``code`` is a folder here, None for system functions."""
 
     id: str
     arn: str
