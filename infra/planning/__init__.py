@@ -1,0 +1,42 @@
+"""Hardware profile + site + model footprint → plan → Greengrass V1 group document.
+
+Pure: no CDK, no AWS, no clock, no environment. Only `load_site` and `load_profile` read files.
+
+    site, profile = load_site(Path("sites/demo.yaml"), Path("device_profiles"))
+    plan = plan_group(site, profile)
+    findings = check(plan)
+    group = render(plan)
+"""
+
+from infra.planning.checks import check
+from infra.planning.document import render
+from infra.planning.fields import Footprint, StageTimes
+from infra.planning.findings import Finding, InvalidInput, errors
+from infra.planning.load import load_profile, load_site
+from infra.planning.model import Plan, Reason
+from infra.planning.planner import plan_group
+from infra.planning.profile import Profile
+from infra.planning.site import Site
+
+__all__ = [
+    "Finding",
+    "Footprint",
+    "InvalidInput",
+    "Plan",
+    "Profile",
+    "Reason",
+    "Site",
+    "StageTimes",
+    "check",
+    "errors",
+    "explain",
+    "load_profile",
+    "load_site",
+    "plan_group",
+    "render",
+]
+
+
+def explain(plan: Plan) -> list[Reason]:
+    """Every number of the plan with why it is so and where that comes from."""
+    return list(plan.reasons)

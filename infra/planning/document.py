@@ -1,0 +1,153 @@
+"""Plan → group document (docs/spec/group-document.md): the Greengrass API's own shapes.
+
+Units and spelling are AWS's from here on: `MemorySize` in KB, `Timeout` in seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infra.planning.limits import RUNTIME
+from infra.planning.model import (
+    DeviceNode,
+    Function,
+    Isolation,
+    Logger,
+    ModelResource,
+    Plan,
+    Policy,
+    Resource,
+    Subscription,
+    SystemFunction,
+    Thing,
+)
+
+Document = dict[str, Any]
+_MODE = {"container": "GreengrassContainer", "none": "NoContainer"}
+
+
+def render(plan: Plan) -> Document:
+    """The group document of a plan: JSON-ready, the same for the same plan."""
+    return {
+        "Name": plan.site.name,
+        "Region": plan.site.region,
+        "Account": plan.site.account,
+        "Core": _thing(plan.core),
+        "Devices": [_thing(device) for device in plan.devices],
+        "Functions": [
+            *(_function(function, plan.isolation) for function in plan.functions),
+            *(_system(function) for function in plan.system_functions),
+        ],
+        "DefaultConfig": {"Execution": {"IsolationMode": _MODE[plan.isolation]}},
+        "Resources": [_resource(resource) for resource in plan.resources],
+        "Subscriptions": [_subscription(each) for each in plan.subscriptions],
+        "Loggers": [_logger(logger) for logger in plan.loggers],
+        "Lambdas": {
+            function.arn: {
+                "FunctionName": function.name,
+                "Handler": function.handler,
+                "Runtime": RUNTIME,
+            }
+            for function in plan.functions
+        },
+    }
+
+
+def _thing(thing: Thing) -> Document:
+    return {
+        "Id": thing.id,
+        "ThingName": thing.name,
+        "ThingArn": thing.arn,
+        "CertificateArn": thing.certificate_arn,
+        "SyncShadow": False,
+    }
+
+
+def _function(function: Function, isolation: Isolation) -> Document:
+    environment: Document = {
+        "Variables": dict(sorted(function.environment.items())),
+        "Execution": {"IsolationMode": _MODE[isolation]},
+        "ResourceAccessPolicies": [_policy(policy) for policy in function.policies],
+    }
+    configuration: Document = {
+        "Pinned": function.pinned,
+        "Timeout": function.timeout_s,
+        "EncodingType": function.encoding,
+        "Environment": environment,
+    }
+    if isolation == "container":
+        # Both are refused by the API for a function without a container.
+        configuration["MemorySize"] = function.memory_kb
+        environment["AccessSysfs"] = function.sysfs
+    return {
+        "Id": function.id,
+        "FunctionArn": function.arn,
+        "FunctionConfiguration": configuration,
+    }
+
+
+def _policy(policy: Policy) -> Document:
+    if policy.permission is None:
+        return {"ResourceId": policy.resource}
+    return {"ResourceId": policy.resource, "Permission": policy.permission}
+
+
+def _system(function: SystemFunction) -> Document:
+    configuration: Document = {
+        "Pinned": True,
+        "MemorySize": function.memory_kb,
+        "Timeout": function.timeout_s,
+    }
+    if function.executable:
+        configuration["Executable"] = function.executable
+    if function.environment:
+        configuration["Environment"] = {"Variables": dict(function.environment)}
+    return {
+        "Id": function.id,
+        "FunctionArn": function.arn,
+        "FunctionConfiguration": configuration,
+    }
+
+
+def _resource(resource: Resource) -> Document:
+    return {
+        "Id": resource.id,
+        "Name": resource.id,
+        "ResourceDataContainer": _resource_data(resource),
+    }
+
+
+def _resource_data(resource: Resource) -> Document:
+    if isinstance(resource, ModelResource):
+        data: Document = {"S3Uri": resource.s3_uri, "DestinationPath": resource.destination}
+        if resource.group_owner is not None:
+            owner = {"GroupOwner": resource.group_owner, "GroupPermission": "ro"}
+            data["OwnerSetting"] = owner
+        return {"S3MachineLearningModelResourceData": data}
+    owner_of_file = {"AutoAddGroupOwner": True}
+    if isinstance(resource, DeviceNode):
+        data = {"SourcePath": resource.path, "GroupOwnerSetting": owner_of_file}
+        return {"LocalDeviceResourceData": data}
+    return {
+        "LocalVolumeResourceData": {
+            "SourcePath": resource.path,
+            "DestinationPath": resource.path,
+            "GroupOwnerSetting": owner_of_file,
+        }
+    }
+
+
+def _subscription(each: Subscription) -> Document:
+    return {"Id": each.id, "Source": each.source, "Subject": each.subject, "Target": each.target}
+
+
+def _logger(logger: Logger) -> Document:
+    found: Document = {
+        "Id": logger.id,
+        "Component": logger.component,
+        "Type": logger.type,
+        "Level": logger.level,
+    }
+    if logger.space_kb is not None:
+        found["Space"] = logger.space_kb
+    return found

@@ -1,0 +1,152 @@
+"""`Environment.Variables` of every function, after docs/spec/environment.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from infra.planning.model import Role
+from infra.planning.placement import Placement
+from infra.planning.profile import Profile
+from infra.planning.resources import MODEL_DIR, SHM_DIR
+from infra.planning.site import Site
+from infra.planning.threads import ALLOCATOR, CV_THREADS
+from infra.planning.topics import Topics
+
+# Not below /var, where NVIDIA's own default for logs is: a volume may not be there.
+MPS_PIPES = "/tmp/nvidia-mps"  # noqa: S108 - NVIDIA's documented default
+MPS_LOGS = "/tmp/nvidia-mps-log"  # noqa: S108
+
+Variables = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Builds the variables of each role of one site."""
+
+    site: Site
+    profile: Profile
+    placement: Placement
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.site.name)
+
+    @property
+    def cameras(self) -> str:
+        return ",".join(camera.name for camera in self.site.cameras)
+
+    def common(self, role: Role) -> Variables:
+        return {
+            "FANFOLD_SITE": self.site.name,
+            "FANFOLD_ROLE": role,
+            "FANFOLD_IMAGES_DIR": self.site.volumes.images,
+            "FANFOLD_STATE_DIR": self.site.volumes.state,
+            "FANFOLD_LOG_LEVEL": self.site.logging.level,
+        }
+
+    def splitter(self, fed: list[str], window: int) -> Variables:
+        site, topics = self.site, self.topics
+        return {
+            **self.common("splitter"),
+            "FANFOLD_IMAGES_TOPIC": topics.images_prefix,
+            "FANFOLD_CAMERAS": self.cameras,
+            "FANFOLD_WORKERS": ",".join(fed),
+            "FANFOLD_WORK_TOPIC": topics.work_prefix,
+            "FANFOLD_DONE_TOPIC": topics.done,
+            "FANFOLD_STATS_TOPIC": topics.stats,
+            "FANFOLD_WINDOW": str(window),
+            "FANFOLD_BATCH": str(site.batch),
+            "FANFOLD_WORKER_TIMEOUT_S": str(site.timeouts.worker_s),
+            "FANFOLD_MAX_BACKLOG": str(site.backlog.max_images),
+            "FANFOLD_JOURNAL_BYTES": str(site.backlog.journal_bytes),
+            "FANFOLD_DROP_FOLDER": site.drop_folder,
+        }
+
+    def aggregator(self) -> Variables:
+        site, topics, outbox = self.site, self.topics, self.site.cloud.outbox
+        to_cloud = site.cloud.mqtt
+        variables = {
+            **self.common("aggregator"),
+            "FANFOLD_CAMERAS": self.cameras,
+            "FANFOLD_RESULTS_TOPIC": topics.results_prefix,
+            "FANFOLD_LATE_TOPIC": topics.late_prefix,
+            "FANFOLD_JOBS_TOPIC": topics.jobs,
+            "FANFOLD_ACK_TOPIC": topics.ack,
+            "FANFOLD_STATS_TOPIC": topics.stats,
+            "FANFOLD_CLOUD_TOPIC": topics.cloud_results if to_cloud else "",
+            "FANFOLD_CLOUD_JOBS_TOPIC": topics.cloud_jobs if to_cloud and site.job.to_cloud else "",
+            "FANFOLD_CLOUD_BATCH_S": f"{site.cloud.batch_s:g}",
+            "FANFOLD_MAX_WAIT_S": f"{site.max_wait_s:g}",
+            "FANFOLD_MAX_HOLD": str(site.max_hold),
+            "FANFOLD_OUTBOX_BUCKET": outbox.bucket if outbox else "",
+            "FANFOLD_OUTBOX_PREFIX": outbox.prefix if outbox else "",
+        }
+        if outbox:
+            variables["FANFOLD_OUTBOX_BYTES"] = str(outbox.max_bytes)
+        return variables
+
+    def inference(self, worker: str, gpu_id: int) -> Variables:
+        return {**self._model("inference", worker), "GPU_ID": str(gpu_id), **self._mps(gpu_id)}
+
+    def on_demand(self, worker: str, gpu_id: int) -> Variables:
+        """Containers come and go under one name, so none of them beats or holds credits."""
+        return {**self.inference(worker, gpu_id), "FANFOLD_ON_DEMAND": "1"}
+
+    def pool(self, worker: str) -> Variables:
+        gpus = list(dict.fromkeys(gpu for gpu in self.placement.gpu_ids if gpu >= 0))
+        processes = self.site.workers
+        if self.profile.gpus and processes == "auto":
+            processes = len(self.placement.gpu_ids)
+        return {
+            **self._model("pool", worker),
+            "FANFOLD_POOL_WORKERS": str(processes),
+            "FANFOLD_GPU_IDS": ",".join(str(gpu) for gpu in gpus),
+            **self._mps(gpus[0] if gpus else -1),
+        }
+
+    def transform(self, worker: str, inference: list[str]) -> Variables:
+        return {
+            **self._model("transform", worker),
+            "FANFOLD_INFERENCE_WORKERS": ",".join(inference),
+            "FANFOLD_TENSOR_TOPIC": self.topics.tensor_prefix,
+            **self._shm(),
+        }
+
+    def tensor_inference(self, worker: str, gpu_id: int, transforms: list[str]) -> Variables:
+        return {
+            **self.inference(worker, gpu_id),
+            "FANFOLD_TRANSFORM_WORKERS": ",".join(transforms),
+            "FANFOLD_TENSOR_TOPIC": self.topics.tensor_prefix,
+            **self._shm(),
+        }
+
+    def _shm(self) -> Variables:
+        return {"FANFOLD_SHM_DIR": f"{SHM_DIR}/fanfold-{self.site.name}"}
+
+    def _model(self, role: Role, worker: str) -> Variables:
+        """What every function that touches the model or its input needs."""
+        hooks = {"FANFOLD_HOOKS": self.site.hooks} if self.site.hooks else {}
+        return {
+            **self.profile.environment,
+            **self.common(role),
+            "FANFOLD_WORKER": worker,
+            "FANFOLD_MODEL_DIR": MODEL_DIR,
+            "FANFOLD_DONE_TOPIC": self.topics.done,
+            "FANFOLD_BEAT_TOPIC": self.topics.beat,
+            "FANFOLD_WORKER_TIMEOUT_S": str(self.site.timeouts.worker_s),
+            "OMP_NUM_THREADS": str(1 if role == "transform" else self.placement.threads),
+            "FANFOLD_CV_THREADS": str(CV_THREADS),
+            **ALLOCATOR,
+            **hooks,
+        }
+
+    def _mps(self, gpu_id: int) -> Variables:
+        """NVIDIA MPS: copies on one GPU share it by kernel instead of by time slice."""
+        if not self.site.mps or gpu_id < 0:
+            return {}
+        sharing = self.placement.gpu_ids.count(gpu_id)
+        return {
+            "CUDA_MPS_PIPE_DIRECTORY": MPS_PIPES,
+            "CUDA_MPS_LOG_DIRECTORY": MPS_LOGS,
+            "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(100 // sharing),
+        }

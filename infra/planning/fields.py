@@ -1,0 +1,39 @@
+"""Types that the profile and the site share: strict, frozen, and named with their unit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from infra.planning.topics import NAME
+
+
+class Record(BaseModel):
+    """A mapping of a YAML file: unknown keys refused, nothing converted, never changed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
+DeviceFile = Annotated[str, Field(pattern=r"^/dev/[A-Za-z0-9._/-]+$")]
+AbsolutePath = Annotated[str, Field(pattern=r"^/[^\n]*[^/\n]$")]
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class StageTimes(Record):
+    """Milliseconds of one image on one thread (and, for inference, one accelerator)."""
+
+    transform: PositiveFloat = Field(description="Decode and resize, ms per image on one core.")
+    inference: PositiveFloat = Field(
+        description="Network, ms per image: on one core, or on one GPU where the profile has any."
+    )
+
+
+class Footprint(Record):
+    """What one copy of the model needs: measured by the tool that packs it."""
+
+    memory_kb: PositiveInt = Field(description="Main memory of one copy, kilobytes.")
+    gpu_memory_mb: int = Field(default=0, ge=0, description="GPU memory of one copy, megabytes.")
+    ms: StageTimes | None = Field(default=None, description="Time per image and stage.")

@@ -1,0 +1,46 @@
+"""What a check says, and the exception that carries what is wrong with an input file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Level = Literal["error", "warning", "info"]
+_ORDER: dict[Level, int] = {"error": 0, "warning": 1, "info": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know about an input or a plan.
+
+    `subject` is what it is about (`sites/a.yaml:7: workers`, `function w3`), `message` says value
+    and limit, `remedy` what to change. An `error` stops a deployment; the others do not.
+    """
+
+    code: str
+    level: Level
+    subject: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.level}: {self.subject}: {self.message} {self.remedy}".rstrip()
+
+
+class InvalidInput(ValueError):  # noqa: N818 - it is the input that is in error, not the program
+    """A profile or a site cannot be used; `findings` holds everything wrong with it at once."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    """Only those that stop a deployment."""
+    return [finding for finding in findings if finding.level == "error"]
+
+
+def by_weight(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, then warnings, then notes; by code within each."""
+    return sorted(findings, key=lambda f: (_ORDER[f.level], f.code, f.subject))

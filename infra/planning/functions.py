@@ -1,0 +1,171 @@
+"""The functions of a plan, by strategy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from infra.planning import sizing
+from infra.planning.environment import Environment
+from infra.planning.fields import Footprint
+from infra.planning.model import CPU, Function, Isolation, Role, SystemFunction
+from infra.planning.naming import Names
+from infra.planning.placement import Placement
+from infra.planning.profile import Profile
+from infra.planning.resources import Resources
+from infra.planning.site import Site
+
+HANDLERS: dict[Role, str] = {
+    "splitter": "lambdas.splitter.handler.handler",
+    "transform": "lambdas.transform.handler.handler",
+    "inference": "lambdas.inference.handler.handler",
+    "pool": "lambdas.pool.handler.handler",
+    "aggregator": "lambdas.aggregator.handler.handler",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Builds every function of one site."""
+
+    site: Site
+    profile: Profile
+    footprint: Footprint | None
+    placement: Placement
+    isolation: Isolation
+
+    @property
+    def environment(self) -> Environment:
+        return Environment(self.site, self.profile, self.placement)
+
+    def all(self) -> tuple[Function, ...]:
+        """The splitter, what it feeds, what that feeds, and the aggregator."""
+        build = {
+            "pinned": self._pinned,
+            "decoupled": self._decoupled,
+            "pool": self._pool,
+            "on_demand": self._on_demand,
+        }[self.site.strategy]
+        workers = build()
+        fed = [f for f in workers if f.role == "transform"] or workers
+        # One function that runs several copies at once takes the credits of all of them.
+        window = self.site.window * max(worker.processes for worker in fed)
+        splitter = self._function(
+            "splitter",
+            "splitter",
+            encoding="binary",
+            environment=self.environment.splitter([worker.id for worker in fed], window),
+        )
+        aggregator = self._function(
+            "aggregator", "aggregator", environment=self.environment.aggregator()
+        )
+        return (splitter, *workers, aggregator)
+
+    def _pinned(self) -> list[Function]:
+        return [
+            self._worker(f"w{slot}", gpu, self.environment.inference(f"w{slot}", gpu))
+            for slot, gpu in enumerate(self.placement.gpu_ids)
+        ]
+
+    def _decoupled(self) -> list[Function]:
+        transforms = [f"t{slot}" for slot in range(self.placement.transforms)]
+        workers = [f"w{slot}" for slot in range(len(self.placement.gpu_ids))]
+        make = self.environment
+        return [
+            *(
+                self._function(each, "transform", environment=make.transform(each, workers))
+                for each in transforms
+            ),
+            *(
+                self._worker(each, gpu, make.tensor_inference(each, gpu, transforms))
+                for each, gpu in zip(workers, self.placement.gpu_ids, strict=True)
+            ),
+        ]
+
+    def _pool(self) -> list[Function]:
+        gpus = tuple(dict.fromkeys(gpu for gpu in self.placement.gpu_ids if gpu >= 0))
+        return [
+            self._function(
+                "pool",
+                "pool",
+                environment=self.environment.pool("pool"),
+                gpus=gpus,
+                processes=len(self.placement.gpu_ids),
+            )
+        ]
+
+    def _on_demand(self) -> list[Function]:
+        # One function has one environment, so all its containers share one GPU.
+        gpu = self.placement.gpu_ids[0]
+        return [
+            self._function(
+                "inference",
+                "inference",
+                environment=self.environment.on_demand("inference", gpu),
+                gpus=() if gpu == CPU else (gpu,),
+                processes=len(self.placement.gpu_ids),
+                pinned=False,
+            )
+        ]
+
+    def _worker(self, worker: str, gpu: int, environment: dict[str, str]) -> Function:
+        gpus = () if gpu == CPU else (gpu,)
+        return self._function(worker, "inference", environment=environment, gpus=gpus)
+
+    def _function(self, function_id: str, role: Role, **given: Any) -> Function:
+        names = Names(self.site)
+        gpus = given.get("gpus", ())
+        runs_model = role in {"inference", "pool"}
+        timeouts = self.site.timeouts
+        own_timeout = role in {"splitter", "aggregator"}
+        return Function(
+            id=function_id,
+            role=role,
+            name=names.function(function_id),
+            arn=names.function_arn(function_id),
+            handler=HANDLERS[role],
+            pinned=given.pop("pinned", True),
+            encoding=given.pop("encoding", "json"),
+            timeout_s=timeouts.handler_s if own_timeout else timeouts.worker_s,
+            memory_kb=self._memory_kb(role, given.get("processes", 1)),
+            policies=Resources(self.site, self.profile, self.isolation).policies(role, gpus),
+            sysfs=runs_model and bool(gpus),
+            threads=self.placement.threads if runs_model else 1,
+            **given,
+        )
+
+    def _memory_kb(self, role: Role, processes: int) -> int:
+        worker = sizing.worker_memory_kb(self.footprint)
+        by_role: dict[Role, int] = {
+            "splitter": sizing.SPLITTER_KB,
+            "transform": sizing.TRANSFORM_KB,
+            "inference": worker,
+            "pool": worker * processes,
+            "aggregator": sizing.AGGREGATOR_KB,
+        }
+        return by_role[role]
+
+
+def system_functions(site: Site) -> tuple[SystemFunction, ...]:
+    """The IP detector, and the spooler on disk: in memory it forgets at every deployment."""
+    return (
+        SystemFunction(
+            id="ip-detector",
+            arn="arn:aws:lambda:::function:GGIPDetector:1",
+            executable=None,
+            memory_kb=sizing.SYSTEM_KB,
+            timeout_s=3,
+        ),
+        SystemFunction(
+            id="cloud-spooler",
+            arn="arn:aws:lambda:::function:GGCloudSpooler:1",
+            executable="spooler",
+            memory_kb=sizing.SYSTEM_KB,
+            timeout_s=3,
+            environment={
+                "GG_CONFIG_STORAGE_TYPE": "FileSystem",
+                "GG_CONFIG_MAX_SIZE_BYTES": str(site.spooler.max_size_bytes),
+                "GG_CONFIG_SUBSCRIPTION_QUALITY": "AtLeastOncePersistent",
+            },
+        ),
+    )

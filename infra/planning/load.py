@@ -1,0 +1,101 @@
+"""Reading a site and the profile that it names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from infra.planning import yamlfile
+from infra.planning.findings import Finding, InvalidInput
+from infra.planning.profile import Profile
+from infra.planning.site import Site
+
+
+def load_profile(path: Path) -> Profile:
+    """Read one hardware profile. Raises InvalidInput."""
+    profile = yamlfile.read(path, Profile)
+    if profile.name != path.stem:
+        raise InvalidInput(
+            [
+                Finding(
+                    "FF006",
+                    "error",
+                    f"{path}:{yamlfile.line_of(yamlfile.parse(path), ('name',))}: name",
+                    f"{json.dumps(profile.name)} differs from the file's name.",
+                    f"Write {path.stem}, or rename the file.",
+                )
+            ]
+        )
+    return profile
+
+
+def load_site(path: Path, profiles: Path) -> tuple[Site, Profile]:
+    """Read a site, its certificates file where there is one, and the profile that it names.
+
+    `profiles` is the folder of hardware profiles. Raises InvalidInput with the findings of every
+    file involved.
+    """
+    found: list[Finding] = []
+    site = profile = None
+    try:
+        site = yamlfile.read(path, Site)
+        site = site.with_certificates(_certificates(path, site))
+    except InvalidInput as error:
+        found += error.findings
+    try:
+        profile = load_profile(_profile_path(path, profiles))
+    except InvalidInput as error:
+        found += [finding for finding in error.findings if finding not in found]
+    if site is None or profile is None or found:
+        raise InvalidInput(found)
+    return site, profile
+
+
+def _profile_path(path: Path, profiles: Path) -> Path:
+    """Where the profile is that the site names, found even if the rest of the site is wrong."""
+    tree = yamlfile.parse(path)
+    name = tree.get("profile")
+    if not isinstance(name, str):
+        raise InvalidInput([])  # the site's own findings say so already
+    file = profiles / f"{name}.yaml"
+    if "/" in name or not file.is_file():
+        known = ", ".join(sorted(each.stem for each in profiles.glob("*.yaml"))) or "none"
+        line = yamlfile.line_of(tree, ("profile",))
+        raise InvalidInput(
+            [
+                Finding(
+                    "FF007",
+                    "error",
+                    f"{path}:{line}: profile",
+                    f"{json.dumps(name)} is not a profile in {profiles}; allowed: {known}.",
+                    f"Use one of them, or add {file}.",
+                )
+            ]
+        )
+    return file
+
+
+def _certificates(path: Path, site: Site) -> dict[str, str]:
+    """Thing name → certificate ARN. A file that is not there yet is an unprovisioned site (FF120).
+
+    `fanfold provision` writes the file; JSON is YAML, so either is read.
+    """
+    file = path.parent / (site.certificates or f"certificates/{site.name}.json")
+    if not file.is_file():
+        return {}
+    tree = yamlfile.parse(file)
+    wrong = [key for key, value in tree.items() if not isinstance(value, str)]
+    if wrong:
+        line = yamlfile.line_of(tree, (wrong[0],))
+        raise InvalidInput(
+            [
+                Finding(
+                    "FF004",
+                    "error",
+                    f"{file}:{line}: {wrong[0]}",
+                    "is not a certificate ARN.",
+                    "Run `fanfold provision` again.",
+                )
+            ]
+        )
+    return {str(key): str(value) for key, value in tree.items()}

@@ -1,0 +1,105 @@
+"""A hardware profile: one YAML file per device model in `device_profiles/`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from infra.planning.fields import DeviceFile, PositiveInt, Record
+from infra.planning.limits import CONTAINERS
+
+
+class Gpu(Record):
+    """One accelerator."""
+
+    index: Annotated[int, Field(ge=0)] = Field(
+        description="What GPU_ID carries: the driver's number of this GPU."
+    )
+    model: str = Field(description="As the driver names it.")
+    memory_mb: PositiveInt = Field(description="Memory of the GPU, megabytes.")
+    shares_memory: bool = Field(
+        default=False, description="true: the memory is part of the device's (Jetson)."
+    )
+    devices: tuple[DeviceFile, ...] = Field(
+        default=(), description="Device files of this GPU alone, e.g. /dev/nvidia0."
+    )
+
+
+class Containers(Record):
+    """What the device can do about isolation."""
+
+    supported: bool = Field(
+        default=True,
+        description="false: no cgroup v1 (memory, devices) or no overlayfs; functions then "
+        "run as NoContainer.",
+    )
+    limit: PositiveInt = Field(
+        default=CONTAINERS.value, description="Concurrent containers that the core allows."
+    )
+
+
+class Reserved(Record):
+    """Kept for the operating system, the core, the splitter and the aggregator."""
+
+    cores: Annotated[int, Field(ge=0)] = Field(default=1, description="CPU cores not given away.")
+    memory_mb: Annotated[int, Field(ge=0)] = Field(
+        default=512, description="Main memory not given away, megabytes."
+    )
+    gpu_memory_mb: Annotated[int, Field(ge=0)] = Field(
+        default=256, description="Memory not given away on each GPU (driver, display), megabytes."
+    )
+
+
+class Profile(Record):
+    """Hardware of one device model."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]{0,60}$", description="Same as the file's name without .yaml."
+    )
+    description: str = Field(default="", description="For people.")
+    architecture: Literal["x86_64", "aarch64", "armv7l"] = Field(description="As `uname -m` says.")
+    cpu_cores: PositiveInt = Field(description="Logical CPUs, as `nproc` says.")
+    memory_mb: PositiveInt = Field(description="Main memory, megabytes.")
+    gpus: tuple[Gpu, ...] = Field(default=(), description="Accelerators; none on a CPU device.")
+    devices: tuple[DeviceFile, ...] = Field(
+        default=(), description="Device files that every GPU needs, e.g. /dev/nvidiactl."
+    )
+    environment: dict[str, str] = Field(
+        default={},
+        description="Variables of every model function, e.g. LD_LIBRARY_PATH: a container sees "
+        "the host's libraries but not its environment.",
+    )
+    runtime: Literal["python3.8"] = Field(
+        default="python3.8", description="Newest runtime of a V1 core."
+    )
+    containers: Containers = Field(default=Containers(), description="Isolation on this device.")
+    reserved: Reserved = Field(default=Reserved(), description="Not given to the model.")
+    group_owner: str = Field(
+        default="ggc_group",
+        description="Linux group (name or id) that may read the model without a container.",
+    )
+
+    @model_validator(mode="after")
+    def _gpus_are_distinct(self) -> Profile:
+        indexes = [gpu.index for gpu in self.gpus]
+        if len(set(indexes)) != len(indexes):
+            raise ValueError(f"gpus: index given twice in {indexes}; give each GPU its own")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> Profile:
+        if self.reserved.cores >= self.cpu_cores:
+            raise ValueError(
+                f"reserved.cores: {self.reserved.cores} of {self.cpu_cores} cpu_cores leaves none "
+                f"for the model; allowed 0 … {self.cpu_cores - 1}"
+            )
+        return self
+
+    @property
+    def usable_cores(self) -> int:
+        return self.cpu_cores - self.reserved.cores
+
+    @property
+    def usable_memory_kb(self) -> int:
+        return (self.memory_mb - self.reserved.memory_mb) * 1024

@@ -1,0 +1,226 @@
+"""A site: one YAML file per place, naming its device, model, cameras and cloud."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from infra.planning.fields import (
+    AbsolutePath,
+    Footprint,
+    Name,
+    PositiveFloat,
+    PositiveInt,
+    Record,
+)
+
+Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
+CONSOLE = "console"
+
+CertificateArn = Annotated[
+    str, Field(pattern=r"^arn:aws[a-z-]*:iot:[a-z0-9-]+:\d{12}:cert/[0-9a-f]{64}$")
+]
+
+
+class Core(Record):
+    """The thing that is the device."""
+
+    thing: str = Field(pattern=r"^[A-Za-z0-9:_-]{1,124}$", description="Thing name of the core.")
+    certificate: CertificateArn | None = Field(
+        default=None, description="Its certificate; else looked up in `certificates`."
+    )
+
+
+class Camera(Record):
+    """A device that sends images; its name is the stream's name, and the unit of order."""
+
+    name: Name = Field(description="Stream name; its thing is {core thing}-{name}.")
+    certificate: CertificateArn | None = Field(
+        default=None, description="Its certificate; else looked up in `certificates`."
+    )
+
+
+class Model(Record):
+    """The model package that the site runs."""
+
+    s3_uri: Annotated[str, Field(pattern=r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$")] | None = (
+        Field(default=None, description="Package in S3, .tar.gz or .zip.")
+    )
+    footprint: Footprint | None = Field(
+        default=None, description="What one copy needs; the package's own is better."
+    )
+
+
+class Volumes(Record):
+    """Folders of the device; a path means the same inside a container."""
+
+    images: AbsolutePath = Field(description="Images, and the drop folder below it.")
+    state: AbsolutePath = Field(description="Journals of the splitter and the aggregator.")
+
+
+class Timeouts(Record):
+    worker_s: PositiveInt = Field(
+        default=30, description="A worker that answers nothing for so long is taken for hung."
+    )
+    handler_s: PositiveInt = Field(
+        default=30, description="One call of the splitter's or the aggregator's handler."
+    )
+
+
+class Backlog(Record):
+    """How much the splitter takes before it says `busy`."""
+
+    max_images: PositiveInt = Field(default=20_000, description="Images not yet finished.")
+    journal_bytes: Annotated[int, Field(ge=1_048_576)] = Field(
+        default=1_073_741_824, description="Quota of the journal."
+    )
+
+
+class Outbox(Record):
+    """Results as JSON Lines in S3, kept on disk until S3 has confirmed them."""
+
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = Field(
+        description="Bucket name."
+    )
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9!_.*'()/=-]*[^/]$")] = Field(
+        default="results", description="Key prefix, without a slash at its end."
+    )
+    max_bytes: Annotated[int, Field(ge=1_048_576)] = Field(
+        default=2_147_483_648, description="Quota on disk; oldest dropped and counted."
+    )
+
+
+class Cloud(Record):
+    """What leaves the device."""
+
+    mqtt: bool = Field(default=True, description="Batches of results to AWS IoT.")
+    batch_s: PositiveFloat = Field(
+        default=1.0, description="A batch leaves when it is full (128 KB) or so old."
+    )
+    outbox: Outbox | None = Field(default=None, description="S3 outbox; absent: off.")
+
+
+class Jobs(Record):
+    """A job is one machine passing the cameras; it ends in a summary."""
+
+    to_cloud: bool = Field(default=True, description="Summaries to AWS IoT too.")
+
+
+class Logging(Record):
+    level: Literal["DEBUG", "INFO", "WARN", "ERROR", "FATAL"] = Field(
+        default="INFO", description="Of the core's loggers and the functions."
+    )
+    space_kb: Annotated[int, Field(ge=128)] = Field(
+        default=8_192, description="Disk for the log files, kilobytes."
+    )
+    cloudwatch: bool = Field(default=False, description="To CloudWatch Logs as well.")
+
+
+class Spooler(Record):
+    """GGCloudSpooler: messages to the cloud that wait on disk for a connection."""
+
+    max_size_bytes: PositiveInt = Field(
+        default=67_108_864, description="When full, the oldest are overwritten."
+    )
+
+
+class Load(Record):
+    """What to expect, for the estimate; nothing is enforced."""
+
+    images_per_day: PositiveInt = Field(description="All cameras together.")
+
+
+class Site(Record):
+    """One place: one core, one group."""
+
+    name: Name = Field(description="First level of every local topic; the stack's name.")
+    profile: str = Field(description="A file of device_profiles/, without .yaml.")
+    account: str = Field(pattern=r"^\d{12}$", description="AWS account, 12 digits, quoted.")
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region.")
+    core: Core = Field(description="The device's thing.")
+    certificates: str | None = Field(
+        default=None,
+        description="File of `fanfold provision`, thing name → certificate ARN (YAML or JSON), "
+        "relative to this one; default certificates/{name}.json.",
+    )
+    model: Model = Field(default=Model(), description="The model package.")
+    cameras: tuple[Camera, ...] = Field(min_length=1, description="One stream each.")
+    volumes: Volumes = Field(description="Folders of the device.")
+    strategy: Strategy = Field(default="pinned", description="How the work is spread.")
+    workers: Literal["auto"] | PositiveInt = Field(
+        default="auto", description="Inference workers in all; auto: as the hardware allows."
+    )
+    copies_per_gpu: Literal["auto"] | PositiveInt = Field(
+        default="auto", description="Model copies on each GPU, where workers is auto."
+    )
+    transforms: Literal["auto"] | PositiveInt = Field(
+        default="auto", description="Transform functions (strategy decoupled)."
+    )
+    threads: Literal["auto"] | PositiveInt = Field(
+        default="auto", description="Threads of one worker's network on a CPU."
+    )
+    mps: bool = Field(
+        default=False, description="NVIDIA Multi-Process Service for copies that share a GPU."
+    )
+    batch: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=8, description="Images in one message to a worker, at most."
+    )
+    window: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="Batches in flight per worker."
+    )
+    max_wait_s: PositiveFloat = Field(
+        default=5.0, description="How long a missing image holds its stream."
+    )
+    max_hold: PositiveInt = Field(
+        default=10_000, description="Results held back per stream at most."
+    )
+    timeouts: Timeouts = Field(default=Timeouts(), description="Patience.")
+    backlog: Backlog = Field(default=Backlog(), description="When to say `busy`.")
+    isolation: Literal["auto", "container", "none"] = Field(
+        default="auto", description="auto: containers where the profile supports them."
+    )
+    cloud: Cloud = Field(default=Cloud(), description="What leaves the device.")
+    drop_folder: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+)?$")] = Field(
+        default="drop", description="Below the images volume; empty: off."
+    )
+    job: Jobs = Field(default=Jobs(), description="Job summaries.")
+    logging: Logging = Field(default=Logging(), description="Logs.")
+    spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")
+    load: Load | None = Field(default=None, description="For the estimate.")
+    hooks: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = Field(
+        default=None, description="Python module with `transform` and `postprocess`."
+    )
+
+    @model_validator(mode="after")
+    def _cameras_are_distinct(self) -> Site:
+        names = [camera.name for camera in self.cameras]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"cameras: {', '.join(twice)} given twice; give each its own name")
+        if CONSOLE in names:
+            raise ValueError(f"cameras: {CONSOLE!r} is the name of the operator's own device")
+        return self
+
+    def with_model(self, s3_uri: str | None, footprint: Footprint | None = None) -> Site:
+        """The same site running another package (`cdk deploy -c model=…`); None keeps a value."""
+        model = Model(
+            s3_uri=s3_uri or self.model.s3_uri, footprint=footprint or self.model.footprint
+        )
+        return self.model_copy(update={"model": model})
+
+    def with_certificates(self, certificates: dict[str, str]) -> Site:
+        """The same site with certificates filled in by thing name; given ones stay."""
+        core = self.core.model_copy(
+            update={"certificate": self.core.certificate or certificates.get(self.core.thing)}
+        )
+        cameras = tuple(
+            camera.model_copy(
+                update={
+                    "certificate": camera.certificate
+                    or certificates.get(f"{self.core.thing}-{camera.name}")
+                }
+            )
+            for camera in self.cameras
+        )
+        return self.model_copy(update={"core": core, "cameras": cameras})

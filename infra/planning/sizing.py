@@ -1,0 +1,26 @@
+"""Our own numbers: what a part needs where nobody measured it. Not quotas; those are limits."""
+
+from __future__ import annotations
+
+import math
+
+from infra.planning.fields import Footprint
+
+# AWS's own example of a containerised GPU Lambda with MXNet gives it 900,000 KB.
+DEFAULT_WORKER_KB = 900_000
+# Decoded frames, buffers, the interpreter's own growth: on top of the measured footprint.
+HEADROOM = 1.25
+BUFFERS_KB = 65_536
+TRANSFORM_KB = 262_144
+SPLITTER_KB = 131_072
+AGGREGATOR_KB = 131_072
+SYSTEM_KB = 32_768
+# Records of a micro-batch's result, pessimistic: a detection list of a dozen boxes.
+RESULT_BYTES = 600
+
+
+def worker_memory_kb(footprint: Footprint | None) -> int:
+    """Memory of one process that holds one copy of the model."""
+    if footprint is None:
+        return DEFAULT_WORKER_KB
+    return math.ceil(footprint.memory_kb * HEADROOM) + BUFFERS_KB

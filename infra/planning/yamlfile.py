@@ -1,0 +1,170 @@
+"""A YAML file → a validated record, or findings that name file, line, key, value and choice.
+
+Everything wrong with a file is reported at once. This module and `load.py` are the only ones of
+the package that read files.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from infra.planning.findings import Finding, InvalidInput
+from infra.planning.wording import allowed, unit_hint
+
+Row = TypeVar("Row", bound=BaseModel)
+Loc = tuple[int | str, ...]
+
+
+def read(path: Path, model: type[Row]) -> Row:
+    """Read one record. Raises InvalidInput with every finding of the file."""
+    tree = parse(path)
+    try:
+        # As JSON, so that strict types still take a YAML list for a tuple.
+        return model.model_validate_json(json.dumps(tree, default=str))
+    except ValidationError as error:
+        found = [_finding(path, tree, model, detail) for detail in _distinct(error.errors())]
+        raise InvalidInput(found) from None
+
+
+def parse(path: Path) -> Any:
+    """The file as mappings that know their lines. Raises InvalidInput."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput([_unreadable(path, error.strerror or str(error))]) from None
+    except UnicodeDecodeError:
+        raise InvalidInput([_unreadable(path, "not UTF-8 text")]) from None
+    try:
+        tree = YAML(typ="rt").load(text)
+    except (MarkedYAMLError, YAMLError) as error:
+        raise InvalidInput([_not_yaml(path, error)]) from None
+    if not isinstance(tree, Mapping):
+        what = "empty" if tree is None else f"a {type(tree).__name__}"
+        finding = Finding("FF002", "error", str(path), f"is {what}.", "Write `key: value` lines.")
+        raise InvalidInput([finding])
+    return tree
+
+
+def line_of(tree: Any, loc: Loc) -> int:
+    """1-based line of the deepest part of `loc` that the file has."""
+    line, node = 1, tree
+    for step in loc:
+        try:
+            if isinstance(node, Mapping):
+                line = node.lc.key(step)[0] + 1  # type: ignore[attr-defined]
+            elif isinstance(node, Sequence) and not isinstance(node, str):
+                line = node.lc.item(step)[0] + 1  # type: ignore[attr-defined]
+            else:
+                break
+            node = node[step]
+        except (KeyError, IndexError, AttributeError, TypeError):
+            break
+    return line
+
+
+def _unreadable(path: Path, why: str) -> Finding:
+    return Finding("FF001", "error", str(path), f"cannot be read: {why}.", "Check the path.")
+
+
+def _not_yaml(path: Path, error: YAMLError) -> Finding:
+    mark = getattr(error, "problem_mark", None)
+    where = f"{path}:{mark.line + 1}" if mark else str(path)
+    problem = str(getattr(error, "problem", None) or error).splitlines()[0]
+    return Finding("FF002", "error", where, f"is not YAML: {problem}.", "Correct that line.")
+
+
+def _distinct(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """One finding per key: `auto or a number` is a union, and pydantic reports each branch."""
+    seen: dict[Loc, ErrorDetails] = {}
+    for detail in details:
+        loc = tuple(s for s in detail["loc"] if not _is_branch(s))
+        known = seen.get(loc)
+        if known is None or known["type"] in {"literal_error", "none_required"}:
+            seen[loc] = {**detail, "loc": loc}
+    return list(seen.values())
+
+
+def _is_branch(step: int | str) -> bool:
+    """Pydantic's names of a union's branches, which no file has as a key."""
+    return isinstance(step, str) and bool(re.match(r"literal\[|constrained-|int$|str$", step))
+
+
+def _finding(path: Path, tree: Any, model: type[BaseModel], detail: ErrorDetails) -> Finding:
+    loc: Loc = detail["loc"]
+    key = ".".join(str(step) for step in loc)
+    where = f"{path}:{line_of(tree, loc)}"
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(where, key, loc, model)
+    if kind == "missing":
+        choice = allowed(field_at(model, loc))
+        return Finding("FF005", "error", f"{where}: {key}", "is missing.", f"Write {choice}.")
+    if kind == "value_error":
+        text = detail["msg"].removeprefix("Value error, ")
+        key, _, message = text.partition(": ")
+        line = line_of(tree, tuple(key.split(".")))
+        return Finding("FF006", "error", f"{path}:{line}: {key}", f"{message}.", "")
+    value = json.dumps(detail["input"], ensure_ascii=False, default=str)
+    field = field_at(model, loc)
+    choice = allowed(field)
+    hint = unit_hint(str(loc[-1]) if loc else "", detail["input"])
+    return Finding(
+        "FF004", "error", f"{where}: {key}", f"{value} is not allowed; allowed: {choice}.", hint
+    )
+
+
+def _unknown_key(where: str, key: str, loc: Loc, model: type[BaseModel]) -> Finding:
+    parent = record_at(model, loc[:-1])
+    names = list(parent.model_fields) if parent else []
+    near = difflib.get_close_matches(str(loc[-1]), names, n=1, cutoff=0.6)
+    remedy = f"Did you mean {near[0]}?" if near else "Remove it."
+    return Finding(
+        "FF003",
+        "error",
+        f"{where}: {key}",
+        f"is not a key here; allowed: {', '.join(sorted(names))}.",
+        remedy,
+    )
+
+
+def record_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
+    """The record type at a place of the file."""
+    current: type[BaseModel] | None = model
+    for step in loc:
+        if isinstance(step, int) or current is None:
+            continue
+        field = current.model_fields.get(step)
+        current = _record_in(field.annotation) if field else None
+    return current
+
+
+def field_at(model: type[BaseModel], loc: Loc) -> Any:
+    """The JSON Schema of the value at a place of the file, with its definitions resolved."""
+    names = [step for step in loc if isinstance(step, str)]
+    parent = record_at(model, tuple(names[:-1]))
+    if not names or parent is None:
+        return {}
+    schema = parent.model_json_schema()
+    found = schema.get("properties", {}).get(names[-1], {})
+    return found.get("items", found) if loc and isinstance(loc[-1], int) else found
+
+
+def _record_in(annotation: Any) -> type[BaseModel] | None:
+    """The record inside `X | None`, `tuple[X, ...]` or `X` itself."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in get_args(annotation):
+        found = _record_in(part)
+        if found:
+            return found
+    return None
