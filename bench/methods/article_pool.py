@@ -1,0 +1,115 @@
+"""The article's method, rebuilt from its description: the control of every comparison.
+
+A multiprocessing pool; each process takes a GPU id from a queue that cycles through the
+GPUs (CPU when there is none), loads its own copy of the network into an MXNet Module, and
+`Pool.map` hands it file paths. The transform is the article's: `cv2.imread`, BGR → RGB,
+resize to the network's size, channels first, a new `mx.nd.array` per image.
+
+Device interpreter. Prints one JSON object:
+    python -m bench.methods.article_pool --model DIR --workers 2 IMAGES…
+"""
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections import namedtuple
+from itertools import cycle
+from pathlib import Path
+
+Batch = namedtuple("Batch", ["data"])
+_model = None
+
+
+class Network:
+    """An MXNet Module bound for one image."""
+
+    def __init__(self, folder, context):
+        import mxnet as mx
+
+        spec = json.loads((Path(folder) / "model.json").read_text())
+        symbol = mx.sym.load(str(Path(folder) / spec["symbol"]))
+        saved = mx.nd.load(str(Path(folder) / spec["params"]))
+        args = {k[4:]: v for k, v in saved.items() if k.startswith("arg:")}
+        aux = {k[4:]: v for k, v in saved.items() if k.startswith("aux:")}
+        self.shape = tuple(spec["input"]["shape"])
+        self.module = mx.mod.Module(symbol, label_names=None, context=context)
+        self.module.bind(for_training=False, data_shapes=[("data", self.shape)])
+        self.module.set_params(args, aux, allow_missing=True)
+
+    def infer(self, tensor):
+        self.module.forward(Batch([tensor]), is_train=False)
+        return self.module.get_outputs()[0].asnumpy()
+
+
+def transform(path, shape):
+    """Encoded file → 1×3×H×W float32 on the CPU, as the article does it."""
+    import cv2
+    import mxnet as mx
+    import numpy as np
+
+    pixels = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+    pixels = cv2.resize(pixels, (shape[3], shape[2]))
+    pixels = np.swapaxes(np.swapaxes(pixels, 0, 2), 1, 2)[np.newaxis, :]
+    return mx.nd.array(pixels)
+
+
+def init_worker(gpu_ids, folder, loaded):
+    global _model  # noqa: PLW0603 - one model per process is the article's design
+    import cv2  # noqa: F401 - the article imports it at the top, outside the measured time
+    import mxnet as mx
+
+    context = mx.cpu() if gpu_ids.empty() else mx.gpu(gpu_ids.get())
+    _model = Network(folder, context)
+    loaded.wait()
+
+
+def process(path):
+    """→ (seconds in transform, seconds in inference, first detection's score)."""
+    start = time.perf_counter()
+    tensor = transform(path, _model.shape)
+    tensor.wait_to_read()
+    between = time.perf_counter()
+    output = _model.infer(tensor)
+    end = time.perf_counter()
+    return between - start, end - between, float(output[0][0][1])
+
+
+def measure(folder, workers, gpus, paths):
+    """One run; start-up is outside the measured time, the first image's warm-up inside."""
+    gpu_ids = multiprocessing.Queue()
+    for _, gpu in zip(range(workers), cycle(gpus)):
+        gpu_ids.put(gpu)
+    loaded = multiprocessing.Barrier(workers + 1)
+    with multiprocessing.Pool(workers, init_worker, (gpu_ids, str(folder), loaded)) as pool:
+        loaded.wait()
+        start = time.perf_counter()
+        timings = pool.map(process, paths)
+        total_s = time.perf_counter() - start
+    return {
+        "method": "article_pool",
+        "workers": workers,
+        "images": len(paths),
+        "total_s": total_s,
+        "images_per_s": len(paths) / total_s,
+        "transform_ms": [round(t * 1e3, 3) for t, _, _ in timings],
+        "inference_ms": [round(i * 1e3, 3) for _, i, _ in timings],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True, help="unpacked model package")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--gpus", default="", help="comma-separated ids; empty: CPU")
+    parser.add_argument("--count", type=int, default=0, help="images, cycling through the list")
+    parser.add_argument("images", nargs="+")
+    options = parser.parse_args()
+    gpus = [int(g) for g in options.gpus.split(",") if g]
+    source = cycle(options.images)
+    paths = [next(source) for _ in range(options.count or len(options.images))]
+    print(json.dumps(measure(options.model, options.workers, gpus, paths)))
+
+
+if __name__ == "__main__":
+    main()
