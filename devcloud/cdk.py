@@ -1,0 +1,88 @@
+"""Running the CDK command line: the pinned one, with the environment that it needs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from devcloud.process import ACCOUNT, REGION, DevCloud, DevCloudError
+
+PROJECT = Path(__file__).resolve().parent.parent
+CLI = Path("node_modules/aws-cdk/bin/cdk")
+# package.json pins 2.1148.1: `latest` is 3.0.0, published by accident and older in what it reads.
+REMEDY_CLI = "Run `npm ci` in the project folder (npm's `latest` of aws-cdk does not work)."
+REMEDY_NODE = "Install Node.js 20 or newer (https://nodejs.org) and put `node` on the PATH."
+
+
+def cdk(
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    project: Path = PROJECT,
+    capture: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run `cdk ARGUMENTS` in the project folder; `env` is added to this process's.
+
+    Never raises for the CLI's own failure: look at `returncode`. Raises DevCloudError
+    (exit code 3) when node or the pinned CLI is missing.
+    """
+    return subprocess.run(
+        command(arguments, project),
+        cwd=project,
+        env=environment(env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=capture,
+        text=True,
+        check=False,
+    )
+
+
+def command(arguments: Sequence[str], project: Path = PROJECT) -> list[str]:
+    """The command line, or DevCloudError saying what is missing."""
+    node = shutil.which("node")
+    if node is None:
+        raise DevCloudError(f"the CDK needs Node.js and `node` is not on the PATH. {REMEDY_NODE}", 3)
+    script = project / CLI
+    if not script.is_file():
+        raise DevCloudError(f"the CDK command line is not at {script}. {REMEDY_CLI}", 3)
+    return [node, str(script), *arguments]
+
+
+def environment(added: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, quietened, without telemetry, with `added` on top."""
+    quiet = {
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": _node_major(),
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+        "NODE_NO_WARNINGS": "1",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "1",
+        "CI": os.environ.get("CI", "true"),
+    }
+    return {**os.environ, **quiet, **added}
+
+
+def bootstrap(cloud: DevCloud, account: str = ACCOUNT, region: str = REGION) -> None:
+    """`cdk bootstrap` the dev cloud; a second time changes nothing.
+
+    Raises DevCloudError with the CLI's last lines when it fails.
+    """
+    done = cdk(
+        ["bootstrap", f"aws://{account}/{region}", "--no-notices"], env=cloud.env(), capture=True
+    )
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+        raise DevCloudError(f"cdk bootstrap of the dev cloud failed:\n{tail}")
+
+
+def _node_major() -> str:
+    """jsii wants the major version that it shall be silent about."""
+    node = shutil.which("node")
+    if node is None:
+        return "0"
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.match(r"v(\d+)", answer)
+    return found.group(1) if found else "0"

@@ -1,0 +1,27 @@
+"""What moto lacks for a Greengrass V1 site, added from outside: see each module's heading.
+
+Everything here reaches into moto's insides, so `guard.check()` refuses another moto.
+"""
+
+from devcloud.plugin import (
+    custom_resources,
+    greengrass_api,
+    greengrass_types,
+    guard,
+    iot_types,
+    lambdas,
+    stacks,
+    window,
+)
+
+
+def install(endpoint_url: str) -> None:
+    """Patch moto in this process. `endpoint_url` is where this process will be reached."""
+    guard.check()
+    stacks.install()
+    greengrass_api.install()
+    greengrass_types.install()
+    iot_types.install()
+    lambdas.install(endpoint_url)
+    custom_resources.install(endpoint_url)
+    window.install()

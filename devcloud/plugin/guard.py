@@ -1,0 +1,90 @@
+"""The moto that this plugin was written against, and every symbol of it that it touches."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+
+MOTO = "5.2.5"
+
+SYMBOLS = (
+    "moto.awslambda.models:LambdaFunction.get_code",
+    "moto.awslambda.models:LambdaBackend.create_alias",
+    "moto.awslambda.models:LambdaBackend.update_alias",
+    "moto.awslambda.models:LambdaBackend.delete_alias",
+    "moto.awslambda.models:LambdaBackend.publish_version",
+    "moto.awslambda.utils:get_backend",
+    "moto.cloudformation.models:ChangeSet.apply",
+    "moto.cloudformation.models:CloudFormationBackend.execute_change_set",
+    "moto.cloudformation.models:Event",
+    "moto.cloudformation.models:Stack.create_resources",
+    "moto.cloudformation.models:Stack.delete",
+    "moto.cloudformation.models:Stack.update",
+    "moto.cloudformation.models:Stack._create_output_map",
+    "moto.cloudformation.models:Stack._create_resource_map",
+    "moto.cloudformation.parsing:CustomModel",
+    "moto.cloudformation.parsing:ResourceMap._delete_resource",
+    "moto.cloudformation.parsing:ResourceMap.delete",
+    "moto.cloudformation.parsing:ResourceMap.load_conditions",
+    "moto.cloudformation.parsing:ResourceMap.load_parameters",
+    "moto.cloudformation.parsing:ResourceMap.update",
+    "moto.cloudformation.parsing:clean_json",
+    "moto.cloudformation.parsing:get_model_map",
+    "moto.cloudformation.parsing:get_name_type_map",
+    "moto.cloudformation.parsing:parse_and_update_resource",
+    "moto.greengrass.exceptions:IdNotFoundException",
+    "moto.greengrass.models:FakeDeployment.__init__",
+    "moto.greengrass.models:FakeDeploymentStatus.to_dict",
+    "moto.greengrass.models:FakeFunctionDefinitionVersion.to_dict",
+    "moto.greengrass.models:FakeGroupVersion.to_dict",
+    "moto.greengrass.models:GreengrassBackend.create_group_version",
+    "moto.greengrass.models:GreengrassBackend.delete_group",
+    "moto.greengrass.models:GreengrassBackend.get_deployment_status",
+    "moto.greengrass.responses:GreengrassResponse.dispatch",
+    "moto.greengrass.urls:url_paths",
+    "moto.iot.models:FakePolicy",
+    "moto.iot.models:FakeThing",
+    "moto.iot.models:IoTBackend.attach_policy",
+    "moto.iot.models:IoTBackend.attach_thing_principal",
+    "moto.iotdata.models:iotdata_backends",
+    "moto.moto_api._internal.urls:url_paths",
+    "moto.moto_server.werkzeug_app:DomainDispatcherApplication",
+    "moto.moto_server.werkzeug_app:MotoRequestHandler",
+    "moto.moto_server.werkzeug_app:create_backend_app",
+    "moto.s3.models:s3_backends",
+)
+
+
+class WrongMoto(Exception):
+    """The installed moto is not the one that the plugin knows."""
+
+
+def check() -> None:
+    """Raise WrongMoto when the version differs, naming the symbols that are gone."""
+    gone = missing()
+    installed = version("moto")
+    if installed == MOTO and not gone:
+        return
+    detail = f"; gone: {', '.join(gone)}" if gone else "; every symbol is still there"
+    raise WrongMoto(
+        f"moto {installed} is installed, devcloud/plugin is written against {MOTO}{detail}. "
+        f"Install moto=={MOTO}, or check devcloud/plugin against {installed} and change MOTO "
+        "in devcloud/plugin/guard.py."
+    )
+
+
+def missing(symbols: tuple[str, ...] = SYMBOLS) -> list[str]:
+    return [symbol for symbol in symbols if not _exists(symbol)]
+
+
+def _exists(symbol: str) -> bool:
+    module_name, _, path = symbol.partition(":")
+    try:
+        found = importlib.import_module(module_name)
+    except ImportError:
+        return False
+    for name in path.split("."):
+        if not hasattr(found, name):
+            return False
+        found = getattr(found, name)
+    return True

@@ -1,0 +1,108 @@
+"""AWS Lambda: versions and aliases in CloudFormation, and code that can be fetched.
+
+moto 5.2 has no `AWS::Lambda::Alias`, its `AWS::Lambda::Version` has neither `Ref` nor
+attributes, and `GetFunction` names an address on the internet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devcloud.plugin.resource import Place, Resource, register
+
+CODE_BUCKET = "devcloud-inline-code"
+
+
+def install(endpoint_url: str) -> None:
+    from moto.awslambda.models import LambdaFunction
+
+    register(Version, Alias)
+    plain_get_code = getattr(LambdaFunction, "_plain_get_code", LambdaFunction.get_code)
+    LambdaFunction._plain_get_code = plain_get_code
+
+    def get_code(self: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = plain_get_code(self)
+        if self.package_type != "Image":
+            bucket, key = _where(self)
+            location = f"{endpoint_url}/{bucket}/{key}"
+            answer["Code"] = {"Location": location, "RepositoryType": "S3"}
+        return answer
+
+    LambdaFunction.get_code = get_code
+
+
+def code_zip(function: Any) -> bytes:
+    """The bytes of a function's archive."""
+    content: bytes = function.code_bytes
+    return content
+
+
+def _where(function: Any) -> tuple[str, str]:
+    if "S3Key" in function.code:
+        return function.code["S3Bucket"], function.code["S3Key"]
+    from moto.s3.models import s3_backends
+
+    backend = s3_backends[function.account_id]["aws"]
+    if CODE_BUCKET not in backend.buckets:
+        backend.create_bucket(CODE_BUCKET, function.region)
+    key = f"{function.function_name}/{function.code_sha_256.replace('/', '_')}.zip"
+    backend.put_object(CODE_BUCKET, key, code_zip(function))
+    return CODE_BUCKET, key
+
+
+def _lambda(place: Place) -> Any:
+    from moto.awslambda.utils import get_backend
+
+    return get_backend(place.account, place.region)
+
+
+class Version(Resource):
+    """Every property is create-only; deleting it is left to the function's end."""
+
+    type_name = "AWS::Lambda::Version"
+
+    @classmethod
+    def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
+        function = _lambda(place).publish_version(
+            properties["FunctionName"], properties.get("Description", "")
+        )
+        version = str(function.version)
+        name = function.function_name
+        arn = f"arn:aws:lambda:{place.region}:{place.account}:function:{name}:{version}"
+        return cls(place, arn, {"Version": version, "FunctionArn": arn})
+
+
+class Alias(Resource):
+    """`FunctionVersion` is updated in place; a new name or function is a new alias."""
+
+    type_name = "AWS::Lambda::Alias"
+
+    @classmethod
+    def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
+        alias = _lambda(place).create_alias(**_arguments(properties))
+        return cls(place, alias.arn, {"AliasArn": alias.arn, **_identity(properties)})
+
+    def update(self, properties: dict[str, Any]) -> Resource:
+        if _identity(properties).items() <= self.attributes.items():
+            _lambda(self.place).update_alias(**_arguments(properties))
+            return self
+        replacement = type(self).create(self.place, properties)
+        self.remove()
+        return replacement
+
+    def remove(self) -> None:
+        _lambda(self.place).delete_alias(self.attributes["Name"], self.attributes["FunctionName"])
+
+
+def _identity(properties: dict[str, Any]) -> dict[str, str]:
+    return {"Name": properties["Name"], "FunctionName": properties["FunctionName"]}
+
+
+def _arguments(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": properties["Name"],
+        "function_name": properties["FunctionName"],
+        "function_version": properties["FunctionVersion"],
+        "description": properties.get("Description", ""),
+        "routing_config": properties.get("RoutingConfig", {}),
+    }

@@ -1,0 +1,223 @@
+"""Stack operations the way CloudFormation does them.
+
+moto 5.2 updates in the order remove, add, modify, compares raw JSON (so a changed `Ref`
+does not reach its users), deletes in the order of a set, and leaves a failed stack
+"in progress". Here: dependency order, resolved properties compared, old resources removed
+in a clean-up phase, and a failure that rolls back and says why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from devcloud.plugin.dependencies import order
+
+log = logging.getLogger("devcloud")
+
+
+def install() -> None:
+    from moto.cloudformation import models, parsing
+
+    parsing.ResourceMap.update = _update_resources
+    parsing.ResourceMap.delete = _delete_resources
+    models.Stack.create_resources = _create_stack
+    models.Stack.update = _update_stack
+    models.Stack.delete = _delete_stack
+    models.ChangeSet.apply = _apply_change_set
+    models.CloudFormationBackend.execute_change_set = _execute_change_set
+
+
+class ResourceFailed(Exception):
+    """Creating, updating or deleting one resource failed; says which and why."""
+
+    def __init__(self, logical_id: str, resource_type: str, operation: str, reason: str) -> None:
+        super().__init__(f"{logical_id} ({resource_type}): {reason}")
+        self.logical_id = logical_id
+        self.resource_type = resource_type
+        self.operation = operation
+        self.reason = reason
+
+
+def _attempt(resources: Any, name: str, operation: str, action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    except ResourceFailed:
+        raise
+    except Exception as error:
+        log.exception("%s %s", operation, name)
+        resource_type = resources._resource_json_map.get(name, {}).get("Type", "?")
+        reason = getattr(error, "message", None) or str(error) or type(error).__name__
+        raise ResourceFailed(name, resource_type, operation, reason) from error
+
+
+def _create_resources(resources: Any, template: dict[str, Any]) -> None:
+    resources._template = template
+    resources._resource_json_map = template["Resources"]
+    for name in order(template["Resources"]):
+        _attempt(resources, name, "CREATE", lambda name=name: resources[name])
+
+
+def _update_resources(
+    self: Any, template: dict[str, Any], parameters: dict[str, Any] | None = None
+) -> None:
+    old: dict[str, Any] = self._resource_json_map
+    before = {name: _resolved(self, old[name]) for name in old if name in self._parsed_resources}
+    self._template = template
+    self._resource_json_map = new = template["Resources"]
+    if parameters:
+        self.input_parameters = parameters
+    self.load_mapping()
+    self.load_parameters()
+    self.load_conditions()
+    for name in order(new):
+        if name not in before:
+            _attempt(self, name, "CREATE", lambda name=name: self[name])
+        elif _resolved(self, new[name]) != before[name]:
+            _attempt(self, name, "UPDATE", lambda name=name: _modify(self, name))
+    for name in reversed(order(old)):
+        if name not in new:
+            _attempt(self, name, "DELETE", lambda name=name: _delete(self, name, old[name]))
+
+
+def _resolved(resources: Any, resource: dict[str, Any]) -> Any:
+    from moto.cloudformation import parsing
+
+    return parsing.clean_json(resource.get("Properties", {}), resources)
+
+
+def _modify(resources: Any, name: str) -> None:
+    from moto.cloudformation import parsing
+
+    changed = parsing.parse_and_update_resource(
+        name,
+        resources._resource_json_map[name],
+        resources,
+        account_id=resources._account_id,
+        region_name=resources._region_name,
+    )
+    if changed is not None:
+        resources._parsed_resources[name] = changed
+
+
+def _delete_resources(self: Any) -> None:
+    old = self._resource_json_map
+    for name in reversed(order(old)):
+        _attempt(self, name, "DELETE", lambda name=name: _delete(self, name, old[name]))
+
+
+def _delete(resources: Any, name: str, resource: dict[str, Any]) -> None:
+    parsed = resources._parsed_resources.pop(name, None)
+    if parsed is None or isinstance(parsed, str) or resource.get("DeletionPolicy") == "Retain":
+        return
+    try:
+        resources._delete_resource(parsed, resource)
+    except Exception:
+        resources._parsed_resources[name] = parsed
+        raise
+
+
+def _create_stack(self: Any) -> None:
+    self.status = "CREATE_IN_PROGRESS"
+    try:
+        _create_resources(self.resource_map, self.template_dict)
+    except (ResourceFailed, ValueError) as error:
+        _record_failure(self, error)
+        _quietly(self.resource_map.delete)
+        _finish(self, "ROLLBACK_COMPLETE")
+        return
+    self.description = self.template_dict.get("Description")
+    _finish(self, "CREATE_COMPLETE")
+
+
+def _update_stack(
+    self: Any,
+    template: str,
+    role_arn: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+) -> None:
+    previous, previous_parameters = self.template, self.parameters
+    self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
+    self.template = template
+    self._parse_template()
+    try:
+        self.resource_map.update(self.template_dict, parameters)
+    except (ResourceFailed, ValueError) as error:
+        _record_failure(self, error)
+        self.template = previous
+        self._parse_template()
+        _quietly(lambda: self.resource_map.update(self.template_dict, previous_parameters))
+        _finish(self, "UPDATE_ROLLBACK_COMPLETE")
+        return
+    self.output_map = self._create_output_map()
+    self.role_arn = role_arn
+    self.parameters = parameters or self.parameters
+    self.tags = tags if tags is not None else self.tags
+    _finish(self, "UPDATE_COMPLETE")
+
+
+def _delete_stack(self: Any) -> None:
+    self._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
+    self.resource_map.delete()
+    _finish(self, "DELETE_COMPLETE")
+
+
+def _apply_change_set(self: Any) -> None:
+    if self.change_set_type == "CREATE":
+        self.stack.template = self.template
+        self.stack._parse_template()
+        self.stack.resource_map = self.stack._create_resource_map()
+        self.stack.output_map = self.stack._create_output_map()
+        self.stack.create_resources()
+    else:
+        self.stack.update(self.template, self.role_arn, self.parameters, self.tags)
+
+
+def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
+    from moto.cloudformation.exceptions import ValidationError
+
+    found = [
+        change_set
+        for arn, change_set in self.change_sets.items()
+        if change_set_name in (arn, change_set.change_set_name)
+    ]
+    if not found:
+        raise ValidationError(stack_name or change_set_name)
+    found[-1].apply()
+    found[-1].execution_status = "EXECUTE_COMPLETE"
+
+
+def _record_failure(stack: Any, error: Exception) -> None:
+    if not isinstance(error, ResourceFailed):
+        stack._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason=str(error))
+        return
+    from moto.cloudformation.models import Event
+
+    stack.events.append(
+        Event(
+            stack_id=stack.stack_id,
+            stack_name=stack.name,
+            logical_resource_id=error.logical_id,
+            physical_resource_id="",
+            resource_type=error.resource_type,
+            resource_status=f"{error.operation}_FAILED",
+            resource_status_reason=error.reason,
+            resource_properties=None,
+        )
+    )
+    stack._add_stack_event("ROLLBACK_IN_PROGRESS", resource_status_reason=str(error))
+
+
+def _quietly(action: Callable[[], Any]) -> None:
+    """A rollback that fails as well must not hide the first failure."""
+    try:
+        action()
+    except (ResourceFailed, ValueError):
+        log.exception("rollback")
+
+
+def _finish(stack: Any, status: str) -> None:
+    stack.status = status
+    stack._add_stack_event(status)

@@ -1,0 +1,187 @@
+"""Starting, finding and stopping the dev cloud's process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+DEFAULT_PORT = 5005
+DEFAULT_STATE = Path(".fanfold/devcloud")
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 10.0
+
+
+class DevCloudError(Exception):
+    """The dev cloud cannot do what was asked; the message says the remedy.
+
+    `exit_code`: 3 when something that it needs is missing or taken, 1 otherwise.
+    """
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True)
+class DevCloud:
+    """A running dev cloud."""
+
+    pid: int
+    port: int
+    state_dir: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def env(self) -> dict[str, str]:
+        """What makes boto3 and the CDK talk to this cloud and to no other."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": "devcloud",
+            "AWS_SECRET_ACCESS_KEY": "devcloud",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        """A boto3 client of this cloud."""
+        import boto3
+
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=self.url,
+            aws_access_key_id="devcloud",
+            aws_secret_access_key="devcloud",  # noqa: S106 (moto accepts anything)
+        )
+
+    def messages(self, topic_prefix: str = "", region: str = REGION) -> list[dict[str, str]]:
+        """What was published to AWS IoT, oldest first: `topic` and `payload_b64`."""
+        address = f"{self.url}/moto-api/devcloud/messages?region={region}&topic={topic_prefix}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            found: list[dict[str, str]] = json.load(answer)
+        return found
+
+    def end_deployments(
+        self, status: str, error: str | None = None, region: str = REGION
+    ) -> None:
+        """How deployments made from now on end: Success (the default), Failure, InProgress."""
+        request = urllib.request.Request(  # noqa: S310 (loopback)
+            f"{self.url}/moto-api/devcloud/deployments?region={region}",
+            data=json.dumps({"status": status, "error": error}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+
+    def alive(self) -> bool:
+        return _answers(self.port)
+
+    def stop(self) -> None:
+        """End the process and wait for it; nothing happens if it is gone already."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+            _wait_for_end(self.pid)
+        _ready_file(self.state_dir).unlink(missing_ok=True)
+
+
+def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud:
+    """Start a dev cloud and wait until it answers; the one that runs here already is reused.
+
+    `port` 0 takes a free one. Raises DevCloudError: port taken, or the process ended early.
+    """
+    if running := find(state_dir):
+        if port not in (0, running.port):
+            raise DevCloudError(
+                f"a dev cloud with state in {state_dir} runs already, on port {running.port} "
+                f"(asked for: {port}). Stop it with `python -m devcloud stop`, or use that port."
+            )
+        return running
+    state_dir.mkdir(parents=True, exist_ok=True)
+    ready = _ready_file(state_dir)
+    ready.unlink(missing_ok=True)
+    log = state_dir / "server.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "devcloud.server", "--port", str(port), "--ready", str(ready)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    _wait_until_ready(process, port, ready, log)
+    cloud = find(state_dir)
+    if cloud is None:
+        raise DevCloudError(f"the dev cloud started but does not answer; see {log}")
+    return cloud
+
+
+def find(state_dir: Path = DEFAULT_STATE) -> DevCloud | None:
+    """The dev cloud whose state is here, if it runs and answers."""
+    try:
+        written = json.loads(_ready_file(state_dir).read_text())
+    except (OSError, ValueError):
+        return None
+    cloud = DevCloud(pid=written["pid"], port=written["port"], state_dir=state_dir)
+    return cloud if _answers(cloud.port) else None
+
+
+def _ready_file(state_dir: Path) -> Path:
+    return state_dir.absolute() / "devcloud.json"
+
+
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], port: int, ready: Path, log: Path
+) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if ready.exists() and _answers(json.loads(ready.read_text())["port"]):
+            return
+        if (code := process.poll()) is not None:
+            raise _ended_early(code, port, log)
+        time.sleep(0.05)
+    process.kill()
+    raise DevCloudError(f"the dev cloud did not answer within {START_TIMEOUT_S:.0f} s; see {log}")
+
+
+def _ended_early(code: int, port: int, log: Path) -> DevCloudError:
+    last_line = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
+    if code == 3:
+        return DevCloudError(
+            f"port {port} of 127.0.0.1 cannot be used ({last_line[0]}). "
+            "Choose another with --port; 0 takes any free one.",
+            exit_code=3,
+        )
+    return DevCloudError(f"the dev cloud ended with status {code}: {last_line[0]} (see {log})")
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/data.json", timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _wait_for_end(pid: int) -> None:
+    """Reap it if it is a child of ours, otherwise watch for its id to go."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        os.kill(pid, 0)  # raises ProcessLookupError once it is gone
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)

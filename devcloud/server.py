@@ -1,0 +1,86 @@
+"""The dev cloud's own process: moto's server with the plugin, on loopback only.
+
+`python -m devcloud.server --port PORT --ready FILE`; FILE appears, whole, once requests
+are answered: `{"pid", "port"}`. State lives in memory and ends with the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+HOST = "127.0.0.1"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="devcloud.server")
+    parser.add_argument("--port", type=int, required=True, help="0: any free one")
+    parser.add_argument("--ready", type=Path, required=True, help="file written when serving")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    _fake_account()
+    try:
+        server = _bind(options.port)
+    except OSError as error:
+        print(f"devcloud: port {options.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 3
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    _announce(options.ready, server.port)
+    server.serve_forever()
+    return 0
+
+
+def _fake_account() -> None:
+    """moto itself calls boto3 here and there: it must find no real credentials."""
+    os.environ.update(
+        AWS_ACCESS_KEY_ID="devcloud",
+        AWS_SECRET_ACCESS_KEY="devcloud",  # noqa: S106 (moto accepts anything)
+        AWS_DEFAULT_REGION="us-east-1",
+        AWS_EC2_METADATA_DISABLED="true",
+        MOTO_IAM_LOAD_MANAGED_POLICIES="true",  # cdk bootstrap attaches AWS's own policies
+    )
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        os.environ.pop(name, None)
+
+
+def _bind(port: int) -> Any:
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import BaseWSGIServer, make_server
+
+    from devcloud import plugin
+
+    # Bind first: the plugin must know the port before the first request is answered.
+    BaseWSGIServer.allow_reuse_address = True
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server(HOST, port, application, threaded=True, request_handler=MotoRequestHandler)
+    os.environ["MOTO_PORT"] = str(server.port)
+    # "localhost", not 127.0.0.1: moto reads a template's URL path-style only with that name.
+    plugin.install(f"http://localhost:{server.port}")
+    return server
+
+
+def _announce(ready: Path, port: int) -> None:
+    ready.parent.mkdir(parents=True, exist_ok=True)
+    part = ready.with_suffix(".part")
+    part.write_text(json.dumps({"pid": os.getpid(), "port": port}))
+    part.replace(ready)
+
+
+def _leave(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 (signal's signature)
+    raise SystemExit(0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
