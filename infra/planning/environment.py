@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from infra.planning.model import Role
 from infra.planning.placement import Placement
 from infra.planning.profile import Profile
-from infra.planning.resources import MODEL_DIR, SHM_DIR
+from infra.planning.resources import MODEL_DIR, MPS_PIPES, SHM_DIR
 from infra.planning.site import Site
 from infra.planning.threads import ALLOCATOR, CV_THREADS
 from infra.planning.topics import Topics
-
-# Not below /var, where NVIDIA's own default for logs is: a volume may not be there.
-MPS_PIPES = "/tmp/nvidia-mps"  # noqa: S108 - NVIDIA's documented default
-MPS_LOGS = "/tmp/nvidia-mps-log"  # noqa: S108
 
 Variables = dict[str, str]
 
@@ -147,6 +143,5 @@ class Environment:
         sharing = self.placement.gpu_ids.count(gpu_id)
         return {
             "CUDA_MPS_PIPE_DIRECTORY": MPS_PIPES,
-            "CUDA_MPS_LOG_DIRECTORY": MPS_LOGS,
             "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(100 // sharing),
         }

@@ -48,8 +48,7 @@ class Functions:
         }[self.site.strategy]
         workers = build()
         fed = [f for f in workers if f.role == "transform"] or workers
-        # One function that runs several copies at once takes the credits of all of them.
-        window = self.site.window * max(worker.processes for worker in fed)
+        window = self._window(fed)
         splitter = self._function(
             "splitter",
             "splitter",
@@ -60,6 +59,12 @@ class Functions:
             "aggregator", "aggregator", environment=self.environment.aggregator()
         )
         return (splitter, *workers, aggregator)
+
+    def _window(self, fed: list[Function]) -> int:
+        """Batches in flight per name. One name may stand for several copies of the model."""
+        copies = max(worker.processes for worker in fed)
+        # Every batch in flight starts a container on demand, so none may wait behind another.
+        return copies if self.site.strategy == "on_demand" else copies * self.site.window
 
     def _pinned(self) -> list[Function]:
         return [

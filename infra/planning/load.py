@@ -76,7 +76,7 @@ def _profile_path(path: Path, profiles: Path) -> Path:
 
 
 def _certificates(path: Path, site: Site) -> dict[str, str]:
-    """Thing name → certificate ARN. A file that is not there yet is an unprovisioned site (FF120).
+    """Thing name → certificate ARN. A file that is not there yet is an unprovisioned site (FF142).
 
     `fanfold provision` writes the file; JSON is YAML, so either is read.
     """

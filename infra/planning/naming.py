@@ -42,7 +42,8 @@ class Names:
             self._thing(camera.name, f"{core}-{camera.name}", camera.certificate)
             for camera in self.site.cameras
         ]
-        return (*cameras, self._thing(CONSOLE, f"{core}-{CONSOLE}", None))
+        certificate = self.site.console.certificate
+        return (*cameras, self._thing(CONSOLE, f"{core}-{CONSOLE}", certificate))
 
     def _thing(self, thing_id: str, name: str, certificate: str | None) -> Thing:
         where = f"arn:{self.partition}:iot:{self.site.region}:{self.site.account}"

@@ -73,13 +73,19 @@ def _copies_that_help(
     wanted = 1 if site.strategy == "decoupled" else math.ceil(ms.transform / ms.inference)
     by_cores = max(1, profile.usable_cores // len(profile.gpus))
     by_memory = min(gpu_capacity(profile, gpu, footprint) for gpu in profile.gpus)
-    by_main = profile.usable_memory_kb // worker_memory_kb(footprint) // len(profile.gpus)
+    by_main = profile.usable_memory_kb // _main_memory_kb(profile, footprint) // len(profile.gpus)
     each = max(1, min(wanted, by_cores, by_memory, by_main))
     why = (
         f"transform {ms.transform:g} ms per image, inference {ms.inference:g} ms; "
         f"cores allow {by_cores}, GPU memory {by_memory}"
     )
     return each, why, "footprint: ms, gpu_memory_mb; profile: cpu_cores, gpus"
+
+
+def _main_memory_kb(profile: Profile, footprint: Footprint) -> int:
+    """Main memory of one copy; an integrated GPU's memory is part of it."""
+    shared = any(gpu.shares_memory for gpu in profile.gpus)
+    return worker_memory_kb(footprint) + (footprint.gpu_memory_mb * 1024 if shared else 0)
 
 
 def gpu_capacity(profile: Profile, gpu: Gpu, footprint: Footprint) -> int:

@@ -21,6 +21,8 @@ from infra.planning.site import Site
 MODEL_DIR = "/fanfold/model"
 SHM_DIR = "/dev/shm"  # noqa: S108 - the one path below /dev that a volume may have
 
+MPS_PIPES = "/tmp/nvidia-mps"  # noqa: S108 - NVIDIA's documented default
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -48,6 +50,8 @@ class Resources:
         found.append(Volume(id="state", path=self.site.volumes.state))
         if self.site.strategy in {"decoupled", "pool"}:
             found.append(Volume(id="shm", path=SHM_DIR))
+        if self._mps:
+            found.append(Volume(id="mps", path=MPS_PIPES))
         files = [*self.profile.devices, *(f for gpu in self.profile.gpus for f in gpu.devices)]
         found += [DeviceNode(id=_device_id(path), path=path) for path in dict.fromkeys(files)]
         return tuple(found)
@@ -74,7 +78,13 @@ class Resources:
             found.append(("images", "ro"))
         if self.site.strategy in {"decoupled", "pool"}:  # /dev/shm is refused as ro
             found.append(("shm", "rw"))
+        if self._mps and role != "transform":
+            found.append(("mps", "rw"))
         return found
+
+    @property
+    def _mps(self) -> bool:
+        return self.site.mps and bool(self.profile.gpus)
 
     def _device_files(self, gpus: tuple[int, ...]) -> list[str]:
         if not gpus or gpus == (CPU,):

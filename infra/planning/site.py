@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,17 @@ class Camera(Record):
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."
     )
+
+
+class Console(Record):
+    """The operator's own device on the local broker: thing {core thing}-console."""
+
+    certificate: CertificateArn | None = Field(
+        default=None, description="Its certificate; else looked up in `certificates`."
+    )
+
+
+Held = TypeVar("Held", Core, Camera, Console)
 
 
 class Model(Record):
@@ -146,6 +157,7 @@ class Site(Record):
     )
     model: Model = Field(default=Model(), description="The model package.")
     cameras: tuple[Camera, ...] = Field(min_length=1, description="One stream each.")
+    console: Console = Field(default=Console(), description="The operator's own device.")
     volumes: Volumes = Field(description="Folders of the device.")
     strategy: Strategy = Field(default="pinned", description="How the work is spread.")
     workers: Literal["auto"] | PositiveInt = Field(
@@ -211,16 +223,16 @@ class Site(Record):
 
     def with_certificates(self, certificates: dict[str, str]) -> Site:
         """The same site with certificates filled in by thing name; given ones stay."""
-        core = self.core.model_copy(
-            update={"certificate": self.core.certificate or certificates.get(self.core.thing)}
+
+        def certified(record: Held, thing: str) -> Held:
+            known = record.certificate or certificates.get(thing)
+            return record.model_copy(update={"certificate": known})
+
+        thing = self.core.thing
+        return self.model_copy(
+            update={
+                "core": certified(self.core, thing),
+                "console": certified(self.console, f"{thing}-{CONSOLE}"),
+                "cameras": tuple(certified(c, f"{thing}-{c.name}") for c in self.cameras),
+            }
         )
-        cameras = tuple(
-            camera.model_copy(
-                update={
-                    "certificate": camera.certificate
-                    or certificates.get(f"{self.core.thing}-{camera.name}")
-                }
-            )
-            for camera in self.cameras
-        )
-        return self.model_copy(update={"core": core, "cameras": cameras})
