@@ -35,7 +35,7 @@ def parameters(symbol):
     values = {}
     aux = set(symbol.list_auxiliary_states())
     for name, shape in named:
-        if name == "data" or name == "label":
+        if name in {"data", "label"}:
             continue
         prefix = "aux:" if name in aux else "arg:"
         values[prefix + name] = mx.nd.array(_value(name, shape, random))
