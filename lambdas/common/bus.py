@@ -1,0 +1,96 @@
+"""Publishing through the Greengrass core: the one seam between our logic and the SDK.
+
+`publish` says honestly whether the core took the message. It does not say that anyone
+received it: Greengrass V1 delivers local messages at most once. Who must not lose a
+message keeps it until the other side has answered.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import Any, Callable
+
+from lambdas.common.log import get_logger
+
+# The core's own client retries from 50 ms, doubling to 500 ms, for 3 s in all; a part
+# that waits that long stops draining its own queue, so we give up sooner and let the
+# protocol send again.
+FIRST_WAIT_S = 0.01
+LONGEST_WAIT_S = 0.2
+GIVE_UP_S = 1.0
+
+_log = get_logger("bus")
+
+
+class Bus:
+    """What a part needs of the core. Tests stand in for it by subclassing."""
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        """True when the core took the message; False when it refused it to the end."""
+        raise NotImplementedError
+
+
+class GreengrassBus(Bus):
+    """Publishes with `greengrasssdk`; safe to call from several threads.
+
+    `AllOrException` asks the core to say so when its queue is full (GGC 1.10 and newer)
+    instead of dropping the message without a word.
+    """
+
+    def __init__(
+        self,
+        client: Any | None = None,
+        give_up_s: float = GIVE_UP_S,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if client is None:
+            import greengrasssdk
+
+            client = greengrasssdk.client("iot-data")
+        self._client = client
+        self._give_up_s = give_up_s
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self.refused = 0
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        deadline = self._clock() + self._give_up_s
+        wait_s = FIRST_WAIT_S
+        while True:
+            error = self._try(topic, payload)
+            if error is None:
+                return True
+            if self._clock() + wait_s > deadline:
+                self.refused += 1
+                _log.warning("not published on %s: %s (will be sent again)", topic, error)
+                return False
+            self._sleep(wait_s * random.uniform(0.5, 1.0))
+            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    def _try(self, topic: str, payload: bytes) -> str | None:
+        try:
+            # The lock is held for one attempt, never across a wait.
+            with self._lock:
+                self._client.publish(topic=topic, payload=payload, queueFullPolicy="AllOrException")
+        except Exception as error:
+            # The SDK documents no exception type of its own here, and a refused publish
+            # must never end the function.
+            return f"{type(error).__name__}: {error}"
+        return None
+
+
+class RecordingBus(Bus):
+    """Keeps what is published, in order. `take_all` False refuses like a full core."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+        self.take_all = True
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        if self.take_all:
+            self.sent.append((topic, payload))
+        return self.take_all

@@ -1,0 +1,118 @@
+"""Opening files that a message names, without leaving the volume.
+
+The path is walked one component at a time with `O_NOFOLLOW` relative to the folder
+before it, so a symbolic link, however it got there and whenever it is swapped in,
+leads nowhere. What is opened is a regular file or nothing: a FIFO would block its
+reader for ever, a device might be worse.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from lambdas.common.messages import MAX_PATH_BYTES
+
+
+class PathError(ValueError):
+    """`reason`: outside_volume, not_found, not_a_file or too_large (closed sets of the spec)."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def open_inside(root: str, relative: str, max_bytes: int) -> tuple[int, os.stat_result]:
+    """A read-only descriptor (the caller closes it) and its status.
+
+    `relative` is `/`-separated, below `root`; empty and `.` components are refused with
+    `..`: a path has one spelling. Raises `PathError`.
+    """
+    parts = split_inside(relative)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in parts[:-1]:
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+            inner = _open_at(folder, part, flags, relative)
+            os.close(folder)
+            folder = inner
+        # O_NONBLOCK: opening a FIFO must return, to be refused below.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = _open_at(folder, parts[-1], flags, relative)
+    finally:
+        os.close(folder)
+    status = os.fstat(descriptor)
+    try:
+        _check(status, relative, max_bytes)
+    except PathError:
+        os.close(descriptor)
+        raise
+    return descriptor, status
+
+
+def stat_inside(root: str, relative: str, max_bytes: int) -> os.stat_result:
+    """Status of a file that `open_inside` would open; the same errors."""
+    descriptor, status = open_inside(root, relative, max_bytes)
+    os.close(descriptor)
+    return status
+
+
+def read_inside(root: str, relative: str, max_bytes: int) -> bytes:
+    """The whole file, of at most `max_bytes`, also if it grows while it is read."""
+    descriptor, _ = open_inside(root, relative, max_bytes)
+    with open(descriptor, "rb", buffering=0) as file:
+        content = file.read(max_bytes + 1)
+        while len(content) <= max_bytes:
+            more = file.read(max_bytes + 1 - len(content))
+            if not more:
+                return content
+            content += more
+    raise PathError("too_large", f"{relative!r:.200} has more than {max_bytes} bytes")
+
+
+def split_inside(relative: str) -> tuple[str, ...]:
+    """The components of a path that stays inside by its spelling alone, else `PathError`."""
+    parts = tuple(relative.split("/"))
+    if len(relative.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+        raise PathError("outside_volume", f"path has more than {MAX_PATH_BYTES} bytes")
+    if "\0" in relative or any(part in ("", ".", "..") for part in parts):
+        raise PathError(
+            "outside_volume",
+            f"{relative!r:.200}: give a path below the images volume, without empty, '.' or '..'",
+        )
+    return parts
+
+
+def _open_at(folder: int, name: str, flags: int, relative: str) -> int:
+    try:
+        return os.open(name, flags, dir_fd=folder)
+    except (OSError, UnicodeError) as error:
+        raise _explain(error, folder, name, relative) from None
+
+
+def _explain(error: Exception, folder: int, name: str, relative: str) -> PathError:
+    code = getattr(error, "errno", None)
+    if code in (errno.ELOOP, errno.ENOTDIR) and _is_link(folder, name):
+        return PathError("outside_volume", f"{relative!r:.200}: {name!r:.80} is a symbolic link")
+    if code in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, None):
+        return PathError("not_found", f"{relative!r:.200} is not in the images volume")
+    # ENXIO is what a socket says; EACCES is a file that this function may not read.
+    return PathError("not_a_file", f"{relative!r:.200}: {os.strerror(code or 0)}")
+
+
+def _is_link(folder: int, name: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _check(status: os.stat_result, relative: str, max_bytes: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise PathError("not_a_file", f"{relative!r:.200} is not a regular file")
+    if status.st_size > max_bytes:
+        raise PathError(
+            "too_large", f"{relative!r:.200} has {status.st_size} bytes, limit {max_bytes}"
+        )

@@ -1,0 +1,265 @@
+"""What a function is told by its environment, read once (docs/spec/environment.md).
+
+Every wrong or missing variable is reported in one `SettingsError`: a function that
+cannot start is redeployed by hand, and nobody wants to do that once per variable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Mapping
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\Z")
+_NAME_RULE = "use a-z, 0-9 and '-', at most 41 characters"
+QUOTA_POLICIES = ("reject", "drop_oldest", "drop_newest")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_ROLES = ("splitter", "inference", "aggregator", "transform")
+_REQUIRED = object()
+
+
+class SettingsError(ValueError):
+    """All that is wrong with the environment; `problems` has one line per variable."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("environment refused:\n" + "\n".join("  " + p for p in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Common:
+    """Settings that every Fanfold function has. Paths are absolute."""
+
+    site: str
+    role: str
+    images_dir: str
+    state_dir: str
+    log_level: str
+
+    @property
+    def own_state_dir(self) -> str:
+        """Folder of this role; one role never writes in another's."""
+        return os.path.join(self.state_dir, self.role)
+
+
+@dataclass(frozen=True)
+class SplitterSettings(Common):
+    images_topic: str
+    work_topic: str
+    done_topic: str
+    stats_topic: str
+    cameras: tuple[str, ...]
+    workers: tuple[str, ...]
+    window: int
+    batch: int
+    worker_timeout_s: float
+    max_backlog: int
+    backlog_policy: str
+    journal_bytes: int
+    drop_folder: str
+
+
+@dataclass(frozen=True)
+class InferenceSettings(Common):
+    worker: str
+    gpu_id: int
+    model_dir: str
+    done_topic: str
+    beat_topic: str
+    worker_timeout_s: float
+    cv_threads: int
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.gpu_id >= 0
+
+
+@dataclass(frozen=True)
+class AggregatorSettings(Common):
+    cameras: tuple[str, ...]
+    results_topic: str
+    late_topic: str
+    jobs_topic: str
+    ack_topic: str
+    stats_topic: str
+    cloud_topic: str
+    cloud_jobs_topic: str
+    cloud_batch_s: float
+    max_wait_s: float
+    max_hold: int
+    job_linger_s: float
+    outbox_bucket: str
+    outbox_prefix: str
+    outbox_bytes: int
+    thing: str
+
+
+class _Reader:
+    """Reads typed values and remembers every problem instead of stopping at the first."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: object = _REQUIRED) -> str:
+        value = self.env.get(name, "").strip()
+        if value:
+            return value
+        if default is _REQUIRED:
+            self.problems.append(f"{name} is missing")
+            return ""
+        return str(default)
+
+    def name(self, variable: str) -> str:
+        value = self.text(variable)
+        if value and not NAME.match(value):
+            self.problems.append(f"{variable}={value!r}: {_NAME_RULE}")
+        return value
+
+    def names(self, variable: str) -> tuple[str, ...]:
+        found = tuple(v.strip() for v in self.text(variable).split(",") if v.strip())
+        bad = [v for v in found if not NAME.match(v)]
+        if bad:
+            self.problems.append(f"{variable}: {', '.join(map(repr, bad))}: {_NAME_RULE}")
+        if len(set(found)) != len(found):
+            self.problems.append(f"{variable}={','.join(found)!r} names something twice")
+        return found
+
+    def topic(self, variable: str, default: object = _REQUIRED) -> str:
+        value = self.text(variable, default)
+        if "+" in value or "#" in value:
+            self.problems.append(f"{variable}={value!r}: a topic to publish to has no wildcard")
+        return value
+
+    def prefix(self, variable: str) -> str:
+        value = self.topic(variable)
+        if value and not value.endswith("/"):
+            self.problems.append(f"{variable}={value!r}: a topic prefix ends in '/'")
+        return value
+
+    def path(self, variable: str) -> str:
+        value = self.text(variable)
+        if value and not os.path.isabs(value):
+            self.problems.append(f"{variable}={value!r}: give an absolute path")
+        return value
+
+    def choice(self, variable: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(variable, default)
+        if value not in allowed:
+            self.problems.append(f"{variable}={value!r}: use one of {', '.join(allowed)}")
+        return value
+
+    def integer(self, variable: str, default: int, low: int, high: int) -> int:
+        return int(self._number(variable, default, low, high, int))
+
+    def seconds(self, variable: str, default: float, low: float, high: float) -> float:
+        return float(self._number(variable, default, low, high, float))
+
+    def _number(self, variable, default, low, high, kind):  # type: ignore[no-untyped-def]
+        value = self.text(variable, default)
+        try:
+            number = kind(value)
+        except ValueError:
+            self.problems.append(f"{variable}={value!r}: not a number")
+            return default
+        if not low <= number <= high:
+            self.problems.append(f"{variable}={value}: use {low} to {high}")
+        return number
+
+    def common(self, role: str) -> dict[str, str]:
+        fields = {
+            "site": self.name("FANFOLD_SITE"),
+            "role": self.choice("FANFOLD_ROLE", role, _ROLES),
+            "images_dir": self.path("FANFOLD_IMAGES_DIR"),
+            "state_dir": self.path("FANFOLD_STATE_DIR"),
+            "log_level": self.choice("FANFOLD_LOG_LEVEL", "INFO", LOG_LEVELS),
+        }
+        if fields["role"] != role:
+            self.problems.append(f"FANFOLD_ROLE={fields['role']!r}: this function is {role!r}")
+        return fields
+
+    def finish(self) -> None:
+        if self.problems:
+            raise SettingsError(self.problems)
+
+
+def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
+    """Read the splitter's settings; raises `SettingsError` with every problem."""
+    read = _Reader(env)
+    settings = SplitterSettings(
+        images_topic=read.prefix("FANFOLD_IMAGES_TOPIC"),
+        work_topic=read.prefix("FANFOLD_WORK_TOPIC"),
+        done_topic=read.topic("FANFOLD_DONE_TOPIC"),
+        stats_topic=read.topic("FANFOLD_STATS_TOPIC", ""),
+        cameras=read.names("FANFOLD_CAMERAS"),
+        workers=read.names("FANFOLD_WORKERS"),
+        window=read.integer("FANFOLD_WINDOW", 2, 1, 64),
+        batch=read.integer("FANFOLD_BATCH", 8, 1, 256),
+        worker_timeout_s=read.seconds("FANFOLD_WORKER_TIMEOUT_S", 30, 0.1, 3600),
+        max_backlog=read.integer("FANFOLD_MAX_BACKLOG", 20_000, 1, 1_000_000),
+        backlog_policy=read.choice("FANFOLD_BACKLOG_POLICY", "reject", QUOTA_POLICIES),
+        journal_bytes=read.integer("FANFOLD_JOURNAL_BYTES", 1 << 30, 1 << 20, 1 << 44),
+        drop_folder="" if env.get("FANFOLD_DROP_FOLDER") == "" else _drop_folder(read),
+        **read.common("splitter"),
+    )
+    read.finish()
+    return settings
+
+
+def _drop_folder(read: _Reader) -> str:
+    value = read.text("FANFOLD_DROP_FOLDER", "drop")
+    if value.startswith("/") or ".." in value.split("/"):
+        read.problems.append(
+            f"FANFOLD_DROP_FOLDER={value!r}: name a folder below the images volume"
+        )
+    return value
+
+
+def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings:
+    """Read a worker's settings; `model_dir` already has AWS_GG_RESOURCE_PREFIX in front.
+
+    Raises `SettingsError` with every problem.
+    """
+    read = _Reader(env)
+    model_dir = read.path("FANFOLD_MODEL_DIR")
+    # Without a container the core links resources below this prefix (GGC >= 1.10).
+    prefix = env.get("AWS_GG_RESOURCE_PREFIX", "")
+    settings = InferenceSettings(
+        worker=read.name("FANFOLD_WORKER"),
+        gpu_id=read.integer("GPU_ID", -1, -(1 << 31), 255),
+        model_dir=prefix.rstrip("/") + model_dir if prefix else model_dir,
+        done_topic=read.topic("FANFOLD_DONE_TOPIC"),
+        beat_topic=read.topic("FANFOLD_BEAT_TOPIC"),
+        worker_timeout_s=read.seconds("FANFOLD_WORKER_TIMEOUT_S", 30, 0.1, 3600),
+        cv_threads=read.integer("FANFOLD_CV_THREADS", 1, 0, 1024),
+        **read.common("inference"),
+    )
+    read.finish()
+    return settings
+
+
+def aggregator_settings(env: Mapping[str, str] = os.environ) -> AggregatorSettings:
+    """Read the aggregator's settings; raises `SettingsError` with every problem."""
+    read = _Reader(env)
+    settings = AggregatorSettings(
+        cameras=read.names("FANFOLD_CAMERAS"),
+        results_topic=read.prefix("FANFOLD_RESULTS_TOPIC"),
+        late_topic=read.prefix("FANFOLD_LATE_TOPIC"),
+        jobs_topic=read.topic("FANFOLD_JOBS_TOPIC", ""),
+        ack_topic=read.topic("FANFOLD_ACK_TOPIC"),
+        stats_topic=read.topic("FANFOLD_STATS_TOPIC", ""),
+        cloud_topic=read.topic("FANFOLD_CLOUD_TOPIC", ""),
+        cloud_jobs_topic=read.topic("FANFOLD_CLOUD_JOBS_TOPIC", ""),
+        cloud_batch_s=read.seconds("FANFOLD_CLOUD_BATCH_S", 1.0, 0, 3600),
+        max_wait_s=read.seconds("FANFOLD_MAX_WAIT_S", 5, 0.01, 3600),
+        max_hold=read.integer("FANFOLD_MAX_HOLD", 10_000, 1, 1_000_000),
+        job_linger_s=read.seconds("FANFOLD_JOB_LINGER_S", 2, 0, 3600),
+        outbox_bucket=read.text("FANFOLD_OUTBOX_BUCKET", ""),
+        outbox_prefix=read.text("FANFOLD_OUTBOX_PREFIX", "").strip("/"),
+        outbox_bytes=read.integer("FANFOLD_OUTBOX_BYTES", 2 << 30, 1 << 20, 1 << 44),
+        thing=read.text("AWS_IOT_THING_NAME", ""),
+        **read.common("aggregator"),
+    )
+    read.finish()
+    return settings
