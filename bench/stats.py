@@ -1,0 +1,52 @@
+"""Percentiles, medians of rounds and ratios; pure."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: Rounds whose spread is wider are reported as unstable (half-range over median).
+STABLE_SPREAD = 0.10
+
+
+def percentile(values: Sequence[float], p: float) -> float:
+    """Nearest-rank percentile, `p` in 0…100; raises ValueError for an empty list."""
+    if not values:
+        raise ValueError("percentile of no values")
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(p / 100 * len(ordered)) - 1)]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What several rounds of one measurement say."""
+
+    median: float
+    low: float
+    high: float
+    rounds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values), len(values))
+
+    @property
+    def stable(self) -> bool:
+        """At least three rounds, and none far from the median."""
+        half_range = (self.high - self.low) / 2
+        return self.rounds >= 3 and half_range <= STABLE_SPREAD * self.median
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} [{self.low:.3g}–{self.high:.3g}]"
+
+
+def paired_ratio(subject: Sequence[float], control: Sequence[float]) -> Spread:
+    """Ratio round by round, so that what slows the whole machine cancels out.
+
+    Raises ValueError unless both were measured in the same rounds.
+    """
+    if len(subject) != len(control):
+        raise ValueError(f"{len(subject)} rounds against {len(control)}: not measured together")
+    return Spread.of([s / c for s, c in zip(subject, control, strict=True)])
