@@ -10,6 +10,7 @@ Pure: no CDK, no AWS, no clock, no environment. Only `load_site` and `load_profi
 
 from infra.planning.checks import check
 from infra.planning.document import render
+from infra.planning.estimate import Estimate, estimate
 from infra.planning.fields import Footprint, StageTimes
 from infra.planning.findings import Finding, InvalidInput, errors
 from infra.planning.load import load_profile, load_site
@@ -19,6 +20,7 @@ from infra.planning.profile import Profile
 from infra.planning.site import Site
 
 __all__ = [
+    "Estimate",
     "Finding",
     "Footprint",
     "InvalidInput",
@@ -29,6 +31,7 @@ __all__ = [
     "StageTimes",
     "check",
     "errors",
+    "estimate",
     "explain",
     "load_profile",
     "load_site",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
 from infra.planning.topics import NAME
 
@@ -12,7 +13,18 @@ from infra.planning.topics import NAME
 class Record(BaseModel):
     """A mapping of a YAML file: unknown keys refused, nothing converted, never changed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    def contradictions(self) -> list[str]:
+        """What is wrong between fields that are each right: `key: message` lines."""
+        return []
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        found = self.contradictions()
+        if found:
+            raise ValueError("\n".join(found))
+        return self
 
 
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]

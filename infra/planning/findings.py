@@ -9,6 +9,17 @@ from typing import Literal
 Level = Literal["error", "warning", "info"]
 _ORDER: dict[Level, int] = {"error": 0, "warning": 1, "info": 2}
 
+# What reading a file finds; the rules of a plan have theirs in checks/.
+INPUT_CODES = {
+    "FF001": "A file cannot be read.",
+    "FF002": "A file is not YAML, or not `key: value` lines.",
+    "FF003": "A key is not known.",
+    "FF004": "A value is of the wrong type or unit, or out of range.",
+    "FF005": "A key is missing.",
+    "FF006": "Values that are each right contradict one another.",
+    "FF007": "A site names a profile that does not exist.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -69,10 +69,6 @@ ID_CHARS = Limit(
 SPOOLER_MIN_BYTES = Limit(
     "spooler size (the core does not start below it)", 262_144, "bytes", _GUIDE + "gg-core.html"
 )
-FUNCTION_MEMORY_MIN_KB = Limit(
-    "memory of a container", 1_024, "KB", _API + "definitions-functionconfiguration.html"
-)
-
 ALL: tuple[Limit, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Limit))
 
 # Not numbers, but of the same kind: dates and places that V1 fixes.

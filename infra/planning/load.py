@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 from infra.planning import yamlfile
 from infra.planning.findings import Finding, InvalidInput
 from infra.planning.profile import Profile
-from infra.planning.site import Site
+from infra.planning.site import CERTIFICATE_ARN, Site
 
 
 def load_profile(path: Path) -> Profile:
@@ -84,18 +86,18 @@ def _certificates(path: Path, site: Site) -> dict[str, str]:
     if not file.is_file():
         return {}
     tree = yamlfile.parse(file)
-    wrong = [key for key, value in tree.items() if not isinstance(value, str)]
+    wrong = {k: v for k, v in tree.items() if not re.fullmatch(CERTIFICATE_ARN, str(v))}
     if wrong:
-        line = yamlfile.line_of(tree, (wrong[0],))
-        raise InvalidInput(
-            [
-                Finding(
-                    "FF004",
-                    "error",
-                    f"{file}:{line}: {wrong[0]}",
-                    "is not a certificate ARN.",
-                    "Run `fanfold provision` again.",
-                )
-            ]
-        )
+        raise InvalidInput([_not_a_certificate(file, tree, *entry) for entry in wrong.items()])
     return {str(key): str(value) for key, value in tree.items()}
+
+
+def _not_a_certificate(file: Path, tree: Any, thing: str, value: object) -> Finding:
+    line = yamlfile.line_of(tree, (thing,))
+    return Finding(
+        "FF004",
+        "error",
+        f"{file}:{line}: {thing}",
+        f"{json.dumps(value, default=str)} is not the ARN of a certificate.",
+        "Run `fanfold provision` again.",
+    )

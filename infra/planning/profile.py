@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from infra.planning.fields import DeviceFile, PositiveInt, Record
 from infra.planning.limits import CONTAINERS
@@ -80,21 +80,22 @@ class Profile(Record):
         description="Linux group (name or id) that may read the model without a container.",
     )
 
-    @model_validator(mode="after")
-    def _gpus_are_distinct(self) -> Profile:
+    def contradictions(self) -> list[str]:
+        found = []
         indexes = [gpu.index for gpu in self.gpus]
         if len(set(indexes)) != len(indexes):
-            raise ValueError(f"gpus: index given twice in {indexes}; give each GPU its own")
-        return self
-
-    @model_validator(mode="after")
-    def _something_is_left(self) -> Profile:
+            found.append(f"gpus: index given twice in {indexes}; give each GPU its own")
         if self.reserved.cores >= self.cpu_cores:
-            raise ValueError(
+            found.append(
                 f"reserved.cores: {self.reserved.cores} of {self.cpu_cores} cpu_cores leaves none "
-                f"for the model; allowed 0 … {self.cpu_cores - 1}"
+                f"for the model; allowed: 0 to {self.cpu_cores - 1}"
             )
-        return self
+        if self.reserved.memory_mb >= self.memory_mb:
+            found.append(
+                f"reserved.memory_mb: {self.reserved.memory_mb} of {self.memory_mb} memory_mb "
+                f"leaves none for the model; allowed: 0 to {self.memory_mb - 1}"
+            )
+        return found
 
     @property
     def usable_cores(self) -> int:

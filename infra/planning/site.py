@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from infra.planning.fields import (
     AbsolutePath,
@@ -18,9 +18,8 @@ from infra.planning.fields import (
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
 CONSOLE = "console"
 
-CertificateArn = Annotated[
-    str, Field(pattern=r"^arn:aws[a-z-]*:iot:[a-z0-9-]+:\d{12}:cert/[0-9a-f]{64}$")
-]
+CERTIFICATE_ARN = r"^arn:aws[a-z-]*:iot:[a-z0-9-]+:\d{12}:cert/[0-9a-f]{64}$"
+CertificateArn = Annotated[str, Field(pattern=CERTIFICATE_ARN)]
 
 
 class Core(Record):
@@ -192,7 +191,7 @@ class Site(Record):
     isolation: Literal["auto", "container", "none"] = Field(
         default="auto", description="auto: containers where the profile supports them."
     )
-    cloud: Cloud = Field(default=Cloud(), description="What leaves the device.")
+    cloud: Cloud = Field(default=Cloud(), description="Where results go.")
     drop_folder: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+)?$")] = Field(
         default="drop", description="Below the images volume; empty: off."
     )
@@ -204,15 +203,15 @@ class Site(Record):
         default=None, description="Python module with `transform` and `postprocess`."
     )
 
-    @model_validator(mode="after")
-    def _cameras_are_distinct(self) -> Site:
+    def contradictions(self) -> list[str]:
+        found = []
         names = [camera.name for camera in self.cameras]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"cameras: {', '.join(twice)} given twice; give each its own name")
+            found.append(f"cameras: {', '.join(twice)} given twice; give each its own name")
         if CONSOLE in names:
-            raise ValueError(f"cameras: {CONSOLE!r} is the name of the operator's own device")
-        return self
+            found.append(f"cameras: {CONSOLE!r} is the operator's own device; use another name")
+        return found
 
     def with_model(self, s3_uri: str | None, footprint: Footprint | None = None) -> Site:
         """The same site running another package (`cdk deploy -c model=…`); None keeps a value."""

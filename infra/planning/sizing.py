@@ -15,8 +15,8 @@ TRANSFORM_KB = 262_144
 SPLITTER_KB = 131_072
 AGGREGATOR_KB = 131_072
 SYSTEM_KB = 32_768
-# Records of a micro-batch's result, pessimistic: a detection list of a dozen boxes.
-RESULT_BYTES = 600
+# Less than this for a process that imports numpy is a footprint in the wrong unit.
+SANE_MEMORY_KB = 16_384
 
 
 def worker_memory_kb(footprint: Footprint | None) -> int:

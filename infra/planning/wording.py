@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from infra.planning.topics import NAME
+
 # Suffix of a key → the unit's name, and what one of each written unit is in it.
 _UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "_kb": ("kilobytes", {"k": 1, "m": 1024, "g": 1024**2, "t": 1024**3}),
@@ -13,6 +15,7 @@ _UNITS: dict[str, tuple[str, dict[str, float]]] = {
     "_s": ("seconds", {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600}),
 }
 _PATTERNS = {  # patterns of fields, in words
+    f"^{NAME}$": "lower-case letters, digits and hyphens, 41 at most",
     r"^\d{12}$": "12 digits in quotes",
     r"^[a-z]{2}(-[a-z]+)+-\d$": "an AWS region such as us-east-1",
     r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$": "s3://BUCKET/KEY ending in .tar.gz or .zip",
@@ -41,10 +44,11 @@ def _by_type(schema: dict[str, Any]) -> str:
     if kind == "string":
         pattern = schema.get("pattern")
         return _PATTERNS.get(pattern, f"text matching {pattern}") if pattern else "text"
+    if kind == "array":
+        return "a list with an entry at least" if schema.get("minItems") else "a list"
     plain = {
         "boolean": "true, false",
         "null": "nothing",
-        "array": "a list",
         "object": "`key: value` lines below it",
     }
     return plain.get(str(kind), "`key: value` lines below it")

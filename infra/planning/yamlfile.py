@@ -30,10 +30,16 @@ def read(path: Path, model: type[Row]) -> Row:
     tree = parse(path)
     try:
         # As JSON, so that strict types still take a YAML list for a tuple.
-        return model.model_validate_json(json.dumps(tree, default=str))
+        text = json.dumps(tree, default=str)
+    except (ValueError, RecursionError):
+        finding = Finding("FF002", "error", str(path), "contains itself.", "Remove the alias.")
+        raise InvalidInput([finding]) from None
+    try:
+        return model.model_validate_json(text)
     except ValidationError as error:
         found = [_finding(path, tree, model, detail) for detail in _distinct(error.errors())]
-        raise InvalidInput(found) from None
+        lines = [line for each in found for line in each]
+        raise InvalidInput([finding for _, finding in sorted(lines, key=lambda n: n[0])]) from None
 
 
 def parse(path: Path) -> Any:
@@ -49,7 +55,7 @@ def parse(path: Path) -> Any:
     except (MarkedYAMLError, YAMLError) as error:
         raise InvalidInput([_not_yaml(path, error)]) from None
     if not isinstance(tree, Mapping):
-        what = "empty" if tree is None else f"a {type(tree).__name__}"
+        what = "empty" if tree is None else "a list" if isinstance(tree, list) else "one value"
         finding = Finding("FF002", "error", str(path), f"is {what}.", "Write `key: value` lines.")
         raise InvalidInput([finding])
     return tree
@@ -84,14 +90,16 @@ def _not_yaml(path: Path, error: YAMLError) -> Finding:
 
 
 def _distinct(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
-    """One finding per key: `auto or a number` is a union, and pydantic reports each branch."""
+    """One per key: `auto or a number` is a union, and pydantic reports each of its branches; a
+    list with a wrong entry it calls too short as well."""
     seen: dict[Loc, ErrorDetails] = {}
     for detail in details:
-        loc = tuple(s for s in detail["loc"] if not _is_branch(s))
+        loc = tuple(step for step in detail["loc"] if not _is_branch(step))
         known = seen.get(loc)
         if known is None or known["type"] in {"literal_error", "none_required"}:
             seen[loc] = {**detail, "loc": loc}
-    return list(seen.values())
+    deeper = {loc[:depth] for loc in seen for depth in range(1, len(loc))}
+    return [detail for loc, detail in seen.items() if loc not in deeper]
 
 
 def _is_branch(step: int | str) -> bool:
@@ -99,42 +107,51 @@ def _is_branch(step: int | str) -> bool:
     return isinstance(step, str) and bool(re.match(r"literal\[|constrained-|int$|str$", step))
 
 
-def _finding(path: Path, tree: Any, model: type[BaseModel], detail: ErrorDetails) -> Finding:
+def _finding(
+    path: Path, tree: Any, model: type[BaseModel], detail: ErrorDetails
+) -> list[tuple[int, Finding]]:
+    """Findings of one of pydantic's errors, each with its line."""
     loc: Loc = detail["loc"]
-    key = ".".join(str(step) for step in loc)
-    where = f"{path}:{line_of(tree, loc)}"
-    kind = detail["type"]
-    if kind == "extra_forbidden":
-        return _unknown_key(where, key, loc, model)
-    if kind == "missing":
-        choice = allowed(field_at(model, loc))
-        return Finding("FF005", "error", f"{where}: {key}", "is missing.", f"Write {choice}.")
-    if kind == "value_error":
-        text = detail["msg"].removeprefix("Value error, ")
-        key, _, message = text.partition(": ")
-        line = line_of(tree, tuple(key.split(".")))
-        return Finding("FF006", "error", f"{path}:{line}: {key}", f"{message}.", "")
+    if detail["type"] == "value_error":
+        return _contradictions(path, tree, detail["msg"])
+    line = line_of(tree, loc)
+    where = f"{path}:{line}: {_spelled(loc)}"
+    if detail["type"] == "extra_forbidden":
+        return [(line, _unknown_key(where, loc, model))]
+    choice = allowed(field_at(model, loc))
+    if detail["type"] == "missing":
+        return [(line, Finding("FF005", "error", where, "is missing.", f"Write {choice}."))]
     value = json.dumps(detail["input"], ensure_ascii=False, default=str)
-    field = field_at(model, loc)
-    choice = allowed(field)
+    message = f"{value} is not allowed; allowed: {choice}."
     hint = unit_hint(str(loc[-1]) if loc else "", detail["input"])
-    return Finding(
-        "FF004", "error", f"{where}: {key}", f"{value} is not allowed; allowed: {choice}.", hint
-    )
+    return [(line, Finding("FF004", "error", where, message, hint))]
 
 
-def _unknown_key(where: str, key: str, loc: Loc, model: type[BaseModel]) -> Finding:
+def _contradictions(path: Path, tree: Any, message: str) -> list[tuple[int, Finding]]:
+    """What a record's own validator says: `key: message` lines (see `Record.contradictions`)."""
+    found = []
+    for text in message.removeprefix("Value error, ").splitlines():
+        key, _, what = text.partition(": ")
+        line = line_of(tree, tuple(key.split(".")))
+        found.append((line, Finding("FF006", "error", f"{path}:{line}: {key}", f"{what}.", "")))
+    return found
+
+
+def _spelled(loc: Loc) -> str:
+    """`cameras[0].name`"""
+    text = ""
+    for step in loc:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _unknown_key(where: str, loc: Loc, model: type[BaseModel]) -> Finding:
     parent = record_at(model, loc[:-1])
     names = list(parent.model_fields) if parent else []
     near = difflib.get_close_matches(str(loc[-1]), names, n=1, cutoff=0.6)
     remedy = f"Did you mean {near[0]}?" if near else "Remove it."
-    return Finding(
-        "FF003",
-        "error",
-        f"{where}: {key}",
-        f"is not a key here; allowed: {', '.join(sorted(names))}.",
-        remedy,
-    )
+    message = f"is not a key here; allowed: {', '.join(sorted(names))}."
+    return Finding("FF003", "error", where, message, remedy)
 
 
 def record_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from infra.planning import limits
+from infra.planning import limits, sizing
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import DeviceNode, ModelResource, Plan, Volume
 from infra.planning.resources import SHM_DIR
@@ -78,14 +78,14 @@ def resources_match_isolation(plan: Plan) -> Iterator[Broken]:
                 yield subject, f"{SHM_DIR} is ro, rw is required.", "Make it rw."
 
 
-@rule("FF124", "error", limits.FUNCTION_MEMORY_MIN_KB.source)
+@rule("FF124", "error", "infra/planning/sizing.py")
 def memory_is_sane(plan: Plan) -> Iterator[Broken]:
-    """A container's memory is given, in KB, and at least 1,024."""
+    """A function has at least 16,384 KB: less is a footprint in the wrong unit."""
     for function in plan.functions:
-        if function.memory_kb < limits.FUNCTION_MEMORY_MIN_KB.value:
+        if function.memory_kb < sizing.SANE_MEMORY_KB:
             yield (
                 f"function {function.id}",
-                f"{function.memory_kb} KB of memory, at least {limits.FUNCTION_MEMORY_MIN_KB}.",
+                f"{function.memory_kb} KB of memory, at least {sizing.SANE_MEMORY_KB} KB needed.",
                 "Correct the footprint: memory_kb is in kilobytes.",
             )
 
