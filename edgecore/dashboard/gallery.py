@@ -1,0 +1,77 @@
+"""The latest images with their results: few, spread over the streams, failures kept longer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+SHOWN = 12
+KEPT = 240
+"""Looked up by the image and trace endpoints after they have left the page."""
+EVERY_S = 0.4
+"""Per stream: a faster stream is sampled, an eye sees no more."""
+MAX_BOXES = 60
+MAX_TOP = 3
+
+Key = tuple[str, int]
+
+
+class Gallery:
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Key, dict[str, Any]] = OrderedDict()
+        self._last_t: OrderedDict[str, float] = OrderedDict()
+
+    def offer(self, record: Mapping[str, Any], t: float) -> bool:
+        """Keep the record if its stream is due, or if it failed; whether it was kept."""
+        stream = str(record["stream"])
+        due = t - self._last_t.get(stream, 0.0) >= EVERY_S
+        if not due and record.get("status") == "ok":
+            return False
+        self._last_t[stream] = t
+        self._last_t.move_to_end(stream)
+        _bound(self._last_t, KEPT)
+        key = (stream, int(record["seq"]))
+        self._entries[key] = _entry(record, t)
+        _bound(self._entries, KEPT)
+        return True
+
+    def file(self, stream: str, seq: int) -> str | None:
+        """The image's file, relative to the images volume."""
+        entry = self._entries.get((stream, seq))
+        return str(entry["file"]) if entry and entry["file"] else None
+
+    def latest(self) -> list[dict[str, Any]]:
+        """Newest first: one per stream as far as there is room, then the streams' older ones."""
+        first: list[dict[str, Any]] = []
+        older: list[dict[str, Any]] = []
+        streams: set[str] = set()
+        for entry in reversed(self._entries.values()):
+            (older if entry["stream"] in streams else first).append(entry)
+            streams.add(entry["stream"])
+        chosen = (first + older)[:SHOWN]
+        return sorted(chosen, key=lambda e: (-e["t"], e["stream"], -e["seq"]))
+
+
+def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:
+    output = record.get("output") or {}
+    model = record.get("model") or {}
+    return {
+        "stream": record["stream"],
+        "seq": record["seq"],
+        "id": record.get("id", ""),
+        "file": record.get("file", ""),
+        "status": record.get("status", ""),
+        "reason": record.get("reason", ""),
+        "worker": record.get("worker", ""),
+        "model": f"{model.get('name', '')} {model.get('version', '')}".strip(),
+        "top": output.get("top", [])[:MAX_TOP],
+        "boxes": output.get("boxes", [])[:MAX_BOXES],
+        "ms": record.get("ms", {}),
+        "t": t,
+    }
+
+
+def _bound(book: OrderedDict[Any, Any], limit: int) -> None:
+    while len(book) > limit:
+        book.popitem(last=False)

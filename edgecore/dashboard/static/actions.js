@@ -1,0 +1,160 @@
+// Actions need the token that the core prints at its start; it is kept for this tab only.
+
+import { byId, el, setText } from "./dom.js";
+
+const KEY = "fanfold-token";
+const MAX_BYTES = 131072;
+const LINES = 200;
+
+// The core prints http://…/#token=…: a fragment is never sent to a server or written to a log.
+export function takeTokenFromAddress() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!token) return;
+  sessionStorage.setItem(KEY, token);
+  history.replaceState(null, "", location.pathname);
+}
+
+const token = () => sessionStorage.getItem(KEY) ?? "";
+
+function post(name, body) {
+  const isBlob = body instanceof Blob;
+  return fetch(`/api/actions/${name}`, { method: "POST", body: isBlob ? body : JSON.stringify(body), headers: { "x-fanfold-token": token() } });
+}
+
+async function act(answer, name, body) {
+  setText(answer, "…");
+  try {
+    const response = await post(name, body);
+    const said = await response.json();
+    setText(answer, said.message);
+    answer.className = `answer ${said.ok ? "ok" : "bad"}`;
+  } catch {
+    setText(answer, "The core does not answer.");
+    answer.className = "answer bad";
+  }
+}
+
+export function restart(id) {
+  if (confirm(`Restart ${id}? What it holds is dispatched again.`)) act(byId("actions-answer"), "restart", { function: id });
+}
+
+export function buildActions(hello) {
+  const node = byId("actions");
+  node.hidden = false;
+  const unlocked = Boolean(token()) && hello.actions.length > 0;
+  document.body.classList.toggle("can-restart", unlocked && hello.actions.includes("restart"));
+  setText(byId("actions-note"), hello.read_only ? "off: this core runs read-only" : "");
+  const answer = el("p", { class: "answer", id: "actions-answer", role: "status" });
+  const forms = { "test-image": testImage, publish, follow: followTopic, drain };
+  const shown = unlocked ? Object.entries(forms).filter(([name]) => hello.actions.includes(name)).map(([, make]) => make(answer, hello)) : [];
+  if (!hello.read_only && !unlocked) shown.push(unlock(hello));
+  byId("actions-body").hidden = hello.read_only;
+  byId("actions-body").replaceChildren(...shown, answer);
+}
+
+function form(title, submit, ...children) {
+  return el("form", { onsubmit: (event) => { event.preventDefault(); submit(event.target); } }, el("h3", {}, title), ...children);
+}
+
+function field(label, attributes, tag = "input", ...children) {
+  return el("label", {}, label, el(tag, { spellcheck: "false", autocomplete: "off", ...attributes }, ...children));
+}
+
+function unlock(hello) {
+  const submit = (f) => {
+    sessionStorage.setItem(KEY, f.token.value.trim());
+    buildActions(hello);
+  };
+  return form("Unlock", submit, field("Token, printed by the core at its start", { name: "token", type: "password", required: true }), el("div", { class: "row" }, el("button", {}, "Unlock")));
+}
+
+function testImage(answer, hello) {
+  const submit = async (f) => {
+    const image = await small(f.file.files[0] ?? (await testPicture()));
+    act(answer, `test-image?camera=${encodeURIComponent(f.camera.value)}`, image);
+  };
+  const cameras = hello.cameras.map((c) => el("option", {}, c));
+  return form("Send a test image", submit, field("Camera", { name: "camera" }, "select", ...cameras),
+    field("Image; none: a drawn test picture", { name: "file", type: "file", accept: "image/*" }), el("div", { class: "row" }, el("button", {}, "Send")));
+}
+
+function publish(answer, hello) {
+  const submit = (f) => act(answer, "publish", { topic: f.topic.value, payload: f.payload.value });
+  return form("Publish a message", submit, field("Topic", { name: "topic", required: true, value: hello.site ? `${hello.site}/images/${hello.cameras[0] ?? ""}` : "" }),
+    field("Payload", { name: "payload", required: true }, "textarea", '{"v":1,"file":""}'), el("div", { class: "row" }, el("button", {}, "Publish")));
+}
+
+function drain(answer) {
+  const button = (text, on) => el("button", { type: "button", onclick: () => act(answer, "drain", { on }) }, text);
+  return form("Drain", () => {}, el("p", { class: "small dim" }, "Take no new images; what is in is finished."), el("div", { class: "row" }, button("Drain", true), button("Take images again", false)));
+}
+
+function followTopic(answer, hello) {
+  const lines = el("pre", { class: "lines mono" });
+  const button = el("button", {}, "Follow");
+  let reading = null;
+  const stop = () => {
+    reading?.abort();
+    reading = null;
+    setText(button, "Follow");
+  };
+  const submit = async (f) => {
+    if (reading) return stop();
+    reading = new AbortController();
+    setText(button, "Stop");
+    try {
+      await readLines(f.filter.value, reading.signal, (m) => show(lines, m), answer);
+    } catch (error) {
+      if (error.name !== "AbortError") setText(answer, "The core does not answer.");
+    }
+    return stop();
+  };
+  return form("Follow a topic", submit, field("Topic filter", { name: "filter", required: true, value: hello.site ? `${hello.site}/results/+` : "#" }), el("div", { class: "row" }, button), lines);
+}
+
+async function readLines(filter, signal, onMessage, answer) {
+  const response = await fetch("/api/actions/follow", { method: "POST", body: JSON.stringify({ filter }), headers: { "x-fanfold-token": token() }, signal });
+  if (!response.ok) return setText(answer, (await response.json()).message);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return undefined;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop();
+    for (const line of parts) if (line) onMessage(JSON.parse(line));
+  }
+}
+
+function show(lines, m) {
+  const time = new Date(m.t * 1000).toLocaleTimeString([], { hour12: false });
+  lines.prepend(el("div", {}, `${time} ${m.topic} ${m.payload?.slice(0, 400) ?? `(${m.bytes} bytes, binary)`}`));
+  while (lines.childElementCount > LINES) lines.lastChild.remove();
+}
+
+async function testPicture() {
+  const canvas = new OffscreenCanvas(320, 240);
+  const pen = canvas.getContext("2d");
+  ["#c0c0c0", "#c0c000", "#00c0c0", "#00c000", "#c000c0", "#c00000", "#0000c0"].forEach((fill, i) => {
+    pen.fillStyle = fill;
+    pen.fillRect((i * 320) / 7, 0, 46, 240);
+  });
+  pen.fillStyle = "#fff";
+  pen.font = "24px sans-serif";
+  pen.fillText(new Date().toISOString(), 8, 228);
+  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+}
+
+// The message limit is 128 KB: a larger picture is made smaller here, and said to be a test.
+async function small(image) {
+  if (image.size <= MAX_BYTES && image.type === "image/jpeg") return image;
+  const bitmap = await createImageBitmap(image);
+  for (let side = 1024; side >= 128; side /= 2) {
+    const factor = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+    const canvas = new OffscreenCanvas(Math.max(1, bitmap.width * factor), Math.max(1, bitmap.height * factor));
+    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 });
+    if (blob.size <= MAX_BYTES) return blob;
+  }
+  return image;
+}

@@ -1,0 +1,76 @@
+// The little that this page needs of a framework: build, set when changed, patch by key.
+
+export const byId = (id) => document.getElementById(id);
+
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "class") node.className = value;
+    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+// Writing the same text again would still cost a layout and lose a selection.
+export function setText(node, value) {
+  const text = value == null ? "" : String(value);
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function setClass(node, value) {
+  if (node.className !== value) node.className = value;
+}
+
+// Children of `parent` become one per item, in order; nodes are reused by key.
+export function keyed(parent, items, keyOf, make, update) {
+  const old = new Map();
+  for (const child of parent.children) old.set(child.dataset.key, child);
+  let at = parent.firstElementChild;
+  for (const item of items) {
+    const key = String(keyOf(item));
+    let node = old.get(key);
+    if (node) old.delete(key);
+    else {
+      node = make(item);
+      node.dataset.key = key;
+    }
+    update?.(node, item);
+    if (node === at) at = at.nextElementSibling;
+    else parent.insertBefore(node, at);
+  }
+  for (const node of old.values()) node.remove();
+}
+
+// A table from columns [title, cell(item), class?]; a cell is text or a node.
+export function table(node, columns, items, keyOf, empty) {
+  if (!node.tHead) {
+    const titles = columns.map(([title, , kind]) => el("th", { class: kind ?? "" }, title));
+    node.append(el("thead", {}, el("tr", {}, ...titles)), el("tbody"));
+  }
+  const make = () => el("tr", {}, ...columns.map(([, , kind]) => el("td", { class: kind ?? "" })));
+  const update = (row, item) => {
+    columns.forEach(([, cell], index) => {
+      const value = cell(item);
+      if (value instanceof Node) row.cells[index].replaceChildren(value);
+      else setText(row.cells[index], value);
+    });
+  };
+  node.tHead.hidden = items.length === 0;
+  if (items.length) keyed(node.tBodies[0], items, keyOf, make, update);
+  else node.tBodies[0].replaceChildren(el("tr", {}, el("td", { class: "empty" }, empty)));
+}
+
+export function facts(node, rows) {
+  const make = ([name]) => el("div", { class: "fact" }, el("dt", {}, name), el("dd"));
+  keyed(node, rows, ([name]) => name, make, (row, [, value]) => setText(row.lastChild, value));
+}

@@ -1,0 +1,97 @@
+// Wiring: events in, the page's parts out.
+
+import { buildActions, restart, takeTokenFromAddress } from "./actions.js";
+import { Charts } from "./charts.js";
+import { byId, setClass, setText } from "./dom.js";
+import { follow } from "./feed.js";
+import { duration } from "./format.js";
+import { showImages } from "./images.js";
+import { showNumbers, showProblems, showSlowest, showTables } from "./tables.js";
+import { showWorkers } from "./workers.js";
+
+const state = {};
+const charts = new Charts();
+let boot = null;
+let columns = [];
+
+takeTokenFromAddress();
+applyTheme(localStorage.getItem("fanfold-theme") ?? "");
+
+follow({
+  onHello(hello) {
+    columns = hello.columns;
+    document.title = hello.site ? `${hello.site} · Fanfold` : "Fanfold";
+    setText(byId("site"), hello.site || "Fanfold");
+    if (boot !== hello.boot) {
+      // A core that restarted has a new history; the old one would lie about it.
+      charts.points = [];
+      charts.load(columns);
+      buildActions(hello);
+      setTimeout(showSlowest, 500);
+    }
+    boot = hello.boot;
+  },
+  onState(change) {
+    const { points = [], t, ...sections } = change;
+    Object.assign(state, sections);
+    charts.append(points);
+    if (!document.hidden) show(new Set(Object.keys(sections)), t);
+  },
+  onLink(link, last) {
+    const words = { live: "live", stale: "no news", lost: "core is gone, retrying" };
+    const age = last ? ` since ${duration((Date.now() - last) / 1000)}` : "";
+    setText(byId("live"), words[link] + age);
+    setClass(byId("live"), `live ${link === "live" ? "ok" : "bad"}`);
+  },
+});
+
+function show(changed, now) {
+  showNumbers(state, charts);
+  if (changed.has("not_ready")) showProblems(state.not_ready);
+  if (changed.has("workers")) showWorkers(state.workers, restart);
+  if (changed.has("images")) showImages(state.images);
+  showTables(state, changed, now);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && state.core) {
+    show(new Set(Object.keys(state)), Date.now() / 1000);
+    if (charts.plots.length) charts.draw();
+  }
+});
+
+setInterval(() => charts.span === "6h" && !document.hidden && charts.load(columns), 60000);
+byId("slowest-refresh").addEventListener("click", showSlowest);
+
+function choose(attribute, apply) {
+  for (const button of document.querySelectorAll(`[data-${attribute}]`)) {
+    button.addEventListener("click", () => {
+      for (const other of button.parentNode.children) other.setAttribute("aria-pressed", other === button);
+      apply(button.dataset[attribute]);
+    });
+  }
+}
+
+choose("span", (span) => {
+  charts.span = span;
+  charts.points = [];
+  setText(byId("span-name"), span === "6h" ? "6 hours" : "10 minutes");
+  charts.load(columns);
+});
+choose("quantile", (quantile) => {
+  charts.quantile = quantile;
+  charts.draw();
+});
+
+function applyTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}
+
+byId("theme").addEventListener("click", () => {
+  const order = ["", "dark", "light"];
+  const theme = order[(order.indexOf(document.documentElement.dataset.theme ?? "") + 1) % 3];
+  localStorage.setItem("fanfold-theme", theme);
+  applyTheme(theme);
+  if (charts.plots.length) charts.build();
+});

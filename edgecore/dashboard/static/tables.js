@@ -1,0 +1,104 @@
+// Everything that is a number, a row or a fact.
+
+import { byId, el, facts, keyed, setClass, setText, table } from "./dom.js";
+import { ago, bytes, clock, count, duration, ms, rate } from "./format.js";
+import { openTrace } from "./images.js";
+import { tone } from "./workers.js";
+
+const pill = (state) => el("span", { class: `pill ${tone(state)}` }, (state ?? "unknown").replace("_", " "));
+
+export function showNumbers(state, charts) {
+  const { splitter = {}, aggregator = {}, cloud = {}, workers = [] } = state;
+  const held = (state.streams ?? []).reduce((sum, s) => sum + s.held, 0);
+  const rows = [
+    ["Throughput", rate(charts.latest("ok")), "images/s"],
+    ["Latency, median", ms(charts.latest("total_p50"))],
+    ["Latency, p99", ms(charts.latest("total_p99"))],
+    ["Backlog", count(splitter.backlog), "", splitter.backlog > 1000 && "warn"],
+    ["In flight", count(splitter.inflight), `of ${workers.length} workers`],
+    ["Held back", count(held), "", held > 100 && "warn"],
+    ["Gaps", count(aggregator.gaps), "", aggregator.gaps > 0 && "warn"],
+    ["Failed", count(aggregator.failed), "", aggregator.failed > 0 && "warn"],
+    ["Cloud backlog", count(cloud.spooled), bytes(cloud.spooled_bytes)],
+  ];
+  const make = ([name]) => el("div", {}, el("dt", {}, name), el("dd", {}, el("span"), el("small")));
+  keyed(byId("numbers"), rows, ([name]) => name, make, (node, [, value, unit, kind]) => {
+    setText(node.querySelector("span"), value);
+    setText(node.querySelector("small"), unit);
+    setClass(node.querySelector("dd"), kind || "");
+  });
+}
+
+export function showProblems(reasons) {
+  const node = byId("problems");
+  node.hidden = reasons.length === 0;
+  keyed(node, reasons.slice(0, 8), (r) => r.subject + r.problem, (r) =>
+    el("p", {}, el("strong", {}, r.subject), ` ${r.problem}. `, el("span", { class: "dim" }, `${r.remedy}.`)));
+  if (reasons.length > 8) node.append(el("p", { "data-key": "more" }, `and ${reasons.length - 8} more`));
+  setText(byId("ready"), reasons.length ? "not ready" : "ready");
+  setClass(byId("ready"), `pill ${reasons.length ? "bad" : "ok"}`);
+}
+
+const SECTIONS = {
+  streams(state, now) {
+    const shown = state.streams.length;
+    setText(byId("streams-note"), state.streams_total > shown ? `${shown} of ${count(state.streams_total)}: held back first, then latest` : "");
+    table(byId("streams"), [
+      ["stream", (s) => s.name], ["images", (s) => count(s.images), "num"], ["last seq", (s) => count(s.last_seq), "num"],
+      ["held back", (s) => count(s.held), "num"], ["gaps", (s) => count(s.gaps), "num"], ["failed", (s) => count(s.failed), "num"], ["last result", (s) => ago(s.last_t, now), "num"],
+    ], state.streams, (s) => s.name, "No results yet.");
+  },
+  functions(state) {
+    const { router = {} } = state;
+    setText(byId("functions-note"), `core queue ${count(router.work_items)} of ${count(router.limit)}, ${count(router.refused)} refused, ${count(router.unrouted)} unrouted`);
+    table(byId("functions"), [
+      ["function", (f) => f.id], ["state", (f) => pill(f.state)], ["queue", (f) => count(f.queue), "num"], ["oldest", (f) => ms(f.oldest_ms), "num"], ["calls", (f) => count(f.invocations), "num"],
+      ["errors", (f) => count(f.errors), "num"], ["restarts", (f) => count(f.restarts), "num"], ["memory", (f) => bytes(f.rss_kb == null ? null : f.rss_kb * 1024), "num"],
+    ], state.functions, (f) => f.id, "The group has no functions.");
+  },
+  jobs(state) {
+    table(byId("jobs"), [
+      ["job", (j) => j.job], ["images", (j) => count(j.images), "num"], ["ok", (j) => count(j.ok), "num"], ["failed", (j) => count(j.failed), "num"], ["dropped", (j) => count(j.dropped), "num"],
+      ["took", (j) => duration(j.ended - j.started), "num"], ["labels", (j) => Object.entries(j.labels ?? {}).slice(0, 3).map(([k, n]) => `${k} ${n}`).join(", ")],
+    ], state.jobs, (j) => j.job + j.ended, "No job has ended since the core started.");
+  },
+  cloud(state, now) {
+    const { cloud, aggregator = {} } = state;
+    facts(byId("cloud"), [
+      ["sink", cloud.sink], ["waiting", `${count(cloud.spooled)} messages, ${bytes(cloud.spooled_bytes)}`], ["sent", count(cloud.sent)],
+      ["dropped for space", count(cloud.dropped)], ["last sync", ago(cloud.last_sync, now)], ["outbox", `${count(aggregator.outbox_rows)} records, ${count(aggregator.s3_objects)} S3 objects`],
+    ]);
+  },
+  group(state) {
+    const { group, core = {} } = state;
+    facts(byId("deployment"), [["group", group.name], ["deployment", group.deployment], ["version", group.version], ["applied", clock(group.applied_at)], ["core", `${core.version ?? "–"}, up ${duration(core.uptime_s)}, pid ${core.pid ?? "–"}`]]);
+    table(byId("history"), [["earlier", (h) => h.deployment ?? h.id ?? ""], ["applied", (h) => clock(h.applied_at ?? h.at)], ["outcome", (h) => h.outcome ?? h.state ?? ""]],
+      [...group.history].reverse(), (h) => JSON.stringify(h), "No earlier deployment.");
+  },
+  findings(state) {
+    const rows = state.findings.length ? state.findings : [{ level: "ok", text: "No findings." }];
+    keyed(byId("findings"), rows, (f) => JSON.stringify(f), (f) => el("p", {},
+      el("span", { class: { error: "bad", warning: "warn", ok: "ok" }[f.level ?? f.severity] ?? "" }, f.code ? `${f.code} ` : ""),
+      f.text ?? f.message ?? f.subject ?? "", f.remedy || f.fix ? el("span", { class: "dim" }, ` ${f.remedy ?? f.fix}`) : null));
+  },
+  clients(state, now) {
+    setText(byId("clients-note"), state.clients_total > state.clients.length ? `${state.clients.length} of ${state.clients_total}` : "");
+    table(byId("clients"), [["client", (c) => c.client_id], ["since", (c) => (c.since ? ago(c.since, now) : "–")], ["published", (c) => count(c.published), "num"]], state.clients, (c) => c.client_id, "No device is connected.");
+  },
+};
+
+// `changed`: the names of the sections that came with this event.
+export function showTables(state, changed, now) {
+  for (const [name, show] of Object.entries(SECTIONS)) {
+    if (changed.has(name) || ((name === "streams" || name === "cloud" || name === "clients") && state[name])) show(state, now);
+  }
+  setText(byId("thing"), state.core?.thing);
+}
+
+export async function showSlowest() {
+  const { traces } = await (await fetch("/api/traces")).json();
+  const link = (t) => el("button", { class: "quiet", type: "button", onclick: () => openTrace(t.stream, t.seq) }, `${t.stream} #${t.seq}`);
+  const worst = (t) => t.stages.reduce((a, b) => (b.ms > a.ms ? b : a), { stage: "–", ms: 0 });
+  table(byId("slowest"), [["image", link], ["total", (t) => ms(t.total_ms), "num"], ["mostly", (t) => `${worst(t).stage}, ${ms(worst(t).ms)}`], ["worker", (t) => t.worker]],
+    traces, (t) => `${t.stream}#${t.seq}`, "No results yet.");
+}

@@ -1,0 +1,51 @@
+// One card per worker: what it is, what it does now, what went wrong.
+
+import { byId, el, keyed, setClass, setText } from "./dom.js";
+import { bytes, count, ms, rate } from "./format.js";
+
+const MANY = 24;
+
+export function tone(state) {
+  if (state === "ready" || state === "running") return "ok";
+  if (state === "starting" || state === "backoff" || state === "draining") return "warn";
+  return state === "unknown" ? "" : "bad";
+}
+
+export function showWorkers(workers, restart) {
+  const node = byId("workers");
+  node.classList.toggle("many", workers.length > MANY);
+  const ready = workers.filter((w) => w.state === "ready").length;
+  setText(byId("workers-note"), workers.length ? `${ready} of ${workers.length} ready` : "none reported yet");
+  keyed(node, workers, (w) => w.id, (w) => makeCard(w, restart), updateCard);
+}
+
+function makeCard(worker, restart) {
+  const part = (name, kind) => el("span", { class: kind, "data-part": name });
+  const button = el("button", { class: "quiet", type: "button", "data-part": "restart", onclick: () => restart(worker.id) }, "Restart");
+  return el("article", { class: "card worker" },
+    el("div", { class: "row" }, el("h3", {}, worker.id), part("device", "chip"), el("span", { class: "spread" }), part("state", "pill")),
+    el("div", { class: "row" }, part("rate", "rate"), el("span", { class: "dim small" }, "images/s"), el("span", { class: "spread" }), part("done", "dim small")),
+    el("div", { class: "clip small detail" }, part("model", "")),
+    el("div", { class: "clip small dim detail" }, part("now", "")),
+    el("div", { class: "row small dim detail" }, part("numbers", ""), el("span", { class: "spread" }), button),
+    el("div", { class: "small bad clip", "data-part": "error" }));
+}
+
+function updateCard(card, w) {
+  const part = (name) => card.querySelector(`[data-part="${name}"]`);
+  const state = w.process && !["running", "unknown"].includes(w.process) ? w.process : w.state;
+  setClass(card, `card worker ${tone(state)}`);
+  setText(part("device"), w.device);
+  setText(part("state"), state.replace("_", " "));
+  setClass(part("state"), `pill ${tone(state)}`);
+  setText(part("rate"), rate(w.per_s));
+  setText(part("done"), `${count(w.done)} done`);
+  setText(part("model"), w.model || "no model loaded");
+  part("model").title = w.model_sha256 ? `sha256 ${w.model_sha256}…` : "";
+  const batch = w.batch?.batch ? `${w.batch.images} images from ${w.batch.image}, busy ${ms(w.busy_ms)}` : "idle";
+  setText(part("now"), batch);
+  const memory = w.rss_kb ? `, ${bytes(w.rss_kb * 1024)}` : "";
+  setText(part("numbers"), `${w.inflight} in flight, ${w.credits ?? "–"} credits, ${w.restarts} restarts${memory}`);
+  setText(part("error"), w.last_error ?? "");
+  part("restart").hidden = !document.body.classList.contains("can-restart") || !w.function;
+}

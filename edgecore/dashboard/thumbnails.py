@@ -1,0 +1,127 @@
+"""Small pictures of images in the volume; a 40-megapixel JPEG costs its scaled decode only.
+
+libjpeg decodes at 1/8 … 1/1 in the DCT domain, so a 7,300 × 5,500 pixel image needs a
+913 × 688 buffer and not 120 MB. Other formats are passed on as they are while they are small:
+the core has no decoder for them, the browser has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+
+MAX_SIDE_PX = 480
+LARGE_SIDE_PX = 1600
+MAX_FILE_BYTES = 64 * 1024 * 1024
+MAX_PIXELS = 120_000_000
+"""A progressive JPEG needs all its coefficients in memory: about 3 bytes a pixel and colour."""
+MAX_PASSED_BYTES = 2 * 1024 * 1024
+CACHE_BYTES = 24 * 1024 * 1024
+
+_MAGIC = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"BM": "image/bmp",
+    b"RIFF": "image/webp",
+}
+
+
+class NoThumbnailError(Exception):
+    """The image cannot be shown; the text says why."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    content: bytes
+    media_type: str
+
+
+class Thumbnails:
+    """Pictures of files below one folder, one decoded at a time, the last ones cached."""
+
+    def __init__(self, images_dir: str) -> None:
+        self._root = Path(images_dir).resolve() if images_dir else None
+        self._cache: OrderedDict[tuple[str, int], Picture] = OrderedDict()
+        self._cached_bytes = 0
+        self._one_at_a_time = asyncio.Semaphore(1)
+
+    async def get(self, file: str, max_side_px: int = MAX_SIDE_PX) -> Picture:
+        """Raises NoThumbnailError for a file that is gone, outside, too large or not an image."""
+        key = (file, max_side_px)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        async with self._one_at_a_time:
+            picture = await asyncio.to_thread(self._make, file, max_side_px)
+        self._keep(key, picture)
+        return picture
+
+    def _make(self, file: str, max_side_px: int) -> Picture:
+        return shrink(self._read(file), max_side_px)
+
+    def _read(self, file: str) -> bytes:
+        if self._root is None:
+            raise NoThumbnailError("the group has no images volume (FANFOLD_IMAGES_DIR)")
+        path = (self._root / file).resolve()
+        if not path.is_relative_to(self._root):
+            raise NoThumbnailError(f"{file!r} is outside the images volume")
+        try:
+            size = path.stat().st_size
+            if size > MAX_FILE_BYTES:
+                raise NoThumbnailError(f"{file!r} has {size} bytes, limit {MAX_FILE_BYTES}")
+            return path.read_bytes()
+        except OSError as error:
+            raise NoThumbnailError(f"{file!r} cannot be read: {error.strerror}") from None
+
+    def _keep(self, key: tuple[str, int], picture: Picture) -> None:
+        self._cache[key] = picture
+        self._cached_bytes = sum(len(p.content) for p in self._cache.values())
+        while self._cached_bytes > CACHE_BYTES:
+            _, dropped = self._cache.popitem(last=False)
+            self._cached_bytes -= len(dropped.content)
+
+
+def shrink(content: bytes, max_side_px: int) -> Picture:
+    """A JPEG no larger than ``max_side_px``; small files of other formats unchanged."""
+    if not content.startswith(b"\xff\xd8"):
+        return _passed_on(content)
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(content)
+        if height * width > MAX_PIXELS:
+            raise NoThumbnailError(f"{width} x {height} pixels, limit {MAX_PIXELS}")
+        factor = min(1.0, max_side_px / max(height, width))
+        # simplejpeg picks the smallest DCT scale that is at least this large.
+        pixels = simplejpeg.decode_jpeg(
+            content, min_height=int(height * factor) or 1, min_width=int(width * factor) or 1
+        )
+    except ValueError as error:
+        raise NoThumbnailError(f"not a readable JPEG: {error}") from None
+    small = _area_average(pixels, max_side_px)
+    jpeg = simplejpeg.encode_jpeg(small, quality=80, colorsubsampling="420")
+    return Picture(bytes(jpeg), "image/jpeg")
+
+
+def _area_average(pixels: np.ndarray, max_side_px: int) -> np.ndarray:
+    """Shrink by a whole factor, each pixel the mean of its block; edges are cut, not padded."""
+    block = -(-max(pixels.shape[:2]) // max_side_px)
+    height, width = (max(1, side // block) for side in pixels.shape[:2])
+    if block == 1 or min(pixels.shape[:2]) < block:
+        return np.ascontiguousarray(pixels)
+    cut = pixels[: height * block, : width * block]
+    blocks = cut.reshape(height, block, width, block, pixels.shape[2])
+    return np.ascontiguousarray(blocks.mean(axis=(1, 3)).astype(np.uint8))
+
+
+def _passed_on(content: bytes) -> Picture:
+    for magic, media_type in _MAGIC.items():
+        if content.startswith(magic):
+            if len(content) > MAX_PASSED_BYTES:
+                raise NoThumbnailError(
+                    f"{media_type} of {len(content)} bytes, limit {MAX_PASSED_BYTES}"
+                )
+            return Picture(content, media_type)
+    raise NoThumbnailError("neither JPEG, PNG, BMP nor WebP")

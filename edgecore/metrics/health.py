@@ -1,0 +1,91 @@
+"""May traffic be sent here, and if not, why not: the meaning of ``/ready``.
+
+``/live`` asks whether the core's own loop still answers; ``/ready`` asks whether an image
+that is published now would be inspected. Both are functions of the status object and of the
+time, so the page, the endpoint and the tests give the same verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+STATS_STALE_S = 10.0
+"""Stats come once a second; ten missing ones are a part that no longer works."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """One cause of not being ready: what it is about, what is wrong, what to do."""
+
+    subject: str
+    problem: str
+    remedy: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"subject": self.subject, "problem": self.problem, "remedy": self.remedy}
+
+
+def reasons_not_ready(status: Mapping[str, Any], now: float) -> list[Reason]:
+    """Every reason at once; empty means ready. ``now`` is epoch seconds."""
+    return [*_functions(status), *_parts(status, now), *_workers(status), *_router(status)]
+
+
+_STATE_WORDS = {
+    "starting": ("is still starting", "wait; its log says what it is loading"),
+    "backoff": ("died and waits for its restart", "read its log for the last error"),
+    "crash_loop": ("keeps dying and was given up", "read its log, fix the cause, restart it"),
+    "hung": ("is hung: it no longer answers", "it is restarted at its timeout; read its log"),
+    "stopped": ("is stopped", "restart it, or deploy a group without it"),
+}
+
+
+def _functions(status: Mapping[str, Any]) -> Iterator[Reason]:
+    for function in status.get("functions", []):
+        state = function.get("state")
+        if state == "running" or not (function.get("pinned") or state in {"crash_loop", "hung"}):
+            continue
+        problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))
+        yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)
+
+
+def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
+    """A Fanfold group reports stats; a group of somebody else has none and is not asked."""
+    for part, stats in status.get("stats", {}).items():
+        age_s = now - float(stats.get("t", now))
+        if age_s > STATS_STALE_S:
+            yield Reason(
+                subject=part,
+                problem=f"has sent no stats for {age_s:.0f} s (limit {STATS_STALE_S:.0f} s)",
+                remedy="its process or the router is stuck: read its log, restart it",
+            )
+
+
+def _workers(status: Mapping[str, Any]) -> Iterator[Reason]:
+    workers: Mapping[str, Any] = status.get("stats", {}).get("splitter", {}).get("workers", {})
+    for name, worker in workers.items():
+        state = worker.get("state", "unknown")
+        if not worker.get("model"):
+            yield Reason(
+                subject=f"worker {name}",
+                problem="has no model loaded",
+                remedy="wait for its hello; if it never comes, its log says why",
+            )
+        elif state != "ready":
+            yield Reason(
+                subject=f"worker {name}",
+                problem=f"is {state} and gets no work",
+                remedy="it gets credits again when it answers; restart it if it does not",
+            )
+
+
+def _router(status: Mapping[str, Any]) -> Iterator[Reason]:
+    router = status.get("router", {})
+    items, limit = router.get("work_items", 0), router.get("limit", 0)
+    if limit and items >= limit:
+        yield Reason(
+            subject="router",
+            problem=f"queue is full: {items} of {limit} items, new messages are refused",
+            remedy="a target is slower than its source: see the functions' queues",
+        )
