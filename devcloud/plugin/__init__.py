@@ -4,6 +4,7 @@ Everything here reaches into moto's insides, so `guard.check()` refuses another 
 """
 
 from devcloud.plugin import (
+    buckets,
     custom_resources,
     greengrass_api,
     greengrass_types,
@@ -22,6 +23,7 @@ def install(endpoint_url: str) -> None:
     greengrass_api.install()
     greengrass_types.install()
     iot_types.install()
+    buckets.install()
     lambdas.install(endpoint_url)
     custom_resources.install(endpoint_url)
     window.install()

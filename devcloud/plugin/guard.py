@@ -51,6 +51,9 @@ SYMBOLS = (
     "moto.moto_server.werkzeug_app:DomainDispatcherApplication",
     "moto.moto_server.werkzeug_app:MotoRequestHandler",
     "moto.moto_server.werkzeug_app:create_backend_app",
+    "moto.iam.access_control:IAMPolicy.is_action_permitted",
+    "moto.iam.access_control:PermissionResult",
+    "moto.s3.models:FakeBucket.get_permission",
     "moto.s3.models:s3_backends",
 )
 

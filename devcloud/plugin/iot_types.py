@@ -1,4 +1,4 @@
-"""AWS IoT and S3 types that moto 5.2's CloudFormation lacks or answers wrongly."""
+"""AWS IoT types that moto 5.2's CloudFormation lacks or answers wrongly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devcloud.plugin.resource import Place, Resource, register
 def install() -> None:
     from moto.iot.models import FakePolicy, FakeThing
 
-    register(ThingPrincipalAttachment, PolicyPrincipalAttachment, BucketPolicy)
+    register(ThingPrincipalAttachment, PolicyPrincipalAttachment)
     # `Ref` is the name; moto answers with the object itself.
     FakeThing.physical_resource_id = property(lambda thing: thing.thing_name)
     FakePolicy.physical_resource_id = property(lambda policy: policy.name)
@@ -48,27 +48,3 @@ class PolicyPrincipalAttachment(Resource):
 
     def remove(self) -> None:
         _iot(self.place).detach_policy(self.attributes["policy"], self.attributes["principal"])
-
-
-class BucketPolicy(Resource):
-    """Stored and read back; moto does not enforce it."""
-
-    type_name = "AWS::S3::BucketPolicy"
-
-    @classmethod
-    def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
-        import json
-
-        from moto.s3.models import s3_backends
-
-        backend = s3_backends[place.account]["aws"]
-        document = json.dumps(properties["PolicyDocument"]).encode()
-        backend.put_bucket_policy(properties["Bucket"], document)
-        return cls(place, properties["Bucket"], {})
-
-    def remove(self) -> None:
-        from moto.s3.models import s3_backends
-
-        backend = s3_backends[self.place.account]["aws"]
-        if self.physical_resource_id in backend.buckets:
-            backend.delete_bucket_policy(self.physical_resource_id)

@@ -1,0 +1,141 @@
+"""`Custom::GreengrassDeployment`: a group version deployed with its stack, reset before it goes.
+
+CloudFormation has no deployment resource for Greengrass V1. On create and update this
+handler calls CreateDeployment and waits for its end; on delete it resets the group, which
+cannot be deleted while it is deployed. It answers CloudFormation exactly once, whatever
+happens: a handler that does not answer blocks the stack for an hour.
+
+Properties: `GroupId`, `GroupVersionArn`, `Revision` (anything; a change deploys again),
+`WaitSeconds` (how long to wait for the core, 0: not at all).
+A core that is switched off does not fail the stack: after `WaitSeconds` the answer is
+SUCCESS with `DeploymentStatus` `InProgress`, and the core takes the group when it returns.
+A deployment that the core reports as failed does fail it.
+"""
+
+import json
+import time
+import traceback
+import urllib.request
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+POLL_S = 2.0
+MARGIN_S = 15.0  # of the function's own timeout, kept to answer in
+CONFLICT_TRIES = 5
+REASON_CHARACTERS = 1000  # CloudFormation takes an answer of 4 KB
+
+
+class DeploymentFailed(Exception):
+    """The core refused the group."""
+
+
+def handler(event, context):
+    """Entry point of AWS Lambda: never raises."""
+    answer = {"Status": "FAILED", "Reason": "", "Data": {}}
+    try:
+        data = _handle(event, boto3.client("greengrass", config=_patience()), _Clock(context))
+        answer.update(Status="SUCCESS", Data=data)
+    except DeploymentFailed as error:
+        answer["Reason"] = str(error)
+    except Exception as error:
+        traceback.print_exc()
+        answer["Reason"] = f"{type(error).__name__}: {error}"
+    _respond(event, answer)
+
+
+def _handle(event, greengrass, clock):
+    properties = event["ResourceProperties"]
+    group_id = properties["GroupId"]
+    if event["RequestType"] == "Delete":
+        _reset(greengrass, group_id)
+        return {}
+    version_id = properties["GroupVersionArn"].rsplit("/", 1)[-1]
+    deployment_id = _deploy(greengrass, group_id, version_id, clock)
+    wait_s = min(float(properties.get("WaitSeconds", 0)), clock.left_s())
+    status = _wait(greengrass, group_id, deployment_id, wait_s, clock)
+    return {
+        "DeploymentId": deployment_id,
+        "GroupVersionId": version_id,
+        "DeploymentStatus": status,
+    }
+
+
+def _deploy(greengrass, group_id, version_id, clock):
+    """CreateDeployment; one that is still running is waited for a few times."""
+    for tries_left in reversed(range(CONFLICT_TRIES)):
+        try:
+            made = greengrass.create_deployment(
+                GroupId=group_id, GroupVersionId=version_id, DeploymentType="NewDeployment"
+            )
+        except ClientError as error:
+            if not tries_left or "oncurrent" not in str(error) or clock.left_s() <= 0:
+                raise
+            clock.sleep(POLL_S)
+        else:
+            return made["DeploymentId"]
+    raise AssertionError("unreachable")
+
+
+def _wait(greengrass, group_id, deployment_id, wait_s, clock):
+    deadline = clock.now() + wait_s
+    while True:
+        answer = greengrass.get_deployment_status(GroupId=group_id, DeploymentId=deployment_id)
+        status = answer["DeploymentStatus"]
+        if status == "Failure":
+            reason = answer.get("ErrorMessage") or "no reason given"
+            raise DeploymentFailed(f"deployment {deployment_id} failed on the core: {reason}")
+        if status == "Success" or clock.now() >= deadline:
+            return status
+        clock.sleep(POLL_S)
+
+
+def _reset(greengrass, group_id):
+    """Forced, so that a core that will never answer does not keep the stack."""
+    try:
+        greengrass.reset_deployments(GroupId=group_id, Force=True)
+    except ClientError as error:
+        if error.response["ResponseMetadata"].get("HTTPStatusCode") != 404:
+            raise
+        print(f"group {group_id} is gone already: {error}")  # noqa: T201 (CloudWatch Logs)
+
+
+def _respond(event, answer):
+    body = {
+        "PhysicalResourceId": event.get("PhysicalResourceId") or _physical_id(event),
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        **answer,
+        "Reason": answer["Reason"][:REASON_CHARACTERS] or "see Data",
+    }
+    request = urllib.request.Request(  # noqa: S310 (CloudFormation's own address)
+        event["ResponseURL"],
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": ""},  # what the address was signed for
+        method="PUT",
+    )
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+
+
+def _physical_id(event):
+    """Stable for the group, so that an update never looks like a replacement."""
+    return "deployment-of-" + event["ResourceProperties"].get("GroupId", "unknown")
+
+
+def _patience():
+    return Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"})
+
+
+class _Clock:
+    """Time left of this invocation, less what answering takes."""
+
+    def __init__(self, context):
+        self._end = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN_S
+
+    now = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+
+    def left_s(self):
+        return max(0.0, self._end - self.now())

@@ -1,0 +1,56 @@
+"""The zip that every function of every site runs from: the same bytes for the same code."""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+LAMBDAS = PROJECT / "lambdas"
+DEPLOYER = PROJECT / "infra" / "deployer" / "handler.py"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can write
+_UNIX = 3
+_MODE = 0o644
+
+
+def build_lambdas(target: Path, lambdas: Path = LAMBDAS) -> Path:
+    """Write the functions' zip: `lambdas/` under its own name, and the Greengrass SDK."""
+    files = dict(_sources(lambdas, lambdas.name))
+    files.update(_sources(_package("greengrasssdk"), "greengrasssdk"))
+    return write_zip(target, files)
+
+
+def build_deployer(target: Path) -> Path:
+    """Write the deployer's zip: one module, `handler`."""
+    return write_zip(target, {"handler.py": DEPLOYER})
+
+
+def write_zip(target: Path, files: dict[str, Path]) -> Path:
+    """A zip whose bytes depend on names and contents only: sorted, undated, uncompressed.
+
+    Uncompressed because zlib's output differs between its builds, and another byte is
+    another asset, another version and another deployment. It is some 200 KB.
+    """
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = _UNIX
+            entry.external_attr = _MODE << 16
+            archive.writestr(entry, files[name].read_bytes())
+    return target
+
+
+def _sources(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*.py"):
+        if "__pycache__" not in path.parts:
+            yield f"{prefix}/{path.relative_to(folder).as_posix()}", path
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, without importing it."""
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError(f"{name} is not installed; run `make setup`")
+    return Path(found.submodule_search_locations[0])

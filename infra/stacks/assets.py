@@ -1,0 +1,25 @@
+"""The two archives of an app, built once and shared by all its stacks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.stacks.asset import build_deployer, build_lambdas
+
+
+@dataclass(frozen=True)
+class Assets:
+    """Paths of the archives; `lambdas_sha256` is in hex, of the functions' archive."""
+
+    lambdas: Path
+    deployer: Path
+    lambdas_sha256: str
+
+    @classmethod
+    def build(cls, folder: Path) -> Assets:
+        """Write both below `folder`, which must live until the stacks are made."""
+        lambdas = build_lambdas(folder / "lambdas.zip")
+        deployer = build_deployer(folder / "deployer.zip")
+        return cls(lambdas, deployer, hashlib.sha256(lambdas.read_bytes()).hexdigest())

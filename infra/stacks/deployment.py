@@ -1,0 +1,102 @@
+"""The deployment of the group version, as a resource of the stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from aws_cdk import CfnResource, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct, IDependable
+
+TIMEOUT = Duration.minutes(10)
+
+
+class Deployment(Construct):
+    """Runs `infra/deployer/handler.py` when the group version, or `revision`, changes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        site: str,
+        group: CfnResource,
+        version: CfnResource,
+        revision: str,
+        wait_s: int,
+        code_zip: Path,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        function = self._deployer(f"fanfold-{site}-deployer", group, code_zip)
+        self.resource = CustomResource(
+            self,
+            "Deployment",
+            resource_type="Custom::GreengrassDeployment",
+            service_token=function.function_arn,
+            service_timeout=TIMEOUT,
+            properties={
+                "GroupId": group.ref,
+                "GroupVersionArn": version.ref,
+                "Revision": revision,
+                "WaitSeconds": str(wait_s),
+            },
+        )
+
+    def after(self, *dependencies: IDependable) -> None:
+        """Deploy after these exist, and reset the group before they go."""
+        self.resource.node.add_dependency(*dependencies)
+
+    def outputs(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self.resource.get_att_string(name) for name in names}
+
+    def _deployer(self, name: str, group: CfnResource, code_zip: Path) -> lambda_.Function:
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        return lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            description="Creates and resets the deployments of one Greengrass group",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="handler.handler",
+            code=lambda_.Code.from_asset(str(code_zip)),
+            timeout=TIMEOUT,
+            log_group=log_group,
+            role=self._role(group, log_group),
+        )
+
+    def _role(self, group: CfnResource, log_group: logs.LogGroup) -> iam.Role:
+        """Its own small role: AWS's managed one may write to every log group of the account."""
+        group_arn = Stack.of(self).format_arn(
+            service="greengrass", resource="/greengrass/groups", resource_name=group.ref
+        )
+        policy = iam.PolicyDocument(
+            statements=[
+                iam.PolicyStatement(
+                    actions=[
+                        "greengrass:CreateDeployment",
+                        "greengrass:GetDeploymentStatus",
+                        "greengrass:ResetDeployments",
+                    ],
+                    resources=[group_arn, f"{group_arn}/deployments/*"],
+                ),
+                iam.PolicyStatement(
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=[log_group.log_group_arn],
+                ),
+            ]
+        )
+        return iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"deploy": policy},
+        )

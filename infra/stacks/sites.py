@@ -1,0 +1,82 @@
+"""Every site of a folder as a stack; what is wrong with a site stops that site only."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+
+from infra.planning import (
+    Finding,
+    InvalidInput,
+    Site,
+    check,
+    errors,
+    load_site,
+    plan_group,
+    render,
+)
+from infra.stacks.assets import Assets
+from infra.stacks.site_stack import DEFAULT_WAIT_S, SiteStack
+
+
+def add_sites(app: App, project: Path) -> list[Finding]:
+    """Add one stack per site file; returns the findings of all sites, errors among them.
+
+    Context: `sites` and `profiles` (folders), `site` (only this one, or several, separated
+    by commas), `model` (an S3 URI that overrides the sites' own), `wait` (seconds to wait
+    for a deployment).
+    """
+    context = app.node.try_get_context
+    sites = project / (context("sites") or "sites")
+    profiles = project / (context("profiles") or "device_profiles")
+    found: list[Finding] = []
+    with tempfile.TemporaryDirectory() as folder:
+        assets = Assets.build(Path(folder))
+        for path in _chosen(sites, context("site"), found):
+            document, findings = document_of(path, profiles, context("model"))
+            found += findings
+            if document is not None:
+                wait_s = int(context("wait") or DEFAULT_WAIT_S)
+                SiteStack(app, document=document, assets=assets, wait_s=wait_s)
+    return found
+
+
+def document_of(
+    path: Path, profiles: Path, model: str | None = None
+) -> tuple[Mapping[str, Any] | None, list[Finding]]:
+    """The group document of one site file, or None when an error stands among the findings."""
+    try:
+        site, profile = load_site(path, profiles)
+        plan = plan_group(_with_model(site, model), profile)
+        findings = list(check(plan))
+    except InvalidInput as error:
+        return None, list(error.findings)
+    if errors(findings):
+        return None, findings
+    return render(plan), findings
+
+
+def _with_model(site: Site, model: str | None) -> Site:
+    return site.with_model(model) if model else site
+
+
+def _chosen(folder: Path, wanted: str | None, found: list[Finding]) -> Iterator[Path]:
+    """Site files of the folder, or those asked for; a missing one becomes a finding."""
+    available = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    names = wanted.split(",") if wanted else list(available)
+    known = ", ".join(available) or "none"
+    if not names:
+        found.append(
+            Finding("FF008", "error", str(folder), "holds no site (*.yaml).", "Add one, or -c sites=DIR.")
+        )
+    for name in names:
+        if name in available:
+            yield available[name]
+        else:
+            message = f"{name!r} is not a site in {folder}; there are: {known}."
+            found.append(Finding("FF008", "error", "-c site", message, "Name one of them."))
+
