@@ -11,6 +11,7 @@ from prometheus_client import (
     Counter,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import Metric
@@ -32,6 +33,7 @@ class Metrics:
     """Feed it results with ``observe``; ``render`` is the body of ``/metrics``."""
 
     def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        disable_created_metrics()  # ``_created`` would double the series; nobody graphs it
         self.registry = CollectorRegistry()
         self.registry.register(_StatusCollector(status))
         ProcessCollector(registry=self.registry)

@@ -11,6 +11,7 @@ const CHARTS = [
 ];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const time = (t, seconds) => new Date(t * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
 const number = (v) => (v == null ? "–" : v >= 100 ? v.toFixed(0) : v.toFixed(1));
 
 export class Charts {
@@ -20,6 +21,7 @@ export class Charts {
     this.span = "10m";
     this.quantile = "p50";
     this.plots = [];
+    this.newest = null;
     // Resizes come in bursts while a window is dragged.
     this.resizer = new ResizeObserver(() => requestAnimationFrame(() => this.resize()));
   }
@@ -36,6 +38,7 @@ export class Charts {
 
   // Points arrive once a second; the 6-hour view is fetched again by the minute instead.
   append(points) {
+    this.newest = points.at(-1) ?? this.newest;
     if (this.span !== "10m" || !points.length) return;
     const last = this.points.at(-1)?.[0] ?? 0;
     this.points.push(...points.filter((p) => p[0] > last));
@@ -62,9 +65,9 @@ export class Charts {
       cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
       legend: { live: true },
       scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [{ ...axis, space: 70, size: 26, values: (_p, ts) => ts.map((t) => new Date(t * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false })) }, { ...axis, size: 46 }],
+      axes: [{ ...axis, space: 70, size: 26, values: (_plot, ts) => ts.map((t, i) => time(t, ts[1] - ts[0] < 60 || (i === 0 && ts.length === 1))) }, { ...axis, size: 46 }],
       series: [
-        { label: "at", value: (_plot, t) => (t ? new Date(t * 1000).toLocaleTimeString([], { hour12: false }) : "–") },
+        { label: "at", value: (_plot, t) => (t ? time(t, true) : "–") },
         ...series.map(([, label, variable, filled]) => ({
           label, stroke: colour(variable), width: label === "total" ? 2 : 1.4, points: { show: false }, spanGaps: false,
           fill: filled ? colour(variable) + "22" : undefined, value: (_plot, v) => number(v),
@@ -92,6 +95,6 @@ export class Charts {
 
   // The last point's value of one column, e.g. latest("total_p50").
   latest(name) {
-    return this.span === "10m" ? this.points.at(-1)?.[this.columns.indexOf(name)] : undefined;
+    return (this.newest ?? this.points.at(-1))?.[this.columns.indexOf(name)];
   }
 }

@@ -9,7 +9,7 @@ const pill = (state) => el("span", { class: `pill ${tone(state)}` }, (state ?? "
 
 export function showNumbers(state, charts) {
   const { splitter = {}, aggregator = {}, cloud = {}, workers = [] } = state;
-  const held = (state.streams ?? []).reduce((sum, s) => sum + s.held, 0);
+  const held = charts.latest("held");
   const rows = [
     ["Throughput", rate(charts.latest("ok")), "images/s"],
     ["Latency, median", ms(charts.latest("total_p50"))],
@@ -50,7 +50,7 @@ const SECTIONS = {
   },
   functions(state) {
     const { router = {} } = state;
-    setText(byId("functions-note"), `core queue ${count(router.work_items)} of ${count(router.limit)}, ${count(router.refused)} refused, ${count(router.unrouted)} unrouted`);
+    setText(byId("functions-note"), `core queue ${count(router.work_items)} of ${count(router.limit)}, refused ${count(router.refused)}`);
     table(byId("functions"), [
       ["function", (f) => f.id], ["state", (f) => pill(f.state)], ["queue", (f) => count(f.queue), "num"], ["oldest", (f) => ms(f.oldest_ms), "num"], ["calls", (f) => count(f.invocations), "num"],
       ["errors", (f) => count(f.errors), "num"], ["restarts", (f) => count(f.restarts), "num"], ["memory", (f) => bytes(f.rss_kb == null ? null : f.rss_kb * 1024), "num"],
@@ -97,7 +97,7 @@ export function showTables(state, changed, now) {
 
 export async function showSlowest() {
   const { traces } = await (await fetch("/api/traces")).json();
-  const link = (t) => el("button", { class: "quiet", type: "button", onclick: () => openTrace(t.stream, t.seq) }, `${t.stream} #${t.seq}`);
+  const link = (t) => el("button", { class: "link", type: "button", onclick: () => openTrace(t.stream, t.seq) }, `${t.stream} #${t.seq}`);
   const worst = (t) => t.stages.reduce((a, b) => (b.ms > a.ms ? b : a), { stage: "–", ms: 0 });
   table(byId("slowest"), [["image", link], ["total", (t) => ms(t.total_ms), "num"], ["mostly", (t) => `${worst(t).stage}, ${ms(worst(t).ms)}`], ["worker", (t) => t.worker]],
     traces, (t) => `${t.stream}#${t.seq}`, "No results yet.");

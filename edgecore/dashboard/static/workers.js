@@ -25,9 +25,9 @@ function makeCard(worker, restart) {
   return el("article", { class: "card worker" },
     el("div", { class: "row" }, el("h3", {}, worker.id), part("device", "chip"), el("span", { class: "spread" }), part("state", "pill")),
     el("div", { class: "row" }, part("rate", "rate"), el("span", { class: "dim small" }, "images/s"), el("span", { class: "spread" }), part("done", "dim small")),
-    el("div", { class: "clip small detail" }, part("model", "")),
+    el("div", { class: "row small detail" }, part("model", "clip"), el("span", { class: "spread" }), button),
     el("div", { class: "clip small dim detail" }, part("now", "")),
-    el("div", { class: "row small dim detail" }, part("numbers", ""), el("span", { class: "spread" }), button),
+    el("div", { class: "clip small dim detail" }, part("numbers", "")),
     el("div", { class: "small bad clip", "data-part": "error" }));
 }
 
@@ -42,10 +42,10 @@ function updateCard(card, w) {
   setText(part("done"), `${count(w.done)} done`);
   setText(part("model"), w.model || "no model loaded");
   part("model").title = w.model_sha256 ? `sha256 ${w.model_sha256}…` : "";
-  const batch = w.batch?.batch ? `${w.batch.images} images from ${w.batch.image}, busy ${ms(w.busy_ms)}` : "idle";
+  const batch = w.batch?.batch ? `${w.batch.image}${w.batch.images > 1 ? ` and ${w.batch.images - 1} more` : ""}, busy ${ms(w.busy_ms)}` : "idle";
   setText(part("now"), batch);
   const memory = w.rss_kb ? `, ${bytes(w.rss_kb * 1024)}` : "";
-  setText(part("numbers"), `${w.inflight} in flight, ${w.credits ?? "–"} credits, ${w.restarts} restarts${memory}`);
+  setText(part("numbers"), `${w.inflight} in flight, ${w.credits ?? "–"} credits, ${w.restarts} restart${w.restarts === 1 ? "" : "s"}${memory}`);
   setText(part("error"), w.last_error ?? "");
   part("restart").hidden = !document.body.classList.contains("can-restart") || !w.function;
 }

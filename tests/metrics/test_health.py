@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edgecore.metrics.health import STATS_STALE_S, reasons_not_ready
+
+NOW = 1_790_000_000.0
+
+
+def status(**changes: Any) -> dict[str, Any]:
+    worker = {"state": "ready", "model": {"name": "lite0"}}
+    healthy = {
+        "functions": [{"id": "w0", "pinned": True, "state": "running"}],
+        "router": {"work_items": 3, "limit": 1024},
+        "stats": {"splitter": {"t": NOW - 1, "workers": {"w0": worker}}, "aggregator": {"t": NOW}},
+    }
+    return healthy | changes
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    return [f"{r.subject} {r.problem}" for r in reasons_not_ready(document, NOW)]
+
+
+def test_a_healthy_site_is_ready() -> None:
+    assert problems(status()) == []
+
+
+def test_a_group_of_somebody_else_without_stats_can_be_ready() -> None:
+    assert problems(status(stats={})) == []
+
+
+@pytest.mark.parametrize("state", ["starting", "backoff", "crash_loop", "stopped", "hung"])
+def test_a_pinned_function_that_does_not_run_is_named(state: str) -> None:
+    functions = [{"id": "w0", "pinned": True, "state": state}]
+
+    assert problems(status(functions=functions))[0].startswith("function w0 ")
+
+
+def test_an_on_demand_function_may_be_stopped() -> None:
+    functions = [{"id": "f", "pinned": False, "state": "stopped"}]
+
+    assert problems(status(functions=functions)) == []
+
+
+def test_an_on_demand_function_in_a_crash_loop_is_not_ready() -> None:
+    functions = [{"id": "f", "pinned": False, "state": "crash_loop"}]
+
+    assert problems(status(functions=functions)) == ["function f keeps dying and was given up"]
+
+
+def test_a_worker_without_a_model_is_not_ready() -> None:
+    splitter = {"t": NOW, "workers": {"w0": {"state": "ready", "model": None}}}
+
+    assert problems(status(stats={"splitter": splitter})) == ["worker w0 has no model loaded"]
+
+
+def test_a_worker_that_hangs_is_not_ready_though_its_process_runs() -> None:
+    splitter = {"t": NOW, "workers": {"w0": {"state": "hung", "model": {"name": "m"}}}}
+
+    assert problems(status(stats={"splitter": splitter})) == ["worker w0 is hung and gets no work"]
+
+
+def test_a_part_that_stopped_reporting_is_not_ready() -> None:
+    stale = {"splitter": {"t": NOW - STATS_STALE_S - 1, "workers": {}}}
+
+    assert problems(status(stats=stale)) == ["splitter has sent no stats for 11 s (limit 10 s)"]
+
+
+def test_a_full_router_refuses_messages_and_is_not_ready() -> None:
+    full = {"work_items": 1024, "limit": 1024}
+
+    assert "1024 of 1024" in problems(status(router=full))[0]
+
+
+def test_every_reason_comes_at_once_and_says_what_to_do() -> None:
+    functions = [{"id": f"w{n}", "pinned": True, "state": "hung"} for n in range(3)]
+    reasons = reasons_not_ready(status(functions=functions), NOW)
+
+    assert [r.subject for r in reasons] == ["function w0", "function w1", "function w2"]
+    assert all(r.remedy for r in reasons)
