@@ -31,8 +31,8 @@ def read(path: Path, model: type[Row]) -> Row:
     try:
         # As JSON, so that strict types still take a YAML list for a tuple.
         text = json.dumps(tree, default=str)
-    except (ValueError, RecursionError):
-        finding = Finding("FF002", "error", str(path), "contains itself.", "Remove the alias.")
+    except TypeError:
+        finding = Finding("FF002", "error", str(path), "has a list as a key.", "Use plain keys.")
         raise InvalidInput([finding]) from None
     try:
         return model.model_validate_json(text)
@@ -54,6 +54,9 @@ def parse(path: Path) -> Any:
         tree = YAML(typ="rt").load(text)
     except (MarkedYAMLError, YAMLError) as error:
         raise InvalidInput([_not_yaml(path, error)]) from None
+    except RecursionError:
+        finding = Finding("FF002", "error", str(path), "is nested too deep.", "Flatten it.")
+        raise InvalidInput([finding]) from None
     if not isinstance(tree, Mapping):
         what = "empty" if tree is None else "a list" if isinstance(tree, list) else "one value"
         finding = Finding("FF002", "error", str(path), f"is {what}.", "Write `key: value` lines.")

@@ -1,0 +1,143 @@
+import pytest
+from plan_samples import FOOTPRINT, plan, profile, site
+
+from infra.planning import Footprint, StageTimes
+from infra.planning.placement import deal, place
+
+
+def gpus(count: int) -> tuple[dict, ...]:
+    return tuple({"index": i, "model": "T4", "memory_mb": 15360} for i in range(count))
+
+
+def times(transform: float, inference: float) -> Footprint:
+    ms = StageTimes(transform=transform, inference=inference)
+    return FOOTPRINT.model_copy(update={"ms": ms})
+
+
+def test_the_articles_device_gets_one_worker_per_gpu():
+    found = place(site(), profile("p3.8xlarge"), None)
+
+    assert found.gpu_ids == (0, 1, 2, 3)
+
+
+def test_gpus_are_dealt_round_robin():
+    device = profile(gpus=gpus(3))
+
+    assert deal(7, device.gpus) == (0, 1, 2, 0, 1, 2, 0)
+
+
+def test_gpu_numbers_of_the_driver_are_kept():
+    device = profile(gpus=({"index": 4, "model": "T4", "memory_mb": 1},))
+
+    assert deal(2, device.gpus) == (4, 4)
+
+
+def test_copies_per_gpu_are_taken_as_told():
+    found = place(site(copies_per_gpu=3), profile(), FOOTPRINT)
+
+    assert found.gpu_ids == (0, 1, 0, 1, 0, 1)
+
+
+def test_a_slow_transform_gets_several_copies_on_each_gpu_where_memory_and_cores_allow():
+    found = place(site(), profile(), times(transform=70, inference=35))
+
+    assert found.gpu_ids == (0, 1, 0, 1)
+
+
+def test_copies_stop_at_the_gpus_memory():
+    heavy = times(transform=350, inference=35).model_copy(update={"gpu_memory_mb": 3900})
+
+    found = place(site(), profile(), heavy)
+
+    assert len(found.gpu_ids) == 2 * 2
+
+
+def test_copies_stop_at_the_cores():
+    found = place(site(), profile(), times(transform=350, inference=35))
+
+    assert len(found.gpu_ids) == 2 * (6 // 2)
+
+
+def test_memory_that_gpu_and_cpu_share_is_counted_once_for_both():
+    shared = profile("jetson-agx-xavier")
+    heavy = times(transform=350, inference=35).model_copy(update={"gpu_memory_mb": 8000})
+
+    found = place(site(), shared, heavy)
+
+    assert len(found.gpu_ids) == 3  # 28,672 MB ÷ (8,000 + 1,285) MB
+
+
+def test_a_cpu_device_gets_one_worker_of_one_thread_per_core():
+    found = place(site(), profile("cpu-gateway-4core"), FOOTPRINT)
+
+    assert found.gpu_ids == (-1, -1, -1)
+    assert found.threads == 1
+
+
+def test_a_cpu_device_with_little_memory_gets_fewer_workers_with_more_threads():
+    small = profile("cpu-gateway-4core", memory_mb=3072)
+
+    found = place(site(), small, FOOTPRINT)
+
+    assert len(found.gpu_ids) == 1
+    assert found.threads == 3
+
+
+def test_even_a_device_that_is_too_small_gets_one_worker_for_the_checks_to_refuse():
+    tiny = profile("cpu-gateway-4core", memory_mb=1025)
+
+    assert len(place(site(), tiny, FOOTPRINT).gpu_ids) == 1
+
+
+def test_threads_told_leave_cores_for_fewer_workers():
+    found = place(site(threads=3), profile("cpu-gateway-4core"), FOOTPRINT)
+
+    assert (len(found.gpu_ids), found.threads) == (1, 3)
+
+
+def test_transforms_keep_the_gpus_fed():
+    found = place(site(strategy="decoupled"), profile(), times(transform=70, inference=35))
+
+    assert (found.transforms, len(found.gpu_ids)) == (4, 2)
+
+
+def test_transforms_leave_a_core_for_each_worker():
+    found = place(site(strategy="decoupled"), profile(), times(transform=700, inference=35))
+
+    assert found.transforms == 6 - 2
+
+
+def test_transforms_on_a_cpu_device_share_the_cores_by_the_stages_times():
+    device = profile("cpu-gateway-4core", cpu_cores=9, memory_mb=65_536)
+
+    found = place(site(strategy="decoupled"), device, times(transform=10, inference=30))
+
+    assert (found.transforms, len(found.gpu_ids)) == (2, 6)
+
+
+@pytest.mark.parametrize("strategy", ["pinned", "decoupled", "pool", "on_demand"])
+def test_every_decision_has_a_reason_with_a_source(strategy):
+    reasons = plan(strategy=strategy).reasons
+
+    assert {"isolation", "workers", "threads per worker"} <= {r.subject for r in reasons}
+    assert all(r.value and r.why and r.source for r in reasons)
+
+
+def test_every_number_of_a_function_is_explained():
+    found = plan()
+
+    said = {reason.subject: reason.value for reason in found.reasons}
+    for function in found.functions:
+        assert said[f"{function.id} memory_kb"] == str(function.memory_kb)
+        assert said[f"{function.id} timeout_s"] == str(function.timeout_s)
+    for worker in found.workers:
+        assert said[f"{worker.id} GPU_ID"] == worker.environment["GPU_ID"]
+
+
+def test_the_packages_footprint_wins_over_the_sites():
+    from infra.planning import plan_group
+
+    own = FOOTPRINT.model_copy(update={"memory_kb": 5_000_000})
+
+    assert plan_group(site(), profile(), own).footprint == own
+    assert plan_group(site(), profile()).footprint == FOOTPRINT
