@@ -100,7 +100,6 @@ class Functions:
         ]
 
     def _on_demand(self) -> list[Function]:
-        # One function has one environment, so all its containers share one GPU.
         gpu = self.placement.gpu_ids[0]
         return [
             self._function(

@@ -29,7 +29,9 @@ class Placement:
 def place(site: Site, profile: Profile, footprint: Footprint | None) -> Placement:
     """Decide, or take what the site says."""
     decoupled = site.strategy == "decoupled"
-    if profile.gpus:
+    # One on-demand function has one environment: all its containers share one GPU.
+    gpus = profile.gpus[:1] if site.strategy == "on_demand" else profile.gpus
+    if gpus:
         copies, why = _gpu_copies(site, profile, footprint)
     else:
         copies, why = _cpu_copies(site, profile, footprint)
@@ -40,7 +42,7 @@ def place(site: Site, profile: Profile, footprint: Footprint | None) -> Placemen
         reasons.append(why)
     computing = transforms + copies if decoupled else copies
     threads, why = network_threads(site, profile, computing)
-    return Placement(deal(copies, profile.gpus), transforms, threads, (*reasons, why))
+    return Placement(deal(copies, gpus), transforms, threads, (*reasons, why))
 
 
 def deal(copies: int, gpus: tuple[Gpu, ...]) -> tuple[int, ...]:
@@ -58,8 +60,19 @@ def _gpu_copies(site: Site, profile: Profile, footprint: Footprint | None) -> tu
         each, why, source = site.copies_per_gpu, "told to", "site: copies_per_gpu"
     else:
         each, why, source = _copies_that_help(site, profile, footprint)
+    if site.strategy == "on_demand":
+        return _on_demand_copies(profile, footprint, count * each)
     text = f"{count} GPUs × {each} copies each ({why})"
     return count * each, Reason("workers", str(count * each), text, source)
+
+
+def _on_demand_copies(
+    profile: Profile, footprint: Footprint | None, wanted: int
+) -> tuple[int, Reason]:
+    room = gpu_capacity(profile, profile.gpus[0], footprint) if footprint else wanted
+    copies = max(1, min(wanted, room))
+    why = f"{wanted} would use all GPUs; one function has one, with room for {room}"
+    return copies, Reason("workers", str(copies), why, "profile: gpus; footprint: gpu_memory_mb")
 
 
 def _copies_that_help(

@@ -192,7 +192,7 @@ def test_a_camera_twice_and_one_called_console_are_refused(folder):
         ("name: a\n  x: 1\n", "FF002 error: demo.yaml:2: is not YAML"),
         ("name: a\nname: b\n", 'FF002 error: demo.yaml:2: is not YAML: found duplicate key "name"'),
         ("[a]: b\n", "FF002 error: demo.yaml: has a list as a key. Use plain keys."),
-        ("a: " + "[" * 400, "FF002 error: demo.yaml: is nested too deep. Flatten it."),
+        ("a: " + "[" * 400 + "]" * 400, "FF002 error: demo.yaml: is nested too deep. Flatten it."),
         ("name: [\n", "FF002 error: demo.yaml:2: is not YAML"),
     ],
 )
