@@ -1,0 +1,187 @@
+"""Bring what a document names onto this disk, content-addressed, once.
+
+``cache/code/{sha256}`` and ``cache/models/{key}`` below the state directory; an entry
+exists only complete (``archive.extract`` renames it into place), so presence is validity.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import IO, Any
+
+from edgecore.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
+from edgecore.sources.cloud import Cloud, explained
+from edgecore.sources.document import Json, digest, model_data
+from edgecore.sources.errors import MISSING, SourceError
+from edgecore.sources.tree import copy_tree, tree_digest
+
+_CHUNK_BYTES = 1 << 20
+_DOWNLOAD_TIMEOUT_S = 60
+_MAX_ZIP_BYTES = 250 << 20
+_MAX_MODEL_BYTES = 2048 << 20
+
+
+class Fetcher:
+    """Completes a document in place: ``Lambdas[].Code`` and ``Models[].Path`` become
+    paths relative to the state directory."""
+
+    def __init__(self, cloud: Cloud, state: Path) -> None:
+        self._cloud = cloud
+        self._state = state
+        self._folders: dict[str, str] = {}
+
+    def complete(self, document: Json) -> None:
+        for arn, entry in (document.get("Lambdas") or {}).items():
+            self._code(arn, entry)
+        models = {}
+        for resource in document.get("Resources") or []:
+            if (data := model_data(resource)) is not None:
+                models[resource["Id"]] = self._model(resource["Id"], data)
+        if models:
+            document["Models"] = models
+
+    def _code(self, arn: str, entry: Json) -> None:
+        location = entry.pop("CodeLocation", None)
+        if code := entry.get("Code"):
+            path = Path(code)
+            if path.is_dir():
+                entry["Code"], entry["CodeSha256"] = self._code_folder(path)
+                return
+            if not path.is_file():
+                raise SourceError(
+                    f"function {arn}: its code {path} is not there", exit_code=MISSING
+                )
+            sha256 = _sha256(path)
+            entry["CodeSha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
+            entry["Code"] = self._unpack_code(arn, path, sha256)
+            return
+        if location is None:
+            raise SourceError(f"function {arn}: AWS Lambda gave no code for it", exit_code=MISSING)
+        entry["Code"] = self._code_zip(arn, entry, location)
+
+    def _code_folder(self, folder: Path) -> tuple[str, str]:
+        key = str(folder.resolve())
+        if key not in self._folders:
+            self._folders[key] = tree_digest(folder)
+        sha256 = self._folders[key]
+        relative = f"cache/code/{sha256}"
+        if not (self._state / relative).exists():
+            copy_tree(folder, self._state / relative)
+        return relative, sha256
+
+    def _code_zip(self, arn: str, entry: Json, location: str) -> str:
+        expected = _hex(entry.get("CodeSha256"))
+        relative = f"cache/code/{expected}"
+        if expected and (self._state / relative).exists():
+            return relative
+        with _temporary(self._state) as packed:
+            _download(arn, location, packed)
+            packed.flush()
+            path = Path(packed.name)
+            sha256 = _sha256(path)
+            if expected and sha256 != expected:
+                raise SourceError(
+                    f"function {arn}: the downloaded code has SHA-256 {sha256[:16]}…,"
+                    f" AWS Lambda announced {expected[:16]}…; download it again"
+                )
+            return self._unpack_code(arn, path, sha256)
+
+    def _unpack_code(self, arn: str, path: Path, sha256: str) -> str:
+        relative = f"cache/code/{sha256}"
+        self._unpack(f"code of {arn}", path, self._state / relative, LAMBDA_LIMITS)
+        return relative
+
+    def _unpack(self, what: str, path: Path, target: Path, limits: Limits | None = None) -> None:
+        if target.exists():
+            return
+        try:
+            extract(path, target, limits=limits)
+        except ArchiveError as error:
+            raise SourceError(f"{what}: {error}") from error
+
+    def _model(self, resource_id: str, data: Json) -> Json:
+        uri = data.get("S3Uri") or self._training_output(resource_id, data)
+        parsed = urllib.parse.urlsplit(uri)
+        if parsed.scheme != "s3" or not parsed.netloc or not parsed.path.strip("/"):
+            raise SourceError(f"model {resource_id!r}: {uri!r} is not an s3://BUCKET/KEY address")
+        bucket, key = parsed.netloc, parsed.path[1:]
+        with explained(f"model {resource_id!r} at {uri}"):
+            head = self._cloud.client("s3").head_object(Bucket=bucket, Key=key)
+        if head["ContentLength"] > _MAX_MODEL_BYTES:
+            raise SourceError(
+                f"model {resource_id!r}: {head['ContentLength']} bytes; limit {_MAX_MODEL_BYTES}"
+            )
+        identity = {"S3Uri": uri, "ETag": head["ETag"], "VersionId": head.get("VersionId")}
+        relative = f"cache/models/{digest(identity)[:32]}"
+        if not (self._state / relative).exists():
+            self._download_model(resource_id, bucket, key, identity, self._state / relative)
+        return {**identity, "Path": relative}
+
+    def _download_model(
+        self, resource_id: str, bucket: str, key: str, identity: Json, target: Path
+    ) -> None:
+        what = f"model {resource_id!r} at {identity['S3Uri']}"
+        version = {"VersionId": identity["VersionId"]} if identity["VersionId"] else {}
+        with _temporary(self._state) as packed:
+            with explained(what):
+                # IfMatch: what is unpacked is what the cache key says, even in a race.
+                body = self._cloud.client("s3").get_object(
+                    Bucket=bucket, Key=key, IfMatch=identity["ETag"], **version
+                )["Body"]
+                shutil.copyfileobj(body, packed, _CHUNK_BYTES)
+            packed.flush()
+            self._unpack(what, Path(packed.name), target)
+
+    def _training_output(self, resource_id: str, data: Json) -> str:
+        name = str(data.get("SageMakerJobArn") or "").rpartition("/")[2]
+        if not name:
+            raise SourceError(f"model {resource_id!r}: has neither S3Uri nor SageMakerJobArn")
+        with explained(f"training job {name!r}"):
+            job = self._cloud.client("sagemaker").describe_training_job(TrainingJobName=name)
+        return str(job["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def _temporary(state: Path) -> Any:
+    folder = state / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    return tempfile.NamedTemporaryFile(prefix=".download-", dir=folder)
+
+
+def _hex(code_sha256: str | None) -> str:
+    """AWS Lambda gives base64; content-addressed paths want hex."""
+    try:
+        return base64.b64decode(code_sha256 or "", validate=True).hex()
+    except ValueError:
+        return ""
+
+
+def _sha256(path: Path) -> str:
+    hasher = hashlib.sha256()
+    with path.open("rb") as source:
+        while chunk := source.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def _download(arn: str, location: str, into: IO[bytes]) -> None:
+    if urllib.parse.urlsplit(location).scheme not in ("http", "https"):
+        raise SourceError(f"function {arn}: its code location {location!r} is not http(s)")
+    try:
+        with urllib.request.urlopen(location, timeout=_DOWNLOAD_TIMEOUT_S) as answer:  # noqa: S310
+            left_bytes = _MAX_ZIP_BYTES
+            while chunk := answer.read(_CHUNK_BYTES):
+                left_bytes -= len(chunk)
+                if left_bytes < 0:
+                    raise SourceError(f"function {arn}: code is larger than {_MAX_ZIP_BYTES} bytes")
+                into.write(chunk)
+    except (urllib.error.URLError, OSError) as error:
+        raise SourceError(
+            f"function {arn}: its code cannot be downloaded: {error}", exit_code=MISSING
+        ) from error

@@ -1,0 +1,154 @@
+"""Evaluate the CloudFormation functions that a synthesized Greengrass stack uses.
+
+``Ref``, ``Fn::GetAtt``, ``Fn::Join``, ``Fn::Sub``, ``Fn::Select``, ``Fn::Split``,
+``Fn::FindInMap``: enough for ARNs and ids of Greengrass, Lambda, IoT, S3 and IAM
+resources. What cannot be known without a deployment is refused with its path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edgecore.sources.errors import SourceError
+
+_SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
+_MAX_DEPTH = 64
+
+
+class Resolver:
+    """Resolves values of one template for one account and region."""
+
+    def __init__(self, template: Mapping[str, Any], *, account: str, region: str) -> None:
+        self.account = account
+        self.region = region
+        self.resources: Mapping[str, Any] = template.get("Resources") or {}
+        self._mappings = template.get("Mappings") or {}
+        self._pseudo = {
+            "AWS::AccountId": account,
+            "AWS::Region": region,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::StackName": "local",
+            "AWS::StackId": f"arn:aws:cloudformation:{region}:{account}:stack/local/0",
+            "AWS::NoValue": None,
+        }
+        self._parameters = {
+            name: parameter.get("Default")
+            for name, parameter in (template.get("Parameters") or {}).items()
+        }
+        self._functions: Mapping[str, Callable[[Any, int], Any]] = {
+            "Ref": lambda name, _: self._ref(name),
+            "Fn::GetAtt": lambda argument, _: self._get_att(argument),
+            "Fn::Join": self._join,
+            "Fn::Sub": self._sub,
+            "Fn::Select": lambda a, d: self.resolve(a[1], d)[int(self.resolve(a[0], d))],
+            "Fn::Split": lambda a, d: self.resolve(a[1], d).split(a[0]),
+            "Fn::FindInMap": self._find_in_map,
+        }
+
+    def resolve(self, value: Any, depth: int = 0) -> Any:
+        """The value with every function evaluated."""
+        if depth > _MAX_DEPTH:
+            raise SourceError("template: functions nested too deeply, or a reference to itself")
+        if isinstance(value, list):
+            return [self.resolve(item, depth + 1) for item in value]
+        if not isinstance(value, Mapping):
+            return value
+        if len(value) == 1:
+            (name, argument) = next(iter(value.items()))
+            if name in self._functions:
+                return self._functions[name](argument, depth + 1)
+            if name.startswith("Fn::"):
+                raise SourceError(f"template: {name} is not supported; synthesize without it")
+        return {key: self.resolve(item, depth + 1) for key, item in value.items()}
+
+    def _join(self, argument: Any, depth: int) -> str:
+        separator, items = argument
+        return str(separator).join(str(item) for item in self.resolve(items, depth))
+
+    def _sub(self, argument: Any, depth: int) -> str:
+        text, variables = (argument, {}) if isinstance(argument, str) else argument
+
+        def replace(match: re.Match[str]) -> str:
+            literal, name = match.groups()
+            if literal:
+                return "${" + name + "}"
+            if name in variables:
+                return str(self.resolve(variables[name], depth))
+            logical_id, dot, attribute = name.partition(".")
+            return str(self._get_att([logical_id, attribute]) if dot else self._ref(name))
+
+        return _SUBSTITUTION.sub(replace, text)
+
+    def _find_in_map(self, argument: Any, depth: int) -> Any:
+        name, first, second = (self.resolve(part, depth) for part in argument)
+        try:
+            return self._mappings[name][first][second]
+        except KeyError as error:
+            raise SourceError(f"template: no mapping {name}.{first}.{second}") from error
+
+    def _ref(self, name: str) -> Any:
+        if name in self._pseudo:
+            return self._pseudo[name]
+        if name in self._parameters:
+            return self._parameters[name]
+        return self._identity(name, self._resource(name))
+
+    def _get_att(self, argument: Any) -> str:
+        if isinstance(argument, str):
+            argument = argument.split(".", 1)
+        name, attribute = str(argument[0]), str(argument[1])
+        resource = self._resource(name)
+        if attribute == "Arn":
+            return self._arn(name, resource)
+        if attribute == "Id":
+            return name
+        if attribute == "Version" and resource.get("Type") == "AWS::Lambda::Version":
+            return "1"
+        return f"{name}.{attribute}"
+
+    def _resource(self, name: str) -> Mapping[str, Any]:
+        try:
+            resource: Mapping[str, Any] = self.resources[name]
+        except KeyError as error:
+            raise SourceError(f"template: refers to {name!r}, which it does not hold") from error
+        return resource
+
+    def _identity(self, name: str, resource: Mapping[str, Any]) -> str:
+        """What ``Ref`` returns for a resource, by type."""
+        kind = resource.get("Type")
+        if kind == "AWS::Lambda::Version":
+            return f"{self._function_arn(resource)}:1"
+        if kind == "AWS::Lambda::Alias":
+            alias = self.resolve(resource["Properties"]["Name"])
+            return f"{self._function_arn(resource)}:{alias}"
+        return self._physical_name(name, resource)
+
+    def _physical_name(self, name: str, resource: Mapping[str, Any]) -> str:
+        key = {
+            "AWS::Lambda::Function": "FunctionName",
+            "AWS::IoT::Thing": "ThingName",
+            "AWS::S3::Bucket": "BucketName",
+            "AWS::IAM::Role": "RoleName",
+        }.get(str(resource.get("Type")))
+        given = self.resolve((resource.get("Properties") or {}).get(key)) if key else None
+        return str(given or name)
+
+    def _function_arn(self, resource: Mapping[str, Any]) -> str:
+        name = str(self.resolve(resource["Properties"]["FunctionName"]))
+        if name.startswith("arn:"):
+            return name
+        return f"arn:aws:lambda:{self.region}:{self.account}:function:{name}"
+
+    def _arn(self, name: str, resource: Mapping[str, Any]) -> str:
+        identity = self._physical_name(name, resource)
+        place = f"{self.region}:{self.account}"
+        patterns = {
+            "AWS::Lambda::Function": f"arn:aws:lambda:{place}:function:{identity}",
+            "AWS::IoT::Thing": f"arn:aws:iot:{place}:thing/{identity}",
+            "AWS::S3::Bucket": f"arn:aws:s3:::{identity}",
+            "AWS::IAM::Role": f"arn:aws:iam::{self.account}:role/{identity}",
+        }
+        return patterns.get(str(resource.get("Type")), f"arn:local:{identity}")

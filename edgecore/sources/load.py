@@ -1,0 +1,118 @@
+"""``load``: one source string → a staged deployment folder and the group in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecore.deploy import layout
+from edgecore.group import Group
+from edgecore.sources import api, on_device, template
+from edgecore.sources.cloud import Cloud
+from edgecore.sources.document import digest, findings, to_group
+from edgecore.sources.errors import MISSING, SourceError
+from edgecore.sources.fetch import Fetcher
+
+_API = "greengrass:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedGroup:
+    """A group with everything it names on this disk, staged but not yet current.
+
+    ``folder`` holds ``group.json`` and links into the caches; ``findings`` are sentences
+    for the operator about what this core leaves out.
+    """
+
+    group: Group
+    deployment_id: str
+    folder: Path
+    findings: tuple[str, ...] = ()
+
+
+def load(
+    source: str, *, state: Path, endpoint_url: str | None = None, region: str | None = None
+) -> LoadedGroup:
+    """Read ``source`` and fetch what it names. Blocking: call it in a thread.
+
+    ``source``: a cloud assembly folder (``FOLDER#STACK`` where several stacks hold a
+    group), a synthesized template, a group document, an on-device ``group.json``, or
+    ``greengrass:GROUP_ID_OR_NAME``. Code and models already in the caches of ``state``
+    are not downloaded again. Raises ``SourceError``.
+    """
+    cloud = Cloud(endpoint_url=endpoint_url, region=region)
+    document = _document(source, cloud)
+    to_group(document, base=state)  # refuse a malformed group before anything is fetched
+    Fetcher(cloud, state).complete(document)
+    document.setdefault("DeploymentId", f"doc-{digest(document)[:16]}")
+    folder = layout.stage(state, document)
+    return loaded(document, state=state, folder=folder)
+
+
+def loaded(document: Mapping[str, Any], *, state: Path, folder: Path) -> LoadedGroup:
+    """The nouns for a document whose folder is on disk already."""
+    return LoadedGroup(
+        group=to_group(document, base=state),
+        deployment_id=str(document["DeploymentId"]),
+        folder=folder,
+        findings=findings(document),
+    )
+
+
+def check_newer(
+    source: str, *, current: str | None, endpoint_url: str | None = None, region: str | None = None
+) -> str | None:
+    """The id of the group's latest deployment where it is not ``current``, else None.
+
+    One or two API calls. Files are never polled: for them the answer is None.
+    """
+    if not source.startswith(_API):
+        return None
+    cloud = Cloud(endpoint_url=endpoint_url, region=region)
+    latest = api.latest_deployment(cloud, source[len(_API) :])
+    return latest.id if latest.id != current else None
+
+
+def _document(source: str, cloud: Cloud) -> dict[str, Any]:
+    if source.startswith(_API):
+        return api.read(cloud, source[len(_API) :])
+    path_text, _, stack = source.partition("#")
+    path = Path(path_text)
+    if path.is_dir():
+        return template.read_assembly(path, stack or None)
+    content = _read_json(path)
+    if "GroupDefinitions" in content:
+        return on_device.read(content, path)
+    if "Resources" in content and isinstance(content["Resources"], dict):
+        return template.read_template(content, path)
+    if "Core" in content:
+        return _relative_to(content, path.parent)
+    raise SourceError(
+        f"{path}: is neither a template, a group document nor an on-device group.json;"
+        " expected a key Resources, Core or GroupDefinitions"
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SourceError(f"{path}: no such file or folder", exit_code=MISSING) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path}: cannot be read: {error}", exit_code=MISSING) from error
+    except ValueError as error:
+        raise SourceError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise SourceError(f"{path}: holds no JSON object")
+    return content
+
+
+def _relative_to(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """``Code`` in a document is relative to the document, not to where we run."""
+    for entry in (document.get("Lambdas") or {}).values():
+        if code := entry.get("Code"):
+            entry["Code"] = str((folder / code).absolute())
+    return document
