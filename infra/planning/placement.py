@@ -8,12 +8,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from infra.planning.fields import Footprint
-from infra.planning.model import CPU, Reason
+from infra.planning.fields import Footprint, StageTimes
+from infra.planning.limits import UNPINNED_WORKERS
+from infra.planning.model import CPU, Isolation, Reason
 from infra.planning.profile import Gpu, Profile
 from infra.planning.site import Site
-from infra.planning.sizing import worker_memory_kb
+from infra.planning.sizing import TRANSFORM_KB, worker_memory_kb
 from infra.planning.threads import network_threads
+
+# Of a CPU device's cores, for transforms, where no footprint says better: measured 0.02 … 0.35.
+_TRANSFORM_SHARE = 0.25
+# The splitter and the aggregator take a container each.
+_OTHER_CONTAINERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +32,19 @@ class Placement:
     reasons: tuple[Reason, ...]
 
 
-def place(site: Site, profile: Profile, footprint: Footprint | None) -> Placement:
+def place(
+    site: Site, profile: Profile, footprint: Footprint | None, isolation: Isolation
+) -> Placement:
     """Decide, or take what the site says."""
-    decoupled = site.strategy == "decoupled"
-    # One on-demand function has one environment: all its containers share one GPU.
-    gpus = profile.gpus[:1] if site.strategy == "on_demand" else profile.gpus
-    if gpus:
-        copies, why = _gpu_copies(site, profile, footprint)
-    else:
-        copies, why = _cpu_copies(site, profile, footprint)
+    arithmetic = _Arithmetic(site, profile, footprint, isolation)
+    copies, why = arithmetic.copies()
     reasons = [why]
     transforms = 0
-    if decoupled:
-        transforms, why = _transforms(site, profile, footprint, copies)
+    if site.strategy == "decoupled":
+        transforms, why = arithmetic.transforms(copies)
         reasons.append(why)
-    computing = transforms + copies if decoupled else copies
-    threads, why = network_threads(site, profile, computing)
-    return Placement(deal(copies, gpus), transforms, threads, (*reasons, why))
+    threads, why = network_threads(site, profile, copies, transforms)
+    return Placement(deal(copies, arithmetic.gpus), transforms, threads, (*reasons, why))
 
 
 def deal(copies: int, gpus: tuple[Gpu, ...]) -> tuple[int, ...]:
@@ -52,55 +54,6 @@ def deal(copies: int, gpus: tuple[Gpu, ...]) -> tuple[int, ...]:
     return tuple(gpus[slot % len(gpus)].index for slot in range(copies))
 
 
-def _gpu_copies(site: Site, profile: Profile, footprint: Footprint | None) -> tuple[int, Reason]:
-    count = len(profile.gpus)
-    if site.workers != "auto":
-        return site.workers, Reason("workers", str(site.workers), "told to", "site: workers")
-    if site.copies_per_gpu != "auto":
-        each, why, source = site.copies_per_gpu, "told to", "site: copies_per_gpu"
-    else:
-        each, why, source = _copies_that_help(site, profile, footprint)
-    if site.strategy == "on_demand":
-        return _on_demand_copies(profile, footprint, count * each)
-    text = f"{count} GPUs × {each} copies each ({why})"
-    return count * each, Reason("workers", str(count * each), text, source)
-
-
-def _on_demand_copies(
-    profile: Profile, footprint: Footprint | None, wanted: int
-) -> tuple[int, Reason]:
-    room = gpu_capacity(profile, profile.gpus[0], footprint) if footprint else wanted
-    copies = max(1, min(wanted, room))
-    why = f"{wanted} would use all GPUs; one function has one, with room for {room}"
-    return copies, Reason("workers", str(copies), why, "profile: gpus; footprint: gpu_memory_mb")
-
-
-def _copies_that_help(
-    site: Site, profile: Profile, footprint: Footprint | None
-) -> tuple[int, str, str]:
-    """A worker decodes ahead while its network runs, so one copy fills a GPU unless the
-    transform is the slower stage; then as many copies as hide it, if memory and cores allow."""
-    if footprint is None or footprint.ms is None:
-        return 1, "a worker decodes ahead while its network runs", "profile: gpus"
-    ms = footprint.ms
-    wanted = 1 if site.strategy == "decoupled" else math.ceil(ms.transform / ms.inference)
-    by_cores = max(1, profile.usable_cores // len(profile.gpus))
-    by_memory = min(gpu_capacity(profile, gpu, footprint) for gpu in profile.gpus)
-    by_main = profile.usable_memory_kb // _main_memory_kb(profile, footprint) // len(profile.gpus)
-    each = max(1, min(wanted, by_cores, by_memory, by_main))
-    why = (
-        f"transform {ms.transform:g} ms per image, inference {ms.inference:g} ms; "
-        f"cores allow {by_cores}, GPU memory {by_memory}"
-    )
-    return each, why, "footprint: ms, gpu_memory_mb; profile: cpu_cores, gpus"
-
-
-def _main_memory_kb(profile: Profile, footprint: Footprint) -> int:
-    """Main memory of one copy; an integrated GPU's memory is part of it."""
-    shared = any(gpu.shares_memory for gpu in profile.gpus)
-    return worker_memory_kb(footprint) + (footprint.gpu_memory_mb * 1024 if shared else 0)
-
-
 def gpu_capacity(profile: Profile, gpu: Gpu, footprint: Footprint) -> int:
     """Copies of the model that fit one GPU's memory."""
     if footprint.gpu_memory_mb == 0:
@@ -108,50 +61,118 @@ def gpu_capacity(profile: Profile, gpu: Gpu, footprint: Footprint) -> int:
     return max(0, gpu.memory_mb - profile.reserved.gpu_memory_mb) // footprint.gpu_memory_mb
 
 
-def _cpu_copies(site: Site, profile: Profile, footprint: Footprint | None) -> tuple[int, Reason]:
-    if site.workers != "auto":
-        return site.workers, Reason("workers", str(site.workers), "told to", "site: workers")
-    cores = profile.usable_cores
-    by_cores = cores
-    if site.strategy == "decoupled":
-        by_cores = cores - _transform_share(cores, footprint)
-    elif site.threads != "auto":
-        by_cores = cores // site.threads
-    each_kb = worker_memory_kb(footprint)
-    by_memory = profile.usable_memory_kb // each_kb
-    copies = max(1, min(by_cores, by_memory))
-    why = (
-        f"one per core: {profile.cpu_cores} cores − {profile.reserved.cores} reserved; "
-        f"memory allows {by_memory} of {each_kb} KB"
-    )
-    return copies, Reason("workers", str(copies), why, "profile: cpu_cores, memory_mb, reserved")
+@dataclass(frozen=True, slots=True)
+class _Arithmetic:
+    site: Site
+    profile: Profile
+    footprint: Footprint | None
+    isolation: Isolation
 
+    @property
+    def ms(self) -> StageTimes | None:
+        return self.footprint.ms if self.footprint else None
 
-def _transform_share(cores: int, footprint: Footprint | None) -> int:
-    """Cores for transforms on a CPU device: by the stages' times, at least one on each side."""
-    if footprint is None or footprint.ms is None:
-        share = 0.25  # an image's transform is the smaller part on a CPU; measured 0.02 … 0.35
-    else:
-        ms = footprint.ms
-        share = ms.transform / (ms.transform + ms.inference)
-    return max(1, min(cores - 1, round(cores * share)))
+    @property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """One on-demand function has one environment: all its containers share one GPU."""
+        return self.profile.gpus[:1] if self.site.strategy == "on_demand" else self.profile.gpus
 
+    @property
+    def slots(self) -> int:
+        """Functions that may compute at once: one per core, or fewer where each takes a
+        container and the core allows no more."""
+        slots = self.profile.usable_cores
+        if self.site.strategy == "on_demand":
+            slots = min(slots, UNPINNED_WORKERS.value)
+        if self.isolation == "container" and self.site.strategy != "pool":
+            slots = min(slots, self.profile.containers.limit - _OTHER_CONTAINERS)
+        return max(1, slots)
 
-def _transforms(
-    site: Site, profile: Profile, footprint: Footprint | None, copies: int
-) -> tuple[int, Reason]:
-    if site.transforms != "auto":
-        value = site.transforms
-        return value, Reason("transforms", str(value), "told to", "site: transforms")
-    cores = profile.usable_cores
-    if not profile.gpus:
-        value = max(1, min(_transform_share(cores, footprint), cores - copies))
-        why = f"{cores} cores shared with {copies} workers by the stages' times"
-    elif footprint is None or footprint.ms is None:
-        value = max(1, min(cores - copies, copies))
-        why = "one per worker; a footprint with times would say better"
-    else:
-        wanted = math.ceil(copies * footprint.ms.transform / footprint.ms.inference)
-        value = max(1, min(cores - copies, wanted))
-        why = f"{wanted} keep {copies} GPU workers fed; {cores} cores, one kept for each worker"
-    return value, Reason("transforms", str(value), why, "profile: cpu_cores; footprint: ms")
+    def copies(self) -> tuple[int, Reason]:
+        """Copies of the model that run at once."""
+        told = self.site.workers
+        if told != "auto":
+            return told, Reason("workers", str(told), "told to", "site: workers")
+        return self._gpu_copies() if self.gpus else self._cpu_copies()
+
+    def _gpu_copies(self) -> tuple[int, Reason]:
+        told = self.site.copies_per_gpu
+        if told != "auto":
+            each, why, source = told, "told to", "site: copies_per_gpu"
+        else:
+            each, why, source = self._copies_that_help()
+        if self.site.strategy == "on_demand":
+            return self._on_demand_copies(len(self.profile.gpus) * each)
+        total = len(self.gpus) * each
+        text = f"{len(self.gpus)} GPUs × {each} copies each ({why})"
+        return total, Reason("workers", str(total), text, source)
+
+    def _on_demand_copies(self, wanted: int) -> tuple[int, Reason]:
+        """As many containers as pinned functions would be, but all of them on one GPU."""
+        footprint = self.footprint
+        room = gpu_capacity(self.profile, self.gpus[0], footprint) if footprint else wanted
+        copies = max(1, min(wanted, room, self.slots))
+        why = f"pinned would run {wanted}; one function has one GPU, with room for {room}"
+        return copies, Reason("workers", str(copies), why, "profile: gpus; footprint")
+
+    def _copies_that_help(self) -> tuple[int, str, str]:
+        """A worker decodes ahead while its network runs, so one copy fills a GPU unless the
+        transform is the slower stage; then as many copies as hide it, if there is room."""
+        ms, footprint, gpus = self.ms, self.footprint, self.gpus
+        if footprint is None or ms is None:
+            return 1, "a worker decodes ahead while its network runs", "profile: gpus"
+        wanted = 1 if self.site.strategy == "decoupled" else math.ceil(ms.transform / ms.inference)
+        by_slots = self.slots // len(gpus)
+        by_gpu = min(gpu_capacity(self.profile, gpu, footprint) for gpu in gpus)
+        by_main = self.profile.usable_memory_kb // self._main_memory_kb(footprint) // len(gpus)
+        why = (
+            f"transform {ms.transform:g} ms per image, inference {ms.inference:g} ms; room on "
+            f"each for {by_gpu}, cores and containers for {by_slots}, main memory for {by_main}"
+        )
+        each = max(1, min(wanted, by_slots, by_gpu, by_main))
+        return each, why, "footprint: ms, gpu_memory_mb; profile: cpu_cores, gpus"
+
+    def _main_memory_kb(self, footprint: Footprint) -> int:
+        """Main memory of one copy; an integrated GPU's memory is part of it."""
+        shared = any(gpu.shares_memory for gpu in self.gpus)
+        return worker_memory_kb(footprint) + (footprint.gpu_memory_mb * 1024 if shared else 0)
+
+    def _cpu_copies(self) -> tuple[int, Reason]:
+        profile, slots = self.profile, self.slots
+        each_kb, free_kb = worker_memory_kb(self.footprint), profile.usable_memory_kb
+        if self.site.strategy == "decoupled":
+            transforms = self._transform_share()
+            slots, free_kb = slots - transforms, free_kb - transforms * TRANSFORM_KB
+        if self.site.threads != "auto":
+            slots = min(slots, profile.usable_cores // self.site.threads)
+        by_memory = free_kb // each_kb
+        copies = max(1, min(slots, by_memory))
+        why = (
+            f"{profile.cpu_cores} cores − {profile.reserved.cores} reserved; cores and containers "
+            f"have room for {slots}, memory for {by_memory} of {each_kb} KB"
+        )
+        source = "profile: cpu_cores, memory_mb, reserved, containers"
+        return copies, Reason("workers", str(copies), why, source)
+
+    def transforms(self, copies: int) -> tuple[int, Reason]:
+        """Transform functions that feed `copies` workers."""
+        told, slots, ms = self.site.transforms, self.slots, self.ms
+        if told != "auto":
+            return told, Reason("transforms", str(told), "told to", "site: transforms")
+        if not self.gpus:
+            wanted = self._transform_share()
+            why = f"{slots} slots shared by the stages' times"
+        elif ms is None:
+            wanted = copies
+            why = "one per worker; a footprint with times would say better"
+        else:
+            wanted = math.ceil(copies * ms.transform / ms.inference)
+            why = f"{wanted} keep {copies} GPU workers fed; {slots} slots, one for each worker"
+        value = max(1, min(wanted, slots - copies))
+        return value, Reason("transforms", str(value), why, "profile: cpu_cores; footprint: ms")
+
+    def _transform_share(self) -> int:
+        """Slots for transforms on a CPU device: by the stages' times, one left at least."""
+        ms = self.ms
+        share = ms.transform / (ms.transform + ms.inference) if ms else _TRANSFORM_SHARE
+        return max(1, min(self.slots - 1, round(self.slots * share)))

@@ -22,7 +22,7 @@ def plan_group(site: Site, profile: Profile, footprint: Footprint | None = None)
     """
     footprint = footprint or site.model.footprint
     isolation, why = _isolation(site, profile)
-    placement = place(site, profile, footprint)
+    placement = place(site, profile, footprint, isolation)
     names = Names(site)
     functions = Functions(site, profile, footprint, placement, isolation).all()
     devices = names.devices()

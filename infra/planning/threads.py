@@ -17,14 +17,17 @@ CV_THREADS = 1
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "30000000"}
 
 
-def network_threads(site: Site, profile: Profile, cpu_processes: int) -> tuple[int, Reason]:
-    """Threads of one worker's network (`OMP_NUM_THREADS`); `cpu_processes` share the cores."""
+def network_threads(
+    site: Site, profile: Profile, copies: int, transforms: int
+) -> tuple[int, Reason]:
+    """Threads of one worker's network (`OMP_NUM_THREADS`). Transforms have one each."""
     if site.threads != "auto":
         return site.threads, _reason(site.threads, "told to", "site: threads")
     if profile.gpus:
         return 1, _reason(1, "the network runs on the GPU", "profile: gpus")
-    share = max(1, profile.usable_cores // max(1, cpu_processes))
-    why = f"{profile.usable_cores} cores for {cpu_processes} processes that compute"
+    cores = profile.usable_cores - transforms
+    share = max(1, cores // copies)
+    why = f"{cores} cores for {copies} workers"
     return share, _reason(share, why, "profile: cpu_cores, reserved.cores")
 
 

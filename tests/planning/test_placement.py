@@ -1,8 +1,9 @@
 import pytest
 from plan_samples import FOOTPRINT, plan, profile, site
 
-from infra.planning import Footprint, StageTimes
-from infra.planning.placement import deal, place
+from infra.planning import Footprint, StageTimes, plan_group
+from infra.planning.placement import deal
+from infra.planning.placement import place as placed
 
 
 def gpus(count: int) -> tuple[dict, ...]:
@@ -18,6 +19,10 @@ def test_the_articles_device_gets_one_worker_per_gpu():
     found = place(site(), profile("p3.8xlarge"), None)
 
     assert found.gpu_ids == (0, 1, 2, 3)
+
+
+def place(a_site, device, footprint, isolation="none"):
+    return placed(a_site, device, footprint, isolation)
 
 
 def test_gpus_are_dealt_round_robin():
@@ -95,6 +100,28 @@ def test_threads_told_leave_cores_for_fewer_workers():
     assert (len(found.gpu_ids), found.threads) == (1, 3)
 
 
+@pytest.mark.parametrize("strategy", ["pinned", "decoupled", "on_demand"])
+def test_many_cores_are_used_by_threads_where_containers_are_too_few(strategy):
+    big = profile("cpu-gateway-4core", cpu_cores=97, memory_mb=262_144)
+
+    found = place(site(strategy=strategy), big, FOOTPRINT, "container")
+
+    assert len(found.gpu_ids) + found.transforms == 20 - 2
+    assert found.threads == (96 - found.transforms) // len(found.gpu_ids) >= 5
+
+
+def test_a_pool_is_one_container_whatever_its_size():
+    big = profile("cpu-gateway-4core", cpu_cores=97, memory_mb=262_144)
+
+    assert len(place(site(strategy="pool"), big, FOOTPRINT, "container").gpu_ids) == 96
+
+
+def test_on_demand_stays_below_its_own_limit():
+    big = profile("cpu-gateway-4core", cpu_cores=97, memory_mb=262_144)
+
+    assert len(place(site(strategy="on_demand"), big, FOOTPRINT).gpu_ids) == 25
+
+
 def test_transforms_keep_the_gpus_fed():
     found = place(site(strategy="decoupled"), profile(), times(transform=70, inference=35))
 
@@ -135,8 +162,6 @@ def test_every_number_of_a_function_is_explained():
 
 
 def test_the_packages_footprint_wins_over_the_sites():
-    from infra.planning import plan_group
-
     own = FOOTPRINT.model_copy(update={"memory_kb": 5_000_000})
 
     assert plan_group(site(), profile(), own).footprint == own

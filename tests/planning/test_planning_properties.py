@@ -9,8 +9,9 @@ from plan_samples import FOOTPRINT, STRATEGIES, site
 from infra.planning import Profile, check, plan_group, render
 from infra.planning.topics import problems
 
-# Rules about what AWS limits or the user told; those about the planner's own work never break.
-MAY_BREAK = {"FF110", "FF112", "FF113", "FF120", "FF121", "FF125", "FF130", "FF131"}
+# A model too big for the device's memory, a pool with more device files than a container may have:
+# nothing automatic helps. Every other rule holds for every plan that is left to the planner.
+MAY_BREAK = {"FF112", "FF125"}
 
 
 @st.composite
@@ -98,7 +99,7 @@ def test_automatic_workers_and_threads_fit_the_cores(a_site, device, footprint):
 
     computing = plan.by_role("inference", "pool", "transform")
     used = sum(each.processes * each.threads for each in computing)
-    assert used <= max(device.usable_cores, 2)
+    assert used <= device.cpu_cores
 
 
 @drawn
