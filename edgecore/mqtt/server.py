@@ -1,0 +1,159 @@
+"""The listener: admits members, knows who is connected, delivers to them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from edgecore.group import Thing
+from edgecore.mqtt.admission import admit
+from edgecore.mqtt.connection import Connection
+from edgecore.mqtt.limits import ConnectRate, Limits
+from edgecore.mqtt.packets import Connect, ConnectCode
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+OnPublish = Callable[[Thing, str, bytes], Awaitable[bool]]
+
+
+class MqttServer:
+    """An MQTT 3.1.1 endpoint for the things of one group (docs/spec/mqtt.md).
+
+    ``members`` maps thing names to things. ``on_publish(thing, topic, payload)`` answers
+    True when the message is taken (a QoS 1 publish is acknowledged only then) and False
+    when there is no room now. ``tls=None`` is plain text and only for loopback.
+    """
+
+    def __init__(  # noqa: PLR0913  (keyword-only)
+        self,
+        *,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        members: Mapping[str, Thing],
+        on_publish: OnPublish,
+        limits: Limits | None = None,
+    ) -> None:
+        if tls is None and host not in LOOPBACK:
+            raise ValueError(f"MQTT without TLS on {host!r}; plain text is for 127.0.0.1 only")
+        self.host = host
+        self.port = port
+        self._tls = tls
+        self._members = members
+        self._on_publish = on_publish
+        self._limits = limits or Limits()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._by_client_id: dict[str, Connection] = {}
+        self._by_thing: dict[str, dict[Connection, None]] = defaultdict(dict)
+        self.counters: Counter[str] = Counter()
+
+    async def start(self) -> None:
+        """Listen; afterwards ``port`` is the real one. Raises ``OSError`` if it is taken."""
+        loop = asyncio.get_running_loop()
+        limits = self._limits
+        self._rate = ConnectRate(limits.connects_per_s, limits.connect_burst, loop.time())
+        self._server = await asyncio.start_server(
+            self._accepted,
+            self.host,
+            self.port,
+            ssl=self._tls,
+            ssl_handshake_timeout=limits.connect_timeout_s if self._tls else None,
+            backlog=256,
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and cut off everybody; wills are not published."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def update(self, members: Mapping[str, Thing]) -> None:
+        """A new deployment: whoever is no longer the same thing is cut off."""
+        self._members = members
+        for connection in list(self._by_client_id.values()):
+            thing = connection.thing
+            if thing is not None and members.get(thing.thing_name) != thing:
+                connection.close()
+
+    def deliver(self, thing_arn: str, topic: str, payload: bytes) -> int:
+        """Send to the thing's connections that subscribed; how many were reached."""
+        connections = self._by_thing.get(thing_arn)
+        if not connections:
+            return 0
+        return sum(connection.deliver(topic, payload) for connection in list(connections))
+
+    def clients(self) -> list[dict[str, Any]]:
+        """For ``/api/status``: who is connected, since when, and what they did."""
+        return [
+            {
+                "client_id": connection.client_id,
+                "thing": connection.thing.thing_name if connection.thing else None,
+                "since": connection.since,
+                "published": connection.published,
+                "delivered": connection.delivered,
+                "dropped": connection.dropped,
+            }
+            for connection in self._by_client_id.values()
+        ]
+
+    # What a connection asks of its server (edgecore.mqtt.connection.Gate).
+
+    def admit(self, connection: Connection, packet: Connect) -> tuple[ConnectCode, Thing | None]:
+        code, thing, reason = admit(
+            packet,
+            self._members,
+            certificate_der=connection.certificate_der,
+            plain=self._tls is None,
+        )
+        if thing is None:
+            self.counters[f"refused_{code.name.lower()}"] += 1
+            log.warning("mqtt connect refused: %s", reason)
+            return code, None
+        if old := self._by_client_id.pop(packet.client_id, None):
+            self.counters["takeovers"] += 1
+            self._by_thing[thing.thing_arn].pop(old, None)
+            old.close()  # [MQTT-3.1.4-2]
+        self._by_client_id[packet.client_id] = connection
+        self._by_thing[thing.thing_arn][connection] = None
+        self.counters["connects"] += 1
+        return code, thing
+
+    async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool:
+        return await self._on_publish(thing, topic, payload)
+
+    def count(self, what: str) -> None:
+        self.counters[what] += 1
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        now = asyncio.get_running_loop().time()
+        if task is None or len(self._tasks) >= self._limits.max_clients or not self._rate.take(now):
+            self.counters["refused_overload"] += 1
+            writer.transport.abort()
+            return
+        self._tasks.add(task)
+        connection = Connection(reader, writer, self, self._limits)
+        try:
+            await connection.run()
+        except asyncio.CancelledError:
+            connection.close()
+        except Exception:
+            log.exception("mqtt client %r: a fault in the core", connection.client_id)
+        finally:
+            self._tasks.discard(task)
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        if self._by_client_id.get(connection.client_id) is connection:
+            del self._by_client_id[connection.client_id]
+        if connection.thing is not None:
+            self._by_thing[connection.thing.thing_arn].pop(connection, None)
