@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from edgecore.core.topicfilter import filter_problem, topic_problem
 from edgecore.dashboard.guards import token_matches
 from edgecore.dashboard.ports import ActionRefusedError, Actions, MessageHub, SiteView
 
 MAX_MESSAGE_BYTES = 131_072
 """AWS IoT's limit for a device message, docs/spec/messages.md."""
-MAX_TOPIC_BYTES = 256
 FOLLOW_CAPACITY = 256
 FOLLOW_SHOWN_BYTES = 4096
 
@@ -114,8 +114,8 @@ class ActionRoutes:
     async def _follow(self, request: Request) -> Response:
         """Messages as JSON Lines until the browser stops reading."""
         topic_filter = _text(await _json(request), "filter")
-        if len(topic_filter.encode()) > MAX_TOPIC_BYTES:
-            raise _BadRequestError(f"filter has more than {MAX_TOPIC_BYTES} bytes")
+        if problem := filter_problem(topic_filter):
+            raise _BadRequestError(problem)
         return StreamingResponse(self._lines(topic_filter), media_type="application/jsonl")
 
     async def _lines(self, topic_filter: str) -> AsyncIterator[bytes]:
@@ -169,8 +169,6 @@ def _text(body: dict[str, object], key: str) -> str:
 
 
 def _topic(topic: str) -> str:
-    if len(topic.encode()) > MAX_TOPIC_BYTES or "+" in topic or "#" in topic:
-        raise _BadRequestError(
-            f"topic {topic[:80]!r}: at most {MAX_TOPIC_BYTES} bytes, no + and no #"
-        )
+    if problem := topic_problem(topic):
+        raise _BadRequestError(problem)
     return topic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from edgecore.dashboard.actions import ActionRoutes
-from edgecore.dashboard.feed import MAX_BROWSERS, Feed, TooManyBrowsersError
+from edgecore.dashboard.feed import INTERVAL_S, MAX_BROWSERS, Feed, TooManyBrowsersError
 from edgecore.dashboard.history import COLUMNS
 from edgecore.dashboard.monitor import Monitor, Results
 from edgecore.dashboard.ports import Actions, MessageHub, SiteView, StatusProvider
 from edgecore.dashboard.thumbnails import (
     LARGE_SIDE_PX,
     MAX_SIDE_PX,
+    Image,
     NoThumbnailError,
     Thumbnails,
 )
@@ -65,11 +67,20 @@ class Dashboard:
 
     async def run(self) -> None:
         """Listen and tick until cancelled."""
-        await asyncio.gather(self._listen(), self.feed.run())
+        await asyncio.gather(self._listen(), self.feed.run(), self._warm())
 
     async def _listen(self) -> None:
         async for message in self._ports.hub.listen(self._view.filters, LISTEN_CAPACITY):
             self.monitor.observe(message)
+
+    async def _warm(self) -> None:
+        """Make the pictures while their files are there, if somebody looks."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            for entry in self.monitor.gallery.latest() if self.feed.watched else ():
+                image = Image(entry["stream"], entry["seq"], entry["file"])
+                with contextlib.suppress(NoThumbnailError):
+                    await self._thumbnails.get(image)
 
     def _hello(self, read_only: bool) -> Mapping[str, Any]:
         return {
@@ -123,7 +134,7 @@ class Dashboard:
             return _problem(404, f"image {stream} #{seq} is not among the latest any more")
         side = LARGE_SIDE_PX if "large" in request.query_params else MAX_SIDE_PX
         try:
-            picture = await self._thumbnails.get(file, side)
+            picture = await self._thumbnails.get(Image(stream, seq, file), side)
         except NoThumbnailError as error:
             return _problem(404, f"image {stream} #{seq}: {error}")
         headers = {"cache-control": "private, max-age=3600, immutable"}

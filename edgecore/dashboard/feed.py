@@ -18,6 +18,7 @@ MAX_BROWSERS = 32
 MAX_QUEUED = 8
 """Four seconds; a browser further behind gets a whole snapshot instead of what it missed."""
 KEEPALIVE_S = 15.0
+_END = b""
 
 
 class TooManyBrowsersError(Exception):
@@ -42,10 +43,20 @@ class Feed:
         self._sent: dict[str, str] = {}
         self._last_point_t = 0.0
 
+    @property
+    def watched(self) -> bool:
+        return bool(self._browsers)
+
     async def run(self) -> None:
-        while True:
-            self.step()
-            await asyncio.sleep(INTERVAL_S)
+        """Until cancelled; then every browser's stream ends, so that the server can stop."""
+        try:
+            while True:
+                self.step()
+                await asyncio.sleep(INTERVAL_S)
+        finally:
+            for browser in self._browsers:
+                _empty(browser)
+                browser.put_nowait(_END)
 
     def step(self) -> None:
         """One tick; cheap while nobody looks."""
@@ -70,8 +81,7 @@ class Feed:
 
     def _offer(self, browser: asyncio.Queue[bytes], event: bytes) -> None:
         if browser.full():
-            while not browser.empty():
-                browser.get_nowait()
+            _empty(browser)
             event = self._whole()
         browser.put_nowait(event)
 
@@ -90,11 +100,19 @@ class Feed:
             yield self._whole()
             while True:
                 try:
-                    yield await asyncio.wait_for(queue.get(), KEEPALIVE_S)
+                    event = await asyncio.wait_for(queue.get(), KEEPALIVE_S)
                 except asyncio.TimeoutError:
-                    yield b": still here\n\n"
+                    event = b": still here\n\n"
+                if event is _END:
+                    return
+                yield event
         finally:
             self._browsers.discard(queue)
+
+
+def _empty(queue: asyncio.Queue[bytes]) -> None:
+    while not queue.empty():
+        queue.get_nowait()
 
 
 def _dump(value: object) -> str:

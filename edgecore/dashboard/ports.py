@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from edgecore.core.taps import Message
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """One message that the router accepted; ``t`` is epoch seconds, ``source`` its ARN."""
-
-    t: float
-    topic: str
-    payload: bytes
-    source: str = ""
+__all__ = [
+    "ActionRefusedError",
+    "Actions",
+    "Message",
+    "MessageHub",
+    "SiteView",
+    "StatusProvider",
+]
 
 
 class StatusProvider(Protocol):

@@ -22,6 +22,7 @@ MAX_PIXELS = 120_000_000
 """A progressive JPEG needs all its coefficients in memory: about 3 bytes a pixel and colour."""
 MAX_PASSED_BYTES = 2 * 1024 * 1024
 CACHE_BYTES = 24 * 1024 * 1024
+MAX_FAILED = 512
 
 _MAGIC = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -34,6 +35,18 @@ class NoThumbnailError(Exception):
     """The image cannot be shown; the text says why."""
 
 
+Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image of a stream; ``file`` is relative to the images volume."""
+
+    stream: str
+    seq: int
+    file: str
+
+
 @dataclass(frozen=True)
 class Picture:
     content: bytes
@@ -41,24 +54,37 @@ class Picture:
 
 
 class Thumbnails:
-    """Pictures of files below one folder, one decoded at a time, the last ones cached."""
+    """Pictures of files below one folder, one decoded at a time, the last ones cached.
+
+    Cached by image and not by file: an image sent inline leaves the volume when it is done,
+    and a camera may write its next image under the same name.
+    """
 
     def __init__(self, images_dir: str) -> None:
         self._root = Path(images_dir).resolve() if images_dir else None
-        self._cache: OrderedDict[tuple[str, int], Picture] = OrderedDict()
+        self._cache: OrderedDict[Key, Picture] = OrderedDict()
         self._cached_bytes = 0
+        self._failed: OrderedDict[Key, str] = OrderedDict()
         self._one_at_a_time = asyncio.Semaphore(1)
 
-    async def get(self, file: str, max_side_px: int = MAX_SIDE_PX) -> Picture:
-        """Raises NoThumbnailError for a file that is gone, outside, too large or not an image."""
-        key = (file, max_side_px)
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key]
+    async def get(self, image: Image, max_side_px: int = MAX_SIDE_PX) -> Picture:
+        """Raises NoThumbnailError: a file that is gone, outside, too large or not an image."""
+        key = (image.stream, image.seq, max_side_px)
         async with self._one_at_a_time:
-            picture = await asyncio.to_thread(self._make, file, max_side_px)
-        self._keep(key, picture)
-        return picture
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+            if key in self._failed:
+                raise NoThumbnailError(self._failed[key])
+            try:
+                picture = await asyncio.to_thread(self._make, image.file, max_side_px)
+            except NoThumbnailError as error:
+                self._failed[key] = str(error)
+                if len(self._failed) > MAX_FAILED:
+                    self._failed.popitem(last=False)
+                raise
+            self._keep(key, picture)
+            return picture
 
     def _make(self, file: str, max_side_px: int) -> Picture:
         return shrink(self._read(file), max_side_px)
@@ -77,7 +103,7 @@ class Thumbnails:
         except OSError as error:
             raise NoThumbnailError(f"{file!r} cannot be read: {error.strerror}") from None
 
-    def _keep(self, key: tuple[str, int], picture: Picture) -> None:
+    def _keep(self, key: Key, picture: Picture) -> None:
         self._cache[key] = picture
         self._cached_bytes = sum(len(p.content) for p in self._cache.values())
         while self._cached_bytes > CACHE_BYTES:

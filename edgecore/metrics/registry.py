@@ -33,7 +33,8 @@ class Metrics:
     """Feed it results with ``observe``; ``render`` is the body of ``/metrics``."""
 
     def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
-        disable_created_metrics()  # ``_created`` would double the series; nobody graphs it
+        # ``_created`` would double the series, and nobody graphs it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.registry.register(_StatusCollector(status))
         ProcessCollector(registry=self.registry)

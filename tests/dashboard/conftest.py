@@ -89,18 +89,18 @@ def serving(core: ReplayCore, *, read_only: bool = False, port: int = 0) -> Iter
         )
         server = uvicorn.Server(config)
         feeding = asyncio.create_task(dashboard.run())
-        made.extend((dashboard, asyncio.get_running_loop(), server))
+        made.extend((dashboard, asyncio.get_running_loop(), server, feeding))
         asyncio.get_running_loop().call_later(0.05, ready.set)
         await server.serve(sockets=[sock])
-        feeding.cancel()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert ready.wait(10)
-    dashboard, loop, server = made
+    dashboard, loop, server, feeding = made
     try:
         yield Served(core, dashboard, sock.getsockname()[1], loop)
     finally:
+        loop.call_soon_threadsafe(feeding.cancel)
         server.should_exit = True
         thread.join(10)
 

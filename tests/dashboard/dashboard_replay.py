@@ -5,7 +5,6 @@ Deterministic but for time: images arrive at four cameras, two workers detect, o
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
+from edgecore.core.taps import Taps
 from edgecore.dashboard.ports import ActionRefusedError, Message, SiteView
 
 MODEL = {"name": "lite0", "version": "1.0.0", "sha256": "a1b2c3d4e5f60718"}
@@ -30,15 +30,6 @@ def jpeg(width: int, height: int, seed: int = 0) -> bytes:
     pixels[y : y + height // 2, x : x + width // 2] = rng.integers(90, 220, 3)
     pixels[y : y + height // 40 + 1, x : x + width // 2] = 240
     return simplejpeg.encode_jpeg(np.ascontiguousarray(pixels.astype(np.uint8)), quality=85)
-
-
-def matches(topic_filter: str, topic: str) -> bool:
-    levels, names = topic_filter.split("/"), topic.split("/")
-    if levels[-1] == "#":
-        levels, names = levels[:-1], names[: len(levels) - 1]
-    return len(levels) == len(names) and all(
-        a in {"+", b} for a, b in zip(levels, names, strict=True)
-    )
 
 
 class ReplayCore:
@@ -62,25 +53,16 @@ class ReplayCore:
         self.held: dict[str, int] = {}
         self.calls: list[tuple[Any, ...]] = []
         self.started = time.time()
-        self._listeners: set[tuple[tuple[str, ...], asyncio.Queue[Message]]] = set()
+        self.taps = Taps()
         for index in range(4):
             folder.joinpath(f"{index}.jpg").write_bytes(jpeg(1280, 960, index))
 
     def publish_now(self, topic: str, body: object, t: float | None = None) -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-        message = Message(t=t or time.time(), topic=topic, payload=payload, source="arn:test")
-        for filters, queue in self._listeners:
-            if any(matches(f, topic) for f in filters):
-                queue.put_nowait(message)
+        self.taps.see(t or time.time(), topic, payload, "arn:test")
 
-    async def listen(self, filters: Sequence[str], capacity: int) -> AsyncIterator[Message]:
-        entry = (tuple(filters), asyncio.Queue[Message]())
-        self._listeners.add(entry)
-        try:
-            while True:
-                yield await entry[1].get()
-        finally:
-            self._listeners.discard(entry)
+    def listen(self, filters: Sequence[str], capacity: int) -> AsyncIterator[Message]:
+        return self.taps.listen(filters, capacity)
 
     def image(self, camera: str, worker: str, **changes: Any) -> None:
         """One image through the whole site, from publish to cloud."""
@@ -131,7 +113,9 @@ class ReplayCore:
                 "refused": 0,
                 "unrouted": 0,
             },
-            "mqtt": {"clients": [{"client_id": "demo-cam1", "since": self.started, "published": 3}]},
+            "mqtt": {
+                "clients": [{"client_id": "demo-cam1", "since": self.started, "published": 3}]
+            },
             "cloud": {
                 "sink": "local",
                 "spooled": 3,

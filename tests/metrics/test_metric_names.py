@@ -155,7 +155,7 @@ def test_stage_times_land_in_the_histogram_in_seconds(metrics: Metrics) -> None:
 
 
 def test_a_thousand_streams_cost_a_bounded_number_of_series() -> None:
-    metrics = Metrics(lambda: {})
+    metrics = Metrics(dict)
     for n in range(1000):
         metrics.observe(f"cam{n}", [{"status": "ok"}], now=0.0)
 
@@ -166,14 +166,14 @@ def test_a_thousand_streams_cost_a_bounded_number_of_series() -> None:
 
 
 def test_a_gap_is_not_counted_as_an_image() -> None:
-    metrics = Metrics(lambda: {})
+    metrics = Metrics(dict)
     metrics.observe("cam1", [{"status": "gap", "seq": 4}], now=0.0)
 
     assert not [k for k in samples(metrics) if k[0] == "fanfold_images_total"]
 
 
 def test_what_nobody_has_reported_is_absent_rather_than_zero() -> None:
-    names = {name for name, _ in samples(Metrics(lambda: {}))}
+    names = {name for name, _ in samples(Metrics(dict))}
 
     assert "fanfold_splitter_accepted_images_total" not in names
     assert "fanfold_cloud_spooled_messages" not in names

@@ -38,17 +38,19 @@ function picture(image, large = false) {
   const source = `/api/image/${encodeURIComponent(image.stream)}/${image.seq}${large ? "?large" : ""}`;
   const frame = el("div", { class: "frame" });
   const img = el("img", { src: source, alt: image.id, decoding: "async", onerror: () => frame.replaceWith("no picture") });
-  frame.append(img, ...overlay(image.boxes));
+  frame.append(img, ...overlay(image.boxes, large ? image.boxes.length : 1));
   return frame;
 }
 
-function overlay(boxes) {
+// In a small picture only the surest box is named: tags would hide what they name.
+function overlay(boxes, named) {
   if (!boxes.length) return [];
   const drawing = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
   const tags = [];
-  for (const { label, score, box } of boxes) {
+  for (const { label, score, box } of [...boxes].sort((a, b) => b.score - a.score)) {
     const [x0, y0, x1, y1] = box.map(clamp);
     drawing.append(svg("rect", { x: x0, y: y0, width: Math.max(0, x1 - x0), height: Math.max(0, y1 - y0) }));
+    if (tags.length >= named) continue;
     const tag = el("span", { class: y0 < 0.1 ? "tag inside" : "tag" }, `${label} ${percent(score)}`);
     tag.style.left = `${x0 * 100}%`;
     tag.style.top = `${y0 * 100}%`;

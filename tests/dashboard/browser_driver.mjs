@@ -1,0 +1,53 @@
+// A browser on a leash: one JSON command a line on stdin, one JSON answer a line on stdout.
+// The tests themselves are in Python, beside the server that they drive.
+
+import { createInterface } from "node:readline";
+import { createRequire } from "node:module";
+
+const [, , modules, executablePath, profile] = process.argv;
+const { chromium } = createRequire(`${modules}/`)("playwright-core");
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const browser = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true });
+
+let page = null;
+let seen = null;
+
+const commands = {
+  async open({ url, width = 1400, height = 1000, scheme = "light" }) {
+    await page?.close();
+    page = await browser.newPage();
+    seen = { urls: [], errors: [], bytes: 0 };
+    page.on("request", (request) => seen.urls.push(request.url()));
+    page.on("pageerror", (error) => seen.errors.push(String(error.stack)));
+    page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+    page.on("dialog", (dialog) => dialog.accept());
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.goto(url, { waitUntil: "load" });
+  },
+  evaluate: ({ script }) => page.evaluate(script),
+  // Not waitForFunction: it evaluates in the page, and the page's policy forbids that.
+  async wait({ script, timeout_ms }) {
+    for (const end = Date.now() + timeout_ms; Date.now() < end; await page.waitForTimeout(50)) {
+      if (await page.evaluate(script)) return true;
+    }
+    throw new Error(`not within ${timeout_ms} ms: ${script}`);
+  },
+  click: ({ selector }) => page.click(selector),
+  fill: ({ selector, text }) => page.fill(selector, text),
+  press: ({ key }) => page.keyboard.press(key),
+  screenshot: async ({ path, full = true }) => { await page.screenshot({ path, fullPage: full }); },
+  seen: () => seen,
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...given } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { value: (await commands[command](given)) ?? null };
+  } catch (error) {
+    answer = { error: String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await browser.close();
