@@ -1,0 +1,83 @@
+"""Finding a core that runs on this machine, and asking it things over loopback HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fanfold.errors import MISSING, UserError
+from fanfold.project import core_state, state_dir
+
+TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class RunningCore:
+    """What `core.json` says of a core whose process is there."""
+
+    state: Path
+    info: dict[str, Any]
+
+    @property
+    def pid(self) -> int:
+        return int(self.info["pid"])
+
+    def port(self, name: str) -> int | None:
+        """`ipc`, `mqtt`, `mqtt_plain` or `http`; None where the core does not listen."""
+        port = self.info["ports"].get(name)
+        return int(port) if port else None
+
+    def get(self, path: str) -> Any:
+        """GET a JSON page of the core; raises UserError when it does not answer."""
+        status, body = self._request("GET", path)
+        if status != 200:
+            raise UserError(f"the core answered {status} to GET {path}: {body[:200]!r}")
+        return json.loads(body)
+
+    def _request(self, method: str, path: str) -> tuple[int, bytes]:
+        port = self.port("http")
+        connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=TIMEOUT_S)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except OSError as error:
+            raise UserError(
+                f"the core (pid {self.pid}) does not answer on port {port}: {error}. "
+                f"See {self.state / 'logs'}."
+            ) from error
+        finally:
+            connection.close()
+
+
+def find(site: str | None) -> RunningCore:
+    """The running core of a site, or the only one there is.
+
+    Raises UserError (exit code 3) when none runs or when the choice is not clear.
+    """
+    states = [core_state(site)] if site else _all_states()
+    running = [core for state in states if (core := _read(state))]
+    if len(running) == 1:
+        return running[0]
+    if running:
+        names = ", ".join(core.state.name for core in running)
+        raise UserError(f"several cores run here: {names}. Name the site.", MISSING)
+    what = f"no core of site {site!r} runs here" if site else "no core runs here"
+    raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: fanfold run", MISSING)
+
+
+def _all_states() -> list[Path]:
+    return sorted(path.parent for path in (state_dir() / "core").glob("*/core.json"))
+
+
+def _read(state: Path) -> RunningCore | None:
+    try:
+        info = json.loads((state / "core.json").read_text(encoding="utf-8"))
+        os.kill(int(info["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return RunningCore(state, info)

@@ -1,0 +1,134 @@
+"""`fanfold plan SITE`: the group in an operator's words, and why each number is what it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from fanfold import output
+from fanfold.errors import INVALID, UserError
+from fanfold.project import read_site
+from infra.planning import (
+    Estimate,
+    Finding,
+    Plan,
+    Reason,
+    check,
+    errors,
+    estimate,
+    explain,
+    plan_group,
+    render,
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("plan")(plan)
+
+
+def plan(
+    site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    why: bool = typer.Option(True, help="Show why each number is what it is."),
+    document: Path | None = typer.Option(
+        None, help="Write the group document here, for `fanfold run --group`; `-` for stdout."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Everything as one JSON object."),
+) -> None:
+    """Show what a site's group will be, why, and what is wrong with it.
+
+    Example: fanfold plan demo
+    """
+    made = plan_group(*read_site(site))
+    findings = check(made)
+    if document:
+        _write(render(made), document)
+    elif as_json:
+        output.print_json(_as_data(made, findings))
+    else:
+        _show(made, findings, why=why)
+    if wrong := errors(findings):
+        raise UserError(f"site {made.site.name}: {len(wrong)} error(s), see above", INVALID)
+
+
+def _write(group: dict[str, Any], path: Path) -> None:
+    text = json.dumps(group, indent=1) + "\n"
+    if str(path) == "-":
+        typer.echo(text, nl=False)
+        return
+    path.write_text(text, encoding="utf-8")
+    output.note(f"group document written to {path}")
+
+
+def _as_data(made: Plan, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "site": made.site.name,
+        "group": render(made),
+        "reasons": [dataclasses.asdict(reason) for reason in explain(made)],
+        "findings": [dataclasses.asdict(finding) for finding in findings],
+        "estimate": dataclasses.asdict(estimate(made)),
+    }
+
+
+def _show(made: Plan, findings: list[Finding], *, why: bool) -> None:
+    site, profile = made.site, made.profile
+    copies = f"{made.copies} {'copy' if made.copies == 1 else 'copies'} of the model"
+    output.out.print(
+        f"[bold]{site.name}[/bold] on {profile.name}: strategy {site.strategy}, {copies}, "
+        f"{len(made.functions)} functions, isolation {made.isolation}"
+    )
+    output.out.print(_functions(made))
+    streams = ", ".join(camera.name for camera in site.cameras)
+    output.out.print(
+        f"streams {streams} · {len(made.subscriptions)} subscriptions · "
+        f"{len(made.resources)} resources · model {site.model.s3_uri or 'not set'}"
+    )
+    _show_estimate(estimate(made))
+    if why:
+        output.out.print(_reasons(explain(made)))
+    for finding in findings:
+        style = {"error": "red", "warning": "yellow"}.get(finding.level, "dim")
+        output.err.print(str(finding), style=style, markup=False)
+
+
+def _functions(made: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("function", "role", "runs on", "threads", "memory", "timeout", "topics in"):
+        table.add_column(column, justify="right" if column in {"threads", "memory"} else "left")
+    for function in made.functions:
+        place = ", ".join(f"GPU {gpu}" for gpu in function.gpus) or "CPU"
+        inputs = [s.subject for s in made.subscriptions if s.target == function.arn]
+        shown = ", ".join(dict.fromkeys(inputs[:2])) + (" …" if len(set(inputs)) > 2 else "")
+        table.add_row(
+            function.id,
+            function.role,
+            place,
+            str(function.threads),
+            f"{function.memory_kb // 1024} MB",
+            f"{function.timeout_s} s",
+            shown,
+        )
+    return table
+
+
+def _reasons(reasons: list[Reason]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", title=None)
+    for column in ("number", "value", "because", "from"):
+        table.add_column(column)
+    for reason in reasons:
+        table.add_row(reason.subject, reason.value, reason.why, reason.source)
+    return table
+
+
+def _show_estimate(made: Estimate) -> None:
+    rate = f"{made.images_per_s:.0f} images/s" if made.images_per_s else "images/s unknown"
+    output.out.print(
+        f"estimate: {rate} (limit: {made.bottleneck}) · {made.messages_per_day:,} cloud messages "
+        f"a day · {made.usd_per_month:.2f} USD a month\n"
+        f"[dim]assumes {'; '.join(made.assumptions)}[/dim]"
+    )

@@ -1,0 +1,85 @@
+"""`fanfold status`: what the running core is doing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from fanfold import output, running
+from fanfold.errors import FAILED
+
+HEALTHY = {"running", "starting"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("status")(status)
+
+
+def status(
+    site: str | None = typer.Argument(None, help="Only needed when several cores run here."),
+    as_json: bool = typer.Option(False, "--json", help="The core's own status object."),
+) -> None:
+    """Show functions, queues, backlog and cloud of a running core.
+
+    Exit code 0: all functions run; 1: one does not; 3: no core runs.
+    Example: fanfold status
+    """
+    answer = running.find(site).get("/api/status")
+    if as_json:
+        output.print_json(answer)
+    else:
+        _show(answer)
+    if any(function["state"] not in HEALTHY for function in answer["functions"]):
+        raise typer.Exit(FAILED)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    core, group = answer["core"], answer["group"]
+    output.out.print(
+        f"[bold]{core['thing']}[/bold] up {core['uptime_s']:.0f} s, pid {core['pid']} · "
+        f"group {group['name']} · deployment {group['deployment']}"
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("function", "state", "gpu", "pid", "restarts", "queue", "done", "errors", "rss"):
+        table.add_column(column, justify="left" if column in {"function", "state"} else "right")
+    for function in answer["functions"]:
+        table.add_row(*_row(function))
+    output.out.print(table)
+    _show_flow(answer)
+    for finding in answer["findings"]:
+        output.warn(str(finding))
+
+
+def _row(function: dict[str, Any]) -> list[str]:
+    state = function["state"]
+    style = "green" if state in HEALTHY else "red"
+    return [
+        function["id"],
+        f"[{style}]{state}[/{style}]",
+        str(function.get("gpu_id") if function.get("gpu_id") is not None else "–"),
+        str(function.get("pid") or "–"),
+        str(function["restarts"]),
+        str(function["queue"]),
+        str(function["invocations"]),
+        str(function["errors"]),
+        f"{(function.get('rss_kb') or 0) // 1024} MB",
+    ]
+
+
+def _show_flow(answer: dict[str, Any]) -> None:
+    router, sink = answer["router"], answer["cloud"]
+    splitter = answer["stats"].get("splitter") or {}
+    aggregator = answer["stats"].get("aggregator") or {}
+    if splitter:
+        output.out.print(
+            f"images: {splitter.get('accepted', 0)} accepted, {splitter.get('backlog', 0)} waiting, "
+            f"{splitter.get('inflight', 0)} in flight, {aggregator.get('emitted', 0)} emitted, "
+            f"{aggregator.get('failed', 0)} failed, {aggregator.get('gaps', 0)} gaps"
+        )
+    output.out.print(
+        f"core queue: {router['work_items']} of {router['limit']} work items, "
+        f"{router['refused']} refused · cloud ({sink['sink']}): {sink['sent']} sent, "
+        f"{sink['spooled']} waiting, {sink['dropped']} dropped"
+    )

@@ -1,0 +1,50 @@
+"""`fanfold stop`: end a core that runs in the background."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import typer
+
+from fanfold import output, running
+from fanfold.errors import UserError
+
+
+def register(app: typer.Typer) -> None:
+    app.command("stop")(stop)
+
+
+def stop(
+    site: str | None = typer.Argument(None, help="Only needed when several cores run here."),
+    timeout_s: float = typer.Option(30, help="How long to wait for its functions to end."),
+) -> None:
+    """Stop a running core; its functions get a chance to finish.
+
+    Example: fanfold stop demo
+    """
+    core = running.find(site)
+    os.kill(core.pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            os.kill(core.pid, 0)
+            os.waitpid(core.pid, os.WNOHANG)  # where the caller started it: do not keep a zombie
+        except (ProcessLookupError, ChildProcessError):
+            if not _exists(core.pid):
+                output.note(f"core {core.state.name} (pid {core.pid}) stopped")
+                return
+        time.sleep(0.05)
+    raise UserError(
+        f"core {core.state.name} (pid {core.pid}) still runs after {timeout_s:g} s. "
+        f"Wait, or end it: kill -9 {core.pid} (nothing accepted is lost)."
+    )
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
