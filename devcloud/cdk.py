@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -70,9 +71,15 @@ def bootstrap(cloud: DevCloud, account: str = ACCOUNT, region: str = REGION) -> 
 
     Raises DevCloudError with the CLI's last lines when it fails.
     """
-    done = cdk(
-        ["bootstrap", f"aws://{account}/{region}", "--no-notices"], env=cloud.env(), capture=True
-    )
+    with tempfile.TemporaryDirectory() as empty:  # without a cdk.json it needs no app
+        done = subprocess.run(
+            [*command(["bootstrap"]), f"aws://{account}/{region}", "--no-notices"],
+            cwd=empty,
+            env=environment(cloud.env()),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
         raise DevCloudError(f"cdk bootstrap of the dev cloud failed:\n{tail}")

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ DEFAULT_PORT = 5005
 DEFAULT_STATE = Path(".fanfold/devcloud")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
+HEALTH_TIMEOUT_S = 10.0
 
 
 class DevCloudError(Exception):
@@ -88,7 +88,7 @@ class DevCloud:
         urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
     def alive(self) -> bool:
-        return _answers(self.port)
+        return _answers(self.pid, self.port)
 
     def stop(self) -> None:
         """End the process and wait for it; nothing happens if it is gone already."""
@@ -136,7 +136,7 @@ def find(state_dir: Path = DEFAULT_STATE) -> DevCloud | None:
     except (OSError, ValueError):
         return None
     cloud = DevCloud(pid=written["pid"], port=written["port"], state_dir=state_dir)
-    return cloud if _answers(cloud.port) else None
+    return cloud if cloud.alive() else None
 
 
 def _ready_file(state_dir: Path) -> Path:
@@ -148,7 +148,7 @@ def _wait_until_ready(
 ) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if ready.exists() and _answers(json.loads(ready.read_text())["port"]):
+        if ready.exists() and find(ready.parent):
             return
         if (code := process.poll()) is not None:
             raise _ended_early(code, port, log)
@@ -168,11 +168,13 @@ def _ended_early(code: int, port: int, log: Path) -> DevCloudError:
     return DevCloudError(f"the dev cloud ended with status {code}: {last_line[0]} (see {log})")
 
 
-def _answers(port: int) -> bool:
+def _answers(pid: int, port: int) -> bool:
+    """Whether that very process answers there: another program may have the port by now."""
+    address = f"http://127.0.0.1:{port}/moto-api/devcloud/health"
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/data.json", timeout=5):
-            return True
-    except (urllib.error.URLError, OSError):
+        with urllib.request.urlopen(address, timeout=HEALTH_TIMEOUT_S) as answer:
+            return bool(json.load(answer).get("pid") == pid)
+    except (OSError, ValueError, AttributeError):
         return False
 
 

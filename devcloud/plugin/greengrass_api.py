@@ -23,7 +23,9 @@ def install() -> None:
     responses.GreengrassResponse.get_logger_definition = _respond_logger
     responses.GreengrassResponse.get_logger_definition_version = _respond_logger_version
     base = "{0}/greengrass/definition/loggers/(?P<definition_id>[^/]+)"
-    for path in (f"{base}$", f"{base}/versions/(?P<definition_version_id>[^/]+)$"):
+    # moto drops every "$" on the way to its server's routes, so its own "$reset" has none.
+    reset = "{0}/greengrass/groups/(?P<group_id>[^/]+)/deployments/(?P<reset>.reset)$"
+    for path in (f"{base}$", f"{base}/versions/(?P<definition_version_id>[^/]+)$", reset):
         urls.url_paths[path] = responses.GreengrassResponse.dispatch
 
 

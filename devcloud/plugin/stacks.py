@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from devcloud.plugin import change_sets
 from devcloud.plugin.dependencies import order
 
 log = logging.getLogger("devcloud")
@@ -24,9 +25,9 @@ def install() -> None:
     parsing.ResourceMap.delete = _delete_resources
     models.Stack.create_resources = _create_stack
     models.Stack.update = _update_stack
-    models.Stack.delete = _delete_stack
-    models.ChangeSet.apply = _apply_change_set
-    models.CloudFormationBackend.execute_change_set = _execute_change_set
+    change_sets.install()
+    models.CloudFormationBackend.delete_stack = _delete_by_name
+    models.CloudFormationBackend.describe_stack_events = _events
 
 
 class ResourceFailed(Exception):
@@ -158,35 +159,29 @@ def _update_stack(
     _finish(self, "UPDATE_COMPLETE")
 
 
-def _delete_stack(self: Any) -> None:
-    self._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
-    self.resource_map.delete()
-    _finish(self, "DELETE_COMPLETE")
+def _delete_by_name(self: Any, name_or_stack_id: str) -> None:
+    """A stack whose deletion failed stays, with the reason in its events."""
+    for stack_id, stack in list(self.stacks.items()):
+        if name_or_stack_id not in (stack_id, stack.name):
+            continue
+        exports = [export.name for export in stack.exports]
+        stack._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
+        try:
+            stack.resource_map.delete()
+        except (ResourceFailed, ValueError) as error:
+            _record_failure(stack, error)
+            _finish(stack, "DELETE_FAILED")
+            continue
+        _finish(stack, "DELETE_COMPLETE")
+        self.deleted_stacks[stack_id] = self.stacks.pop(stack_id)
+        for name in exports:
+            self.exports.pop(name, None)
 
 
-def _apply_change_set(self: Any) -> None:
-    if self.change_set_type == "CREATE":
-        self.stack.template = self.template
-        self.stack._parse_template()
-        self.stack.resource_map = self.stack._create_resource_map()
-        self.stack.output_map = self.stack._create_output_map()
-        self.stack.create_resources()
-    else:
-        self.stack.update(self.template, self.role_arn, self.parameters, self.tags)
-
-
-def _execute_change_set(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
-    from moto.cloudformation.exceptions import ValidationError
-
-    found = [
-        change_set
-        for arn, change_set in self.change_sets.items()
-        if change_set_name in (arn, change_set.change_set_name)
-    ]
-    if not found:
-        raise ValidationError(stack_name or change_set_name)
-    found[-1].apply()
-    found[-1].execution_status = "EXECUTE_COMPLETE"
+def _events(self: Any, stack_name: str) -> list[Any]:
+    """Also of a deleted stack, by its id: the CLI reads to the end while it deletes."""
+    events: list[Any] = self.get_stack(stack_name).events
+    return events
 
 
 def _record_failure(stack: Any, error: Exception) -> None:

@@ -1,5 +1,6 @@
 """What the dev cloud shows of itself below `/moto-api/devcloud/`.
 
+GET  health                           {"pid", "moto"}
 GET  messages?topic=PREFIX&region=R   what was published to AWS IoT: [{"topic", "payload_b64"}]
 POST deployments?region=R             {"status": "Failure", "error": "…"}: how the next ones end
 """
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 from devcloud.plugin.greengrass_api import set_outcome
+from devcloud.plugin.guard import MOTO
 
 ACCOUNT = "123456789012"
 Answer = tuple[int, dict[str, str], str]
@@ -21,8 +24,13 @@ _JSON = {"Content-Type": "application/json"}
 def install() -> None:
     from moto.moto_api._internal import urls
 
+    urls.url_paths["{0}/moto-api/devcloud/health"] = health
     urls.url_paths["{0}/moto-api/devcloud/messages"] = messages
     urls.url_paths["{0}/moto-api/devcloud/deployments"] = deployments
+
+
+def health(request: Any, full_url: str, headers: Any) -> Answer:  # noqa: ARG001 (moto's signature)
+    return 200, _JSON, json.dumps({"pid": os.getpid(), "moto": MOTO})
 
 
 def messages(request: Any, full_url: str, headers: Any) -> Answer:  # noqa: ARG001 (moto's signature)

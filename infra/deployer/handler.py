@@ -96,7 +96,7 @@ def _reset(greengrass, group_id):
     try:
         greengrass.reset_deployments(GroupId=group_id, Force=True)
     except ClientError as error:
-        if error.response["ResponseMetadata"].get("HTTPStatusCode") != 404:
+        if "NotFound" not in error.response["Error"]["Code"]:
             raise
         print(f"group {group_id} is gone already: {error}")  # noqa: T201 (CloudWatch Logs)
 

@@ -26,6 +26,8 @@ class Functions(Construct):
         self, scope: Construct, construct_id: str, *, document: Mapping[str, Any], code_zip: Path
     ) -> None:
         super().__init__(scope, construct_id)
+        # No log groups for functions that log on the device.
+        self.node.set_context("@aws-cdk/aws-lambda:useCdkManagedLogGroup", False)
         self._code = lambda_.Code.from_asset(str(code_zip))
         # Lambda wants a role; on the device the group's role counts and this one is ignored.
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
