@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import Iterator, NamedTuple
 
 from lambdas.common.log import get_logger
 
@@ -51,6 +52,19 @@ def open_database(path: str, schema: str, version: int, quota_bytes: int) -> Ope
         aside = _quarantine(path)
         _log.error("%s is damaged (%s); kept as %s, starting a new one", path, error, aside)
         return Opened(_connect(path, schema, version, quota_bytes), True, aside)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block or nothing of it, durable when the block is left."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def is_full(error: sqlite3.Error) -> bool:

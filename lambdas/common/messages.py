@@ -85,13 +85,14 @@ class Done(NamedTuple):
 class Ack(NamedTuple):
     """`acks`: per stream the inclusive ranges committed; `floor`: all up to it is.
 
-    `sync` and `top` answer the question `sync`: the highest number seen per stream.
+    `epoch`: whose numbers these are. `top`, only in the answer to a sync: the highest
+    number known per stream.
     """
 
     acks: list[tuple[str, Ranges]]
     floor: dict[str, int]
-    sync: str | None
-    top: dict[str, int]
+    epoch: str | None
+    top: dict[str, int] | None
 
 
 class Beat(NamedTuple):
@@ -107,7 +108,7 @@ class Beat(NamedTuple):
 
 def encode(message: Record) -> bytes:
     """Compact JSON bytes. Raises `MessageError` (`too_large`) above `MAX_MESSAGE_BYTES`."""
-    payload = dumps(message).encode()
+    payload = utf8(dumps(message))
     if len(payload) > MAX_MESSAGE_BYTES:
         raise MessageError("too_large", _size_detail(len(payload)))
     return payload
@@ -116,6 +117,11 @@ def encode(message: Record) -> bytes:
 def dumps(value: Any) -> str:
     """Compact JSON, non-ASCII as it is: labels in any script cost their own bytes only."""
     return _ENCODER.encode(value)
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8 of JSON text; a lone surrogate becomes its JSON escape instead of an error."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -181,12 +187,12 @@ def parse_ack(payload: Payload) -> Ack:
         acked = _object(entry, "acks") or {}
         ranges = [_range(pair) for pair in _list(acked.get("ranges"), "ranges")]
         acks.append((_text(acked.get("stream"), "stream", 64), ranges))
-    sync = message.get("sync")
+    epoch = message.get("epoch")
     return Ack(
         acks,
         _numbers(message.get("floor"), "floor"),
-        None if sync is None else _text(sync, "sync", 64),
-        _numbers(message.get("top"), "top"),
+        None if epoch is None else _text(epoch, "epoch", 64),
+        None if message.get("top") is None else _numbers(message["top"], "top"),
     )
 
 
@@ -211,6 +217,23 @@ def parse_beat(payload: Payload) -> Beat:
         _integer(message.get("done", 0), "done", 0),
         _integer(message.get("failed", 0), "failed", 0),
     )
+
+
+def sync_message(epoch: str) -> bytes:
+    return encode({"v": VERSION, "sync": epoch})
+
+
+def ack_message(
+    epoch: str | None,
+    acks: dict[str, list[list[int]]],
+    floor: dict[str, int],
+    top: dict[str, int] | None = None,
+) -> bytes:
+    message: Record = {"v": VERSION, "epoch": epoch, "floor": floor}
+    message["acks"] = [{"stream": s, "ranges": ranges} for s, ranges in acks.items()]
+    if top is not None:
+        message["top"] = top
+    return encode(message)
 
 
 def work_message(batch: str, attempt: int, items: list[Record]) -> bytes:
@@ -277,15 +300,15 @@ def done_messages(
     if model:
         head["model"] = model
     opening = dumps(head)[:-1] + ',"results":['
-    room = MAX_MESSAGE_BYTES - len(opening.encode()) - len("]}")
+    room = MAX_MESSAGE_BYTES - len(utf8(opening)) - len("]}")
     bodies = []
     for result in results:
         body = dumps(result)
-        size = len(body.encode())
+        size = len(utf8(body))
         if size > room:
             body = dumps(result_failed(result, "too_large", f"the result has {size} bytes"))
         bodies.append(body)
-    return [(opening + joined + "]}").encode() for joined in pack(bodies, room)]
+    return [utf8(opening + joined + "]}") for joined in pack(bodies, room)]
 
 
 def pack(bodies: Iterable[str], room: int) -> Iterable[str]:
@@ -293,7 +316,7 @@ def pack(bodies: Iterable[str], room: int) -> Iterable[str]:
     piece: list[str] = []
     used = 0
     for body in bodies:
-        size = len(body.encode()) + 1
+        size = len(utf8(body)) + 1
         if piece and used + size - 1 > room:
             yield ",".join(piece)
             piece, used = [], 0

@@ -16,6 +16,8 @@ _NAME_RULE = "use a-z, 0-9 and '-', at most 41 characters"
 QUOTA_POLICIES = ("reject", "drop_oldest", "drop_newest")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _ROLES = ("splitter", "inference", "aggregator", "transform")
+# A batch of items with the longest paths and ids still fits one message.
+MAX_BATCH = 32
 _REQUIRED = object()
 
 
@@ -195,7 +197,7 @@ def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
         cameras=read.names("FANFOLD_CAMERAS"),
         workers=read.names("FANFOLD_WORKERS"),
         window=read.integer("FANFOLD_WINDOW", 2, 1, 64),
-        batch=read.integer("FANFOLD_BATCH", 8, 1, 256),
+        batch=read.integer("FANFOLD_BATCH", 8, 1, MAX_BATCH),
         worker_timeout_s=read.seconds("FANFOLD_WORKER_TIMEOUT_S", 30, 0.1, 3600),
         max_backlog=read.integer("FANFOLD_MAX_BACKLOG", 20_000, 1, 1_000_000),
         backlog_policy=read.choice("FANFOLD_BACKLOG_POLICY", "reject", QUOTA_POLICIES),

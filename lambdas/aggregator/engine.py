@@ -1,0 +1,301 @@
+"""The aggregator: every result once, in order, committed before anyone is told.
+
+One step takes all messages that came, commits once, then acknowledges, then publishes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from typing import Any, Callable
+
+from lambdas.aggregator.jobs import Jobs
+from lambdas.aggregator.reorder import DUPLICATE, EMIT, GAP, REFUSED, Step, Stream
+from lambdas.aggregator.sinks import CLOUD, CloudSink, LocalSink, sinks_of, summary_body
+from lambdas.aggregator.store import JOB, LATE, RESULTS, Store, StoreFullError
+from lambdas.common import messages as m
+from lambdas.common.bus import Bus
+from lambdas.common.faults import fault
+from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.loop import Message, Part
+from lambdas.common.settings import AggregatorSettings
+
+TICK_S = 1.0
+# One row is one local message and must leave room for its head.
+ROW_BYTES = 96 << 10
+RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
+MEASURED = 512
+# Longer than any ack that matters; the rest is covered by re-dispatch and `floor`.
+RANGES_PER_ACK = 500
+
+_log = get_logger("aggregator")
+
+
+class Held:
+    """A record that waits for its turn. `stored`: a commit has it as held."""
+
+    __slots__ = ("record", "since", "stored")
+
+    def __init__(self, record: m.Record, since: float, stored: bool) -> None:
+        self.record = record
+        self.since = since
+        self.stored = stored
+
+
+class Aggregator(Part):
+    def __init__(
+        self,
+        settings: AggregatorSettings,
+        bus: Bus,
+        now: float,
+        make_s3: Callable[[Store], Any] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        path = f"{settings.own_state_dir}/store.sqlite3"
+        self.store = Store(path, settings.outbox_bytes, sinks_of(settings))
+        self.streams: dict[str, Stream] = {}
+        self.jobs = Jobs(self.store.jobs(), settings.job_linger_s)
+        self.local = LocalSink(settings, self.store, bus)
+        self.cloud = CloudSink(settings, self.store, bus)
+        self.s3 = make_s3(self.store) if make_s3 else None
+        self._acks: dict[str, set[int]] = {}
+        self._top_wanted = False
+        self._stuck = False
+        self._tick_at = now
+        self._wall = 0.0
+        self._said = Sparingly(10.0)
+        self.emitted = self.duplicates = self.gaps = self.late = self.failed = self.foreign = 0
+        self.dropped: Counter[str] = Counter()
+        self._ms: dict[str, deque[float]] = {}
+        self._load(now)
+
+    def _load(self, now: float) -> None:
+        for name, next_seq in self.store.streams().items():
+            self.streams[name] = Stream(next_seq)
+        for name, seq in self.store.gaps():
+            self.streams[name].gaps.add(seq)
+        for name, seq, body in self.store.held():
+            self.streams[name].held[seq] = Held(json.loads(body), now, stored=True)
+
+    def step(self, messages: list[Message], now: float, wall: float) -> None:
+        self._wall = wall
+        if not self._stuck:
+            # While the disk is full, what comes is not taken: the splitter sends it again.
+            for message in messages:
+                self._sort(message, now)
+            self._advance(now)
+        if not self._commit():
+            return
+        self._send_acks()
+        fault("aggregator.after_ack")
+        self.local.pump()
+        self.cloud.pump(now, wall)
+        if self.s3:
+            self.s3.pump(now)
+        if now - self._tick_at >= TICK_S:
+            self._tick_at = now
+            self._tick(wall)
+
+    def close(self) -> None:
+        if self._commit():
+            self.store.close()
+
+    # In
+
+    def _sort(self, message: Message, now: float) -> None:
+        try:
+            done = m.parse_done(message.payload)
+        except m.MessageError as error:
+            if self._said.due(message.subject) is not None:
+                _log.warning("ignored a message on %s: %s", message.subject, error)
+            return
+        if done.sync is not None:
+            self._top_wanted = self.store.adopt(done.sync) or self._top_wanted
+        elif self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
+            self.foreign += len(done.results)
+        else:
+            for result in done.results:
+                self._offer(done, result, now)
+
+    def _offer(self, done: m.Done, result: m.Record, now: float) -> None:
+        name, seq = result["stream"], result["seq"]
+        if name not in self._settings.cameras and name not in self.streams:
+            self.foreign += 1
+            return
+        stream = self.streams.setdefault(name, Stream())
+        record = dict(result, worker=done.worker)
+        if done.model:
+            record["model"] = done.model
+        low = record.pop("low", seq)
+        begun = stream.next is not None
+        verdict, steps = stream.offer(seq, min(low, seq), Held(record, now, stored=False))
+        if verdict == REFUSED:
+            self.foreign += 1
+            return
+        if not begun and stream.next is not None:
+            self.store.stream_at(name, stream.next)
+        self._acks.setdefault(name, set()).add(seq)
+        if verdict == DUPLICATE:
+            self.duplicates += 1
+        self._tell(name, steps, now)
+
+    def _advance(self, now: float) -> None:
+        for name, stream in self.streams.items():
+            if stream.held:
+                steps = stream.release(now, self._settings.max_wait_s, self._settings.max_hold)
+                self._tell(name, steps, now)
+                for seq, held in stream.held.items():
+                    if not held.stored:
+                        self.store.hold(name, seq, m.dumps(held.record))
+                        held.stored = True
+        for summary in self.jobs.finished(self._floor, now):
+            body = summary_body(self._settings.site, summary)
+            self.store.log(JOB, "", (0, 0, 1), body)
+        self.store.job(self.jobs.take_changed())
+
+    def _floor(self, name: str) -> int:
+        stream = self.streams.get(name)
+        return stream.floor if stream else 0
+
+    # Out
+
+    def _tell(self, name: str, steps: list[Step], now: float) -> None:
+        """Write steps of one stream to the log, in order."""
+        if not steps:
+            return
+        rows: dict[str, list[tuple[int, str]]] = {RESULTS: [], LATE: []}
+        for step in steps:
+            if step.kind == GAP:
+                self.gaps += 1
+                self.store.gap(name, step.seq)
+                body = m.dumps({"stream": name, "seq": step.seq, "status": "gap"})
+                rows[RESULTS].append((step.seq, body))
+                continue
+            late = step.kind != EMIT
+            body = self._terminal(name, step, late, now)
+            if late:
+                self.store.ungap(name, step.seq)
+            rows[LATE if late else RESULTS].append((step.seq, body))
+        for kind, entries in rows.items():
+            self._log(kind, name, entries)
+        next_seq = self.streams[name].next
+        assert next_seq is not None  # noqa: S101 - a stream that told something has begun
+        self.store.stream_at(name, next_seq)
+
+    def _terminal(self, name: str, step: Step, late: bool, now: float) -> str:
+        held = step.record
+        if held is None:
+            record = m.result_dropped({"stream": name, "seq": step.seq}, "journal_lost")
+        else:
+            record = held.record
+            if held.stored:
+                self.store.unhold(name, step.seq)
+            ms = record.get("ms")
+            order = round((now - held.since) * 1000, 1)
+            record["ms"] = dict(ms, order=order) if isinstance(ms, dict) else {"order": order}
+            self._measure(record["ms"])
+        self._count(record, late)
+        body = m.dumps(record)
+        if len(body) * 4 > RECORD_BYTES and len(m.utf8(body)) > RECORD_BYTES:
+            body = m.dumps(m.result_failed(record, "too_large", "the record exceeds a message"))
+        return body
+
+    def _count(self, record: m.Record, late: bool) -> None:
+        self.emitted += 1
+        self.late += late
+        self.failed += record["status"] == "failed"
+        if record["status"] == "dropped":
+            self.dropped[record["reason"]] += 1
+        self.jobs.count(record, self._wall)
+        if late:
+            self.jobs.late(record)
+
+    def _log(self, kind: str, name: str, entries: list[tuple[int, str]]) -> None:
+        start = 0
+        size = 0
+        for index, (_, body) in enumerate(entries):
+            size += len(body.encode("utf-8", "surrogatepass")) + 1
+            if index > start and size > ROW_BYTES:
+                self._log_row(kind, name, entries[start:index])
+                start, size = index, len(body)
+        if entries[start:]:
+            self._log_row(kind, name, entries[start:])
+
+    def _log_row(self, kind: str, name: str, entries: list[tuple[int, str]]) -> None:
+        span = (entries[0][0], entries[-1][0], len(entries))
+        self.store.log(kind, name, span, ",".join(body for _, body in entries))
+
+    def _commit(self) -> bool:
+        try:
+            self.store.commit()
+        except StoreFullError as error:
+            if self._said.due("full") is not None:
+                _log.error("no room, taking no results until there is: %s", error)
+            self._stuck = True
+            return False
+        self._stuck = False
+        return True
+
+    def _send_acks(self) -> None:
+        if not (self._acks or self._top_wanted):
+            return
+        acks = {name: m.to_ranges(seqs)[:RANGES_PER_ACK] for name, seqs in self._acks.items()}
+        top = {n: s.top for n, s in self.streams.items()} if self._top_wanted else None
+        floors = {name: self._floor(name) for name in acks if self.streams[name].next}
+        message = m.ack_message(self.store.epoch, acks, floors, top)
+        self._acks, self._top_wanted = {}, False
+        self._bus.publish(self._settings.ack_topic, message)
+
+    def _tick(self, wall: float) -> None:
+        if self._commit():
+            self.store.compact()
+        floors = {name: s.floor for name, s in self.streams.items() if s.next}
+        held = {
+            name: m.to_ranges(stream.held)[:RANGES_PER_ACK]
+            for name, stream in self.streams.items()
+            if stream.held
+        }
+        self._bus.publish(self._settings.ack_topic, m.ack_message(self.store.epoch, held, floors))
+        if self._settings.stats_topic:
+            self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
+
+    def _measure(self, ms: dict[str, Any]) -> None:
+        for stage, value in ms.items():
+            if isinstance(value, (int, float)) and len(self._ms) < 32:
+                self._ms.setdefault(stage, deque(maxlen=MEASURED)).append(value)
+
+    def _stats(self, wall: float) -> m.Record:
+        return {
+            "v": m.VERSION,
+            "part": "aggregator",
+            "t": round(wall, 3),
+            "emitted": self.emitted,
+            "duplicates": self.duplicates,
+            "gaps": self.gaps,
+            "late": self.late,
+            "failed": self.failed,
+            "dropped": dict(self.dropped),
+            "foreign": self.foreign,
+            "holdback": {name: len(stream.held) for name, stream in self.streams.items()},
+            "jobs": len(self.jobs.open),
+            "outbox_rows": self.store.log_rows,
+            "outbox_bytes": self.store.log_bytes,
+            "outbox_dropped": self.store.outbox_dropped,
+            "cloud_batches": self.cloud.batches,
+            "s3_objects": self.s3.objects if self.s3 else 0,
+            "last_sync": self.cloud.last_sync if CLOUD in self.store.cursors else None,
+            "ms": {stage: _percentiles(values) for stage, values in self._ms.items()},
+        }
+
+
+def epoch_of(batch: str) -> str:
+    """The splitter's epoch in a batch id: `b-1f3c22aa-3-000017` → `1f3c22aa`."""
+    parts = batch.split("-")
+    return parts[1] if len(parts) == 4 else ""
+
+
+def _percentiles(values: deque[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {"p50": ordered[last // 2], "p99": ordered[round(last * 0.99)]}

@@ -1,0 +1,147 @@
+"""Where the log goes: local topics, the cloud topic, S3. Each at least once, in order.
+
+A sink reads after its cursor, hands over, moves the cursor. A crash between the two
+repeats what was handed over; `(site, stream, seq)` makes that harmless to whoever keeps
+it, and the key of an S3 object makes it the same object.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator
+
+from lambdas.aggregator.store import JOB, LATE, Row, Store
+from lambdas.common.bus import Bus
+from lambdas.common.faults import fault
+from lambdas.common.messages import MAX_MESSAGE_BYTES, VERSION, dumps, utf8
+from lambdas.common.settings import AggregatorSettings
+
+LOCAL, CLOUD, S3 = "local", "cloud", "s3"
+ROWS_PER_READ = 64
+# A batch that waits for its time is read again only after this much has been added.
+WORTH_READING_BYTES = 32 << 10
+
+
+def sinks_of(settings: AggregatorSettings) -> tuple[str, ...]:
+    return (
+        LOCAL,
+        *((CLOUD,) if settings.cloud_topic else ()),
+        *((S3,) if settings.outbox_bucket else ()),
+    )
+
+
+class LocalSink:
+    """Ordered results, late results and job summaries on the local topics."""
+
+    def __init__(self, settings: AggregatorSettings, store: Store, bus: Bus) -> None:
+        self._settings = settings
+        self._store = store
+        self._bus = bus
+
+    def pump(self) -> None:
+        """Publish what is new, as long as the core takes it."""
+        while True:
+            rows = self._store.after(self._store.cursors[LOCAL], ROWS_PER_READ)
+            for row in rows:
+                if not self._publish(row):
+                    return
+                fault("aggregator.after_publish")
+                self._store.move(LOCAL, row.n)
+            if len(rows) < ROWS_PER_READ:
+                return
+
+    def _publish(self, row: Row) -> bool:
+        if row.kind == JOB:
+            topic = self._settings.jobs_topic
+            return not topic or self._bus.publish(topic, utf8(row.body))
+        late = row.kind == LATE
+        prefix = self._settings.late_topic if late else self._settings.results_topic
+        head = dumps({"v": VERSION, "site": self._settings.site, "stream": row.stream})
+        return self._bus.publish(prefix + row.stream, utf8(_with_results(head, row.body)))
+
+
+class CloudSink:
+    """Batches of results on the cloud topic, filled up to the message limit or a time."""
+
+    def __init__(self, settings: AggregatorSettings, store: Store, bus: Bus) -> None:
+        self._settings = settings
+        self._store = store
+        self._bus = bus
+        self._due_at: float | None = None
+        self._read_bytes = 0
+        self.batches = 0
+        self.last_sync: float | None = None
+
+    def pump(self, now: float, wall: float) -> None:
+        """Publish full batches; a batch that is not full waits until it is due."""
+        if CLOUD not in self._store.cursors:
+            return
+        fresh_bytes = self._store.appended_bytes - self._read_bytes
+        if self._due_at is not None and now < self._due_at and fresh_bytes < WORTH_READING_BYTES:
+            return
+        self._read_bytes = self._store.appended_bytes
+        while True:
+            batch, full = self._gather()
+            if not batch:
+                self._due_at = None
+                return
+            if self._due_at is None:
+                self._due_at = now + self._settings.cloud_batch_s
+            if not (full or now >= self._due_at):
+                return
+            if not self._publish(batch):
+                return
+            fault("aggregator.after_cloud")
+            self._store.move(CLOUD, batch[-1].n)
+            self.batches += 1
+            self.last_sync = wall
+            self._due_at = None
+
+    def _head(self, first: int) -> str:
+        return dumps(
+            {
+                "v": VERSION,
+                "site": self._settings.site,
+                "core": self._settings.thing,
+                "batch": f"{self._store.epoch}-{first:012d}",
+            }
+        )
+
+    def _gather(self) -> tuple[list[Row], bool]:
+        """The rows of the next message, and whether another row would not fit."""
+        room = MAX_MESSAGE_BYTES - len(utf8(self._head(1 << 40))) - len(',"results":[]')
+        batch: list[Row] = []
+        for row in rows_after(self._store, self._store.cursors[CLOUD]):
+            if row.kind == JOB:
+                return (batch, True) if batch else ([row], True)
+            room -= len(utf8(row.body)) + 1
+            if batch and room < 0:
+                return batch, True
+            batch.append(row)
+        return batch, False
+
+    def _publish(self, batch: list[Row]) -> bool:
+        if batch[0].kind == JOB:
+            topic = self._settings.cloud_jobs_topic
+            return not topic or self._bus.publish(topic, utf8(batch[0].body))
+        body = ",".join(row.body for row in batch)
+        payload = utf8(_with_results(self._head(batch[0].n), body))
+        return self._bus.publish(self._settings.cloud_topic, payload)
+
+
+def rows_after(store: Store, n: int) -> Iterator[Row]:
+    while True:
+        rows = store.after(n, ROWS_PER_READ)
+        yield from rows
+        if len(rows) < ROWS_PER_READ:
+            return
+        n = rows[-1].n
+
+
+def _with_results(head: str, body: str) -> str:
+    return f'{head[:-1]},"results":[{body}]}}'
+
+
+def summary_body(site: str, summary: dict[str, Any]) -> str:
+    """A job's summary as the message that it will be."""
+    ended = summary.pop("ended", summary["started"])
+    return dumps({"v": VERSION, "site": site, **summary, "ended": ended})

@@ -1,0 +1,239 @@
+"""The aggregator's memory on disk: where each stream stands, and a log of what was told.
+
+The **log** is the order in which records leave. Each sink (local topics, cloud, S3) has
+a cursor into it and goes on after it; a row that every sink has passed is deleted. What a
+step changes is staged and written in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any, NamedTuple
+
+from lambdas.common.db import is_full, open_database, transaction
+from lambdas.common.faults import fault
+from lambdas.common.messages import dumps
+
+FORMAT = 1
+RETIRED_EPOCHS = 100
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gaps(stream TEXT, seq INTEGER, PRIMARY KEY(stream, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held(stream TEXT, seq INTEGER, body TEXT,
+  PRIMARY KEY(stream, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log(n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, stream TEXT,
+  first INTEGER, last INTEGER, count INTEGER, bytes INTEGER, body TEXT);
+CREATE TABLE IF NOT EXISTS cursors(sink TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS jobs(job TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
+"""
+
+RESULTS, LATE, JOB = "results", "late", "job"
+
+
+class Row(NamedTuple):
+    """Records of one stream, in order: `body` is their JSON texts joined with commas."""
+
+    n: int
+    kind: str
+    stream: str
+    first: int
+    last: int
+    count: int
+    bytes: int
+    body: str
+
+
+class StoreFullError(Exception):
+    """No room even after dropping the oldest rows; nothing that was staged was written."""
+
+
+class Store:
+    def __init__(self, path: str, log_bytes: int, sinks: tuple[str, ...]) -> None:
+        # The log's own quota is kept below the file's, so that streams always have room.
+        opened = open_database(path, SCHEMA, FORMAT, log_bytes + log_bytes // 4 + (8 << 20))
+        self.quarantined = opened.quarantined
+        self._db = opened.connection
+        self._log_quota = log_bytes
+        self.log_bytes: int = self._one("SELECT coalesce(sum(bytes), 0) FROM log")
+        self.log_rows: int = self._one("SELECT count(*) FROM log")
+        saved = dict(self._db.execute("SELECT sink, n FROM cursors"))
+        # A sink that was switched on begins with what is still there.
+        self.cursors = {sink: saved.get(sink, 0) for sink in sinks}
+        self.outbox_dropped = 0
+        self.appended_bytes = 0
+        self.window: int = self._meta("s3_window") or 0
+        self.epoch: str | None = self._meta("epoch")
+        self._retired: list[str] = json.loads(self._meta("retired") or "[]")
+        self._clear()
+        self._moved = False
+
+    def _clear(self) -> None:
+        self._rows: list[tuple[Any, ...]] = []
+        self._next: dict[str, int] = {}
+        self._held: list[tuple[str, int, str]] = []
+        self._unheld: list[tuple[str, int]] = []
+        self._gaps: list[tuple[str, int]] = []
+        self._ungaps: list[tuple[str, int]] = []
+        self._jobs: list[tuple[str, Any]] = []
+
+    # Reading at start
+
+    def streams(self) -> dict[str, int]:
+        return dict(self._db.execute("SELECT stream, next FROM streams"))
+
+    def gaps(self) -> list[tuple[str, int]]:
+        return list(self._db.execute("SELECT stream, seq FROM gaps"))
+
+    def held(self) -> list[tuple[str, int, str]]:
+        return list(self._db.execute("SELECT stream, seq, body FROM held ORDER BY stream, seq"))
+
+    def jobs(self) -> dict[str, Any]:
+        return {job: json.loads(body) for job, body in self._db.execute("SELECT * FROM jobs")}
+
+    # Epochs
+
+    def adopt(self, epoch: str) -> bool:
+        """Numbers are of `epoch` from now on; False: it was replaced before."""
+        if epoch == self.epoch:
+            return True
+        if epoch in self._retired:
+            return False
+        if self.epoch:
+            self._retired = [*self._retired, self.epoch][-RETIRED_EPOCHS:]
+        with transaction(self._db):
+            self._db.executemany(
+                "INSERT OR REPLACE INTO meta VALUES(?,?)",
+                [("epoch", epoch), ("retired", dumps(self._retired))],
+            )
+        self.epoch = epoch
+        return True
+
+    def choose_window(self, n: int) -> None:
+        """Rows up to `n` make the next objects; a retry after a crash makes the same."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES('s3_window', ?)", (n,))
+        self.window = n
+
+    # Staging
+
+    def log(self, kind: str, stream: str, span: tuple[int, int, int], body: str) -> None:
+        """Append records; `span` is first, last and how many."""
+        self._rows.append((kind, stream, *span, len(body), body))
+
+    def stream_at(self, stream: str, next_seq: int) -> None:
+        self._next[stream] = next_seq
+
+    def hold(self, stream: str, seq: int, body: str) -> None:
+        self._held.append((stream, seq, body))
+
+    def unhold(self, stream: str, seq: int) -> None:
+        self._unheld.append((stream, seq))
+
+    def gap(self, stream: str, seq: int) -> None:
+        self._gaps.append((stream, seq))
+
+    def ungap(self, stream: str, seq: int) -> None:
+        self._ungaps.append((stream, seq))
+
+    def job(self, changed: list[tuple[str, Any]]) -> None:
+        self._jobs += changed
+
+    def move(self, sink: str, n: int) -> None:
+        """`sink` has everything up to `n`; durable with the next commit."""
+        if n > self.cursors[sink]:
+            self.cursors[sink] = n
+            self._moved = True
+
+    def commit(self) -> None:
+        """Make everything staged durable. A full disk first costs the oldest rows."""
+        if not (self._rows or self._next or self._held or self._moved or self._jobs):
+            return
+        for attempt in range(3):
+            try:
+                self._write()
+                break
+            except sqlite3.Error as error:
+                if not is_full(error):
+                    raise
+                if attempt == 2 or not self._drop_oldest(max(self.log_bytes // 4, 1)):
+                    raise StoreFullError(str(error)) from None
+        added = sum(row[5] for row in self._rows)
+        self.log_bytes += added
+        self.appended_bytes += added
+        self.log_rows += len(self._rows)
+        self._clear()
+        self._moved = False
+        fault("aggregator.after_commit")
+        if self.log_bytes > self._log_quota:
+            self._drop_oldest(self.log_bytes - self._log_quota)
+
+    def _write(self) -> None:
+        many = self._db.executemany
+        with transaction(self._db):
+            many(
+                "INSERT INTO log(kind,stream,first,last,count,bytes,body) VALUES(?,?,?,?,?,?,?)",
+                self._rows,
+            )
+            many("INSERT OR REPLACE INTO streams VALUES(?,?)", self._next.items())
+            many("INSERT OR REPLACE INTO held VALUES(?,?,?)", self._held)
+            many("DELETE FROM held WHERE stream=? AND seq=?", self._unheld)
+            many("INSERT OR IGNORE INTO gaps VALUES(?,?)", self._gaps)
+            many("DELETE FROM gaps WHERE stream=? AND seq=?", self._ungaps)
+            many(
+                "INSERT OR REPLACE INTO jobs VALUES(?,?)",
+                [(name, dumps(body)) for name, body in self._jobs if body is not None],
+            )
+            many(
+                "DELETE FROM jobs WHERE job=?",
+                [(name,) for name, body in self._jobs if body is None],
+            )
+            if self._moved:
+                many("INSERT OR REPLACE INTO cursors VALUES(?,?)", self.cursors.items())
+            fault("aggregator.before_commit")
+
+    # The log, for sinks
+
+    def after(self, n: int, limit: int) -> list[Row]:
+        found = self._db.execute("SELECT * FROM log WHERE n > ? ORDER BY n LIMIT ?", (n, limit))
+        return [Row(*row) for row in found]
+
+    def compact(self) -> None:
+        """Delete what every sink has passed; only after a commit of the cursors."""
+        done = min(self.cursors.values()) if self.cursors else 1 << 62
+        self._delete_upto(done)
+
+    def _delete_upto(self, n: int) -> int:
+        rows, size, records = self._db.execute(
+            "SELECT count(*), coalesce(sum(bytes),0), coalesce(sum(count),0) FROM log WHERE n<=?",
+            (n,),
+        ).fetchone()
+        if rows:
+            with transaction(self._db):
+                self._db.execute("DELETE FROM log WHERE n <= ?", (n,))
+            self.log_rows -= rows
+            self.log_bytes -= size
+        return int(records)
+
+    def _drop_oldest(self, size: int) -> int:
+        """Free about `size` bytes of rows that some sink has not passed; counted."""
+        freed = 0
+        upto = 0
+        for n, length in self._db.execute("SELECT n, bytes FROM log ORDER BY n"):
+            if freed >= size:
+                break
+            freed, upto = freed + length, n
+        dropped = self._delete_upto(upto) if freed else 0
+        self.outbox_dropped += dropped
+        return dropped
+
+    def close(self) -> None:
+        self.commit()
+        self._db.close()
+
+    def _one(self, sql: str) -> Any:
+        return self._db.execute(sql).fetchone()[0]
+
+    def _meta(self, key: str) -> Any:
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return row[0] if row else None

@@ -1,0 +1,100 @@
+"""One thread that owns a part's state; the core's handler thread only hands over.
+
+A pinned Lambda gets one message at a time. If the handler did the work, every journal
+commit would cost one message, and a burst would sit in the core's queue, which is
+bounded and silent. So the handler puts the message into this inbox and returns; the
+loop takes everything that has come since, in one step: one commit for all of it, with
+no waiting time added for a message that comes alone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any, Callable, NamedTuple
+
+from lambdas.common.log import get_logger
+
+# What is in the inbox is not accepted yet: losing it costs a resend. The bounds only
+# keep memory small while a commit is slow.
+MAX_MESSAGES = 4_096
+MAX_BYTES = 64 << 20
+EXIT_BROKEN = 70
+
+_log = get_logger("loop")
+
+
+class Message(NamedTuple):
+    subject: str
+    payload: Any
+
+
+class Part:
+    """What a loop drives. `now` is monotonic seconds, `wall` seconds since 1970."""
+
+    def step(self, messages: list[Message], now: float, wall: float) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Leave everything as a restart wants to find it."""
+
+
+def _die(error: BaseException) -> None:
+    # State may be half changed; the journal is not. A restart reads the journal.
+    _log.critical("stopping for a restart from the journal: %r", error, exc_info=error)
+    os._exit(EXIT_BROKEN)
+
+
+class Loop:
+    def __init__(
+        self, part: Part, tick_s: float = 0.05, on_error: Callable[[BaseException], None] = _die
+    ) -> None:
+        self._part = part
+        self._tick_s = tick_s
+        self._on_error = on_error
+        self._changed = threading.Condition()
+        self._inbox: list[Message] = []
+        self._bytes = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="fanfold-loop", daemon=True)
+
+    def start(self) -> Loop:
+        self._thread.start()
+        return self
+
+    def put(self, subject: str, payload: Any) -> None:
+        """Hand over one message; waits while the inbox is full."""
+        size = len(payload) if isinstance(payload, (bytes, bytearray, str)) else 1_024
+        with self._changed:
+            while (
+                len(self._inbox) >= MAX_MESSAGES or self._bytes > MAX_BYTES
+            ) and not self._stopping:
+                self._changed.wait()
+            self._inbox.append(Message(subject, payload))
+            self._bytes += size
+            if len(self._inbox) == 1:
+                self._changed.notify_all()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Let the step in progress end, close the part, and return."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+
+    def _take(self) -> list[Message]:
+        with self._changed:
+            if not self._inbox and not self._stopping:
+                self._changed.wait(self._tick_s)
+            taken, self._inbox, self._bytes = self._inbox, [], 0
+            self._changed.notify_all()
+            return taken
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._part.step(self._take(), time.monotonic(), time.time())
+            self._part.close()
+        except BaseException as error:
+            self._on_error(error)

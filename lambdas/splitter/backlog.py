@@ -1,0 +1,171 @@
+"""Images that have no committed record yet, in order per stream, fair between streams."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from typing import Any, Iterator
+
+Item = dict
+
+
+class Image:
+    """One image between acceptance and its committed record.
+
+    `deaths`: how many workers died or hung with it in hand. `batch`: where it is now.
+    """
+
+    __slots__ = ("attempt", "batch", "deaths", "item", "killed", "seq", "stream", "verdict")
+
+    def __init__(self, item: Item, verdict: str | None = None) -> None:
+        self.item = item
+        self.stream: str = item["stream"]
+        self.seq: int = item["seq"]
+        self.verdict = verdict
+        self.attempt = 0
+        self.deaths = 0
+        self.killed: tuple[str, ...] = ()
+        self.batch: Any = None
+
+    def __lt__(self, other: Image) -> bool:
+        return self.seq < other.seq
+
+
+class _Stream:
+    __slots__ = ("again", "fresh", "low", "open")
+
+    def __init__(self, low: int) -> None:
+        self.low = low
+        self.open: dict[int, Image] = {}
+        self.fresh: deque[Image] = deque()
+        self.again: list[Image] = []
+
+    def peek(self) -> Image | None:
+        """The lowest number that waits; what is closed or judged meanwhile falls out."""
+        while self.again and not self._waits(self.again[0]):
+            heapq.heappop(self.again)
+        while self.fresh and not self._waits(self.fresh[0]):
+            self.fresh.popleft()
+        if self.again and (not self.fresh or self.again[0].seq < self.fresh[0].seq):
+            return self.again[0]
+        return self.fresh[0] if self.fresh else None
+
+    def pop(self, image: Image) -> None:
+        if self.again and self.again[0] is image:
+            heapq.heappop(self.again)
+        else:
+            self.fresh.popleft()
+
+    def _waits(self, image: Image) -> bool:
+        return self.open.get(image.seq) is image and not image.verdict and image.batch is None
+
+
+class Backlog:
+    """Everything outstanding. `waiting` counts what no worker has."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, _Stream] = {}
+        self._turn: deque[str] = deque()
+        self._suspects: list[Image] = []
+        self.outstanding = 0
+        self.waiting = 0
+
+    def add(self, image: Image) -> None:
+        """A newly accepted image; numbers of a stream are added in order."""
+        stream = self._streams.get(image.stream)
+        if stream is None:
+            stream = self._streams[image.stream] = _Stream(image.seq)
+            self._turn.append(image.stream)
+        if not stream.open:
+            stream.low = image.seq
+        stream.open[image.seq] = image
+        self.outstanding += 1
+        if not image.verdict:
+            stream.fresh.append(image)
+            self.waiting += 1
+
+    def again(self, image: Image) -> None:
+        """An image that a worker no longer has."""
+        image.batch = None
+        if image.verdict is None and self.get(image.stream, image.seq) is image:
+            heapq.heappush(self._streams[image.stream].again, image)
+            self.waiting += 1
+
+    def suspect(self, image: Image) -> None:
+        """An image that goes alone from now on: a worker ended with it in hand."""
+        image.batch = None
+        if image.verdict is None and self.get(image.stream, image.seq) is image:
+            heapq.heappush(self._suspects, image)
+            self.waiting += 1
+
+    def next_suspect(self) -> Image | None:
+        """The suspect to try next; it stays until `take_suspect`."""
+        while self._suspects:
+            image = self._suspects[0]
+            if self.get(image.stream, image.seq) is image and image.verdict is None:
+                return image
+            heapq.heappop(self._suspects)
+        return None
+
+    def take_suspect(self) -> Image:
+        self.waiting -= 1
+        return heapq.heappop(self._suspects)
+
+    def take(self, count: int) -> list[Image]:
+        """Up to `count` images that wait, one of each stream in turn, lowest number first."""
+        taken: list[Image] = []
+        idle = 0
+        while len(taken) < count and idle < len(self._turn):
+            name = self._turn[0]
+            self._turn.rotate(-1)
+            image = self._streams[name].peek()
+            if image is None:
+                idle += 1
+                continue
+            idle = 0
+            self._streams[name].pop(image)
+            self.waiting -= 1
+            taken.append(image)
+        return taken
+
+    def get(self, stream: str, seq: int) -> Image | None:
+        found = self._streams.get(stream)
+        return found.open.get(seq) if found else None
+
+    def close(self, stream: str, first: int, last: int) -> list[Image]:
+        """Numbers `first … last` are committed downstream; returns what was open of them."""
+        found = self._streams.get(stream)
+        if found is None or not found.open:
+            return []
+        first = max(first, found.low)
+        if last - first + 1 > len(found.open):
+            numbers = [seq for seq in found.open if first <= seq <= last]
+        else:
+            numbers = [seq for seq in range(first, last + 1) if seq in found.open]
+        closed = [found.open.pop(seq) for seq in numbers]
+        for image in closed:
+            if image.batch is None and image.verdict is None:
+                self.waiting -= 1
+        self.outstanding -= len(closed)
+        return closed
+
+    def judge(self, image: Image, verdict: str) -> None:
+        """`image` gets the splitter's own record: no worker gets it any more."""
+        if image.batch is None and image.verdict is None:
+            self.waiting -= 1
+        image.verdict = verdict
+
+    def low(self, stream: str) -> int:
+        """The lowest number without a committed record; call it for streams that have one."""
+        found = self._streams[stream]
+        if found.open and found.low not in found.open:
+            # Images are added in order and dicts keep it, so the first key is the lowest.
+            found.low = next(iter(found.open))
+        return found.low
+
+    def oldest_waiting(self) -> Iterator[Image]:
+        """Images that nobody has, streams in turn, each stream's oldest first."""
+        for stream in self._streams.values():
+            for image in list(stream.open.values()):
+                if image.batch is None and image.verdict is None:
+                    yield image

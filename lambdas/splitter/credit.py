@@ -1,0 +1,205 @@
+"""Who may be given work: windows per worker, and what each worker has in hand.
+
+A worker has credits only while it answers. What it held when it died, fell silent or
+hung is handed back to be dispatched again; a new incarnation begins with nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+from lambdas.common.messages import Beat
+
+# A batch that two heartbeats in a row do not name, this long after it was sent, was lost
+# on its way there or its result on the way back. Below FANFOLD_MAX_WAIT_S, so that one
+# lost message costs no gap.
+ABSENT_AFTER_S = 2.0
+ABSENT_BEATS = 2
+ABSENT_LONGEST_S = 60.0
+
+
+class Batch:
+    """Images on one worker; `open` counts those without a committed record."""
+
+    __slots__ = ("absent", "alone", "attempt", "id", "images", "open", "seen_at", "sent_at")
+
+    def __init__(self, batch_id: str, images: list[Any], now: float, alone: bool) -> None:
+        self.id = batch_id
+        self.images = images
+        self.open = len(images)
+        self.attempt = 1 + max(image.attempt for image in images)
+        self.sent_at = now
+        self.seen_at = now
+        self.absent = 0
+        self.alone = alone
+
+
+class Worker:
+    """`state`: unknown (not heard yet), ready, silent or hung."""
+
+    __slots__ = (
+        "batches", "busy_ms", "done", "heard_at", "incarnation", "model", "name", "probed_at",
+        "state",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state = "unknown"
+        self.incarnation = ""
+        self.heard_at = 0.0
+        self.probed_at = 0.0
+        self.busy_ms = 0.0
+        self.done = 0
+        self.model: Any = None
+        self.batches: dict[str, Batch] = {}
+
+    @property
+    def load(self) -> int:
+        return sum(batch.open for batch in self.batches.values())
+
+    @property
+    def alone(self) -> bool:
+        return any(batch.alone for batch in self.batches.values())
+
+
+class Credit:
+    """Pure: time comes in as `now`, decisions go out as values."""
+
+    def __init__(self, workers: Iterable[str], window: int, batch: int, timeout_s: float) -> None:
+        self.workers = {name: Worker(name) for name in workers}
+        self._window = window
+        self._timeout_s = timeout_s
+        # No honest pipeline takes longer: every image of every batch at its time limit.
+        self._hard_s = (window + 1) * batch * timeout_s
+        self._reserved: str | None = None
+
+    def free_slots(self) -> int:
+        """Batches that could be sent now."""
+        return sum(self._window - len(w.batches) for w in self.workers.values() if self._open(w))
+
+    def pick(self) -> Worker | None:
+        """The worker with the least in hand that has a credit."""
+        free = [w for w in self.workers.values() if self._open(w)]
+        return min(free, key=lambda w: (w.load, w.done, w.name)) if free else None
+
+    def pick_idle(self, avoid: tuple[str, ...]) -> Worker | None:
+        """A worker with nothing in hand, for an image that must go alone.
+
+        Where all are busy, the least loaded one is kept free until it is idle. Workers in
+        `avoid` are taken only when there is no other.
+        """
+        ready = [w for w in self.workers.values() if w.state == "ready"]
+        fit = [w for w in ready if w.name not in avoid] or ready
+        if not fit:
+            return None
+        idle = [w for w in fit if not w.batches]
+        if idle:
+            self._reserved = None
+            return idle[0]
+        if self._reserved not in [w.name for w in fit]:
+            self._reserved = min(fit, key=lambda w: (w.alone, w.load)).name
+        return None
+
+    def unreserve(self) -> None:
+        self._reserved = None
+
+    def assign(self, worker: Worker, batch: Batch) -> None:
+        worker.batches[batch.id] = batch
+        for image in batch.images:
+            image.batch = (worker, batch)
+            image.attempt += 1
+
+    @staticmethod
+    def finished(image: Any) -> None:
+        """One image of a batch is committed; the last one returns the credit."""
+        if image.batch is None:
+            return
+        worker, batch = image.batch
+        image.batch = None
+        batch.open -= 1
+        worker.done += 1
+        if batch.open == 0:
+            worker.batches.pop(batch.id, None)
+
+    def heard(self, beat: Beat, now: float) -> list[Batch]:
+        """A heartbeat or hello; returns what the worker lost by dying since the last one."""
+        worker = self.workers.get(beat.worker)
+        if worker is None:
+            return []
+        lost: list[Batch] = []
+        if worker.incarnation != beat.incarnation:
+            lost = self._withdraw(worker)
+            worker.incarnation = beat.incarnation
+            worker.model = None
+        worker.heard_at = now
+        worker.busy_ms = beat.busy_ms
+        worker.model = beat.model or worker.model
+        if beat.busy_ms > self._timeout_s * 1000:
+            lost += self._withdraw(worker)
+            worker.state = "hung"
+        else:
+            worker.state = "ready"
+        return lost
+
+    def absent(self, beat: Beat, now: float) -> list[Batch]:
+        """Batches that this heartbeat should have named; they are taken back."""
+        worker = self.workers.get(beat.worker)
+        if worker is None or beat.batches is None:
+            return []
+        named = set(beat.batches)
+        lost = []
+        for batch in list(worker.batches.values()):
+            if batch.id in named:
+                batch.seen_at, batch.absent = now, 0
+                continue
+            patience_s = min(ABSENT_AFTER_S * 2 ** (batch.attempt - 1), ABSENT_LONGEST_S)
+            if now - batch.sent_at >= patience_s:
+                batch.absent += 1
+            if batch.absent >= ABSENT_BEATS:
+                lost.append(worker.batches.pop(batch.id))
+        return lost
+
+    def silent(self, now: float) -> dict[str, list[Batch]]:
+        """Withdraw from workers that have not answered in time, or never finish."""
+        lost: dict[str, list[Batch]] = {}
+        for worker in self.workers.values():
+            quiet = now - worker.heard_at > self._timeout_s
+            if worker.state in ("ready", "hung") and quiet:
+                worker.state = "silent"
+                lost[worker.name] = self._withdraw(worker)
+            for batch in list(worker.batches.values()):
+                if now - batch.sent_at > self._hard_s:
+                    lost.setdefault(worker.name, []).append(worker.batches.pop(batch.id))
+        return lost
+
+    @staticmethod
+    def withdraw_batch(worker: Worker, batch: Batch) -> None:
+        """A batch that the core did not take."""
+        worker.batches.pop(batch.id, None)
+
+    def describe(self, worker: Worker) -> dict[str, Any]:
+        """One worker for the stats message."""
+        credits = max(self._window - len(worker.batches), 0) if worker.state == "ready" else 0
+        return {
+            "state": worker.state,
+            "credits": credits,
+            "inflight": worker.load,
+            "incarnation": worker.incarnation,
+            "done": worker.done,
+            "busy_ms": round(worker.busy_ms),
+            "model": worker.model,
+        }
+
+    def _open(self, worker: Worker) -> bool:
+        return (
+            worker.state == "ready"
+            and len(worker.batches) < self._window
+            and worker.name != self._reserved
+            and not worker.alone
+        )
+
+    @staticmethod
+    def _withdraw(worker: Worker) -> list[Batch]:
+        lost = list(worker.batches.values())
+        worker.batches.clear()
+        return lost

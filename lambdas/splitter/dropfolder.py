@@ -1,0 +1,118 @@
+"""Files that lie in the drop folder and that no event named.
+
+`{images}/{drop}/{camera}/…`, one level per camera. Images arrive whole, by rename. A file
+is picked up when it has lain unchanged for a while, so an event that names it comes first.
+Files stay where they are: Fanfold deletes nothing that a user put there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import NamedTuple
+
+from lambdas.common.paths import PathError, split_inside, stat_inside
+from lambdas.common.settings import SplitterSettings
+from lambdas.splitter.intake import MAX_IMAGE_BYTES
+
+SCAN_EVERY_S = 1.0
+# Scanning takes at most a twentieth of the time, however full the folder is.
+SCAN_SHARE = 20
+SETTLE_S = 2.0
+PER_SCAN = 1_000
+_UNFINISHED = (".part", ".tmp", ".crdownload", "~")
+
+
+class Found(NamedTuple):
+    camera: str
+    path: str
+    mark: str
+
+
+class DropFolder:
+    def __init__(self, settings: SplitterSettings, seen: dict[str, str]) -> None:
+        self._root = settings.images_dir
+        self._folder = settings.drop_folder.strip("/")
+        self._cameras = settings.cameras
+        self._seen = seen
+        self._settling: dict[str, tuple[str, float]] = {}
+        self._gone: list[str] = []
+        self._next_scan = 0.0
+
+    def mark(self, path: str) -> str | None:
+        """What tells one content of a drop folder's file from the next; None: not one."""
+        if not self._folder or not path.startswith(self._folder + "/"):
+            return None
+        try:
+            status = stat_inside(self._root, path, MAX_IMAGE_BYTES)
+        except PathError:
+            return None
+        return f"{status.st_size}:{status.st_mtime_ns}"
+
+    def know(self, path: str, mark: str) -> None:
+        self._seen[path] = mark
+
+    def reload(self, seen: dict[str, str]) -> None:
+        self._seen = seen
+
+    def gone(self) -> list[str]:
+        """Files known before that are no longer there."""
+        gone, self._gone = self._gone, []
+        return gone
+
+    def scan(self, now: float, room: int) -> list[Found]:
+        """New files, oldest first per camera, at most `room`."""
+        if not self._folder or now < self._next_scan or room <= 0:
+            return []
+        began = time.perf_counter()
+        present = [found for camera in self._cameras for found in self._list(camera)]
+        ready = [found for found in present if self._settled(found, now)]
+        self._forget(present)
+        took_s = time.perf_counter() - began
+        self._next_scan = now + max(SCAN_EVERY_S, took_s * SCAN_SHARE)
+        return ready[: min(room, PER_SCAN)]
+
+    def _list(self, camera: str) -> list[Found]:
+        folder = os.path.join(self._root, self._folder, camera)
+        found = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
+                        continue
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode) and 0 < status.st_size <= MAX_IMAGE_BYTES:
+                        mark = f"{status.st_size}:{status.st_mtime_ns}"
+                        path = f"{self._folder}/{camera}/{entry.name}"
+                        found.append((status.st_mtime_ns, entry.name, Found(camera, path, mark)))
+        except FileNotFoundError:
+            return []
+        return [item for _, name, item in sorted(found) if _nameable(name)]
+
+    def _settled(self, found: Found, now: float) -> bool:
+        if self._seen.get(found.path) == found.mark:
+            return False
+        mark, since = self._settling.get(found.path, ("", now))
+        if mark != found.mark:
+            self._settling[found.path] = (found.mark, now)
+            return False
+        return now - since >= SETTLE_S
+
+    def _forget(self, present: list[Found]) -> None:
+        here = {found.path for found in present}
+        for path in [p for p in self._seen if p not in here]:
+            del self._seen[path]
+            self._gone.append(path)
+        for path in [p for p in self._settling if p not in here or p in self._seen]:
+            del self._settling[path]
+
+
+def _nameable(name: str) -> bool:
+    """A name that a JSON message can carry as it is."""
+    try:
+        name.encode()
+        split_inside(name)
+    except (UnicodeError, PathError):
+        return False
+    return name.isprintable()

@@ -1,0 +1,268 @@
+"""The splitter: accept durably, dispatch by credit, forget when committed downstream.
+
+One step takes all messages that came, commits once, then sends. What must survive is in
+the journal; everything else is rebuilt from it and from what workers and aggregator say.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lambdas.common import messages as m
+from lambdas.common.bus import Bus
+from lambdas.common.faults import fault
+from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.loop import Message, Part
+from lambdas.common.settings import SplitterSettings
+from lambdas.splitter.admission import Admission
+from lambdas.splitter.backlog import Backlog, Image
+from lambdas.splitter.blame import Blame
+from lambdas.splitter.credit import Batch, Credit, Worker
+from lambdas.splitter.inbox import Inbox
+from lambdas.splitter.journal import Journal, JournalFullError
+from lambdas.splitter.link import Link
+from lambdas.splitter.verdicts import Verdicts, verdict
+
+STATS_EVERY_S = 1.0
+FLUSH_EVERY_S = 0.25
+
+_log = get_logger("splitter")
+
+
+class Splitter(Part):
+    def __init__(self, settings: SplitterSettings, bus: Bus, now: float) -> None:
+        self._settings = settings
+        self._bus = bus
+        self.journal = Journal(f"{settings.own_state_dir}/journal.sqlite3", settings.journal_bytes)
+        self.backlog = Backlog()
+        self.credit = Credit(
+            settings.workers, settings.window, settings.batch, settings.worker_timeout_s
+        )
+        self.link = Link(self.journal, now)
+        self.inbox = Inbox(settings.images_dir)
+        self.verdicts = Verdicts(self.journal)
+        self._blame = Blame()
+        self.admission = Admission(settings, self.journal, self.backlog, self.inbox, self.verdicts)
+        self._batches = 0
+        self._stats_at = self._flush_at = now
+        self._said = Sparingly(10.0)
+        self.done = self._stats_done = 0
+        self.redispatched = 0
+        self._load()
+
+    def _load(self) -> None:
+        wanted = set()
+        for text, judgement in self.journal.unfinished():
+            image = Image(json.loads(text), judgement)
+            wanted.add(image.item["file"])
+            self.backlog.add(image)
+            if judgement:
+                self.verdicts.add(image)
+        self.inbox.sweep(wanted)
+        if self.backlog.outstanding:
+            _log.info("%d images wait in the journal", self.backlog.outstanding)
+
+    def step(self, messages: list[Message], now: float, wall: float) -> None:
+        for message in messages:
+            self._sort(message, now)
+        self.admission.admit(self.link.ready, now, wall)
+        replies = self._commit(now)
+        self._recover(self.credit.silent(now), "answers no more", now)
+        self._dispatch(now)
+        self._publish(replies)
+        if replies:
+            fault("splitter.after_accepted")
+        self._publish(self.link.due(self._settings.done_topic, now))
+        self._publish(self.verdicts.due(self._settings.done_topic, self.backlog, now))
+        self._probe(now)
+        if now - self._stats_at >= STATS_EVERY_S:
+            self._stats_at = now
+            self.admission.rate_per_s = (self.done - self._stats_done) / STATS_EVERY_S
+            self._stats_done = self.done
+            self._publish(self._stats(now, wall))
+
+    def close(self) -> None:
+        self.journal.close()
+
+    # Messages
+
+    def _sort(self, message: Message, now: float) -> None:
+        prefix = self._settings.images_topic
+        if message.subject.startswith(prefix):
+            camera = message.subject[len(prefix) :]
+            if "/" not in camera:
+                self.admission.received(camera, message.payload, now)
+            return
+        try:
+            body = m.decode(message.payload)
+            if "kind" in body:
+                self._on_beat(m.parse_beat(body), now)
+            else:
+                self._on_ack(m.parse_ack(body), now)
+        except m.MessageError as error:
+            if self._said.due(message.subject) is not None:
+                _log.warning("ignored a message on %s: %s", message.subject, error)
+
+    def _on_ack(self, ack: m.Ack, now: float) -> None:
+        if not self.link.heard(ack, now):
+            return
+        for stream, ranges in ack.acks:
+            for first, last in ranges:
+                self._close(stream, first, last)
+        for stream, floor in ack.floor.items():
+            self._close(stream, 1, floor)
+
+    def _close(self, stream: str, first: int, last: int) -> None:
+        closed = self.backlog.close(stream, first, last)
+        for image in closed:
+            self.credit.finished(image)
+            self.inbox.release(stream, image.item["file"])
+            if image.verdict:
+                self.verdicts.closed(image)
+        if closed:
+            self.done += len(closed)
+            for low, high in m.to_ranges(image.seq for image in closed):
+                self.journal.forget(stream, low, high)
+
+    def _on_beat(self, beat: m.Beat, now: float) -> None:
+        lost = self.credit.heard(beat, now)
+        self._recover({beat.worker: lost} if lost else {}, "ended or hung", now)
+        if self.link.alive(now):
+            for batch in self.credit.absent(beat, now):
+                self._again(batch)
+
+    # Work that came back
+
+    def _recover(self, lost: dict[str, list[Batch]], what: str, now: float) -> None:
+        for worker, batches in lost.items():
+            held = [image for batch in batches for image in batch.images if _held(image, batch)]
+            if not held:
+                continue
+            _log.warning("worker %s %s; %d images go to another", worker, what, len(held))
+            guilty = {id(image) for image in self._blame.died(worker, batches, now)}
+            for image in held:
+                image.batch = None
+                if id(image) in guilty:
+                    self._convict(image)
+                else:
+                    self.backlog.suspect(image)
+            self.redispatched += len(held)
+
+    def _again(self, batch: Batch) -> None:
+        for image in batch.images:
+            if _held(image, batch):
+                self.redispatched += 1
+                if batch.alone:
+                    self.backlog.suspect(image)
+                else:
+                    self.backlog.again(image)
+
+    def _convict(self, image: Image) -> None:
+        detail = f"{image.deaths} workers ended with this image in hand, the last with it alone"
+        _log.error("image %s of %s: %s", image.item["id"], image.stream, detail)
+        self.backlog.judge(image, verdict("failed", "killed_workers", detail))
+        self.verdicts.judged(image)
+
+    # Work that goes out
+
+    def _commit(self, now: float) -> list[tuple[str, bytes]]:
+        """Make admissions durable; what may be said about them, only now."""
+        if not (self.admission.staged or now - self._flush_at >= FLUSH_EVERY_S):
+            return self.admission.replies()
+        self._flush_at = now
+        try:
+            self.inbox.sync()
+            if self.journal.dirty:
+                self.journal.commit()
+        except (JournalFullError, OSError) as error:
+            _log.error("no room for new images: %s", error)
+            return self.admission.refused()
+        self.admission.committed()
+        return self.admission.replies()
+
+    def _dispatch(self, now: float) -> None:
+        if not self.link.ready:
+            return
+        self._dispatch_suspects(now)
+        while self.backlog.waiting:
+            slots = self.credit.free_slots()
+            worker = self.credit.pick() if slots else None
+            if worker is None:
+                return
+            # Spread a small backlog over all workers; fill batches where it is large.
+            share = -(-self.backlog.waiting // slots)
+            images = self.backlog.take(min(share, self._settings.batch))
+            if not images:
+                return
+            if not self._send(worker, images, now, alone=False):
+                return
+
+    def _dispatch_suspects(self, now: float) -> None:
+        while True:
+            image = self.backlog.next_suspect()
+            if image is None:
+                self.credit.unreserve()
+                return
+            worker = self.credit.pick_idle(image.killed)
+            if worker is None:
+                return
+            if not self._send(worker, [self.backlog.take_suspect()], now, alone=True):
+                return
+
+    def _send(self, worker: Worker, images: list[Image], now: float, alone: bool) -> bool:
+        self._batches += 1
+        batch_id = f"b-{self.journal.epoch}-{self.journal.run:x}-{self._batches:06d}"
+        batch = Batch(batch_id, images, now, alone)
+        self.credit.assign(worker, batch)
+        items = [
+            dict(image.item, low=self.backlog.low(image.stream), attempt=image.attempt)
+            for image in images
+        ]
+        topic = self._settings.work_topic + worker.name
+        if self._bus.publish(topic, m.work_message(batch_id, batch.attempt, items)):
+            fault("splitter.after_dispatch")
+            return True
+        # The core's queue is full: the credit returns, a later step tries again.
+        self.credit.withdraw_batch(worker, batch)
+        self._again(batch)
+        return False
+
+    def _probe(self, now: float) -> None:
+        """Ask idle-handed workers that owe something: a hung one runs into its timeout."""
+        for worker in self.credit.workers.values():
+            if (
+                worker.state == "unknown"
+                or now - worker.probed_at < self._settings.worker_timeout_s
+            ):
+                continue
+            if worker.batches or worker.state != "ready":
+                worker.probed_at = now
+                topic = self._settings.work_topic + worker.name
+                self._bus.publish(topic, m.probe_message(f"p-{self._batches}"))
+
+    def _publish(self, outgoing: list[tuple[str, bytes]]) -> None:
+        for topic, payload in outgoing:
+            self._bus.publish(topic, payload)
+
+    def _stats(self, now: float, wall: float) -> list[tuple[str, bytes]]:
+        if not self._settings.stats_topic:
+            return []
+        stats: dict[str, Any] = {
+            "v": m.VERSION,
+            "part": "splitter",
+            "t": round(wall, 3),
+            **self.admission.counters(),
+            "backlog": self.backlog.outstanding,
+            "inflight": sum(w.load for w in self.credit.workers.values()),
+            "redispatched": self.redispatched,
+            "done": self.done,
+            "aggregator": self.link.state(now),
+            "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
+        }
+        return [(self._settings.stats_topic, m.encode(stats))]
+
+
+def _held(image: Image, batch: Batch) -> bool:
+    """Whether `image` is still with `batch`: not committed, not sent elsewhere since."""
+    return image.batch is not None and image.batch[1] is batch

@@ -1,0 +1,21 @@
+"""Entry point of the splitter Lambda (pinned, encoding type `binary`)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lambdas.common import log
+from lambdas.common.bus import GreengrassBus
+from lambdas.common.loop import Loop
+from lambdas.common.settings import splitter_settings
+from lambdas.splitter.engine import Splitter
+
+_settings = splitter_settings()
+log.configure(_settings.log_level)
+_loop = Loop(Splitter(_settings, GreengrassBus(), time.monotonic())).start()
+
+
+def handler(event: Any, context: Any) -> None:
+    """Hand one message over. What it says is answered by messages, never by a return."""
+    _loop.put(context.client_context.custom["subject"], event)

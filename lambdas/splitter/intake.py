@@ -1,0 +1,155 @@
+"""What a camera sent: an image or an event naming images, told apart by content.
+
+Nothing here changes state; `read_event` looks at files only where the form needs it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from typing import Any, NamedTuple
+
+from lambdas.common import paths
+from lambdas.common.messages import (
+    MAX_MESSAGE_BYTES,
+    MAX_PATH_BYTES,
+    MessageError,
+    Payload,
+    decode,
+)
+
+# Far above any camera's frame, far below what hurts: the worker decodes what it reads.
+MAX_IMAGE_BYTES = 64 << 20
+MAX_JOB_CHARS = 64
+_ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}\Z")
+
+
+class Event(NamedTuple):
+    """`content` is set for an image that came inside the message; then `files` is empty."""
+
+    id: str
+    files: list[str]
+    content: bytes | None = None
+    suffix: str = ""
+    job: str | None = None
+    last: bool = False
+    ts: Any = None
+    manifest: bool = False
+
+    @property
+    def count(self) -> int:
+        return 1 if self.content is not None else len(self.files)
+
+
+def image_suffix(content: bytes) -> str | None:
+    """The file suffix for an encoded image by its magic number; None: not one we take."""
+    if content[:3] == b"\xff\xd8\xff":
+        return ".jpg"
+    if content[:8] == b"\x89PNG\r\n\x1a\n":
+        return ".png"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return ".webp"
+    if content[:2] == b"BM":
+        return ".bmp"
+    return None
+
+
+def read_event(payload: Payload, images_dir: str) -> Event:
+    """Understand one payload. Raises `MessageError` with a reason of the closed set."""
+    if isinstance(payload, dict):
+        return _read_json(payload, images_dir)
+    raw = payload.encode() if isinstance(payload, str) else bytes(payload)
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise MessageError("too_large", f"{len(raw)} bytes, limit {MAX_MESSAGE_BYTES}: send a file")
+    suffix = image_suffix(raw)
+    if suffix:
+        return Event(_content_id(raw), [], raw, suffix)
+    if raw.lstrip()[:1] in (b"{", b"["):
+        return _read_json(raw, images_dir)
+    raise MessageError("not_an_image", "neither JPEG, PNG, BMP or WebP nor a JSON object")
+
+
+def file_id(images_dir: str, files: list[str]) -> str:
+    """The id of files that nobody named: their paths, sizes and times of change."""
+    digest = hashlib.sha256()
+    for name in files:
+        try:
+            status = paths.stat_inside(images_dir, name, MAX_IMAGE_BYTES)
+            mark = f"{status.st_size}:{status.st_mtime_ns}"
+        except paths.PathError as error:
+            mark = error.reason
+        digest.update(f"{name}\0{mark}\0".encode("utf-8", "surrogatepass"))
+    return "file:" + digest.hexdigest()[:32]
+
+
+def _read_json(payload: Payload, images_dir: str) -> Event:
+    message = decode(payload)
+    given = message.get("id")
+    if given is not None and not (isinstance(given, str) and _ID.match(given)):
+        raise MessageError("malformed", f"id is {given!r:.80}, use {_ID.pattern[:-2]}")
+    common = {"job": _job(message), "last": _flag(message, "last"), "ts": _stamp(message)}
+    forms = [key for key in ("file", "files", "image_b64") if key in message]
+    if len(forms) != 1:
+        raise MessageError("malformed", "give exactly one of file, files, image_b64")
+    if forms[0] == "image_b64":
+        content, suffix = _inline(message["image_b64"])
+        return Event(given or _content_id(content), [], content, suffix, **common)
+    if forms[0] == "file":
+        name = _path(message["file"])
+        try:
+            paths.stat_inside(images_dir, name, MAX_IMAGE_BYTES)
+        except paths.PathError as error:
+            raise MessageError(error.reason, error.detail) from None
+        return Event(given or file_id(images_dir, [name]), [name], **common)
+    names = message["files"]
+    if not isinstance(names, list) or not names:
+        raise MessageError("malformed", "files is not a list of paths")
+    files = [_path(name) for name in names]
+    return Event(given or file_id(images_dir, files), files, manifest=True, **common)
+
+
+def _inline(text: Any) -> tuple[bytes, str]:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise MessageError("malformed", "image_b64 is not base64") from None
+    suffix = image_suffix(content)
+    if suffix is None:
+        raise MessageError("not_an_image", "image_b64 is neither JPEG, PNG, BMP nor WebP")
+    return content, suffix
+
+
+def _content_id(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()[:32]
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise MessageError("malformed", f"a path is {value!r:.80}, use text")
+    if len(value.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+        raise MessageError("malformed", f"a path has more than {MAX_PATH_BYTES} bytes")
+    return value
+
+
+def _job(message: dict[str, Any]) -> str | None:
+    job = message.get("job")
+    if job is None or (isinstance(job, str) and 0 < len(job) <= MAX_JOB_CHARS):
+        return job
+    raise MessageError("malformed", f"job is {job!r:.80}, use 1 to {MAX_JOB_CHARS} characters")
+
+
+def _flag(message: dict[str, Any], key: str) -> bool:
+    value = message.get(key, False)
+    if isinstance(value, bool):
+        return value
+    raise MessageError("malformed", f"{key} is {value!r:.40}, use true or false")
+
+
+def _stamp(message: dict[str, Any]) -> Any:
+    value = message.get("ts")
+    short = isinstance(value, str) and len(value) <= 64
+    if value is None or short or (isinstance(value, (int, float)) and abs(value) < 1e18):
+        return value
+    raise MessageError("malformed", f"ts is {value!r:.40}, use a number or a short text")

@@ -1,0 +1,213 @@
+"""The splitter's memory on disk: what was accepted and has no committed record yet.
+
+Changes are staged and written together by `commit`, in one transaction: one `fsync` for
+however many events came at once. The journal hands out sequence numbers; a number is
+taken only by a commit that succeeded.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any, Iterator, NamedTuple
+
+from lambdas.common.db import is_full, open_database, transaction
+from lambdas.common.faults import fault
+from lambdas.common.messages import dumps
+
+FORMAT = 1
+# The de-duplication window of the spec, for the whole site.
+REMEMBERED_IDS = 100_000
+_PRUNE_EVERY = 1_000
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS images(stream TEXT, seq INTEGER, item TEXT, verdict TEXT,
+  PRIMARY KEY(stream, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events(n INTEGER PRIMARY KEY, stream TEXT, id TEXT,
+  seq INTEGER, count INTEGER, UNIQUE(stream, id));
+CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, mark TEXT, seq INTEGER) WITHOUT ROWID;
+"""
+
+_FORGET = "DELETE FROM images WHERE stream=? AND seq BETWEEN ? AND ?"
+_JUDGE = "UPDATE images SET verdict=? WHERE stream=? AND seq=?"
+_REMEMBER = "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?)"
+_ADVANCE = "INSERT OR REPLACE INTO streams VALUES(?,?)"
+
+
+class JournalFullError(Exception):
+    """Neither quota nor disk have room; nothing of what was staged was taken."""
+
+
+class Known(NamedTuple):
+    """An event that was accepted before."""
+
+    seq: int
+    count: int
+
+
+class Journal:
+    """Owned by one thread. `epoch` names this journal; a new file is a new epoch."""
+
+    def __init__(self, path: str, quota_bytes: int) -> None:
+        opened = open_database(path, SCHEMA, FORMAT, quota_bytes)
+        self.quarantined = opened.quarantined
+        self._db = opened.connection
+        self.epoch = str(self._meta("epoch", os.urandom(4).hex()))
+        self.run = int(self._meta("run", 0)) + 1
+        self._write_meta("run", self.run)
+        self._next = dict(self._db.execute("SELECT stream, next FROM streams"))
+        last = self._db.execute("SELECT max(n) FROM events").fetchone()[0]
+        self._event = (last or 0) + 1
+        self._prune_at = self._event
+        self._staged_events: dict[tuple[str, str], tuple[int, str, str, int, int]] = {}
+        self._staged_images: list[tuple[str, int, str, str | None]] = []
+        self._staged_next: dict[str, int] = {}
+        self._seen: list[tuple[str, str, int]] = []
+        self._forgotten: list[tuple[str, int, int]] = []
+        self._verdicts: list[tuple[str, str, int]] = []
+
+    @property
+    def synced(self) -> bool:
+        """Whether the aggregator has told where this epoch's numbers start."""
+        return bool(self._meta("synced", 0))
+
+    def start_after(self, top: dict[str, int]) -> None:
+        """Begin each stream after the highest number that the aggregator has seen."""
+        with transaction(self._db):
+            self._db.executemany(_ADVANCE, [(s, n + 1) for s, n in top.items()])
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('synced', 1)")
+        self._next.update({s: n + 1 for s, n in top.items()})
+
+    def next_seq(self, stream: str) -> int:
+        return self._staged_next.get(stream) or self._next.get(stream, 1)
+
+    def find(self, stream: str, event_id: str) -> Known | None:
+        staged = self._staged_events.get((stream, event_id))
+        if staged:
+            return Known(staged[3], staged[4])
+        row = self._db.execute(
+            "SELECT seq, count FROM events WHERE stream=? AND id=?", (stream, event_id)
+        ).fetchone()
+        return Known(*row) if row else None
+
+    def find_file(self, path: str, mark: str) -> int | None:
+        """The number under which a drop folder's file was taken, if it has not changed since."""
+        for name, staged_mark, seq in self._seen:
+            if name == path and staged_mark == mark:
+                return seq
+        row = self._db.execute(
+            "SELECT seq FROM seen WHERE path=? AND mark=?", (path, mark)
+        ).fetchone()
+        return row[0] if row else None
+
+    def seen_files(self) -> dict[str, str]:
+        return dict(self._db.execute("SELECT path, mark FROM seen"))
+
+    def stage_file(self, path: str, mark: str, seq: int) -> None:
+        self._seen.append((path, mark, seq))
+
+    def forget_files(self, gone: list[str]) -> None:
+        with transaction(self._db):
+            self._db.executemany("DELETE FROM seen WHERE path=?", [(path,) for path in gone])
+
+    def stage(
+        self, stream: str, event_id: str, items: list[dict[str, Any]], verdict: str | None
+    ) -> int:
+        """Number `items` (their `seq` is set) and stage them; returns the first number."""
+        first = self.next_seq(stream)
+        for seq, item in enumerate(items, first):
+            item["seq"] = seq
+            self._staged_images.append((stream, seq, dumps(item), verdict))
+        row = (self._event, stream, event_id, first, len(items))
+        self._staged_events[stream, event_id] = row
+        self._event += 1
+        self._staged_next[stream] = first + len(items)
+        return first
+
+    def forget(self, stream: str, first: int, last: int) -> None:
+        """These numbers have a committed record; written with the next commit.
+
+        Losing this costs one more dispatch, which the aggregator answers as a duplicate.
+        """
+        self._forgotten.append((stream, first, last))
+
+    def judge(self, stream: str, seq: int, verdict: str) -> None:
+        """Remember a terminal record of the splitter's own until it is acknowledged."""
+        self._verdicts.append((verdict, stream, seq))
+
+    @property
+    def dirty(self) -> bool:
+        return bool(self._staged_events or self._forgotten or self._verdicts or self._seen)
+
+    def commit(self) -> None:
+        """Make everything staged durable. Raises `JournalFullError`: no event was taken."""
+        try:
+            self._write(with_events=True)
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            lost_events = bool(self._staged_events)
+            self._clear_staged()
+            self._drain()
+            if lost_events:
+                raise JournalFullError(str(error)) from None
+        self._next.update(self._staged_next)
+        self._clear_staged()
+
+    def _drain(self) -> None:
+        # What frees space must not fail together with what fills it.
+        try:
+            self._write(with_events=False)
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+
+    def _write(self, with_events: bool) -> None:
+        with transaction(self._db):
+            if self._forgotten:
+                fault("splitter.before_forget")
+            self._db.executemany(_FORGET, self._forgotten)
+            self._db.executemany(_JUDGE, self._verdicts)
+            if with_events:
+                self._db.executemany("INSERT INTO images VALUES(?,?,?,?)", self._staged_images)
+                self._db.executemany(_REMEMBER, self._staged_events.values())
+                self._db.executemany(_ADVANCE, self._staged_next.items())
+                self._db.executemany("INSERT OR REPLACE INTO seen VALUES(?,?,?)", self._seen)
+                self._prune()
+            fault("splitter.before_commit")
+        fault("splitter.after_commit")
+        self._forgotten.clear()
+        self._verdicts.clear()
+
+    def _prune(self) -> None:
+        if self._event >= self._prune_at:
+            self._db.execute("DELETE FROM events WHERE n < ?", (self._event - REMEMBERED_IDS,))
+            self._prune_at = self._event + _PRUNE_EVERY
+
+    def _clear_staged(self) -> None:
+        self._staged_events.clear()
+        self._staged_images.clear()
+        self._staged_next.clear()
+        self._seen.clear()
+
+    def unfinished(self) -> Iterator[tuple[str, str | None]]:
+        """Every item without a committed record, as (item JSON, verdict), in order."""
+        yield from self._db.execute("SELECT item, verdict FROM images ORDER BY stream, seq")
+
+    def streams(self) -> list[str]:
+        return list(self._next)
+
+    def close(self) -> None:
+        self.commit()
+        self._db.close()
+
+    def _meta(self, key: str, default: Any) -> Any:
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        if row is None:
+            self._write_meta(key, default)
+        return row[0] if row else default
+
+    def _write_meta(self, key: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
