@@ -1,0 +1,176 @@
+"""Subscriptions become deliveries. No IO of its own: outlets do it.
+
+A publisher is who its token or certificate says, never who the message claims. What no
+subscription takes is counted and dropped, as AWS's core does without a word.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal, Protocol
+
+from edgecore.core.faults import active as faults_active
+from edgecore.core.faults import fault
+from edgecore.core.taps import Taps
+from edgecore.core.topicfilter import TopicIndex
+from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue, new_invocation_id
+from edgecore.group import Subscription
+
+log = logging.getLogger(__name__)
+
+QueueFullPolicy = Literal["BestEffort", "AllOrError"]
+
+CACHED_TOPICS_PER_SOURCE = 4096
+"""Topics may hold ids and be endless; a full cache is thrown away whole."""
+
+
+class Outlet(Protocol):
+    """Where a target's messages go. ``costs`` is how many work items one message takes."""
+
+    costs: int
+
+    def offer(self, source: str, topic: str, payload: bytes) -> Awaitable[object] | bool:
+        """Deliver; True/False at once, or something to await before the sender is answered."""
+
+
+@lru_cache(maxsize=4096)
+def subject_context(topic: str) -> str:
+    """The client context of a routed message, base64: handlers read ``custom.subject``."""
+    context = {"client": {}, "custom": {"subject": topic}, "env": {}}
+    return base64.b64encode(json.dumps(context).encode()).decode()
+
+
+class FunctionOutlet:
+    """A function's queue as a target of subscriptions."""
+
+    costs = 1
+
+    def __init__(self, queue: WorkQueue) -> None:
+        self.queue = queue
+
+    def offer(self, source: str, topic: str, payload: bytes) -> bool:  # noqa: ARG002
+        item = WorkItem(new_invocation_id(), payload, subject_context(topic))
+        return self.queue.offer(item)
+
+
+class RouteTable:
+    """Targets by (source, topic), precompiled."""
+
+    def __init__(self, subscriptions: Iterable[Subscription]) -> None:
+        entries: dict[str, list[tuple[str, str]]] = {}
+        for subscription in subscriptions:
+            pair = (subscription.subject, subscription.target)
+            entries.setdefault(subscription.source, []).append(pair)
+        self._index = {source: TopicIndex(pairs) for source, pairs in entries.items()}
+        self._cache: dict[str, dict[str, tuple[str, ...]]] = {source: {} for source in entries}
+
+    def targets(self, source: str, topic: str) -> tuple[str, ...]:
+        """Who gets what ``source`` publishes on ``topic``; each target once."""
+        cache = self._cache.get(source)
+        if cache is None:
+            return ()
+        found = cache.get(topic)
+        if found is None:
+            if len(cache) >= CACHED_TOPICS_PER_SOURCE:
+                cache.clear()
+            found = cache[topic] = self._index[source].find(topic)
+        return found
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one publish; ``pending`` must be awaited before it is acknowledged."""
+
+    delivered: int = 0
+    refused: int = 0
+    pending: list[Awaitable[object]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Counters:
+    delivered: int = 0
+    refused: int = 0
+    unrouted: int = 0
+
+
+class Router:
+    """``publish`` is the hot path of the core: a dictionary look-up and an append per target."""
+
+    def __init__(  # noqa: PLR0913: clocks are arguments so that tests own them
+        self,
+        subscriptions: Iterable[Subscription],
+        outlets: Mapping[str, Outlet],
+        budget: WorkBudget,
+        *,
+        taps: Taps,
+        wall_clock: Callable[[], float],
+        call_later: Callable[[float, Callable[[], object]], object] | None = None,
+    ) -> None:
+        self._routes = RouteTable(subscriptions)
+        self._outlets = outlets
+        self._budget = budget
+        self._taps = taps
+        self._wall_clock = wall_clock
+        self._call_later = call_later
+        self.counters = Counters()
+
+    @property
+    def budget(self) -> WorkBudget:
+        return self._budget
+
+    def publish(
+        self, source: str, topic: str, payload: bytes, policy: QueueFullPolicy = "BestEffort"
+    ) -> Outcome:
+        """Deliver to every target of (source, topic).
+
+        ``AllOrError``: to all of them or, where the core has no room for all, to none.
+        """
+        if faults_active():
+            return self._publish_faulty(source, topic, payload, policy)
+        return self._deliver(source, topic, payload, policy)
+
+    def _deliver(self, source: str, topic: str, payload: bytes, policy: str) -> Outcome:
+        outcome = Outcome()
+        targets = self._routes.targets(source, topic)
+        if not targets:
+            self.counters.unrouted += 1
+            log.debug("no subscription takes %s from %s", topic, source)
+            return outcome
+        outlets = [self._outlets[t] for t in targets if t in self._outlets]
+        if policy == "AllOrError" and sum(o.costs for o in outlets) > self._budget.free:
+            outcome.refused = len(outlets)
+            self.counters.refused += outcome.refused
+            return outcome
+        self._taps.see(self._wall_clock(), topic, payload, source)
+        for outlet in outlets:
+            result = outlet.offer(source, topic, payload)
+            if result is False:
+                outcome.refused += 1
+                continue
+            outcome.delivered += 1
+            if result is not True:
+                outcome.pending.append(result)
+        self.counters.delivered += outcome.delivered
+        self.counters.refused += outcome.refused
+        return outcome
+
+    def _publish_faulty(self, source: str, topic: str, payload: bytes, policy: str) -> Outcome:
+        action = fault("router.before_enqueue", source=source, topic=topic)
+        if action is None:
+            return self._deliver(source, topic, payload, policy)
+        if action.kind == "drop":
+            return Outcome(delivered=1)
+        if action.kind == "refuse":
+            self.counters.refused += 1
+            return Outcome(refused=1)
+        if action.kind == "delay" and self._call_later is not None:
+            self._call_later(action.delay_s, lambda: self._deliver(source, topic, payload, policy))
+            return Outcome(delivered=1)
+        if action.kind == "duplicate":
+            self._deliver(source, topic, payload, policy)
+        return self._deliver(source, topic, payload, policy)

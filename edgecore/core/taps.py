@@ -1,0 +1,101 @@
+"""What passes the router, for whoever looks: status, dashboard, ``/api/events``.
+
+Nobody listening costs one comparison per message. A listener that falls behind loses the
+oldest messages and is told how many; the router never waits for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edgecore.core.topicfilter import TopicIndex
+
+STATS_SUFFIX = "/stats"
+MAX_STATS_PARTS = 64
+MAX_STATS_BYTES = 65_536
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One message that the router accepted; ``t`` is epoch seconds, ``source`` an ARN."""
+
+    t: float
+    topic: str
+    payload: bytes
+    source: str = ""
+
+
+class Listener:
+    """A bounded queue of messages on some filters."""
+
+    def __init__(self, filters: Sequence[str], capacity: int) -> None:
+        self._index: TopicIndex[bool] = TopicIndex([(f, True) for f in filters])
+        self._queue: deque[Message] = deque(maxlen=capacity)
+        self._arrived = asyncio.Event()
+        self.lost = 0
+
+    def offer(self, message: Message) -> None:
+        if not self._index.find(message.topic):
+            return
+        if len(self._queue) == self._queue.maxlen:
+            self.lost += 1
+        self._queue.append(message)
+        self._arrived.set()
+
+    async def next(self) -> Message:
+        while not self._queue:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._queue.popleft()
+
+
+class Taps:
+    """The hub: ``see`` is called by the router, ``listen`` by the observers."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+        self._stats: dict[str, Mapping[str, Any]] = {}
+
+    @property
+    def watched(self) -> bool:
+        return bool(self._listeners)
+
+    def see(self, t: float, topic: str, payload: bytes, source: str) -> None:
+        """Called for every accepted message."""
+        if topic.endswith(STATS_SUFFIX):
+            self._keep_stats(payload)
+        if self._listeners:
+            message = Message(t=t, topic=topic, payload=payload, source=source)
+            for listener in self._listeners:
+                listener.offer(message)
+
+    def _keep_stats(self, payload: bytes) -> None:
+        if len(payload) > MAX_STATS_BYTES:
+            return
+        try:
+            stats = json.loads(payload)
+        except ValueError:
+            return  # somebody else's topic; ours are JSON objects
+        part = stats.get("part") if isinstance(stats, dict) else None
+        if isinstance(part, str) and (part in self._stats or len(self._stats) < MAX_STATS_PARTS):
+            self._stats[part] = stats
+
+    @property
+    def stats(self) -> Mapping[str, Mapping[str, Any]]:
+        """The last message of each part on a topic that ends in ``/stats``."""
+        return self._stats
+
+    async def listen(self, filters: Sequence[str], capacity: int) -> AsyncIterator[Message]:
+        """Messages on any of the filters, from now on, until closed."""
+        listener = Listener(filters, capacity)
+        self._listeners.append(listener)
+        try:
+            while True:
+                yield await listener.next()
+        finally:
+            self._listeners.remove(listener)

@@ -1,0 +1,1 @@
+"""The HTTP interface that Lambdas speak to the core (docs/spec/ipc.md)."""

@@ -1,0 +1,266 @@
+"""What each IPC request means (docs/spec/ipc.md); runs inside the event loop, never blocks."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, Protocol
+
+from edgecore.core.arns import ROUTER_ARN, SECRETS_ARN, SHADOW_ARN, ArnIndex
+from edgecore.core.results import Results
+from edgecore.core.router import QueueFullPolicy, Router
+from edgecore.core.topicfilter import topic_problem
+from edgecore.core.workqueue import (
+    HANDLED,
+    UNHANDLED,
+    WorkItem,
+    WorkQueue,
+    new_invocation_id,
+)
+from edgecore.ipc.http1 import Request
+from edgecore.ipc.server import Answer
+from edgecore.ipc.tokens import Caller, Tokens
+
+log = logging.getLogger(__name__)
+
+ROOT = "/2016-11-01/"
+FUNCTIONS = f"{ROOT}functions/"
+Abandon = Callable[[], None] | None
+_POLICIES: Mapping[str, QueueFullPolicy] = {"BestEffort": "BestEffort", "AllOrError": "AllOrError"}
+
+
+class Workers(Protocol):
+    """What the supervisor wants to hear, and knows."""
+
+    def polled(self, worker: str) -> None: ...
+    def initialized(self, worker: str, success: bool, message: str) -> None: ...
+    def log_lines(self, worker: str, lines: list[str]) -> None: ...
+    def health(self) -> list[dict[str, Any]]: ...
+
+
+class Shadows(Protocol):
+    def invoke(self, topic: str, payload: bytes) -> bytes:
+        """Answer of a ``$aws/things/…/shadow/{get|update|delete}`` request."""
+
+
+class IpcApi:
+    """The handler that IpcServer calls."""
+
+    def __init__(  # noqa: PLR0913: the seams of the core, each named
+        self,
+        *,
+        router: Router,
+        queues: Mapping[str, WorkQueue],
+        tokens: Tokens,
+        workers: Workers,
+        shadows: Shadows,
+        credentials: Callable[[], Mapping[str, Any] | None],
+    ) -> None:
+        self._router = router
+        self._queues = queues
+        self._arns = ArnIndex(tuple(queues))
+        self._tokens = tokens
+        self._workers = workers
+        self._shadows = shadows
+        self._credentials = credentials
+        self._results = Results()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def forget(self, worker: str) -> None:
+        """A worker is gone: nobody will fetch the answers to its invocations."""
+        self._results.forget_owner(worker)
+
+    def handle(self, request: Request, answer: Answer) -> Abandon:
+        token = request.headers.get(b"authorization")
+        if token is None:
+            return _say(answer, 401, "no Authorization header")
+        caller = self._tokens.caller(token)
+        if caller is None:
+            return _say(answer, 403, "token is not of a running function")
+        path = request.path
+        if path.startswith(FUNCTIONS):
+            return self._functions(request, path[len(FUNCTIONS) :], caller, answer)
+        return self._others(request, path.rstrip("/"), caller, answer)
+
+    def _functions(  # noqa: PLR0911: one return per call of the protocol
+        self, request: Request, rest: str, caller: Caller, answer: Answer
+    ) -> Abandon:
+        arn, _, verb = rest.partition("/")
+        if verb == "work":
+            if arn != caller.function_arn:
+                return _say(answer, 403, f"{caller.function_arn} may not do the work of {arn}")
+            if request.method == "GET":
+                return self._get_work(caller, answer)
+            if request.method == "POST":
+                return self._post_result(request, caller, answer)
+        elif verb == "" and request.method == "POST":
+            return self._post_work(request, arn, caller, answer)
+        elif verb == "" and request.method == "GET":
+            return self._get_result(request, caller, answer)
+        elif verb == "initialized" and request.method == "PUT" and arn == caller.function_arn:
+            said = _json_object(request.body)
+            self._workers.initialized(
+                caller.worker, said.get("Success") is not False, str(said.get("Response", ""))
+            )
+            return _ok(answer)
+        return _say(answer, 404, f"no such call: {request.method} {request.path}")
+
+    def _get_work(self, caller: Caller, answer: Answer) -> Abandon:
+        queue = self._queues[caller.function_arn]
+
+        def take(item: WorkItem) -> None:
+            context = f"X-Amz-Client-Context: {item.context}\r\n" if item.context else ""
+            answer(200, item.payload, f"X-Amz-InvocationId: {item.invocation_id}\r\n{context}")
+
+        self._workers.polled(caller.worker)
+        queue.fetch(caller.worker, take)
+        return partial(queue.stop_waiting, caller.worker, take)
+
+    def _post_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
+        invocation_id = _invocation_id(request)
+        error = request.headers.get(b"x-amz-function-error", b"").decode("latin-1")
+        if error and error != UNHANDLED:
+            error = HANDLED
+        self._workers.polled(caller.worker)
+        queue = self._queues[caller.function_arn]
+        if not queue.finish(invocation_id, caller.worker, request.body, error):
+            return _say(answer, 404, f"invocation {invocation_id!r} is not in your hands")
+        return _ok(answer)
+
+    def _post_work(self, request: Request, arn: str, caller: Caller, answer: Answer) -> Abandon:
+        wants_result = request.headers.get(b"x-amz-invocation-type") != b"Event"
+        context = request.headers.get(b"x-amz-client-context", b"").decode("latin-1")
+        if arn == ROUTER_ARN:
+            return self._publish(request, context, caller, answer)
+        if arn == SHADOW_ARN:
+            return self._shadow(request, context, caller, answer)
+        if arn == SECRETS_ARN:
+            return _say(answer, 404, "this core keeps no secrets: pass them another way")
+        target = self._arns.find(arn)
+        if target is None:
+            return _say(answer, 404, f"function {arn} is not in the group")
+        item = WorkItem(new_invocation_id(), request.body, context)
+        if wants_result:
+            item.reply = self._results.expect(item.invocation_id, caller.worker)
+        if not self._queues[target].offer(item):
+            return _say(answer, 429, self._full())
+        return _ok(answer, item.invocation_id)
+
+    def _publish(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
+        try:
+            source, topic, policy = _publication(context)
+        except ValueError as error:
+            return _say(answer, 400, str(error))
+        if source and source != caller.function_arn:
+            return _say(answer, 403, f"{caller.function_arn} may not publish as {source}")
+        outcome = self._router.publish(caller.function_arn, topic, request.body, policy)
+        if outcome.refused and policy == "AllOrError":
+            return _say(answer, 429, self._full())
+        if outcome.pending:
+            self._answer_after(outcome.pending, answer)
+            return None
+        return _ok(answer, new_invocation_id())
+
+    def _answer_after(self, pending: list[Awaitable[object]], answer: Answer) -> None:
+        async def finish() -> None:
+            outcomes = await asyncio.gather(*pending, return_exceptions=True)
+            for outcome in outcomes:
+                if isinstance(outcome, Exception):
+                    log.error("a message was not kept for the cloud: %s", outcome)
+            _ok(answer, new_invocation_id())
+
+        task = asyncio.ensure_future(finish())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _shadow(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
+        try:
+            topic = _publication(context)[1]
+        except ValueError as error:
+            return _say(answer, 400, str(error))
+        invocation_id = new_invocation_id()
+        fill = self._results.expect(invocation_id, caller.worker)
+        fill(self._shadows.invoke(topic, request.body), "")
+        return _ok(answer, invocation_id)
+
+    def _get_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
+        invocation_id = _invocation_id(request)
+
+        def deliver(payload: bytes, error: str) -> None:
+            answer(200, payload, f"X-Amz-Function-Error: {error}\r\n" if error else "")
+
+        if not self._results.fetch(invocation_id, caller.worker, deliver):
+            return _say(answer, 404, f"no result for invocation {invocation_id!r} of yours")
+        return None
+
+    def _others(self, request: Request, path: str, caller: Caller, answer: Answer) -> Abandon:
+        if path == f"{ROOT}cloudwatch/logs" and request.method == "POST":
+            self._workers.log_lines(caller.worker, _log_lines(request.body))
+            return _ok(answer)
+        if path == f"{ROOT}credentialprovider" and request.method == "GET":
+            credentials = self._credentials()
+            if credentials is None:
+                return _say(answer, 404, "the core has no AWS credentials to lend")
+            answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
+            return None
+        if path == f"{ROOT}health/workers":
+            body = json.dumps(self._workers.health()).encode()
+            answer(200, body, "Content-Type: application/json\r\n")
+            return None
+        return _say(answer, 404, f"no such call: {request.method} {path}")
+
+    def _full(self) -> str:
+        limit = self._router.budget.limit
+        return f"the core's queue is full (limit {limit} items): publish again later"
+
+
+def _ok(answer: Answer, invocation_id: str = "") -> Abandon:
+    answer(200, b"", f"X-Amz-InvocationId: {invocation_id}\r\n" if invocation_id else "")
+    return None
+
+
+def _say(answer: Answer, status: int, message: str) -> Abandon:
+    answer(status, f"{message}\n".encode(), "")
+    return None
+
+
+def _invocation_id(request: Request) -> str:
+    return request.headers.get(b"x-amz-invocationid", b"").decode("latin-1")
+
+
+def _json_object(text: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@lru_cache(maxsize=4096)
+def _publication(context: str) -> tuple[str, str, QueueFullPolicy]:
+    """(claimed source, topic, policy) of a client context. Raises ValueError with the reason."""
+    try:
+        custom = json.loads(base64.b64decode(context, validate=True))["custom"]
+        source, topic = custom.get("source", ""), custom["subject"]
+        policy = custom.get("queueFullPolicy") or "BestEffort"
+        topic.encode(), source.encode()
+    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+        raise ValueError("X-Amz-Client-Context is not base64 of custom.subject") from None
+    if policy not in _POLICIES:
+        raise ValueError(f"queueFullPolicy {policy!r} is neither BestEffort nor AllOrError")
+    problem = topic_problem(topic)
+    if problem:
+        raise ValueError(problem)
+    return source, topic, _POLICIES[policy]
+
+
+def _log_lines(body: bytes) -> list[str]:
+    events = _json_object(body).get("logEvents")
+    if not isinstance(events, list):
+        return []
+    return [str(e["message"]) for e in events if isinstance(e, dict) and "message" in e]

@@ -1,0 +1,179 @@
+"""The listening end: connections, deadlines, order of answers. What to answer is api.py's.
+
+Requests of one connection are answered in order, one at a time: a client may pipeline
+(ours sends a result and the next poll in one packet).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from edgecore.ipc.http1 import (
+    MAX_HEAD_BYTES,
+    MAX_LOG_BODY_BYTES,
+    BadRequestError,
+    Request,
+    RequestParser,
+    response,
+)
+
+log = logging.getLogger(__name__)
+
+REQUEST_DEADLINE_S = 10.0
+"""From a request's first byte (or from connecting) to its last: slow senders are cut off."""
+MAX_CONNECTIONS = 1024
+MAX_BUFFERED_BYTES = MAX_HEAD_BYTES + MAX_LOG_BODY_BYTES
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Answer = Callable[[int, bytes, str], None]
+"""Called once with (status, body, header lines)."""
+
+
+class Handler(Protocol):
+    def handle(self, request: Request, answer: Answer) -> Callable[[], None] | None:
+        """Answer now or later; returns what to call should the client go away meanwhile."""
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, server: IpcServer) -> None:
+        self._server = server
+        self._parser = RequestParser()
+        self._busy = False
+        self._closing = False
+        self._abandon: Callable[[], None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._serial = 0
+        self._continued = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self._server.connections) >= MAX_CONNECTIONS:
+            self._fail(503, f"the core holds {MAX_CONNECTIONS} connections already")
+            return
+        self._server.connections.add(self)
+        self._arm()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._server.connections.discard(self)
+        self._closing = True
+        self._disarm()
+        if self._abandon is not None:
+            abandon, self._abandon = self._abandon, None
+            abandon()
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed(data)
+        if not self._busy:
+            self._advance()
+        elif self._parser.buffered > MAX_BUFFERED_BYTES:
+            self._transport.pause_reading()
+
+    def _advance(self) -> None:
+        """Take requests as long as they are answered at once."""
+        while not self._busy and not self._closing:
+            try:
+                request = self._parser.next()
+            except BadRequestError as error:
+                self._fail(error.status, str(error))
+                return
+            if request is None:
+                self._wait_for_more()
+                return
+            self._disarm()
+            self._continued = False
+            self._start(request)
+
+    def _wait_for_more(self) -> None:
+        if self._parser.wants_continue and not self._continued:
+            self._continued = True
+            self._transport.write(CONTINUE)
+        if self._parser.buffered and self._deadline is None:
+            self._arm()
+
+    def _start(self, request: Request) -> None:
+        self._busy = True
+        self._serial += 1
+        serial = self._serial
+
+        def answer(status: int, body: bytes, headers: str) -> None:
+            if serial != self._serial or not self._busy or self._closing:
+                return
+            self._busy = False
+            self._abandon = None
+            self._transport.write(response(status, body, headers, keep_alive=request.keep_alive))
+            if not request.keep_alive:
+                self._closing = True
+                self._transport.close()
+            elif self._resumable:
+                self._transport.resume_reading()
+                self._advance()
+
+        self._resumable = False
+        try:
+            abandon = self._server.handler.handle(request, answer)
+        except Exception:
+            log.exception("request %s %s failed", request.method, request.path)
+            answer(500, b"internal error, see the core's log\n", "")
+            abandon = None
+        if self._busy and serial == self._serial:
+            self._abandon = abandon
+            self._resumable = True
+
+    def _arm(self) -> None:
+        self._deadline = self._server.loop.call_later(REQUEST_DEADLINE_S, self._expire)
+
+    def _disarm(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _expire(self) -> None:
+        self._deadline = None
+        self._fail(408, f"no whole request within {REQUEST_DEADLINE_S:g} s")
+
+    def _fail(self, status: int, message: str) -> None:
+        self._closing = True
+        self._disarm()
+        body = f"{message}\n".encode()
+        self._transport.write(response(status, body, keep_alive=False))
+        self._transport.close()
+
+    def close(self) -> None:
+        self._transport.abort()
+
+
+class IpcServer:
+    """Listens on loopback; ``port`` is known after ``start``."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self.connections: set[Connection] = set()
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self, port: int) -> None:
+        """Raises OSError where the port is taken."""
+        self.loop = asyncio.get_running_loop()
+        # "localhost" may mean ::1 first to a client; AWS's listens on IPv4, so do we.
+        self._server = await self.loop.create_server(
+            lambda: Connection(self), "127.0.0.1", port, backlog=256
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Close everything now: long polls would never end by themselves."""
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in list(self.connections):
+            connection.close()
+        self._server = None
