@@ -18,6 +18,7 @@ INPUT_CODES = {
     "FF005": "A key is missing.",
     "FF006": "Values that are each right contradict one another.",
     "FF007": "A site names a profile that does not exist.",
+    "FF008": "A site that does not exist is asked for.",
 }
 
 

@@ -145,7 +145,9 @@ class Functions:
             "transform": sizing.TRANSFORM_KB,
             "inference": worker,
             "pool": worker * processes,
-            "aggregator": sizing.AGGREGATOR_KB,
+            "aggregator": sizing.aggregator_memory_kb(
+                len(self.site.cameras), self.site.cloud.outbox is not None
+            ),
         }
         return by_role[role]
 

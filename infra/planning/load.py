@@ -16,18 +16,7 @@ from infra.planning.site import CERTIFICATE_ARN, Site
 def load_profile(path: Path) -> Profile:
     """Read one hardware profile. Raises InvalidInput."""
     profile = yamlfile.read(path, Profile)
-    if profile.name != path.stem:
-        raise InvalidInput(
-            [
-                Finding(
-                    "FF006",
-                    "error",
-                    f"{path}:{yamlfile.line_of(yamlfile.parse(path), ('name',))}: name",
-                    f"{json.dumps(profile.name)} differs from the file's name.",
-                    f"Write {path.stem}, or rename the file.",
-                )
-            ]
-        )
+    _named_like_file(path, profile.name)
     return profile
 
 
@@ -41,6 +30,7 @@ def load_site(path: Path, profiles: Path) -> tuple[Site, Profile]:
     site = profile = None
     try:
         site = yamlfile.read(path, Site)
+        _named_like_file(path, site.name)
         site = site.with_certificates(_certificates(path, site))
     except InvalidInput as error:
         found += error.findings
@@ -75,6 +65,16 @@ def _profile_path(path: Path, profiles: Path) -> Path:
             ]
         )
     return file
+
+
+def _named_like_file(path: Path, name: str) -> None:
+    """So that a name is found without opening files, and two files never claim one stack."""
+    if name == path.stem:
+        return
+    line = yamlfile.line_of(yamlfile.parse(path), ("name",))
+    message = f"{json.dumps(name)} differs from the file's name."
+    remedy = f"Write {path.stem}, or rename the file."
+    raise InvalidInput([Finding("FF006", "error", f"{path}:{line}: name", message, remedy)])
 
 
 def _certificates(path: Path, site: Site) -> dict[str, str]:

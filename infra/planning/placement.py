@@ -104,7 +104,7 @@ class _Arithmetic:
         if self.site.strategy == "on_demand":
             return self._on_demand_copies(len(self.profile.gpus) * each)
         total = len(self.gpus) * each
-        text = f"{len(self.gpus)} GPUs × {each} copies each ({why})"
+        text = f"{each} on each of {len(self.gpus)} GPUs ({why})"
         return total, Reason("workers", str(total), text, source)
 
     def _on_demand_copies(self, wanted: int) -> tuple[int, Reason]:

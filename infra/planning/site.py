@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
@@ -14,10 +15,13 @@ from infra.planning.fields import (
     PositiveInt,
     Record,
 )
+from infra.planning.findings import Finding, InvalidInput
 
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
 CONSOLE = "console"
 
+MODEL_URI = r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$"
+MODEL_URI_WORDS = "s3://BUCKET/KEY ending in .tar.gz or .zip"
 CERTIFICATE_ARN = r"^arn:aws[a-z-]*:iot:[a-z0-9-]+:\d{12}:cert/[0-9a-f]{64}$"
 CertificateArn = Annotated[str, Field(pattern=CERTIFICATE_ARN)]
 
@@ -54,8 +58,8 @@ Held = TypeVar("Held", Core, Camera, Console)
 class Model(Record):
     """The model package that the site runs."""
 
-    s3_uri: Annotated[str, Field(pattern=r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$")] | None = (
-        Field(default=None, description="Package in S3, .tar.gz or .zip.")
+    s3_uri: Annotated[str, Field(pattern=MODEL_URI)] | None = Field(
+        default=None, description="Package in S3, .tar.gz or .zip."
     )
     footprint: Footprint | None = Field(
         default=None, description="What one copy needs; the package's own is better."
@@ -214,7 +218,13 @@ class Site(Record):
         return found
 
     def with_model(self, s3_uri: str | None, footprint: Footprint | None = None) -> Site:
-        """The same site running another package (`cdk deploy -c model=…`); None keeps a value."""
+        """The same site running another package (`cdk deploy -c model=…`); None keeps a value.
+
+        Raises InvalidInput for what is not an S3 URI of a package.
+        """
+        if s3_uri and not re.fullmatch(MODEL_URI, s3_uri):
+            message = f"{s3_uri!r} is not allowed; allowed: {MODEL_URI_WORDS}."
+            raise InvalidInput([Finding("FF004", "error", "model", message, "Correct the URI.")])
         model = Model(
             s3_uri=s3_uri or self.model.s3_uri, footprint=footprint or self.model.footprint
         )

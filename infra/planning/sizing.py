@@ -13,7 +13,10 @@ HEADROOM = 1.25
 BUFFERS_KB = 65_536
 TRANSFORM_KB = 262_144
 SPLITTER_KB = 131_072
-AGGREGATOR_KB = 131_072
+AGGREGATOR_KB = 98_304
+HOLD_BACK_KB = 32_768  # 10,000 records of one stream as Python objects
+OUTBOX_KB = 65_536  # boto3
+AGGREGATOR_MAX_KB = 1_048_576
 SYSTEM_KB = 32_768
 # Less than this for a process that imports numpy is a footprint in the wrong unit.
 SANE_MEMORY_KB = 16_384
@@ -24,3 +27,8 @@ def worker_memory_kb(footprint: Footprint | None) -> int:
     if footprint is None:
         return DEFAULT_WORKER_KB
     return math.ceil(footprint.memory_kb * HEADROOM) + BUFFERS_KB
+
+
+def aggregator_memory_kb(streams: int, outbox: bool) -> int:
+    """All streams held back to their limit at once; capped, as a thousand streams never are."""
+    return min(AGGREGATOR_KB + streams * HOLD_BACK_KB + outbox * OUTBOX_KB, AGGREGATOR_MAX_KB)

@@ -98,3 +98,17 @@ def test_another_model_is_put_in_without_touching_the_rest():
     assert other.model.s3_uri == "s3://b-1/models/x.tar.gz"
     assert other.model.footprint == site.model.footprint
     assert other.model_copy(update={"model": site.model}) == site
+
+
+def test_a_model_that_is_no_package_in_s3_is_refused():
+    site, _ = load_site(SITES / "demo.yaml", PROFILES)
+
+    with pytest.raises(InvalidInput, match=r"model: 'model.onnx' is not allowed; allowed: s3://"):
+        site.with_model("model.onnx")
+
+
+def test_a_site_named_otherwise_than_its_file_is_refused(site_file):
+    other = site_file.rename(site_file.with_name("other.yaml"))
+
+    with pytest.raises(InvalidInput, match=r'other.yaml:3: name: "demo" differs from the file'):
+        load_site(other, PROFILES)

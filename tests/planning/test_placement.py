@@ -150,17 +150,6 @@ def test_every_decision_has_a_reason_with_a_source(strategy):
     assert all(r.value and r.why and r.source for r in reasons)
 
 
-def test_every_number_of_a_function_is_explained():
-    found = plan()
-
-    said = {reason.subject: reason.value for reason in found.reasons}
-    for function in found.functions:
-        assert said[f"{function.id} memory_kb"] == str(function.memory_kb)
-        assert said[f"{function.id} timeout_s"] == str(function.timeout_s)
-    for worker in found.workers:
-        assert said[f"{worker.id} GPU_ID"] == worker.environment["GPU_ID"]
-
-
 def test_the_packages_footprint_wins_over_the_sites():
     own = FOOTPRINT.model_copy(update={"memory_kb": 5_000_000})
 
