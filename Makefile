@@ -1,26 +1,35 @@
 # `make demo` shows the main job; `make test` is what CI runs. Both install what they need.
-PY ?= $(shell for p in python3.13 python3.12 python3.11 python3.10 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3,10))' 2>/dev/null && echo $$p && break; done)
-DEVICE_PY ?= $(shell for p in python3.8 python3.9 python3.10 python3.11; do $$p -c 'import sys' 2>/dev/null && echo $$p && break; done)
+PY = $(shell scripts/find_python 3.11 3.12 3.13 3.10)
+# Functions of a V1 group are python3.8; MXNet has nothing newer than 3.11.
+DEVICE_PY = $(shell scripts/find_python 3.8 3.9 3.10 3.11)
 BIN := .venv/bin
+DEVICE := .venv-device/bin/python
 
-.PHONY: setup test lint unit device-tests demo soak clean
+.PHONY: setup demo test lint unit device-tests soak clean
+
 setup: .venv/.done .venv-device/.done node_modules/.done
 
 .venv/.done: pyproject.toml
+	@echo "Installing the tools (about a minute, once) …"
 	$(PY) -m venv .venv
 	$(BIN)/pip install -q -U pip
 	$(BIN)/pip install -q -e '.[dev]'
-	touch $@
+	@touch $@
 
 .venv-device/.done: requirements-device.txt
+	@echo "Installing what the Lambdas run with (MXNet, OpenCV) …"
 	$(DEVICE_PY) -m venv .venv-device
 	.venv-device/bin/pip install -q -U pip
-	.venv-device/bin/pip install -q -r requirements-device.txt pytest hypothesis
-	touch $@
+	.venv-device/bin/pip install -q -r requirements-device.txt
+	@touch $@
 
 node_modules/.done: package.json package-lock.json
+	@echo "Installing the CDK command line …"
 	npm ci --no-audit --no-fund --silent
-	touch $@
+	@touch $@
+
+demo: setup
+	$(BIN)/fanfold demo
 
 lint: setup
 	$(BIN)/ruff check .
@@ -34,7 +43,10 @@ unit: setup
 	$(BIN)/pytest tests --ignore tests/lambdas --ignore tests/runtime -m 'not soak'
 
 device-tests: setup
-	.venv-device/bin/python -m pytest -o addopts= -o timeout= tests/lambdas tests/runtime
+	$(DEVICE) -m pytest -c tests/device.ini tests/lambdas tests/runtime
 
 soak: setup
 	$(BIN)/pytest tests -m soak
+
+clean:
+	rm -rf .venv .venv-device node_modules build cdk.out .fanfold

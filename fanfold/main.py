@@ -1,89 +1,93 @@
-"""`fanfold`: the entry point. Errors of the user's end here, in one sentence."""
+"""The `fanfold` command: the table of verbs and the one place where errors become words."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from collections.abc import Sequence
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from fanfold import __version__
-from fanfold.errors import FAILED, INTERRUPTED, INVALID, UserError
-from fanfold.output import err
-from fanfold.verbs import (
-    cloud,
-    demo,
-    devcloud,
-    doctor,
-    logs,
-    model,
-    plan,
-    results,
-    run,
-    send,
-    status,
-    stop,
-)
+from fanfold.console import complain
+from fanfold.errors import CliError, ExitCode, explain
 
-app = typer.Typer(
-    name="fanfold",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    help="A hardware profile in, an AWS IoT Greengrass V1 group out; and a core that runs it.\n\n"
-    "Start with **fanfold plan demo**, then **fanfold demo**. Every verb has `--help` "
-    "with an example; `--json` prints what a program can read.\n\n"
-    "Exit codes: 0 done, 1 failed, 2 invalid input (or changes found, for diff), 3 something needed "
-    "is missing, 4 refused by the other side, 130 interrupted.",
-)
+HELP = """Images fan out over every CPU and GPU of an edge device; results fold back in order.
 
-for module in (plan, run, send, results, status, stop, logs, doctor, demo):
-    module.register(app)
-cloud.register(app)
-app.add_typer(devcloud.app, name="devcloud")
-app.add_typer(model.app, name="model")
+Start here:  [bold]fanfold doctor[/bold]  ·  [bold]fanfold demo[/bold]  ·  \
+[bold]fanfold plan demo[/bold]
+"""
+# Module below fanfold.verbs, in the order of a first day with Fanfold.
+VERBS = (
+    "doctor", "demo", "plan", "devcloud", "model", "deploy", "diff", "destroy",
+    "run", "status", "send", "results", "logs", "stop",
+)  # fmt: skip
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"fanfold {__version__}")
-        raise typer.Exit
+def build_app() -> typer.Typer:
+    """Every verb module has `register(app)`; importing one must cost nothing heavy."""
+    app = typer.Typer(
+        name="fanfold",
+        help=HELP,
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def options(
+        version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+    ) -> None:
+        if version:
+            print(f"fanfold {__version__}")
+            raise typer.Exit
+
+    for verb in VERBS:
+        importlib.import_module(f"fanfold.verbs.{verb}").register(app)
+    return app
 
 
-@app.callback()
-def _root(
-    version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
-    ),
-) -> None:
-    """The command line's own options."""
-
-
-def main() -> int:
-    """Run the command line; returns the exit code. FANFOLD_DEBUG=1 shows tracebacks."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status of docs/spec/core.md."""
     try:
-        code = app(standalone_mode=False)
-    except UserError as error:
-        return _say(error, str(error), error.exit_code)
-    except click.exceptions.Abort:
-        return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
-        return INVALID
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last resort; the traceback is one variable away
-        return _say(error, f"{type(error).__name__}: {error} (FANFOLD_DEBUG=1 shows where)", FAILED)
-    return code if isinstance(code, int) else 0
+        status = build_app()(
+            args=None if arguments is None else list(arguments),
+            prog_name="fanfold",
+            standalone_mode=False,
+        )
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitCode.INTERRUPTED
+    except typer.Exit as stop:
+        return stop.exit_code
+    except TyperException as error:
+        return _usage(error)
+    except BrokenPipeError:  # `fanfold results | head`: the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception as error:
+        return _fail(error)
+    return int(status or 0)
 
 
-def _say(error: Exception, message: str, exit_code: int) -> int:
+def _usage(error: TyperException) -> int:
+    message = error.format_message()
+    if message:  # empty: the help was printed because no arguments were given
+        complain(CliError(message, "fanfold --help shows every command"))
+    return ExitCode.INVALID
+
+
+def _fail(error: Exception) -> int:
     if os.environ.get("FANFOLD_DEBUG"):
         raise error
-    err.print(f"fanfold: {message}", style="red", markup=False)
-    return exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    known = explain(error)
+    if known is None:
+        name = type(error).__name__
+        known = CliError(
+            f"a fault in Fanfold itself: {name}: {error}",
+            "FANFOLD_DEBUG=1 shows where; please report it",
+        )
+    complain(known)
+    return known.exit_code

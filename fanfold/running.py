@@ -38,6 +38,13 @@ class RunningCore:
             raise UserError(f"the core answered {status} to GET {path}: {body[:200]!r}")
         return json.loads(body)
 
+    def ready(self) -> bool:
+        """Whether /ready says that every function can take work."""
+        try:
+            return self._request("GET", "/ready")[0] == 200
+        except UserError:
+            return False
+
     def _request(self, method: str, path: str) -> tuple[int, bytes]:
         port = self.port("http")
         connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=TIMEOUT_S)
@@ -60,7 +67,7 @@ def find(site: str | None) -> RunningCore:
     Raises UserError (exit code 3) when none runs or when the choice is not clear.
     """
     states = [core_state(site)] if site else _all_states()
-    running = [core for state in states if (core := _read(state))]
+    running = [core for state in states if (core := read(state))]
     if len(running) == 1:
         return running[0]
     if running:
@@ -74,7 +81,8 @@ def _all_states() -> list[Path]:
     return sorted(path.parent for path in (state_dir() / "core").glob("*/core.json"))
 
 
-def _read(state: Path) -> RunningCore | None:
+def read(state: Path) -> RunningCore | None:
+    """The core whose state directory this is, if its process is there."""
     try:
         info = json.loads((state / "core.json").read_text(encoding="utf-8"))
         os.kill(int(info["pid"]), 0)

@@ -1,0 +1,103 @@
+"""`fanfold devcloud`: a cloud on this machine for the real `cdk deploy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from devcloud import DEFAULT_PORT, DevCloud, DevCloudError
+from devcloud import bootstrap as cdk_bootstrap
+from devcloud import find as find_cloud
+from devcloud import start as start_cloud
+from fanfold import output
+from fanfold.errors import MISSING, UserError
+from fanfold.project import state_dir
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="A cloud on this machine for the real `cdk deploy`: moto with the Greengrass types. "
+    "Its state is in memory and ends with it.",
+)
+
+
+def state() -> Path:
+    return state_dir() / "devcloud"
+
+
+def running_cloud() -> DevCloud | None:
+    """The development cloud that runs here, if any."""
+    return find_cloud(state())
+
+
+def required() -> DevCloud:
+    """The running development cloud, or a UserError that says how to start one."""
+    cloud = running_cloud()
+    if cloud is None:
+        raise UserError("no development cloud runs here. Start it: fanfold devcloud start", MISSING)
+    return cloud
+
+
+def start_here(port: int = DEFAULT_PORT) -> DevCloud:
+    """Start (or find) the development cloud; DevCloudError becomes a UserError."""
+    try:
+        return start_cloud(port, state())
+    except DevCloudError as error:
+        raise UserError(str(error), error.exit_code) from error
+
+
+@app.command()
+def start(
+    port: int = typer.Option(DEFAULT_PORT, help="Loopback port; 0: any free one."),
+    bootstrap: bool = typer.Option(False, help="Also run `cdk bootstrap` (about 10 s, once)."),
+) -> None:
+    """Start it in the background.
+
+    Example: fanfold devcloud start --bootstrap
+    """
+    cloud = start_here(port)
+    output.note(f"development cloud on {cloud.url} (pid {cloud.pid}); state in memory")
+    if bootstrap:
+        with output.err.status("cdk bootstrap"):
+            try:
+                cdk_bootstrap(cloud)
+            except DevCloudError as error:
+                raise UserError(str(error), error.exit_code) from error
+        output.note("bootstrapped")
+
+
+@app.command()
+def status(as_json: bool = typer.Option(False, "--json")) -> None:
+    """Say whether it runs, and where. Exit code 3: it does not.
+
+    Example: fanfold devcloud status --json
+    """
+    cloud = running_cloud()
+    if as_json:
+        output.print_json({"v": 1, "running": cloud is not None, "url": cloud and cloud.url})
+    elif cloud:
+        output.out.print(f"running on {cloud.url} (pid {cloud.pid})")
+    if cloud is None:
+        if not as_json:
+            output.note("not running")
+        raise typer.Exit(MISSING)
+
+
+@app.command()
+def stop() -> None:
+    """Stop it; everything deployed to it is gone.
+
+    Example: fanfold devcloud stop
+    """
+    required().stop()
+    output.note("development cloud stopped")
+
+
+@app.command()
+def env() -> None:
+    """Print the variables that point cdk, aws and boto3 at it.
+
+    Example: eval "$(fanfold devcloud env)"
+    """
+    for name, value in required().env().items():
+        typer.echo(f"export {name}={value}")

@@ -1,0 +1,81 @@
+"""`fanfold results`: ordered results as they come."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import typer
+
+from fanfold import output, running
+from fanfold.errors import FAILED, UserError
+from fanfold.mqtt import Console
+
+
+def register(app: typer.Typer) -> None:
+    app.command("results")(results)
+
+
+def results(
+    site: str | None = typer.Argument(None, help="Only needed when several cores run here."),
+    stream: str | None = typer.Option(None, help="One camera's results only."),
+    count: int | None = typer.Option(None, "--count", "-n", min=1, help="End after so many."),
+    timeout_s: float | None = typer.Option(None, help="End after so long without a result."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON record a line."),
+) -> None:
+    """Follow the ordered results of a running core until interrupted.
+
+    Late results (after their gap record) are marked. Exit code 1: `--count` was not reached.
+    Example: fanfold results --stream cam1 --json
+    """
+    core = running.find(site)
+    name = core.info["group"]
+    pattern = stream or "+"
+    seen, last = 0, time.monotonic()
+    with Console(core, [f"{name}/results/{pattern}", f"{name}/late/{pattern}"]) as console:
+        while count is None or seen < count:
+            message = console.receive(0.2)
+            if message is None:
+                if timeout_s is not None and time.monotonic() - last > timeout_s:
+                    break
+                continue
+            last = time.monotonic()
+            late = message.topic.startswith(f"{name}/late/")
+            for record in message.json().get("results", []):
+                _print(record, late=late, as_json=as_json)
+                seen += record.get("status") != "gap"
+    if count is not None and seen < count:
+        raise UserError(f"{seen} of {count} results came; then {timeout_s:g} s of silence", FAILED)
+
+
+def _print(record: dict[str, Any], *, late: bool, as_json: bool) -> None:
+    if as_json:
+        output.print_json({**record, "late": late} if late else record)
+        return
+    output.out.print(line_of(record) + (" (late)" if late else ""), markup=False)
+
+
+def line_of(record: dict[str, Any]) -> str:
+    """One record in one line: stream, number, id, what was found, by whom, how long."""
+    head = f"{record.get('stream', '?'):<8} {record.get('seq', 0):>6}  "
+    if record.get("status") == "gap":
+        return head + "gap: not there in time; it will come late or as failed"
+    if record.get("status") != "ok":
+        return f"{head}{record.get('id')}  {record['status']}: {record.get('reason')}"
+    model, spent = record.get("model") or {}, record.get("ms") or {}
+    return (
+        f"{head}{found(record):<34} {record.get('worker', ''):<5}"
+        f" {model.get('name', '')} {model.get('version', '')}"
+        f"  {spent.get('transform', 0):.1f} + {spent.get('inference', 0):.1f} ms"
+    )
+
+
+def found(record: dict[str, Any]) -> str:
+    """The best label or the number of boxes."""
+    answer = record.get("output") or {}
+    if top := answer.get("top"):
+        return f"{top[0]['label']} {top[0]['score']:.1%}"
+    if "boxes" in answer:
+        labels = ", ".join(sorted({box["label"] for box in answer["boxes"]}))
+        return f"{len(answer['boxes'])} boxes {labels}".strip()
+    return "–"

@@ -1,0 +1,159 @@
+"""`fanfold run SITE`: start the embedded core with a site's group."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from fanfold import output, running
+from fanfold.errors import MISSING, UserError
+from fanfold.interpreters import RUNTIME, device_python
+from fanfold.project import PROJECT, core_state, read_site
+from fanfold.verbs.devcloud import running_cloud
+from infra.planning import check, errors, plan_group, render
+
+START_TIMEOUT_S = 120
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+
+
+def run(
+    site: str = typer.Argument(help="A site's name."),
+    group: str | None = typer.Option(
+        None,
+        help="A cloud assembly, template, group document, on-device group.json or "
+        "greengrass:NAME. Default: the deployed group of the development cloud.",
+    ),
+    model: Path | None = typer.Option(
+        None, help="Without any cloud: plan the site here and run it with this model package."
+    ),
+    detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
+    mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
+    mqtt_port: str = typer.Option("off", help="Broker with TLS and client certificates."),
+    ipc_port: int = typer.Option(8000, help="Greengrass IPC; 0: any free port."),
+    http_port: int = typer.Option(8080, help="Dashboard, metrics, status; 0: any free port."),
+    isolation: str = typer.Option("auto", help="For functions that ask for a container."),
+    faults: Path | None = typer.Option(None, help="Fault plan: a hostile core, to test with."),
+    poll_s: float = typer.Option(2.0, help="How often to ask for a newer deployment; 0: never."),
+) -> None:
+    """Run a site's group on this machine, with no AWS account.
+
+    Example: fanfold run demo --detach
+    """
+    settings, _ = read_site(site)
+    state = core_state(settings.name)
+    source = group or (str(_local_group(site, model, state)) if model else _deployed(settings.name))
+    for folder in (settings.volumes.images, settings.volumes.state):
+        _make_volume(Path(folder))
+    command = [sys.executable, "-m", "edgecore", "--group", source, "--state", str(state)]
+    command += ["--mqtt-plain-port", str(mqtt_plain_port), "--mqtt-port", mqtt_port]
+    command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
+    command += ["--isolation", isolation, "--poll-s", str(poll_s)]
+    if faults:
+        command += ["--faults", str(faults)]
+    if python := device_python():
+        command += ["--python", f"{RUNTIME}={python}"]
+    environment = _environment()
+    if environment.get("AWS_ENDPOINT_URL"):
+        command += ["--cloud", "iot"]
+    if not detach:
+        os.execve(command[0], command, environment)  # noqa: S606 - the core takes our place
+    _start(command, environment, state)
+
+
+def _environment() -> dict[str, str]:
+    """This shell's, pointed at the development cloud where one runs."""
+    cloud = running_cloud()
+    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, **(cloud.env() if cloud else {})}
+
+
+def _deployed(name: str) -> str:
+    if running_cloud() is None and not os.environ.get("AWS_ENDPOINT_URL"):
+        raise UserError(
+            f"no development cloud runs here to pull group {name!r} from. Start one and deploy "
+            f"(fanfold devcloud start --bootstrap; fanfold deploy {name}), or run without any "
+            f"cloud: fanfold run {name} --model PACKAGE",
+            MISSING,
+        )
+    return f"greengrass:{name}"
+
+
+def _local_group(site: str, model: Path, state: Path) -> Path:
+    """The planner's own document, with the Lambdas and the model of this machine."""
+    if not model.is_file():
+        raise UserError(f"{model}: no such model package", MISSING)
+    settings, profile = read_site(site)
+    made = plan_group(settings.with_model("s3://local/model.tar.gz"), profile)
+    if wrong := errors(check(made)):
+        raise UserError("\n".join(map(str, wrong)), 2)
+    document = render(made)
+    for entry in document["Lambdas"].values():
+        entry["Code"] = str(PROJECT)
+    for resource in document["Resources"]:
+        data = resource["ResourceDataContainer"].get("S3MachineLearningModelResourceData")
+        if data:
+            data["S3Uri"] = model.absolute().as_uri()
+    state.mkdir(parents=True, exist_ok=True)
+    path = state / "planned-group.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def _make_volume(path: Path) -> None:
+    """Volumes must exist before a function opens them; private, as images may be."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"volume {path}: {error.strerror}. Make it, or change the site.") from error
+    if path.stat().st_uid != os.getuid() and os.getuid() != 0:
+        raise UserError(f"volume {path} belongs to somebody else. Change `volumes` in the site.")
+
+
+def _start(command: list[str], environment: dict[str, str], state: Path) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    log = state / "core.out"
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            start_new_session=True,
+        )
+    with output.err.status("starting the core and its functions"):
+        core = _wait_ready(process, state, log)
+    output.note(
+        f"core {core.info['thing']} runs (pid {core.pid}): broker 127.0.0.1:"
+        f"{core.port('mqtt_plain')}, dashboard http://127.0.0.1:{core.port('http')}/"
+    )
+
+
+def _wait_ready(
+    process: subprocess.Popen[bytes], state: Path, log: Path
+) -> running.RunningCore:
+    """Until /ready says so; the core's own last words when it ends instead."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        code = process.poll()
+        if code is not None:
+            raise UserError(f"the core ended with {code}:\n{_tail(log)}", code if code > 0 else 1)
+        core = running.read(state)
+        if core and core.pid == process.pid and core.ready():
+            return core
+        time.sleep(0.1)
+    process.terminate()
+    raise UserError(f"the core was not ready in {START_TIMEOUT_S} s:\n{_tail(log)}")
+
+
+def _tail(log: Path, lines: int = 12) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

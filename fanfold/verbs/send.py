@@ -1,0 +1,204 @@
+"""`fanfold send`: images of this machine into the running core, as a camera would."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from fanfold import output, running
+from fanfold.errors import FAILED, INVALID, REFUSED, UserError
+from fanfold.mqtt import Console
+from fanfold.project import read_site
+from fanfold.sending import Sender
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+#: How long without a single answer before giving up.
+SILENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Event:
+    id: str
+    topic: str
+    payload: bytes
+
+
+def register(app: typer.Typer) -> None:
+    app.command("send")(send)
+
+
+def send(
+    images: list[Path] = typer.Argument(help="Files, or folders of images (searched below)."),
+    site: str | None = typer.Option(None, help="Only needed when several cores run here."),
+    camera: str | None = typer.Option(
+        None, help="The stream. Default: the folder's name where it is a camera, else the first."
+    ),
+    job: str | None = typer.Option(None, help="Job that the images belong to; the last ends it."),
+    repeat: int = typer.Option(1, min=1, help="Send the whole set so many times."),
+    inline: bool = typer.Option(
+        False, help="Send the bytes in the message (≤ 128 KB) instead of a file reference."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="The counts as one JSON object."),
+) -> None:
+    """Publish images to the local topic and wait until each is accepted or rejected.
+
+    Files are copied into the images volume first (whole: renamed into place). What is answered
+    with `busy` is sent again; nothing is given up silently.
+    Exit code 0: all accepted; 4: some rejected.
+    Example: fanfold send photos/ --camera cam1
+    """
+    core = running.find(site)
+    name = str(core.info["group"])
+    settings, _ = read_site(site or name)
+    cameras = [c.name for c in settings.cameras]
+    files = [file for _ in range(repeat) for file in _collect(images)]
+    streams = [_stream(file, camera, cameras) for file in files]
+    make = _inline_events if inline else _file_events
+    events = {e.id: e for e in make(files, streams, name, Path(settings.volumes.images), job)}
+    sender = Sender(deque(events))
+    started = time.monotonic()
+    topics = [f"{name}/images/+/accepted", f"{name}/images/+/rejected"]
+    with Console(core, topics) as console:
+        _drive(console, sender, events)
+    _report(sender, time.monotonic() - started, as_json=as_json)
+
+
+def _collect(paths: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            below = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not below:
+                known = " ".join(sorted(SUFFIXES))
+                raise UserError(f"{path}: holds no image ({known})", INVALID)
+            found += below
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UserError(f"{path}: no such file or folder", INVALID)
+    return found
+
+
+def _stream(file: Path, camera: str | None, cameras: list[str]) -> str:
+    if camera is None:
+        return file.parent.name if file.parent.name in cameras else cameras[0]
+    if camera not in cameras:
+        raise UserError(f"camera {camera!r} is not of this site: {', '.join(cameras)}", INVALID)
+    return camera
+
+
+def _file_events(
+    files: list[Path], streams: list[str], site: str, volume: Path, job: str | None
+) -> list[Event]:
+    """Copies into the volume and one event per file; ids are unique to this call."""
+    call = f"{int(time.time()):x}{secrets.token_hex(2)}"
+    ends = _ends(streams)
+    events = []
+    for index, (file, stream) in enumerate(zip(files, streams, strict=True)):
+        relative = f"{stream}/{call}-{index:06d}{file.suffix.lower()}"
+        _copy_whole(file, volume / relative)
+        body = {"v": 1, "id": f"{call}-{index:06d}", "file": relative, "ts": time.time()}
+        if job:
+            body |= {"job": job, "last": index in ends}
+        payload = json.dumps(body).encode()
+        events.append(Event(str(body["id"]), f"{site}/images/{stream}", payload))
+    return events
+
+
+def _inline_events(
+    files: list[Path], streams: list[str], site: str, _volume: Path, job: str | None
+) -> list[Event]:
+    """The JSON form with the image in it: keeps an id of its own, and the job."""
+    import base64
+
+    call = f"{int(time.time()):x}{secrets.token_hex(2)}"
+    ends = _ends(streams)
+    events = []
+    for index, (file, stream) in enumerate(zip(files, streams, strict=True)):
+        body = {
+            "v": 1,
+            "id": f"{call}-{index:06d}",
+            "image_b64": base64.b64encode(file.read_bytes()).decode(),
+        }
+        if job:
+            body |= {"job": job, "last": index in ends}
+        payload = json.dumps(body).encode()
+        if len(payload) > 131_072:
+            raise UserError(
+                f"{file}: {len(payload)} bytes as a message; the limit is 131072. "
+                "Leave --inline out.",
+                INVALID,
+            )
+        events.append(Event(str(body["id"]), f"{site}/images/{stream}", payload))
+    return events
+
+
+def _ends(streams: list[str]) -> set[int]:
+    """Index of each stream's last image."""
+    return set({stream: index for index, stream in enumerate(streams)}.values())
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Under its name only when it is complete: readers never see half an image."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.part")
+        shutil.copyfile(source, beside)
+        os.replace(beside, target)  # noqa: PTH105 - same as rename, and says that it replaces
+    except OSError as error:
+        raise UserError(f"{source} → {target}: {error.strerror}. Check space and rights.") from error
+
+
+def _drive(console: Console, sender: Sender, events: dict[str, Event]) -> None:
+    last_answer = time.monotonic()
+    with output.progress() as bar:
+        task = bar.add_task("accepted", total=len(events))
+        while not sender.done:
+            now = time.monotonic()
+            for event_id in sender.due(now):
+                console.publish(events[event_id].topic, events[event_id].payload)
+            message = console.receive(0.1)
+            if message is not None:
+                reply, now = message.json(), time.monotonic()
+                accepted = message.topic.endswith("/accepted")
+                if accepted:
+                    sender.on_accepted(reply)
+                else:
+                    sender.on_rejected(reply, now)
+                last_answer = now
+                bar.update(task, completed=sender.settled)
+            elif now - last_answer > SILENCE_S:
+                raise UserError(
+                    f"no answer from the splitter for {SILENCE_S:g} s; {sender.settled} of "
+                    f"{len(events)} settled. See `fanfold status` and `fanfold logs splitter`."
+                )
+
+
+def _report(sender: Sender, elapsed_s: float, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(
+            {
+                "v": 1,
+                "accepted": sender.accepted,
+                "duplicates": sender.duplicates,
+                "resent": sender.resent,
+                "rejected": sender.rejected,
+                "elapsed_s": round(elapsed_s, 3),
+            }
+        )
+    else:
+        output.out.print(
+            f"{sender.accepted} accepted, {len(sender.rejected)} rejected in {elapsed_s:.1f} s"
+        )
+        for event_id, reason in list(sender.rejected.items())[:20]:
+            output.err.print(f"{event_id}: {reason}", style="red", markup=False)
+    if sender.rejected:
+        raise typer.Exit(REFUSED if sender.accepted or sender.rejected else FAILED)
