@@ -8,6 +8,7 @@ Pure: no CDK, no AWS, no clock, no environment. Only `load_site` and `load_profi
     group = render(plan)
 """
 
+from infra.planning.changes import Change, changes
 from infra.planning.checks import check
 from infra.planning.document import render
 from infra.planning.estimate import Estimate, estimate
@@ -20,6 +21,7 @@ from infra.planning.profile import Profile
 from infra.planning.site import Site
 
 __all__ = [
+    "Change",
     "Estimate",
     "Finding",
     "Footprint",
@@ -29,6 +31,7 @@ __all__ = [
     "Reason",
     "Site",
     "StageTimes",
+    "changes",
     "check",
     "errors",
     "estimate",

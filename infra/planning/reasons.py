@@ -63,7 +63,8 @@ class Reasons:
     def _memory(self, function: Function) -> tuple[str, str]:
         role, footprint = function.role, self.footprint
         if role not in {"inference", "pool"}:
-            return f"what the {role} holds at its fullest, with headroom", "infra/planning/sizing.py"
+            why = f"what the {role} holds at its fullest, with headroom"
+            return why, "infra/planning/sizing.py"
         times = f"{function.processes} × " if role == "pool" else ""
         if footprint is None:
             why = f"{times}{sizing.DEFAULT_WORKER_KB} KB, as no footprint is known"
