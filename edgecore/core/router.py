@@ -101,7 +101,7 @@ class Counters:
 class Router:
     """``publish`` is the hot path of the core: a dictionary look-up and an append per target."""
 
-    def __init__(  # noqa: PLR0913: clocks are arguments so that tests own them
+    def __init__(  # noqa: PLR0913 - clocks are arguments so that tests own them
         self,
         subscriptions: Iterable[Subscription],
         outlets: Mapping[str, Outlet],

@@ -51,7 +51,7 @@ class Shadows(Protocol):
 class IpcApi:
     """The handler that IpcServer calls."""
 
-    def __init__(  # noqa: PLR0913: the seams of the core, each named
+    def __init__(  # noqa: PLR0913 - the seams of the core, each named
         self,
         *,
         router: Router,
@@ -87,7 +87,7 @@ class IpcApi:
             return self._functions(request, path[len(FUNCTIONS) :], caller, answer)
         return self._others(request, path.rstrip("/"), caller, answer)
 
-    def _functions(  # noqa: PLR0911: one return per call of the protocol
+    def _functions(  # noqa: PLR0911 - one return per call of the protocol
         self, request: Request, rest: str, caller: Caller, answer: Answer
     ) -> Abandon:
         arn, _, verb = rest.partition("/")

@@ -1,0 +1,1 @@
+"""The part of the core that lives inside a function's process."""

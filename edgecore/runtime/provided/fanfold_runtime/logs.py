@@ -1,0 +1,31 @@
+"""Log lines in V1's form on standard output, which the core writes to the function's file."""
+
+import logging
+import sys
+import time
+
+LEVELS = {"WARN": logging.WARNING, "FATAL": logging.CRITICAL}
+
+
+class Formatter(logging.Formatter):
+    """``[2026-11-23T12:00:00.000Z][INFO]-file.py:12,message``"""
+
+    converter = time.gmtime
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self):
+        logging.Formatter.__init__(
+            self, "[%(asctime)s][%(levelname)s]-%(filename)s:%(lineno)d,%(message)s"
+        )
+
+
+def configure(level):
+    """Send the root logger to standard output; ``level`` as V1 names them."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(Formatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(LEVELS.get(level) or logging.getLevelName(level))
+    # The SDK logs every publish at debug level, formatting the payload into the text.
+    logging.getLogger("greengrasssdk").setLevel(logging.INFO)

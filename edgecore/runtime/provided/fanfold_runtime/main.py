@@ -1,0 +1,59 @@
+"""From process start to work: settings, handler, loop."""
+
+import importlib
+import logging
+import os
+import signal
+import sys
+
+from fanfold_runtime import loop
+from fanfold_runtime.calls import WireError, initialized_request, roundtrip
+from fanfold_runtime.logs import configure
+
+log = logging.getLogger("lambda_runtime")
+REQUIRED = ("MY_FUNCTION_ARN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "ENCODING_TYPE")
+
+
+def run(handler_name):
+    """Exit status of the process: 0 only by SIGTERM; 1: the core or the handler is missing."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(_flushed(0)))
+    configure(os.environ.get("LOG_LEVEL", "INFO"))
+    missing = [name for name in REQUIRED if not os.environ.get(name)]
+    if missing:
+        log.critical("environment lacks %s: start this by the core", ", ".join(missing))
+        return 1
+    handler = _import_handler(handler_name)
+    if handler is None:
+        return 1
+    arn, encoding = os.environ["MY_FUNCTION_ARN"], os.environ["ENCODING_TYPE"]
+    try:
+        roundtrip(initialized_request(arn))
+        loop.work(handler, arn, encoding)
+    except WireError as error:
+        log.critical("the core is lost: %s", error)
+    return _flushed(1)
+
+
+def _import_handler(name):
+    module_name, _, attribute = name.replace("/", ".").rpartition(".")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except BaseException as error:
+        log.critical(
+            'Failed to import handler function "%s" due to exception: %s',
+            name,
+            error,
+            exc_info=True,
+        )
+        _flushed(1)
+        return None
+
+
+def _flushed(status):
+    """SIGTERM does not wait for threads: what they hold is journaled or lost by contract."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, RuntimeError):
+            continue
+    return status

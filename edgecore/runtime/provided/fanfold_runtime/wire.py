@@ -1,0 +1,149 @@
+"""HTTP/1.1 over a raw socket, one connection per thread, kept open.
+
+Measured: http.client costs the caller 152 µs per request, this 36 µs; a new connection for
+each, as AWS's own client makes, 328 µs (docs: performance facts).
+"""
+
+import os
+import socket
+import threading
+
+READ_BYTES = 65536
+CONNECT_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 30.0
+"""For calls that the core answers at once; polls wait for ever."""
+
+
+class WireError(Exception):
+    """The core refused (``status``) or could not be reached (status 0)."""
+
+    def __init__(self, message, status=0):
+        super().__init__(message)
+        self.status = status
+
+
+class Reply:
+    """One response; names of headers that matter are attributes."""
+
+    __slots__ = ("body", "context", "error", "invocation_id", "keep_alive", "length", "status")
+
+    def __init__(self, head):
+        lines = head.split(b"\r\n")
+        self.status = int(lines[0].split(b" ", 2)[1])
+        self.length, self.body, self.keep_alive = 0, b"", True
+        self.context = self.error = self.invocation_id = ""
+        for line in lines[1:]:
+            name, _, value = line.partition(b":")
+            name = name.lower()
+            if name == b"content-length":
+                self.length = int(value)
+            elif name == b"x-amz-invocationid":
+                self.invocation_id = value.strip().decode()
+            elif name == b"x-amz-client-context":
+                self.context = value.strip().decode()
+            elif name == b"x-amz-function-error":
+                self.error = value.strip().decode()
+            elif name == b"connection" and value.strip().lower() == b"close":
+                self.keep_alive = False
+
+
+class Wire:
+    """One connection to the core; not for use by two threads at once."""
+
+    def __init__(self, port):
+        self._port = port
+        self._socket = None
+        self._buffer = b""
+
+    def close(self):
+        if self._socket is not None:
+            self._socket.close()
+        self._socket, self._buffer = None, b""
+
+    def _connect(self):
+        try:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), CONNECT_TIMEOUT_S)
+        except OSError as error:
+            raise WireError(f"no core on port {self._port}: {error}") from error
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = b""
+
+    def send(self, data):
+        """Send whole requests; an idle connection that the core closed is opened again.
+
+        Raises WireError. Only a send that fails is repeated: after it the request may have
+        been carried out, and at most once is the contract.
+        """
+        if self._socket is not None and _is_closed(self._socket):
+            self.close()
+        if self._socket is None:
+            self._connect()
+        try:
+            self._socket.settimeout(ANSWER_TIMEOUT_S)
+            self._socket.sendall(data)
+        except OSError as error:
+            self.close()
+            raise WireError(f"sending to the core failed: {error}") from error
+
+    def receive(self, waits=False):
+        """The next reply, in order of the requests; ``waits``: for a poll. Raises WireError."""
+        try:
+            self._socket.settimeout(None if waits else ANSWER_TIMEOUT_S)
+            reply = self._receive()
+        except (OSError, ValueError, IndexError) as error:
+            self.close()
+            raise WireError(f"reading from the core failed: {error}") from error
+        if not reply.keep_alive:
+            self.close()
+        if reply.status != 200:
+            text = reply.body.decode("utf-8", "replace").strip()
+            raise WireError(f"the core answered {reply.status}: {text}", reply.status)
+        return reply
+
+    def _receive(self):
+        buffer = self._buffer
+        while True:
+            end = buffer.find(b"\r\n\r\n")
+            if end >= 0:
+                break
+            buffer += self._read()
+        reply = Reply(buffer[:end])
+        stop = end + 4 + reply.length
+        if len(buffer) < stop:
+            parts, have = [buffer], len(buffer)
+            while have < stop:
+                parts.append(self._read())
+                have += len(parts[-1])
+            buffer = b"".join(parts)
+        reply.body = buffer[end + 4 : stop]
+        self._buffer = buffer[stop:]
+        return reply
+
+    def _read(self):
+        data = self._socket.recv(READ_BYTES)
+        if not data:
+            raise OSError("the core closed the connection")
+        return data
+
+
+def _is_closed(sock):
+    """Whether the other side has closed (readable with nothing asked for)."""
+    sock.setblocking(False)
+    try:
+        return sock.recv(1, socket.MSG_PEEK) == b""
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError:
+        return True
+
+
+_local = threading.local()
+
+
+def wire():
+    """This thread's own connection; a forked child gets a new one."""
+    found = getattr(_local, "wire", None)
+    if found is None or _local.pid != os.getpid():
+        found = _local.wire = Wire(int(os.environ.get("GG_DAEMON_PORT", "8000")))
+        _local.pid = os.getpid()
+    return found

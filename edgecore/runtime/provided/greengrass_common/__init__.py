@@ -1,0 +1,1 @@
+"""What AWS's core gives its Lambdas beside the published SDK, written from the protocol."""

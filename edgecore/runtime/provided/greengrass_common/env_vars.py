@@ -1,0 +1,11 @@
+"""The core's environment variables under the names that the published SDK imports."""
+
+import os
+
+AUTH_TOKEN = os.getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+MY_FUNCTION_ARN = os.getenv("MY_FUNCTION_ARN")
+ROUTER_FUNCTION_ARN = os.getenv("ROUTER_FUNCTION_ARN")
+SHADOW_FUNCTION_ARN = os.getenv("SHADOW_FUNCTION_ARN")
+SECRETS_MANAGER_FUNCTION_ARN = os.getenv("SECRETS_MANAGER_FUNCTION_ARN")
+GG_DAEMON_PORT = os.getenv("GG_DAEMON_PORT")
+STREAM_MANAGER_SERVER_PORT = os.getenv("STREAM_MANAGER_SERVER_PORT", "8088")

@@ -1,0 +1,27 @@
+"""Lambda function ARNs, taken apart as the published SDK expects."""
+
+import re
+
+_ARN = re.compile(
+    r"arn:aws[a-z-]*:lambda:([a-z0-9-]*):(\d{12}|):function:([A-Za-z0-9_-]{1,64})"
+    r"(?::(\$LATEST|[A-Za-z0-9_-]{1,128}))?\Z"
+)
+
+
+class FunctionArnFields:
+    """Fields of ``arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]``.
+
+    Raises ValueError where the text is no such ARN.
+    """
+
+    def __init__(self, function_arn):
+        found = _ARN.match(function_arn)
+        if found is None:
+            raise ValueError(f"not a Lambda function ARN: {function_arn!r}")
+        self.region, self.account_id, self.name, self.qualifier = found.groups()
+        self.unqualified_arn = function_arn[: found.end(3)]
+
+    @staticmethod
+    def build_function_arn(unqualified_arn, qualifier):
+        """``unqualified_arn`` with ``:qualifier``, or as it is where that is empty."""
+        return f"{unqualified_arn}:{qualifier}" if qualifier else unqualified_arn

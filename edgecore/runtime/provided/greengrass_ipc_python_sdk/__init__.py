@@ -1,0 +1,1 @@
+"""The client that the published SDK imports, over connections that stay open."""
