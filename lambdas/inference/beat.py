@@ -1,0 +1,100 @@
+"""Hello and heartbeats, and the watchdog that ends a worker that hangs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Callable
+
+from lambdas.common.bus import Bus
+from lambdas.common.log import get_logger
+from lambdas.common.messages import Beat, beat_message, hello_message
+from lambdas.inference.pipeline import Pipeline
+from lambdas.inference.send import Identity
+
+BEAT_S = 1.0
+EXIT_HUNG = 70
+
+_log = get_logger("beat")
+
+
+def new_incarnation() -> str:
+    """A name that no earlier life of this worker has had."""
+    return os.urandom(6).hex()
+
+
+class Heart:
+    """Says hello until it is taken, then beats; a thread of its own, so that it also
+    beats while the network runs and while a handler waits."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        topic: str,
+        identity: Identity,
+        pipeline: Pipeline,
+        interval_s: float = BEAT_S,
+    ) -> None:
+        self._bus, self._topic, self._identity = bus, topic, identity
+        self._pipeline = pipeline
+        self._interval_s = interval_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fanfold-beat", daemon=True)
+
+    def start(self) -> Heart:
+        self._thread.start()
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        hello = hello_message(*self._identity)
+        while not self._bus.publish(self._topic, hello):
+            if self._stopping.wait(self._interval_s):
+                return
+        while not self._stopping.wait(self._interval_s):
+            self._bus.publish(self._topic, beat_message(self._beat()))
+
+    def _beat(self) -> Beat:
+        pipeline = self._pipeline
+        _stage, busy_s = pipeline.activity.longest()
+        return Beat(
+            *self._identity[:2], "beat", busy_ms=busy_s * 1000,
+            batches=pipeline.in_hand(), done=pipeline.done, failed=pipeline.failed,
+        )  # fmt: skip
+
+
+class Watchdog:
+    """Ends the process when one image takes longer than `limit_s`: a thread stuck in
+    native code cannot be stopped in any other way, and the core starts a new one."""
+
+    def __init__(
+        self, pipeline: Pipeline, limit_s: float, exit_now: Callable[[int], None] = os._exit
+    ) -> None:
+        self._pipeline = pipeline
+        self._limit_s = limit_s
+        self._exit_now = exit_now
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fanfold-watchdog", daemon=True)
+
+    def start(self) -> Watchdog:
+        self._thread.start()
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(min(1.0, self._limit_s / 4)):
+            stage, busy_s = self._pipeline.activity.longest()
+            if busy_s > self._limit_s:
+                _log.critical(
+                    "%s has taken %.1f s, limit %.1f s (FANFOLD_WORKER_TIMEOUT_S); batches %s: "
+                    "ending this worker for a restart",
+                    stage, busy_s, self._limit_s, ", ".join(self._pipeline.in_hand()),
+                )  # fmt: skip
+                self._exit_now(EXIT_HUNG)
+                return

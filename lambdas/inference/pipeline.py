@@ -1,0 +1,223 @@
+"""Decode ahead, infer, send: three threads, so that the network never waits for the others.
+
+OpenCV, simplejpeg and the runtimes release the GIL while they compute. Tensors come
+from a fixed pool, which bounds how far decoding runs ahead and keeps memory constant.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from typing import Any, Callable
+
+import numpy as np
+
+from lambdas.common.log import get_logger
+from lambdas.common.messages import Record, Work, result_ok
+from lambdas.common.paths import PathError, read_inside
+from lambdas.inference.image_header import MAX_BYTES, ImageError
+from lambdas.inference.postprocess import describe
+from lambdas.inference.send import Sender
+from lambdas.inference.stage import Activity
+from lambdas.inference.transform import Transform
+from lambdas.inference.work import Batch, Image, Model
+
+# Two in hand: the next is decoded while the network works on this one.
+IN_HAND = 2
+DECODE_AHEAD = 4
+EXIT_BROKEN = 70
+
+_STOP = None
+_log = get_logger("inference")
+
+
+class Pipeline:
+    """`submit` takes batches; results leave on `done_topic`, one message per batch."""
+
+    def __init__(self, model: Model, sender: Sender, images_dir: str, mode: str = "fast") -> None:
+        """`mode`: of the transform, "fast" or "exact"."""
+        self._package, self._runtime, self._hooks = model
+        self._sender = sender
+        self._images_dir = images_dir
+        self._transform = Transform(self._package.spec.input, mode, self._hooks.transform)
+        self.activity = Activity()
+        self._changed = threading.Condition()
+        self._in_hand: dict[str, int] = {}
+        self.done = 0
+        self.failed = 0
+        size = self._runtime.input.batch
+        # Queues are bounded by what may be in hand: batches by `submit`, tensors by the pool.
+        self._batches: queue.Queue = queue.Queue()
+        self._ready: queue.Queue = queue.Queue()
+        self._finished: queue.Queue = queue.Queue()
+        self._tensors: queue.Queue = queue.Queue()
+        for _ in range(size + DECODE_AHEAD):
+            self._tensors.put(np.zeros(self._transform.shape, np.float32))
+        self._input = np.zeros(self._runtime.input.shape, np.float32)
+        loops = (("decode", self._decode), ("infer", self._infer), ("send", self._send))
+        self._threads = [
+            threading.Thread(target=_guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
+            for name, loop in loops
+        ]
+
+    def start(self) -> Pipeline:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def submit(self, work: Work) -> None:
+        """Take a batch; return once all but it are finished, so that one call stays open."""
+        with self._changed:
+            self._in_hand[work.batch] = self._in_hand.get(work.batch, 0) + 1
+        self._batches.put(Batch(work))
+        self._wait(IN_HAND - 1)
+
+    def drain(self) -> None:
+        """Return when nothing is in hand."""
+        self._wait(0)
+
+    def in_hand(self) -> list[str]:
+        with self._changed:
+            return list(self._in_hand)
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Finish what is in hand and end the threads."""
+        self._batches.put(_STOP)
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _wait(self, allowed: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: sum(self._in_hand.values()) <= allowed)
+
+    # Stage 1: files to tensors
+
+    def _decode(self) -> None:
+        while True:
+            batch = self._batches.get()
+            if batch is _STOP:
+                self._ready.put(_STOP)
+                return
+            for index in range(len(batch.items)):
+                image = Image(batch, index)
+                tensor = self._tensors.get()
+                with self.activity.busy("decode"):
+                    failure = self._prepare(image, tensor)
+                if failure is not None:
+                    self._tensors.put(tensor)
+                    self._ready.put((image, failure))
+                else:
+                    image.tensor = tensor
+                    self._ready.put((image, None))
+
+    def _prepare(self, image: Image, tensor: np.ndarray) -> Record | None:
+        """Read and transform one image; its `failed` record where that cannot be done."""
+        item = image.item
+        if isinstance(item.get("t_in"), (int, float)):
+            image.ms["queue"] = round(max(0.0, time.time() - item["t_in"]) * 1000, 3)
+        try:
+            data = image.timed(
+                "read", lambda: read_inside(self._images_dir, item["file"], MAX_BYTES)
+            )
+            if self._runtime.decodes():
+                image.timed("transform", lambda: self._transform(data, tensor))
+        except (PathError, ImageError) as error:
+            return image.failed(error.reason, error.detail)
+        except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's
+            _log.warning("%s: %r", item["file"], error, exc_info=self._hooks.transform is not None)
+            reason = "model_error" if self._hooks.transform else "not_an_image"
+            return image.failed(reason, f"transform: {type(error).__name__}: {error}")
+        return None
+
+    # Stage 2: tensors to results
+
+    def _infer(self) -> None:
+        while True:
+            group = self._next_group()
+            live = [image for image, failure in group if failure is None and image is not _STOP]
+            for image, failure in group:
+                if failure is not None:
+                    self._finish(image, failure)
+            if live:
+                self._run(live)
+            if group[-1][0] is _STOP:
+                self._finished.put(_STOP)
+                return
+
+    def _next_group(self) -> list[tuple[Any, Any]]:
+        """One decoded image, and those that are ready beside it, as far as the network takes."""
+        group = [self._ready.get() or (_STOP, None)]
+        while len(group) < self._runtime.input.batch and group[-1][0] is not _STOP:
+            try:
+                group.append(self._ready.get_nowait() or (_STOP, None))
+            except queue.Empty:
+                break
+        return group
+
+    def _run(self, images: list[Image]) -> None:
+        for row, image in enumerate(images):
+            self._input[row] = image.tensor
+            self._tensors.put(image.tensor)
+            image.tensor = None
+        start = time.perf_counter()
+        try:
+            with self.activity.busy("inference"):
+                outputs = self._runtime.infer(self._input)
+        except Exception as error:  # every runtime has its own; what remains is the image's end
+            _log.error("inference failed: %s", error)
+            for image in images:
+                self._finish(image, image.failed("model_error", str(error)))
+            return
+        share_ms = round((time.perf_counter() - start) * 1000 / len(images), 3)
+        for row, image in enumerate(images):
+            image.ms["inference"] = share_ms
+            self._finish(image, self._result(image, [output[row] for output in outputs]))
+
+    def _result(self, image: Image, outputs: list[np.ndarray]) -> Record:
+        spec = self._package.spec
+        try:
+            if self._hooks.postprocess is not None:
+                output = self._hooks.postprocess(outputs)
+            else:
+                output = describe(outputs, self._package.labels, spec)
+        except Exception as error:  # the user's code, or a network that is not of its task
+            return image.failed("model_error", f"postprocess: {type(error).__name__}: {error}")
+        result = result_ok(image.item, spec.task, output, image.ms)
+        if spec.simulated:
+            result["simulated"] = True
+        return result
+
+    def _finish(self, image: Image, result: Record) -> None:
+        batch = image.batch
+        batch.results[image.index] = result
+        batch.open -= 1
+        if batch.open == 0:
+            self._finished.put(batch)
+
+    # Stage 3: results to the aggregator
+
+    def _send(self) -> None:
+        while True:
+            batch = self._finished.get()
+            if batch is _STOP:
+                return
+            self._sender.send(batch)
+            with self._changed:
+                failed = sum(result["status"] != "ok" for result in batch.results)
+                self.failed += failed
+                self.done += len(batch.results) - failed
+                left = self._in_hand.pop(batch.id, 1) - 1
+                if left > 0:
+                    self._in_hand[batch.id] = left
+                self._changed.notify_all()
+
+
+def _guarded(loop: Callable[[], None]) -> None:
+    """A stage that died would leave a worker that takes work and finishes none."""
+    try:
+        loop()
+    except BaseException as error:
+        _log.critical("a stage broke, ending this worker: %r", error, exc_info=error)
+        os._exit(EXIT_BROKEN)

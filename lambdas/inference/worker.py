@@ -1,0 +1,80 @@
+"""One inference worker: model, pipeline, heartbeat and watchdog, put together."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping
+
+import cv2
+import numpy as np
+
+from lambdas.common.bus import Bus
+from lambdas.common.log import get_logger
+from lambdas.common.messages import MessageError, parse_work
+from lambdas.common.settings import InferenceSettings
+from lambdas.inference.beat import Heart, Watchdog, new_incarnation
+from lambdas.inference.hooks import load_hooks
+from lambdas.inference.model_package import load_package
+from lambdas.inference.model_spec import ModelError
+from lambdas.inference.pipeline import Pipeline
+from lambdas.inference.runtimes.select import load_runtime
+from lambdas.inference.send import Identity, Sender
+from lambdas.inference.transform import MODES
+from lambdas.inference.work import Model
+
+_log = get_logger("worker")
+
+
+class Worker:
+    """Loads everything at construction; raises `ModelError` where that cannot be done."""
+
+    def __init__(
+        self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
+    ) -> None:
+        mode = env.get("FANFOLD_TRANSFORM", "") or MODES[0]
+        if mode not in MODES:
+            raise ModelError(f"FANFOLD_TRANSFORM={mode!r}: use one of {', '.join(MODES)}")
+        # Copies share this function's name: nobody could tell one's beats from another's.
+        self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
+        cv2.setNumThreads(settings.cv_threads)
+        package = load_package(settings.model_dir)
+        hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
+        runtime = load_runtime(package, settings.gpu_id)
+        # The first run allocates and chooses kernels; no image should pay for that.
+        runtime.infer(np.zeros(runtime.input.shape, np.float32))
+        identity = Identity(settings.worker, new_incarnation(), package.spec.identity)
+        model = Model(package, runtime, hooks)
+        sender = Sender(bus, settings.done_topic, identity)
+        self.pipeline = Pipeline(model, sender, settings.images_dir, mode).start()
+        self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
+        self._heart = None
+        if not self._on_demand:
+            self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline).start()
+        _log.info(
+            "%s is ready: %s %s (%s) on %s, transform %s, incarnation %s",
+            settings.worker, package.spec.name, package.spec.version, package.spec.runtime,
+            runtime.device, mode, identity.incarnation,
+        )  # fmt: skip
+
+    def handle(self, event: Any) -> None:
+        """One message of the work topic.
+
+        A batch: returns when it is in the pipeline and the one before it is finished; so
+        one invocation is open while there is work, and the core's timeout sees a hang.
+        A probe: returns when the pipeline is empty.
+        """
+        try:
+            work = parse_work(event)
+        except MessageError as error:
+            _log.error("work message refused: %s", error)
+            return
+        if work.probe is None:
+            self.pipeline.submit(work)
+        if work.probe is not None or self._on_demand:
+            self.pipeline.drain()
+
+    def stop(self) -> None:
+        if self._heart is not None:
+            self._heart.stop()
+        self._watchdog.stop()
+        self.pipeline.stop()

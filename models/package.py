@@ -1,0 +1,180 @@
+"""Model packages as files: pack, inspect, publish. Standard library only.
+
+The format is docs/spec/model-package.md. Packing is reproducible: the same files give
+the same bytes, so the archive's SHA-256 is the model's identity and its place in S3.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lambdas.inference.model_package import sagemaker_manifest, sha256_of
+from lambdas.inference.model_spec import MANIFEST, ModelError, ModelSpec, parse_model
+
+#: A package is read into a temporary folder; more than this is no edge model.
+MAX_UNPACKED_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found: the archive's own hash and the verified `model.json`."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    spec: ModelSpec
+
+    @property
+    def key(self) -> str:
+        """Content-addressed key: the same content is the same object."""
+        return f"models/{self.spec.name}/{self.spec.version}-{self.sha256[:16]}.tar.gz"
+
+
+def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:
+    """Write `folder`'s files and `model` as a reproducible `tar.gz` at `out`.
+
+    `model` is model.json without hashes: the names under `symbol`, `params`, `model`,
+    `weights` and `labels` are hashed into `files`, with `extra_files` besides. Raises
+    `ModelError`.
+    """
+    roles = ("symbol", "params", "model", "weights", "labels")
+    names = [model[role] for role in roles if role in model]
+    document = {key: value for key, value in model.items() if key != "extra_files"}
+    names += model.get("extra_files", [])
+    for name in names:
+        if not (folder / name).is_file():
+            raise ModelError(f"{name} is missing in {folder}: {MANIFEST} names it")
+    document["files"] = {name: sha256_of(str(folder / name)) for name in names}
+    manifest = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
+    parse_model(manifest)
+    members = {MANIFEST: manifest}
+    members.update({name: (folder / name).read_bytes() for name in sorted(set(names))})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(out.name + ".partial")
+    partial.write_bytes(_archive(members))
+    partial.replace(out)
+    return inspect(out)
+
+
+def inspect(path: Path) -> Inspection:
+    """Verify the package at `path`: an archive, complete, every hash right.
+
+    A SageMaker SSD artifact is accepted as it is. Raises `ModelError`.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    content = _members(path)
+    manifest = content.get(MANIFEST)
+    spec = _sagemaker(path, content) if manifest is None else parse_model(manifest)
+    for name, expected in sorted(spec.files.items()):
+        if name not in content:
+            raise ModelError(f"{path.name}: {MANIFEST} names {name}, the archive has no such file")
+        found = hashlib.sha256(content[name]).hexdigest()
+        if found != expected:
+            raise ModelError(
+                f"{path.name}: {name} has SHA-256 {found}, {MANIFEST} says {expected}: "
+                "pack it again"
+            )
+    return Inspection(path, sha256_of(str(path)), path.stat().st_size, spec)
+
+
+def publish(path: Path, bucket: str, client: Any) -> str:
+    """Upload a verified package under its content-addressed key; returns the S3 URI.
+
+    `client` is boto3's S3 client. An object that is there already is left alone.
+    """
+    package = inspect(path)
+    uri = f"s3://{bucket}/{package.key}"
+    if not _is_there(client, bucket, package):
+        client.put_object(
+            Bucket=bucket,
+            Key=package.key,
+            Body=path.read_bytes(),
+            Metadata={"sha256": package.sha256},
+        )
+    return uri
+
+
+def _is_there(client: Any, bucket: str, package: Inspection) -> bool:
+    # Listing instead of HEAD: a HEAD of what is absent is an exception whose type
+    # belongs to botocore, which this module does not import.
+    listed = client.list_objects_v2(Bucket=bucket, Prefix=package.key, MaxKeys=1)
+    return any(
+        entry["Key"] == package.key and entry["Size"] == package.size_bytes
+        for entry in listed.get("Contents", [])
+    )
+
+
+def _archive(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    # Time stamps and owners are constants: they would make equal packages differ.
+    with gzip.GzipFile(filename="", fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(
+        fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT
+    ) as tar:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            entry.mode = 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _members(path: Path) -> dict[str, bytes]:
+    try:
+        if zipfile.is_zipfile(str(path)):
+            return _zip_members(path)
+        return _tar_members(path)
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(
+            f"{path.name} is not a tar.gz or zip archive ({error}): "
+            "pack it with `fanfold model pack`"
+        ) from None
+
+
+def _tar_members(path: Path) -> dict[str, bytes]:
+    content = {}
+    with tarfile.open(str(path), "r:gz") as tar:
+        files = [entry for entry in tar.getmembers() if entry.isfile()]
+        _check_size(path, sum(entry.size for entry in files))
+        for entry in files:
+            stream = tar.extractfile(entry)
+            content[_plain(entry.name)] = stream.read() if stream else b""
+    return content
+
+
+def _zip_members(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(str(path)) as archive:
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        _check_size(path, sum(entry.file_size for entry in files))
+        return {_plain(entry.filename): archive.read(entry) for entry in files}
+
+
+def _plain(name: str) -> str:
+    return name[2:] if name.startswith("./") else name
+
+
+def _check_size(path: Path, size_bytes: int) -> None:
+    if size_bytes > MAX_UNPACKED_BYTES:
+        raise ModelError(f"{path.name} unpacks to {size_bytes} bytes, limit {MAX_UNPACKED_BYTES}")
+
+
+def _sagemaker(path: Path, content: dict[str, bytes]) -> ModelSpec:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, body in content.items():
+            if "/" not in name:
+                (Path(folder) / name).write_bytes(body)
+        try:
+            return parse_model(sagemaker_manifest(folder))
+        except ModelError as error:
+            raise ModelError(str(error).replace(folder, path.name)) from None
