@@ -78,9 +78,12 @@ class Dashboard:
         while True:
             await asyncio.sleep(INTERVAL_S)
             for entry in self.monitor.gallery.latest() if self.feed.watched else ():
-                image = Image(entry["stream"], entry["seq"], entry["file"])
                 with contextlib.suppress(NoThumbnailError):
-                    await self._thumbnails.get(image)
+                    await self._thumbnails.get(self._source(entry))
+
+    def _source(self, entry: Mapping[str, Any]) -> Image:
+        content = self.monitor.inline.get(entry["id"])
+        return Image(entry["stream"], entry["seq"], entry["file"], content)
 
     def _hello(self, read_only: bool) -> Mapping[str, Any]:
         return {
@@ -129,12 +132,12 @@ class Dashboard:
 
     async def _image(self, request: Request) -> Response:
         stream, seq = request.path_params["stream"], request.path_params["seq"]
-        file = self.monitor.gallery.file(stream, seq)
-        if file is None:
+        entry = self.monitor.gallery.get(stream, seq)
+        if entry is None:
             return _problem(404, f"image {stream} #{seq} is not among the latest any more")
         side = LARGE_SIDE_PX if "large" in request.query_params else MAX_SIDE_PX
         try:
-            picture = await self._thumbnails.get(Image(stream, seq, file), side)
+            picture = await self._thumbnails.get(self._source(entry), side)
         except NoThumbnailError as error:
             return _problem(404, f"image {stream} #{seq}: {error}")
         headers = {"cache-control": "private, max-age=3600, immutable"}

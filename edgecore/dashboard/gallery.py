@@ -36,10 +36,8 @@ class Gallery:
         _bound(self._entries, KEPT)
         return True
 
-    def file(self, stream: str, seq: int) -> str | None:
-        """The image's file, relative to the images volume."""
-        entry = self._entries.get((stream, seq))
-        return str(entry["file"]) if entry and entry["file"] else None
+    def get(self, stream: str, seq: int) -> dict[str, Any] | None:
+        return self._entries.get((stream, seq))
 
     def latest(self) -> list[dict[str, Any]]:
         """Newest first: one per stream as far as there is room, then the streams' older ones."""

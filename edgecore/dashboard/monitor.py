@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgecore.dashboard.gallery import Gallery
 from edgecore.dashboard.history import History
+from edgecore.dashboard.inline import INBOX, InlineImages, message_id
 from edgecore.dashboard.ports import Message, SiteView
 from edgecore.dashboard.streams import StreamTable
 from edgecore.dashboard.traces import TraceBook
@@ -21,7 +20,6 @@ MAX_JOBS = 50
 MAX_FUNCTIONS = 100
 MAX_CLIENTS = 50
 MAX_FINDINGS = 100
-_ID = re.compile(rb'"id"\s*:\s*"([^"\\]{1,128})"')
 
 Sections = dict[str, Any]
 Results = Callable[[str, list[Mapping[str, Any]], float], None]
@@ -35,6 +33,7 @@ class Monitor:
         self.history = History()
         self.traces = TraceBook()
         self.gallery = Gallery()
+        self.inline = InlineImages()
         self.streams = StreamTable()
         self.workers = WorkerBoard()
         self.jobs: deque[Mapping[str, Any]] = deque(maxlen=MAX_JOBS)
@@ -71,7 +70,9 @@ class Monitor:
             if not said.get("duplicate"):
                 self.traces.accepted(camera, said["id"], said["seq"], said["count"])
         elif not answer:
-            self.traces.published(camera, _message_id(message.payload), message.t)
+            image_id = message_id(message.payload)
+            self.traces.published(camera, image_id, message.t)
+            self.inline.offer(camera, image_id, message.payload, message.t)
 
     def _on_ordered(self, stream: str, message: Message) -> None:
         records = json.loads(message.payload)["results"]
@@ -93,7 +94,9 @@ class Monitor:
             self.history.duration("total", (t - record["t_in"]) * 1000)
         self.workers.finished(str(record.get("worker", "")), t)
         self.traces.result(record, t)
-        self.gallery.offer(record, t)
+        gone = str(record.get("file", "")).startswith(INBOX)
+        if not gone or self.inline.get(str(record["id"])) or status != "ok":
+            self.gallery.offer(record, t)
 
     def _on_cloud(self, message: Message) -> None:
         for record in json.loads(message.payload)["results"]:
@@ -140,11 +143,3 @@ class Monitor:
             "cloud": status.get("cloud", {}),
             "findings": status.get("findings", [])[:MAX_FINDINGS],
         }
-
-
-def _message_id(payload: bytes) -> str:
-    """The id that the splitter will answer with (docs/spec/messages.md, forms 1 to 4)."""
-    if payload.lstrip()[:1] == b"{":
-        found = _ID.search(payload)
-        return found[1].decode(errors="replace") if found else ""
-    return f"sha256:{hashlib.sha256(payload).hexdigest()[:32]}"

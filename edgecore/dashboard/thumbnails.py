@@ -40,11 +40,12 @@ Key = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Image:
-    """One image of a stream; ``file`` is relative to the images volume."""
+    """One image of a stream: ``content`` if the core still has it, else a file of the volume."""
 
     stream: str
     seq: int
     file: str
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Thumbnails:
             if key in self._failed:
                 raise NoThumbnailError(self._failed[key])
             try:
-                picture = await asyncio.to_thread(self._make, image.file, max_side_px)
+                picture = await asyncio.to_thread(self._make, image, max_side_px)
             except NoThumbnailError as error:
                 self._failed[key] = str(error)
                 if len(self._failed) > MAX_FAILED:
@@ -86,8 +87,9 @@ class Thumbnails:
             self._keep(key, picture)
             return picture
 
-    def _make(self, file: str, max_side_px: int) -> Picture:
-        return shrink(self._read(file), max_side_px)
+    def _make(self, image: Image, max_side_px: int) -> Picture:
+        content = self._read(image.file) if image.content is None else image.content
+        return shrink(content, max_side_px)
 
     def _read(self, file: str) -> bytes:
         if self._root is None:

@@ -169,5 +169,11 @@ def _aggregator(stats: Mapping[str, Any]) -> Iterator[Metric]:
     rows: list[Row] = [] if held is None else [([], float(sum(held.values())))]
     yield _gauge("aggregator_held_records", "Waiting for an earlier one.", rows)
     yield _gauge("aggregator_outbox_records", "Waiting for the cloud.", _one(stats, "outbox_rows"))
+    yield _gauge("aggregator_outbox_bytes", "Of the outbox on disk.", _one(stats, "outbox_bytes"))
+    yield _counter(
+        "aggregator_outbox_dropped_records",
+        "Dropped from the outbox for space.",
+        _one(stats, "outbox_dropped"),
+    )
     yield _counter("aggregator_cloud_batches", "Batches published.", _one(stats, "cloud_batches"))
     yield _counter("aggregator_s3_objects", "Objects written to S3.", _one(stats, "s3_objects"))

@@ -54,6 +54,8 @@ STATUS = {
             "dropped": {"operator": 1},
             "holdback": {"cam1": 2, "cam2": 3},
             "outbox_rows": 1,
+            "outbox_bytes": 9,
+            "outbox_dropped": 0,
             "cloud_batches": 1,
             "s3_objects": 1,
         },

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from dashboard_replay import MODEL, jpeg
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgecore.core.taps import Message
+from edgecore.dashboard.gallery import KEPT, SHOWN, Gallery
+from edgecore.dashboard.inline import MAX_KEPT, InlineImages, message_id
+from edgecore.dashboard.monitor import Monitor
+from edgecore.dashboard.ports import SiteView
+from edgecore.dashboard.streams import MAX_STREAMS, StreamTable
+from edgecore.dashboard.workers import RATE_WINDOW_S, WorkerBoard
+
+T = 1_790_000_000.0
+VIEW = SiteView(site="demo", cameras=("cam1",), cloud_topic="fanfold/demo/results")
+
+
+def message(topic: str, body: object, t: float = T) -> Message:
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Message(t=t, topic=topic, payload=payload)
+
+
+def record(seq: int = 1, **changes: Any) -> dict[str, Any]:
+    common = {"stream": "cam1", "seq": seq, "id": f"i{seq}", "status": "ok", "file": "a.jpg"}
+    return common | {"worker": "w0", "model": MODEL, "t_in": T, "ms": {}} | changes
+
+
+def ordered(*records: dict[str, Any], t: float = T) -> Message:
+    return message("demo/results/cam1", {"v": 1, "results": list(records)}, t)
+
+
+def status(**worker: Any) -> dict[str, Any]:
+    w0 = {"state": "ready", "inflight": 0, "credits": 2, "done": 5, "model": MODEL} | worker
+    functions = [{"id": "w0", "gpu_id": "1", "state": "running", "restarts": 2, "rss_kb": 300}]
+    return {"functions": functions, "stats": {"splitter": {"t": T, "workers": {"w0": w0}}}}
+
+
+def test_an_image_sent_inline_is_shown_though_its_file_is_deleted_when_it_is_done() -> None:
+    monitor, content = Monitor(VIEW), jpeg(64, 48)
+    image_id = "sha256:" + hashlib.sha256(content).hexdigest()[:32]
+    monitor.observe(message("demo/images/cam1", content))
+    monitor.observe(ordered(record(id=image_id, file=".fanfold/inbox/cam1/x.jpg")))
+
+    assert [e["id"] for e in monitor.gallery.latest()] == [image_id]
+    assert monitor.inline.get(image_id) == content
+
+
+def test_an_inline_image_that_was_not_kept_is_not_shown_without_its_picture() -> None:
+    monitor = Monitor(VIEW)
+    monitor.observe(ordered(record(file=".fanfold/inbox/cam1/x.jpg")))
+
+    assert monitor.gallery.latest() == []
+
+
+def test_a_failed_image_is_shown_even_without_its_picture() -> None:
+    monitor = Monitor(VIEW)
+    lost = record(file=".fanfold/inbox/x", status="failed", reason="truncated")
+    monitor.observe(ordered(lost))
+
+    assert [e["reason"] for e in monitor.gallery.latest()] == ["truncated"]
+
+
+def test_an_image_in_json_is_kept_decoded() -> None:
+    inline = InlineImages()
+    payload = json.dumps({"v": 1, "id": "x-1", "image_b64": base64.b64encode(b"abc").decode()})
+    inline.offer("cam1", message_id(payload.encode()), payload.encode(), T)
+
+    assert inline.get("x-1") == b"abc"
+
+
+@pytest.mark.parametrize("payload", [b'{"id":"a","file":"x.jpg"}', b'{"image_b64":"!"}', b"{"])
+def test_an_event_without_an_image_in_it_is_not_kept(payload: bytes) -> None:
+    inline = InlineImages()
+    inline.offer("cam1", "a", payload, T)
+
+    assert inline.get("a") is None
+
+
+def test_inline_images_are_few_however_many_streams_send_them() -> None:
+    inline = InlineImages()
+    for n in range(MAX_KEPT * 3):
+        inline.offer(f"cam{n}", f"i{n}", b"\xff\xd8", T)
+
+    assert sum(inline.get(f"i{n}") is not None for n in range(MAX_KEPT * 3)) == MAX_KEPT
+
+
+def test_a_gap_is_counted_and_not_shown_as_an_image() -> None:
+    monitor = Monitor(VIEW)
+    monitor.observe(ordered({"seq": 4, "status": "gap"}))
+
+    assert monitor.gallery.latest() == []
+    assert monitor.streams.top()[0]["gaps"] == 1
+
+
+def test_a_job_that_ended_is_listed_newest_first() -> None:
+    monitor = Monitor(VIEW)
+    for job in ("j1", "j2"):
+        monitor.observe(message("demo/jobs", {"v": 1, "job": job}))
+
+    assert [j["job"] for j in monitor.sections({}, T)["jobs"]] == ["j2", "j1"]
+
+
+def test_results_go_to_the_metrics_as_they_came() -> None:
+    got: list[tuple[str, int, float]] = []
+    monitor = Monitor(VIEW, lambda stream, records, t: got.append((stream, len(records), t)))
+    monitor.observe(ordered(record(1), record(2), t=T + 1))
+
+    assert got == [("cam1", 2, T + 1)]
+
+
+def test_a_status_of_a_core_that_only_just_began_is_no_error() -> None:
+    monitor = Monitor(SiteView())
+    monitor.tick({}, T)
+
+    assert monitor.sections({}, T)["workers"] == []
+
+
+@given(st.sampled_from(["results/cam1", "beat", "jobs", "work/w0", "images/cam1/accepted"]),
+       st.binary() | st.recursive(st.none() | st.integers() | st.text(), lambda inner:
+       st.lists(inner) | st.dictionaries(st.sampled_from(["results", "items", "ms", "seq", "stream",
+       "status", "id", "worker", "count", "t_in"]), inner)))  # fmt: skip
+def test_no_message_however_wrong_stops_the_monitor(leaf: str, body: object) -> None:
+    monitor = Monitor(VIEW)
+    monitor.observe(message(f"demo/{leaf}", body))
+    monitor.tick(status(), T)
+
+    json.dumps(monitor.sections(status(), T), default=str)
+
+
+def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:
+    board = WorkerBoard()
+    items = [{"stream": "cam1", "seq": 41}, {"stream": "cam1", "seq": 42}]
+    board.dispatched("w0", {"batch": "b-1", "items": items})
+    board.beat({"worker": "w0", "busy_ms": 12})
+
+    [card] = board.cards(status(inflight=2), T)
+    assert (card["device"], card["restarts"], card["busy_ms"]) == ("GPU 1", 2, 12)
+    assert card["model"] == "lite0 1.0.0"
+    assert card["batch"] == {"batch": "b-1", "images": 2, "image": "cam1 #41"}
+
+
+def test_a_worker_without_images_is_idle_though_it_had_a_batch() -> None:
+    board = WorkerBoard()
+    board.dispatched("w0", {"batch": "b-1", "items": [{"stream": "cam1", "seq": 41}]})
+
+    assert board.cards(status(inflight=0), T)[0]["batch"] == {}
+
+
+def test_a_probe_is_not_a_batch() -> None:
+    board = WorkerBoard()
+    board.dispatched("w0", {"v": 1, "probe": "p-9"})
+
+    assert board.cards(status(inflight=1), T)[0]["batch"] == {}
+
+
+def test_a_rate_forgets_what_is_older_than_its_window() -> None:
+    board = WorkerBoard()
+    for n in range(20):
+        board.finished("w0", T + n)
+
+    assert board.cards(status(), T + 19)[0]["per_s"] == 1.1
+    assert board.cards(status(), T + 19 + 2 * RATE_WINDOW_S)[0]["per_s"] == 0.0
+
+
+def test_every_stream_gets_a_place_before_one_gets_two() -> None:
+    gallery = Gallery()
+    for n in range(100):
+        gallery.offer(record(n, stream="fast"), T + n)
+    for n in range(5):
+        gallery.offer(record(n, stream=f"slow{n}"), T + 90 + n / 10)
+
+    assert {e["stream"] for e in gallery.latest()} == {"fast", *(f"slow{n}" for n in range(5))}
+    assert len(gallery.latest()) == SHOWN
+
+
+def test_a_fast_stream_is_sampled_but_its_failures_are_all_kept() -> None:
+    gallery = Gallery()
+    for n in range(50):
+        gallery.offer(record(n), T + n / 1000)
+    gallery.offer(record(50, status="failed", reason="truncated"), T + 0.051)
+
+    assert [e["seq"] for e in gallery.latest()] == [50, 0]
+
+
+def test_the_gallery_stays_small() -> None:
+    gallery = Gallery()
+    for n in range(KEPT * 2):
+        gallery.offer(record(n), T + n)
+
+    assert gallery.get("cam1", 0) is None
+    assert gallery.get("cam1", KEPT * 2 - 1) is not None
+
+
+def test_the_least_recently_seen_stream_is_forgotten_first() -> None:
+    table = StreamTable()
+    for n in range(MAX_STREAMS + 1):
+        table.result({"stream": f"s{n}", "seq": 1, "status": "ok"}, T + n)
+
+    assert len(table) == MAX_STREAMS
+    assert "s0" not in {s["name"] for s in table.top()}
+
+
+def test_a_stream_that_holds_nothing_any_more_says_so() -> None:
+    table = StreamTable()
+    table.holdback({"cam1": 9})
+    table.holdback({})
+
+    assert table.top()[0]["held"] == 0
+
+
+def test_the_view_is_read_from_any_function_of_the_group() -> None:
+    view = SiteView.of_environments(
+        [
+            {"OTHER": "1"},
+            {"FANFOLD_SITE": "demo", "FANFOLD_CAMERAS": "a,b", "FANFOLD_IMAGES_DIR": "/srv/x"},
+            {"FANFOLD_SITE": "demo", "FANFOLD_CLOUD_TOPIC": "fanfold/demo/results"},
+        ]
+    )
+
+    assert view.cameras == ("a", "b")
+    assert view.images_dir == "/srv/x"
+    assert "fanfold/demo/results" in view.filters
+
+
+def test_a_group_of_somebody_else_is_watched_for_stats_only() -> None:
+    assert SiteView.of_environments([{"X": "1"}]).filters == ("+/stats",)
