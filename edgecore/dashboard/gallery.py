@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+from edgecore.metrics.stats import model_name
+
 SHOWN = 12
 KEPT = 240
 """Looked up by the image and trace endpoints after they have left the page."""
@@ -53,7 +55,6 @@ class Gallery:
 
 def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:
     output = record.get("output") or {}
-    model = record.get("model") or {}
     return {
         "stream": record["stream"],
         "seq": record["seq"],
@@ -62,7 +63,7 @@ def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:
         "status": record.get("status", ""),
         "reason": record.get("reason", ""),
         "worker": record.get("worker", ""),
-        "model": f"{model.get('name', '')} {model.get('version', '')}".strip(),
+        "model": model_name(record.get("model")),
         "top": output.get("top", [])[:MAX_TOP],
         "boxes": output.get("boxes", [])[:MAX_BOXES],
         "ms": record.get("ms", {}),

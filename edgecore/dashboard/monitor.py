@@ -15,6 +15,7 @@ from edgecore.dashboard.streams import StreamTable
 from edgecore.dashboard.traces import TraceBook
 from edgecore.dashboard.workers import WorkerBoard
 from edgecore.metrics.health import reasons_not_ready
+from edgecore.metrics.stats import numbers, part
 
 MAX_JOBS = 50
 MAX_FUNCTIONS = 100
@@ -104,24 +105,23 @@ class Monitor:
 
     def tick(self, status: Mapping[str, Any], now: float) -> None:
         """Once or twice a second: gauges into the history, hold-back into the streams."""
-        splitter = status.get("stats", {}).get("splitter", {})
-        held = status.get("stats", {}).get("aggregator", {}).get("holdback", {})
+        splitter = part(status, "splitter")
+        held = numbers(part(status, "aggregator").get("holdback"))
         gauges = {
             "backlog": splitter.get("backlog"),
             "inflight": splitter.get("inflight"),
-            "held": sum(held.values()) if held else 0,
+            "held": sum(held.values()),
             "router": status.get("router", {}).get("work_items"),
             "spooled": status.get("cloud", {}).get("spooled"),
         }
-        self.history.tick(now, {k: float(v) for k, v in gauges.items() if v is not None})
+        self.history.tick(now, numbers(gauges))
         self.streams.holdback(held)
 
     def sections(self, status: Mapping[str, Any], now: float) -> Sections:
         """Everything the page shows but the charts; each section is bounded."""
-        stats = status.get("stats", {})
         functions = status.get("functions", [])
-        aggregator = {k: v for k, v in stats.get("aggregator", {}).items() if k != "holdback"}
-        splitter = {k: v for k, v in stats.get("splitter", {}).items() if k != "workers"}
+        aggregator = {k: v for k, v in part(status, "aggregator").items() if k != "holdback"}
+        splitter = {k: v for k, v in part(status, "splitter").items() if k != "workers"}
         group = dict(status.get("group", {}))
         group["history"] = group.get("history", [])[-20:]
         return {

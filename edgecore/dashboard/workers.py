@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from edgecore.metrics import stats
+
 RATE_WINDOW_S = 10.0
 MAX_WORKERS = 256
 _IDLE: dict[str, Any] = {}
@@ -38,7 +40,7 @@ class WorkerBoard:
 
     def cards(self, status: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
         """Workers by name; a worker that only the group knows is shown as well."""
-        reported = status.get("stats", {}).get("splitter", {}).get("workers", {})
+        reported = stats.workers(status)
         functions = {f.get("id"): f for f in status.get("functions", [])}
         return [
             self._card(name, reported[name], functions.get(name, _IDLE), now)
@@ -46,29 +48,29 @@ class WorkerBoard:
         ]
 
     def _card(
-        self, name: str, stats: Mapping[str, Any], function: Mapping[str, Any], now: float
+        self, name: str, reported: Mapping[str, Any], function: Mapping[str, Any], now: float
     ) -> dict[str, Any]:
         beat = self._beats.get(name, _IDLE)
-        inflight = stats.get("inflight", 0)
+        inflight = reported.get("inflight", 0)
         batch = self._batches.get(name, _IDLE) if inflight else _IDLE
         gpu = str(function.get("gpu_id", "-1") or "-1")
-        model = stats.get("model") or beat.get("model") or {}
+        model = stats.mapping(reported.get("model") or beat.get("model"))
         return {
             "id": name,
             "function": function.get("id"),
             "device": "CPU" if gpu.startswith("-") else f"GPU {gpu}",
-            "state": stats.get("state", "unknown"),
+            "state": reported.get("state", "unknown"),
             "process": function.get("state", "unknown"),
-            "model": f"{model.get('name', '')} {model.get('version', '')}".strip(),
+            "model": stats.model_name(model),
             "model_sha256": str(model.get("sha256", ""))[:12],
             "restarts": function.get("restarts", 0),
             "rss_kb": function.get("rss_kb"),
             "pid": function.get("pid"),
             "last_error": function.get("last_error"),
-            "credits": stats.get("credits"),
+            "credits": reported.get("credits"),
             "inflight": inflight,
-            "busy_ms": beat.get("busy_ms", stats.get("busy_ms", 0)),
-            "done": stats.get("done", beat.get("done", 0)),
+            "busy_ms": beat.get("busy_ms", reported.get("busy_ms", 0)),
+            "done": reported.get("done", beat.get("done", 0)),
             "batch": batch,
             "per_s": self._rate(name, now),
         }

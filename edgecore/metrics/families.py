@@ -11,6 +11,8 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from edgecore.metrics.stats import mapping, number, numbers, part, workers
+
 MAX_LABEL_VALUES = 256
 """Per family. Functions are bounded by the group, but the group is not ours to trust."""
 
@@ -25,34 +27,39 @@ def families(status: Mapping[str, Any]) -> Iterator[Metric]:
     yield from _functions(status.get("functions", [])[:MAX_LABEL_VALUES])
     yield from _router(status.get("router", {}), status.get("mqtt", {}))
     yield from _cloud(status.get("cloud", {}))
-    stats = status.get("stats", {})
-    yield from _splitter(stats.get("splitter", {}))
-    yield from _workers(stats.get("splitter", {}).get("workers", {}))
-    yield from _aggregator(stats.get("aggregator", {}))
+    yield from _splitter(part(status, "splitter"))
+    yield from _workers(workers(status))
+    yield from _aggregator(part(status, "aggregator"))
 
 
 def _gauge(name: str, text: str, rows: Iterable[Row], labels: Iterable[str] = ()) -> Metric:
     family = GaugeMetricFamily(f"fanfold_{name}", text, labels=list(labels))
-    for values, number in rows:
-        family.add_metric(values, number)
+    for values, value in rows:
+        family.add_metric(values, value)
     return family
 
 
 def _counter(name: str, text: str, rows: Iterable[Row], labels: Iterable[str] = ()) -> Metric:
     family = CounterMetricFamily(f"fanfold_{name}", text, labels=list(labels))
-    for values, number in rows:
-        family.add_metric(values, number)
+    for values, value in rows:
+        family.add_metric(values, value)
     return family
 
 
 def _one(source: Mapping[str, Any], key: str, scale: float = 1.0) -> list[Row]:
     """One unlabelled sample, or none: a value nobody has reported is absent, not 0."""
-    value = source.get(key)
-    return [] if value is None else [([], float(value) * scale)]
+    value = number(source.get(key))
+    return [] if value is None else [([], value * scale)]
 
 
-def _by_key(counts: Mapping[str, Any]) -> list[Row]:
-    return [([str(k)], float(v)) for k, v in list(counts.items())[:MAX_LABEL_VALUES]]
+def _by_key(counts: object) -> list[Row]:
+    return [([k], v) for k, v in list(numbers(counts).items())[:MAX_LABEL_VALUES]]
+
+
+def _labelled(items: Iterable[tuple[str, Mapping[str, Any]]], key: str, scale: float) -> list[Row]:
+    """One sample for each of the items that reports ``key``."""
+    found = ((name, number(item.get(key))) for name, item in items)
+    return [([name], value * scale) for name, value in found if value is not None]
 
 
 def _core(status: Mapping[str, Any]) -> Iterator[Metric]:
@@ -75,9 +82,7 @@ def _core(status: Mapping[str, Any]) -> Iterator[Metric]:
 
 def _functions(functions: list[Mapping[str, Any]]) -> Iterator[Metric]:
     def rows(key: str, scale: float = 1.0) -> list[Row]:
-        return [
-            ([str(f["id"])], float(f[key]) * scale) for f in functions if f.get(key) is not None
-        ]
+        return _labelled([(str(f["id"]), f) for f in functions], key, scale)
 
     label = ("function",)
     states = [
@@ -124,7 +129,7 @@ def _splitter(stats: Mapping[str, Any]) -> Iterator[Metric]:
     yield _counter(
         "splitter_rejected_messages",
         "Publishes refused, by reason.",
-        _by_key(stats.get("rejected", {})),
+        _by_key(stats.get("rejected")),
         ("reason",),
     )
     yield _counter("splitter_duplicate_images", "Resends seen.", _one(stats, "duplicates"))
@@ -133,14 +138,14 @@ def _splitter(stats: Mapping[str, Any]) -> Iterator[Metric]:
     yield _gauge("splitter_inflight_images", "At the workers now.", _one(stats, "inflight"))
 
 
-def _workers(workers: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
-    bounded = list(workers.items())[:MAX_LABEL_VALUES]
+def _workers(reported: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+    bounded = list(reported.items())[:MAX_LABEL_VALUES]
 
     def rows(key: str, scale: float = 1.0) -> list[Row]:
-        return [([n], float(w[key]) * scale) for n, w in bounded if w.get(key) is not None]
+        return _labelled(bounded, key, scale)
 
     def model(worker: Mapping[str, Any], key: str) -> str:
-        return str((worker.get("model") or {}).get(key, ""))
+        return str(mapping(worker.get("model")).get(key, ""))
 
     label = ("worker",)
     infos: list[Row] = [([n, model(w, "name"), model(w, "version")], 1.0) for n, w in bounded]
@@ -162,11 +167,11 @@ def _aggregator(stats: Mapping[str, Any]) -> Iterator[Metric]:
     yield _counter(
         "aggregator_dropped_images",
         "Terminal: dropped, by reason.",
-        _by_key(stats.get("dropped", {})),
+        _by_key(stats.get("dropped")),
         ("reason",),
     )
     held = stats.get("holdback")
-    rows: list[Row] = [] if held is None else [([], float(sum(held.values())))]
+    rows: list[Row] = [] if held is None else [([], sum(numbers(held).values()))]
     yield _gauge("aggregator_held_records", "Waiting for an earlier one.", rows)
     yield _gauge("aggregator_outbox_records", "Waiting for the cloud.", _one(stats, "outbox_rows"))
     yield _gauge("aggregator_outbox_bytes", "Of the outbox on disk.", _one(stats, "outbox_bytes"))

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edgecore.metrics.stats import mapping, number, part, workers
+
 STATS_STALE_S = 10.0
 """Stats come once a second; ten missing ones are a part that no longer works."""
 
@@ -52,19 +54,19 @@ def _functions(status: Mapping[str, Any]) -> Iterator[Reason]:
 
 def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
     """A Fanfold group reports stats; a group of somebody else has none and is not asked."""
-    for part, stats in status.get("stats", {}).items():
-        age_s = now - float(stats.get("t", now))
+    for name in mapping(status.get("stats")):
+        sent = number(part(status, name).get("t"))
+        age_s = now - (sent or now)
         if age_s > STATS_STALE_S:
             yield Reason(
-                subject=part,
+                subject=name,
                 problem=f"has sent no stats for {age_s:.0f} s (limit {STATS_STALE_S:.0f} s)",
                 remedy="its process or the router is stuck: read its log, restart it",
             )
 
 
 def _workers(status: Mapping[str, Any]) -> Iterator[Reason]:
-    workers: Mapping[str, Any] = status.get("stats", {}).get("splitter", {}).get("workers", {})
-    for name, worker in workers.items():
+    for name, worker in workers(status).items():
         state = worker.get("state", "unknown")
         if not worker.get("model"):
             yield Reason(

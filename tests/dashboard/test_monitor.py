@@ -134,6 +134,25 @@ def test_no_message_however_wrong_stops_the_monitor(leaf: str, body: object) -> 
     json.dumps(monitor.sections(status(), T), default=str)
 
 
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["workers", "w0", "holdback", "model", "state"]), inner
+            )
+        ),
+    )
+)
+def test_stray_stats_do_not_stop_the_page(stray: object) -> None:
+    monitor = Monitor(VIEW)
+    strange = {"stats": {"splitter": stray, "aggregator": stray}}
+    monitor.tick(strange, T)
+
+    json.dumps(monitor.sections(strange, T), default=str)
+
+
 def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:
     board = WorkerBoard()
     items = [{"stream": "cam1", "seq": 41}, {"stream": "cam1", "seq": 42}]

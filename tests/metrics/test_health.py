@@ -3,7 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from edgecore.metrics.families import families
 from edgecore.metrics.health import STATS_STALE_S, reasons_not_ready
 
 NOW = 1_790_000_000.0
@@ -80,3 +83,18 @@ def test_every_reason_comes_at_once_and_says_what_to_do() -> None:
 
     assert [r.subject for r in reasons] == ["function w0", "function w1", "function w2"]
     assert all(r.remedy for r in reasons)
+
+
+KEYS = ("workers", "w0", "state", "model", "t", "holdback", "rejected", "backlog", "done", "name")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(KEYS), inner),
+)
+
+
+@given(ANYTHING, ANYTHING)
+def test_stray_stats_cost_their_own_numbers_and_no_more(splitter: Any, aggregator: Any) -> None:
+    stray = status(stats={"splitter": splitter, "aggregator": aggregator})
+
+    reasons_not_ready(stray, NOW)
+    assert {m.name for m in families(stray)} == {m.name for m in families({})}

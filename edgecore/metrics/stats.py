@@ -1,0 +1,46 @@
+"""Reading stats that came over a topic: any publisher may have written them.
+
+Whatever is not of the shape that docs/spec/messages.md gives is read as absent, so that a
+stray message on ``…/stats`` costs its own numbers and not the page, ``/metrics`` or ``/ready``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """``value`` if it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def number(value: object) -> float | None:
+    """``value`` if it is a finite number, else None; true and false are no numbers."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    return None
+
+
+def numbers(value: object) -> dict[str, float]:
+    """The entries of an object that are numbers."""
+    found = ((str(k), number(v)) for k, v in mapping(value).items())
+    return {k: v for k, v in found if v is not None}
+
+
+def part(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The last stats of ``splitter`` or ``aggregator``; empty while there are none."""
+    return mapping(mapping(status.get("stats")).get(name))
+
+
+def workers(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The splitter's view of its workers, by name."""
+    reported = mapping(part(status, "splitter").get("workers"))
+    return {str(name): w for name, w in reported.items() if isinstance(w, Mapping)}
+
+
+def model_name(model: object) -> str:
+    """``lite0 1.0.0``; empty without a model."""
+    known = mapping(model)
+    return f"{known.get('name', '')} {known.get('version', '')}".strip()
