@@ -1,0 +1,127 @@
+"""Where a function's process lives: a working folder, or a bubblewrap container. Pure but for
+the folder's links and one probe.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecore.group import (
+    Function,
+    LocalDevice,
+    LocalVolume,
+    MachineLearningModel,
+    Resource,
+)
+
+CODE_IN_CONTAINER = "/lambda"
+PROBE_TIMEOUT_S = 10.0
+
+
+class IsolationError(Exception):
+    """A container was asked for and cannot be had; the text says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """``prefix`` is put in front of the command; ``cwd`` is the host's view."""
+
+    prefix: tuple[str, ...]
+    cwd: Path
+    code: str
+    resource_prefix: str
+    isolation: str
+
+
+def bubblewrap() -> str | None:
+    """The path of a ``bwrap`` that really makes namespaces here."""
+    found = shutil.which("bwrap")
+    if found is None:
+        return None
+    command = [found, "--ro-bind", "/", "/", "--unshare-pid", "--proc", "/proc", "--", "true"]
+    try:
+        subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT_S, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found
+
+
+def attached(function: Function, resources: Iterable[Resource]) -> list[tuple[Resource, bool]]:
+    """The function's resources, each with whether it may be written."""
+    by_id = {resource.id: resource for resource in resources}
+    return [
+        (by_id[access.resource_id], access.permission == "rw")
+        for access in function.access
+        if access.resource_id in by_id
+    ]
+
+
+def plain_home(function: Function, resources: Iterable[Resource], folder: Path) -> Home:
+    """A process of this host: models are links below ``folder``, which is the prefix.
+
+    V1 does the same for NoContainer: path = AWS_GG_RESOURCE_PREFIX + DestinationPath.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for resource, _ in attached(function, resources):
+        if isinstance(resource, MachineLearningModel) and resource.path is not None:
+            _link(folder / resource.destination_path.lstrip("/"), resource.path)
+    code = function.code or folder
+    return Home(prefix=(), cwd=code, code=str(code), resource_prefix=str(folder), isolation="none")
+
+
+def _link(link: Path, target: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target.absolute(), target_is_directory=True)
+    temporary.replace(link)  # atomic: a running copy of the function never misses it
+
+
+def container_home(
+    function: Function, resources: Iterable[Resource], bwrap: str, folder: Path
+) -> Home:
+    """A bubblewrap container: host root read-only, own pid, ipc and uts, shared network."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [bwrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    command += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
+    bound: list[tuple[str, str, str]] = []
+    for resource, writable in attached(function, resources):
+        bound += _bind(resource, writable)
+    targets = [CODE_IN_CONTAINER, *(target for _, _, target in bound)]
+    command += _mount_points(targets)
+    # The core's folder lies outside /tmp in production; in tests it may be below it.
+    command += ["--ro-bind", str(Path(__file__).parents[1]), str(Path(__file__).parents[1])]
+    if function.code is not None:
+        command += ["--ro-bind", str(function.code.resolve()), CODE_IN_CONTAINER]
+    for kind, source, target in bound:
+        command += [kind, source, target]
+    command += ["--chdir", CODE_IN_CONTAINER, "--"]
+    return Home(
+        prefix=tuple(command),
+        cwd=folder,
+        code=CODE_IN_CONTAINER,
+        resource_prefix="/",
+        isolation="container",
+    )
+
+
+def _bind(resource: Resource, writable: bool) -> list[tuple[str, str, str]]:
+    if isinstance(resource, LocalVolume):
+        kind = "--bind" if writable else "--ro-bind"
+        return [(kind, resource.source_path, resource.destination_path)]
+    if isinstance(resource, LocalDevice):
+        return [("--dev-bind", resource.source_path, resource.source_path)]
+    if resource.path is None:
+        return []
+    kind = "--bind" if writable else "--ro-bind"
+    return [(kind, str(resource.path.resolve()), resource.destination_path)]
+
+
+def _mount_points(targets: Sequence[str]) -> list[str]:
+    """Top-level folders that this host lacks, as tmpfs: a read-only root takes no new ones."""
+    tops = dict.fromkeys("/" + target.lstrip("/").split("/")[0] for target in targets)
+    return [word for top in tops if not Path(top).is_dir() for word in ("--tmpfs", top)]
