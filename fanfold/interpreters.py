@@ -21,15 +21,16 @@ def device_python() -> Path | None:
 
 def version_of(python: Path) -> str | None:
     """`3.8.18`, or None when the interpreter does not run."""
-    return _answer(python, "import platform; print(platform.python_version())")
+    return answer(python, "import platform; print(platform.python_version())")
 
 
 def has_module(python: Path, name: str) -> str | None:
     """The version of an importable module, or None."""
-    return _answer(python, f"import {name} as m; print(getattr(m, '__version__', 'present'))")
+    return answer(python, f"import {name} as m; print(getattr(m, '__version__', 'present'))")
 
 
-def _answer(python: Path, code: str) -> str | None:
+def answer(python: Path, code: str) -> str | None:
+    """What a line of Python prints under an interpreter, or None when it fails."""
     try:
         done = subprocess.run(
             [str(python), "-c", code], capture_output=True, text=True, timeout=60, check=False

@@ -1,4 +1,4 @@
-"""The `fanfold` command: the table of verbs and the one place where errors become words."""
+"""`fanfold`: the table of verbs, and the one place where errors become a sentence."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ import typer
 from typer.exceptions import TyperException
 
 from fanfold import __version__
-from fanfold.console import complain
-from fanfold.errors import CliError, ExitCode, explain
+from fanfold.errors import FAILED, INTERRUPTED, INVALID, UserError
+from fanfold.output import err
 
-HELP = """Images fan out over every CPU and GPU of an edge device; results fold back in order.
-
-Start here:  [bold]fanfold doctor[/bold]  ·  [bold]fanfold demo[/bold]  ·  \
-[bold]fanfold plan demo[/bold]
-"""
-# Module below fanfold.verbs, in the order of a first day with Fanfold.
+HELP = (
+    "A hardware profile in, an AWS IoT Greengrass V1 group out; and a core that runs it.\n\n"
+    "Start with [bold]fanfold doctor[/bold], [bold]fanfold plan demo[/bold], "
+    "[bold]fanfold demo[/bold]. Every verb's --help has an example; "
+    "--json prints what a program can read.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 invalid input (or changes found, for diff), "
+    "3 something needed is missing, 4 refused by the other side, 130 interrupted."
+)
+# Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
-    "doctor", "demo", "plan", "devcloud", "model", "deploy", "diff", "destroy",
-    "run", "status", "send", "results", "logs", "stop",
+    "doctor", "demo", "plan", "devcloud", "model", "cloud", "run", "status",
+    "send", "results", "logs", "stop",
 )  # fmt: skip
 
 
 def build_app() -> typer.Typer:
-    """Every verb module has `register(app)`; importing one must cost nothing heavy."""
+    """Every verb's module has `register(app)`; importing one costs nothing heavy."""
     app = typer.Typer(
         name="fanfold",
         help=HELP,
@@ -36,58 +39,59 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-
-    @app.callback(invoke_without_command=True)
-    def options(
-        version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-    ) -> None:
-        if version:
-            print(f"fanfold {__version__}")
-            raise typer.Exit
-
+    app.callback(invoke_without_command=True)(_root)
     for verb in VERBS:
         importlib.import_module(f"fanfold.verbs.{verb}").register(app)
     return app
 
 
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        typer.echo(f"fanfold {__version__}")
+        raise typer.Exit
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status of docs/spec/core.md."""
+    """Run one command; returns the exit code. FANFOLD_DEBUG=1 shows tracebacks."""
     try:
-        status = build_app()(
+        code = build_app()(
             args=None if arguments is None else list(arguments),
             prog_name="fanfold",
             standalone_mode=False,
         )
     except (KeyboardInterrupt, typer.Abort):
-        return ExitCode.INTERRUPTED
+        return INTERRUPTED
     except typer.Exit as stop:
         return stop.exit_code
-    except TyperException as error:
-        return _usage(error)
     except BrokenPipeError:  # `fanfold results | head`: the reader has what it wanted
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
+        return 0
     except Exception as error:
-        return _fail(error)
-    return int(status or 0)
+        return _explain(error)
+    return code if isinstance(code, int) else 0
 
 
-def _usage(error: TyperException) -> int:
-    message = error.format_message()
-    if message:  # empty: the help was printed because no arguments were given
-        complain(CliError(message, "fanfold --help shows every command"))
-    return ExitCode.INVALID
+def _explain(error: Exception) -> int:
+    """A sentence on stderr and the exit code; what nobody foresaw says where to look."""
+    match error:
+        case UserError():
+            return _say(error, str(error), error.exit_code)
+        case TyperException():
+            return _say(error, error.format_message(), INVALID)
+        case _:
+            said = f"{type(error).__name__}: {error} (FANFOLD_DEBUG=1 shows where)"
+            return _say(error, said, FAILED)
 
 
-def _fail(error: Exception) -> int:
+def _say(error: Exception, message: str, exit_code: int) -> int:
     if os.environ.get("FANFOLD_DEBUG"):
         raise error
-    known = explain(error)
-    if known is None:
-        name = type(error).__name__
-        known = CliError(
-            f"a fault in Fanfold itself: {name}: {error}",
-            "FANFOLD_DEBUG=1 shows where; please report it",
-        )
-    complain(known)
-    return known.exit_code
+    if message:  # empty where the help was printed because no arguments were given
+        err.print(f"fanfold: {message}", style="red", markup=False)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from fanfold.errors import MISSING, REFUSED, UserError
 from fanfold.running import RunningCore
@@ -56,13 +57,13 @@ class Console:
     def _make_client(self) -> paho.Client:
         suffix = f"{os.getpid()}-{secrets.token_hex(2)}"
         client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2,
+            CallbackAPIVersion.VERSION2,
             client_id=f"{self.thing}#{suffix}",
             protocol=paho.MQTTv311,
         )
         client.on_connect = self._on_connect
         client.on_subscribe = lambda *_: self._ready.put(None)
-        client.on_message = lambda _c, _u, m: self.inbox.put(Message(m.topic, m.payload))
+        client.on_message = lambda _c, _u, m: self.inbox.put(Message(m.topic, bytes(m.payload)))
         client.on_socket_open = _no_delay
         return client
 

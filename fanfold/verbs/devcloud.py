@@ -101,3 +101,7 @@ def env() -> None:
     """
     for name, value in required().env().items():
         typer.echo(f"export {name}={value}")
+
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="devcloud")

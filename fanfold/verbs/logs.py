@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    function: str = typer.Argument(help="A function's id, as `fanfold status` shows it, or `core`."),
+    function: str = typer.Argument(
+        help="A function's id, as `fanfold status` shows it, or `core`."
+    ),
     site: str | None = typer.Option(None, help="Only needed when several cores run here."),
     lines: int = typer.Option(50, "--lines", "-n", help="How many lines from the end."),
     follow: bool = typer.Option(False, "--follow", "-f", help="Go on with what comes."),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def upload(path: Path, bucket: str, *, aws: bool = False) -> str:
     try:
         if cloud:
             client.create_bucket(Bucket=bucket)
-        return package.publish(path, bucket, client)
+        return str(package.publish(path, bucket, client))
     except (ClientError, BotoCoreError) as error:
         raise UserError(
             f"s3://{bucket}: {error}. Check the bucket's name, region and your rights to it.",
@@ -99,11 +98,14 @@ def _inspect(path: Path) -> package.Inspection:
 
 
 def _facts(found: package.Inspection) -> dict[str, Any]:
-    spec = dataclasses.asdict(found.spec) if dataclasses.is_dataclass(found.spec) else {}
     wanted = ("name", "version", "runtime", "task", "footprint")
     return {
         "path": str(found.path),
         "sha256": found.sha256,
         "bytes": found.size_bytes,
-        **{key: spec[key] for key in wanted if key in spec},
+        **{key: getattr(found.spec, key, None) for key in wanted},
     }
+
+
+def register(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="model")

@@ -138,9 +138,7 @@ def _start(command: list[str], environment: dict[str, str], state: Path) -> None
     )
 
 
-def _wait_ready(
-    process: subprocess.Popen[bytes], state: Path, log: Path
-) -> running.RunningCore:
+def _wait_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> running.RunningCore:
     """Until /ready says so; the core's own last words when it ends instead."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:

@@ -154,7 +154,9 @@ def _copy_whole(source: Path, target: Path) -> None:
         shutil.copyfile(source, beside)
         os.replace(beside, target)  # noqa: PTH105 - same as rename, and says that it replaces
     except OSError as error:
-        raise UserError(f"{source} → {target}: {error.strerror}. Check space and rights.") from error
+        raise UserError(
+            f"{source} → {target}: {error.strerror}. Check space and rights."
+        ) from error
 
 
 def _drive(console: Console, sender: Sender, events: dict[str, Event]) -> None:

@@ -74,7 +74,8 @@ def _show_flow(answer: dict[str, Any]) -> None:
     aggregator = answer["stats"].get("aggregator") or {}
     if splitter:
         output.out.print(
-            f"images: {splitter.get('accepted', 0)} accepted, {splitter.get('backlog', 0)} waiting, "
+            f"images: {splitter.get('accepted', 0)} accepted, "
+            f"{splitter.get('backlog', 0)} waiting, "
             f"{splitter.get('inflight', 0)} in flight, {aggregator.get('emitted', 0)} emitted, "
             f"{aggregator.get('failed', 0)} failed, {aggregator.get('gaps', 0)} gaps"
         )

@@ -1,0 +1,87 @@
+"""Interpreters and what they can import."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
+from fanfold.interpreters import has_module, version_of
+
+_SETUP = "Run `make setup`."
+
+
+def tooling_python(_: Subject) -> Outcome:
+    """The tools need Python 3.10 or newer."""
+    version = platform.python_version()
+    if sys.version_info < (3, 10):
+        return error(f"the tools run on Python {version}; 3.10 is needed", "Install a newer one.")
+    return ok(f"tools run on Python {version}")
+
+
+def device_python(subject: Subject) -> Outcome:
+    """Functions of a V1 group are python3.8."""
+    if subject.python is None:
+        return error("no interpreter for the Lambdas (.venv-device)", _SETUP)
+    version = version_of(subject.python)
+    if version is None:
+        return error(f"{subject.python} does not run", f"{_SETUP} after `rm -r .venv-device`.")
+    if not version.startswith("3.8."):
+        return warning(
+            f"Lambdas run on Python {version}, a V1 core has 3.8",
+            "Install Python 3.8 and run `rm -r .venv-device && make setup`.",
+        )
+    return ok(f"Lambdas run on Python {version}")
+
+
+def mxnet(subject: Subject) -> Outcome:
+    """The default model runtime."""
+    return _module(subject, "mxnet", needed=True)
+
+
+def numpy(subject: Subject) -> Outcome:
+    """MXNet 1.9.1 uses names that numpy 1.24 removed."""
+    return _module(subject, "numpy", needed=True)
+
+
+def opencv(subject: Subject) -> Outcome:
+    """Resizing, and formats other than JPEG."""
+    return _module(subject, "cv2", needed=True)
+
+
+def simplejpeg(subject: Subject) -> Outcome:
+    """Twice as fast as OpenCV for JPEG, and strict with truncated files."""
+    return _module(subject, "simplejpeg", needed=False)
+
+
+def greengrasssdk(subject: Subject) -> Outcome:
+    """AWS's SDK, unmodified."""
+    if subject.python is None:
+        return skipped("greengrasssdk: no interpreter for the Lambdas")
+    code = has_module(subject.python, "importlib.util")
+    found = code and _spec(subject, "greengrasssdk")
+    return ok("greengrasssdk is installed") if found else error("greengrasssdk is missing", _SETUP)
+
+
+def _spec(subject: Subject, name: str) -> bool:
+    """Installed, without importing it: its import needs what only a core supplies."""
+    from fanfold.interpreters import answer
+
+    question = f"import importlib.util as u; print(u.find_spec({name!r}) is not None)"
+    return subject.python is not None and answer(subject.python, question) == "True"
+
+
+def _module(subject: Subject, name: str, *, needed: bool) -> Outcome:
+    if subject.python is None:
+        return skipped(f"{name}: no interpreter for the Lambdas")
+    version = has_module(subject.python, name)
+    if version:
+        return ok(f"{name} {version}")
+    return (
+        error(f"{name} cannot be imported", _SETUP)
+        if needed
+        else warning(f"{name} is missing: JPEGs are decoded by OpenCV, half as fast", _SETUP)
+    )
+
+
+INTERPRETERS = (tooling_python, device_python, mxnet, numpy, opencv, simplejpeg, greengrasssdk)

@@ -1,0 +1,117 @@
+"""A site's plan against this machine, and what is deployed here."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
+from infra.planning import check, errors
+
+_NO_SITE = "name a site to look at it: fanfold doctor SITE"
+EXPIRES_SOON_DAYS = 30
+
+
+def plan_rules(subject: Subject) -> Outcome:
+    """Every rule of a group, as `fanfold plan` shows them."""
+    if subject.plan is None:
+        return skipped(f"plan: {_NO_SITE}")
+    wrong = errors(check(subject.plan))
+    name = subject.plan.site.name
+    if wrong:
+        return error(f"plan of {name}: {len(wrong)} error(s)", f"See `fanfold plan {name}`.")
+    return ok(f"plan of {name} keeps every rule")
+
+
+def cores(subject: Subject) -> Outcome:
+    """The profile's cores against this machine's."""
+    if subject.plan is None:
+        return skipped(f"cores: {_NO_SITE}")
+    here, said = len(os.sched_getaffinity(0)), subject.plan.profile.cpu_cores
+    if here < said:
+        return warning(
+            f"profile {subject.plan.profile.name} has {said} cores, this machine {here}",
+            "Expected on a development machine; on the device write a profile that fits.",
+        )
+    return ok(f"{here} cores, the profile says {said}")
+
+
+def architecture(subject: Subject) -> Outcome:
+    """The profile's architecture against this machine's."""
+    if subject.plan is None:
+        return skipped(f"architecture: {_NO_SITE}")
+    here = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    if here != subject.plan.profile.architecture:
+        return warning(
+            f"profile is for {subject.plan.profile.architecture}, this machine is {here}",
+            "Use the device's own profile.",
+        )
+    return ok(f"architecture {here}")
+
+
+def gpus(subject: Subject) -> Outcome:
+    """GPUs of the profile against the device files here; none is a normal case."""
+    here = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    if subject.plan is None:
+        return ok(f"{here} NVIDIA GPU(s) visible")
+    wanted = len(subject.plan.profile.gpus)
+    if here < wanted:
+        return error(
+            f"profile {subject.plan.profile.name} has {wanted} GPU(s), {here} visible here",
+            "Load the driver (nvidia-smi), or use the profile of this machine.",
+        )
+    return ok(f"{here} GPU(s) visible, the profile uses {wanted}")
+
+
+def mps(subject: Subject) -> Outcome:
+    """With several copies on one GPU, NVIDIA's MPS can help; it must run to be used."""
+    if subject.plan is None or not subject.plan.profile.gpus:
+        return skipped("MPS: no GPU in the plan")
+    pipe = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))  # noqa: S108
+    if (pipe / "control").exists():
+        return ok(f"MPS runs ({pipe})")
+    return skipped("MPS does not run; the article gained 0.2 ms per image from it")
+
+
+def certificates(subject: Subject) -> Outcome:
+    """The local broker's own certificates."""
+    folder = subject.state / "ca" if subject.state else None
+    files = sorted(folder.glob("*.crt")) + sorted(folder.glob("*.pem")) if folder else []
+    if not files:
+        return skipped("certificates: none here yet")
+    from cryptography import x509
+
+    for file in files:
+        content = file.read_bytes()
+        if b"BEGIN CERTIFICATE" not in content:
+            continue
+        ends = x509.load_pem_x509_certificate(content).not_valid_after_utc
+        days = (ends - dt.datetime.now(dt.timezone.utc)).days
+        if days < EXPIRES_SOON_DAYS:
+            return warning(f"{file.name} expires in {days} days", "Restart the core: it renews it.")
+    return ok(f"{len(files)} certificate file(s) valid for {EXPIRES_SOON_DAYS} days or more")
+
+
+def model_hash(subject: Subject) -> Outcome:
+    """Every file of the deployed model against the hashes of its model.json."""
+    if subject.state is None:
+        return skipped(f"model: {_NO_SITE}")
+    manifests = list((subject.state / "deployment" / "current" / "models").glob("*/model.json"))
+    if not manifests:
+        return skipped("model: nothing is deployed here")
+    for manifest in manifests:
+        for name, wanted in json.loads(manifest.read_text())["files"].items():
+            file = manifest.parent / name
+            found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "nothing"
+            if found != wanted:
+                return error(
+                    f"deployed model: {name} is {found[:12]}, not {wanted[:12]}", "Deploy again."
+                )
+    return ok("deployed model: every hash is right")
+
+
+SITE = (plan_rules, cores, architecture, gpus, mps, certificates, model_hash)
