@@ -7,7 +7,7 @@
 State is kept in memory: it ends with the process.
 """
 
-from devcloud.cdk import bootstrap, cdk
+from devcloud.cdk_cli import bootstrap, cdk
 from devcloud.process import (
     ACCOUNT,
     DEFAULT_PORT,

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 from types import FrameType
@@ -57,14 +58,22 @@ def _bind(port: int) -> Any:
         MotoRequestHandler,
         create_backend_app,
     )
-    from werkzeug.serving import BaseWSGIServer, make_server
+    from werkzeug.serving import make_server
 
     from devcloud import plugin
 
-    # Bind first: the plugin must know the port before the first request is answered.
-    BaseWSGIServer.allow_reuse_address = True
+    # Bound here and before the plugin: it must know the port, and werkzeug, asked to bind
+    # a port that is taken, ends the process with a message of its own.
+    listener = socket.create_server((HOST, port))
     application = DomainDispatcherApplication(create_backend_app)
-    server = make_server(HOST, port, application, threaded=True, request_handler=MotoRequestHandler)
+    server = make_server(
+        HOST,
+        listener.getsockname()[1],
+        application,
+        threaded=True,
+        request_handler=MotoRequestHandler,
+        fd=listener.detach(),
+    )
     os.environ["MOTO_PORT"] = str(server.port)
     # "localhost", not 127.0.0.1: moto reads a template's URL path-style only with that name.
     plugin.install(f"http://localhost:{server.port}")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import Acknowledgment, Validations
+from collections.abc import Iterable
+from typing import Any
+
+from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 V1_IS_SHUT = Acknowledgment(
@@ -21,12 +25,40 @@ PYTHON_38 = (
         reason="A Greengrass V1 core runs nothing newer than python3.8.",
     ),
 )
-ONE_PREFIX = Acknowledgment(
-    id="AwsSolutions::AwsSolutions-IAM5",
-    reason="The wildcard stands behind one prefix or one group: keys of results, streams of one "
-    "log group and deployment ids are not known before.",
+CFN_LINT = {
+    # The same for whoever runs cfn-lint on the template. W3005: the CDK's own DependsOn
+    # repeat what a GetAtt says already.
+    "config": {"ignore_checks": ["W3696", "W2531", "W3005"]}
+}
+SYSTEM_FUNCTIONS = {
+    # AWS's own ARNs of GGIPDetector and GGCloudSpooler have neither region nor account.
+    "config": {"ignore_checks": ["E1160"]}
+}
+_ONE_PREFIX = (
+    "The wildcard stands behind one prefix: keys of results, log streams and deployment ids "
+    "are not known beforehand."
 )
 
 
 def acknowledge(scope: Construct, *acknowledgements: Acknowledgment) -> None:
     Validations.of(scope).acknowledge(*acknowledgements)
+
+
+def acknowledge_prefixes(scope: Construct, statements: Iterable[iam.PolicyStatement]) -> None:
+    """Acknowledge `prefix/*` in these statements; a bare `*` is nobody's to acknowledge."""
+    stack = Stack.of(scope)
+    for arn in (arn for statement in statements for arn in statement.resources):
+        text = _as_nag_writes(stack.resolve(arn))
+        if text.endswith("/*"):
+            rule = f"AwsSolutions::AwsSolutions-IAM5[Resource::{text}]"
+            acknowledge(scope, Acknowledgment(id=rule, reason=_ONE_PREFIX))
+
+
+def _as_nag_writes(resolved: Any) -> str:
+    """`{"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}]]}` is `arn:<AWS::Partition>`."""
+    if isinstance(resolved, str):
+        return resolved
+    if "Ref" in resolved:
+        return f"<{resolved['Ref']}>"
+    parts = resolved.get("Fn::Join", ["", []])[1]
+    return "".join(_as_nag_writes(part) for part in parts)

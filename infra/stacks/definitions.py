@@ -18,6 +18,8 @@ from typing import Any
 from aws_cdk import CfnResource
 from constructs import Construct
 
+from infra.stacks.acknowledgements import SYSTEM_FUNCTIONS
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -64,12 +66,15 @@ class Definitions(Construct):
             type=f"AWS::Greengrass::{kind.name}Definition",
             properties={"Name": f"fanfold-{site}-{kind.content.lower()}"},
         )
-        return CfnResource(
+        version = CfnResource(
             self,
             f"{kind.name}Version{content_hash(properties)}",
             type=f"AWS::Greengrass::{kind.name}DefinitionVersion",
             properties={f"{kind.name}DefinitionId": definition.ref, **properties},
         )
+        if kind.name == "Function":
+            version.add_metadata("cfn-lint", SYSTEM_FUNCTIONS)
+        return version
 
 
 class Group(Construct):

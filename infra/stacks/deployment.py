@@ -11,6 +11,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IDependable
 
+from infra.stacks.acknowledgements import acknowledge_prefixes
+
 TIMEOUT = Duration.minutes(10)
 
 
@@ -78,25 +80,24 @@ class Deployment(Construct):
         group_arn = Stack.of(self).format_arn(
             service="greengrass", resource="/greengrass/groups", resource_name=group.ref
         )
-        policy = iam.PolicyDocument(
-            statements=[
-                iam.PolicyStatement(
-                    actions=[
-                        "greengrass:CreateDeployment",
-                        "greengrass:GetDeploymentStatus",
-                        "greengrass:ResetDeployments",
-                    ],
-                    resources=[group_arn, f"{group_arn}/deployments/*"],
-                ),
-                iam.PolicyStatement(
-                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                    resources=[log_group.log_group_arn],
-                ),
-            ]
-        )
+        statements = [
+            iam.PolicyStatement(
+                actions=[
+                    "greengrass:CreateDeployment",
+                    "greengrass:GetDeploymentStatus",
+                    "greengrass:ResetDeployments",
+                ],
+                resources=[group_arn, f"{group_arn}/deployments/*"],
+            ),
+            iam.PolicyStatement(
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[log_group.log_group_arn],
+            ),
+        ]
+        acknowledge_prefixes(self, statements)
         return iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"deploy": policy},
+            inline_policies={"deploy": iam.PolicyDocument(statements=statements)},
         )

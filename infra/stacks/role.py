@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aws_cdk import Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+
+from infra.stacks.acknowledgements import acknowledge_prefixes
 
 
 class GroupRole(Construct):
@@ -39,6 +41,7 @@ class GroupRole(Construct):
             if statements
             else None,
         )
+        acknowledge_prefixes(self, statements)
 
 
 def _statements(document: Mapping[str, Any], stack: Stack) -> Iterator[iam.PolicyStatement]:
@@ -62,8 +65,11 @@ def _statements(document: Mapping[str, Any], stack: Stack) -> Iterator[iam.Polic
             ],
             resources=[
                 stack.format_arn(
-                    service="logs", resource="log-group", resource_name=f"/aws/greengrass/{scope}/*"
-                ).replace("log-group/", "log-group:")
+                    service="logs",
+                    resource="log-group",
+                    resource_name=f"/aws/greengrass/{scope}/*",
+                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
+                )
                 for scope in ("Lambda", "GreengrassSystem")
             ],
         )

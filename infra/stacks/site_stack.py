@@ -9,7 +9,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
-from infra.stacks.acknowledgements import ONE_PREFIX, PYTHON_38, V1_IS_SHUT, acknowledge
+from infra.stacks.acknowledgements import CFN_LINT, PYTHON_38, V1_IS_SHUT, acknowledge
 from infra.stacks.assets import Assets
 from infra.stacks.definitions import Definitions, Group
 from infra.stacks.deployment import Deployment
@@ -66,8 +66,7 @@ class SiteStack(Stack):
         deployment.after(things, *functions.aliases)
         acknowledge(self, V1_IS_SHUT)
         acknowledge(functions, *PYTHON_38)
-        acknowledge(role, ONE_PREFIX)
-        acknowledge(deployment, ONE_PREFIX)
+        self.add_metadata("cfn-lint", CFN_LINT)
         self._outputs(document, group, deployment)
 
     def _outputs(self, document: Mapping[str, Any], group: Group, deployment: Deployment) -> None:
