@@ -31,6 +31,8 @@ Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 DeviceFile = Annotated[str, Field(pattern=r"^/dev/[A-Za-z0-9._/-]+$")]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\n]*[^/\n]$")]
 PositiveInt = Annotated[int, Field(ge=1)]
+# Far above any device, so that a slip of the finger is a finding and not an endless plan.
+Count = Annotated[int, Field(ge=1, le=1_000)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 
 

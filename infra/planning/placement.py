@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from infra.planning.fields import Footprint, StageTimes
-from infra.planning.limits import UNPINNED_WORKERS
+from infra.planning.limits import FUNCTIONS_PER_GROUP, UNPINNED_WORKERS
 from infra.planning.model import CPU, Isolation, Reason
 from infra.planning.profile import Gpu, Profile
 from infra.planning.site import Site
@@ -18,8 +18,9 @@ from infra.planning.threads import network_threads
 
 # Of a CPU device's cores, for transforms, where no footprint says better: measured 0.02 … 0.35.
 _TRANSFORM_SHARE = 0.25
-# The splitter and the aggregator take a container each.
+# The splitter and the aggregator take a container each; beside them are two system functions.
 _OTHER_CONTAINERS = 2
+_OTHER_FUNCTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,10 @@ class _Arithmetic:
     @property
     def slots(self) -> int:
         """Functions that may compute at once: one per core, or fewer where each takes a
-        container and the core allows no more."""
+        container and the core allows no more. (A pool is one function, whatever its size.)"""
         slots = self.profile.usable_cores
+        if self.site.strategy != "pool":
+            slots = min(slots, FUNCTIONS_PER_GROUP.value - _OTHER_FUNCTIONS)
         if self.site.strategy == "on_demand":
             slots = min(slots, UNPINNED_WORKERS.value)
         if self.isolation == "container" and self.site.strategy != "pool":

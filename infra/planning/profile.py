@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from infra.planning.fields import DeviceFile, PositiveInt, Record
+from infra.planning.fields import Count, DeviceFile, PositiveInt, Record
 from infra.planning.limits import CONTAINERS
 
 
@@ -34,7 +34,7 @@ class Containers(Record):
         description="false: no cgroup v1 (memory, devices) or no overlayfs; functions then "
         "run as NoContainer.",
     )
-    limit: PositiveInt = Field(
+    limit: Count = Field(
         default=CONTAINERS.value, description="Concurrent containers that the core allows."
     )
 
@@ -59,7 +59,7 @@ class Profile(Record):
     )
     description: str = Field(default="", description="For people.")
     architecture: Literal["x86_64", "aarch64", "armv7l"] = Field(description="As `uname -m` says.")
-    cpu_cores: PositiveInt = Field(description="Logical CPUs, as `nproc` says.")
+    cpu_cores: Count = Field(description="Logical CPUs, as `nproc` says.")
     memory_mb: PositiveInt = Field(description="Main memory, megabytes.")
     gpus: tuple[Gpu, ...] = Field(default=(), description="Accelerators; none on a CPU device.")
     devices: tuple[DeviceFile, ...] = Field(

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from infra.planning.fields import (
     AbsolutePath,
+    Count,
     Footprint,
     Name,
     PositiveFloat,
@@ -163,16 +164,16 @@ class Site(Record):
     console: Console = Field(default=Console(), description="The operator's own device.")
     volumes: Volumes = Field(description="Folders of the device.")
     strategy: Strategy = Field(default="pinned", description="How the work is spread.")
-    workers: Literal["auto"] | PositiveInt = Field(
+    workers: Literal["auto"] | Count = Field(
         default="auto", description="Inference workers in all; auto: as the hardware allows."
     )
-    copies_per_gpu: Literal["auto"] | PositiveInt = Field(
+    copies_per_gpu: Literal["auto"] | Count = Field(
         default="auto", description="Model copies on each GPU, where workers is auto."
     )
-    transforms: Literal["auto"] | PositiveInt = Field(
+    transforms: Literal["auto"] | Count = Field(
         default="auto", description="Transform functions (strategy decoupled)."
     )
-    threads: Literal["auto"] | PositiveInt = Field(
+    threads: Literal["auto"] | Count = Field(
         default="auto", description="Threads of one worker's network on a CPU."
     )
     mps: bool = Field(

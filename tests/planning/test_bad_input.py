@@ -107,7 +107,7 @@ def test_a_wrong_choice_is_named_with_the_right_ones(folder):
         'FF004 error: demo.yaml:5: strategy: "pined" is not allowed; allowed: pinned, '
         "decoupled, pool, on_demand.",
         'FF004 error: demo.yaml:6: workers: "many" is not allowed; allowed: auto or a whole '
-        "number from 1 up.",
+        "number from 1 to 1000.",
     ]
 
 
@@ -118,7 +118,7 @@ def test_a_number_out_of_range_is_named_with_the_range(folder):
         "FF004 error: demo.yaml:5: batch: 100 is not allowed; allowed: a whole number from "
         "1 to 64.",
         "FF004 error: demo.yaml:6: workers: 0 is not allowed; allowed: auto or a whole number "
-        "from 1 up.",
+        "from 1 to 1000.",
         "FF004 error: demo.yaml:7: max_wait_s: Infinity is not allowed; allowed: a number above "
         "0. The unit is seconds.",
     ]

@@ -116,6 +116,14 @@ def test_a_pool_is_one_container_whatever_its_size():
     assert len(place(site(strategy="pool"), big, FOOTPRINT, "container").gpu_ids) == 96
 
 
+def test_functions_stay_within_the_groups_quota_without_containers_too():
+    huge = profile("cpu-gateway-4core", cpu_cores=500, memory_mb=2_097_152)
+
+    found = place(site(), huge, FOOTPRINT)
+
+    assert (len(found.gpu_ids), found.threads) == (196, 2)
+
+
 def test_on_demand_stays_below_its_own_limit():
     big = profile("cpu-gateway-4core", cpu_cores=97, memory_mb=262_144)
 
