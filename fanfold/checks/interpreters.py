@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
 from fanfold.interpreters import has_module, version_of
 
 _SETUP = "Run `make setup`."
-
-
-def tooling_python(_: Subject) -> Outcome:
-    """The tools need Python 3.10 or newer."""
-    version = platform.python_version()
-    if sys.version_info < (3, 10):
-        return error(f"the tools run on Python {version}; 3.10 is needed", "Install a newer one.")
-    return ok(f"tools run on Python {version}")
 
 
 def device_python(subject: Subject) -> Outcome:
@@ -84,4 +73,4 @@ def _module(subject: Subject, name: str, *, needed: bool) -> Outcome:
     )
 
 
-INTERPRETERS = (tooling_python, device_python, mxnet, numpy, opencv, simplejpeg, greengrasssdk)
+INTERPRETERS = (device_python, mxnet, numpy, opencv, simplejpeg, greengrasssdk)

@@ -1,0 +1,217 @@
+"""The main job from end to end, as a transcript of the commands a user would type.
+
+Each step is a real `fanfold` command in a process of its own; this module starts them,
+reads what they print, checks order and content, and measures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devcloud import find as find_cloud
+from fanfold import output
+from fanfold.errors import FAILED, MISSING, UserError
+from fanfold.interpreters import device_python
+from fanfold.project import PROJECT
+from fanfold.verbs.results import line_of
+
+SITE = "demo"
+BUCKET = "fanfold-demo-models"
+VOLUMES = Path("/tmp/fanfold-demo")  # noqa: S108 - sites/demo.yaml names it; removed at the end
+RESULT_TIMEOUT_S = 120
+SHOWN = 6
+
+
+@dataclass
+class Demo:
+    """One run of the demo; `work` keeps packages and photographs between runs."""
+
+    images: int
+    work: Path = PROJECT / "build" / "demo"
+    state: Path = PROJECT / ".fanfold" / "demo"
+    measured: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> dict[str, Any]:
+        """All steps; returns what was measured. Raises UserError where one fails."""
+        shutil.rmtree(VOLUMES, ignore_errors=True)
+        with self._everything_stopped():
+            self._prepare()
+            first, second = self._publish()
+            self._deploy(first, "deploy")
+            self._core()
+            before = self._send("first model")
+            self._deploy(second, "new model deployed")
+            self._await_model("1.1.0")
+            after = self._send("second model")
+            return self._sum_up(before, after)
+
+    @contextmanager
+    def _everything_stopped(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._quiet(["stop", SITE])
+            self._quiet(["devcloud", "stop"])
+            shutil.rmtree(VOLUMES, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        self._step("A cloud on this machine, and the real `cdk bootstrap`")
+        self._fanfold(["devcloud", "start", "--port", "0", "--bootstrap"], "cloud")
+        if not (self.work / "lite0-1.1.0.tar.gz").is_file():
+            self._step("The demo model: EfficientNet-Lite0 as MXNet, two versions")
+            self._device(["-m", "models.build_demo", "--out", str(self.work)], "model built")
+        self._step(f"{self.images} photographs, two cameras")
+        photos = ["--out", str(self.work / "photos"), "--count", str(self.images)]
+        shutil.rmtree(self.work / "photos", ignore_errors=True)
+        self._device(["-m", "models.demo_images", *photos], "photographs")
+
+    def _publish(self) -> list[str]:
+        self._step("Both model packages to S3")
+        names = ("lite0-1.0.0.tar.gz", "lite0-1.1.0.tar.gz")
+        return [
+            self._fanfold(["model", "publish", str(self.work / n), "--bucket", BUCKET], None)
+            for n in names
+        ]
+
+    def _deploy(self, uri: str, measure: str) -> None:
+        self._step(f"cdk deploy {SITE} -c model={uri}")
+        said = self._fanfold(["deploy", SITE, "--model", uri], measure, show=False)
+        for line in said.splitlines():
+            if line.startswith(f"{SITE}.") or "Deployment time" in line:
+                output.out.print(f"  {line.strip()}", markup=False)
+
+    def _core(self) -> None:
+        self._step("The embedded core pulls the group and starts its functions")
+        ports = ["--mqtt-plain-port", "0", "--ipc-port", "0", "--http-port", "0"]
+        self._fanfold(["run", SITE, "--detach", "--poll-s", "0.5", *ports], "core ready")
+        self._fanfold(["status", SITE], None)
+
+    def _send(self, what: str) -> list[dict[str, Any]]:
+        self._step(f"Photographs to the local topic, ordered results back ({what})")
+        command = ["results", SITE, "--json", "-n", str(self.images)]
+        reader = subprocess.Popen(
+            self._command([*command, "--timeout-s", str(RESULT_TIMEOUT_S)]),
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started = time.monotonic()
+        self._fanfold(["send", str(self.work / "photos"), "--site", SITE], None)
+        text, _ = reader.communicate(timeout=RESULT_TIMEOUT_S * 2)
+        self.measured[f"{what}: {self.images} images"] = time.monotonic() - started
+        records = [json.loads(line) for line in text.splitlines()]
+        self._check(records)
+        for record in records[:SHOWN]:
+            output.out.print(f"  {line_of(record)}", markup=False)
+        output.out.print(f"  … {len(records)} results, every stream in order")
+        return records
+
+    def _check(self, records: list[dict[str, Any]]) -> None:
+        """One terminal record per image, and each stream's numbers without a hole."""
+        if len(records) != self.images:
+            raise UserError(f"{len(records)} results for {self.images} images", FAILED)
+        for stream in {r["stream"] for r in records}:
+            numbers = [r["seq"] for r in records if r["stream"] == stream]
+            if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+                raise UserError(f"stream {stream} out of order: {numbers}", FAILED)
+
+    def _await_model(self, version: str) -> None:
+        """Until every worker has said hello with the new model."""
+        deadline = time.monotonic() + RESULT_TIMEOUT_S
+        started = time.monotonic()
+        while time.monotonic() < deadline:
+            answer = subprocess.run(
+                self._command(["status", SITE, "--json"]),
+                env=self._environment(), capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            if answer.stdout and _versions(json.loads(answer.stdout)) == {version}:
+                self.measured["core switched to the new model"] = time.monotonic() - started
+                return
+            time.sleep(0.2)
+        raise UserError(f"no worker runs model {version} after {RESULT_TIMEOUT_S} s", FAILED)
+
+    def _sum_up(self, *runs: list[dict[str, Any]]) -> dict[str, Any]:
+        self._step("What reached the cloud, and what it took")
+        cloud = find_cloud(self.state / "devcloud")
+        landed = _landed(cloud.messages(f"fanfold/{SITE}/results")) if cloud else {}
+        sent = {(r["stream"], r["seq"]) for run in runs for r in run}
+        output.out.print(
+            f"  cloud topic fanfold/{SITE}/results: {len(landed)} records for {len(sent)} images,"
+            f" {len(sent - set(landed))} missing"
+        )
+        for records in runs:
+            versions = Counter((r.get("model") or {}).get("version") for r in records)
+            said = ", ".join(f"{n} by {version}" for version, n in versions.items())
+            output.out.print(f"  model: {said}")
+        for what, seconds in self.measured.items():
+            output.out.print(f"  {seconds:6.1f} s  {what}")
+        if missing := sent - set(landed):
+            raise UserError(f"{len(missing)} results did not reach the cloud", FAILED)
+        return {"v": 1, "images": len(sent), "seconds": self.measured}
+
+    def _step(self, words: str) -> None:
+        output.out.print(f"\n[bold]▸ {words}[/bold]")
+
+    def _fanfold(self, arguments: list[str], measure: str | None, *, show: bool = True) -> str:
+        return self._run(self._command(arguments), measure, show=show)
+
+    def _device(self, arguments: list[str], measure: str) -> str:
+        python = device_python()
+        if python is None:
+            raise UserError("no interpreter for the Lambdas. Run `make setup`.", MISSING)
+        return self._run([str(python), *arguments], measure)
+
+    def _run(self, command: list[str], measure: str | None, *, show: bool = True) -> str:
+        started = time.monotonic()
+        done = subprocess.run(
+            command, cwd=PROJECT, env=self._environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise UserError(f"{' '.join(command[1:])} ended with {done.returncode}:\n{done.stdout}")
+        if measure:
+            self.measured[measure] = time.monotonic() - started
+        if show:
+            for line in done.stdout.splitlines():
+                output.out.print(f"  {line}", markup=False)
+        lines = done.stdout.strip().splitlines()
+        return done.stdout if not show else (lines[-1] if lines else "")
+
+    def _quiet(self, arguments: list[str]) -> None:
+        subprocess.run(
+            self._command(arguments), env=self._environment(), capture_output=True, check=False
+        )
+
+    def _command(self, arguments: list[str]) -> list[str]:
+        return [sys.executable, "-m", "fanfold.main", *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+        return {**os.environ, "FANFOLD_STATE": str(self.state), "PYTHONPATH": path}
+
+
+def _versions(status: dict[str, Any]) -> set[str]:
+    workers = (status["stats"].get("splitter") or {}).get("workers") or {}
+    return {(w.get("model") or {}).get("version", "?") for w in workers.values()}
+
+
+def _landed(messages: list[dict[str, str]]) -> dict[tuple[str, int], dict[str, Any]]:
+    """Records by (stream, seq): the key that makes a resend harmless."""
+    import base64
+
+    return {
+        (record["stream"], record["seq"]): record
+        for message in messages
+        for record in json.loads(base64.b64decode(message["payload_b64"]))["results"]
+    }
