@@ -1,7 +1,7 @@
 """Time series in the core's memory: one point a second for 10 minutes, one in 10 s for 6 hours.
 
 Fixed columns in fixed rings, so a core that is up for a year holds what it held after a day
-(2,760 points of 23 numbers, about half a megabyte).
+(2,760 points of 22 numbers, half a megabyte).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from edgecore.dashboard.quantiles import Durations
 
@@ -64,65 +63,74 @@ class _Period:
         self.durations = {name: Durations() for name in TIMED}
         self.gauges: dict[str, float] = {}
 
-    def close(self, elapsed_s: float) -> list[float]:
+    def gauge(self, name: str, value: float) -> None:
+        """A period keeps the peak."""
+        self.gauges[name] = max(self.gauges.get(name, value), value)
+
+    def merge(self, other: _Period) -> None:
+        self.counts.update(other.counts)
+        for name, durations in other.durations.items():
+            self.durations[name].merge(durations)
+        for name, value in other.gauges.items():
+            self.gauge(name, value)
+
+    def point(self, elapsed_s: float) -> list[float]:
         rates = [self.counts[name] / elapsed_s for name in COUNTS]
         gauges = [self.gauges.get(name, math.nan) for name in GAUGES]
         quantiles = [self.durations[n].quantile(q) for q in (0.5, 0.99) for n in TIMED]
-        self.counts.clear()
-        self.gauges = {}
-        for durations in self.durations.values():
-            durations.clear()
         return [*rates, *gauges, *quantiles]
 
 
-@dataclass
 class _Resolution:
-    every_s: int
-    ring: Ring
-    period: _Period
-    since: float | None = None
+    def __init__(self, every_s: int, points: int) -> None:
+        self.every_s = every_s
+        self.ring = Ring(points)
+        self.period = _Period()
+        self.since: float | None = None
+
+    def is_over(self, now: float) -> bool:
+        """A late tick ends one longer period; a clock set back starts a new one."""
+        if self.since is None or now < self.since:
+            self.since = now
+        # The boundary after the nearest one: no period is shorter than half of its length.
+        return now >= (math.floor(self.since / self.every_s + 0.5) + 1) * self.every_s
+
+    def close(self, now: float) -> _Period:
+        """Write the point; the period that is over is handed back."""
+        closed, self.period = self.period, _Period()
+        self.ring.append(now, closed.point(now - (self.since or now)))
+        self.since = now
+        return closed
 
 
 class History:
     """Counts and durations as they come, gauges once per ``tick``; points when time is up."""
 
     def __init__(self) -> None:
-        self._fine = _Resolution(FINE_S, Ring(FINE_POINTS), _Period())
-        self._coarse = _Resolution(COARSE_S, Ring(COARSE_POINTS), _Period())
-        self._resolutions = (self._fine, self._coarse)
+        self._fine = _Resolution(FINE_S, FINE_POINTS)
+        self._coarse = _Resolution(COARSE_S, COARSE_POINTS)
 
     def count(self, name: str, n: int = 1) -> None:
-        for resolution in self._resolutions:
-            resolution.period.counts[name] += n
+        self._fine.period.counts[name] += n
 
     def duration(self, stage: str, ms: float) -> None:
-        for resolution in self._resolutions:
-            if stage in resolution.period.durations:
-                resolution.period.durations[stage].add(ms)
+        """Time in one of ``TIMED``; other stages are somebody's own and not charted."""
+        durations = self._fine.period.durations.get(stage)
+        if durations is not None:
+            durations.add(ms)
 
     def tick(self, now: float, gauges: Mapping[str, float]) -> None:
-        """Note the gauges (a period keeps their peak) and close the periods that are over."""
-        for resolution in self._resolutions:
-            kept = resolution.period.gauges
-            for name, value in gauges.items():
-                kept[name] = max(kept.get(name, value), value)
-            _close_if_over(resolution, now)
+        """Note the gauges and close the periods that are over; a fine one joins its coarse one."""
+        for name, value in gauges.items():
+            self._fine.period.gauge(name, value)
+        coarse_is_over = self._coarse.is_over(now)
+        if self._fine.is_over(now):
+            self._coarse.period.merge(self._fine.close(now))
+        if coarse_is_over:
+            self._coarse.close(now)
 
     def fine(self, after: float = -math.inf) -> list[Point]:
         return self._fine.ring.points(after)
 
     def coarse(self, after: float = -math.inf) -> list[Point]:
         return self._coarse.ring.points(after)
-
-
-def _close_if_over(resolution: _Resolution, now: float) -> None:
-    """A late tick closes one longer period; a clock set back starts a new one."""
-    if resolution.since is None or now < resolution.since:
-        resolution.since = now
-        return
-    # The boundary after the nearest one: no period is shorter than half of its length.
-    boundary = (math.floor(resolution.since / resolution.every_s + 0.5) + 1) * resolution.every_s
-    if now >= boundary:
-        row = resolution.period.close(now - resolution.since)
-        resolution.ring.append(now, row)
-        resolution.since = now

@@ -33,6 +33,3 @@ class Durations:
             if rank <= 0:
                 return SMALLEST_MS * math.exp(_LOG_RATIO * (bucket + 0.5))
         return math.nan
-
-    def clear(self) -> None:
-        self._counts.clear()
