@@ -153,6 +153,7 @@ class Backlog:
         """`image` gets the splitter's own record: no worker gets it any more."""
         if image.batch is None and image.verdict is None:
             self.waiting -= 1
+        image.batch = None
         image.verdict = verdict
 
     def low(self, stream: str) -> int:

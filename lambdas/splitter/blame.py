@@ -3,8 +3,8 @@
 After a worker ends with images in hand, each of them is a suspect and goes alone, to an
 idle worker, another one than it was on. An image that ends a worker while it is alone,
 and did so before in company, is the culprit: two restarts. Where workers also die without
-it, as when somebody kills them at random or a device fails, that evidence is worth less,
-and one more trial is given.
+it, as when somebody kills them at random or a device fails, that evidence is worth less:
+each such death, up to three, asks for one more trial.
 """
 
 from __future__ import annotations
@@ -15,30 +15,37 @@ from lambdas.splitter.backlog import Image
 from lambdas.splitter.credit import Batch
 
 DEATHS_TO_BLAME = 2
-DEATHS_TO_BLAME_IN_TROUBLE = 3
+MORE_IN_TROUBLE = 3
 TROUBLE_WINDOW_S = 30.0
 
 
 class Blame:
     """Pure: remembers when workers died, decides about what they held."""
 
-    def __init__(self) -> None:
-        self._deaths: deque[float] = deque(maxlen=1_000)
+    def __init__(self, now: float) -> None:
+        # What happened before this start is not known; caution costs one more trial.
+        self._deaths: deque[float] = deque([now], maxlen=1_000)
 
     def died(self, worker: str, batches: list[Batch], now: float) -> list[Image]:
         """Count a worker's end against what it held; returns the images found guilty."""
         self._deaths.append(now)
         guilty = []
         for batch in batches:
-            for image in batch.images:
+            for image in () if batch.doubtful else batch.images:
                 image.deaths += 1
                 image.killed = (*image.killed, worker)[-4:]
                 if batch.alone and image.deaths >= self._needed(image, now):
                     guilty.append(image)
+                    self._explained(image.deaths)
         return guilty
 
     def _needed(self, image: Image, now: float) -> int:
         while self._deaths and now - self._deaths[0] > TROUBLE_WINDOW_S:
             self._deaths.popleft()
-        others = len(self._deaths) - image.deaths
-        return DEATHS_TO_BLAME if others <= 0 else DEATHS_TO_BLAME_IN_TROUBLE
+        others = max(len(self._deaths) - image.deaths, 0)
+        return DEATHS_TO_BLAME + min(others, MORE_IN_TROUBLE)
+
+    def _explained(self, deaths: int) -> None:
+        """The latest `deaths` have their culprit and say nothing about other images."""
+        for _ in range(min(deaths, len(self._deaths))):
+            self._deaths.pop()

@@ -16,12 +16,18 @@ from lambdas.common.messages import Beat
 ABSENT_AFTER_S = 2.0
 ABSENT_BEATS = 2
 ABSENT_LONGEST_S = 60.0
+# Heartbeats come every second. Work sent this long after the last one may have met a dead
+# worker: it is no evidence against an image. After STALE_S nothing more is sent.
+DOUBT_S = 1.2
+STALE_S = 2.5
 
 
 class Batch:
     """Images on one worker; `open` counts those without a committed record."""
 
-    __slots__ = ("absent", "alone", "attempt", "id", "images", "open", "seen_at", "sent_at")
+    __slots__ = (
+        "absent", "alone", "attempt", "doubtful", "id", "images", "open", "sent_at",
+    )  # fmt: skip
 
     def __init__(self, batch_id: str, images: list[Any], now: float, alone: bool) -> None:
         self.id = batch_id
@@ -29,8 +35,8 @@ class Batch:
         self.open = len(images)
         self.attempt = 1 + max(image.attempt for image in images)
         self.sent_at = now
-        self.seen_at = now
         self.absent = 0
+        self.doubtful = False
         self.alone = alone
 
 
@@ -73,22 +79,24 @@ class Credit:
         self._hard_s = (window + 1) * batch * timeout_s
         self._reserved: str | None = None
 
-    def free_slots(self) -> int:
+    def free_slots(self, now: float) -> int:
         """Batches that could be sent now."""
-        return sum(self._window - len(w.batches) for w in self.workers.values() if self._open(w))
+        return sum(
+            self._window - len(w.batches) for w in self.workers.values() if self._open(w, now)
+        )
 
-    def pick(self) -> Worker | None:
+    def pick(self, now: float) -> Worker | None:
         """The worker with the least in hand that has a credit."""
-        free = [w for w in self.workers.values() if self._open(w)]
+        free = [w for w in self.workers.values() if self._open(w, now)]
         return min(free, key=lambda w: (w.load, w.done, w.name)) if free else None
 
-    def pick_idle(self, avoid: tuple[str, ...]) -> Worker | None:
+    def pick_idle(self, avoid: tuple[str, ...], now: float) -> Worker | None:
         """A worker with nothing in hand, for an image that must go alone.
 
         Where all are busy, the least loaded one is kept free until it is idle. Workers in
         `avoid` are taken only when there is no other.
         """
-        ready = [w for w in self.workers.values() if w.state == "ready"]
+        ready = [w for w in self.workers.values() if _answers(w, now)]
         fit = [w for w in ready if w.name not in avoid] or ready
         if not fit:
             return None
@@ -150,7 +158,7 @@ class Credit:
         lost = []
         for batch in list(worker.batches.values()):
             if batch.id in named:
-                batch.seen_at, batch.absent = now, 0
+                batch.absent = 0
                 continue
             patience_s = min(ABSENT_AFTER_S * 2 ** (batch.attempt - 1), ABSENT_LONGEST_S)
             if now - batch.sent_at >= patience_s:
@@ -190,9 +198,9 @@ class Credit:
             "model": worker.model,
         }
 
-    def _open(self, worker: Worker) -> bool:
+    def _open(self, worker: Worker, now: float) -> bool:
         return (
-            worker.state == "ready"
+            _answers(worker, now)
             and len(worker.batches) < self._window
             and worker.name != self._reserved
             and not worker.alone
@@ -201,5 +209,11 @@ class Credit:
     @staticmethod
     def _withdraw(worker: Worker) -> list[Batch]:
         lost = list(worker.batches.values())
+        for batch in lost:
+            batch.doubtful = batch.sent_at > worker.heard_at + DOUBT_S
         worker.batches.clear()
         return lost
+
+
+def _answers(worker: Worker, now: float) -> bool:
+    return worker.state == "ready" and now - worker.heard_at <= STALE_S

@@ -42,7 +42,7 @@ class Splitter(Part):
         self.link = Link(self.journal, now)
         self.inbox = Inbox(settings.images_dir)
         self.verdicts = Verdicts(self.journal)
-        self._blame = Blame()
+        self._blame = Blame(now)
         self.admission = Admission(settings, self.journal, self.backlog, self.inbox, self.verdicts)
         self._batches = 0
         self._stats_at = self._flush_at = now
@@ -142,7 +142,6 @@ class Splitter(Part):
             _log.warning("worker %s %s; %d images go to another", worker, what, len(held))
             guilty = {id(image) for image in self._blame.died(worker, batches, now)}
             for image in held:
-                image.batch = None
                 if id(image) in guilty:
                     self._convict(image)
                 else:
@@ -186,8 +185,8 @@ class Splitter(Part):
             return
         self._dispatch_suspects(now)
         while self.backlog.waiting:
-            slots = self.credit.free_slots()
-            worker = self.credit.pick() if slots else None
+            slots = self.credit.free_slots(now)
+            worker = self.credit.pick(now) if slots else None
             if worker is None:
                 return
             # Spread a small backlog over all workers; fill batches where it is large.
@@ -204,7 +203,7 @@ class Splitter(Part):
             if image is None:
                 self.credit.unreserve()
                 return
-            worker = self.credit.pick_idle(image.killed)
+            worker = self.credit.pick_idle(image.killed, now)
             if worker is None:
                 return
             if not self._send(worker, [self.backlog.take_suspect()], now, alone=True):

@@ -277,14 +277,14 @@ class Sim:
             ids = [batch["id"] for batch in worker.batches]
             beat = m.Beat(worker.name, f"i{worker.incarnation}", "beat", None, 0.0, ids)
             self.send("demo/beat", m.beat_message(beat))
-        budget = STEP_S
-        while worker.batches and budget > 0:
+        worker.left_s = min(worker.left_s, 0.0) + STEP_S
+        while worker.batches and worker.left_s > 0:
             batch = worker.batches[0]
             item = batch["items"].pop(0)
             if item["id"] in self.poison:
                 self._kill_worker(worker, RESTART_S)
                 return
-            budget -= self.service_s
+            worker.left_s -= self.service_s
             output = {"top": [{"label": f"label of {item['id']}", "index": 1, "score": 0.5}]}
             batch["results"].append(m.result_ok(item, "classification", output, {"inference": 1}))
             worker.handled += 1
@@ -309,7 +309,7 @@ class Sim:
                 gaps.add(key)
             elif key in found:
                 report["duplicates"] += 1
-                report["conflicts"] += found[key]["id"] != record["id"]
+                report["conflicts"] += found[key].get("id") != record.get("id")
                 continue
             else:
                 found[key] = record
@@ -322,6 +322,8 @@ class Sim:
                 record = found.get((camera, seq))
                 if record is None:
                     report["missing"] += 1
+                elif record.get("reason") == "journal_lost":
+                    continue
                 elif record["id"] not in (event_id, f"{event_id}/{seq - first}"):
                     report["content"] += 1
                 elif record["status"] == "ok":

@@ -45,3 +45,152 @@ def test_kills_of_every_part_lose_nothing(tmp_path, seed):
     report = sim.verdict()
     assert {**report, "duplicates": 0} == CLEAN
     assert {r["status"] for r in sim.cloud} <= {"ok", "gap"}
+
+
+def test_an_image_that_kills_workers_fails_alone(tmp_path):
+    sim = Sim(tmp_path)
+    sim.run(40.0)
+    sim.poison = {"m1/30"}
+    sim.manifest("cam1", "m1", 80)
+    sim.settle()
+
+    failed = [r for r in sim.cloud if r["status"] == "failed"]
+    assert [(r["id"], r["reason"]) for r in failed] == [("m1/30", "killed_workers")]
+    assert sum(w.restarts for w in sim.workers.values()) == 2
+    assert sim.verdict() == CLEAN
+
+
+def test_several_killers_in_one_burst_all_end_as_failed(tmp_path):
+    sim = Sim(tmp_path)
+    sim.poison = {"m1/3", "m1/4", "m1/150", "m2/0"}
+    sim.manifest("cam1", "m1", 200)
+    sim.manifest("cam2", "m2", 20)
+    sim.settle()
+
+    failed = {r["id"] for r in sim.cloud if r["status"] == "failed"}
+    assert failed == sim.poison
+    assert sim.verdict() == CLEAN
+
+
+def test_a_frozen_worker_loses_its_credits_and_its_images_go_elsewhere(tmp_path):
+    sim = Sim(tmp_path)
+    sim.manifest("cam1", "m1", 60)
+    sim.run(0.4)
+    sim.freeze("w1", 60.0)
+    sim.manifest("cam1", "m2", 100)
+    sim.run(30.0)
+
+    assert sim.splitter.credit.workers["w1"].state == "silent"
+    assert not sim.splitter.backlog.outstanding
+    assert sim.verdict() == CLEAN
+    sim.run(40.0)
+    assert sim.splitter.credit.workers["w1"].state == "ready"
+
+
+def test_one_worker_alone_survives_its_own_deaths(tmp_path):
+    sim = Sim(tmp_path, FANFOLD_WORKERS="w0")
+    sim.poison = {"m1/5"}
+    sim.manifest("cam1", "m1", 30)
+    sim.settle()
+
+    assert [r["id"] for r in sim.cloud if r["status"] == "failed"] == ["m1/5"]
+    assert sim.verdict() == CLEAN
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_lost_journal_never_reuses_a_number(tmp_path, seed):
+    sim = Sim(tmp_path, seed, Hostility(delay=0.3, delay_s=2.0, duplicate=0.2))
+    sim.manifest("cam1", "m1", 100)
+    sim.run(0.5)
+    sim.lose("splitter")
+    before = dict(sim.accepted)
+    sim.manifest("cam1", "m2", 100)
+    sim.settle()
+
+    assert sim.verdict()["conflicts"] == 0
+    assert sim.verdict()["order"] == 0
+    for (camera, event), span in sim.accepted.items():
+        if (camera, event) not in before:
+            ends = [r for r in sim.cloud if r.get("id", "").startswith(event)]
+            assert {r["seq"] for r in ends} == set(range(span[0], span[0] + span[1]))
+
+
+def test_a_lost_store_goes_on_where_the_splitter_stands(tmp_path):
+    sim = Sim(tmp_path)
+    sim.manifest("cam1", "m1", 100)
+    sim.settle()
+    sim.manifest("cam1", "m2", 100)
+    sim.run(0.3)
+    sim.lose("aggregator")
+    sim.settle()
+    sim.manifest("cam1", "m3", 10)
+    sim.settle()
+
+    assert sim.verdict()["conflicts"] == 0
+    assert {r["id"] for r in sim.cloud if r.get("id", "").startswith("m3")} == {
+        f"m3/{n}" for n in range(10)
+    }
+
+
+def test_an_aggregator_that_is_down_costs_no_work_and_invents_no_gap(tmp_path):
+    sim = Sim(tmp_path)
+    sim.manifest("cam1", "m1", 300)
+    sim.run(0.5)
+    sim.kill("aggregator", down_s=120.0)
+    sim.settle()
+
+    assert sim.verdict() == CLEAN
+    assert not [r for r in sim.cloud if r["status"] == "gap"]
+    assert sum(w.handled for w in sim.workers.values()) < 300 + 100
+
+
+def test_a_burst_never_has_more_under_way_than_the_core_queues(tmp_path):
+    sim = Sim(tmp_path)
+    sim.manifest("cam1", "m1", 3_000)
+    sim.settle()
+
+    assert sim.verdict() == CLEAN
+    assert sim.max_in_flight < 64
+
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest"])
+def test_what_a_quota_drops_has_a_record(tmp_path, policy):
+    sim = Sim(tmp_path, FANFOLD_MAX_BACKLOG="100", FANFOLD_BACKLOG_POLICY=policy)
+    sim.service_s = 0.5
+    for n in range(6):
+        sim.manifest("cam1", f"m{n}", 30)
+        sim.run(0.2)
+    sim.settle()
+
+    dropped = [r for r in sim.cloud if r["status"] == "dropped"]
+    assert dropped
+    assert {r["reason"] for r in dropped} == {policy.replace("drop", "quota")}
+    assert sim.verdict() == CLEAN
+
+
+def test_a_full_backlog_answers_busy_with_a_time_to_wait(tmp_path):
+    sim = Sim(tmp_path, FANFOLD_MAX_BACKLOG="50")
+    sim.service_s = 0.05
+    for n in range(6):
+        sim.manifest("cam1", f"m{n}", 20)
+    sim.settle()
+
+    assert {r["reason"] for r in sim.rejected} == {"busy"}
+    assert all(0.5 <= r["retry_after_s"] <= 30 for r in sim.rejected)
+    assert sim.verdict() == CLEAN
+
+
+def test_a_job_over_two_streams_has_one_summary_also_across_kills(tmp_path):
+    sim = Sim(tmp_path, 3, Hostility(drop=0.05, duplicate=0.1))
+    sim.manifest("cam1", "a", 80, job="j1", last=True)
+    sim.manifest("cam2", "b", 30, job="j1", last=True)
+    for part in ("splitter", "aggregator", "w0", "aggregator"):
+        sim.run(0.4)
+        sim.kill(part)
+    sim.settle()
+    sim.run(5.0)
+
+    (summary,) = sim.jobs
+    assert (summary["job"], summary["images"], summary["ok"]) == ("j1", 110, 110)
+    assert set(summary["streams"]) == {"cam1", "cam2"}
+    assert sum(summary["labels"].values()) == 110
