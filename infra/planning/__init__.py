@@ -8,10 +8,10 @@ Pure: no CDK, no AWS, no clock, no environment. Only `load_site` and `load_profi
     group = render(plan)
 """
 
-from infra.planning.changes import Change, changes
+from infra.planning.capacity import Estimate, estimate
 from infra.planning.checks import check
+from infra.planning.difference import Change, changes
 from infra.planning.document import render
-from infra.planning.estimate import Estimate, estimate
 from infra.planning.fields import Footprint, StageTimes
 from infra.planning.findings import Finding, InvalidInput, errors
 from infra.planning.load import load_profile, load_site

@@ -15,7 +15,7 @@ from infra.planning.model import Function, Logger, Reason, SystemFunction
 from infra.planning.placement import Placement
 
 _ALLOCATOR = "keeps large buffers on the heap: 1,981 page faults per image without it"
-_MEASURED = "infra/planning/threads.py, measured"
+_MEASURED = "measured: planning/threads.py"
 
 # Variable → why, and where its value comes from. Variables with words in them explain themselves.
 _VARIABLES: dict[str, tuple[str, str]] = {
@@ -64,7 +64,7 @@ class Reasons:
         role, footprint = function.role, self.footprint
         if role not in {"inference", "pool"}:
             why = f"what the {role} holds at its fullest, with headroom"
-            return why, "infra/planning/sizing.py"
+            return why, "planning/sizing.py"
         times = f"{function.processes} × " if role == "pool" else ""
         if footprint is None:
             why = f"{times}{sizing.DEFAULT_WORKER_KB} KB, as no footprint is known"
