@@ -1,0 +1,61 @@
+"""Peer: NVIDIA PyTriton, one callable per worker behind one Triton model.
+
+Two callables in one PyTriton process are threads sharing one MXNet engine; MXNet then needs
+MXNET_CPU_WORKER_NTHREADS = workers to run them side by side, which the caller sets.
+Peers' interpreter; PyTriton's stub needs a Python with a shared libpython of its own
+version (Debian's python3.11 works, a static build does not). Prints one JSON object.
+"""
+
+import numpy as np
+from pytriton.client import ModelClient
+from pytriton.model_config import ModelConfig, Tensor
+from pytriton.triton import Triton, TritonConfig
+
+from bench.methods.peer import in_order, load, options, paths_of, report, timed
+
+
+def callable_for(folder, noop):
+    process = load(folder, noop)
+    process(None)
+
+    def infer(requests):
+        return [
+            {"score": np.array([process(r.data["path"][0].decode())], np.float32)} for r in requests
+        ]
+
+    return infer
+
+
+def main():
+    chosen = options(__doc__)
+    config = TritonConfig(http_port=18310, grpc_port=18311, metrics_port=18312, log_verbose=0)
+    with Triton(config=config) as triton:
+        triton.bind(
+            model_name="network",
+            infer_func=[callable_for(str(chosen.model), chosen.noop)] * chosen.workers,
+            inputs=[Tensor(name="path", dtype=bytes, shape=(1,))],
+            outputs=[Tensor(name="score", dtype=np.float32, shape=(1,))],
+            config=ModelConfig(batching=False),
+        )
+        triton.run()
+        run_client(chosen)
+
+
+def run_client(chosen):
+    import threading
+
+    local = threading.local()
+
+    def send(path):
+        if not hasattr(local, "client"):
+            local.client = ModelClient("localhost:18310", "network", lazy_init=False)
+        return float(local.client.infer_sample(np.array([path.encode()]))["score"][0])
+
+    paths = paths_of(chosen)
+    in_order(send, paths[: chosen.workers], chosen.workers)
+    _, total_s = timed(lambda: in_order(send, paths, chosen.workers * 2))
+    report("pytriton", chosen, total_s)
+
+
+if __name__ == "__main__":
+    main()

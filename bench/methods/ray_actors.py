@@ -1,0 +1,37 @@
+"""Peer: Ray actors behind an ActorPool, one actor per worker, results in order.
+
+Peers' interpreter (bench/requirements-peers.txt). Prints one JSON object.
+"""
+
+import ray
+from ray.util import ActorPool
+
+from bench.methods.peer import options, paths_of, report, timed
+
+
+@ray.remote(num_cpus=1)
+class Worker:
+    def __init__(self, folder, noop):
+        from bench.methods.peer import load
+
+        self.process = load(folder, noop)
+        self.process(None)
+
+    def run(self, path):
+        return self.process(path)
+
+
+def main():
+    chosen = options(__doc__)
+    ray.init(num_cpus=max(2, chosen.workers), log_to_driver=False, include_dashboard=False)
+    actors = [Worker.remote(str(chosen.model), chosen.noop) for _ in range(chosen.workers)]
+    ray.get([actor.run.remote(None) for actor in actors])
+    pool = ActorPool(actors)
+    paths = paths_of(chosen)
+    _, total_s = timed(lambda: list(pool.map(lambda a, p: a.run.remote(p), paths)))
+    report("ray_actors", chosen, total_s)
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()
