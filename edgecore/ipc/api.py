@@ -51,13 +51,12 @@ class Shadows(Protocol):
 class IpcApi:
     """The handler that IpcServer calls."""
 
-    def __init__(  # noqa: PLR0913 - the seams of the core, each named
+    def __init__(
         self,
         *,
         router: Router,
         queues: Mapping[str, WorkQueue],
         tokens: Tokens,
-        workers: Workers,
         shadows: Shadows,
         credentials: Callable[[], Mapping[str, Any] | None],
     ) -> None:
@@ -65,11 +64,15 @@ class IpcApi:
         self._queues = queues
         self._arns = ArnIndex(tuple(queues))
         self._tokens = tokens
-        self._workers = workers
+        self._workers: Workers
         self._shadows = shadows
         self._credentials = credentials
         self._results = Results()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def attach(self, workers: Workers) -> None:
+        """Before the first worker starts: the supervisor needs this object's ``forget``."""
+        self._workers = workers
 
     def forget(self, worker: str) -> None:
         """A worker is gone: nobody will fetch the answers to its invocations."""

@@ -13,7 +13,7 @@ _RUNTIME = re.compile(r"python(\d+)\.(\d+)\Z")
 Probe = Callable[[str], "tuple[int, int] | None"]
 
 
-class InterpreterError(Exception):
+class InterpreterError(LookupError):
     """No interpreter for a runtime; the text says which and how to give one."""
 
 

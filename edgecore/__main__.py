@@ -1,0 +1,108 @@
+"""``python -m edgecore``: arguments of docs/spec/core.md into options, logs, run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import logging.handlers
+import sys
+import time
+from pathlib import Path
+
+from edgecore.daemon import run
+from edgecore.options import Options
+
+LOG_BYTES = 4 * 1024 * 1024
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line: time, level, logger, message, traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = {
+            "t": round(record.created, 3),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            facts["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(facts)
+
+
+def _port(text: str) -> int | None:
+    if text == "off":
+        return None
+    number = int(text)
+    if not 0 <= number <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 (any free) to 65535, or off")
+    return number
+
+
+def _python(text: str) -> tuple[str, str]:
+    runtime, equals, path = text.partition("=")
+    if not equals or not path:
+        raise argparse.ArgumentTypeError(f"{text!r} is not RUNTIME=PATH, e.g. python3.8=/usr/bin/x")
+    # A name with a slash is meant from here; functions start elsewhere. Links stay: a venv is one.
+    return runtime, str(Path(path).absolute()) if "/" in path else path
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments; ``fanfold run`` builds Options itself."""
+    arguments = argparse.ArgumentParser("edgecore", description="Run one Greengrass V1 group.")
+    add = arguments.add_argument
+    add("--group", required=True, metavar="SOURCE")
+    add("--state", type=Path, default=Path(".fanfold/core"), metavar="DIR")
+    add("--ipc-port", type=_port, default=8000)
+    add("--mqtt-port", type=_port, default=8883)
+    add("--mqtt-plain-port", type=_port, default=None)
+    add("--http-port", type=_port, default=8080)
+    add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
+    add("--isolation", choices=["auto", "none"], default="auto")
+    add("--cloud", choices=["local", "iot"], default="local")
+    add("--endpoint-url")
+    add("--region")
+    add("--poll-s", type=float, default=5.0)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0, 1, 2 or 3 as in docs/spec/core.md."""
+    given = parser().parse_args(argv)
+    _configure_logs(given.state)
+    return run(
+        Options(
+            group=given.group,
+            state=given.state.absolute(),
+            ipc_port=given.ipc_port or 0,
+            mqtt_port=given.mqtt_port,
+            mqtt_plain_port=given.mqtt_plain_port,
+            http_port=given.http_port,
+            pythons=dict(given.python),
+            isolation=given.isolation,
+            cloud=given.cloud,
+            endpoint_url=given.endpoint_url,
+            region=given.region,
+            poll_s=given.poll_s,
+        )
+    )
+
+
+def _configure_logs(state: Path) -> None:
+    (state / "logs").mkdir(parents=True, exist_ok=True)
+    to_file = logging.handlers.RotatingFileHandler(
+        state / "logs" / "core.log", maxBytes=LOG_BYTES, backupCount=1
+    )
+    to_file.setFormatter(JsonLines())
+    to_stderr = logging.StreamHandler()
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s")
+    formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
+    formatter.converter = time.gmtime
+    to_stderr.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_stderr])
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

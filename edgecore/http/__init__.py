@@ -1,0 +1,1 @@
+"""What the core shows over HTTP on loopback: health, metrics, status, events, the page."""

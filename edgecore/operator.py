@@ -1,0 +1,50 @@
+"""What the page may ask of the core (edgecore.dashboard.ports.Actions)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+
+from edgecore.core.topicfilter import topic_problem
+from edgecore.dashboard.ports import ActionRefusedError
+from edgecore.engine import Engine
+from edgecore.ipc.http1 import MAX_BODY_BYTES
+
+
+class Operator:
+    """``engine``: the one that runs now; a deployment exchanges it."""
+
+    def __init__(self, engine: Callable[[], Engine | None]) -> None:
+        self._engine = engine
+
+    @property
+    def offered(self) -> Collection[str]:
+        return ("restart", "publish")
+
+    def _running(self) -> Engine:
+        engine = self._engine()
+        if engine is None:
+            raise ActionRefusedError("a deployment is under way: try again in a moment")
+        return engine
+
+    async def restart(self, function_id: str) -> None:
+        if not await self._running().supervisor.restart(function_id):
+            raise ActionRefusedError(f"function {function_id!r} is not in the group")
+
+    async def drain(self, on: bool) -> None:  # noqa: ARG002
+        raise ActionRefusedError("this core cannot drain: stop the cameras instead")
+
+    async def publish(self, topic: str, payload: bytes) -> int:
+        engine = self._running()
+        problem = topic_problem(topic)
+        if problem:
+            raise ActionRefusedError(problem)
+        if len(payload) > MAX_BODY_BYTES:
+            raise ActionRefusedError(f"payload is {len(payload)} bytes (limit {MAX_BODY_BYTES})")
+        devices = engine.group.devices
+        console = next((d for d in devices if d.thing_name.endswith("-console")), None)
+        if console is None:
+            raise ActionRefusedError("the group has no console device to publish as")
+        outcome = engine.router.publish(console.thing_arn, topic, payload)
+        await asyncio.gather(*outcome.pending)
+        return outcome.delivered

@@ -1,0 +1,131 @@
+"""From a function to its running process: interpreter, home, environment, token, log."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from edgecore.group import Function
+from edgecore.ipc.tokens import Caller, Tokens
+from edgecore.supervisor import process
+from edgecore.supervisor.environment import Surroundings, function_environment
+from edgecore.supervisor.interpreters import InterpreterError, Interpreters
+from edgecore.supervisor.isolation import (
+    Home,
+    IsolationError,
+    bubblewrap,
+    container_home,
+    plain_home,
+)
+from edgecore.supervisor.logfiles import LogFile
+from edgecore.supervisor.process import Reaper, WorkerProcess
+
+BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
+IsolationChoice = Literal["auto", "none"]
+
+
+@dataclass(kw_only=True)
+class Launcher:
+    """``findings`` grows by what the operator should know, each once."""
+
+    around: Surroundings
+    interpreters: Interpreters
+    tokens: Tokens
+    reaper: Reaper
+    work_dir: Path
+    log_dir: Path
+    log_space_bytes: int
+    isolation: IsolationChoice = "auto"
+    findings: list[str] = field(default_factory=list)
+    probe_bubblewrap: Callable[[], str | None] = bubblewrap
+    _bwrap: str | None = None
+    _logs: dict[str, LogFile] = field(default_factory=dict)
+
+    def check(self, function: Function) -> None:
+        """Raises InterpreterError or IsolationError for what no restart would mend."""
+        self.interpreter(function)
+        self._home(function)
+
+    def interpreter(self, function: Function) -> str:
+        """The path that runs ``function``; "" where it brings its own executable."""
+        if function.runtime is None:
+            raise InterpreterError(f"function {function.id}: has no runtime; redeploy it with one")
+        found = self.interpreters.find(function.runtime)
+        if found.warning:
+            self._find(found.warning)
+        return found.path
+
+    def isolation_of(self, function: Function) -> str:
+        contained = function.isolation == "GreengrassContainer" and self.isolation == "auto"
+        return "container" if contained else "none"
+
+    def log(self, function: Function) -> LogFile:
+        if function.id not in self._logs:
+            path = self.log_dir / f"{function.id}.log"
+            self._logs[function.id] = LogFile(path, self.log_space_bytes)
+        return self._logs[function.id]
+
+    async def start(self, function: Function, name: str) -> WorkerProcess:
+        """A new worker. Raises InterpreterError, IsolationError, OSError."""
+        home = self._home(function)
+        token = self.tokens.issue(Caller(function.arn, name))
+        environment = function_environment(
+            function,
+            self.around,
+            token=token,
+            resource_prefix=home.resource_prefix,
+            home=home.code,
+        )
+        # Code folders are content-addressed caches: byte code goes elsewhere.
+        environment["PYTHONPYCACHEPREFIX"] = str(self.work_dir / function.id / "pycache")
+        command = [*home.prefix, *self._command(function)]
+        try:
+            worker = await process.start(
+                name,
+                command,
+                cwd=home.cwd,
+                environment=environment,
+                write_log=self.log(function).write,
+            )
+        except OSError:
+            self.tokens.revoke(name)
+            raise
+        self.reaper.watch(worker.pid)
+        return worker
+
+    def ended(self, worker: WorkerProcess) -> None:
+        """Its token is worth nothing from now on."""
+        self.tokens.revoke(worker.name)
+        self.reaper.forget(worker.pid)
+
+    def close(self) -> None:
+        for log in self._logs.values():
+            log.close()
+
+    def _command(self, function: Function) -> list[str]:
+        if function.executable:
+            return [function.executable, *shlex.split(function.exec_args or "")]
+        python = self.interpreter(function)
+        return [python, "-u", str(BOOTSTRAP), function.handler or "handler.handler"]
+
+    def _home(self, function: Function) -> Home:
+        resources, folder = self.around.group.resources, self.work_dir / function.id
+        if function.isolation == "NoContainer":
+            return plain_home(function, resources, folder)
+        if self.isolation == "none":
+            self._find(f"function {function.id} asks for a container and runs without one")
+            return plain_home(function, resources, folder)
+        self._bwrap = self._bwrap or self.probe_bubblewrap()
+        if self._bwrap is None:
+            raise IsolationError(
+                f"function {function.id} asks for a container and bubblewrap does not work here: "
+                "install bubblewrap and allow user namespaces, or give --isolation none"
+            )
+        return container_home(function, resources, self._bwrap, folder)
+
+    def _find(self, text: str) -> None:
+        if text not in self.findings:
+            self.findings.append(text)

@@ -1,0 +1,196 @@
+"""One function's workers: how many there should be, what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from edgecore.core.lifecycle import FunctionState, RestartPolicy, is_hung, is_overdue
+from edgecore.core.workqueue import WorkQueue
+from edgecore.group import Function
+from edgecore.supervisor.interpreters import InterpreterError
+from edgecore.supervisor.isolation import IsolationError
+from edgecore.supervisor.launcher import Launcher
+from edgecore.supervisor.process import WorkerProcess, resident_kb
+
+log = logging.getLogger(__name__)
+_serial = itertools.count(1)
+
+EndedHook = Callable[[str], None]
+
+
+class FunctionRunner:
+    """Keeps a pinned function running, or starts an on-demand one per parallel invocation."""
+
+    def __init__(
+        self, function: Function, queue: WorkQueue, launcher: Launcher, on_ended: EndedHook
+    ) -> None:
+        self.function = function
+        self.queue = queue
+        self.workers: dict[str, WorkerProcess] = {}
+        self.restarts = 0
+        self.last_error: str | None = None
+        self._state: FunctionState = "stopped"
+        self._launcher = launcher
+        self._on_ended = on_ended
+        self._policy = RestartPolicy()
+        self._stopping = False
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def state(self) -> FunctionState:
+        return self._state
+
+    @property
+    def starting(self) -> int:
+        return sum(not worker.fetched for worker in self.workers.values())
+
+    def start_pinned(self) -> None:
+        self._state = "starting"
+        self._spawn_task(self._keep_running())
+
+    def start_one(self) -> None:
+        """On demand: one more worker now."""
+        self._spawn_task(self._run_once())
+
+    def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep_running(self) -> None:
+        while not self._stopping:
+            await self._run_once()
+            if not self._stopping:
+                self.restarts += 1
+
+    async def _run_once(self) -> None:
+        """From start to exit, then the back-off that the exit earned."""
+        loop = asyncio.get_running_loop()
+        name = f"{self.function.id}-{next(_serial)}"
+        began = loop.time()
+        killed_for = ""
+        self._state = "starting"
+        try:
+            worker = await self._launcher.start(self.function, name)
+        except (OSError, InterpreterError, IsolationError) as error:
+            self.last_error = f"cannot be started: {error}"
+            log.error("function %s %s", self.function.id, self.last_error)  # noqa: TRY400
+        else:
+            self.workers[name] = worker
+            status = await worker.process.wait()
+            killed_for = worker.killed_for
+            await self._clean_up(worker, status)
+        if self._stopping or killed_for in ("restart", "idle"):
+            return
+        verdict = self._policy.after_exit(loop.time(), loop.time() - began, random.random())  # noqa: S311
+        self._state = verdict.state
+        log.warning(
+            "function %s: %s; next start in %.1f s (%s)",
+            self.function.id,
+            self.last_error,
+            verdict.delay_s,
+            verdict.state,
+        )
+        await self._nap(verdict.delay_s)
+        self._state = "stopped"
+
+    async def _nap(self, delay_s: float) -> None:
+        """The back-off; an operator's restart ends it."""
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), delay_s)
+        except asyncio.TimeoutError:
+            return
+
+    async def _clean_up(self, worker: WorkerProcess, status: int) -> None:
+        worker.signal_group(9)  # what it started must not outlive it
+        del self.workers[worker.name]
+        self._launcher.ended(worker)
+        reason = worker.killed_for or (
+            f"killed by signal {-status}" if status < 0 else f"exited with status {status}"
+        )
+        if not self._stopping and reason not in ("restart", "idle"):
+            self.last_error = reason
+            words = f"[ERROR]-Worker is ungracefully killed. {reason}\n"
+            self._launcher.log(self.function).write(words.encode())
+        lost = self.queue.lose_worker(worker.name, f'{{"errorMessage":"{reason}"}}'.encode())
+        if lost:
+            log.warning("function %s: %d item(s) in hand are lost", self.function.id, lost)
+        self._on_ended(worker.name)
+        if not self.workers:
+            self._state = "stopped"
+
+    def polled(self, worker: str) -> None:
+        """The worker asked for work or answered: it lives."""
+        found = self.workers.get(worker)
+        if found is None:
+            return
+        found.last_seen = asyncio.get_running_loop().time()
+        if not found.fetched:
+            found.fetched = True
+            self._state = "running"
+
+    def tick(self, now: float, *, measure: bool) -> None:
+        """Timeouts, hung workers, and with ``measure`` memory."""
+        for worker in list(self.workers.values()):
+            if worker.killed_for:
+                continue
+            items = self.queue.in_hand_of(worker.name)
+            oldest = min((item.handed_at for item in items), default=None)
+            if oldest is not None and is_overdue(now, oldest, self.function.timeout_s):
+                self._kill(worker, f"handler timed out after {self.function.timeout_s} s")
+            elif oldest is None and self._hung(worker, now):
+                self._state = "hung"
+                self._kill(worker, "hung: work waits and it does not ask for it")
+            elif measure:
+                self._measure(worker)
+
+    def _hung(self, worker: WorkerProcess, now: float) -> bool:
+        # Before its first poll a function may legally work in its module for ever (V1 does
+        # not mind), and one that waits for work is fine by definition.
+        if not worker.fetched or self.queue.is_waiting(worker.name):
+            return False
+        return is_hung(
+            now=now,
+            waiting=self.queue.depth,
+            last_seen=worker.last_seen,
+            oldest_at=now - self.queue.oldest_s(),
+            timeout_s=self.function.timeout_s,
+        )
+
+    def _measure(self, worker: WorkerProcess) -> None:
+        worker.rss_kb = resident_kb(worker.pid)
+        limit = self.function.memory_kb
+        if limit is not None and worker.rss_kb > limit:
+            self._kill(worker, f"memory: {worker.rss_kb} KB (limit {limit} KB)")
+
+    def _kill(self, worker: WorkerProcess, reason: str) -> None:
+        self.last_error = reason
+        log.error("function %s (pid %d): %s", self.function.id, worker.pid, reason)
+        worker.kill(reason)
+
+    def idle_worker(self) -> WorkerProcess | None:
+        """The worker that waits longest, for the on-demand limit."""
+        idle = [w for w in self.workers.values() if self.queue.is_waiting(w.name)]
+        return min(idle, key=lambda w: w.last_seen, default=None)
+
+    async def restart(self, grace_s: float) -> None:
+        """An operator's wish: no back-off, and not counted as a crash."""
+        self._wake.set()
+        for worker in list(self.workers.values()):
+            worker.killed_for = "restart"
+            await worker.stop(grace_s)
+
+    async def stop(self, grace_s: float) -> None:
+        self._stopping = True
+        self._wake.set()
+        await asyncio.gather(*(w.stop(grace_s) for w in list(self.workers.values())))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.queue.clear(b'{"errorMessage":"the core stops"}')
+        self._state = "stopped"

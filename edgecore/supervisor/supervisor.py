@@ -1,0 +1,170 @@
+"""All functions of a group: started, ticked, stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from edgecore.core.faults import fault
+from edgecore.core.workqueue import WorkQueue
+from edgecore.group import Function
+from edgecore.supervisor.launcher import Launcher
+from edgecore.supervisor.runner import FunctionRunner
+
+log = logging.getLogger(__name__)
+
+MAX_UNPINNED_WORKERS = 25
+"""``maxConcurrentLimit`` of the V1 core (developer guide, config.json ``runtime``)."""
+TICK_S = 0.25
+TICKS_PER_MEASURE = 4
+STOP_GRACE_S = 5.0
+
+
+class Supervisor:
+    """Also what the IPC interface tells about workers (edgecore.ipc.api.Workers)."""
+
+    def __init__(
+        self,
+        functions: tuple[Function, ...],
+        queues: Mapping[str, WorkQueue],
+        launcher: Launcher,
+        *,
+        on_ended: Callable[[str], None],
+    ) -> None:
+        self._launcher = launcher
+        self._on_ended = on_ended
+        self.runners = {
+            f.arn: FunctionRunner(f, queues[f.arn], launcher, self._ended) for f in functions
+        }
+        self._owners: dict[str, FunctionRunner] = {r.function.id: r for r in self.runners.values()}
+        self._ticker: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Pinned functions start now, on-demand ones when work comes."""
+        for runner in self.runners.values():
+            if runner.function.pinned:
+                runner.start_pinned()
+            else:
+                runner.queue.on_starved = partial(self._demand, runner)
+        self._ticker = asyncio.ensure_future(self._tick())
+
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticker
+        await asyncio.gather(*(runner.stop(grace_s) for runner in self.runners.values()))
+        self._launcher.close()
+
+    async def restart(self, function_id: str) -> bool:
+        """False: no such function."""
+        runner = self._owners.get(function_id)
+        if runner is None:
+            return False
+        await runner.restart(STOP_GRACE_S)
+        return True
+
+    def _demand(self, runner: FunctionRunner) -> None:
+        """Work waits and nobody is free: one more worker, within the limit."""
+        if runner.state in ("backoff", "crash_loop") or runner.starting >= runner.queue.depth:
+            return
+        on_demand = [r for r in self.runners.values() if not r.function.pinned]
+        if sum(len(r.workers) for r in on_demand) >= MAX_UNPINNED_WORKERS:
+            idle = [w for r in on_demand if r is not runner and (w := r.idle_worker()) is not None]
+            if not idle:
+                return  # it gets its turn when a worker of its own is free
+            min(idle, key=lambda w: w.last_seen).kill("idle")
+        runner.start_one()
+
+    def _ended(self, worker: str) -> None:
+        self._on_ended(worker)
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        count = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            count += 1
+            fault("supervisor.tick", supervisor=self)
+            for runner in self.runners.values():
+                try:
+                    runner.tick(loop.time(), measure=count % TICKS_PER_MEASURE == 0)
+                    if not runner.function.pinned and runner.queue.depth:
+                        self._demand(runner)
+                except Exception:
+                    log.exception("watching function %s failed", runner.function.id)
+
+    # What IPC tells.
+
+    def polled(self, worker: str) -> None:
+        runner = self._runner_of(worker)
+        if runner is not None:
+            runner.polled(worker)
+
+    def initialized(self, worker: str, success: bool, message: str) -> None:
+        runner = self._runner_of(worker)
+        if runner is None:
+            return
+        if success:
+            runner.workers[worker].initialized = True
+        else:
+            runner.last_error = f"says it cannot start: {message}"
+
+    def log_lines(self, worker: str, lines: list[str]) -> None:
+        runner = self._runner_of(worker)
+        if runner is not None:
+            text = "".join(line.rstrip("\n") + "\n" for line in lines)
+            self._launcher.log(runner.function).write(text.encode(errors="replace"))
+
+    def health(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "FuncArn": runner.function.arn,
+                "WorkerId": worker.name,
+                "ProcessId": str(worker.pid),
+                "WorkerState": "Waiting" if runner.queue.is_waiting(worker.name) else "Working",
+            }
+            for runner in self.runners.values()
+            for worker in runner.workers.values()
+        ]
+
+    def _runner_of(self, worker: str) -> FunctionRunner | None:
+        runner = self._owners.get(worker.rpartition("-")[0])
+        return runner if runner is not None and worker in runner.workers else None
+
+    def status(self) -> list[dict[str, Any]]:
+        """The ``functions`` of docs/spec/core.md."""
+        return [self._status_of(runner) for runner in self.runners.values()]
+
+    def _status_of(self, runner: FunctionRunner) -> dict[str, Any]:
+        function, queue = runner.function, runner.queue
+        workers = list(runner.workers.values())
+        return {
+            "id": function.id,
+            "arn": function.arn,
+            "pinned": function.pinned,
+            "state": runner.state,
+            "pid": workers[0].pid if workers else None,
+            "workers": len(workers),
+            "restarts": runner.restarts,
+            "queue": queue.depth,
+            "oldest_ms": round(queue.oldest_s() * 1000),
+            "invocations": queue.invocations,
+            "errors": queue.errors,
+            "rss_kb": sum(worker.rss_kb for worker in workers),
+            "gpu_id": function.environment.get("GPU_ID"),
+            "runtime": function.runtime,
+            "interpreter": self._interpreter(function),
+            "isolation": self._launcher.isolation_of(function),
+            "last_error": runner.last_error,
+        }
+
+    def _interpreter(self, function: Function) -> str | None:
+        try:
+            return self._launcher.interpreter(function)
+        except LookupError:
+            return None
