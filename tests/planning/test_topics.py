@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.planning.topics import NAME, Topics, problems
@@ -22,6 +22,7 @@ def test_a_site_name_that_is_not_one_topic_level_is_refused(name):
         Topics(name)
 
 
+@settings(deadline=None)
 @given(st.from_regex(NAME, fullmatch=True), st.from_regex(NAME, fullmatch=True))
 def test_every_topic_of_valid_names_is_valid(site, camera):
     topics = Topics(site)

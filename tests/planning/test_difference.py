@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_samples import STRATEGIES, plan, profile
 
@@ -92,6 +92,7 @@ changed = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(changed, changed)
 def test_there_are_changes_exactly_when_the_documents_differ(one, other):
     before, after = render(plan(**one)), render(plan(**other))
