@@ -38,37 +38,45 @@ class Resolver:
             name: parameter.get("Default")
             for name, parameter in (template.get("Parameters") or {}).items()
         }
-        self._functions: Mapping[str, Callable[[Any, int], Any]] = {
-            "Ref": lambda name, _: self._ref(name),
-            "Fn::GetAtt": lambda argument, _: self._get_att(argument),
+        self._depth = 0
+        self._functions: Mapping[str, Callable[[Any], Any]] = {
+            "Ref": self._ref,
+            "Fn::GetAtt": self._get_att,
             "Fn::Join": self._join,
             "Fn::Sub": self._sub,
-            "Fn::Select": lambda a, d: self.resolve(a[1], d)[int(self.resolve(a[0], d))],
-            "Fn::Split": lambda a, d: self.resolve(a[1], d).split(a[0]),
+            "Fn::Select": lambda a: self.resolve(a[1])[int(self.resolve(a[0]))],
+            "Fn::Split": lambda a: self.resolve(a[1]).split(a[0]),
             "Fn::FindInMap": self._find_in_map,
         }
 
-    def resolve(self, value: Any, depth: int = 0) -> Any:
+    def resolve(self, value: Any) -> Any:
         """The value with every function evaluated."""
-        if depth > _MAX_DEPTH:
-            raise SourceError("template: functions nested too deeply, or a reference to itself")
+        self._depth += 1
+        try:
+            if self._depth > _MAX_DEPTH:
+                raise SourceError("template: functions nested too deeply, or one names itself")
+            return self._resolve(value)
+        finally:
+            self._depth -= 1
+
+    def _resolve(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self.resolve(item, depth + 1) for item in value]
+            return [self.resolve(item) for item in value]
         if not isinstance(value, Mapping):
             return value
         if len(value) == 1:
             (name, argument) = next(iter(value.items()))
             if name in self._functions:
-                return self._functions[name](argument, depth + 1)
+                return self._functions[name](argument)
             if name.startswith("Fn::"):
                 raise SourceError(f"template: {name} is not supported; synthesize without it")
-        return {key: self.resolve(item, depth + 1) for key, item in value.items()}
+        return {key: self.resolve(item) for key, item in value.items()}
 
-    def _join(self, argument: Any, depth: int) -> str:
+    def _join(self, argument: Any) -> str:
         separator, items = argument
-        return str(separator).join(str(item) for item in self.resolve(items, depth))
+        return str(separator).join(str(item) for item in self.resolve(items))
 
-    def _sub(self, argument: Any, depth: int) -> str:
+    def _sub(self, argument: Any) -> str:
         text, variables = (argument, {}) if isinstance(argument, str) else argument
 
         def replace(match: re.Match[str]) -> str:
@@ -76,14 +84,14 @@ class Resolver:
             if literal:
                 return "${" + name + "}"
             if name in variables:
-                return str(self.resolve(variables[name], depth))
+                return str(self.resolve(variables[name]))
             logical_id, dot, attribute = name.partition(".")
             return str(self._get_att([logical_id, attribute]) if dot else self._ref(name))
 
         return _SUBSTITUTION.sub(replace, text)
 
-    def _find_in_map(self, argument: Any, depth: int) -> Any:
-        name, first, second = (self.resolve(part, depth) for part in argument)
+    def _find_in_map(self, argument: Any) -> Any:
+        name, first, second = (self.resolve(part) for part in argument)
         try:
             return self._mappings[name][first][second]
         except KeyError as error:
