@@ -11,7 +11,7 @@ from edgecore.metrics.stats import model_name
 SHOWN = 12
 KEPT = 240
 """Looked up by the image and trace endpoints after they have left the page."""
-EVERY_S = 0.4
+EVERY_S = 1.0
 """Per stream: a faster stream is sampled, an eye sees no more."""
 MAX_BOXES = 60
 MAX_TOP = 3
@@ -42,15 +42,21 @@ class Gallery:
         return self._entries.get((stream, seq))
 
     def latest(self) -> list[dict[str, Any]]:
-        """Newest first: one per stream as far as there is room, then the streams' older ones."""
-        first: list[dict[str, Any]] = []
-        older: list[dict[str, Any]] = []
-        streams: set[str] = set()
+        """By stream, so that pictures keep their place: each its newest, then failed, then older.
+
+        More streams than places: the streams seen last.
+        """
+        by_stream: dict[str, list[dict[str, Any]]] = {}
         for entry in reversed(self._entries.values()):
-            (older if entry["stream"] in streams else first).append(entry)
-            streams.add(entry["stream"])
-        chosen = (first + older)[:SHOWN]
-        return sorted(chosen, key=lambda e: (-e["t"], e["stream"], -e["seq"]))
+            by_stream.setdefault(entry["stream"], []).append(entry)
+        seen_last = list(by_stream)[:SHOWN]
+        places = SHOWN // max(1, len(seen_last))
+        return [e for name in sorted(seen_last) for e in _best(by_stream[name], places)]
+
+
+def _best(newest_first: list[dict[str, Any]], places: int) -> list[dict[str, Any]]:
+    first, rest = newest_first[:1], newest_first[1:]
+    return first + sorted(rest, key=lambda e: e["status"] == "ok")[: places - 1]
 
 
 def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:

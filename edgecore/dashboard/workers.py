@@ -44,7 +44,7 @@ class WorkerBoard:
         functions = {f.get("id"): f for f in status.get("functions", [])}
         return [
             self._card(name, reported[name], functions.get(name, _IDLE), now)
-            for name in sorted(reported)[:MAX_WORKERS]
+            for name in sorted(reported, key=_by_number)[:MAX_WORKERS]
         ]
 
     def _card(
@@ -82,3 +82,10 @@ class WorkerBoard:
         while times and times[0] < now - RATE_WINDOW_S:
             times.popleft()
         return round(len(times) / RATE_WINDOW_S, 1)
+
+
+def _by_number(name: str) -> tuple[str, int, str]:
+    """``w2`` before ``w10``."""
+    head = name.rstrip("0123456789")
+    tail = name[len(head) :][:18]
+    return head, int(tail or 0), name

@@ -7,7 +7,7 @@ time, so the page, the endpoint and the tests give the same verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,9 @@ class Reason:
 
 def reasons_not_ready(status: Mapping[str, Any], now: float) -> list[Reason]:
     """Every reason at once; empty means ready. ``now`` is epoch seconds."""
-    return [*_functions(status), *_parts(status, now), *_workers(status), *_router(status)]
+    functions = list(_functions(status))
+    named = {reason.subject.removeprefix("function ") for reason in functions}
+    return [*functions, *_parts(status, now), *_workers(status, named), *_router(status)]
 
 
 _STATE_WORDS = {
@@ -65,8 +67,11 @@ def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
             )
 
 
-def _workers(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reason]:
+    """But for those whose process has been named already: one cause is one reason."""
     for name, worker in workers(status).items():
+        if name in named:
+            continue
         state = worker.get("state", "unknown")
         if not worker.get("model"):
             yield Reason(

@@ -179,6 +179,13 @@ def test_a_probe_is_not_a_batch() -> None:
     assert board.cards(status(inflight=1), T)[0]["batch"] == {}
 
 
+def test_workers_come_in_the_order_of_their_numbers() -> None:
+    workers = {name: {"state": "ready"} for name in ("w10", "w2", "w1", "x")}
+    cards = WorkerBoard().cards({"stats": {"splitter": {"workers": workers}}}, T)
+
+    assert [c["id"] for c in cards] == ["w1", "w2", "w10", "x"]
+
+
 def test_a_rate_forgets_what_is_older_than_its_window() -> None:
     board = WorkerBoard()
     for n in range(20):
@@ -188,24 +195,38 @@ def test_a_rate_forgets_what_is_older_than_its_window() -> None:
     assert board.cards(status(), T + 19 + 2 * RATE_WINDOW_S)[0]["per_s"] == 0.0
 
 
-def test_every_stream_gets_a_place_before_one_gets_two() -> None:
+def places(gallery: Gallery) -> list[tuple[str, int]]:
+    return [(e["stream"], e["seq"]) for e in gallery.latest()]
+
+
+def test_every_stream_gets_the_same_places_in_the_order_of_their_names() -> None:
     gallery = Gallery()
     for n in range(100):
-        gallery.offer(record(n, stream="fast"), T + n)
-    for n in range(5):
-        gallery.offer(record(n, stream=f"slow{n}"), T + 90 + n / 10)
+        gallery.offer(record(n, stream="b-fast"), T + n)
+    for n in range(3):
+        gallery.offer(record(n, stream="a-slow"), T + n)
 
-    assert {e["stream"] for e in gallery.latest()} == {"fast", *(f"slow{n}" for n in range(5))}
-    assert len(gallery.latest()) == SHOWN
+    fast = [("b-fast", n) for n in (99, 98, 97, 96, 95, 94)]
+    assert places(gallery) == [("a-slow", 2), ("a-slow", 1), ("a-slow", 0), *fast]
 
 
-def test_a_fast_stream_is_sampled_but_its_failures_are_all_kept() -> None:
+def test_with_more_streams_than_places_the_last_seen_are_shown() -> None:
+    gallery = Gallery()
+    for n in range(SHOWN + 5):
+        gallery.offer(record(1, stream=f"s{n:02}"), T + n)
+
+    assert places(gallery) == [(f"s{n:02}", 1) for n in range(5, SHOWN + 5)]
+
+
+def test_a_fast_stream_is_sampled_but_its_failures_are_kept_and_shown() -> None:
     gallery = Gallery()
     for n in range(50):
         gallery.offer(record(n), T + n / 1000)
     gallery.offer(record(50, status="failed", reason="truncated"), T + 0.051)
+    for n in range(60, 100):
+        gallery.offer(record(n), T + n)
 
-    assert [e["seq"] for e in gallery.latest()] == [50, 0]
+    assert places(gallery)[:3] == [("cam1", 99), ("cam1", 50), ("cam1", 98)]
 
 
 def test_the_gallery_stays_small() -> None:

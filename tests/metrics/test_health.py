@@ -65,6 +65,13 @@ def test_a_worker_that_hangs_is_not_ready_though_its_process_runs() -> None:
     assert problems(status(stats={"splitter": splitter})) == ["worker w0 is hung and gets no work"]
 
 
+def test_a_worker_whose_process_hangs_is_named_once() -> None:
+    splitter = {"t": NOW, "workers": {"w0": {"state": "hung", "model": {"name": "m"}}}}
+    functions = [{"id": "w0", "pinned": True, "state": "hung"}]
+
+    assert len(problems(status(functions=functions, stats={"splitter": splitter}))) == 1
+
+
 def test_a_part_that_stopped_reporting_is_not_ready() -> None:
     stale = {"splitter": {"t": NOW - STATS_STALE_S - 1, "workers": {}}}
 

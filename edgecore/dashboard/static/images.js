@@ -3,6 +3,7 @@
 import { byId, el, keyed, svg } from "./dom.js";
 import { clock, ms, percent } from "./format.js";
 
+const CAN_HOVER = matchMedia("(hover: hover)");
 const clamp = (x) => Math.min(1, Math.max(0, x));
 
 export function showImages(images) {
@@ -12,6 +13,8 @@ export function showImages(images) {
     return;
   }
   node.querySelector("p.empty")?.remove();
+  // What is under the pointer must be what the click gets.
+  if (node.matches(":hover") && CAN_HOVER.matches) return;
   keyed(node, images, (i) => `${i.stream}#${i.seq}`, makeImage);
 }
 
