@@ -22,11 +22,18 @@ from edgecore.metrics.registry import CONTENT_TYPE_LATEST, Metrics
 EVENTS_CAPACITY = 1024
 KEEPALIVE_S = 15.0
 MAX_EVENT_TEXT = 4096
+LOOPBACK = Exposure()
 
 Status = Callable[[], Mapping[str, Any]]
 
 
-def make_app(status: Status, metrics: Metrics, taps: Taps, page: ASGIApp | None) -> ASGIApp:
+def make_app(
+    status: Status,
+    metrics: Metrics,
+    taps: Taps,
+    page: ASGIApp | None,
+    exposure: Exposure = LOOPBACK,
+) -> ASGIApp:
     """Everything behind the guard against foreign pages."""
 
     async def live(_request: Request) -> Response:
@@ -61,7 +68,7 @@ def make_app(status: Status, metrics: Metrics, taps: Taps, page: ASGIApp | None)
     ]
     if page is not None:
         routes.append(Mount("/", page))
-    return Guard(Starlette(routes=routes), Exposure())
+    return Guard(Starlette(routes=routes), exposure)
 
 
 async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
