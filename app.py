@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The CDK app: `cdk deploy SITE` for every file of sites/.
 
-    cdk deploy demo -c model=s3://bucket/models/lite0/1.1.0.tar.gz
-    cdk deploy demo -c site=demo      # whatever is wrong with another site
+cdk deploy demo -c model=s3://bucket/models/lite0/1.1.0.tar.gz
+cdk deploy demo -c site=demo      # whatever is wrong with another site
 """
 
 import sys
@@ -19,7 +19,7 @@ def main() -> int:
     findings = add_sites(app, Path(__file__).resolve().parent)
     app.synth()
     for finding in findings:
-        print(finding, file=sys.stderr)
+        print(finding, file=sys.stderr)  # noqa: T201
     return 1 if errors(findings) else 0
 
 

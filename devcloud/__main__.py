@@ -1,5 +1,7 @@
 """`python -m devcloud start|status|stop|env|bootstrap`."""
 
+# ruff: noqa: T201 - what it prints is what it is for
+
 from __future__ import annotations
 
 import argparse
@@ -14,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="devcloud",
         description="A cloud on this machine for the real `cdk deploy`. State is in memory.",
-        epilog="Then: eval \"$(python -m devcloud env)\", and boto3, aws and cdk talk to it.",
+        epilog='Then: eval "$(python -m devcloud env)", and boto3, aws and cdk talk to it.',
     )
     parser.add_argument("verb", choices=sorted(_VERBS))
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0: any free one")

@@ -46,7 +46,7 @@ def command(arguments: Sequence[str], project: Path = PROJECT) -> list[str]:
     """The command line, or DevCloudError saying what is missing."""
     node = shutil.which("node")
     if node is None:
-        raise DevCloudError(f"the CDK needs Node.js and `node` is not on the PATH. {REMEDY_NODE}", 3)
+        raise DevCloudError(f"the CDK needs `node`, which is not on the PATH. {REMEDY_NODE}", 3)
     script = project / CLI
     if not script.is_file():
         raise DevCloudError(f"the CDK command line is not at {script}. {REMEDY_CLI}", 3)

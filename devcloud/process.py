@@ -72,13 +72,11 @@ class DevCloud:
     def messages(self, topic_prefix: str = "", region: str = REGION) -> list[dict[str, str]]:
         """What was published to AWS IoT, oldest first: `topic` and `payload_b64`."""
         address = f"{self.url}/moto-api/devcloud/messages?region={region}&topic={topic_prefix}"
-        with urllib.request.urlopen(address, timeout=10) as answer:
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 (loopback)
             found: list[dict[str, str]] = json.load(answer)
         return found
 
-    def end_deployments(
-        self, status: str, error: str | None = None, region: str = REGION
-    ) -> None:
+    def end_deployments(self, status: str, error: str | None = None, region: str = REGION) -> None:
         """How deployments made from now on end: Success (the default), Failure, InProgress."""
         request = urllib.request.Request(  # noqa: S310 (loopback)
             f"{self.url}/moto-api/devcloud/deployments?region={region}",
@@ -143,9 +141,7 @@ def _ready_file(state_dir: Path) -> Path:
     return state_dir.absolute() / "devcloud.json"
 
 
-def _wait_until_ready(
-    process: subprocess.Popen[bytes], port: int, ready: Path, log: Path
-) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, ready: Path, log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if ready.exists() and find(ready.parent):

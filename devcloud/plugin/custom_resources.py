@@ -22,7 +22,7 @@ def install(endpoint_url: str) -> None:
     parsing.get_model_map()["AWS::CloudFormation::CustomResource"] = CustomResource
 
 
-class CustomResourceFailed(Exception):
+class CustomResourceError(Exception):
     """The handler answered FAILED, or not at all."""
 
 
@@ -95,5 +95,5 @@ class CustomResource(Resource):
             )
         )
         if answer.get("Status") != "SUCCESS":
-            raise CustomResourceFailed(answer.get("Reason") or "the handler gave no reason")
+            raise CustomResourceError(answer.get("Reason") or "the handler gave no reason")
         return answer

@@ -23,7 +23,9 @@ def order(resources: Template) -> list[str]:
         if name in done:
             return
         if name in path:
-            raise ValueError(f"circular dependency: {' → '.join([*path[path.index(name) :], name])}")
+            raise ValueError(
+                f"circular dependency: {' → '.join([*path[path.index(name) :], name])}"
+            )
         path.append(name)
         for needed in sorted(references(resources[name]) & resources.keys()):
             visit(needed)

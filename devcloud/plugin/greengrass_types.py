@@ -42,11 +42,11 @@ KINDS = (
 def install() -> None:
     register(Group, GroupVersion)
     for kind in KINDS:
-        definition = type(f"{kind.name}Definition", (Definition,), {"kind": kind})
-        version = type(f"{kind.name}DefinitionVersion", (DefinitionVersion,), {"kind": kind})
-        definition.type_name = f"AWS::Greengrass::{kind.name}Definition"
-        version.type_name = f"AWS::Greengrass::{kind.name}DefinitionVersion"
-        register(definition, version)
+        for base, name in (
+            (Definition, f"{kind.name}Definition"),
+            (DefinitionVersion, f"{kind.name}DefinitionVersion"),
+        ):
+            register(type(name, (base,), {"kind": kind, "type_name": f"AWS::Greengrass::{name}"}))
 
 
 def backend_of(place: Place) -> Any:

@@ -61,18 +61,18 @@ SYMBOLS = (
 )
 
 
-class WrongMoto(Exception):
+class WrongMotoError(Exception):
     """The installed moto is not the one that the plugin knows."""
 
 
 def check() -> None:
-    """Raise WrongMoto when the version differs, naming the symbols that are gone."""
+    """Raise WrongMotoError when the version differs, naming the symbols that are gone."""
     gone = missing()
     installed = version("moto")
     if installed == MOTO and not gone:
         return
     detail = f"; gone: {', '.join(gone)}" if gone else "; every symbol is still there"
-    raise WrongMoto(
+    raise WrongMotoError(
         f"moto {installed} is installed, devcloud/plugin is written against {MOTO}{detail}. "
         f"Install moto=={MOTO}, or check devcloud/plugin against {installed} and change MOTO "
         "in devcloud/plugin/guard.py."

@@ -106,7 +106,7 @@ class _AnswerServer:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:  # noqa: N802 (http.server's name)
+            def do_PUT(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 outer.answer = outer.answer or json.loads(body)
                 self.send_response(200)

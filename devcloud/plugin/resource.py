@@ -99,4 +99,3 @@ def register(*types: type[Resource]) -> None:
     for resource_type in types:
         parsing.get_model_map()[resource_type.type_name] = resource_type
         parsing.get_name_type_map()[resource_type.type_name] = ""
-

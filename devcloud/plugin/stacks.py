@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from devcloud.plugin import change_sets
@@ -30,7 +31,7 @@ def install() -> None:
     models.CloudFormationBackend.describe_stack_events = _events
 
 
-class ResourceFailed(Exception):
+class ResourceFailed(Exception):  # noqa: N818 (it is the resource that failed)
     """Creating, updating or deleting one resource failed; says which and why."""
 
     def __init__(self, logical_id: str, resource_type: str, operation: str, reason: str) -> None:
@@ -57,7 +58,7 @@ def _create_resources(resources: Any, template: dict[str, Any]) -> None:
     resources._template = template
     resources._resource_json_map = template["Resources"]
     for name in order(template["Resources"]):
-        _attempt(resources, name, "CREATE", lambda name=name: resources[name])
+        _attempt(resources, name, "CREATE", partial(resources.__getitem__, name))
 
 
 def _update_resources(
@@ -68,18 +69,34 @@ def _update_resources(
     self._template = template
     self._resource_json_map = new = template["Resources"]
     if parameters:
-        self.input_parameters = parameters
+        self.input_parameters = _as_given(self, template, parameters)
     self.load_mapping()
     self.load_parameters()
     self.load_conditions()
     for name in order(new):
         if name not in before:
-            _attempt(self, name, "CREATE", lambda name=name: self[name])
+            _attempt(self, name, "CREATE", partial(self.__getitem__, name))
         elif _resolved(self, new[name]) != before[name]:
-            _attempt(self, name, "UPDATE", lambda name=name: _modify(self, name))
+            _attempt(self, name, "UPDATE", partial(_modify, self, name))
     for name in reversed(order(old)):
         if name not in new:
-            _attempt(self, name, "DELETE", lambda name=name: _delete(self, name, old[name]))
+            _attempt(self, name, "DELETE", partial(_delete, self, name, old[name]))
+
+
+def _as_given(resources: Any, template: dict[str, Any], parameters: dict[str, Any]) -> Any:
+    """The parameters with names of SSM parameters where moto put the values behind them.
+
+    "Use the previous value" comes from moto as what the name resolved to, which is then
+    looked up as if it were a name: every update of a bootstrapped stack would fail.
+    """
+    given = dict(parameters)
+    for name, declared in template.get("Parameters", {}).items():
+        is_name = str(declared.get("Type", "")).startswith("AWS::SSM::")
+        if is_name and given.get(name) == resources.resolved_parameters.get(name):
+            given.pop(name, None)
+            if name in resources.input_parameters:
+                given[name] = resources.input_parameters[name]
+    return given
 
 
 def _resolved(resources: Any, resource: dict[str, Any]) -> Any:
@@ -105,7 +122,7 @@ def _modify(resources: Any, name: str) -> None:
 def _delete_resources(self: Any) -> None:
     old = self._resource_json_map
     for name in reversed(order(old)):
-        _attempt(self, name, "DELETE", lambda name=name: _delete(self, name, old[name]))
+        _attempt(self, name, "DELETE", partial(_delete, self, name, old[name]))
 
 
 def _delete(resources: Any, name: str, resource: dict[str, Any]) -> None:

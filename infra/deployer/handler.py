@@ -16,6 +16,7 @@ import json
 import time
 import traceback
 import urllib.request
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -27,17 +28,17 @@ CONFLICT_TRIES = 5
 REASON_CHARACTERS = 1000  # CloudFormation takes an answer of 4 KB
 
 
-class DeploymentFailed(Exception):
+class DeploymentError(Exception):
     """The core refused the group."""
 
 
-def handler(event, context):
+def handler(event: dict[str, Any], context: Any) -> None:
     """Entry point of AWS Lambda: never raises."""
-    answer = {"Status": "FAILED", "Reason": "", "Data": {}}
+    answer: dict[str, Any] = {"Status": "FAILED", "Reason": "", "Data": {}}
     try:
         data = _handle(event, boto3.client("greengrass", config=_patience()), _Clock(context))
         answer.update(Status="SUCCESS", Data=data)
-    except DeploymentFailed as error:
+    except DeploymentError as error:
         answer["Reason"] = str(error)
     except Exception as error:
         traceback.print_exc()
@@ -45,7 +46,7 @@ def handler(event, context):
     _respond(event, answer)
 
 
-def _handle(event, greengrass, clock):
+def _handle(event: dict[str, Any], greengrass: Any, clock: "_Clock") -> dict[str, str]:
     properties = event["ResourceProperties"]
     group_id = properties["GroupId"]
     if event["RequestType"] == "Delete":
@@ -62,7 +63,7 @@ def _handle(event, greengrass, clock):
     }
 
 
-def _deploy(greengrass, group_id, version_id, clock):
+def _deploy(greengrass: Any, group_id: str, version_id: str, clock: "_Clock") -> str:
     """CreateDeployment; one that is still running is waited for a few times."""
     for tries_left in reversed(range(CONFLICT_TRIES)):
         try:
@@ -74,24 +75,26 @@ def _deploy(greengrass, group_id, version_id, clock):
                 raise
             clock.sleep(POLL_S)
         else:
-            return made["DeploymentId"]
+            return str(made["DeploymentId"])
     raise AssertionError("unreachable")
 
 
-def _wait(greengrass, group_id, deployment_id, wait_s, clock):
+def _wait(
+    greengrass: Any, group_id: str, deployment_id: str, wait_s: float, clock: "_Clock"
+) -> str:
     deadline = clock.now() + wait_s
     while True:
         answer = greengrass.get_deployment_status(GroupId=group_id, DeploymentId=deployment_id)
-        status = answer["DeploymentStatus"]
+        status = str(answer["DeploymentStatus"])
         if status == "Failure":
             reason = answer.get("ErrorMessage") or "no reason given"
-            raise DeploymentFailed(f"deployment {deployment_id} failed on the core: {reason}")
+            raise DeploymentError(f"deployment {deployment_id} failed on the core: {reason}")
         if status == "Success" or clock.now() >= deadline:
             return status
         clock.sleep(POLL_S)
 
 
-def _reset(greengrass, group_id):
+def _reset(greengrass: Any, group_id: str) -> None:
     """Forced, so that a core that will never answer does not keep the stack."""
     try:
         greengrass.reset_deployments(GroupId=group_id, Force=True)
@@ -101,7 +104,7 @@ def _reset(greengrass, group_id):
         print(f"group {group_id} is gone already: {error}")  # noqa: T201 (CloudWatch Logs)
 
 
-def _respond(event, answer):
+def _respond(event: dict[str, Any], answer: dict[str, Any]) -> None:
     body = {
         "PhysicalResourceId": event.get("PhysicalResourceId") or _physical_id(event),
         "StackId": event["StackId"],
@@ -119,23 +122,23 @@ def _respond(event, answer):
     urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
-def _physical_id(event):
+def _physical_id(event: dict[str, Any]) -> str:
     """Stable for the group, so that an update never looks like a replacement."""
     return "deployment-of-" + event["ResourceProperties"].get("GroupId", "unknown")
 
 
-def _patience():
+def _patience() -> Any:
     return Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"})
 
 
 class _Clock:
     """Time left of this invocation, less what answering takes."""
 
-    def __init__(self, context):
+    def __init__(self, context: Any) -> None:
         self._end = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN_S
 
     now = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
 
-    def left_s(self):
+    def left_s(self) -> float:
         return max(0.0, self._end - self.now())

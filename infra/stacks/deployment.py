@@ -19,7 +19,7 @@ TIMEOUT = Duration.minutes(10)
 class Deployment(Construct):
     """Runs `infra/deployer/handler.py` when the group version, or `revision`, changes."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (a construct takes its parts by keyword)
         self,
         scope: Construct,
         construct_id: str,

@@ -57,6 +57,4 @@ class Functions(Construct):
             ),
             current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
         )
-        return lambda_.Alias(
-            function, "Live", alias_name=alias, version=function.current_version
-        )
+        return lambda_.Alias(function, "Live", alias_name=alias, version=function.current_version)

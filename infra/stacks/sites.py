@@ -71,7 +71,13 @@ def _chosen(folder: Path, wanted: str | None, found: list[Finding]) -> Iterator[
     known = ", ".join(available) or "none"
     if not names:
         found.append(
-            Finding("FF008", "error", str(folder), "holds no site (*.yaml).", "Add one, or -c sites=DIR.")
+            Finding(
+                "FF008",
+                "error",
+                str(folder),
+                "holds no site (*.yaml).",
+                "Add one, or -c sites=DIR.",
+            )
         )
     for name in names:
         if name in available:
@@ -79,4 +85,3 @@ def _chosen(folder: Path, wanted: str | None, found: list[Finding]) -> Iterator[
         else:
             message = f"{name!r} is not a site in {folder}; there are: {known}."
             found.append(Finding("FF008", "error", "-c site", message, "Name one of them."))
-

@@ -73,9 +73,7 @@ class Shop:
         version = greengrass.get_group_version(
             GroupId=outputs["GroupId"], GroupVersionId=outputs["GroupVersionId"]
         )["Definition"]
-        *_, definition_id, _versions, version_id = version[
-            f"{kind}DefinitionVersionArn"
-        ].split("/")
+        *_, definition_id, _versions, version_id = version[f"{kind}DefinitionVersionArn"].split("/")
         found: dict[str, Any] = getattr(greengrass, f"get_{kind.lower()}_definition_version")(
             **{f"{kind}DefinitionId": definition_id, f"{kind}DefinitionVersionId": version_id}
         )["Definition"]
@@ -83,11 +81,12 @@ class Shop:
 
     def workers(self) -> dict[str, str]:
         """Worker → its GPU."""
-        variables = {
-            function["Id"]: function["FunctionConfiguration"].get("Environment", {}).get("Variables", {})
-            for function in self.definition("Function")["Functions"]
-        }
-        return {name: found["GPU_ID"] for name, found in variables.items() if "GPU_ID" in found}
+        gpus = {}
+        for function in self.definition("Function")["Functions"]:
+            variables = function["FunctionConfiguration"].get("Environment", {}).get("Variables")
+            if variables and "GPU_ID" in variables:
+                gpus[function["Id"]] = variables["GPU_ID"]
+        return gpus
 
 
 @pytest.fixture(scope="module")

@@ -29,5 +29,5 @@ def test_a_symbol_that_is_gone_is_named():
 def test_another_version_is_refused_with_the_remedy(monkeypatch):
     monkeypatch.setattr(guard, "version", lambda _: "5.3.0")
 
-    with pytest.raises(guard.WrongMoto, match=r"moto 5\.3\.0.*Install moto=="):
+    with pytest.raises(guard.WrongMotoError, match=r"moto 5\.3\.0.*Install moto=="):
         guard.check()

@@ -11,6 +11,7 @@ import pytest
 
 import devcloud
 
+
 def test_a_started_cloud_is_found_again_and_started_only_once(cloud):
     assert devcloud.find(cloud.state_dir) == cloud
     assert devcloud.start(port=0, state_dir=cloud.state_dir) == cloud
