@@ -26,6 +26,7 @@ from edgecore.dashboard.ports import SiteView
 from edgecore.engine import Engine
 from edgecore.files import StateLock, remove_core_json, write_core_json
 from edgecore.http.app import make_app
+from edgecore.http.exposure import exposure_of
 from edgecore.http.server import HttpServer
 from edgecore.metrics.registry import Metrics
 from edgecore.operator import Operator
@@ -70,6 +71,7 @@ class Daemon:
         self._started = time.monotonic()
         self._token = secrets.token_urlsafe(24)
         self._http: HttpServer | None = None
+        self._page: asyncio.Task[None] | None = None
         self._background: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
@@ -175,7 +177,8 @@ class Daemon:
     async def _bind_http(self) -> None:
         if self._options.http_port is None:
             return
-        self._http = HttpServer(self._options.http_port)
+        self._exposure = exposure_of(self._options.web)
+        self._http = HttpServer(self._options.http_port, self._options.web)
         try:
             self._http.bind()
         except OSError as error:
@@ -193,9 +196,19 @@ class Daemon:
         ports = Ports(
             status=self, hub=cast(Any, self._taps), actions=Operator(lambda: self._engine)
         )
-        page = Dashboard(ports, view, token=self._token, on_results=metrics.observe)
-        self._background.append(asyncio.ensure_future(page.run()))
-        self._http.start(make_app(self.status, metrics, self._taps, page.app))
+        web = self._options.web
+        page = Dashboard(
+            ports, view, token=self._token, read_only=web.read_only, on_results=metrics.observe
+        )
+        self._page = asyncio.ensure_future(page.run())
+        self._http.start(make_app(self.status, metrics, self._taps, page.app, self._exposure))
+        scheme = "https" if web.certificate else "http"
+        log.info(
+            "dashboard: %s://%s:%d/ (actions: add #token= and the token in core.json)",
+            scheme,
+            web.host,
+            self._http.port,
+        )
 
     async def _poll(self) -> None:
         """Ask for a newer deployment; a source that is away is asked again, not an error."""
@@ -276,6 +289,7 @@ class Daemon:
         facts = {
             "pid": os.getpid(),
             "ports": self._ports(),
+            "thing": group.core.thing_name,
             "group": group.name,
             "version": group.version,
             "deployment": self._loaded.deployment_id,
@@ -317,6 +331,9 @@ class Daemon:
         return [*(self._loaded.findings if self._loaded else ()), *own]
 
     async def _shut_down(self) -> None:
+        if self._page is not None:
+            self._page.cancel()  # ends the browsers' streams, else the server waits for them
+            await asyncio.gather(self._page, return_exceptions=True)
         if self._http is not None and hasattr(self._http, "_task"):
             await self._http.stop()
         if self._engine is not None:
