@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from edgecore.daemon import run
-from edgecore.options import Options
+from edgecore.options import Options, Web
 
 LOG_BYTES = 4 * 1024 * 1024
 
@@ -58,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
     add("--mqtt-port", type=_port, default=8883)
     add("--mqtt-plain-port", type=_port, default=None)
     add("--http-port", type=_port, default=8080)
+    add("--http-host", default="127.0.0.1")
+    add("--http-name", action="append", default=[], metavar="NAME")
+    add("--http-password-file", type=Path, metavar="FILE")
+    add("--http-certificate", type=Path, metavar="PEM")
+    add("--http-key", type=Path, metavar="PEM")
+    add("--read-only", action="store_true")
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
     add("--cloud", choices=["local", "iot"], default="local")
@@ -79,6 +85,14 @@ def main(argv: list[str] | None = None) -> int:
             mqtt_port=given.mqtt_port,
             mqtt_plain_port=given.mqtt_plain_port,
             http_port=given.http_port,
+            web=Web(
+                host=given.http_host,
+                names=tuple(given.http_name),
+                password_file=given.http_password_file,
+                certificate=given.http_certificate,
+                key=given.http_key,
+                read_only=given.read_only,
+            ),
             pythons=dict(given.python),
             isolation=given.isolation,
             cloud=given.cloud,

@@ -11,6 +11,18 @@ CloudSink = Literal["local", "iot"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Web:
+    """Who may reach the HTTP port, and do what there."""
+
+    host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
+    password_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """Ports: 0 is any free one, None is off."""
 
@@ -20,6 +32,7 @@ class Options:
     mqtt_port: int | None = 8883
     mqtt_plain_port: int | None = None
     http_port: int | None = 8080
+    web: Web = field(default_factory=Web)
     pythons: Mapping[str, str] = field(default_factory=dict)
     isolation: Literal["auto", "none"] = "auto"
     cloud: CloudSink = "local"

@@ -103,7 +103,15 @@ class ReplayCore:
                 "version": "v-3",
                 "deployment": "d-0003",
                 "applied_at": self.started,
-                "history": [{"deployment": "d-0002", "applied_at": self.started - 86400}],
+                "history": [
+                    {"deployment": "d-0003", "t": self.started, "outcome": "applied"},
+                    {
+                        "deployment": "d-0004",
+                        "t": now,
+                        "outcome": "rolled back",
+                        "detail": "w0 died",
+                    },
+                ],
             },
             "functions": [self._function(n) for n in ("splitter", "aggregator", *self.names)],
             "router": {

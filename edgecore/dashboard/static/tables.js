@@ -72,14 +72,14 @@ const SECTIONS = {
   group(state) {
     const { group, core = {} } = state;
     facts(byId("deployment"), [["group", group.name], ["deployment", group.deployment], ["version", group.version], ["applied", clock(group.applied_at)], ["core", `${core.version ?? "–"}, up ${duration(core.uptime_s)}, pid ${core.pid ?? "–"}`]]);
-    table(byId("history"), [["earlier", (h) => h.deployment ?? h.id ?? ""], ["applied", (h) => clock(h.applied_at ?? h.at)], ["outcome", (h) => h.outcome ?? h.state ?? ""]],
-      [...group.history].reverse(), (h) => JSON.stringify(h), "No earlier deployment.");
+    table(byId("history"), [["deployment", (h) => h.deployment], ["at", (h) => clock(h.t)], ["outcome", (h) => [h.outcome, h.detail].filter(Boolean).join(": ")]],
+      [...group.history].reverse(), (h) => JSON.stringify(h), "No deployment since the core started.");
   },
   findings(state) {
     const rows = state.findings.length ? state.findings : [{ level: "ok", text: "No findings." }];
     keyed(byId("findings"), rows, (f) => JSON.stringify(f), (f) => el("p", {},
       el("span", { class: { error: "bad", warning: "warn", ok: "ok" }[f.level ?? f.severity] ?? "" }, f.code ? `${f.code} ` : ""),
-      f.text ?? f.message ?? f.subject ?? "", f.remedy || f.fix ? el("span", { class: "dim" }, ` ${f.remedy ?? f.fix}`) : null));
+      typeof f === "string" ? f : (f.text ?? f.message ?? f.subject ?? ""), f.remedy || f.fix ? el("span", { class: "dim" }, ` ${f.remedy ?? f.fix}`) : null));
   },
   clients(state, now) {
     setText(byId("clients-note"), state.clients_total > state.clients.length ? `${state.clients.length} of ${state.clients_total}` : "");
