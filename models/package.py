@@ -13,6 +13,7 @@ import json
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from lambdas.inference.model_spec import MANIFEST, ModelError, ModelSpec, parse_
 
 #: A package is read into a temporary folder; more than this is no edge model.
 MAX_UNPACKED_BYTES = 4 << 30
+#: Keys of model.json that name a file.
+ROLES = ("symbol", "params", "model", "weights", "labels")
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,20 @@ class Inspection:
 def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:
     """Write `folder`'s files and `model` as a reproducible `tar.gz` at `out`.
 
-    `model` is model.json without hashes: the names under `symbol`, `params`, `model`,
-    `weights` and `labels` are hashed into `files`, with `extra_files` besides. Raises
-    `ModelError`.
+    `model` is model.json; its hashes are made anew for the names under `symbol`, `params`,
+    `model`, `weights` and `labels`, and for those in `files`, where any may be given
+    besides. Raises `ModelError`.
     """
-    roles = ("symbol", "params", "model", "weights", "labels")
-    names = [model[role] for role in roles if role in model]
-    document = {key: value for key, value in model.items() if key != "extra_files"}
-    names += model.get("extra_files", [])
-    for name in names:
+    document = dict(model)
+    names = {model[role] for role in ROLES if role in model} | set(model.get("files", ()))
+    for name in sorted(names):
         if not (folder / name).is_file():
             raise ModelError(f"{name} is missing in {folder}: {MANIFEST} names it")
-    document["files"] = {name: sha256_of(str(folder / name)) for name in names}
+    document["files"] = {name: sha256_of(str(folder / name)) for name in sorted(names)}
     manifest = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
     parse_model(manifest)
     members = {MANIFEST: manifest}
-    members.update({name: (folder / name).read_bytes() for name in sorted(set(names))})
+    members.update({name: (folder / name).read_bytes() for name in sorted(names)})
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
     partial.write_bytes(_archive(members))
@@ -133,7 +134,14 @@ def _members(path: Path) -> dict[str, bytes]:
         if zipfile.is_zipfile(str(path)):
             return _zip_members(path)
         return _tar_members(path)
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        ValueError,
+    ) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(
@@ -144,6 +152,7 @@ def _members(path: Path) -> dict[str, bytes]:
 
 def _tar_members(path: Path) -> dict[str, bytes]:
     content = {}
+    _read_to_its_end(path)
     with tarfile.open(str(path), "r:gz") as tar:
         files = [entry for entry in tar.getmembers() if entry.isfile()]
         _check_size(path, sum(entry.size for entry in files))
@@ -151,6 +160,15 @@ def _tar_members(path: Path) -> dict[str, bytes]:
             stream = tar.extractfile(entry)
             content[_plain(entry.name)] = stream.read() if stream else b""
     return content
+
+
+def _read_to_its_end(path: Path) -> None:
+    # tarfile stops at the last member; only gzip's own end proves the file complete.
+    size_bytes = 0
+    with gzip.open(str(path)) as stream:
+        for chunk in iter(lambda: stream.read(1 << 20), b""):
+            size_bytes += len(chunk)
+            _check_size(path, size_bytes)
 
 
 def _zip_members(path: Path) -> dict[str, bytes]:

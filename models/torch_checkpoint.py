@@ -84,19 +84,25 @@ class _Restricted(pickle.Unpickler):
 
 def read_checkpoint(content: bytes) -> dict[str, np.ndarray]:
     """Name → array of a saved state dict. Raises `CheckpointError`."""
-    file = io.BytesIO(content)
     try:
-        head = [_Restricted(file).load() for _ in range(3)]
-        if head[0] != MAGIC or head[1] != PROTOCOL:
-            raise CheckpointError("not a legacy PyTorch checkpoint (magic number)")
-        if not head[2]["little_endian"]:
-            raise CheckpointError("big-endian checkpoints are not supported")
-        reader = _Restricted(file)
-        state = reader.load()
-        _fill(file, reader.storages)
-    except (pickle.UnpicklingError, EOFError, struct.error, TypeError, KeyError) as error:
+        state = _load(io.BytesIO(content))
+    except CheckpointError:
+        raise
+    except Exception as error:  # malformed pickles raise nearly everything, MemoryError included
         raise CheckpointError(f"not a legacy PyTorch checkpoint: {error}") from None
     return {name: view.array() for name, view in state.items() if isinstance(view, _View)}
+
+
+def _load(file: BinaryIO) -> dict[str, Any]:
+    magic, protocol, system = (_Restricted(file).load() for _ in range(3))
+    if magic != MAGIC or protocol != PROTOCOL:
+        raise CheckpointError("not a legacy PyTorch checkpoint (magic number)")
+    if not system["little_endian"]:
+        raise CheckpointError("big-endian checkpoints are not supported")
+    reader = _Restricted(file)
+    state: dict[str, Any] = reader.load()
+    _fill(file, reader.storages)
+    return state
 
 
 def _fill(file: BinaryIO, storages: dict[str, _Storage]) -> None:

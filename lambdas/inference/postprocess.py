@@ -20,9 +20,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def classify(scores: np.ndarray, labels: Sequence[str], spec: ModelSpec) -> dict[str, Any]:
     """The `top` best classes of a vector. The best is always named, others from `threshold`."""
-    scores = softmax(scores.astype(np.float64)) if spec.softmax else scores
-    # Stable, so that equal scores come in the order of their indices everywhere.
+    # Ordered before the softmax, which may make close logits equal; stable, so that equal
+    # ones come in the order of their indices everywhere.
     best = np.argsort(-scores, kind="stable")[: spec.top]
+    scores = softmax(scores.astype(np.float64)) if spec.softmax else scores
     top = [
         {
             "label": label(labels, int(i)),

@@ -1,9 +1,10 @@
 """Encoded image → the network's input tensor.
 
 `exact` decodes every pixel and is bit for bit what OpenCV gives. `fast` lets the JPEG
-decoder skip frequencies that the resize would discard anyway: on photographs the
-tensor differs by at most `FAST_TOLERANCE` on average (in 0…255 pixel units), and the
-best class stays the same (tests/lambdas/test_inference_transform.py).
+decoder skip frequencies that the resize would discard anyway, down to the model's
+`decode_margin`: on photographs the tensor differs by at most `FAST_TOLERANCE` on
+average, and the best class stays the same where it has a score of 0.2 at least
+(tests/lambdas/test_inference_transform.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lambdas.inference.model_spec import Input
 
 MODES = ("fast", "exact")
 #: Mean absolute difference to `exact`, in units of a pixel's 0…255.
-FAST_TOLERANCE = 6.0
+FAST_TOLERANCE = 8.0
 
 _INTERPOLATION = {
     "nearest": cv2.INTER_NEAREST,

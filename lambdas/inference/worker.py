@@ -65,7 +65,7 @@ class Worker:
         """
         try:
             work = parse_work(event)
-        except MessageError as error:
+        except (MessageError, TypeError) as error:  # the core hands over any JSON value
             _log.error("work message refused: %s", error)
             return
         if work.probe is None:
