@@ -124,7 +124,7 @@ def _respond(event: dict[str, Any], answer: dict[str, Any]) -> None:
 
 def _physical_id(event: dict[str, Any]) -> str:
     """Stable for the group, so that an update never looks like a replacement."""
-    return "deployment-of-" + event["ResourceProperties"].get("GroupId", "unknown")
+    return f"deployment-of-{event['ResourceProperties'].get('GroupId', 'unknown')}"
 
 
 def _patience() -> Any:
@@ -135,7 +135,8 @@ class _Clock:
     """Time left of this invocation, less what answering takes."""
 
     def __init__(self, context: Any) -> None:
-        self._end = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - MARGIN_S
+        left_s = float(context.get_remaining_time_in_millis()) / 1000
+        self._end = time.monotonic() + left_s - MARGIN_S
 
     now = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
