@@ -21,7 +21,6 @@ from lambdas.common.messages import dumps, utf8
 from lambdas.common.settings import AggregatorSettings
 
 OBJECT_BYTES = 4 << 20
-OBJECT_EVERY_S = 5.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 30.0
 
 _log = get_logger("outbox")
@@ -133,7 +132,7 @@ class S3Sink:
             self._upload(cursor)
             return
         if self._due_at is None:
-            self._due_at = now + OBJECT_EVERY_S
+            self._due_at = now + self._settings.outbox_every_s
         if now < self._due_at:
             return
         self._due_at = None

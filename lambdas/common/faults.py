@@ -23,7 +23,6 @@ POINTS = frozenset(
         "aggregator.after_cloud",
         "outbox.before_upload",
         "outbox.after_upload",
-        "dropfolder.after_claim",
     )
 )
 

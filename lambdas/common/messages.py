@@ -10,6 +10,7 @@ objects that only wrap them.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Dict, Iterable, List, NamedTuple, Tuple, Union
 
 VERSION = 1
@@ -116,7 +117,19 @@ def encode(message: Record) -> bytes:
 
 def dumps(value: Any) -> str:
     """Compact JSON, non-ASCII as it is: labels in any script cost their own bytes only."""
-    return _ENCODER.encode(value)
+    try:
+        return _ENCODER.encode(value)
+    except ValueError:
+        # A network can answer NaN, and `1e999` is valid JSON: neither may stop a part.
+        return _ENCODER.encode(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def utf8(text: str) -> bytes:
@@ -205,8 +218,10 @@ def parse_beat(payload: Payload) -> Beat:
     if batches is not None:
         batches = [_text(b, "batches", 64) for b in _list(batches, "batches")]
     busy_ms = message.get("busy_ms", 0)
-    if isinstance(busy_ms, bool) or not isinstance(busy_ms, (int, float)) or busy_ms < 0:
-        raise MessageError("malformed", f"busy_ms is {busy_ms!r:.40}")
+    if isinstance(busy_ms, bool) or not isinstance(busy_ms, (int, float)):
+        raise MessageError("malformed", f"busy_ms is {busy_ms!r:.40}, use a number")
+    if not 0 <= busy_ms < 1e12:
+        raise MessageError("malformed", f"busy_ms is {busy_ms!r:.40}, use 0 or more")
     return Beat(
         _text(message.get("worker"), "worker", 64),
         _text(message.get("incarnation"), "incarnation", 64),

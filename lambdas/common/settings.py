@@ -94,6 +94,7 @@ class AggregatorSettings(Common):
     outbox_bucket: str
     outbox_prefix: str
     outbox_bytes: int
+    outbox_every_s: float
     thing: str
 
 
@@ -260,6 +261,7 @@ def aggregator_settings(env: Mapping[str, str] = os.environ) -> AggregatorSettin
         outbox_bucket=read.text("FANFOLD_OUTBOX_BUCKET", ""),
         outbox_prefix=read.text("FANFOLD_OUTBOX_PREFIX", "").strip("/"),
         outbox_bytes=read.integer("FANFOLD_OUTBOX_BYTES", 2 << 30, 1 << 20, 1 << 44),
+        outbox_every_s=read.seconds("FANFOLD_OUTBOX_EVERY_S", 5, 0.1, 86_400),
         thing=read.text("AWS_IOT_THING_NAME", ""),
         **read.common("aggregator"),
     )
