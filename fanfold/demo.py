@@ -24,7 +24,7 @@ from fanfold import output
 from fanfold.errors import FAILED, MISSING, UserError
 from fanfold.interpreters import device_python
 from fanfold.project import PROJECT
-from fanfold.verbs.results import line_of
+from fanfold.verbs.results import LISTENING, line_of
 
 SITE = "demo"
 BUCKET = "fanfold-demo-models"
@@ -104,8 +104,11 @@ class Demo:
             self._command([*command, "--timeout-s", str(RESULT_TIMEOUT_S)]),
             env=self._environment(),
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
+        if reader.stderr is None or LISTENING not in reader.stderr.readline():
+            raise UserError("`fanfold results` did not start to listen", FAILED)
         started = time.monotonic()
         self._fanfold(["send", str(self.work / "photos"), "--site", SITE], None)
         text, _ = reader.communicate(timeout=RESULT_TIMEOUT_S * 2)

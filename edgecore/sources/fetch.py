@@ -32,9 +32,11 @@ class Fetcher:
     """Completes a document in place: ``Lambdas[].Code`` and ``Models[].Path`` become
     paths relative to the state directory."""
 
-    def __init__(self, cloud: Cloud, state: Path) -> None:
+    def __init__(self, cloud: Cloud, state: Path, *, local_files: bool = False) -> None:
+        """`local_files`: allow `file://` models. Never for a document from the network."""
         self._cloud = cloud
         self._state = state
+        self._local_files = local_files
         self._folders: dict[str, str] = {}
 
     def complete(self, document: Json) -> None:
@@ -109,6 +111,8 @@ class Fetcher:
     def _model(self, resource_id: str, data: Json) -> Json:
         uri = data.get("S3Uri") or self._training_output(resource_id, data)
         parsed = urllib.parse.urlsplit(uri)
+        if parsed.scheme == "file" and self._local_files:
+            return self._local_model(resource_id, uri, Path(urllib.parse.unquote(parsed.path)))
         if parsed.scheme != "s3" or not parsed.netloc or not parsed.path.strip("/"):
             raise SourceError(f"model {resource_id!r}: {uri!r} is not an s3://BUCKET/KEY address")
         bucket, key = parsed.netloc, parsed.path[1:]
@@ -138,6 +142,14 @@ class Fetcher:
                 shutil.copyfileobj(body, packed, _CHUNK_BYTES)
             packed.flush()
             self._unpack(what, Path(packed.name), target)
+
+    def _local_model(self, resource_id: str, uri: str, path: Path) -> Json:
+        if not path.is_file():
+            raise SourceError(f"model {resource_id!r}: no file {path}", exit_code=MISSING)
+        sha256 = _sha256(path)
+        relative = f"cache/models/{sha256[:32]}"
+        self._unpack(f"model {resource_id!r} at {uri}", path, self._state / relative)
+        return {"S3Uri": uri, "ETag": sha256, "VersionId": None, "Path": relative}
 
     def _training_output(self, resource_id: str, data: Json) -> str:
         name = str(data.get("SageMakerJobArn") or "").rpartition("/")[2]

@@ -46,7 +46,8 @@ def load(
     cloud = Cloud(endpoint_url=endpoint_url, region=region)
     document = _document(source, cloud)
     to_group(document, base=state)  # refuse a malformed group before anything is fetched
-    Fetcher(cloud, state).complete(document)
+    local = not source.startswith(_API)
+    Fetcher(cloud, state, local_files=local).complete(document)
     document.setdefault("DeploymentId", f"doc-{digest(document)[:16]}")
     folder = layout.stage(state, document)
     return loaded(document, state=state, folder=folder)

@@ -11,6 +11,9 @@ from fanfold import output, running
 from fanfold.errors import FAILED, UserError
 from fanfold.mqtt import Console
 
+#: Said on stderr once nothing that is published from now on can be missed.
+LISTENING = "listening for results"
+
 
 def register(app: typer.Typer) -> None:
     app.command("results")(results)
@@ -33,6 +36,7 @@ def results(
     pattern = stream or "+"
     seen, last = 0, time.monotonic()
     with Console(core, [f"{name}/results/{pattern}", f"{name}/late/{pattern}"]) as console:
+        output.note(LISTENING)
         while count is None or seen < count:
             message = console.receive(0.2)
             if message is None:

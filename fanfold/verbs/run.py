@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from fanfold import output, running
-from fanfold.errors import MISSING, UserError
+from fanfold.errors import INVALID, MISSING, UserError
 from fanfold.interpreters import RUNTIME, device_python
 from fanfold.project import PROJECT, core_state, read_site
 from fanfold.verbs.devcloud import running_cloud
+from infra.packaging import build_lambdas
 from infra.planning import check, errors, plan_group, render
 
 START_TIMEOUT_S = 120
@@ -94,18 +96,23 @@ def _local_group(site: str, model: Path, state: Path) -> Path:
     settings, profile = read_site(site)
     made = plan_group(settings.with_model("s3://local/model.tar.gz"), profile)
     if wrong := errors(check(made)):
-        raise UserError("\n".join(map(str, wrong)), 2)
-    document = render(made)
+        raise UserError("\n".join(map(str, wrong)), INVALID)
+    state.mkdir(parents=True, exist_ok=True)
+    document = with_local_files(render(made), build_lambdas(state / "lambdas.zip"), model)
+    path = state / "planned-group.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def with_local_files(document: dict[str, Any], code: Path, model: Path) -> dict[str, Any]:
+    """A rendered group whose code and model are files here instead of AWS's."""
     for entry in document["Lambdas"].values():
-        entry["Code"] = str(PROJECT)
+        entry["Code"] = str(code.absolute())
     for resource in document["Resources"]:
         data = resource["ResourceDataContainer"].get("S3MachineLearningModelResourceData")
         if data:
             data["S3Uri"] = model.absolute().as_uri()
-    state.mkdir(parents=True, exist_ok=True)
-    path = state / "planned-group.json"
-    path.write_text(json.dumps(document), encoding="utf-8")
-    return path
+    return document
 
 
 def _make_volume(path: Path) -> None:

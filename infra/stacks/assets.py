@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.stacks.asset import build_deployer, build_lambdas
+from infra.packaging import build_deployer, build_lambdas
 
 
 @dataclass(frozen=True)

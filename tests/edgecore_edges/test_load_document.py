@@ -9,6 +9,8 @@ import pytest
 
 from edgecore import deploy
 from edgecore.sources import SourceError, check_newer, load
+from edgecore.sources.cloud import Cloud
+from edgecore.sources.fetch import Fetcher
 
 
 def test_a_document_becomes_nouns_with_code_on_disk(tmp_path: Path) -> None:
@@ -95,12 +97,14 @@ def test_what_this_core_cannot_do_is_a_finding_not_a_failure(tmp_path: Path) -> 
     assert loaded.group.resources == ()
 
 
-def test_a_file_address_is_no_model_source(tmp_path: Path) -> None:
-    model = {"Id": "m", "Name": "m", "ResourceDataContainer": {
+def test_a_document_from_the_network_may_not_name_files_of_this_machine(tmp_path: Path) -> None:
+    model = {"Id": "m", "ResourceDataContainer": {
         "S3MachineLearningModelResourceData": {
             "S3Uri": "file:///etc/passwd", "DestinationPath": "/m"}}}  # fmt: skip
+    from_network = Fetcher(Cloud(endpoint_url=None, region=None), tmp_path / "state")
+
     with pytest.raises(SourceError, match="s3://"):
-        load(str(groups.write(tmp_path, Resources=[model])), state=tmp_path / "state")
+        from_network.complete({"Resources": [model]})
 
 
 def test_an_on_device_group_file_runs_with_the_code_beside_it(tmp_path: Path) -> None:
@@ -149,3 +153,35 @@ def test_the_applied_group_is_read_back_from_disk_alone(tmp_path: Path) -> None:
     assert found is not None
     assert found.group == loaded.group
     assert found.deployment_id == loaded.deployment_id
+
+
+def _with_model(tmp_path: Path, uri: str) -> Path:
+    document = groups.document()
+    document["Resources"] = [
+        {
+            "Id": "model",
+            "Name": "model",
+            "ResourceDataContainer": {
+                "S3MachineLearningModelResourceData": {"S3Uri": uri, "DestinationPath": "/model"}
+            },
+        }
+    ]
+    path = groups.write(tmp_path)
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_model_of_this_machine_is_unpacked(tmp_path: Path) -> None:
+    archives.zipped(tmp_path / "model.zip", {"model.json": b"{}"})
+    path = _with_model(tmp_path, (tmp_path / "model.zip").as_uri())
+
+    loaded = load(str(path), state=tmp_path / "state")
+
+    assert (loaded.folder / "models" / "model" / "model.json").read_bytes() == b"{}"
+
+
+def test_a_model_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = _with_model(tmp_path, (tmp_path / "gone.zip").as_uri())
+
+    with pytest.raises(SourceError, match=r"gone\.zip"):
+        load(str(path), state=tmp_path / "state")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 
-from infra.stacks.asset import build_deployer, build_lambdas, write_zip
+from infra.packaging import build_deployer, build_lambdas, write_zip
 
 
 def test_the_same_code_gives_the_same_bytes_whatever_the_files_dates(tmp_path):

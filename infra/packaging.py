@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 LAMBDAS = PROJECT / "lambdas"
 DEPLOYER = PROJECT / "infra" / "deployer" / "handler.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can write
