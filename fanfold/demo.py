@@ -6,6 +6,7 @@ reads what they print, checks order and content, and measures.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ SITE = "demo"
 BUCKET = "fanfold-demo-models"
 VOLUMES = Path("/tmp/fanfold-demo")  # noqa: S108 - sites/demo.yaml names it; removed at the end
 RESULT_TIMEOUT_S = 120
+CLOUD_TIMEOUT_S = 30
 SHOWN = 6
 
 
@@ -146,12 +148,11 @@ class Demo:
 
     def _sum_up(self, *runs: list[dict[str, Any]]) -> dict[str, Any]:
         self._step("What reached the cloud, and what it took")
-        cloud = find_cloud(self.state / "devcloud")
-        landed = _landed(cloud.messages(f"fanfold/{SITE}/results")) if cloud else {}
         sent = {(r["stream"], r["seq"]) for run in runs for r in run}
+        landed = self._await_landed(sent)
         output.out.print(
             f"  cloud topic fanfold/{SITE}/results: {len(landed)} records for {len(sent)} images,"
-            f" {len(sent - set(landed))} missing"
+            f" {len(sent - landed)} missing"
         )
         for records in runs:
             versions = Counter((r.get("model") or {}).get("version") for r in records)
@@ -159,9 +160,21 @@ class Demo:
             output.out.print(f"  model: {said}")
         for what, seconds in self.measured.items():
             output.out.print(f"  {seconds:6.1f} s  {what}")
-        if missing := sent - set(landed):
+        if missing := sent - landed:
             raise UserError(f"{len(missing)} results did not reach the cloud", FAILED)
         return {"v": 1, "images": len(sent), "seconds": self.measured}
+
+    def _await_landed(self, sent: set[tuple[str, int]]) -> set[tuple[str, int]]:
+        """What is in the cloud, once all is or the time is up: batches wait up to a second."""
+        cloud = find_cloud(self.state / "devcloud")
+        if cloud is None:
+            raise UserError("the development cloud is gone; see its server.log", FAILED)
+        deadline = time.monotonic() + CLOUD_TIMEOUT_S
+        while True:
+            landed = _landed(cloud.messages(f"fanfold/{SITE}/results"))
+            if sent <= landed or time.monotonic() > deadline:
+                return landed
+            time.sleep(0.2)
 
     def _step(self, words: str) -> None:
         output.out.print(f"\n[bold]▸ {words}[/bold]")
@@ -209,12 +222,7 @@ def _versions(status: dict[str, Any]) -> set[str]:
     return {(w.get("model") or {}).get("version", "?") for w in workers.values()}
 
 
-def _landed(messages: list[dict[str, str]]) -> dict[tuple[str, int], dict[str, Any]]:
-    """Records by (stream, seq): the key that makes a resend harmless."""
-    import base64
-
-    return {
-        (record["stream"], record["seq"]): record
-        for message in messages
-        for record in json.loads(base64.b64decode(message["payload_b64"]))["results"]
-    }
+def _landed(messages: list[dict[str, str]]) -> set[tuple[str, int]]:
+    """(stream, seq) of every record: the key that makes a resend harmless."""
+    batches = (json.loads(base64.b64decode(m["payload_b64"])) for m in messages)
+    return {(r["stream"], r["seq"]) for batch in batches for r in batch["results"]}

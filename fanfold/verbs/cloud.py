@@ -31,7 +31,7 @@ def deploy(site: str, model: str | None = MODEL, aws: bool = AWS) -> None:
     context = ["-c", f"site={site}"]
     if model:
         context += ["-c", f"model={model}"]
-    run_cdk(["deploy", site, "--require-approval", "never", "--method=direct", *context], aws=aws)
+    run_cdk(["deploy", site, "--require-approval", "never", *context], aws=aws)
 
 
 def destroy(site: str, aws: bool = AWS) -> None:
