@@ -1,0 +1,58 @@
+"""The main job with nothing faked but the cloud, as the README's first command runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fanfold.interpreters import device_python
+
+PROJECT = Path(__file__).resolve().parents[2]
+IMAGES = 24
+
+
+@pytest.fixture(scope="module")
+def transcript() -> subprocess.CompletedProcess[str]:
+    """One run of `fanfold demo`; its own checks make it fail on loss, disorder or a stale model."""
+    if device_python() is None:
+        pytest.skip("no interpreter for the Lambdas (.venv-device): run `make setup`")
+    return subprocess.run(
+        [sys.executable, "-m", "fanfold.main", "demo", "--images", str(IMAGES), "--json"],
+        cwd=PROJECT,
+        env={**os.environ, "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(420)
+def test_profile_to_group_to_deploy_to_ordered_results_with_the_model_swapped(transcript):
+    assert transcript.returncode == 0, transcript.stdout + transcript.stderr
+    measured = json.loads(transcript.stdout.strip().splitlines()[-1])
+
+    assert measured["images"] == 2 * IMAGES
+    assert f"{2 * IMAGES} records for {2 * IMAGES} images, 0 missing" in transcript.stdout
+
+
+@pytest.mark.e2e
+def test_each_run_was_answered_by_the_model_that_was_deployed(transcript):
+    assert f"model: {IMAGES} by 1.0.0" in transcript.stdout
+    assert f"model: {IMAGES} by 1.1.0" in transcript.stdout
+
+
+@pytest.mark.e2e
+def test_a_real_photograph_is_recognised(transcript):
+    assert "espresso" in transcript.stdout
+
+
+@pytest.mark.e2e
+def test_the_demo_leaves_nothing_running(transcript):
+    assert not (PROJECT / ".fanfold" / "demo" / "core" / "demo" / "core.json").exists()
