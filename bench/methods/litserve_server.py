@@ -22,7 +22,7 @@ class Api(litserve.LitAPI):
         super().__init__()
         self.folder, self.noop = folder, noop
 
-    def setup(self, device):
+    def setup(self, device):  # noqa: ARG002 - LitServe's signature
         self.process = load(self.folder, self.noop)
         self.process(None)
 
@@ -68,7 +68,7 @@ def wait_ready(port):
         except OSError:
             pass
         time.sleep(0.2)
-    raise SystemExit("LitServe was not ready in %d s" % READY_TIMEOUT_S)
+    raise SystemExit(f"LitServe was not ready in {READY_TIMEOUT_S} s")
 
 
 def main():
