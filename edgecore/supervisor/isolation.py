@@ -19,6 +19,7 @@ from edgecore.group import (
 )
 
 CODE_IN_CONTAINER = "/lambda"
+PACKAGE = Path(__file__).parents[1]
 PROBE_TIMEOUT_S = 10.0
 
 
@@ -87,14 +88,14 @@ def container_home(
     """A bubblewrap container: host root read-only, own pid, ipc and uts, shared network."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [bwrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    command += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
     bound: list[tuple[str, str, str]] = []
     for resource, writable in attached(function, resources):
         bound += _bind(resource, writable)
-    targets = [CODE_IN_CONTAINER, *(target for _, _, target in bound)]
-    command += _mount_points(targets)
-    # The core's folder lies outside /tmp in production; in tests it may be below it.
-    command += ["--ro-bind", str(Path(__file__).parents[1]), str(Path(__file__).parents[1])]
+    targets = [Path(CODE_IN_CONTAINER), *(Path(target) for _, _, target in bound)]
+    command += _read_only_root([target for target in targets if not target.exists()])
+    command += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
+    # Where this code lies below /tmp (in a test's copy), the line above has hidden it.
+    command += ["--ro-bind", str(PACKAGE), str(PACKAGE)]
     if function.code is not None:
         command += ["--ro-bind", str(function.code.resolve()), CODE_IN_CONTAINER]
     for kind, source, target in bound:
@@ -121,7 +122,20 @@ def _bind(resource: Resource, writable: bool) -> list[tuple[str, str, str]]:
     return [(kind, str(resource.path.resolve()), resource.destination_path)]
 
 
-def _mount_points(targets: Sequence[str]) -> list[str]:
-    """Top-level folders that this host lacks, as tmpfs: a read-only root takes no new ones."""
-    tops = dict.fromkeys("/" + target.lstrip("/").split("/")[0] for target in targets)
-    return [word for top in tops if not Path(top).is_dir() for word in ("--tmpfs", top)]
+def _read_only_root(missing: Sequence[Path], below: Path = Path("/")) -> list[str]:
+    """Bind what is ``below``, read-only; a folder that must get a new entry is made anew.
+
+    A read-only bind takes no new mount points, so ``/`` cannot be bound as one where a
+    destination does not exist on the host.
+    """
+    words: list[str] = []
+    for entry in sorted(below.iterdir()):
+        if str(entry) in ("/dev", "/proc", "/tmp"):  # noqa: S108 - these are the container's own
+            continue
+        if entry.is_symlink():
+            words += ["--symlink", str(entry.readlink()), str(entry)]
+        elif any(entry in target.parents for target in missing):
+            words += ["--dir", str(entry), *_read_only_root(missing, entry)]
+        else:
+            words += ["--ro-bind", str(entry), str(entry)]
+    return words

@@ -79,10 +79,11 @@ def test_invoke_returns_the_answer_or_the_handled_error(site, eventually) -> Non
         "caller",
         SDK
         + """
+DOUBLE = "arn:aws:lambda:us-east-1:123456789012:function:double:live"
 def go():
     lam = greengrasssdk.client("lambda")
     for body in (b'{"n": 21}', b'{}'):
-        said = lam.invoke(FunctionName="arn:aws:lambda:us-east-1:123456789012:function:double:live", Payload=body)
+        said = lam.invoke(FunctionName=DOUBLE, Payload=body)
         text = said["Payload"] if said["FunctionError"] else said["Payload"].read()
         up(error=said["FunctionError"], body=json.loads(text))
 threading.Timer(0.2, go).start()
