@@ -42,7 +42,7 @@ def _next(connection, answer, poll):
             if waited_s >= BACKOFF_TOTAL_S or error.status in (401, 403):
                 raise
             log.warning("polling again in %.2f s: %s", pause_s, error)
-        nap_s = pause_s * (0.5 + random.random() / 2)  # noqa: S311 - jitter
+        nap_s = pause_s * (0.5 + random.random() / 2)
         time.sleep(nap_s)
         waited_s += nap_s
         pause_s = min(BACKOFF_MAX_S, pause_s * 2)
