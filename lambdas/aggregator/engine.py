@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Mapping
 
 from lambdas.aggregator.jobs import Jobs
 from lambdas.aggregator.reorder import DUPLICATE, EMIT, GAP, REFUSED, Step, Stream
@@ -25,8 +25,9 @@ TICK_S = 1.0
 ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
 MEASURED = 512
-# Longer than any ack that matters; the rest is covered by re-dispatch and `floor`.
-RANGES_PER_ACK = 500
+# All streams together, at 25 bytes each below a message's limit. What does not fit is
+# covered by re-dispatch and `floor`.
+RANGES_PER_ACK = 4_000
 
 _log = get_logger("aggregator")
 
@@ -215,10 +216,11 @@ class Aggregator(Part):
         start = 0
         size = 0
         for index, (_, body) in enumerate(entries):
-            size += len(body.encode("utf-8", "surrogatepass")) + 1
-            if index > start and size > ROW_BYTES:
+            length = len(m.utf8(body)) + 1
+            if index > start and size + length > ROW_BYTES:
                 self._log_row(kind, name, entries[start:index])
-                start, size = index, len(body)
+                start, size = index, 0
+            size += length
         if entries[start:]:
             self._log_row(kind, name, entries[start:])
 
@@ -240,7 +242,7 @@ class Aggregator(Part):
     def _send_acks(self) -> None:
         if not (self._acks or self._top_wanted):
             return
-        acks = {name: m.to_ranges(seqs)[:RANGES_PER_ACK] for name, seqs in self._acks.items()}
+        acks = _ranges(self._acks)
         top = {n: s.top for n, s in self.streams.items()} if self._top_wanted else None
         floors = {name: self._floor(name) for name in acks if self.streams[name].next}
         message = m.ack_message(self.store.epoch, acks, floors, top)
@@ -251,11 +253,7 @@ class Aggregator(Part):
         if self._commit():
             self.store.compact()
         floors = {name: s.floor for name, s in self.streams.items() if s.next}
-        held = {
-            name: m.to_ranges(stream.held)[:RANGES_PER_ACK]
-            for name, stream in self.streams.items()
-            if stream.held
-        }
+        held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
         self._bus.publish(self._settings.ack_topic, m.ack_message(self.store.epoch, held, floors))
         if self._settings.stats_topic:
             self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
@@ -293,6 +291,12 @@ def epoch_of(batch: str) -> str:
     """The splitter's epoch in a batch id: `b-1f3c22aa-3-000017` → `1f3c22aa`."""
     parts = batch.split("-")
     return parts[1] if len(parts) == 4 else ""
+
+
+def _ranges(numbers: Mapping[str, Iterable[int]]) -> dict[str, list[list[int]]]:
+    """Per stream the ranges, lowest first, each stream its share of what a message holds."""
+    share = max(RANGES_PER_ACK // max(len(numbers), 1), 1)
+    return {name: m.to_ranges(seqs)[:share] for name, seqs in numbers.items()}
 
 
 def _percentiles(values: deque[float]) -> dict[str, float]:

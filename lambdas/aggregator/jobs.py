@@ -42,7 +42,8 @@ class Jobs:
 
     def late(self, record: dict[str, Any]) -> None:
         """A record whose place had been announced as a gap."""
-        job = self.open.get(record.get("job") or "")
+        name = record.get("job")
+        job = self.open.get(name) if isinstance(name, str) else None
         if job:
             job["gaps"] += 1
 

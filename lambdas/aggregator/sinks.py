@@ -142,6 +142,13 @@ def _with_results(head: str, body: str) -> str:
 
 
 def summary_body(site: str, summary: dict[str, Any]) -> str:
-    """A job's summary as the message that it will be."""
+    """A job's summary as the message that it will be: its rarest labels go, if it must fit."""
     ended = summary.pop("ended", summary["started"])
-    return dumps({"v": VERSION, "site": site, **summary, "ended": ended})
+    message = {"v": VERSION, "site": site, **summary, "ended": ended}
+    body = dumps(message)
+    labels = sorted(summary["labels"].items(), key=lambda label: -label[1])
+    kept = len(labels)
+    while kept and len(utf8(body)) > MAX_MESSAGE_BYTES:
+        kept //= 2
+        body = dumps(dict(message, labels=dict(labels[:kept]), labels_omitted=len(labels) - kept))
+    return body

@@ -21,6 +21,8 @@ from lambdas.common.log import get_logger
 MAX_MESSAGES = 4_096
 MAX_BYTES = 64 << 20
 EXIT_BROKEN = 70
+# Far above any commit, below every time after which a silent part is given up.
+MOST_PER_STEP_S = 1.0
 
 _log = get_logger("loop")
 
@@ -44,6 +46,25 @@ def _die(error: BaseException) -> None:
     # State may be half changed; the journal is not. A restart reads the journal.
     _log.critical("stopping for a restart from the journal: %r", error, exc_info=error)
     os._exit(EXIT_BROKEN)
+
+
+class WaitingClock:
+    """Seconds in which this process could have heard the others.
+
+    Monotonic, but one step adds at most `MOST_PER_STEP_S`: after the machine slept or the
+    process was stopped, nobody has been silent for as long, and what they said still waits
+    in the core's queue. So a pause withdraws no credits and opens no gaps.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = self.now = clock()
+
+    def tick(self) -> float:
+        read = self._clock()
+        self.now += min(max(read - self._last, 0.0), MOST_PER_STEP_S)
+        self._last = read
+        return self.now
 
 
 class Loop:
@@ -93,8 +114,10 @@ class Loop:
 
     def _run(self) -> None:
         try:
+            clock = WaitingClock()
             while not self._stopping:
-                self._part.step(self._take(), time.monotonic(), time.time())
+                taken = self._take()
+                self._part.step(taken, clock.tick(), time.time())
             self._part.close()
         except BaseException as error:
             self._on_error(error)

@@ -142,9 +142,10 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan
 
 def decode(payload: Payload) -> Record:
     """The JSON object in `payload`, its size and its `v` checked."""
-    if isinstance(payload, dict):
-        message: Any = payload
-    else:
+    message: Any = payload
+    # The core decodes JSON itself for functions of encoding type `json`: a list, a number
+    # or null then arrives as such.
+    if isinstance(payload, (bytes, bytearray, str)):
         if len(payload) > MAX_MESSAGE_BYTES:
             raise MessageError("too_large", _size_detail(len(payload)))
         try:

@@ -31,13 +31,8 @@ def open_inside(root: str, relative: str, max_bytes: int) -> tuple[int, os.stat_
     `..`: a path has one spelling. Raises `PathError`.
     """
     parts = split_inside(relative)
-    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = _descend(root, parts[:-1], relative)
     try:
-        for part in parts[:-1]:
-            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-            inner = _open_at(folder, part, flags, relative)
-            os.close(folder)
-            folder = inner
         # O_NONBLOCK: opening a FIFO must return, to be refused below.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = _open_at(folder, parts[-1], flags, relative)
@@ -50,6 +45,11 @@ def open_inside(root: str, relative: str, max_bytes: int) -> tuple[int, os.stat_
         os.close(descriptor)
         raise
     return descriptor, status
+
+
+def open_folder_inside(root: str, relative: str) -> int:
+    """A descriptor of a folder below `root` (the caller closes it); `PathError` as above."""
+    return _descend(root, split_inside(relative), relative)
 
 
 def stat_inside(root: str, relative: str, max_bytes: int) -> os.stat_result:
@@ -83,6 +83,18 @@ def split_inside(relative: str) -> tuple[str, ...]:
             f"{relative!r:.200}: give a path below the images volume, without empty, '.' or '..'",
         )
     return parts
+
+
+def _descend(root: str, parts: tuple[str, ...], relative: str) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    folder = os.open(root, flags)
+    for part in parts:
+        try:
+            inner = _open_at(folder, part, flags | os.O_NOFOLLOW, relative)
+        finally:
+            os.close(folder)
+        folder = inner
+    return folder
 
 
 def _open_at(folder: int, name: str, flags: int, relative: str) -> int:

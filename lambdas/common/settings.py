@@ -14,7 +14,8 @@ from typing import Mapping
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\Z")
 _NAME_RULE = "use a-z, 0-9 and '-', at most 41 characters"
 QUOTA_POLICIES = ("reject", "drop_oldest", "drop_newest")
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Python's names, and those of a Greengrass logger (WARN, FATAL).
+LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
 _ROLES = ("splitter", "inference", "aggregator", "transform")
 # A batch of items with the longest paths and ids still fits one message.
 MAX_BATCH = 32

@@ -100,11 +100,13 @@ class Admission:
         self._staged = []
         self._drop.reload(self._journal.seen_files())
         full = m.MessageError("no_space", "the journal has no room; free space or raise its quota")
-        for camera, answer in self._accepted:
-            if answer["duplicate"] and self._journal.find(camera, answer["id"]):
-                continue
-            self._reject(camera, answer["id"], full)
-        self._accepted = [a for a in self._accepted if a[1]["duplicate"]]
+        answers, self._accepted = self._accepted, []
+        for camera, answer in answers:
+            # A second copy in the same group is a duplicate of what was not taken.
+            if answer["duplicate"] and self._journal.holds(camera, answer["seq"]):
+                self._accepted.append((camera, answer))
+            else:
+                self._reject(camera, answer["id"], full)
         return self.replies()
 
     def replies(self) -> list[tuple[str, bytes]]:

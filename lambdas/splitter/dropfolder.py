@@ -12,7 +12,8 @@ import stat
 import time
 from typing import NamedTuple
 
-from lambdas.common.paths import PathError, split_inside, stat_inside
+from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.paths import PathError, open_folder_inside, split_inside, stat_inside
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.intake import MAX_IMAGE_BYTES
 
@@ -22,6 +23,9 @@ SCAN_SHARE = 20
 SETTLE_S = 2.0
 PER_SCAN = 1_000
 _UNFINISHED = (".part", ".tmp", ".crdownload", "~")
+COMPLAIN_EVERY_S = 60.0
+
+_log = get_logger("dropfolder")
 
 
 class Found(NamedTuple):
@@ -39,6 +43,7 @@ class DropFolder:
         self._settling: dict[str, tuple[str, float]] = {}
         self._gone: list[str] = []
         self._next_scan = 0.0
+        self._said = Sparingly(COMPLAIN_EVERY_S)
 
     def mark(self, path: str) -> str | None:
         """What tells one content of a drop folder's file from the next; None: not one."""
@@ -66,29 +71,50 @@ class DropFolder:
         if not self._folder or now < self._next_scan or room <= 0:
             return []
         began = time.perf_counter()
-        present = [found for camera in self._cameras for found in self._list(camera)]
+        listed = {camera: self._list(camera) for camera in self._cameras}
+        present = [found for files in listed.values() for found in files or ()]
         ready = [found for found in present if self._settled(found, now)]
-        self._forget(present)
+        self._forget(present, [camera for camera, files in listed.items() if files is None])
         took_s = time.perf_counter() - began
         self._next_scan = now + max(SCAN_EVERY_S, took_s * SCAN_SHARE)
         return ready[: min(room, PER_SCAN)]
 
-    def _list(self, camera: str) -> list[Found]:
-        folder = os.path.join(self._root, self._folder, camera)
-        found = []
+    def _list(self, camera: str) -> list[Found] | None:
+        """Files of one camera, oldest first; None: its folder cannot be read now."""
+        relative = f"{self._folder}/{camera}"
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
-                        continue
+            folder = open_folder_inside(self._root, relative)
+        except (PathError, OSError) as error:
+            missing = isinstance(error, PathError) and error.reason == "not_found"
+            if not missing and self._said.due(camera) is not None:
+                _log.warning("drop folder of %s is not read: %s", camera, error)
+            return None
+        try:
+            return self._files(folder, camera, relative)
+        except OSError as error:
+            if self._said.due(camera) is not None:
+                _log.warning("drop folder of %s is not read: %s", camera, error)
+            return None
+        finally:
+            os.close(folder)
+
+    def _files(self, folder: int, camera: str, relative: str) -> list[Found]:
+        found = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
+                    continue
+                try:
                     status = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode) and 0 < status.st_size <= MAX_IMAGE_BYTES:
-                        mark = f"{status.st_size}:{status.st_mtime_ns}"
-                        path = f"{self._folder}/{camera}/{entry.name}"
-                        found.append((status.st_mtime_ns, entry.name, Found(camera, path, mark)))
-        except FileNotFoundError:
-            return []
-        return [item for _, name, item in sorted(found) if _nameable(name)]
+                except FileNotFoundError:  # taken away since it was listed
+                    continue
+                if not (stat.S_ISREG(status.st_mode) and 0 < status.st_size <= MAX_IMAGE_BYTES):
+                    continue
+                if _nameable(entry.name):
+                    mark = f"{status.st_size}:{status.st_mtime_ns}"
+                    file = Found(camera, f"{relative}/{entry.name}", mark)
+                    found.append((status.st_mtime_ns, file))
+        return [file for _, file in sorted(found)]
 
     def _settled(self, found: Found, now: float) -> bool:
         if self._seen.get(found.path) == found.mark:
@@ -99,9 +125,11 @@ class DropFolder:
             return False
         return now - since >= SETTLE_S
 
-    def _forget(self, present: list[Found]) -> None:
+    def _forget(self, present: list[Found], unread: list[str]) -> None:
+        """Files that are gone; of folders that could not be read, nothing is known."""
         here = {found.path for found in present}
-        for path in [p for p in self._seen if p not in here]:
+        unknown = tuple(f"{self._folder}/{camera}/" for camera in unread)
+        for path in [p for p in self._seen if p not in here and not p.startswith(unknown)]:
             del self._seen[path]
             self._gone.append(path)
         for path in [p for p in self._settling if p not in here or p in self._seen]:

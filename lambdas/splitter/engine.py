@@ -170,15 +170,31 @@ class Splitter(Part):
         if not (self.admission.staged or now - self._flush_at >= FLUSH_EVERY_S):
             return self.admission.replies()
         self._flush_at = now
+        refusal = self._make_durable()
+        if refusal is None:
+            self.inbox.keep()
+            self.admission.committed()
+            return self.admission.replies()
+        self.inbox.discard()
+        if self._said.due("no room") is not None:
+            _log.error("no room for new images: %s", refusal)
+        return self.admission.refused()
+
+    def _make_durable(self) -> Exception | None:
+        """Inline images, then the journal that names them; the error of a full disk."""
+        refusal: Exception | None = None
         try:
             self.inbox.sync()
+        except OSError as error:
+            # Without its file an image must not be in the journal; acknowledged ones go on.
+            self.journal.unstage()
+            refusal = error
+        try:
             if self.journal.dirty:
                 self.journal.commit()
-        except (JournalFullError, OSError) as error:
-            _log.error("no room for new images: %s", error)
-            return self.admission.refused()
-        self.admission.committed()
-        return self.admission.replies()
+        except JournalFullError as error:
+            refusal = error
+        return refusal
 
     def _dispatch(self, now: float) -> None:
         if not self.link.ready:

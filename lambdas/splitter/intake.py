@@ -18,11 +18,14 @@ from lambdas.common.messages import (
     MessageError,
     Payload,
     decode,
+    utf8,
 )
 
 # Far above any camera's frame, far below what hurts: the worker decodes what it reads.
 MAX_IMAGE_BYTES = 64 << 20
 MAX_JOB_CHARS = 64
+# JSON escapes these with six bytes each: a full batch of such paths would fit no message.
+_ESCAPED = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}\Z")
 
 
@@ -60,7 +63,9 @@ def read_event(payload: Payload, images_dir: str) -> Event:
     """Understand one payload. Raises `MessageError` with a reason of the closed set."""
     if isinstance(payload, dict):
         return _read_json(payload, images_dir)
-    raw = payload.encode() if isinstance(payload, str) else bytes(payload)
+    if not isinstance(payload, (bytes, bytearray, str)):
+        raise MessageError("malformed", f"not a JSON object but {type(payload).__name__}")
+    raw = utf8(payload) if isinstance(payload, str) else bytes(payload)
     if len(raw) > MAX_MESSAGE_BYTES:
         raise MessageError("too_large", f"{len(raw)} bytes, limit {MAX_MESSAGE_BYTES}: send a file")
     suffix = image_suffix(raw)
@@ -130,6 +135,8 @@ def _path(value: Any) -> str:
         raise MessageError("malformed", f"a path is {value!r:.80}, use text")
     if len(value.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
         raise MessageError("malformed", f"a path has more than {MAX_PATH_BYTES} bytes")
+    if _ESCAPED.search(value):
+        raise MessageError("malformed", f"a path has control characters: {value!r:.80}")
     return value
 
 

@@ -92,6 +92,10 @@ class Journal:
         ).fetchone()
         return Known(*row) if row else None
 
+    def holds(self, stream: str, seq: int) -> bool:
+        """Whether `seq` was handed out by a commit."""
+        return seq < self._next.get(stream, 1)
+
     def find_file(self, path: str, mark: str) -> int | None:
         """The number under which a drop folder's file was taken, if it has not changed since."""
         for name, staged_mark, seq in self._seen:
@@ -154,6 +158,10 @@ class Journal:
             if lost_events:
                 raise JournalFullError(str(error)) from None
         self._next.update(self._staged_next)
+        self._clear_staged()
+
+    def unstage(self) -> None:
+        """Take back what was staged: its images did not become durable. Forgets stay."""
         self._clear_staged()
 
     def _drain(self) -> None:
