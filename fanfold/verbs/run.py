@@ -17,6 +17,7 @@ from fanfold.errors import INVALID, MISSING, UserError
 from fanfold.interpreters import RUNTIME, device_python
 from fanfold.project import PROJECT, core_state, read_site
 from fanfold.verbs.devcloud import running_cloud
+from fanfold.volumes import lock_volume, make_volume
 from infra.packaging import build_lambdas
 from infra.planning import check, errors, plan_group, render
 
@@ -54,7 +55,8 @@ def run(
     state = core_state(settings.name)
     source = group or (str(_local_group(site, model, state)) if model else _deployed(settings.name))
     for folder in (settings.volumes.images, settings.volumes.state):
-        _make_volume(Path(folder))
+        make_volume(Path(folder))
+    held = lock_volume(Path(settings.volumes.state), inherit=True)
     command = [sys.executable, "-m", "edgecore", "--group", source, "--state", str(state)]
     command += ["--mqtt-plain-port", str(mqtt_plain_port), "--mqtt-port", mqtt_port]
     command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
@@ -68,7 +70,10 @@ def run(
         command += ["--cloud", "iot"]
     if not detach:
         os.execve(command[0], command, environment)  # noqa: S606 - the core takes our place
-    _start(command, environment, state)
+    try:
+        _start(command, environment, state, held)
+    finally:
+        os.close(held)
 
 
 def _environment() -> dict[str, str]:
@@ -115,20 +120,10 @@ def with_local_files(document: dict[str, Any], code: Path, model: Path) -> dict[
     return document
 
 
-def _make_volume(path: Path) -> None:
-    """Volumes must exist before a function opens them; private, as images may be."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"volume {path}: {error.strerror}. Make it, or change the site.") from error
-    if path.stat().st_uid != os.getuid() and os.getuid() != 0:
-        raise UserError(f"volume {path} belongs to somebody else. Change `volumes` in the site.")
-
-
-def _start(command: list[str], environment: dict[str, str], state: Path) -> None:
+def _start(command: list[str], environment: dict[str, str], state: Path, held: int) -> None:
     state.mkdir(parents=True, exist_ok=True)
     log = state / "core.out"
-    with log.open("ab") as sink:
+    with log.open("wb") as sink:  # the core's own log is rotated and kept; this is its stderr
         process = subprocess.Popen(
             command,
             env=environment,
@@ -136,6 +131,7 @@ def _start(command: list[str], environment: dict[str, str], state: Path) -> None
             stdout=sink,
             stderr=sink,
             start_new_session=True,
+            pass_fds=(held,),
         )
     with output.err.status("starting the core and its functions"):
         core = _wait_ready(process, state, log)

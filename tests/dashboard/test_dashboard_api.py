@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import simplejpeg
-from conftest import TOKEN, Served, serving
 from dashboard_replay import ReplayCore, jpeg
+from dashboard_serving import TOKEN, Served, serving
 
 from edgecore.dashboard.feed import MAX_BROWSERS
 from edgecore.dashboard.gallery import SHOWN

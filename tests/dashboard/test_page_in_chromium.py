@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import TOKEN, Served, serving
 from dashboard_replay import ReplayCore
+from dashboard_serving import TOKEN, Served, serving
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

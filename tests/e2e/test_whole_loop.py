@@ -43,9 +43,13 @@ def test_profile_to_group_to_deploy_to_ordered_results_with_the_model_swapped(tr
 
 
 @pytest.mark.e2e
-def test_each_run_was_answered_by_the_model_that_was_deployed(transcript):
-    assert f"model: {IMAGES} by 1.0.0" in transcript.stdout
-    assert f"model: {IMAGES} by 1.1.0" in transcript.stdout
+def test_the_demo_judges_itself_by_loss_order_model_and_group(transcript):
+    verdict = json.loads((PROJECT / "build" / "demo.json").read_text())
+
+    assert (verdict["results"], verdict["lost"]) == (2 * IMAGES, 0)
+    assert (verdict["duplicates"], verdict["out_of_order"], verdict["not_in_cloud"]) == (0, 0, 0)
+    assert (verdict["model_before"], verdict["model_after"]) == (["1.0.0"], ["1.1.0"])
+    assert verdict["group_id_before"] == verdict["group_id_after"] != ""
 
 
 @pytest.mark.e2e

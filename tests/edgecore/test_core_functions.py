@@ -29,7 +29,7 @@ def wait_up(site: Any, eventually: Any, count: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def eventually() -> Any:
-    from conftest import eventually as wait
+    from core_site import eventually as wait
 
     return wait
 
@@ -189,7 +189,7 @@ def test_parallel_invocations_of_an_on_demand_function_get_processes_of_their_ow
 
 
 def test_nothing_outlives_a_core_that_is_killed(site, eventually) -> None:
-    from conftest import alive
+    from core_site import alive
 
     source = SDK + "import subprocess\nchild = subprocess.Popen(['sleep', '3600'])\n"
     source += "up(pids=[os.getpid(), child.pid])\ndef handler(e, c): pass\n"
