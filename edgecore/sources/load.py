@@ -43,7 +43,17 @@ def load(
     ``greengrass:GROUP_ID_OR_NAME``. Code and models already in the caches of ``state``
     are not downloaded again. Raises ``SourceError``.
     """
-    cloud = Cloud(endpoint_url=endpoint_url, region=region)
+    try:
+        return _load(source, state, Cloud(endpoint_url=endpoint_url, region=region))
+    except OSError as error:
+        raise SourceError(
+            f"state directory {state}: {error.strerror or error}; nothing was changed. "
+            "Free space there, or give the core another one (--state)",
+            exit_code=MISSING,
+        ) from error
+
+
+def _load(source: str, state: Path, cloud: Cloud) -> LoadedGroup:
     document = _document(source, cloud)
     to_group(document, base=state)  # refuse a malformed group before anything is fetched
     local = not source.startswith(_API)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -185,3 +186,16 @@ def test_a_model_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"gone\.zip"):
         load(str(path), state=tmp_path / "state")
+
+
+def test_a_full_disk_is_said_in_words_and_leaves_no_group(tmp_path: Path, monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("edgecore.sources.load.layout.stage", full)
+
+    with pytest.raises(SourceError, match="No space left on device") as caught:
+        load(str(groups.write(tmp_path)), state=tmp_path / "state")
+
+    assert caught.value.exit_code == 3
+    assert deploy.current(tmp_path / "state") is None
