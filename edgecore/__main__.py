@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     add("--endpoint-url")
     add("--region")
     add("--poll-s", type=float, default=5.0)
+    add("--faults", type=Path, metavar="FILE")
     return arguments
 
 
@@ -99,6 +100,7 @@ def main(argv: list[str] | None = None) -> int:
             endpoint_url=given.endpoint_url,
             region=given.region,
             poll_s=given.poll_s,
+            faults=given.faults,
         )
     )
 

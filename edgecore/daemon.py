@@ -20,10 +20,12 @@ from edgecore.cloud.local_sink import LocalSink
 from edgecore.cloud.settings import spool_settings
 from edgecore.cloud.sinks import Sink
 from edgecore.cloud.spooler import Spooler
+from edgecore.core import faults as fault_points
 from edgecore.core.taps import Taps
 from edgecore.dashboard.app import Dashboard, Ports
 from edgecore.dashboard.ports import SiteView
 from edgecore.engine import Engine
+from edgecore.faults import BadLink, FaultPlan, HostilePlan, read_plan
 from edgecore.files import StateLock, remove_core_json, write_core_json
 from edgecore.http.app import make_app
 from edgecore.http.exposure import exposure_of
@@ -90,6 +92,7 @@ class Daemon:
 
     async def _start(self) -> None:
         state = self._options.state
+        self._plan = self._hostile()
         loaded = await self._first_group()
         self._open_cloud(loaded)
         await self._bind_http()
@@ -101,6 +104,15 @@ class Daemon:
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._poll()))
         log.info("core runs group %s, ports %s", self._loaded.group.name, self._ports())
+
+    def _hostile(self) -> FaultPlan | None:
+        """Installs ``--faults``; None without. Raises CoreError for a wrong file."""
+        if self._options.faults is None:
+            return None
+        plan = read_plan(self._options.faults)
+        fault_points.install(HostilePlan(plan))
+        log.warning("the core is hostile: fault plan %s, seed %d", self._options.faults, plan.seed)
+        return plan
 
     async def _first_group(self) -> LoadedGroup:
         """The source's group; where the source is away, the one that ran last."""
@@ -158,6 +170,8 @@ class Daemon:
             sink = IotDataSink(
                 boto3.client("iot-data", endpoint_url=options.endpoint_url, region_name=region)
             )
+        if self._plan is not None:
+            sink = BadLink(sink, self._plan)
         self._background.append(asyncio.ensure_future(self._spooler.run(sink)))
 
     def _credentials(self) -> Mapping[str, Any] | None:

@@ -39,6 +39,7 @@ class Options:
     endpoint_url: str | None = None
     region: str | None = None
     poll_s: float = 5.0
+    faults: Path | None = None
 
 
 class CoreError(Exception):

@@ -30,6 +30,7 @@ def _written(folder: Path, text: str) -> Path:
         ("mesages: []", "mesages"),
         ("cloud: {down: [[5, 3]]}", "ends before it starts"),
         ("v: 2", "v:"),
+        ("messages: [{topic: a/#/b}]", "whole last level"),
         ("a: [", "not YAML"),
         ("- 1", "docs/spec/faults.md"),
     ],
