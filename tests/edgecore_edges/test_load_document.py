@@ -9,6 +9,7 @@ import groups
 import pytest
 
 from edgecore import deploy
+from edgecore.deploy import layout
 from edgecore.sources import SourceError, check_newer, load
 from edgecore.sources.cloud import Cloud
 from edgecore.sources.fetch import Fetcher
@@ -192,7 +193,7 @@ def test_a_full_disk_is_said_in_words_and_leaves_no_group(tmp_path: Path, monkey
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("edgecore.sources.load.layout.stage", full)
+    monkeypatch.setattr(layout, "stage", full)
 
     with pytest.raises(SourceError, match="No space left on device") as caught:
         load(str(groups.write(tmp_path)), state=tmp_path / "state")
