@@ -132,8 +132,10 @@ class DropFolder:
         for path in [p for p in self._seen if p not in here and not p.startswith(unknown)]:
             del self._seen[path]
             self._gone.append(path)
-        for path in [p for p in self._settling if p not in here or p in self._seen]:
-            del self._settling[path]
+        for path, (mark, _) in list(self._settling.items()):
+            # A name whose content is new settles again, although it was seen before.
+            if path not in here or self._seen.get(path) == mark:
+                del self._settling[path]
 
 
 def _nameable(name: str) -> bool:

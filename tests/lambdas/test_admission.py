@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 from splitter_kit import JPEG, PNG, Bench, event
@@ -90,13 +91,17 @@ def test_acknowledged_images_leave_the_journal_also_while_syncs_fail(tmp_path, m
 
 def test_a_write_that_fails_leaves_no_file_and_no_descriptor(tmp_path, monkeypatch):
     bench = Bench(tmp_path)
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = open_descriptors()
     monkeypatch.setattr(os, "fdopen", lambda number, mode: Failing(number))
     answers = bench.images_at_once([JPEG, PNG])
 
     assert {a["reason"] for a in answers} == {"no_space"}
     assert bench.inbox_files() == []
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert open_descriptors() == open_before
+
+
+def open_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 class Failing:

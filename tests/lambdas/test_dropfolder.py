@@ -89,7 +89,7 @@ def test_links_pipes_hidden_unfinished_and_empty_files_are_left_alone(bench):
     for name in (".hidden.jpg", "a.part", "b.tmp", "c.jpg~", "d.crdownload", "new\nline.jpg"):
         put(bench, name)
     put(bench, "empty.jpg", b"")
-    with open(os.fsencode(str(folder)) + b"/\xff.jpg", "wb") as file:
+    with open(os.fsencode(str(folder)) + b"/\xff.jpg", "wb") as file:  # noqa: PTH123
         file.write(JPEG)
     scan(bench)
     assert files(bench) == []

@@ -112,9 +112,12 @@ def test_any_event_is_understood_or_refused_by_a_known_reason(volume, fields):
     try:
         read = read_event(dict(fields, v=1), volume)
     except m.MessageError as error:
-        assert error.reason in m.REJECTED_REASONS
+        refused_as = error.reason
+    else:
+        refused_as = None
+    if refused_as:
+        assert refused_as in m.REJECTED_REASONS
         return
-    assert read.count >= 1
     # Whatever was understood fits a message in the largest batch that there is.
     assert all(len(m.dumps(name)) <= 2 * m.MAX_PATH_BYTES + 2 for name in read.files)
 

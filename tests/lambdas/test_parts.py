@@ -1,0 +1,137 @@
+"""Small parts by name: jobs, summaries, clock, loop, bus, settings."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from sim import environment
+
+from lambdas.aggregator.engine import Aggregator
+from lambdas.aggregator.jobs import Jobs
+from lambdas.aggregator.sinks import summary_body
+from lambdas.common import messages as m
+from lambdas.common.bus import GreengrassBus, RecordingBus
+from lambdas.common.loop import Loop, Message, Part, WaitingClock
+from lambdas.common.settings import SettingsError, aggregator_settings, splitter_settings
+
+DEADLINE_S = 10.0
+
+
+def test_a_pause_of_the_machine_is_nobodys_silence():
+    reads = iter([100.0, 100.5, 4_000.0, 4_000.2, 3_000.0])
+    clock = WaitingClock(lambda: next(reads))
+    told = [round(clock.tick(), 1) for _ in range(4)]
+    assert told == [100.5, 101.5, 101.7, 101.7]
+
+
+def test_a_summary_that_fits_no_message_loses_its_rarest_labels():
+    labels = {f"{n:04d}" + "x" * 124: n for n in range(1, 1_001)}
+    body = summary_body("demo", {"job": "j", "labels": labels, "started": 1.0})
+    message = json.loads(body)
+    assert len(body.encode()) <= m.MAX_MESSAGE_BYTES
+    assert message["labels_omitted"] + len(message["labels"]) == 1_000
+    assert max(labels.values()) in message["labels"].values()
+
+
+def test_a_job_that_is_no_text_is_no_job():
+    jobs = Jobs({}, 0.0)
+    for job in (["j"], 5, None):
+        record = {"stream": "a", "seq": 1, "status": "ok", "job": job}
+        jobs.count(record, 0.0)
+        jobs.late(record)
+    assert jobs.open == {}
+
+
+def test_records_in_any_script_are_cut_into_messages_that_fit(tmp_path):
+    bus = RecordingBus()
+    aggregator = Aggregator(aggregator_settings(environment(tmp_path)), bus, 0.0)
+    items = [{"stream": "cam1", "seq": n, "id": f"i{n}", "low": 1} for n in (1, 2, 3)]
+    results = [
+        m.result_ok(item, "t", {"text": "像" * size}, {})
+        for item, size in zip(items, (40_000, 13_000, 20_000))
+    ]
+    sent = [("demo/done", m.sync_message("e"))]
+    sent += [("demo/done", p) for p in m.done_messages("b-e-1-1", "w0", "i", None, results)]
+    aggregator.step([Message(*message) for message in sent], 1.0, 1.0)
+
+    local = [payload for topic, payload in bus.sent if topic == "demo/results/cam1"]
+    assert all(len(payload) <= m.MAX_MESSAGE_BYTES for payload in local)
+    assert [r["seq"] for p in local for r in json.loads(p)["results"]] == [1, 2, 3]
+
+
+def test_acks_of_many_streams_with_many_holes_fit_one_message(tmp_path):
+    cameras = [f"c{n}" for n in range(40)]
+    env = environment(tmp_path, FANFOLD_CAMERAS=",".join(cameras))
+    bus = RecordingBus()
+    aggregator = Aggregator(aggregator_settings(env), bus, 0.0)
+    sent = [m.sync_message("e")]
+    for camera in cameras:
+        results = [
+            m.result_ok({"stream": camera, "seq": 1_000_000 + 2 * n, "low": 999_999}, "t", {}, {})
+            for n in range(300)
+        ]
+        sent += m.done_messages("b-e-1-1", "w0", "i", None, results)
+    aggregator.step([Message("demo/done", payload) for payload in sent], 5.0, 1.0)
+
+    acks = [payload for topic, payload in bus.sent if topic == "demo/ack"]
+    assert len(acks) == 2
+    assert all(len(payload) <= m.MAX_MESSAGE_BYTES for payload in acks)
+
+
+def test_a_refused_publish_is_tried_again_and_then_said():
+    class Full:
+        calls = 0
+
+        def publish(self, **_):
+            self.calls += 1
+            raise RuntimeError("queue full")
+
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    core = Full()
+    bus = GreengrassBus(core, give_up_s=1.0, clock=lambda: now[0], sleep=sleep)
+    assert bus.publish("t", b"{}") is False
+    assert core.calls > 3
+    assert now[0] <= 1.0
+    assert bus.refused == 1
+
+
+def test_a_step_that_fails_ends_the_part_instead_of_going_on():
+    ended = threading.Event()
+    errors = []
+
+    class Broken(Part):
+        def step(self, messages, now, wall):
+            raise RuntimeError("broken")
+
+    def on_error(error):
+        errors.append(error)
+        ended.set()
+
+    Loop(Broken(), on_error=on_error).start()
+    assert ended.wait(DEADLINE_S)
+    assert str(errors[0]) == "broken"
+
+
+def test_every_problem_of_the_environment_is_told_at_once(tmp_path):
+    env = environment(
+        tmp_path, FANFOLD_BATCH="33", FANFOLD_CAMERAS="Cam", FANFOLD_WORK_TOPIC="a/#",
+        FANFOLD_DROP_FOLDER="../x", FANFOLD_LOG_LEVEL="LOUD",
+    )  # fmt: skip
+    del env["FANFOLD_SITE"]
+    with pytest.raises(SettingsError) as refused:
+        splitter_settings(env)
+    told = "\n".join(refused.value.problems)
+    for name in ("BATCH", "CAMERAS", "WORK_TOPIC", "DROP_FOLDER", "LOG_LEVEL", "SITE"):
+        assert f"FANFOLD_{name}" in told
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARN", "ERROR", "FATAL"])
+def test_the_levels_of_a_greengrass_logger_are_known(tmp_path, level):
+    settings = splitter_settings(environment(tmp_path, FANFOLD_LOG_LEVEL=level))
+    assert settings.log_level == level
