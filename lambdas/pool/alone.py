@@ -1,0 +1,94 @@
+"""The pool with no Greengrass: image files in, records in the same order out."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from typing import Iterator, Sequence
+
+from lambdas.common.messages import Record
+from lambdas.pool.member import Job
+from lambdas.pool.pool import Owner, Pool
+from lambdas.pool.sizing import cores_here, processes
+
+ORDER_AHEAD = 64
+
+
+class PoolError(Exception):
+    """No process of the pool can start; the text says where to look."""
+
+
+class _Collector(Owner):
+    """Finished records and the pool's end, into one queue."""
+
+    def __init__(self, package: str, finished: queue.Queue) -> None:
+        self._package, self._finished = package, finished
+
+    def done(self, job: Job, results: list[Record]) -> None:  # noqa: ARG002 - Owner's
+        self._finished.put(results)
+
+    def broken(self, message: str) -> None:
+        self._finished.put(PoolError(f"{self._package}: {message}"))
+
+
+def run(
+    paths: Sequence[str], package: str, workers: str = "auto", gpu_ids: Sequence[int] = ()
+) -> Iterator[Record]:
+    """One record for each path, in order: `status` is `ok` or `failed`, `file` the path.
+
+    `package`: folder of an unpacked model package. At most `ORDER_AHEAD` images are under
+    way beyond the next one due, so memory stays constant. Raises `PoolError`.
+    """
+    gpus, finished = list(gpu_ids), queue.Queue()  # type: ignore[var-annotated]
+    count = processes(workers, gpus)
+    pool = Pool(count, gpus, _environment(package, count), _Collector(package, finished)).start()
+    room = threading.Semaphore(ORDER_AHEAD)
+    feeder = threading.Thread(target=_feed, args=(pool, paths, room), daemon=True)
+    feeder.start()
+    try:
+        yield from _in_order(paths, finished, room)
+    finally:
+        pool.stop()
+
+
+def _feed(pool: Pool, paths: Sequence[str], room: threading.Semaphore) -> None:
+    for seq, path in enumerate(paths, 1):
+        room.acquire()
+        # The volume is the whole file system here, so a path is taken from its root.
+        file = os.path.realpath(path).lstrip("/")
+        item = {"stream": "pool", "seq": seq, "id": f"i-{seq}", "file": file}
+        pool.submit(Job(f"p-{seq}", 1, [item]))
+
+
+def _in_order(
+    paths: Sequence[str], finished: queue.Queue, room: threading.Semaphore
+) -> Iterator[Record]:
+    waiting: dict[int, Record] = {}
+    due = 1
+    while due <= len(paths):
+        results = finished.get()
+        if isinstance(results, PoolError):
+            raise results
+        waiting.update((result["seq"], result) for result in results if result["seq"] >= due)
+        while due in waiting:
+            yield dict(waiting.pop(due), file=paths[due - 1])
+            due += 1
+            room.release()
+
+
+def _environment(package: str, count: int) -> dict[str, str]:
+    return {
+        # Threads of all processes together are as many as there are cores.
+        "OMP_NUM_THREADS": str(max(1, cores_here() // count)),
+        "FANFOLD_LOG_LEVEL": "WARNING",
+        **os.environ,
+        "FANFOLD_SITE": "pool",
+        "FANFOLD_ROLE": "inference",
+        "FANFOLD_IMAGES_DIR": "/",
+        "FANFOLD_STATE_DIR": "/nonexistent",  # nothing here writes state
+        "FANFOLD_WORKER": "pool",
+        "FANFOLD_MODEL_DIR": os.path.abspath(package),
+        "FANFOLD_DONE_TOPIC": "pool/done",
+        "FANFOLD_BEAT_TOPIC": "pool/beat",
+    }

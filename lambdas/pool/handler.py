@@ -1,0 +1,101 @@
+"""Entry point of the pool Lambda (pinned; encoding type `json`): one function, N processes.
+
+To the splitter it is one worker with a larger window: the same hello, beats and results.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from lambdas.common import log
+from lambdas.common.bus import Bus, GreengrassBus
+from lambdas.common.log import get_logger
+from lambdas.common.messages import MessageError, Record, done_messages, parse_work
+from lambdas.common.settings import SettingsError, inference_settings
+from lambdas.inference.beat import Heart, new_incarnation
+from lambdas.inference.send import ATTEMPTS, Identity
+from lambdas.inference.stage import Activity
+from lambdas.pool.member import Job
+from lambdas.pool.pool import Owner, Pool
+from lambdas.pool.sizing import parse_gpus, processes
+
+EXIT_BROKEN = 1
+_log = get_logger("pool")
+
+
+class Vitals:
+    """What `Heart` reads of a pipeline, told by a pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.activity = Activity()
+        self.in_hand = pool.in_hand
+        self.done = self.failed = 0
+
+    def count(self, results: list[Record]) -> None:
+        failed = sum(result["status"] != "ok" for result in results)
+        self.failed += failed
+        self.done += len(results) - failed
+
+
+class PoolWorker(Owner):
+    """Between the splitter's messages and the processes."""
+
+    def __init__(self, bus: Bus) -> None:
+        env = dict(os.environ, FANFOLD_ROLE="inference")
+        self._settings = inference_settings(env)
+        gpu_ids = parse_gpus(env.get("FANFOLD_GPU_IDS", ""))
+        count = processes(env.get("FANFOLD_POOL_WORKERS", "auto"), gpu_ids)
+        self._bus = bus
+        self._identity = Identity(self._settings.worker, new_incarnation(), {})
+        self._pool = Pool(count, gpu_ids, env, self)
+        self._vitals = Vitals(self._pool)
+        self._pool.start()
+        _log.info("%s: %d processes, GPUs %s", self._settings.worker, count, gpu_ids or "none")
+
+    def handle(self, event: Any) -> None:
+        """Returns when a process has taken the batch; at a probe, when none is in hand."""
+        try:
+            work = parse_work(event)
+        except (MessageError, TypeError) as error:
+            _log.error("work message refused: %s", error)
+            return
+        if work.probe is not None:
+            self._pool.drain()
+        else:
+            self._pool.submit(Job(work.batch, work.attempt, work.items))
+
+    def ready(self, model: Record) -> None:
+        self._identity = self._identity._replace(model=model)
+        topic = self._settings.beat_topic
+        Heart(self._bus, topic, self._identity, self._vitals).start()  # type: ignore[arg-type]
+
+    def done(self, job: Job, results: list[Record]) -> None:
+        self._vitals.count(results)
+        topic = self._settings.done_topic
+        for message in done_messages(job.batch, *self._identity, results):
+            if not any(self._bus.publish(topic, message) for _ in range(ATTEMPTS)):
+                _log.error("results of %s not taken by the core; it will ask again", job.batch)
+
+    def broken(self, message: str) -> None:
+        _log.critical("the pool cannot start: %s", message)
+        os._exit(EXIT_BROKEN)  # the core restarts this function with back-off
+
+
+def _start() -> PoolWorker:
+    try:
+        log.configure(os.environ.get("FANFOLD_LOG_LEVEL", "INFO"))
+        return PoolWorker(GreengrassBus())
+    except (SettingsError, ValueError) as error:
+        _log.critical("cannot start: %s", error)
+        sys.exit(EXIT_BROKEN)
+
+
+if os.environ.get("FANFOLD_ROLE") == "pool":
+    _worker = _start()
+
+
+def handler(event: Any, context: Any) -> None:  # noqa: ARG001 - the core's signature
+    """Take one batch or probe; what becomes of it is told by messages."""
+    _worker.handle(event)

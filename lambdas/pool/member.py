@@ -1,0 +1,70 @@
+"""One place in the pool: the process that fills it now, and what that process holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Mapping
+
+from lambdas.common.messages import Record, dumps, utf8
+
+PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Job:
+    """What one work message carries; `alone`: suspected of having ended a process."""
+
+    __slots__ = ("alone", "attempt", "batch", "deaths", "items")
+
+    def __init__(
+        self, batch: str, attempt: int, items: list[Record], deaths: int = 0, alone: bool = False
+    ) -> None:
+        self.batch, self.attempt, self.items = batch, attempt, items
+        self.deaths, self.alone = deaths, alone
+
+    def line(self) -> bytes:
+        """The work message, as one line."""
+        work = {"v": 1, "batch": self.batch, "attempt": self.attempt, "items": self.items}
+        return utf8(dumps(work)) + b"\n"
+
+    def suspects(self) -> list[Job]:
+        """Each item by itself, after the process that held them has died."""
+        return [
+            Job(self.batch, self.attempt + 1, [item], self.deaths + 1, alone=True)
+            for item in self.items
+        ]
+
+
+class Member:
+    """State of one place; the pool's lock guards it."""
+
+    def __init__(self, index: int, gpu_id: int) -> None:
+        self.index, self.gpu_id = index, gpu_id
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready = False
+        self.jobs: dict[str, Job] = {}
+
+    def takes(self, job: Job, at_most: int) -> bool:
+        """A suspect goes to an idle process, and nothing joins it there."""
+        if not self.ready:
+            return False
+        if job.alone:
+            return not self.jobs
+        return len(self.jobs) < at_most and not any(held.alone for held in self.jobs.values())
+
+    def spawn(self, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        """Start a process of this interpreter: never a fork of one with a GPU context."""
+        path = os.pathsep.join([PACKAGE_ROOT, *(each for each in sys.path if each)])
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "lambdas.pool.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={
+                **env,
+                "PYTHONPATH": path,
+                "GPU_ID": str(self.gpu_id),
+                "FANFOLD_ROLE": "inference",
+            },
+        )
+        return self.process

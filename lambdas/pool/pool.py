@@ -1,0 +1,192 @@
+"""N worker processes under one owner: least loaded first, the dead replaced.
+
+A process that dies gives back what it held: each image is tried again by itself, and one
+that ends a second process all alone becomes a `failed` record (`killed_workers`).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Mapping
+
+from lambdas.common.log import get_logger
+from lambdas.common.messages import Record, decode, result_failed
+from lambdas.pool.member import Job, Member
+
+# One under work, one to decode meanwhile.
+IN_HAND = 2
+DEATHS_TO_FAIL = 2
+STARTS_TO_GIVE_UP = 3
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 30.0
+
+_log = get_logger("pool")
+
+
+class Owner:
+    """What a pool tells, from its own threads; subclasses say what becomes of it."""
+
+    def done(self, job: Job, results: list[Record]) -> None:
+        raise NotImplementedError
+
+    def ready(self, model: Record) -> None:
+        """The first process is ready, with this model."""
+
+    def broken(self, message: str) -> None:
+        """Processes end again and again, and none was ever ready."""
+        raise NotImplementedError
+
+
+class Pool:
+    """`submit` takes work; `gpu_ids` are dealt round-robin, none is the CPU."""
+
+    def __init__(
+        self,
+        count: int,
+        gpu_ids: list[int],
+        env: Mapping[str, str],
+        tell: Owner,
+    ) -> None:
+        if count < 1:
+            raise ValueError(f"pool of {count} processes: at least 1")
+        self._env, self._tell = env, tell
+        self._changed = threading.Condition()
+        self._suspects: list[Job] = []
+        self._stopping = threading.Event()
+        self._ever_ready = False
+        self.members = [
+            Member(index, gpu_ids[index % len(gpu_ids)] if gpu_ids else -1)
+            for index in range(count)
+        ]
+        self._threads = [
+            threading.Thread(target=self._keep, args=(member,), daemon=True)
+            for member in self.members
+        ]
+
+    def start(self) -> Pool:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def submit(self, job: Job) -> None:
+        """Give the job to the least loaded process; waits until one has room."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping.is_set() or self._give(job))
+
+    def drain(self) -> None:
+        """Return when nothing is in hand."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping.is_set() or not self._held())
+
+    def in_hand(self) -> list[str]:
+        """Batches that the pool holds."""
+        with self._changed:
+            return self._held()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End every process."""
+        self._stopping.set()
+        with self._changed:
+            for member in self.members:
+                if member.process is not None:
+                    member.process.kill()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _held(self) -> list[str]:
+        held = [job.batch for member in self.members for job in member.jobs.values()]
+        return list(dict.fromkeys(held + [job.batch for job in self._suspects]))
+
+    def _give(self, job: Job) -> bool:
+        fit = [member for member in self.members if member.takes(job, IN_HAND)]
+        if not fit:
+            return False
+        member = min(fit, key=lambda each: len(each.jobs))
+        # Items of one batch may come back one by one: the key is the pool's own.
+        key = _key(job.batch, job.items)
+        member.jobs[key] = job
+        try:
+            member.process.stdin.write(job.line())  # type: ignore[union-attr]
+            member.process.stdin.flush()  # type: ignore[union-attr]
+        except OSError:
+            pass  # it is dying; its keeper takes the job back
+        return True
+
+    def _keep(self, member: Member) -> None:
+        """One place, filled again whenever its process ends."""
+        wait_s, starts = FIRST_WAIT_S, 0
+        while not self._stopping.is_set():
+            with self._changed:
+                if self._stopping.is_set():
+                    return
+                process = member.spawn(self._env)
+            was_ready = self._listen(member)
+            code = process.wait()
+            self._recover(member)
+            if self._stopping.is_set():
+                return
+            starts = 0 if was_ready else starts + 1
+            wait_s = FIRST_WAIT_S if was_ready else min(wait_s * 2, LONGEST_WAIT_S)
+            _log.error("process %d of the pool ended (%d); the next in %.1f s",
+                       member.index, code, wait_s)  # fmt: skip
+            if starts >= STARTS_TO_GIVE_UP and not self._ever_ready:
+                self._tell.broken(
+                    f"{starts} processes ended before one was ready, the last: {code}"
+                )
+            self._stopping.wait(wait_s)
+
+    def _listen(self, member: Member) -> bool:
+        """Read what the process publishes until it ends; True when it was ever ready."""
+        for line in member.process.stdout:  # type: ignore[union-attr]
+            payload = line.partition(b"\t")[2]
+            if not payload.endswith(b"\n"):
+                break  # it died within a line
+            message = decode(payload)
+            if "results" in message:
+                self._done(member, message)
+            elif message.get("kind") == "hello":
+                self._welcome(member, message)
+        return member.ready
+
+    def _welcome(self, member: Member, message: Record) -> None:
+        with self._changed:
+            member.ready = True
+            first, self._ever_ready = not self._ever_ready, True
+            self._settle()
+        if first:
+            self._tell.ready(message.get("model") or {})
+
+    def _done(self, member: Member, message: Record) -> None:
+        results: list[Any] = message["results"]
+        with self._changed:
+            key = _key(message["batch"], results)
+            job = member.jobs.pop(key, None) or Job(message["batch"], 1, [])
+        self._tell.done(job, results)
+        with self._changed:
+            self._settle()
+
+    def _recover(self, member: Member) -> None:
+        failed: list[Job] = []
+        with self._changed:
+            member.ready = False
+            jobs, member.jobs = list(member.jobs.values()), {}
+            for job in jobs:
+                if job.alone and job.deaths + 1 >= DEATHS_TO_FAIL:
+                    failed.append(job)
+                else:
+                    self._suspects += job.suspects()
+            self._settle()
+        for job in failed:
+            detail = f"ended {DEATHS_TO_FAIL} processes of the pool"
+            self._tell.done(job, [result_failed(i, "killed_workers", detail) for i in job.items])
+
+    def _settle(self) -> None:
+        """After any change: suspects first, they have waited longest."""
+        self._suspects = [job for job in self._suspects if not self._give(job)]
+        self._changed.notify_all()
+
+
+def _key(batch: str, items: list[Record]) -> str:
+    first = items[0] if items else {}
+    return f"{batch} {first.get('stream')} {first.get('seq')}"

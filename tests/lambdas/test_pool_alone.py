@@ -1,0 +1,81 @@
+"""The pool as a plain function: order, bad files, and processes that die."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from inference_kit import DEADLINE_S, jpeg, simulated
+
+from lambdas.pool import run
+from lambdas.pool.alone import PoolError, _environment
+from lambdas.pool.member import Job
+from lambdas.pool.pool import Owner, Pool
+from lambdas.pool.sizing import parse_gpus, processes
+
+
+def images(folder, count):
+    folder.mkdir()
+    for n in range(count):
+        (folder / f"{n:02}.jpg").write_bytes(jpeg(np.full((40, 40, 3), n, np.uint8)))
+    return sorted(str(path) for path in folder.iterdir())
+
+
+def model(tmp_path):
+    return simulated(tmp_path / "model", wait_ms=5, decode=True)
+
+
+def test_records_come_in_the_order_of_the_paths_and_a_bad_file_costs_one(tmp_path):
+    paths = images(tmp_path / "in", 12)
+    licence = tmp_path / "in" / "LICENSE"
+    licence.write_text("not an image")
+    paths[5:5] = [str(licence), str(tmp_path / "missing.jpg")]
+
+    records = list(run(paths, str(model(tmp_path)), "2"))
+
+    assert [record["file"] for record in records] == paths
+    assert [r["file"] for r in records if r["status"] == "failed"] == paths[5:7]
+
+
+def test_a_model_that_cannot_load_ends_in_one_sentence(tmp_path):
+    with pytest.raises(PoolError, match="before one was ready"):
+        list(run([str(tmp_path / "a.jpg")], str(tmp_path / "nomodel"), "1"))
+
+
+def test_a_process_for_each_gpu_else_for_each_core():
+    assert processes("auto", [0, 1, 2]) == 3
+    assert processes("auto", []) == len(os.sched_getaffinity(0))
+    assert parse_gpus("0, 1") == [0, 1]
+    with pytest.raises(ValueError, match="use auto"):
+        processes("many", [])
+
+
+class Told(Owner):
+    def __init__(self):
+        self.results, self.changed = [], threading.Condition()
+
+    def done(self, job, results):
+        with self.changed:
+            self.results += results
+            self.changed.notify_all()
+
+    def broken(self, message):
+        raise AssertionError(message)
+
+
+def test_a_killed_process_is_replaced_and_what_it_held_is_done_by_another(tmp_path):
+    paths = images(tmp_path / "in", 10)
+    told = Told()
+    pool = Pool(1, [], _environment(str(model(tmp_path)), 1), told).start()
+    try:
+        for n, path in enumerate(paths, 1):
+            item = {"stream": "s", "seq": n, "id": f"i-{n}", "file": path.lstrip("/")}
+            pool.submit(Job(f"b-{n}", 1, [item]))
+            if n == 3:
+                pool.members[0].process.kill()
+        with told.changed:
+            assert told.changed.wait_for(lambda: len(told.results) >= 10, DEADLINE_S)
+    finally:
+        pool.stop()
+
+    assert {r["seq"]: r["status"] for r in told.results} == dict.fromkeys(range(1, 11), "ok")
