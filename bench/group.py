@@ -1,0 +1,111 @@
+"""A site of the planner's own making for N workers on this machine, as files of a work folder."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fanfold.errors import INVALID, UserError
+from fanfold.verbs.run import with_local_files
+from infra.packaging import build_lambdas
+from infra.planning import check, errors, estimate, load_site, plan_group, render
+
+SITE = "bench"
+CAMERA = "cam1"
+#: More cores than the machine has may be planned for workers that only wait.
+MEMORY_MB = 65536
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One candidate: what a site says about parallelism."""
+
+    workers: int
+    threads: int = 1
+    batch: int = 8
+    window: int = 2
+    gpus: int = 0
+
+
+def write_group(
+    work: Path, setting: Setting, model: Path, slow_model: Path | None = None
+) -> tuple[Path, float | None]:
+    """→ (group document, the planner's estimate in images/s from the package's footprint).
+
+    `slow_model` is what worker w0 runs instead. Raises UserError where the plan is refused.
+    """
+    site, profile = load_site(_write_site(work, setting, model), work / "profiles")
+    made = plan_group(site, profile)
+    if wrong := errors(check(made)):
+        raise UserError("\n".join(map(str, wrong)), INVALID)
+    for folder in (site.volumes.images, site.volumes.state):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    document = with_local_files(render(made), build_lambdas(work / "lambdas.zip"), model)
+    if slow_model is not None:
+        _replace_model(document, slow_model)
+    path = work / "group.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path, estimate(made).images_per_s
+
+
+def _write_site(work: Path, setting: Setting, model: Path) -> Path:
+    from models.package import inspect
+
+    cores = max(len(os.sched_getaffinity(0)), setting.workers * setting.threads)
+    profile: dict[str, Any] = {
+        "name": "bench-machine",
+        "architecture": "x86_64",
+        "cpu_cores": cores,
+        "memory_mb": MEMORY_MB,
+        "containers": {"supported": False},
+        "reserved": {"cores": 0, "memory_mb": 512},
+        "gpus": [
+            {"index": i, "model": "simulated", "memory_mb": 16384, "devices": [f"/dev/nvidia{i}"]}
+            for i in range(setting.gpus)
+        ],
+    }
+    footprint = inspect(model).spec.footprint
+    site = {
+        "name": SITE,
+        "profile": "bench-machine",
+        "account": "123456789012",
+        "region": "us-east-1",
+        "core": {"thing": "bench-core"},
+        "model": {"s3_uri": "s3://local/model.tar.gz", "footprint": footprint},
+        "cameras": [{"name": CAMERA}],
+        "volumes": {"images": str(work / "images"), "state": str(work / "parts")},
+        "workers": setting.workers,
+        "threads": setting.threads,
+        "batch": setting.batch,
+        "window": setting.window,
+    }
+    (work / "profiles").mkdir(parents=True, exist_ok=True)
+    # JSON is YAML: no writer needed.
+    (work / "profiles" / "bench-machine.yaml").write_text(json.dumps(profile), encoding="utf-8")
+    path = work / f"{SITE}.yaml"
+    path.write_text(json.dumps(site), encoding="utf-8")
+    return path
+
+
+def _replace_model(document: dict[str, Any], package: Path) -> None:
+    """Worker w0 gets a second ML resource: same code, another model."""
+    resource = next(
+        r
+        for r in document["Resources"]
+        if "S3MachineLearningModelResourceData" in r["ResourceDataContainer"]
+    )
+    extra = copy.deepcopy(resource)
+    extra["Id"] = extra["Name"] = "model-slow"
+    data = extra["ResourceDataContainer"]["S3MachineLearningModelResourceData"]
+    data["S3Uri"], data["DestinationPath"] = package.absolute().as_uri(), "/fanfold/model-slow"
+    document["Resources"].append(extra)
+    worker = next(f for f in document["Functions"] if f["Id"] == "w0")
+    environment = worker["FunctionConfiguration"]["Environment"]
+    environment["Variables"]["FANFOLD_MODEL_DIR"] = "/fanfold/model-slow"
+    for policy in environment["ResourceAccessPolicies"]:
+        if policy["ResourceId"] == resource["Id"]:
+            policy["ResourceId"] = "model-slow"

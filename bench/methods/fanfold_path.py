@@ -1,0 +1,197 @@
+"""The whole path: MQTT publish → splitter → workers → ordered, durable result on MQTT.
+
+Tooling interpreter. The real core in a process of its own runs a group that the planner
+rendered; a console publishes file events and receives the results.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.group import CAMERA, SITE, Setting, write_group
+from bench.machine import cpu_s, pss_kb
+from bench.stats import percentile
+from fanfold import running
+from fanfold.errors import FAILED, UserError
+from fanfold.interpreters import RUNTIME, device_python
+from fanfold.mqtt import Console
+from fanfold.project import PROJECT
+
+READY_TIMEOUT_S = 90
+SILENCE_S = 60.0
+#: Parts of the path itself, whose memory counts against the 150 MB.
+PATH_PARTS = ("splitter", "aggregator")
+EVENT_FILES = 100
+
+
+@contextmanager
+def running_core(work: Path, group: Path) -> Iterator[running.RunningCore]:
+    """The real core with free ports; ended, and its children with it, at the end."""
+    state = work / "core"
+    command = [sys.executable, "-m", "edgecore", "--group", str(group), "--state", str(state)]
+    for port in ("--mqtt-plain-port", "--ipc-port", "--http-port"):
+        command += [port, "0"]
+    command += ["--mqtt-port", "off", "--isolation", "none", "--python", _python()]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    state.mkdir(parents=True, exist_ok=True)
+    with (work / "core.out").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            yield _await_ready(process, state, work / "core.out")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _python() -> str:
+    python = device_python()
+    if python is None:
+        raise UserError("no interpreter for the Lambdas. Run `make setup`.", FAILED)
+    return f"{RUNTIME}={python}"
+
+
+def _await_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> running.RunningCore:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        core = running.read(state)
+        if core and core.pid == process.pid and core.ready():
+            return core
+        time.sleep(0.1)
+    raise UserError(f"the core did not become ready:\n{log.read_text()[-2000:]}", FAILED)
+
+
+def measure(
+    work: Path,
+    setting: Setting,
+    model: Path,
+    images: list[Path],
+    *,
+    count: int,
+    slow_model: Path | None = None,
+    files_per_event: int = 1,
+    paced: bool = False,
+) -> dict[str, Any]:
+    """One run; start-up and a warm-up of two images per worker lie outside the measured time.
+
+    `paced`: the next image leaves when the last one's result has come (latency at low load).
+    Raises UserError when results are missing or out of order.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    group, predicted = write_group(work, setting, model, slow_model)
+    folder = work / "images" / CAMERA
+    folder.mkdir()
+    names = [f"{CAMERA}/{shutil.copy(image, folder / image.name).name}" for image in images]
+    with running_core(work, group) as core, Console(core, [f"{SITE}/results/#"]) as console:
+        client = _Client(console, names, files_per_event)
+        client.run(2 * setting.workers, paced=False)
+        pids = _pids(core)
+        cpu_before = sum(map(cpu_s, pids.values()))
+        start = time.perf_counter()
+        records, latencies_ms = client.run(count, paced=paced)
+        total_s = time.perf_counter() - start
+        cpu = sum(map(cpu_s, pids.values())) - cpu_before
+        memory = {part: pss_kb([pid]) for part, pid in pids.items()}
+    return {
+        "method": "fanfold",
+        "workers": setting.workers,
+        "images": count,
+        "files_per_event": files_per_event,
+        "predicted_images_per_s": predicted,
+        "total_s": total_s,
+        "images_per_s": count / total_s,
+        "cpu_cores_used": cpu / total_s,
+        "stages_ms": _stages(records, latencies_ms),
+        "busy_share": sum(r["ms"]["inference"] for r in records) / 1e3 / setting.workers / total_s,
+        "worker_images": _share(records),
+        "pss_kb": memory,
+        "path_pss_kb": sum(memory.get(p, 0) for p in ("core", *PATH_PARTS)),
+        "workers_pss_kb": sum(kb for p, kb in memory.items() if p not in ("core", *PATH_PARTS)),
+    }
+
+
+class _Client:
+    """Publishes events and collects the results, checking their order."""
+
+    def __init__(self, console: Console, names: list[str], files_per_event: int) -> None:
+        self._console, self._names, self._per_event = console, names, files_per_event
+        self._events = 0
+        self._next_seq = 1
+
+    def run(self, count: int, *, paced: bool) -> tuple[list[dict[str, Any]], list[float]]:
+        """→ (records in order, ms from publish to arrival of each)."""
+        records: list[dict[str, Any]] = []
+        latencies: list[float] = []
+        sent: list[float] = []
+        step = 1 if paced else count
+        while len(records) < count:
+            sent += self._publish(min(step, count - len(sent)))
+            while len(records) < len(sent):
+                arrived = self._receive()
+                now = time.perf_counter()
+                latencies += [(now - sent[len(records) + i]) * 1e3 for i in range(len(arrived))]
+                records += arrived
+        return records, latencies
+
+    def _publish(self, count: int) -> list[float]:
+        times: list[float] = []
+        while len(times) < count:
+            size = min(self._per_event, count - len(times))
+            files = [self._names[(len(times) + i) % len(self._names)] for i in range(size)]
+            event: dict[str, Any] = {"v": 1, "id": f"bench-{self._events}"}
+            event.update({"file": files[0]} if self._per_event == 1 else {"files": files})
+            self._console.publish(f"{SITE}/images/{CAMERA}", json.dumps(event).encode())
+            times += [time.perf_counter()] * size
+            self._events += 1
+        return times
+
+    def _receive(self) -> list[dict[str, Any]]:
+        message = self._console.receive(SILENCE_S)
+        if message is None:
+            raise UserError(f"no result for {SILENCE_S:.0f} s", FAILED)
+        results: list[dict[str, Any]] = message.json()["results"]
+        for record in results:
+            if record["seq"] != self._next_seq or record["status"] != "ok":
+                raise UserError(f"expected seq {self._next_seq}, ok; got {record}", FAILED)
+            self._next_seq += 1
+        return results
+
+
+def _pids(core: running.RunningCore) -> dict[str, int]:
+    functions = core.get("/api/status")["functions"]
+    return {"core": core.pid, **{f["id"]: f["pid"] for f in functions if f.get("pid")}}
+
+
+def _stages(
+    records: list[dict[str, Any]], latencies_ms: list[float]
+) -> dict[str, dict[str, float]]:
+    stages = {
+        stage: [r["ms"][stage] for r in records if stage in r["ms"]]
+        for stage in ("queue", "read", "transform", "inference", "order")
+    }
+    stages["end_to_end"] = latencies_ms
+    return {
+        stage: {f"p{p}": round(percentile(values, p), 3) for p in (50, 90, 99)}
+        for stage, values in stages.items()
+        if values
+    }
+
+
+def _share(records: list[dict[str, Any]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for record in records:
+        counts[record["worker"]] = counts.get(record["worker"], 0) + 1
+    return counts
