@@ -54,6 +54,7 @@ class Environment:
             "FANFOLD_BATCH": str(site.batch),
             "FANFOLD_WORKER_TIMEOUT_S": str(site.timeouts.worker_s),
             "FANFOLD_MAX_BACKLOG": str(site.backlog.max_images),
+            "FANFOLD_BACKLOG_POLICY": site.backlog.policy,
             "FANFOLD_JOURNAL_BYTES": str(site.backlog.journal_bytes),
             "FANFOLD_DROP_FOLDER": site.drop_folder,
         }
@@ -74,11 +75,13 @@ class Environment:
             "FANFOLD_CLOUD_BATCH_S": f"{site.cloud.batch_s:g}",
             "FANFOLD_MAX_WAIT_S": f"{site.max_wait_s:g}",
             "FANFOLD_MAX_HOLD": str(site.max_hold),
+            "FANFOLD_JOB_LINGER_S": f"{site.job.linger_s:g}",
             "FANFOLD_OUTBOX_BUCKET": outbox.bucket if outbox else "",
             "FANFOLD_OUTBOX_PREFIX": outbox.prefix if outbox else "",
         }
         if outbox:
             variables["FANFOLD_OUTBOX_BYTES"] = str(outbox.max_bytes)
+            variables["FANFOLD_OUTBOX_EVERY_S"] = f"{outbox.every_s:g}"
         return variables
 
     def inference(self, worker: str, gpu_id: int) -> Variables:
@@ -132,6 +135,7 @@ class Environment:
             "FANFOLD_WORKER_TIMEOUT_S": str(self.site.timeouts.worker_s),
             "OMP_NUM_THREADS": str(1 if role == "transform" else self.placement.threads),
             "FANFOLD_CV_THREADS": str(CV_THREADS),
+            "FANFOLD_TRANSFORM": self.site.transform,
             **ALLOCATOR,
             **hooks,
         }

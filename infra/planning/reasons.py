@@ -27,6 +27,8 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_CLOUD_BATCH_S": ("age at which a batch leaves", "site: cloud.batch_s"),
     "FANFOLD_MAX_WAIT_S": ("how long a missing image holds its stream", "site: max_wait_s"),
     "FANFOLD_MAX_HOLD": ("results held back per stream", "site: max_hold"),
+    "FANFOLD_JOB_LINGER_S": ("a complete job waits for a further camera", "site: job.linger_s"),
+    "FANFOLD_OUTBOX_EVERY_S": ("age at which an S3 object leaves", "site: cloud.outbox.every_s"),
     "FANFOLD_OUTBOX_BYTES": ("disk for results without a cloud", "site: cloud.outbox.max_bytes"),
     "FANFOLD_POOL_WORKERS": ("processes; auto: one per core, found there", "site: workers"),
     "FANFOLD_GPU_IDS": ("every GPU, dealt to the processes", "profile: gpus"),

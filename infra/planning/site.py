@@ -90,6 +90,10 @@ class Backlog(Record):
     journal_bytes: Annotated[int, Field(ge=1_048_576)] = Field(
         default=1_073_741_824, description="Quota of the journal."
     )
+    policy: Literal["reject", "drop_oldest", "drop_newest"] = Field(
+        default="reject",
+        description="Above max_images: answer `busy`, or write a `dropped` record for each.",
+    )
 
 
 class Outbox(Record):
@@ -103,6 +107,9 @@ class Outbox(Record):
     )
     max_bytes: Annotated[int, Field(ge=1_048_576)] = Field(
         default=2_147_483_648, description="Quota on disk; oldest dropped and counted."
+    )
+    every_s: Annotated[float, Field(ge=0.1, le=86_400)] = Field(
+        default=5.0, description="An object per stream at most so often, or every 4 MiB."
     )
 
 
@@ -120,6 +127,9 @@ class Jobs(Record):
     """A job is one machine passing the cameras; it ends in a summary."""
 
     to_cloud: bool = Field(default=True, description="Summaries to AWS IoT too.")
+    linger_s: Annotated[float, Field(ge=0, le=3_600)] = Field(
+        default=2.0, description="A complete job waits so long for a further camera."
+    )
 
 
 class Logging(Record):
@@ -179,7 +189,7 @@ class Site(Record):
     mps: bool = Field(
         default=False, description="NVIDIA Multi-Process Service for copies that share a GPU."
     )
-    batch: Annotated[int, Field(ge=1, le=64)] = Field(
+    batch: Annotated[int, Field(ge=1, le=32)] = Field(
         default=8, description="Images in one message to a worker, at most."
     )
     window: Annotated[int, Field(ge=1, le=64)] = Field(
@@ -204,6 +214,9 @@ class Site(Record):
     logging: Logging = Field(default=Logging(), description="Logs.")
     spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")
     load: Load | None = Field(default=None, description="For the estimate.")
+    transform: Literal["fast", "exact"] = Field(
+        default="fast", description="fast: a JPEG is decoded near the size that is needed."
+    )
     hooks: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = Field(
         default=None, description="Python module with `transform` and `postprocess`."
     )

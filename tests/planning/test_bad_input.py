@@ -116,7 +116,7 @@ def test_a_number_out_of_range_is_named_with_the_range(folder):
 
     assert complaints(folder) == [
         "FF004 error: demo.yaml:5: batch: 100 is not allowed; allowed: a whole number from "
-        "1 to 64.",
+        "1 to 32.",
         "FF004 error: demo.yaml:6: workers: 0 is not allowed; allowed: auto or a whole number "
         "from 1 to 1000.",
         "FF004 error: demo.yaml:7: max_wait_s: Infinity is not allowed; allowed: a number above "

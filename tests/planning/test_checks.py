@@ -66,7 +66,7 @@ BROKEN = {
     "FF127": lambda: plan(volumes={"images": "/srv/press", "state": "/srv/press/state"}),
     "FF130": lambda: plan(cameras=many_cameras(2_500)),
     "FF131": lambda: plan(on=CPU_BOX, workers=3, window=64),
-    "FF132": lambda: plan(batch=64, window=16),
+    "FF132": lambda: plan(batch=32, window=32),
     "FF140": lambda: plan(model={}),
     "FF141": lambda: plan(model={"s3_uri": "s3://mine/model.zip"}),
     "FF142": plan,

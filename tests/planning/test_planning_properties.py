@@ -64,7 +64,7 @@ sites = st.builds(
     ),
     st.sampled_from(STRATEGIES),
     st.integers(1, 6),
-    st.integers(1, 64),
+    st.integers(1, 32),
     st.just(True),
 )
 drawn = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
