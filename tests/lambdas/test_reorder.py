@@ -82,3 +82,14 @@ def test_a_jump_that_no_backlog_explains_is_refused():
 
     assert stream.offer(1 << 40, 1 << 40, "x") == (REFUSED, [])
     assert stream.held == {}
+
+
+def test_a_gap_that_is_told_as_lost_is_told_once():
+    stream = Stream(1)
+    stream.offer(3, 1, "c")
+    stream.release(0.0, 5.0, 100)
+    stream.release(5.0, 5.0, 100)
+    assert [s.seq for s in stream.lost_below(3)] == [1, 2]
+
+    assert stream.lost_below(3) == []
+    assert stream.floor == 3

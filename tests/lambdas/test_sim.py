@@ -194,3 +194,17 @@ def test_a_job_over_two_streams_has_one_summary_also_across_kills(tmp_path):
     assert (summary["job"], summary["images"], summary["ok"]) == ("j1", 110, 110)
     assert set(summary["streams"]) == {"cam1", "cam2"}
     assert sum(summary["labels"].values()) == 110
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+def test_a_jump_of_the_wall_clock_changes_nothing(tmp_path, jump_s):
+    sim = Sim(tmp_path)
+    sim.manifest("cam1", "m1", 60, job="j", last=True)
+    sim.run(0.3)
+    sim.wall += jump_s
+    sim.settle()
+
+    assert sim.verdict() == CLEAN
+    assert not sim.late
+    assert [job["images"] for job in sim.jobs] == [60]
+    assert sum(w.handled for w in sim.workers.values()) == 60
