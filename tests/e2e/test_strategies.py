@@ -1,0 +1,102 @@
+"""Each strategy that runs, on the real core: every image ends, in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from zlib import compress, crc32
+
+import pytest
+import yaml
+
+from fanfold.interpreters import device_python
+
+PROJECT = Path(__file__).resolve().parents[2]
+IMAGES = 40
+SPOILT = 7
+STRATEGIES = ("pinned", "pool")
+MODEL = {
+    "v": 1, "name": "sim", "version": "1.0.0", "runtime": "simulated", "task": "classification",
+    "input": {"shape": [1, 3, 32, 32]}, "simulated": {"wait_ms": 2},
+}  # fmt: skip
+
+
+def write_site(folder: Path, strategy: str) -> None:
+    """A working folder with one site of two workers; the profile is the project's."""
+    (folder / "sites").mkdir()
+    (folder / "device_profiles").symlink_to(PROJECT / "device_profiles")
+    (folder / ".venv-device").symlink_to(PROJECT / ".venv-device")
+    site = yaml.safe_load((PROJECT / "sites/demo.yaml").read_text())
+    site.update(name="strategies", strategy=strategy, cameras=[{"name": "cam1"}])
+    site["core"]["thing"] = "strategies-core"
+    site["volumes"] = {each: str(folder / each) for each in ("images", "state")}
+    (folder / "sites/strategies.yaml").write_text(yaml.safe_dump(site))
+
+
+def png(grey: int, size: int = 40) -> bytes:
+    """A square picture of one grey."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
+    rows = compress((b"\0" + bytes([grey]) * size) * size)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def write_inputs(folder: Path) -> None:
+    """A simulated model's package, pictures, and one file that is none."""
+    (folder / "model.json").write_text(json.dumps(MODEL))
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as package:
+        package.add(folder / "model.json", "model.json")
+    (folder / "photos").mkdir()
+    for n in range(IMAGES):
+        picture = b"not an image" if n == SPOILT else png(n)
+        (folder / "photos" / f"{n:03}.png").write_bytes(picture)
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_image_ends_in_order(strategy, tmp_path):
+    if device_python() is None:
+        pytest.skip("no interpreter for the Lambdas (.venv-device): run `make setup`")
+    write_site(tmp_path, strategy)
+    write_inputs(tmp_path)
+    environment = {
+        **os.environ, "FANFOLD_STATE": str(tmp_path / "s"), "PYTHONPATH": str(PROJECT),
+        "FANFOLD_PROJECT": str(tmp_path), "NO_COLOR": "1",
+    }  # fmt: skip
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "fanfold.main", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes)
+
+    def run(*arguments: str) -> str:
+        process = start(*arguments)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out
+
+    ports = [f"--{each}-port=0" for each in ("mqtt-plain", "ipc", "http")]
+    run("run", "strategies", "--model", "model.tar.gz", "--detach", *ports)
+    try:
+        reader = start("results", "strategies", "--json", "-n", str(IMAGES), "--timeout-s", "20")
+        while "listening" not in reader.stderr.readline():
+            assert reader.poll() is None
+        run("send", "photos", "--site", "strategies", "--camera", "cam1")
+        out, _ = reader.communicate(timeout=60)
+    finally:
+        run("stop", "strategies")
+
+    records = [json.loads(line) for line in out.splitlines()]
+    assert [record["seq"] for record in records] == list(range(1, IMAGES + 1))
+    assert [r["seq"] for r in records if r["status"] != "ok"] == [SPOILT + 1]
