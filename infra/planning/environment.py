@@ -42,8 +42,10 @@ class Environment:
 
     def splitter(self, fed: list[str], window: int) -> Variables:
         site, topics = self.site, self.topics
+        on_demand = {"FANFOLD_ON_DEMAND": "1"} if site.strategy == "on_demand" else {}
         return {
             **self.common("splitter"),
+            **on_demand,
             "FANFOLD_IMAGES_TOPIC": topics.images_prefix,
             "FANFOLD_CAMERAS": self.cameras,
             "FANFOLD_WORKERS": ",".join(fed),

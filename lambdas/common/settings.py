@@ -61,6 +61,7 @@ class SplitterSettings(Common):
     backlog_policy: str
     journal_bytes: int
     drop_folder: str
+    on_demand: bool = False
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,7 @@ def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
         max_backlog=read.integer("FANFOLD_MAX_BACKLOG", 20_000, 1, 1_000_000),
         backlog_policy=read.choice("FANFOLD_BACKLOG_POLICY", "reject", QUOTA_POLICIES),
         journal_bytes=read.integer("FANFOLD_JOURNAL_BYTES", 1 << 30, 1 << 20, 1 << 44),
+        on_demand=env.get("FANFOLD_ON_DEMAND") == "1",
         drop_folder="" if env.get("FANFOLD_DROP_FOLDER") == "" else _drop_folder(read),
         **read.common("splitter"),
     )

@@ -79,6 +79,11 @@ class Credit:
         self._hard_s = (window + 1) * batch * timeout_s
         self._reserved: str | None = None
 
+    def assume(self, now: float) -> None:
+        """Workers on demand never speak of themselves: the core starts one for a message."""
+        for worker in self.workers.values():
+            worker.state, worker.heard_at = "ready", now
+
     def free_slots(self, now: float) -> int:
         """Batches that could be sent now."""
         return sum(

@@ -68,6 +68,8 @@ class Splitter(Part):
             self._sort(message, now)
         self.admission.admit(self.link.ready, now, wall)
         replies = self._commit(now)
+        if self._settings.on_demand:
+            self.credit.assume(now)
         self._recover(self.credit.silent(now), "answers no more", now)
         self._dispatch(now)
         self._publish(replies)

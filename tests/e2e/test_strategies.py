@@ -19,7 +19,7 @@ from fanfold.interpreters import device_python
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = 40
 SPOILT = 7
-STRATEGIES = ("pinned", "pool")
+STRATEGIES = ("pinned", "pool", "on_demand")
 MODEL = {
     "v": 1, "name": "sim", "version": "1.0.0", "runtime": "simulated", "task": "classification",
     "input": {"shape": [1, 3, 32, 32]}, "simulated": {"wait_ms": 2},
