@@ -109,3 +109,19 @@ def test_a_damaged_journal_is_kept_aside_and_becomes_a_new_epoch(tmp_path):
     assert fresh.quarantined
     assert Path(fresh.quarantined).exists()
     assert not fresh.synced
+
+
+def test_a_new_journal_numbers_on_at_once_after_what_the_aggregator_knows(tmp_path):
+    journal = Journal(str(tmp_path / "j.sqlite3"), QUOTA)
+    journal.start_after({"a": 41})
+    assert journal.stage("a", "e", [{"stream": "a"}], None) == 42
+
+
+def test_two_runs_of_one_journal_never_share_a_batch_id(tmp_path):
+    path = str(tmp_path / "j.sqlite3")
+    runs = []
+    for _ in range(3):
+        journal = Journal(path, QUOTA)
+        runs.append(journal.run)
+        journal.close()
+    assert runs == [1, 2, 3]

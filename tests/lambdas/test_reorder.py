@@ -93,3 +93,13 @@ def test_a_gap_that_is_told_as_lost_is_told_once():
 
     assert stream.lost_below(3) == []
     assert stream.floor == 3
+
+
+def test_a_late_record_that_comes_again_is_a_duplicate():
+    stream = Stream(1)
+    stream.offer(2, 1, "b")
+    stream.release(0.0, 5.0, 100)
+    stream.release(5.0, 5.0, 100)
+
+    assert stream.offer(1, 1, "a")[0] == LATE
+    assert stream.offer(1, 1, "a") == (DUPLICATE, [])
