@@ -94,7 +94,9 @@ def measure(
     group, predicted = write_group(work, setting, model, slow_model)
     folder = work / "images" / CAMERA
     folder.mkdir()
-    names = [f"{CAMERA}/{shutil.copy(image, folder / image.name).name}" for image in images]
+    names = [f"{CAMERA}/{image.name}" for image in images]
+    for image in images:
+        shutil.copy(image, folder / image.name)
     with running_core(work, group) as core, Console(core, [f"{SITE}/results/#"]) as console:
         client = _Client(console, names, files_per_event)
         client.run(2 * setting.workers, paced=False)
