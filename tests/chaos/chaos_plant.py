@@ -12,6 +12,8 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+from chaos_oracle import Verdict, judge
+
 from fanfold.mqtt import Console
 from fanfold.running import RunningCore
 from fanfold.sending import Sender
@@ -19,7 +21,6 @@ from fanfold.verbs.run import with_local_files
 from infra.packaging import build_lambdas
 from infra.planning import load_site, plan_group, render
 from models.package import pack
-from tests.chaos.oracle import Verdict, judge
 
 ROOT = Path(__file__).parents[2]
 DEVICE_PYTHON = ROOT / ".venv-device" / "bin" / "python"
@@ -137,6 +138,10 @@ class Plant:
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def kills(self) -> int:
+        """Functions that the fault plan has killed so far."""
+        return (self.folder / "core.out").read_text().count("fault plan: kill ")
 
     def records(self) -> list[dict[str, Any]]:
         """Terminal records in the local cloud, in the order of their arrival."""
