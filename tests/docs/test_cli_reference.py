@@ -1,0 +1,23 @@
+"""The command line's page is the command line."""
+
+from __future__ import annotations
+
+import pytest
+
+from fanfold.reference import PAGE, commands, page
+
+COMMANDS = dict(commands())
+
+
+def test_the_page_is_current():
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m fanfold.reference`"
+
+
+@pytest.mark.parametrize("path", sorted(COMMANDS))
+def test_every_verb_has_a_section_with_its_options(path):
+    section = page().split(f"## fanfold {path}\n", 1)[1].split("\n## ", 1)[0]
+
+    assert COMMANDS[path].help, "give the verb a docstring"
+    for parameter in COMMANDS[path].params:
+        if parameter.name != "help" and parameter.param_type_name == "option":
+            assert all(f"`{name}`" in section for name in parameter.opts)
