@@ -1,0 +1,1 @@
+"""Finding the best setting of a site by measuring few of them."""
