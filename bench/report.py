@@ -98,7 +98,11 @@ def _targets(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _line(what: str, asked: str, measured: Spread, met: bool) -> str:
-    return f"| {what} | {asked} | {measured} | {'yes' if met else '**no**'} |"
+    """Fewer than three rounds, or rounds far apart, prove nothing either way."""
+    verdict = "yes" if met else "**no**"
+    if not measured.stable:
+        verdict = f"unproven ({measured.rounds} rounds; the median says {verdict})"
+    return f"| {what} | {asked} | {measured} | {verdict} |"
 
 
 if __name__ == "__main__":
