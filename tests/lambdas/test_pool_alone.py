@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,3 +80,20 @@ def test_a_killed_process_is_replaced_and_what_it_held_is_done_by_another(tmp_pa
         pool.stop()
 
     assert {r["seq"]: r["status"] for r in told.results} == dict.fromkeys(range(1, 11), "ok")
+
+
+def test_an_image_that_ends_processes_fails_alone_and_the_others_succeed(tmp_path, monkeypatch):
+    (tmp_path / "killing_hooks.py").write_text(
+        "import os\n\n\ndef transform(image):\n"
+        "    return os._exit(9) if image[0, 0, 0] > 200 else image\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FANFOLD_HOOKS", "killing_hooks")
+    package = simulated(tmp_path / "model", runtime="simulated", wait_ms=1, transform=True)
+    paths = images(tmp_path / "in", 6)
+    Path(paths[3]).write_bytes(jpeg(np.full((40, 40, 3), 250, np.uint8)))
+
+    records = list(run(paths, str(package), "1"))
+
+    assert [r["seq"] for r in records if r["status"] != "ok"] == [4]
+    assert records[3]["reason"] == "killed_workers"
