@@ -73,7 +73,7 @@ def _await_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> ru
     raise UserError(f"the core did not become ready:\n{log.read_text()[-2000:]}", FAILED)
 
 
-def measure(
+def measure(  # noqa: PLR0913 - what a measurement varies, by name
     work: Path,
     setting: Setting,
     model: Path,
