@@ -33,7 +33,16 @@ class RunningCore:
 
     def get(self, path: str) -> Any:
         """GET a JSON page of the core; raises UserError when it does not answer."""
+        answer = self.find(path)
+        if answer is None:
+            raise UserError(f"the core answered 404 to GET {path}")
+        return answer
+
+    def find(self, path: str) -> Any | None:
+        """GET a JSON page that may not be there (404): None then."""
         status, body = self._request("GET", path)
+        if status == 404:
+            return None
         if status != 200:
             raise UserError(f"the core answered {status} to GET {path}: {body[:200]!r}")
         return json.loads(body)
