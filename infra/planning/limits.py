@@ -80,3 +80,9 @@ RUNTIME = "python3.8"
 RUNTIME_SOURCE = _GUIDE + "lambda-functions.html"
 RUNTIME_CREATE_ENDS = "2027-02-01"
 RUNTIME_CREATE_ENDS_SOURCE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"
+
+# A batch in flight is a work item, then a `done`, then an `ack`.
+WORK_ITEMS_PER_BATCH = 3
+# The other half of the core's queue is for cameras, results, heartbeats and whoever else.
+WORK_ITEMS_SHARE = 0.5
+BATCHES_IN_FLIGHT = int(WORK_ITEMS.value * WORK_ITEMS_SHARE) // WORK_ITEMS_PER_BATCH

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from infra.planning.fields import Footprint, StageTimes
-from infra.planning.limits import FUNCTIONS_PER_GROUP, UNPINNED_WORKERS
+from infra.planning.limits import BATCHES_IN_FLIGHT, FUNCTIONS_PER_GROUP, UNPINNED_WORKERS
 from infra.planning.model import CPU, Isolation, Reason
 from infra.planning.profile import Gpu, Profile
 from infra.planning.site import Site
@@ -81,8 +81,9 @@ class _Arithmetic:
     @property
     def slots(self) -> int:
         """Functions that may compute at once: one per core, or fewer where each takes a
-        container and the core allows no more. (A pool is one function, whatever its size.)"""
-        slots = self.profile.usable_cores
+        container and the core allows no more. (A pool is one function, whatever its size.)
+        Never so many that their batches in flight fill the core's queue (FF131)."""
+        slots = min(self.profile.usable_cores, BATCHES_IN_FLIGHT // self.site.window)
         if self.site.strategy != "pool":
             slots = min(slots, FUNCTIONS_PER_GROUP.value - _OTHER_FUNCTIONS)
         if self.site.strategy == "on_demand":

@@ -76,6 +76,7 @@ BROKEN = {
     "FF202": plan,
     "FF203": plan,
     "FF204": lambda: plan(model={"s3_uri": "s3://greengrass-a/b.zip"}),
+    "FF206": lambda: plan(strategy="decoupled"),
     "FF205": lambda: plan(on=profile("cpu-gateway-4core"), workers=1, threads=1),
 }
 

@@ -113,15 +113,19 @@ def test_many_cores_are_used_by_threads_where_containers_are_too_few(strategy):
 def test_a_pool_is_one_container_whatever_its_size():
     big = profile("cpu-gateway-4core", cpu_cores=97, memory_mb=262_144)
 
-    assert len(place(site(strategy="pool"), big, FOOTPRINT, "container").gpu_ids) == 96
+    assert len(place(site(strategy="pool", window=1), big, FOOTPRINT, "container").gpu_ids) == 96
 
 
-def test_functions_stay_within_the_groups_quota_without_containers_too():
+def test_automatic_workers_never_fill_the_cores_queue_with_their_batches():
     huge = profile("cpu-gateway-4core", cpu_cores=500, memory_mb=2_097_152)
 
-    found = place(site(), huge, FOOTPRINT)
+    two_each, one_each = (
+        place(site(window=2), huge, FOOTPRINT),
+        place(site(window=1), huge, FOOTPRINT),
+    )
 
-    assert (len(found.gpu_ids), found.threads) == (196, 2)
+    # 1,024 work items, half of them for batches, three items a batch: 170 batches.
+    assert (len(two_each.gpu_ids), len(one_each.gpu_ids)) == (85, 170)
 
 
 def test_on_demand_stays_below_its_own_limit():

@@ -24,6 +24,18 @@ def on_demand_is_not_recommended(plan: Plan) -> Iterator[Broken]:
     )
 
 
+@rule("FF206", "warning", "docs/guides/strategies.md")
+def decoupled_does_not_run_yet(plan: Plan) -> Iterator[Broken]:
+    """The `decoupled` strategy is planned and rendered, but its transform function is not part
+    of this version: such a group would never become healthy."""
+    if plan.site.strategy == "decoupled":
+        yield (
+            f"site {plan.site.name}",
+            "strategy decoupled is rendered only; its transform functions do not exist yet.",
+            "Use strategy: pinned or pool.",
+        )
+
+
 @rule("FF202", "warning", limits.RUNTIME_CREATE_ENDS_SOURCE)
 def runtime_ends(plan: Plan) -> Iterator[Broken]:
     """Functions are python3.8, the newest that a V1 core runs; AWS Lambda creates none after

@@ -27,20 +27,15 @@ def group_quotas(plan: Plan) -> Iterator[Broken]:
             )
 
 
-# A batch in flight is a work item, then a `done`, then an `ack`.
-_ITEMS_PER_BATCH = 3
-# The other half of the core's queue is for cameras, results, heartbeats and whoever else.
-_SHARE = 0.5
-
-
 @rule("FF131", "error", limits.WORK_ITEMS.source)
 def queue_never_overflows(plan: Plan) -> Iterator[Broken]:
     """All credits together fill at most half of the core's queue of 1,024 work items:
     what is above it the core ignores without a word."""
     splitter = plan.by_role("splitter")[0]
     credits_ = int(splitter.environment["FANFOLD_WINDOW"]) * len(plan.fed)
-    items, room = credits_ * _ITEMS_PER_BATCH, int(limits.WORK_ITEMS.value * _SHARE)
-    if items > room:
+    items = credits_ * limits.WORK_ITEMS_PER_BATCH
+    room = int(limits.WORK_ITEMS.value * limits.WORK_ITEMS_SHARE)
+    if credits_ > limits.BATCHES_IN_FLIGHT:
         yield (
             f"site {plan.site.name}",
             f"{credits_} batches in flight make {items} work items, {room} allowed.",
