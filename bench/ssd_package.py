@@ -19,6 +19,8 @@ from pathlib import Path
 SEED = 20190530
 INPUT = (1, 3, 512, 512)
 BACKGROUND_BIAS = 6.0
+#: Background and two kinds of object: `reshape0` of the symbol is (0, -1, 3).
+CLASSES = 3
 #: ImageNet means, the pre-processing of SageMaker's built-in SSD (0–255 RGB).
 MEAN = (123.68, 116.779, 103.939)
 
@@ -54,7 +56,7 @@ def _value(name, shape, random):
         return np.full(shape, 20.0, np.float32)
     value = np.zeros(shape, np.float32)
     if name.endswith("cls_pred_conv_bias"):
-        value[::2] = BACKGROUND_BIAS  # two classes per anchor: background comes first
+        value[::CLASSES] = BACKGROUND_BIAS  # of each anchor's scores the background's comes first
     return value
 
 
@@ -66,7 +68,7 @@ def build(symbol_path, folder):
     shutil.copyfile(str(symbol_path), str(folder / "ssd-symbol.json"))
     symbol = mx.sym.load(str(folder / "ssd-symbol.json"))
     mx.nd.save(str(folder / "ssd-0000.params"), parameters(symbol))
-    (folder / "labels.txt").write_text("object\n")
+    (folder / "labels.txt").write_text("first\nsecond\n")
     names = ("ssd-symbol.json", "ssd-0000.params", "labels.txt")
     model = {
         "v": 1,

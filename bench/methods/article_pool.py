@@ -61,6 +61,7 @@ def init_worker(gpu_ids, folder, loaded):
 
     context = mx.cpu() if gpu_ids.empty() else mx.gpu(gpu_ids.get())
     _model = Network(folder, context)
+    _model.infer(mx.nd.zeros(_model.shape))  # warm-up is outside every method's measured time
     loaded.wait()
 
 
@@ -76,7 +77,7 @@ def process(path):
 
 
 def measure(folder, workers, gpus, paths):
-    """One run; start-up is outside the measured time, the first image's warm-up inside."""
+    """One run; start-up and warm-up are outside the measured time, as for every method."""
     gpu_ids = multiprocessing.Queue()
     for _, gpu in zip(range(workers), cycle(gpus)):
         gpu_ids.put(gpu)
