@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,14 +10,16 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from chaos_oracle import Verdict, judge
 
 from fanfold.mqtt import Console
 from fanfold.running import RunningCore
-from fanfold.sending import Sender
+from fanfold.sending import WINDOW, Sender
 from fanfold.verbs.run import with_local_files
 from infra.packaging import build_lambdas
 from infra.planning import load_site, plan_group, render
@@ -35,7 +38,7 @@ model:
   footprint: {{memory_kb: 100000, ms: {{transform: 1.0, inference: 1.0}}}}
 cameras: [{{name: cam1}}, {{name: cam2}}]
 volumes: {{images: {folder}/images, state: {folder}/state}}
-workers: 2
+workers: {workers}
 max_wait_s: 60
 timeouts: {{worker_s: 3}}
 cloud: {{batch_s: 0.2}}
@@ -46,6 +49,10 @@ MODEL = {
 }  # fmt: skip
 
 
+#: Takes the case's name and the plant, waits for the verdict, writes it down, asserts it.
+Report = Callable[[str, "Plant"], None]
+
+
 class Plant:
     """``start``, ``send``, ``verdict``; kill between or during as you like."""
 
@@ -54,13 +61,15 @@ class Plant:
         self._image = image
         self._ports = {"mqtt_plain": 0, "ipc": 0, "http": 0}
         self.sent: dict[str, str] = {}
+        self.recovery_s: list[float] = []
         self.process: subprocess.Popen[bytes] | None = None
-        self._document()
+        self.deploy(workers=2)
 
-    def _document(self) -> None:
+    def deploy(self, workers: int) -> None:
+        """Writes the group that the next start applies."""
         for name in ("images", "state"):
-            (self.folder / name).mkdir()
-        (self.folder / "chaos.yaml").write_text(SITE.format(folder=self.folder))
+            (self.folder / name).mkdir(exist_ok=True)
+        (self.folder / "chaos.yaml").write_text(SITE.format(folder=self.folder, workers=workers))
         site, profile = load_site(self.folder / "chaos.yaml", ROOT / "device_profiles")
         model = self.folder / "model.tar.gz"
         pack(self.folder, MODEL, model)
@@ -99,10 +108,34 @@ class Plant:
         except FileNotFoundError:
             return None
 
-    def send(self, count: int, deadline_s: float = 90, kill_core_at: int | None = None) -> None:
-        """Until each of ``count`` images is accepted; the core may die once on the way."""
-        events = dict(self._events(count))
-        sender = Sender(deque(events), resend_s=1.0)
+    def send(
+        self,
+        count: int,
+        deadline_s: float = 90,
+        halfway: Callable[[], None] | None = None,
+        window: int = WINDOW,
+    ) -> None:
+        """Until each of ``count`` images is accepted; ``halfway`` may end and start the core."""
+        self._send(dict(self._events(count)), deadline_s, halfway, window)
+
+    def send_manifest(self, count: int, deadline_s: float = 90) -> None:
+        """``count`` images of one camera, named by one event."""
+        names = [f"cam1/m{number:06d}.jpg" for number in range(count)]
+        for name in names:
+            self._write(name)
+        self.sent |= {f"manifest/{index}": name for index, name in enumerate(names)}
+        body = json.dumps({"v": 1, "id": "manifest", "files": names}).encode()
+        self._send({"manifest": ("chaos/images/cam1", body)}, deadline_s, None, 1)
+
+    def _send(
+        self,
+        events: dict[str, tuple[str, bytes]],
+        deadline_s: float,
+        halfway: Callable[[], None] | None,
+        window: int,
+    ) -> None:
+        count = len(events)
+        sender = Sender(deque(events), window=window, resend_s=1.0)
         core, end = self._core(), time.monotonic() + deadline_s
         assert core is not None
         with Console(core, ["chaos/images/+/accepted", "chaos/images/+/rejected"]) as console:
@@ -115,10 +148,8 @@ class Plant:
                     sender.on_accepted(message.json())
                 elif message is not None:
                     sender.on_rejected(message.json(), time.monotonic())
-                if kill_core_at is not None and sender.settled >= kill_core_at:
-                    kill_core_at = None
-                    self.kill_core()
-                    self.start()
+                if halfway is not None and sender.settled >= count // 2:
+                    halfway, _ = None, halfway()
         assert not sender.rejected, sender.rejected
 
     def _events(self, count: int) -> list[tuple[str, tuple[str, bytes]]]:
@@ -126,22 +157,48 @@ class Plant:
         for number in range(len(self.sent), len(self.sent) + count):
             stream = f"cam{number % 2 + 1}"
             name, image_id = f"{stream}/{number:06d}.jpg", f"i-{number:06d}"
-            path = self.folder / "images" / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(self._image)
+            self._write(name)
             self.sent[image_id] = name
             body = json.dumps({"v": 1, "id": image_id, "file": name}).encode()
             events.append((image_id, (f"chaos/images/{stream}", body)))
         return events
 
-    def kill_core(self) -> None:
-        assert self.process is not None
-        os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+    def _write(self, name: str) -> None:
+        path = self.folder / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self._image)
 
-    def kills(self) -> int:
-        """Functions that the fault plan has killed so far."""
-        return (self.folder / "core.out").read_text().count("fault plan: kill ")
+    def drop(self, count: int) -> None:
+        """Renames files into the drop folder; no event names them. ``sent`` maps file → file."""
+        for number in range(count):
+            name = f"drop/cam{number % 2 + 1}/{number:06d}.jpg"
+            self._write(name + ".part")
+            path = self.folder / "images" / name
+            path.with_name(path.name + ".part").rename(path)
+            self.sent[name] = name
+
+    def kill_core(self, *, everything: bool = False) -> None:
+        """SIGKILL to the core, or to it and all its processes; none may be left behind."""
+        assert self.process is not None
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        os.kill(self.process.pid, signal.SIGKILL)
+        for process in family if everything else ():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
+        _, alive = psutil.wait_procs(family, timeout=10)
+        orphans = [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        assert not orphans, orphans
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """``functions`` of /api/status by id."""
+        core = self._core()
+        assert core is not None
+        return {f["id"]: f for f in core.get("/api/status")["functions"]}
+
+    def strikes(self, kind: str = "kill") -> int:
+        """Functions that the fault plan has killed (``freeze``: stopped) so far."""
+        return (self.folder / "core.out").read_text().count(f"fault plan: {kind} ")
 
     def records(self) -> list[dict[str, Any]]:
         """Terminal records in the local cloud, in the order of their arrival."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from chaos_oracle import judge
-from chaos_plant import DEVICE_PYTHON, Plant
+from chaos_plant import Plant, Report
 
-# Start and end of a JPEG with an 8 × 8 frame header: the noop model reads no pixels.
-IMAGE = bytes.fromhex("ffd8ffc0000b080008000801011100ffd9")
 IMAGES = 300
 CASES: dict[str, dict[str, Any]] = {
     "work and done lost, doubled, late": {
@@ -22,6 +18,7 @@ CASES: dict[str, dict[str, Any]] = {
         ],
     },
     "workers killed": {"seed": 2, "functions": [{"function": "w*", "kill_at_s": [2, 4, 6]}]},
+    "workers frozen": {"seed": 5, "functions": [{"function": "w*", "freeze_at_s": [6, 9]}]},
     "splitter and aggregator killed": {
         "seed": 3,
         "functions": [
@@ -36,31 +33,29 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    if not DEVICE_PYTHON.exists():
-        pytest.skip("no .venv-device: run `make setup`")
-    made = Plant(tmp_path, IMAGE)
-    yield made
-    made.stop()
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_every_image_ends_once_and_in_order(plant: Plant, case: str) -> None:
+def test_every_image_ends_once_and_in_order(plant: Plant, report: Report, case: str) -> None:
     plant.start(CASES[case])
     plant.send(IMAGES)
-    expected = sum(len(f["kill_at_s"]) for f in CASES[case].get("functions", ()))
-    while plant.kills() < expected:  # images flow until the last kill has happened
-        plant.send(20)
-    verdict = plant.verdict()
-    assert verdict.clean, verdict
+    functions = CASES[case].get("functions", ())
+    for kind in ("kill", "freeze"):
+        expected = sum(len(f.get(f"{kind}_at_s", ())) for f in functions)
+        while plant.strikes(kind) < expected:  # images flow until the last one has happened
+            plant.send(20)
+    report(case, plant)
 
 
-def test_every_image_ends_once_and_in_order_when_the_core_is_killed(plant: Plant) -> None:
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_killed_core_leaves_no_process_and_loses_nothing(
+    plant: Plant, report: Report, everything: bool
+) -> None:
+    def kill() -> None:
+        plant.kill_core(everything=everything)
+        plant.start()
+
     plant.start()
-    plant.send(IMAGES, kill_core_at=IMAGES // 2)
-    verdict = plant.verdict()
-    assert verdict.clean, verdict
+    plant.send(IMAGES, halfway=kill)
+    report("everything killed at once" if everything else "core killed", plant)
 
 
 def test_the_oracle_sees_what_is_wrong() -> None:
