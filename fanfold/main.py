@@ -24,7 +24,7 @@ HELP = (
 )
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
-    "doctor", "demo", "plan", "devcloud", "model", "cloud", "run", "status",
+    "doctor", "demo", "plan", "provision", "devcloud", "model", "cloud", "run", "status",
     "send", "results", "trace", "logs", "stop", "bench", "detect", "pool",
 )  # fmt: skip
 

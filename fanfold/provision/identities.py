@@ -1,0 +1,147 @@
+"""Certificates and keys: made once, kept private, recorded where the planner finds them.
+
+The order makes every step safe to repeat: key and certificate on disk, then the policy,
+then the ARN in the site's certificates file. What was torn before the last step is
+finished, or made anew, by the next call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fanfold.provision.policies import Policy
+
+KEY, CERTIFICATE = "private.pem.key", "certificate.pem.crt"
+
+
+@dataclass(frozen=True)
+class Provisioned:
+    """What happened to one thing; `what` is `kept`, `made`, `rotated` or `removed`."""
+
+    thing: str
+    what: str
+    certificate_arn: str
+
+
+class Identities:
+    """The identities of one site.
+
+    `client` is boto3's IoT client; `folder` takes keys (0600) and certificates, one folder a
+    thing; `record` is the JSON file thing → certificate ARN, which may be committed.
+    """
+
+    def __init__(self, client: Any, folder: Path, record: Path) -> None:
+        self._client = client
+        self._folder = folder
+        self._record = record
+        self.arns: dict[str, str] = _read(record)
+
+    def ensure(self, thing: str, policy: Policy, *, rotate: bool = False) -> Provisioned:
+        """A usable certificate for `thing`; an existing one is kept unless `rotate`."""
+        old = self.arns.get(thing)
+        usable = old is not None and self._is_active(old) and (self._folder / thing / KEY).exists()
+        if old is not None and usable and not rotate:
+            self._grant(thing, old, policy)
+            return Provisioned(thing, "kept", old)
+        made = self._client.create_keys_and_certificate(setAsActive=True)
+        self._keep(thing, made["keyPair"]["PrivateKey"], made["certificatePem"])
+        arn = str(made["certificateArn"])
+        self._grant(thing, arn, policy)
+        self.arns[thing] = arn
+        self._write_record()
+        if old is not None:
+            self._retire(thing, old)
+        return Provisioned(thing, "rotated" if old else "made", arn)
+
+    def remove(self, thing: str) -> Provisioned | None:
+        """Deactivate and delete; keys and record go last. None where there was nothing."""
+        arn = self.arns.get(thing)
+        if arn is None:
+            return None
+        self._retire(thing, arn)
+        self._ignore_missing(self._client.delete_policy, policyName=_policy_name(thing))
+        for name in (KEY, CERTIFICATE):
+            (self._folder / thing / name).unlink(missing_ok=True)
+        del self.arns[thing]
+        self._write_record()
+        return Provisioned(thing, "removed", arn)
+
+    def attach_things(self) -> list[str]:
+        """Attach each certificate to its thing; returns things that do not exist yet."""
+        missing = []
+        for thing, arn in self.arns.items():
+            try:
+                self._client.attach_thing_principal(thingName=thing, principal=arn)
+            except self._client.exceptions.ResourceNotFoundException:
+                missing.append(thing)
+        return missing
+
+    def _grant(self, thing: str, arn: str, policy: Policy) -> None:
+        name, text = _policy_name(thing), json.dumps(policy, sort_keys=True)
+        try:
+            self._client.create_policy(policyName=name, policyDocument=text)
+        except self._client.exceptions.ResourceAlreadyExistsException:
+            if json.loads(self._client.get_policy(policyName=name)["policyDocument"]) != policy:
+                self._client.create_policy_version(
+                    policyName=name, policyDocument=text, setAsDefault=True
+                )
+        self._client.attach_policy(policyName=name, target=arn)
+
+    def _retire(self, thing: str, arn: str) -> None:
+        certificate = arn.rpartition("/")[2]
+        missing = self._ignore_missing
+        missing(self._client.detach_policy, policyName=_policy_name(thing), target=arn)
+        missing(self._client.detach_thing_principal, thingName=thing, principal=arn)
+        missing(self._client.update_certificate, certificateId=certificate, newStatus="INACTIVE")
+        missing(self._client.delete_certificate, certificateId=certificate)
+
+    def _is_active(self, arn: str) -> bool:
+        try:
+            found = self._client.describe_certificate(certificateId=arn.rpartition("/")[2])
+        except self._client.exceptions.ResourceNotFoundException:
+            return False
+        return bool(found["certificateDescription"]["status"] == "ACTIVE")
+
+    def _ignore_missing(self, call: Any, **arguments: str) -> None:
+        with contextlib.suppress(self._client.exceptions.ResourceNotFoundException):
+            call(**arguments)  # removing what is gone is done
+
+    def _keep(self, thing: str, key: str, certificate: str) -> None:
+        folder = self._folder / thing
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_private(folder / KEY, key)
+        _write_private(folder / CERTIFICATE, certificate)
+
+    def _write_record(self) -> None:
+        self._record.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._record.with_name(f".{self._record.name}.new")
+        beside.write_text(json.dumps(self.arns, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        beside.replace(self._record)
+
+
+def _policy_name(thing: str) -> str:
+    return f"fanfold-{thing}"
+
+
+def _write_private(path: Path, text: str) -> None:
+    """0600 from its first byte, whole under its name."""
+    beside = path.with_name(f".{path.name}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    beside.replace(path)
+
+
+def _read(record: Path) -> dict[str, str]:
+    if not record.is_file():
+        return {}
+    content = json.loads(record.read_text(encoding="utf-8"))
+    return {str(thing): str(arn) for thing, arn in content.items()}
