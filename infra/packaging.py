@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -15,9 +15,15 @@ _UNIX = 3
 _MODE = 0o644
 
 
-def build_lambdas(target: Path, lambdas: Path = LAMBDAS) -> Path:
-    """Write the functions' zip: `lambdas/` under its own name, and the Greengrass SDK."""
-    files = dict(_sources(lambdas, lambdas.name))
+def build_lambdas(
+    target: Path, lambdas: Path = LAMBDAS, *, hooks: Mapping[str, Path] | None = None
+) -> Path:
+    """Write the functions' zip: `lambdas/` under its own name, and the Greengrass SDK.
+
+    `hooks`: the user's own files by their names in the zip (`infra.hooks.hook_files`).
+    """
+    files = dict(hooks or {})
+    files.update(_sources(lambdas, lambdas.name))
     files.update(_sources(_package("greengrasssdk"), "greengrasssdk"))
     return write_zip(target, files)
 

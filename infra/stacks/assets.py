@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,12 @@ class Assets:
     lambdas_sha256: str
 
     @classmethod
-    def build(cls, folder: Path) -> Assets:
-        """Write both below `folder`, which must live until the stacks are made."""
-        lambdas = build_lambdas(folder / "lambdas.zip")
+    def build(cls, folder: Path, hooks: Mapping[str, Path] | None = None) -> Assets:
+        """Write both below `folder`, which must live until the stacks are made.
+
+        `hooks`: the user's own files of a site (`infra.hooks.hook_files`).
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        lambdas = build_lambdas(folder / "lambdas.zip", hooks=hooks)
         deployer = build_deployer(folder / "deployer.zip")
         return cls(lambdas, deployer, hashlib.sha256(lambdas.read_bytes()).hexdigest())

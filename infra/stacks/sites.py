@@ -9,6 +9,7 @@ from typing import Any
 
 from aws_cdk import App
 
+from infra.hooks import hook_files
 from infra.planning import (
     Finding,
     InvalidInput,
@@ -39,10 +40,28 @@ def add_sites(app: App, project: Path) -> list[Finding]:
         for path in _chosen(sites, context("site"), found):
             document, findings = document_of(path, profiles, context("model"))
             found += findings
-            if document is not None:
-                wait_s = int(context("wait") or DEFAULT_WAIT_S)
-                SiteStack(app, document=document, assets=assets, wait_s=wait_s)
+            if document is None:
+                continue
+            wait_s = int(context("wait") or DEFAULT_WAIT_S)
+            try:
+                own = _with_hooks(assets, document, path, Path(folder))
+            except InvalidInput as error:
+                found += error.findings
+                continue
+            SiteStack(app, document=document, assets=own, wait_s=wait_s)
     return found
+
+
+def _with_hooks(shared: Assets, document: Mapping[str, Any], site: Path, folder: Path) -> Assets:
+    """A site with code of its own has a zip of its own; all others share one."""
+    environments = (
+        function["FunctionConfiguration"].get("Environment", {}).get("Variables", {})
+        for function in document["Functions"]
+    )
+    module = next((e["FANFOLD_HOOKS"] for e in environments if e.get("FANFOLD_HOOKS")), None)
+    if module is None:
+        return shared
+    return Assets.build(folder / site.stem, hook_files(module, site.parent))
 
 
 def document_of(

@@ -12,14 +12,30 @@ Either may be absent. An exception in one costs that image a `failed` record (`m
 from __future__ import annotations
 
 import importlib
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
 
 from lambdas.inference.model_spec import ModelError
 
 
+class Transform(Protocol):
+    """Between decoding and the resize; called from one thread of each worker."""
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """H×W×3 uint8 → the same kind, any size."""
+
+
+class Postprocess(Protocol):
+    """From the network's outputs to the result."""
+
+    def __call__(self, outputs: list[np.ndarray]) -> dict[str, Any]:
+        """One image's outputs, no batch axis → what JSON can hold."""
+
+
 class Hooks(NamedTuple):
-    transform: Callable[[Any], Any] | None = None
-    postprocess: Callable[[Any], Any] | None = None
+    transform: Transform | None = None
+    postprocess: Postprocess | None = None
 
 
 def load_hooks(module: str) -> Hooks:
