@@ -50,7 +50,7 @@ MODEL = {
 
 
 #: Takes the case's name and the plant, waits for the verdict, writes it down, asserts it.
-Report = Callable[[str, "Plant"], None]
+Report = Callable[..., None]
 
 
 class Plant:
@@ -170,7 +170,7 @@ class Plant:
 
     def drop(self, count: int) -> None:
         """Renames files into the drop folder; no event names them. ``sent`` maps file → file."""
-        for number in range(count):
+        for number in range(len(self.sent), len(self.sent) + count):
             name = f"drop/cam{number % 2 + 1}/{number:06d}.jpg"
             self._write(name + ".part")
             path = self.folder / "images" / name

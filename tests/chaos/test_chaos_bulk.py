@@ -27,7 +27,7 @@ def test_files_of_which_no_event_arrives_are_picked_up_from_the_drop_folder(
 ) -> None:
     plant.start({"messages": [{"topic": "chaos/images/#", "drop": 1.0}]})
     plant.drop(IMAGES)
-    report("drop folder, every event lost", plant)
+    report("drop folder, every event lost", plant, more=plant.drop)
 
 
 def test_a_group_with_more_workers_loses_nothing_that_was_under_way(
