@@ -1,0 +1,28 @@
+"""The table says what the verdicts say."""
+
+from __future__ import annotations
+
+import pytest
+from chaos_report import BEGIN, END, between, table
+
+MACHINE = {
+    "date": "2026-01-02", "processor": "P", "cores": 2, "memory_gib": 8.0,
+    "kernel": "6", "python": "3.11",
+}  # fmt: skip
+RUN = {
+    "fault": "core killed", "images": 7, "lost": 1, "duplicates": 2, "out_of_order": 3,
+    "wrong_file": 4, "recovery_s": [1.0, 2.0, 9.0], "machine": MACHINE,
+}  # fmt: skip
+
+
+def test_a_row_has_every_count_and_the_median_and_worst_recovery() -> None:
+    assert "| core killed | 7 | 1 | 2 | 3 | 4 | 2.0 / 9.0 (n=3) |\n" in table([RUN])
+
+
+def test_only_what_is_between_the_marks_is_replaced() -> None:
+    assert between(f"a{BEGIN}old{END}z", "new\n") == f"a{BEGIN}\nnew\n{END}z"
+
+
+def test_a_page_without_marks_is_left_alone() -> None:
+    with pytest.raises(ValueError, match="has no"):
+        between("a page", "new")
