@@ -19,7 +19,7 @@ HELP = (
     "Start with [bold]fanfold doctor[/bold], [bold]fanfold plan demo[/bold], "
     "[bold]fanfold demo[/bold]. Every verb's --help has an example; "
     "--json prints what a program can read.\n\n"
-    "Exit codes: 0 done, 1 failed, 2 invalid input (or changes found, for diff), "
+    "Exit codes: 0 done, 1 failed, 2 invalid input, "
     "3 something needed is missing, 4 refused by the other side, 130 interrupted."
 )
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.

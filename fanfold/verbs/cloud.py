@@ -1,4 +1,4 @@
-"""`fanfold deploy | diff | destroy SITE`: the real CDK, pointed at the right cloud."""
+"""`fanfold deploy | destroy SITE`: the real CDK, pointed at the right cloud."""
 
 from __future__ import annotations
 
