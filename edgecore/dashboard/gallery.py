@@ -13,6 +13,8 @@ KEPT = 240
 """Looked up by the image and trace endpoints after they have left the page."""
 EVERY_S = 1.0
 """Per stream: a faster stream is sampled, an eye sees no more."""
+UNSAMPLED = SHOWN
+"""A stream's first results are all kept: a short test send is seen whole."""
 MAX_BOXES = 60
 MAX_TOP = 3
 
@@ -23,16 +25,21 @@ class Gallery:
     def __init__(self) -> None:
         self._entries: OrderedDict[Key, dict[str, Any]] = OrderedDict()
         self._last_t: OrderedDict[str, float] = OrderedDict()
+        self._taken: OrderedDict[str, int] = OrderedDict()
 
     def offer(self, record: Mapping[str, Any], t: float) -> bool:
-        """Keep the record if its stream is due, or if it failed; whether it was kept."""
+        """Keep the record if its stream is new or due, or if it failed; whether it was kept."""
         stream = str(record["stream"])
-        due = t - self._last_t.get(stream, 0.0) >= EVERY_S
+        taken = self._taken.get(stream, 0)
+        due = taken < UNSAMPLED or t - self._last_t.get(stream, 0.0) >= EVERY_S
         if not due and record.get("status") == "ok":
             return False
         self._last_t[stream] = t
         self._last_t.move_to_end(stream)
         _bound(self._last_t, KEPT)
+        self._taken[stream] = min(taken + 1, UNSAMPLED)
+        self._taken.move_to_end(stream)
+        _bound(self._taken, KEPT)
         key = (stream, int(record["seq"]))
         self._entries[key] = _entry(record, t)
         _bound(self._entries, KEPT)

@@ -271,3 +271,12 @@ def test_the_view_is_read_from_any_function_of_the_group() -> None:
 
 def test_a_group_of_somebody_else_is_watched_for_stats_only() -> None:
     assert SiteView.of_environments([{"X": "1"}]).filters == ("+/stats",)
+
+
+def test_a_streams_first_results_are_all_shown_and_a_fast_stream_is_then_sampled() -> None:
+    gallery = Gallery()
+
+    kept = [gallery.offer(record(seq), T + seq / 100) for seq in range(1, 31)]
+
+    assert kept == [True] * SHOWN + [False] * (30 - SHOWN)
+    assert gallery.offer(record(31), T + 10)
