@@ -149,7 +149,8 @@ class Plant:
                 elif message is not None:
                     sender.on_rejected(message.json(), time.monotonic())
                 if halfway is not None and sender.settled >= count // 2:
-                    halfway, _ = None, halfway()
+                    strike, halfway = halfway, None
+                    strike()
         assert not sender.rejected, sender.rejected
 
     def _events(self, count: int) -> list[tuple[str, tuple[str, bytes]]]:
@@ -195,6 +196,9 @@ class Plant:
         core = self._core()
         assert core is not None
         return {f["id"]: f for f in core.get("/api/status")["functions"]}
+
+    def restarts(self) -> int:
+        return sum(function["restarts"] for function in self.functions().values())
 
     def strikes(self, kind: str = "kill") -> int:
         """Functions that the fault plan has killed (``freeze``: stopped) so far."""

@@ -42,6 +42,8 @@ def test_every_image_ends_once_and_in_order(plant: Plant, report: Report, case: 
         expected = sum(len(f.get(f"{kind}_at_s", ())) for f in functions)
         while plant.strikes(kind) < expected:  # images flow until the last one has happened
             plant.send(20)
+        while plant.restarts() < expected:  # each is found and replaced
+            plant.send(20)
     report(case, plant)
 
 
