@@ -46,6 +46,8 @@ def results(
             last = time.monotonic()
             late = message.topic.startswith(f"{name}/late/")
             for record in message.json().get("results", []):
+                if seen == count:
+                    break
                 _print(record, late=late, as_json=as_json)
                 seen += record.get("status") != "gap"
     if count is not None and seen < count:

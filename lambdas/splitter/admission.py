@@ -13,7 +13,7 @@ from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.dropfolder import DropFolder, Found
 from lambdas.splitter.inbox import Inbox
-from lambdas.splitter.intake import Event, file_id, read_event
+from lambdas.splitter.intake import Event, claimed_id, file_id, read_event
 from lambdas.splitter.journal import Journal
 from lambdas.splitter.verdicts import Verdicts, verdict
 
@@ -57,11 +57,11 @@ class Admission:
     def received(self, camera: str, payload: Any, now: float) -> None:
         if camera not in self._settings.cameras:
             known = ", ".join(self._settings.cameras)
-            self._reject(
-                camera, "", m.MessageError("malformed", f"no such camera; there are {known}")
-            )
+            wrong = m.MessageError("malformed", f"no such camera; there are {known}")
+            self._reject(camera, claimed_id(payload), wrong)
         elif len(self._received) >= MAX_PARKED and not self._journal.synced:
-            self._reject(camera, "", self._busy("the aggregator has not answered yet"))
+            busy = self._busy("the aggregator has not answered yet")
+            self._reject(camera, claimed_id(payload), busy)
         else:
             self._received.append((camera, payload, now))
 
@@ -80,9 +80,10 @@ class Admission:
                 event_id = event.id
                 self._admit(camera, event, wall)
             except m.MessageError as error:
-                self._reject(camera, event_id, error)
+                self._reject(camera, event_id or claimed_id(payload), error)
             except OSError as error:
-                self._reject(camera, event_id, m.MessageError("no_space", str(error)))
+                full = m.MessageError("no_space", str(error))
+                self._reject(camera, event_id or claimed_id(payload), full)
         if ready:
             self._pick_up(now, wall)
 

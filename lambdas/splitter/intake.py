@@ -76,6 +76,20 @@ def read_event(payload: Payload, images_dir: str) -> Event:
     raise MessageError("not_an_image", "neither JPEG, PNG, BMP or WebP nor a JSON object")
 
 
+def claimed_id(payload: Payload) -> str:
+    """The id that a refusal must carry, as far as the payload tells; else an empty one."""
+    try:
+        if isinstance(payload, (bytes, bytearray, str)):
+            raw = utf8(payload) if isinstance(payload, str) else bytes(payload)
+            if image_suffix(raw):
+                return _content_id(raw)
+            payload = raw
+        given = decode(payload).get("id")
+    except MessageError:
+        return ""
+    return given if isinstance(given, str) and _ID.match(given) else ""
+
+
 def file_id(images_dir: str, files: list[str]) -> str:
     """The id of files that nobody named: their paths, sizes and times of change."""
     digest = hashlib.sha256()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from splitter_kit import JPEG, PNG, event
 
 from lambdas.common import messages as m
-from lambdas.splitter.intake import MAX_IMAGE_BYTES, read_event
+from lambdas.splitter.intake import MAX_IMAGE_BYTES, claimed_id, read_event
 
 
 @pytest.fixture
@@ -127,3 +127,22 @@ def test_files_without_an_id_get_a_new_one_when_they_change(volume, tmp_path):
     assert read_event(event(file="cam1/a.jpg"), volume).id == before
     (tmp_path / "cam1" / "a.jpg").write_bytes(JPEG + b"!")
     assert read_event(event(file="cam1/a.jpg"), volume).id != before
+
+
+@pytest.mark.parametrize(
+    ("payload", "claimed"),
+    [
+        (b'{"v":1,"id":"press7-000123","file":"gone.jpg"}', "press7-000123"),
+        ({"v": 1, "id": "press7-000124", "file": "gone.jpg"}, "press7-000124"),
+        (b'{"v":1,"id":"not an id","file":"a.jpg"}', ""),
+        (b'{"v":1,"id":7}', ""),
+        (b"neither image nor JSON", ""),
+        (b"[]", ""),
+    ],
+)
+def test_a_refusal_carries_the_id_that_the_sender_gave(payload, claimed):
+    assert claimed_id(payload) == claimed
+
+
+def test_a_refused_image_is_named_by_its_content(volume):
+    assert claimed_id(JPEG) == read_event(JPEG, volume).id
