@@ -10,6 +10,7 @@ from infra.planning import InvalidInput, Profile, Site, load_site
 
 PROJECT = Path(__file__).resolve().parent.parent
 STATE = Path(".fanfold")
+_SITE_NOTE = "site"
 
 
 def root() -> Path:
@@ -48,3 +49,17 @@ def read_site(site: str) -> tuple[Site, Profile]:
         return load_site(site_file(site), root() / "device_profiles")
     except InvalidInput as error:
         raise UserError("\n".join(str(f) for f in error.findings), INVALID) from error
+
+
+def remember_site(state: Path, site: str) -> None:
+    """Note which file a core was started with: its name alone does not say whose `sites/`."""
+    state.mkdir(parents=True, exist_ok=True)
+    (state / _SITE_NOTE).write_text(str(site_file(site).absolute()) + "\n", encoding="utf-8")
+
+
+def remembered_site(state: Path) -> str:
+    """The file that the core in `state` was started with; else the state directory's name."""
+    try:
+        return (state / _SITE_NOTE).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return state.name

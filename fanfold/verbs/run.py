@@ -15,7 +15,7 @@ import typer
 from fanfold import output, running
 from fanfold.errors import INVALID, MISSING, UserError
 from fanfold.interpreters import RUNTIME, device_python
-from fanfold.project import PROJECT, core_state, read_site, site_file
+from fanfold.project import PROJECT, core_state, read_site, remember_site, site_file
 from fanfold.verbs.devcloud import running_cloud
 from fanfold.volumes import lock_volume, make_volume
 from infra.hooks import hook_files
@@ -54,6 +54,7 @@ def run(
     """
     settings, _ = read_site(site)
     state = core_state(settings.name)
+    remember_site(state, site)
     source = group or (str(_local_group(site, model, state)) if model else _deployed(settings.name))
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder))

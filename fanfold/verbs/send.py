@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
 import shutil
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +18,14 @@ import typer
 from fanfold import output, running
 from fanfold.errors import FAILED, INVALID, REFUSED, UserError
 from fanfold.mqtt import Console
-from fanfold.project import read_site
+from fanfold.project import read_site, remembered_site
 from fanfold.sending import Sender
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 #: How long without a single answer before giving up.
 SILENCE_S = 60.0
+#: AWS IoT's limit for a message of a device, and so the core's.
+MAX_MESSAGE_BYTES = 131_072
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,12 @@ def send(
     """
     core = running.find(site)
     name = str(core.info["group"])
-    settings, _ = read_site(site or name)
+    settings, _ = read_site(remembered_site(core.state))
     cameras = [c.name for c in settings.cameras]
     files = [file for _ in range(repeat) for file in _collect(images)]
     streams = [_stream(file, camera, cameras) for file in files]
-    make = _inline_events if inline else _file_events
-    events = {e.id: e for e in make(files, streams, name, Path(settings.volumes.images), job)}
+    content = _as_bytes if inline else _as_file(Path(settings.volumes.images))
+    events = {e.id: e for e in _events(files, streams, name, job, content)}
     sender = Sender(deque(events))
     started = time.monotonic()
     topics = [f"{name}/images/+/accepted", f"{name}/images/+/rejected"]
@@ -95,50 +99,47 @@ def _stream(file: Path, camera: str | None, cameras: list[str]) -> str:
     return camera
 
 
-def _file_events(
-    files: list[Path], streams: list[str], site: str, volume: Path, job: str | None
+def _events(
+    files: list[Path],
+    streams: list[str],
+    site: str,
+    job: str | None,
+    content: Callable[[Path, str, str], dict[str, str]],
 ) -> list[Event]:
-    """Copies into the volume and one event per file; ids are unique to this call."""
+    """One event per file; ids are unique to this call. `content(file, stream, id)` is the form."""
     call = f"{int(time.time()):x}{secrets.token_hex(2)}"
     ends = _ends(streams)
     events = []
     for index, (file, stream) in enumerate(zip(files, streams, strict=True)):
-        relative = f"{stream}/{call}-{index:06d}{file.suffix.lower()}"
-        _copy_whole(file, volume / relative)
-        body = {"v": 1, "id": f"{call}-{index:06d}", "file": relative, "ts": time.time()}
+        event_id = f"{call}-{index:06d}"
+        body = {"v": 1, "id": event_id, "ts": time.time(), **content(file, stream, event_id)}
         if job:
             body |= {"job": job, "last": index in ends}
         payload = json.dumps(body).encode()
-        events.append(Event(str(body["id"]), f"{site}/images/{stream}", payload))
-    return events
-
-
-def _inline_events(
-    files: list[Path], streams: list[str], site: str, _volume: Path, job: str | None
-) -> list[Event]:
-    """The JSON form with the image in it: keeps an id of its own, and the job."""
-    import base64
-
-    call = f"{int(time.time()):x}{secrets.token_hex(2)}"
-    ends = _ends(streams)
-    events = []
-    for index, (file, stream) in enumerate(zip(files, streams, strict=True)):
-        body = {
-            "v": 1,
-            "id": f"{call}-{index:06d}",
-            "image_b64": base64.b64encode(file.read_bytes()).decode(),
-        }
-        if job:
-            body |= {"job": job, "last": index in ends}
-        payload = json.dumps(body).encode()
-        if len(payload) > 131_072:
+        if len(payload) > MAX_MESSAGE_BYTES:
             raise UserError(
-                f"{file}: {len(payload)} bytes as a message; the limit is 131072. "
+                f"{file}: {len(payload)} bytes as a message; the limit is {MAX_MESSAGE_BYTES}. "
                 "Leave --inline out.",
                 INVALID,
             )
-        events.append(Event(str(body["id"]), f"{site}/images/{stream}", payload))
+        events.append(Event(event_id, f"{site}/images/{stream}", payload))
     return events
+
+
+def _as_file(volume: Path) -> Callable[[Path, str, str], dict[str, str]]:
+    """Copies into the images volume and names the copy."""
+
+    def content(file: Path, stream: str, event_id: str) -> dict[str, str]:
+        relative = f"{stream}/{event_id}{file.suffix.lower()}"
+        _copy_whole(file, volume / relative)
+        return {"file": relative}
+
+    return content
+
+
+def _as_bytes(file: Path, _stream: str, _event_id: str) -> dict[str, str]:
+    """The image in the message itself."""
+    return {"image_b64": base64.b64encode(file.read_bytes()).decode()}
 
 
 def _ends(streams: list[str]) -> set[int]:
