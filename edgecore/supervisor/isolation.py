@@ -83,9 +83,16 @@ def _link(link: Path, target: Path) -> None:
 
 
 def container_home(
-    function: Function, resources: Iterable[Resource], bwrap: str, folder: Path
+    function: Function,
+    resources: Iterable[Resource],
+    bwrap: str,
+    folder: Path,
+    python: str | None = None,
 ) -> Home:
-    """A bubblewrap container: host root read-only, own pid, ipc and uts, shared network."""
+    """A bubblewrap container: host root read-only, own pid, ipc and uts, shared network.
+
+    `python`: the interpreter inside; its environment is shown also where it lies below /tmp.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     command = [bwrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     bound: list[tuple[str, str, str]] = []
@@ -94,8 +101,11 @@ def container_home(
     targets = [Path(CODE_IN_CONTAINER), *(Path(target) for _, _, target in bound)]
     command += _read_only_root([target for target in targets if not target.exists()])
     command += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
-    # Where this code lies below /tmp (in a test's copy), the line above has hidden it.
+    # Where this code or the interpreter lies below /tmp, the line above has hidden it.
     command += ["--ro-bind", str(PACKAGE), str(PACKAGE)]
+    if python is not None and python.startswith("/tmp/"):  # noqa: S108
+        environment = str(Path(python).parents[1])
+        command += ["--ro-bind", environment, environment]
     if function.code is not None:
         command += ["--ro-bind", str(function.code.resolve()), CODE_IN_CONTAINER]
     for kind, source, target in bound:

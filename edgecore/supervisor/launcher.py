@@ -124,7 +124,8 @@ class Launcher:
                 f"function {function.id} asks for a container and bubblewrap does not work here: "
                 "install bubblewrap and allow user namespaces, or give --isolation none"
             )
-        return container_home(function, resources, self._bwrap, folder)
+        python = None if function.executable else self.interpreter(function)
+        return container_home(function, resources, self._bwrap, folder, python)
 
     def _find(self, text: str) -> None:
         if text not in self.findings:

@@ -88,7 +88,8 @@ def test_the_page_shows_workers_images_and_streams_without_an_error(
     browser: Browser, busy: Served
 ) -> None:
     browser.open(busy)
-    browser.wait("document.querySelectorAll('.image img').length === 4")
+    # Two of each of the four cameras: a stream's first pictures are all shown.
+    browser.wait("document.querySelectorAll('.image img').length === 8")
     browser.wait("[...document.querySelectorAll('.image img')].every(i => i.naturalWidth > 0)")
 
     assert browser.count(".worker") == 4
