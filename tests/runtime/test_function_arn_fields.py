@@ -1,4 +1,4 @@
-"""What the published SDK needs of the modules that AWS's core supplies, under the device's Python."""
+"""What the published SDK needs of the modules that AWS's core supplies, on Python 3.8."""
 
 import sys
 from pathlib import Path
