@@ -26,7 +26,7 @@ from fanfold.errors import FAILED, MISSING, UserError
 from fanfold.interpreters import device_python
 from fanfold.project import PROJECT
 from fanfold.verbs.results import LISTENING
-from fanfold.volumes import clear, hold_volumes
+from fanfold.volumes import clear, refuse_in_use
 
 SITE = "demo"
 BUCKET = "fanfold-demo-models"
@@ -48,7 +48,8 @@ class Demo:
 
     def run(self) -> dict[str, Any]:
         """All steps; writes and returns the verdict. Raises UserError where one fails."""
-        with hold_volumes(VOLUMES), self._everything_stopped():
+        refuse_in_use(VOLUMES)
+        with self._everything_stopped():
             clear(VOLUMES)
             self._prepare()
             first, second = self._publish()

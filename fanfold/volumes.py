@@ -9,8 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from fanfold.errors import REFUSED, UserError
@@ -46,12 +44,10 @@ def lock_volume(path: Path, *, inherit: bool = False) -> int:
     return descriptor
 
 
-@contextmanager
-def hold_volumes(parent: Path) -> Iterator[None]:
-    """Refuse to touch volumes below `parent` that a running core uses."""
+def refuse_in_use(parent: Path) -> None:
+    """Raise UserError where a running core has one of the volumes below `parent`."""
     for lock in parent.glob(f"*/{LOCK}"):
         os.close(lock_volume(lock.parent))
-    yield
 
 
 def clear(parent: Path) -> None:

@@ -86,6 +86,7 @@ def go():
         said = lam.invoke(FunctionName=DOUBLE, Payload=body)
         text = said["Payload"] if said["FunctionError"] else said["Payload"].read()
         up(error=said["FunctionError"], body=json.loads(text))
+        threading.Event().wait(1.0)  # the answer comes before its process asks for more
 threading.Timer(0.2, go).start()
 def handler(e, c): pass
 """,
@@ -96,6 +97,7 @@ def handler(e, c): pass
     assert good == {"error": "", "body": {"twice": 42}}
     assert bad["error"] == "Handled"
     assert bad["body"]["errorType"] == "KeyError"
+    assert site.of("double")["workers"] == 1, "the second invocation reused the first's process"
 
 
 def test_a_handler_that_raises_answers_and_goes_on(site, eventually) -> None:
