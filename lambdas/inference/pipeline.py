@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from typing import Any, Callable
 
 import numpy as np
 
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, Work, result_ok
-from lambdas.common.paths import PathError, read_inside
-from lambdas.inference.image_header import MAX_BYTES, ImageError
-from lambdas.inference.postprocess import describe
+from lambdas.common.messages import Record, Work
+from lambdas.inference.network import Network
+from lambdas.inference.prepare import Prepare
 from lambdas.inference.send import Sender
 from lambdas.inference.stage import Activity
 from lambdas.inference.transform import Transform
@@ -38,10 +36,11 @@ class Pipeline:
 
     def __init__(self, model: Model, sender: Sender, images_dir: str, mode: str = "fast") -> None:
         """`mode`: of the transform, "fast" or "exact"."""
-        self._package, self._runtime, self._hooks = model
+        package, self._runtime, hooks = model
         self._sender = sender
-        self._images_dir = images_dir
-        self._transform = Transform(self._package.spec.input, mode, self._hooks.transform)
+        transform = Transform(package.spec.input, mode, hooks.transform)
+        self._prepare = Prepare(images_dir, transform, self._runtime.decodes())
+        self._network = Network(model)
         self.activity = Activity()
         self._changed = threading.Condition()
         self._in_hand: dict[str, int] = {}
@@ -54,7 +53,7 @@ class Pipeline:
         self._finished: queue.Queue = queue.Queue()
         self._tensors: queue.Queue = queue.Queue()
         for _ in range(size + DECODE_AHEAD):
-            self._tensors.put(np.zeros(self._transform.shape, np.float32))
+            self._tensors.put(np.zeros(transform.shape, np.float32))
         self._input = np.zeros(self._runtime.input.shape, np.float32)
         loops = (("decode", self._decode), ("infer", self._infer), ("send", self._send))
         self._threads = [
@@ -112,25 +111,6 @@ class Pipeline:
                     image.tensor = tensor
                     self._ready.put((image, None))
 
-    def _prepare(self, image: Image, tensor: np.ndarray) -> Record | None:
-        """Read and transform one image; its `failed` record where that cannot be done."""
-        item = image.item
-        if isinstance(item.get("t_in"), (int, float)):
-            image.ms["queue"] = round(max(0.0, time.time() - item["t_in"]) * 1000, 3)
-        try:
-            data = image.timed(
-                "read", lambda: read_inside(self._images_dir, item["file"], MAX_BYTES)
-            )
-            if self._runtime.decodes():
-                image.timed("transform", lambda: self._transform(data, tensor))
-        except (PathError, ImageError) as error:
-            return image.failed(error.reason, error.detail)
-        except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's
-            _log.warning("%s: %r", item["file"], error, exc_info=self._hooks.transform is not None)
-            reason = "model_error" if self._hooks.transform else "not_an_image"
-            return image.failed(reason, f"transform: {type(error).__name__}: {error}")
-        return None
-
     # Stage 2: tensors to results
 
     def _infer(self) -> None:
@@ -161,33 +141,10 @@ class Pipeline:
             self._input[row] = image.tensor
             self._tensors.put(image.tensor)
             image.tensor = None
-        start = time.perf_counter()
-        try:
-            with self.activity.busy("inference"):
-                outputs = self._runtime.infer(self._input)
-        except Exception as error:  # every runtime has its own; what remains is the image's end
-            _log.error("inference failed: %s", error)
-            for image in images:
-                self._finish(image, image.failed("model_error", str(error)))
-            return
-        share_ms = round((time.perf_counter() - start) * 1000 / len(images), 3)
-        for row, image in enumerate(images):
-            image.ms["inference"] = share_ms
-            self._finish(image, self._result(image, [output[row] for output in outputs]))
-
-    def _result(self, image: Image, outputs: list[np.ndarray]) -> Record:
-        spec = self._package.spec
-        try:
-            if self._hooks.postprocess is not None:
-                output = self._hooks.postprocess(outputs)
-            else:
-                output = describe(outputs, self._package.labels, spec)
-        except Exception as error:  # the user's code, or a network that is not of its task
-            return image.failed("model_error", f"postprocess: {type(error).__name__}: {error}")
-        result = result_ok(image.item, spec.task, output, image.ms)
-        if spec.simulated:
-            result["simulated"] = True
-        return result
+        with self.activity.busy("inference"):
+            records = self._network.answer(images, self._input)
+        for image, record in zip(images, records):
+            self._finish(image, record)
 
     def _finish(self, image: Image, result: Record) -> None:
         batch = image.batch

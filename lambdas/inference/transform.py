@@ -46,6 +46,11 @@ class Transform:
         self._interpolation = _INTERPOLATION[spec.interpolation]
 
     @property
+    def hooked(self) -> bool:
+        """Whether the user's code is part of it."""
+        return self._hook is not None
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """Shape of one image's tensor, without the batch."""
         return self._spec.shape[1:]
