@@ -55,7 +55,7 @@ class Launcher:
             raise InterpreterError(f"function {function.id}: has no runtime; redeploy it with one")
         found = self.interpreters.find(function.runtime)
         if found.warning:
-            self._find(found.warning)
+            self.find(found.warning)
         return found.path
 
     def isolation_of(self, function: Function) -> str:
@@ -116,7 +116,7 @@ class Launcher:
         if function.isolation == "NoContainer":
             return plain_home(function, resources, folder)
         if self.isolation == "none":
-            self._find(f"function {function.id} asks for a container and runs without one")
+            self.find(f"function {function.id} asks for a container and runs without one")
             return plain_home(function, resources, folder)
         self._bwrap = self._bwrap or self.probe_bubblewrap()
         if self._bwrap is None:
@@ -127,6 +127,7 @@ class Launcher:
         python = None if function.executable else self.interpreter(function)
         return container_home(function, resources, self._bwrap, folder, python)
 
-    def _find(self, text: str) -> None:
+    def find(self, text: str) -> None:
+        """Something that the operator should know; said once."""
         if text not in self.findings:
             self.findings.append(text)

@@ -16,6 +16,8 @@ from edgecore.supervisor.interpreters import InterpreterError
 from edgecore.supervisor.isolation import IsolationError
 from edgecore.supervisor.launcher import Launcher
 from edgecore.supervisor.process import WorkerProcess, resident_kb
+from edgecore.supervisor.procstate import process_state
+from edgecore.supervisor.startwatch import StartWatch, start_limit_s
 
 log = logging.getLogger(__name__)
 _serial = itertools.count(1)
@@ -38,6 +40,11 @@ class FunctionRunner:
         self._launcher = launcher
         self._on_ended = on_ended
         self._policy = RestartPolicy()
+        self._watches: dict[str, StartWatch] = {}
+        self._contained = launcher.isolation_of(function) == "container"
+        self._start_limit_s, problem = start_limit_s(function.environment)
+        if problem:
+            launcher.find(f"function {function.id}: {problem}")
         self._stopping = False
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,6 +90,9 @@ class FunctionRunner:
             log.error("function %s %s", self.function.id, self.last_error)  # noqa: TRY400
         else:
             self.workers[name] = worker
+            self._watches[name] = StartWatch(
+                self.function.timeout_s, self._start_limit_s, worker.started_at
+            )
             status = await worker.process.wait()
             killed_for = worker.killed_for
             await self._clean_up(worker, status)
@@ -110,7 +120,7 @@ class FunctionRunner:
 
     async def _clean_up(self, worker: WorkerProcess, status: int) -> None:
         worker.signal_group(9)  # what it started must not outlive it
-        del self.workers[worker.name]
+        del self.workers[worker.name], self._watches[worker.name]
         self._launcher.ended(worker)
         reason = worker.killed_for or (
             f"killed by signal {-status}" if status < 0 else f"exited with status {status}"
@@ -150,10 +160,11 @@ class FunctionRunner:
                 self._kill(worker, "hung: work waits and it does not ask for it")
             elif measure:
                 self._measure(worker)
+                self._watch_process(worker, now)
 
     def _hung(self, worker: WorkerProcess, now: float) -> bool:
         # Before its first poll a function may legally work in its module for ever (V1 does
-        # not mind), and one that waits for work is fine by definition.
+        # not mind; see startwatch), and one that waits for work is fine by definition.
         if not worker.fetched or self.queue.is_waiting(worker.name):
             return False
         return is_hung(
@@ -163,6 +174,16 @@ class FunctionRunner:
             oldest_at=now - self.queue.oldest_s(),
             timeout_s=self.function.timeout_s,
         )
+
+    def _watch_process(self, worker: WorkerProcess, now: float) -> None:
+        """What needs no word from the worker: a stopped process, a start without an end."""
+        state = process_state(worker.pid, container=self._contained)
+        verdict = self._watches[worker.name].look(now, state, fetched=worker.fetched)
+        if verdict.tell:
+            self._launcher.find(f"function {self.function.id}: {verdict.tell}")
+        if verdict.kill and not worker.killed_for:
+            self._state = "hung"
+            self._kill(worker, verdict.kill)
 
     def _measure(self, worker: WorkerProcess) -> None:
         worker.rss_kb = resident_kb(worker.pid)

@@ -38,6 +38,7 @@ class Environment:
             "FANFOLD_IMAGES_DIR": self.site.volumes.images,
             "FANFOLD_STATE_DIR": self.site.volumes.state,
             "FANFOLD_LOG_LEVEL": self.site.logging.level,
+            "FANFOLD_START_TIMEOUT_S": str(self.site.timeouts.start_s),
         }
 
     def splitter(self, fed: list[str], window: int) -> Variables:

@@ -22,6 +22,7 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_WINDOW": ("batches in flight per name, times the copies behind it", "site: window"),
     "FANFOLD_BATCH": ("images per message", "site: batch"),
     "FANFOLD_WORKER_TIMEOUT_S": ("silence that means a hung worker", "site: timeouts.worker_s"),
+    "FANFOLD_START_TIMEOUT_S": ("a start that takes longer is hung", "site: timeouts.start_s"),
     "FANFOLD_MAX_BACKLOG": ("images taken before `busy`", "site: backlog.max_images"),
     "FANFOLD_JOURNAL_BYTES": ("disk for accepted images", "site: backlog.journal_bytes"),
     "FANFOLD_CLOUD_BATCH_S": ("age at which a batch leaves", "site: cloud.batch_s"),

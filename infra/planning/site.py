@@ -81,6 +81,9 @@ class Timeouts(Record):
     handler_s: PositiveInt = Field(
         default=30, description="One call of the splitter's or the aggregator's handler."
     )
+    start_s: PositiveInt = Field(
+        default=300, description="A function asks for its first work within so long of its start."
+    )
 
 
 class Backlog(Record):
