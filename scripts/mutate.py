@@ -102,10 +102,12 @@ class Tests:
         )
 
     def run(self, text: str, limit_s: float) -> str:
-        assert self._process.stdin and self._process.stdout  # noqa: S101 - both are pipes
-        self._process.stdin.write(json.dumps({"text": text, "limit_s": limit_s}) + "\n")
-        self._process.stdin.flush()
-        return self._process.stdout.readline().strip()
+        asked, answers = self._process.stdin, self._process.stdout
+        if asked is None or answers is None:
+            raise RuntimeError("the runner has no pipes")
+        asked.write(json.dumps({"text": text, "limit_s": limit_s}) + "\n")
+        asked.flush()
+        return answers.readline().strip()
 
     def close(self) -> None:
         self._process.communicate()

@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """Runs the same tests again and again, each time in a fork of a warm pytest (for mutate.py).
 
 Reads one JSON line per run, `{"text": …, "limit_s": …}`, writes `text` as the module and
@@ -6,26 +7,27 @@ answers with one line: `passed`, `failed` or `too long`. Python 3.8, like the de
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 
 def main() -> None:
-    module, arguments = sys.argv[1], sys.argv[2:]
+    module, arguments = Path(sys.argv[1]), sys.argv[2:]
     # A failing example is a failing example: making it small is a third of a run's time.
     phases = (hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate)
     hypothesis.settings.register_profile("mutate", phases=phases)
     hypothesis.settings.load_profile("mutate")
     for line in sys.stdin:
         run = json.loads(line)
-        with open(module, "w", encoding="utf-8") as file:
-            file.write(run["text"])
+        module.write_text(run["text"], encoding="utf-8")
         print(_verdict(arguments, run["limit_s"]), flush=True)
 
 
@@ -61,10 +63,8 @@ def _test(arguments: list[str]) -> None:
 
 
 def _kill_group(group: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 if __name__ == "__main__":
