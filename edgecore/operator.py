@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+import json
+from collections.abc import Callable, Collection, Sequence
 
 from edgecore.core.topicfilter import topic_problem
-from edgecore.dashboard.ports import ActionRefusedError
+from edgecore.dashboard.ports import ActionRefusedError, SiteView
 from edgecore.engine import Engine
+from edgecore.group import Group
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 
 
@@ -19,7 +21,7 @@ class Operator:
 
     @property
     def offered(self) -> Collection[str]:
-        return ("restart", "publish")
+        return ("restart", "drain", "publish")
 
     def _running(self) -> Engine:
         engine = self._engine()
@@ -31,8 +33,18 @@ class Operator:
         if not await self._running().supervisor.restart(function_id):
             raise ActionRefusedError(f"function {function_id!r} is not in the group")
 
-    async def drain(self, on: bool) -> None:  # noqa: ARG002
-        raise ActionRefusedError("this core cannot drain: stop the cameras instead")
+    async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
+        """Tell the splitter (docs/spec/messages.md, Control)."""
+        site = site_of(self._running().group).site
+        if not site:
+            raise ActionRefusedError("the group has no Fanfold splitter that could drain a worker")
+        asked: dict[str, object] = {"v": 1, "drain": on}
+        if workers is not None:
+            asked["workers"] = list(workers)
+        if not await self.publish(f"{site}/control", json.dumps(asked).encode()):
+            raise ActionRefusedError(
+                f"the group lets nobody publish on {site}/control: render and deploy it again"
+            )
 
     async def publish(self, topic: str, payload: bytes) -> int:
         engine = self._running()
@@ -48,3 +60,8 @@ class Operator:
         outcome = engine.router.publish(console.thing_arn, topic, payload)
         await asyncio.gather(*outcome.pending)
         return outcome.delivered
+
+
+def site_of(group: Group) -> SiteView:
+    """Where this group keeps things, from its functions' environments."""
+    return SiteView.of_environments([f.environment for f in group.lambdas])

@@ -90,6 +90,10 @@ class Taps:
         """The last message of each part on a topic that ends in ``/stats``."""
         return self._stats
 
+    def forget_stats(self) -> None:
+        """Another group runs: what the parts of the old one said last is no news of the new."""
+        self._stats.clear()
+
     async def listen(self, filters: Sequence[str], capacity: int) -> AsyncIterator[Message]:
         """Messages on any of the filters, from now on, until closed."""
         listener = Listener(filters, capacity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -32,7 +33,7 @@ class ActionRoutes:
 
     actions: Actions
     hub: MessageHub
-    view: SiteView
+    view: Callable[[], SiteView]
     token: str
     read_only: bool = False
 
@@ -40,7 +41,7 @@ class ActionRoutes:
     def offered(self) -> list[str]:
         if self.read_only:
             return []
-        more = {"test-image"} if "publish" in self.actions.offered and self.view.site else set()
+        more = {"test-image"} if "publish" in self.actions.offered and self.view().site else set()
         return sorted({*self.actions.offered, "follow", *more})
 
     def routes(self) -> list[Route]:
@@ -79,11 +80,16 @@ class ActionRoutes:
         return _said(f"Restarting {function_id}.")
 
     async def _drain(self, request: Request) -> Response:
-        on = (await _json(request)).get("on")
+        body = await _json(request)
+        on, workers = body.get("on"), body.get("workers")
         if not isinstance(on, bool):
             raise _BadRequestError(f"'on' is {on!r}: give true or false")
-        await self.actions.drain(on)
-        return _said("No new images are taken." if on else "Images are taken again.")
+        if workers is not None and not _are_names(workers):
+            raise _BadRequestError(f"'workers' is {workers!r:.80}: give a list of names, or none")
+        await self.actions.drain(on, workers)
+        who = "All workers" if workers is None else ", ".join(workers)
+        rest = "finish what they have and get no new work" if on else "get work again"
+        return _said(f"{who}: {rest}.")
 
     async def _publish(self, request: Request) -> Response:
         body = await _json(request)
@@ -93,13 +99,14 @@ class ActionRoutes:
 
     async def _test_image(self, request: Request) -> Response:
         camera = request.query_params.get("camera", "")
-        if camera not in self.view.cameras:
-            known = ", ".join(self.view.cameras)
+        view = self.view()
+        if camera not in view.cameras:
+            known = ", ".join(view.cameras)
             raise _BadRequestError(f"camera {camera!r} is not of this site: {known}")
         content = await _body(request)
         if not content.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM")):
             raise _BadRequestError("not an image: send JPEG, PNG, WebP or BMP")
-        return await self._send(f"{self.view.site}/images/{camera}", content)
+        return await self._send(f"{view.site}/images/{camera}", content)
 
     async def _send(self, topic: str, payload: bytes) -> Response:
         if len(payload) > MAX_MESSAGE_BYTES:
@@ -130,6 +137,10 @@ class ActionRoutes:
                 "payload": shown.decode(errors="replace") if _is_text(shown) else None,
             }
             yield json.dumps(line).encode() + b"\n"
+
+
+def _are_names(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(x, str) for x in value)
 
 
 def _is_text(payload: bytes) -> bool:

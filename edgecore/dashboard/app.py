@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,20 +57,48 @@ class Dashboard:
     ) -> None:
         self.monitor = Monitor(view, on_results)
         self._ports = ports
-        self._view = view
         self._thumbnails = Thumbnails(view.images_dir)
         self._actions = ActionRoutes(
-            actions=ports.actions, hub=ports.hub, view=view, token=token, read_only=read_only
+            actions=ports.actions,
+            hub=ports.hub,
+            view=lambda: self.monitor.view,
+            token=token,
+            read_only=read_only,
         )
-        self.feed = Feed(self.monitor, ports.status, self._hello(read_only))
+        self._read_only = read_only
+        self._shown = asyncio.Event()
+        self.feed = Feed(self.monitor, ports.status, self._hello)
         self.app = Starlette(routes=self._routes())
+
+    def show(self, view: SiteView) -> None:
+        """Another group runs: the open pages are told, and its topics are listened to."""
+        if view != self.monitor.view:
+            self.monitor.view = view
+            self._thumbnails = Thumbnails(view.images_dir)
+            self._shown.set()
+            self.feed.greet()
 
     async def run(self) -> None:
         """Listen and tick until cancelled."""
         await asyncio.gather(self._listen(), self.feed.run(), self._warm())
 
     async def _listen(self) -> None:
-        async for message in self._ports.hub.listen(self._view.filters, LISTEN_CAPACITY):
+        """To the topics of the group that runs; again when another one does."""
+        while True:
+            self._shown.clear()
+            heard = asyncio.ensure_future(self._observe(self.monitor.view.filters))
+            shown = asyncio.ensure_future(self._shown.wait())
+            try:
+                done, _ = await asyncio.wait([heard, shown], return_when=asyncio.FIRST_COMPLETED)
+                if heard in done:
+                    heard.result()
+            finally:
+                for task in (heard, shown):
+                    task.cancel()
+                await asyncio.gather(heard, shown, return_exceptions=True)
+
+    async def _observe(self, filters: Sequence[str]) -> None:
+        async for message in self._ports.hub.listen(filters, LISTEN_CAPACITY):
             self.monitor.observe(message)
 
     async def _warm(self) -> None:
@@ -85,11 +113,12 @@ class Dashboard:
         content = self.monitor.inline.get(entry["id"])
         return Image(entry["stream"], entry["seq"], entry["file"], content)
 
-    def _hello(self, read_only: bool) -> Mapping[str, Any]:
+    def _hello(self) -> Mapping[str, Any]:
+        view = self.monitor.view
         return {
-            "site": self._view.site,
-            "cameras": self._view.cameras,
-            "read_only": read_only,
+            "site": view.site,
+            "cameras": view.cameras,
+            "read_only": self._read_only,
             "actions": self._actions.offered,
             "columns": ["t", *COLUMNS],
         }

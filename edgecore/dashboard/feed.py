@@ -32,13 +32,14 @@ class Feed:
         self,
         monitor: Monitor,
         provider: StatusProvider,
-        hello: Mapping[str, Any],
+        hello: Callable[[], Mapping[str, Any]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._monitor = monitor
         self._provider = provider
         self._clock = clock
-        self._hello = {**hello, "boot": uuid.uuid4().hex[:12]}
+        self._hello = hello
+        self._boot = uuid.uuid4().hex[:12]
         self._browsers: set[asyncio.Queue[bytes]] = set()
         self._sent: dict[str, str] = {}
         self._last_point_t = 0.0
@@ -57,6 +58,14 @@ class Feed:
             for browser in self._browsers:
                 _empty(browser)
                 browser.put_nowait(_END)
+
+    def greet(self) -> None:
+        """Say hello again: another group runs."""
+        for browser in self._browsers:
+            self._offer(browser, self._greeting())
+
+    def _greeting(self) -> bytes:
+        return _event("hello", _dump({**self._hello(), "boot": self._boot}))
 
     def step(self) -> None:
         """One tick; cheap while nobody looks."""
@@ -82,7 +91,7 @@ class Feed:
     def _offer(self, browser: asyncio.Queue[bytes], event: bytes) -> None:
         if browser.full():
             _empty(browser)
-            event = self._whole()
+            event = self._greeting() + self._whole()
         browser.put_nowait(event)
 
     def _whole(self) -> bytes:
@@ -96,7 +105,7 @@ class Feed:
         queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
         self._browsers.add(queue)
         try:
-            yield b"retry: 1000\n" + _event("hello", _dump(self._hello))
+            yield b"retry: 1000\n" + self._greeting()
             yield self._whole()
             while True:
                 try:

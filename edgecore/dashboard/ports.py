@@ -44,8 +44,11 @@ class Actions(Protocol):
     async def restart(self, function_id: str) -> None:
         """Restart one function. Raises ActionRefusedError."""
 
-    async def drain(self, on: bool) -> None:
-        """Take no new images (or take them again); what is in is finished."""
+    async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
+        """Give these workers (None: all) no new work, or work again; what they have is finished.
+
+        Raises ActionRefusedError.
+        """
 
     async def publish(self, topic: str, payload: bytes) -> int:
         """Publish as the site's console; how many targets got it. Raises ActionRefusedError."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgecore.metrics.stats import mapping, number, part, workers
 
+DRAINED = ("draining", "drained")
 STATS_STALE_S = 10.0
 """Stats come once a second; ten missing ones are a part that no longer works."""
 
@@ -68,9 +69,20 @@ def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
 
 
 def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reason]:
-    """But for those whose process has been named already: one cause is one reason."""
-    for name, worker in workers(status).items():
-        if name in named:
+    """But for those whose process has been named already: one cause is one reason.
+
+    A drained worker is what an operator wished; images go to the others, while there are any.
+    """
+    known = workers(status)
+    drained = [name for name, worker in known.items() if worker.get("state") in DRAINED]
+    if known and len(drained) == len(known):
+        yield Reason(
+            subject="all workers",
+            problem="are drained by the operator: images are accepted and wait",
+            remedy="undrain one: on the page, or on the topic {site}/control",
+        )
+    for name, worker in known.items():
+        if name in named or name in drained:
             continue
         state = worker.get("state", "unknown")
         if not worker.get("model"):

@@ -61,6 +61,7 @@ class _Wiring:
     def console(self, console: _End) -> list[Subscription]:
         topics = self.topics
         return [
+            _one(console, topics.control, self.splitter, "control"),
             _one(self.aggregator, topics.jobs, console, "jobs"),
             _one(self.splitter, topics.stats, console, "stats"),
             _one(self.aggregator, topics.stats, console, "stats"),

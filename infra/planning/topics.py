@@ -66,6 +66,10 @@ class Topics:
         return self._local("jobs")
 
     @property
+    def control(self) -> str:
+        return self._local("control")
+
+    @property
     def stats(self) -> str:
         return self._local("stats")
 

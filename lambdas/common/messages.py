@@ -107,6 +107,13 @@ class Beat(NamedTuple):
     failed: int = 0
 
 
+class Control(NamedTuple):
+    """What an operator asks: give these workers (None: all) no new work, or work again."""
+
+    drain: bool
+    workers: list[str] | None
+
+
 def encode(message: Record) -> bytes:
     """Compact JSON bytes. Raises `MessageError` (`too_large`) above `MAX_MESSAGE_BYTES`."""
     payload = utf8(dumps(message))
@@ -233,6 +240,17 @@ def parse_beat(payload: Payload) -> Beat:
         _integer(message.get("done", 0), "done", 0),
         _integer(message.get("failed", 0), "failed", 0),
     )
+
+
+def parse_control(payload: Payload) -> Control:
+    message = decode(payload)
+    drain = message.get("drain")
+    if not isinstance(drain, bool):
+        raise MessageError("malformed", f"drain is {drain!r:.40}, use true or false")
+    workers = message.get("workers")
+    if workers is None:
+        return Control(drain, None)
+    return Control(drain, [_text(w, "workers", 64) for w in _list(workers, "workers")])
 
 
 def sync_message(epoch: str) -> bytes:

@@ -41,11 +41,11 @@ class Batch:
 
 
 class Worker:
-    """`state`: unknown (not heard yet), ready, silent or hung."""
+    """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish."""
 
     __slots__ = (
-        "batches", "busy_ms", "done", "heard_at", "incarnation", "model", "name", "probed_at",
-        "state",
+        "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "model", "name",
+        "probed_at", "state",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -56,6 +56,7 @@ class Worker:
         self.probed_at = 0.0
         self.busy_ms = 0.0
         self.done = 0
+        self.drained = False
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
 
@@ -66,6 +67,13 @@ class Worker:
     @property
     def alone(self) -> bool:
         return any(batch.alone for batch in self.batches.values())
+
+    @property
+    def shown_state(self) -> str:
+        """For the stats: a drained worker that does not answer is still silent or hung."""
+        if self.drained and self.state == "ready":
+            return "draining" if self.batches else "drained"
+        return self.state
 
 
 class Credit:
@@ -83,6 +91,17 @@ class Credit:
         """Workers on demand never speak of themselves: the core starts one for a message."""
         for worker in self.workers.values():
             worker.state, worker.heard_at = "ready", now
+
+    def drain(self, names: Iterable[str] | None, on: bool) -> None:
+        """Give these workers (None: all) no new work, or work again; they keep what they have."""
+        wanted = self.workers if names is None else names
+        for name in wanted:
+            if name in self.workers:
+                self.workers[name].drained = on
+
+    @property
+    def drained(self) -> list[str]:
+        return [w.name for w in self.workers.values() if w.drained]
 
     def free_slots(self, now: float) -> int:
         """Batches that could be sent now."""
@@ -192,10 +211,10 @@ class Credit:
 
     def describe(self, worker: Worker) -> dict[str, Any]:
         """One worker for the stats message."""
-        credits = max(self._window - len(worker.batches), 0) if worker.state == "ready" else 0
+        given = worker.state == "ready" and not worker.drained
         return {
-            "state": worker.state,
-            "credits": credits,
+            "state": worker.shown_state,
+            "credits": max(self._window - len(worker.batches), 0) if given else 0,
             "inflight": worker.load,
             "incarnation": worker.incarnation,
             "done": worker.done,
@@ -221,4 +240,5 @@ class Credit:
 
 
 def _answers(worker: Worker, now: float) -> bool:
-    return worker.state == "ready" and now - worker.heard_at <= STALE_S
+    heard = worker.state == "ready" and now - worker.heard_at <= STALE_S
+    return heard and not worker.drained

@@ -49,6 +49,7 @@ class Splitter(Part):
         self._said = Sparingly(10.0)
         self.done = self._stats_done = 0
         self.redispatched = 0
+        self.credit.drain(self.journal.drained, on=True)
         self._load()
 
     def _load(self) -> None:
@@ -100,6 +101,8 @@ class Splitter(Part):
             body = m.decode(message.payload)
             if "kind" in body:
                 self._on_beat(m.parse_beat(body), now)
+            elif "drain" in body:
+                self._on_control(m.parse_control(body))
             else:
                 self._on_ack(m.parse_ack(body), now)
         except m.MessageError as error:
@@ -133,6 +136,15 @@ class Splitter(Part):
         if self.link.alive(now):
             for batch in self.credit.absent(beat, now):
                 self._again(batch)
+
+    def _on_control(self, control: m.Control) -> None:
+        self.credit.drain(control.workers, control.drain)
+        drained = self.credit.drained
+        _log.warning("drained by the operator: %s", ", ".join(drained) or "no worker any more")
+        try:
+            self.journal.remember_drained(drained)
+        except JournalFullError as error:
+            _log.error("drained only until the next restart, the disk is full: %s", error)
 
     # Work that came back
 

@@ -7,6 +7,7 @@ taken only by a commit that succeeded.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from typing import Any, Iterator, NamedTuple
@@ -79,6 +80,20 @@ class Journal:
             self._db.executemany(_ADVANCE, [(s, n + 1) for s, n in top.items()])
             self._db.execute("INSERT OR REPLACE INTO meta VALUES('synced', 1)")
         self._next.update({s: n + 1 for s, n in top.items()})
+
+    @property
+    def drained(self) -> list[str]:
+        """Workers that an operator drained, until undrained."""
+        return [str(name) for name in json.loads(self._meta("drained", "[]"))]
+
+    def remember_drained(self, names: list[str]) -> None:
+        """Raises `JournalFullError`: it holds until the splitter restarts, no longer."""
+        try:
+            self._write_meta("drained", json.dumps(names))
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            raise JournalFullError(str(error)) from None
 
     def next_seq(self, stream: str) -> int:
         return self._staged_next.get(stream) or self._next.get(stream, 1)

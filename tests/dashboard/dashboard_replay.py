@@ -204,8 +204,10 @@ class ReplayCore:
             raise ActionRefusedError(f"function {function_id!r} is not in the group")
         self.calls.append(("restart", function_id))
 
-    async def drain(self, on: bool) -> None:
-        self.calls.append(("drain", on))
+    async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
+        self.calls.append(("drain", on, workers))
+        for name in self.names if workers is None else workers:
+            self.states[name] = "drained" if on else "ready"
 
     async def publish(self, topic: str, payload: bytes) -> int:
         self.calls.append(("publish", topic, payload))

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import simplejpeg
-from dashboard_replay import ReplayCore, jpeg
+from dashboard_replay import ReplayCore, jpeg, result
 from dashboard_serving import TOKEN, Served, serving
 
 from edgecore.dashboard.feed import MAX_BROWSERS
 from edgecore.dashboard.gallery import SHOWN
+from edgecore.dashboard.ports import SiteView
 from edgecore.dashboard.streams import MAX_STREAMS, TOP
 
 
@@ -281,7 +282,29 @@ def test_a_test_image_to_nowhere_or_of_nothing_is_refused(
 
 def test_drain_needs_a_truth_value(served: Served) -> None:
     assert served.act("drain", {"on": "yes"})[0] == 400
-    assert served.act("drain", {"on": True}) == (200, "No new images are taken.")
+    assert served.act("drain", {"on": True, "workers": "w0"})[0] == 400
+    assert served.act("drain", {"on": True, "workers": ["w0"]})[0] == 200
+    assert served.act("drain", {"on": False})[0] == 200
+    assert served.core.calls == [("drain", True, ["w0"]), ("drain", False, None)]
+
+
+def test_another_group_is_listened_to_and_told_to_open_pages(served: Served) -> None:
+    other = SiteView(site="hall", images_dir=served.core.view.images_dir, cameras=("left",))
+    with stream(served) as answer:
+        hellos = (data for name, data in events(answer) if name == "hello")
+        assert next(hellos)["site"] == "demo"
+        served.do(lambda: served.dashboard.show(other))
+        assert next(hellos)["cameras"] == ["left"]
+
+    record = result({"stream": "left", "seq": 1, "id": "x", "file": "0.jpg", "t_in": 1.0}, "w0", 1)
+
+    def published_and_shown() -> Any:
+        served.core.publish_now("hall/results/left", {"v": 1, "results": [record]})
+        return served.dashboard.monitor.gallery.get("left", 1)
+
+    served.eventually(lambda: served.do(published_and_shown), "the result")
+    assert served.act("test-image?camera=left", jpeg(8, 8))[0] == 409  # nobody hears it in a replay
+    assert served.act("test-image?camera=cam1", jpeg(8, 8))[0] == 400
 
 
 def test_a_followed_topic_comes_line_by_line(served: Served) -> None:

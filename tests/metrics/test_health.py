@@ -65,6 +65,21 @@ def test_a_worker_that_hangs_is_not_ready_though_its_process_runs() -> None:
     assert problems(status(stats={"splitter": splitter})) == ["worker w0 is hung and gets no work"]
 
 
+def drained(*states: str) -> dict[str, Any]:
+    each = {f"w{i}": {"state": s, "model": {"name": "m"}} for i, s in enumerate(states)}
+    return status(stats={"splitter": {"t": NOW, "workers": each}})
+
+
+def test_one_drained_worker_beside_a_working_one_is_ready() -> None:
+    assert problems(drained("drained", "ready")) == []
+
+
+def test_a_site_with_every_worker_drained_is_not_ready() -> None:
+    assert problems(drained("drained", "draining")) == [
+        "all workers are drained by the operator: images are accepted and wait"
+    ]
+
+
 def test_a_worker_whose_process_hangs_is_named_once() -> None:
     splitter = {"t": NOW, "workers": {"w0": {"state": "hung", "model": {"name": "m"}}}}
     functions = [{"id": "w0", "pinned": True, "state": "hung"}]

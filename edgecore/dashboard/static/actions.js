@@ -38,14 +38,18 @@ export function restart(id) {
   if (confirm(`Restart ${id}? What it holds is dispatched again.`)) act(byId("actions-answer"), "restart", { function: id });
 }
 
+export function drain(id, on) {
+  act(byId("actions-answer"), "drain", { on, workers: [id] });
+}
+
 export function buildActions(hello) {
   const node = byId("actions");
   node.hidden = false;
   const unlocked = Boolean(token()) && hello.actions.length > 0;
-  document.body.classList.toggle("can-restart", unlocked && hello.actions.includes("restart"));
+  for (const name of ["restart", "drain"]) document.body.classList.toggle(`can-${name}`, unlocked && hello.actions.includes(name));
   setText(byId("actions-note"), hello.read_only ? "off: this core runs read-only" : "");
   const answer = el("p", { class: "answer", id: "actions-answer", role: "status" });
-  const forms = { "test-image": testImage, publish, follow: followTopic, drain };
+  const forms = { "test-image": testImage, publish, follow: followTopic, drain: drainAll };
   const shown = unlocked ? Object.entries(forms).filter(([name]) => hello.actions.includes(name)).map(([, make]) => make(answer, hello)) : [];
   if (!hello.read_only && !unlocked) shown.push(unlock(hello));
   byId("actions-body").hidden = hello.read_only;
@@ -84,9 +88,10 @@ function publish(answer, hello) {
     field("Payload", { name: "payload", required: true }, "textarea", '{"v":1,"file":""}'), el("div", { class: "row" }, el("button", {}, "Publish")));
 }
 
-function drain(answer) {
-  const button = (text, on) => el("button", { type: "button", onclick: () => act(answer, "drain", { on }) }, text);
-  return form("Drain", () => {}, el("p", { class: "small dim" }, "Take no new images; what is in is finished."), el("div", { class: "row" }, button("Drain", true), button("Take images again", false)));
+function drainAll(answer) {
+  const button = (name, text, on) => el("button", { type: "button", name, onclick: () => act(answer, "drain", { on }) }, text);
+  return form("Drain all workers", () => {}, el("p", { class: "small dim" }, "They finish what they have and get no new work. Images are accepted and wait. One worker: on its card."),
+    el("div", { class: "row" }, button("drain-all", "Drain all", true), button("undrain-all", "Undrain all", false)));
 }
 
 function followTopic(answer, hello) {

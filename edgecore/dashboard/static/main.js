@@ -1,6 +1,6 @@
 // Wiring: events in, the page's parts out.
 
-import { buildActions, restart, takeTokenFromAddress } from "./actions.js";
+import { buildActions, drain, restart, takeTokenFromAddress } from "./actions.js";
 import { Charts } from "./charts.js";
 import { byId, setClass, setText } from "./dom.js";
 import { follow } from "./feed.js";
@@ -12,6 +12,7 @@ import { showWorkers } from "./workers.js";
 const state = {};
 const charts = new Charts();
 let boot = null;
+let built = "";
 let columns = [];
 
 takeTokenFromAddress();
@@ -26,10 +27,13 @@ follow({
       // A core that restarted has a new history; the old one would lie about it.
       charts.points = [];
       charts.load(columns);
-      buildActions(hello);
       setTimeout(showSlowest, 500);
     }
     boot = hello.boot;
+    // Another group has other cameras; what somebody types meanwhile is theirs.
+    const offered = JSON.stringify([hello.boot, hello.cameras, hello.actions, hello.site]);
+    if (offered !== built) buildActions(hello);
+    built = offered;
   },
   onState(change) {
     const { points = [], t, ...sections } = change;
@@ -48,7 +52,7 @@ follow({
 function show(changed, now) {
   showNumbers(state, charts);
   if (changed.has("not_ready")) showProblems(state.not_ready);
-  if (changed.has("workers")) showWorkers(state.workers, restart);
+  if (changed.has("workers")) showWorkers(state.workers, { restart, drain });
   if (changed.has("images")) showImages(state.images);
   showTables(state, changed, now);
 }

@@ -7,25 +7,28 @@ const MANY = 24;
 
 export function tone(state) {
   if (state === "ready" || state === "running") return "ok";
-  if (state === "starting" || state === "backoff" || state === "draining") return "warn";
+  if (state === "starting" || state === "backoff" || state === "draining" || state === "drained") return "warn";
   return state === "unknown" ? "" : "bad";
 }
 
-export function showWorkers(workers, restart) {
+export const isDrained = (w) => w.state === "draining" || w.state === "drained";
+
+export function showWorkers(workers, actions) {
   const node = byId("workers");
   node.classList.toggle("many", workers.length > MANY);
   const ready = workers.filter((w) => w.state === "ready").length;
   setText(byId("workers-note"), workers.length ? `${ready} of ${workers.length} ready` : "none reported yet");
-  keyed(node, workers, (w) => w.id, (w) => makeCard(w, restart), updateCard);
+  keyed(node, workers, (w) => w.id, (w) => makeCard(w, actions), updateCard);
 }
 
-function makeCard(worker, restart) {
+function makeCard(worker, { restart, drain }) {
   const part = (name, kind) => el("span", { class: kind, "data-part": name });
-  const button = el("button", { class: "quiet", type: "button", "data-part": "restart", onclick: () => restart(worker.id) }, "Restart");
+  const button = (name, text, onclick) => el("button", { class: "quiet", type: "button", "data-part": name, onclick }, text);
+  const toggle = (event) => drain(worker.id, event.target.dataset.on === "true");
   return el("article", { class: "card worker" },
     el("div", { class: "row" }, el("h3", {}, worker.id), part("device", "chip"), el("span", { class: "spread" }), part("state", "pill")),
     el("div", { class: "row" }, part("rate", "rate"), el("span", { class: "dim small" }, "images/s"), el("span", { class: "spread" }), part("done", "dim small")),
-    el("div", { class: "row small detail" }, part("model", "clip"), el("span", { class: "spread" }), button),
+    el("div", { class: "row small detail" }, part("model", "clip"), el("span", { class: "spread" }), button("drain", "Drain", toggle), button("restart", "Restart", () => restart(worker.id))),
     el("div", { class: "clip small dim detail" }, part("now", "")),
     el("div", { class: "clip small dim detail" }, part("numbers", "")),
     el("div", { class: "small bad clip", "data-part": "error" }));
@@ -48,4 +51,7 @@ function updateCard(card, w) {
   setText(part("numbers"), `${w.inflight} in flight, ${w.credits ?? "–"} credits, ${w.restarts} restart${w.restarts === 1 ? "" : "s"}${memory}`);
   setText(part("error"), w.last_error ?? "");
   part("restart").hidden = !document.body.classList.contains("can-restart") || !w.function;
+  part("drain").hidden = !document.body.classList.contains("can-drain") || w.state === "unknown";
+  part("drain").dataset.on = !isDrained(w);
+  setText(part("drain"), isDrained(w) ? "Undrain" : "Drain");
 }
