@@ -101,11 +101,11 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
         client = _Client(console, names, files_per_event)
         client.run(2 * setting.workers, paced=False)
         pids = _pids(core)
-        cpu_before = sum(map(cpu_s, pids.values()))
+        cpu_before = _cpu_of(pids)
         start = time.perf_counter()
         records, latencies_ms = client.run(count, paced=paced)
         total_s = time.perf_counter() - start
-        cpu = sum(map(cpu_s, pids.values())) - cpu_before
+        cpu = {part: used - cpu_before[part] for part, used in _cpu_of(pids).items()}
         memory = {part: pss_kb([pid]) for part, pid in pids.items()}
     return {
         "method": "fanfold",
@@ -115,7 +115,8 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
         "predicted_images_per_s": predicted,
         "total_s": total_s,
         "images_per_s": count / total_s,
-        "cpu_cores_used": cpu / total_s,
+        "cpu_cores_used": sum(cpu.values()) / total_s,
+        "cpu_us_per_image": {part: round(used / count * 1e6, 1) for part, used in cpu.items()},
         "stages_ms": _stages(records, latencies_ms),
         "busy_share": sum(r["ms"]["inference"] for r in records) / 1e3 / setting.workers / total_s,
         "worker_images": _share(records),
@@ -175,6 +176,11 @@ class _Client:
 def _pids(core: running.RunningCore) -> dict[str, int]:
     functions = core.get("/api/status")["functions"]
     return {"core": core.pid, **{f["id"]: f["pid"] for f in functions if f.get("pid")}}
+
+
+def _cpu_of(pids: dict[str, int]) -> dict[str, float]:
+    """Seconds of CPU that each part has used, and the client that feeds them (this process)."""
+    return {**{part: cpu_s(pid) for part, pid in pids.items()}, "client": time.process_time()}
 
 
 def _stages(
