@@ -125,6 +125,7 @@ class Engine:
         around = Surroundings(
             group=group,
             ipc_port=self.ipc.port,
+            ipc_unix_name=self.ipc.unix_name,
             inherited=os.environ,
             log_level=files[0].level if files else "INFO",
             extra=extra,

@@ -1,13 +1,15 @@
 """The listening end: connections, deadlines, order of answers. What to answer is api.py's.
 
 Requests of one connection are answered in order, one at a time: a client may pipeline
-(ours sends a result and the next poll in one packet).
+(ours sends a result and the next poll in one packet). On the Unix socket, which only our own
+runtime is told of, the answers of such a packet leave together: one write, one wake-up.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import socket
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -50,11 +52,14 @@ class Connection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._serial = 0
         self._continued = False
+        self._gathers = False
+        self._gathered: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family != socket.AF_UNIX:
+        self._gathers = sock is not None and sock.family == socket.AF_UNIX
+        if sock is not None and not self._gathers:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self._server.connections) >= MAX_CONNECTIONS:
             self._fail(503, f"the core holds {MAX_CONNECTIONS} connections already")
@@ -79,6 +84,17 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         """Take requests as long as they are answered at once."""
+        self._take_requests()
+        # What is gathered waits for a poll that came behind it, and for nothing else.
+        if self._gathered and not self._busy:
+            self._flush()
+
+    def _flush(self) -> None:
+        data = b"".join(self._gathered)
+        self._gathered.clear()
+        self._transport.write(data)
+
+    def _take_requests(self) -> None:
         while not self._busy and not self._closing:
             try:
                 request = self._parser.next()
@@ -95,6 +111,8 @@ class Connection(asyncio.Protocol):
     def _wait_for_more(self) -> None:
         if self._parser.wants_continue and not self._continued:
             self._continued = True
+            if self._gathered:
+                self._flush()
             self._transport.write(CONTINUE)
         if self._parser.buffered and self._deadline is None:
             self._arm()
@@ -109,7 +127,9 @@ class Connection(asyncio.Protocol):
                 return
             self._busy = False
             self._abandon = None
-            self._transport.write(response(status, body, headers, keep_alive=request.keep_alive))
+            self._gathered.append(response(status, body, headers, keep_alive=request.keep_alive))
+            if self._resumable or not self._gathers or not request.keep_alive:
+                self._flush()
             if not request.keep_alive:
                 self._closing = True
                 self._transport.close()
@@ -144,7 +164,8 @@ class Connection(asyncio.Protocol):
         self._closing = True
         self._disarm()
         body = f"{message}\n".encode()
-        self._transport.write(response(status, body, keep_alive=False))
+        self._gathered.append(response(status, body, keep_alive=False))
+        self._flush()
         self._transport.close()
 
     def close(self) -> None:
@@ -152,28 +173,38 @@ class Connection(asyncio.Protocol):
 
 
 class IpcServer:
-    """Listens on loopback; ``port`` is known after ``start``."""
+    """Listens on loopback; ``port`` is known after ``start``.
+
+    ``unix_name`` is a second way in for our own runtime: an abstract Unix socket, ``@`` for
+    its leading NUL. Containers share the network and so reach it; a token is needed as on TCP.
+    """
 
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
         self.connections: set[Connection] = set()
         self.port = 0
-        self._server: asyncio.Server | None = None
+        self.unix_name = f"@fanfold-ipc-{secrets.token_hex(8)}"
+        self._servers: list[asyncio.Server] = []
 
     async def start(self, port: int) -> None:
         """Raises OSError where the port is taken."""
         self.loop = asyncio.get_running_loop()
         # "localhost" may mean ::1 first to a client; AWS's listens on IPv4, so do we.
-        self._server = await self.loop.create_server(
+        tcp = await self.loop.create_server(
             lambda: Connection(self), "127.0.0.1", port, backlog=256
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._servers.append(tcp)
+        self.port = tcp.sockets[0].getsockname()[1]
+        unix = await self.loop.create_unix_server(
+            lambda: Connection(self), self.unix_name.replace("@", "\0", 1), backlog=256
+        )
+        self._servers.append(unix)
 
     async def stop(self) -> None:
         """Close everything now: long polls would never end by themselves."""
-        if self._server is None:
-            return
-        self._server.close()
-        for connection in list(self.connections):
-            connection.close()
-        self._server = None
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+        if servers:
+            for connection in list(self.connections):
+                connection.close()

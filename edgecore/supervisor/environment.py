@@ -22,6 +22,7 @@ class Surroundings:
     group: Group
     ipc_port: int
     inherited: Mapping[str, str]
+    ipc_unix_name: str = ""
     log_level: str = "INFO"
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,4 +55,6 @@ def function_environment(
             "PYTHONUNBUFFERED": "1",
         }
     )
+    if around.ipc_unix_name:
+        environment["FANFOLD_IPC_SOCKET"] = around.ipc_unix_name
     return environment

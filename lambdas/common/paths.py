@@ -61,9 +61,13 @@ def stat_inside(root: str, relative: str, max_bytes: int) -> os.stat_result:
 
 def read_inside(root: str, relative: str, max_bytes: int) -> bytes:
     """The whole file, of at most `max_bytes`, also if it grows while it is read."""
-    descriptor, _ = open_inside(root, relative, max_bytes)
+    descriptor, status = open_inside(root, relative, max_bytes)
     with open(descriptor, "rb", buffering=0) as file:
-        content = file.read(max_bytes + 1)
+        # Memory for what is asked is taken at once, so ask for the file's size. One byte
+        # more tells the end without another call.
+        content = file.read(status.st_size + 1)
+        if len(content) == status.st_size:
+            return content
         while len(content) <= max_bytes:
             more = file.read(max_bytes + 1 - len(content))
             if not more:

@@ -49,9 +49,12 @@ def _next(connection, answer, poll):
 
 
 def _confirm(connection):
-    """A refused result (too large, too late) is logged; the poll behind it goes on."""
+    """A refused result (too large, too late) is logged; the poll behind it goes on.
+
+    The core may keep this back until the poll has its answer: one packet, one wake-up.
+    """
     try:
-        connection.receive()
+        connection.receive(waits=True)
     except WireError as error:
         log.error("the result was not taken: %s", error)  # noqa: TRY400 - no traceback: the text says it
         if error.status in (0, 413):
