@@ -48,6 +48,7 @@ class Connection(asyncio.Protocol):
         self._parser = RequestParser()
         self._busy = False
         self._closing = False
+        self._unread = False
         self._abandon: Callable[[], None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._serial = 0
@@ -77,13 +78,24 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed(data)
-        if not self._busy:
+        if not self._busy and not self._unread:
             self._advance()
         elif self._parser.buffered > MAX_BUFFERED_BYTES:
             self._transport.pause_reading()
 
+    def pause_writing(self) -> None:
+        """Answers pile up unread: whoever asks without listening must not cost memory."""
+        self._unread = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._unread = False
+        if not self._closing:
+            self._transport.resume_reading()
+            self._advance()
+
     def _advance(self) -> None:
-        """Take requests as long as they are answered at once."""
+        """Take requests as long as they are answered at once and the answers are read."""
         self._take_requests()
         # What is gathered waits for a poll that came behind it, and for nothing else.
         if self._gathered and not self._busy:
@@ -95,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def _take_requests(self) -> None:
-        while not self._busy and not self._closing:
+        while not (self._busy or self._closing or self._unread):
             try:
                 request = self._parser.next()
             except BadRequestError as error:
@@ -133,7 +145,7 @@ class Connection(asyncio.Protocol):
             if not request.keep_alive:
                 self._closing = True
                 self._transport.close()
-            elif self._resumable:
+            elif self._resumable and not self._unread:
                 self._transport.resume_reading()
                 self._advance()
 

@@ -1,0 +1,22 @@
+"""The core as a process comes from the tests of the core itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "edgecore"))
+
+from core_site import DEVICE_PYTHON, Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    if not DEVICE_PYTHON.exists():
+        pytest.skip("no .venv-device: run `make setup`")
+    made = Site(tmp_path)
+    yield made
+    made.stop()

@@ -1,0 +1,257 @@
+"""Anything at all may be sent to the core's IPC port: its functions go on, and nothing stays.
+
+A real core; what is fuzzed holds the token of a function that exists for that, and beside
+it another function works honestly.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import random
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from core_site import Site
+from fuzz_kit import damaged, eventually, open_files, pour, resident_bytes
+
+MAX_GROWTH_BYTES = 20 << 20
+ROOT = "/2016-11-01"
+ROUTER = "arn:aws:lambda:::function:GGRouter"
+SHADOW = "arn:aws:lambda:::function:GGShadowService"
+TELLS_ITS_TOKEN = """
+import json, os
+import greengrasssdk
+names = ("MY_FUNCTION_ARN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "GG_DAEMON_PORT")
+greengrasssdk.client("iot-data").publish(
+    topic="token", payload=json.dumps({name: os.environ[name] for name in names}))
+def handler(event, context): pass
+"""
+
+
+def context_of(arn: str, subject: str, policy: str = "AllOrError") -> str:
+    custom = {"source": arn, "subject": subject, "queueFullPolicy": policy}
+    return base64.b64encode(json.dumps({"custom": custom}).encode()).decode()
+
+
+class Caller:
+    """One function's voice."""
+
+    def __init__(self, facts: dict[str, str]) -> None:
+        self.arn = facts["MY_FUNCTION_ARN"]
+        self.token = facts["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+        self.port = int(facts["GG_DAEMON_PORT"])
+
+    def publish(self, subject: str, body: bytes) -> int:
+        """A whole request on a connection of its own; the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        head = {"Authorization": self.token, "X-Amz-Invocation-Type": "Event"}
+        head["X-Amz-Client-Context"] = context_of(self.arn, subject)
+        with contextlib.closing(connection):
+            connection.request("POST", f"{ROOT}/functions/{ROUTER}", body, head)
+            return connection.getresponse().status
+
+
+class Plant:
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        for name in ("victim", "honest"):
+            site.function(name, TELLS_ITS_TOKEN)
+            site.connect(name, "token", "cloud")
+            site.connect(name, "up", "cloud")
+        site.start()
+        told = eventually(lambda: len(site.cloud()) == 2 and site.cloud(), "both tokens")
+        callers = [Caller(record["payload"]) for record in told]
+        self.victim, self.honest = sorted(callers, key=lambda c: "honest" in c.arn)
+        self.turns = 0
+
+    @property
+    def pid(self) -> int:
+        assert self.site.process is not None
+        return self.site.process.pid
+
+    def turn(self) -> None:
+        """The honest function's message reaches the cloud."""
+        self.turns += 1
+        assert self.honest.publish("up", json.dumps({"turn": self.turns}).encode()) == 200
+        expected = {"turn": self.turns}
+        eventually(lambda: expected in self.arrived(), str(expected))
+
+    def arrived(self) -> list[Any]:
+        """Payloads in the cloud; none while a line of it is still being written."""
+        with contextlib.suppress(ValueError):
+            return [record.get("payload") for record in self.site.cloud()]
+        return []
+
+    def log(self) -> str:
+        return (self.site.folder / "core.out").read_text()
+
+
+@pytest.fixture
+def plant(site: Site) -> Iterator[Plant]:
+    one = Plant(site)
+    yield one
+    assert site.stop() == 0
+    assert "Traceback" not in one.log()
+    assert "internal error" not in one.log()
+
+
+def request(chance: random.Random, caller: Caller) -> bytes:
+    """One request as a function might send it, sometimes with something odd in it."""
+    arn = chance.choice((caller.arn, ROUTER, SHADOW, caller.arn.replace("victim", "honest"), "x"))
+    path = chance.choice(
+        (
+            f"functions/{arn}",
+            f"functions/{arn}",
+            f"functions/{arn}/work",
+            f"functions/{arn}/initialized",
+            "cloudwatch/logs/",
+            "credentialprovider/",
+            "health/workers",
+            "%2e%2e/%00",
+        )
+    )
+    method = chance.choice(("GET", "POST", "POST", "PUT", "DELETE", "get"))
+    token = chance.choice((caller.token, caller.token, caller.token, "Basic wrong", "", None))
+    body = chance.choice((b"", b"{}", b"[]", b'{"logEvents":[{"message":1},2]}', b"\xff" * 300))
+    subject = chance.choice(("up", "$aws/things/t-core/shadow/update", "+", "x" * 257, "\0", ""))
+    head = [f"Content-Length: {len(body)}", f"X-Amz-InvocationId: {chance.random()}"]
+    context = context_of(chance.choice((caller.arn, "other", "")), subject, "BestEffort")
+    head.append(f"X-Amz-Client-Context: {chance.choice((context, context, 'e30=', '%%%'))}")
+    head.append(f"X-Amz-Invocation-Type: {chance.choice(('Event', 'RequestResponse', 'Odd'))}")
+    if token is not None:
+        head.append(f"Authorization: {token}")
+    if chance.random() < 0.05:
+        odd = ("Transfer-Encoding: chunked", "Expect: 100-continue", "A: " + "x" * 20_000,
+               "Content-Length: 99", ": empty", "Connection: close", "Content-Length: 131073",
+               "Folded: a\r\n b", "Content-Length: 999999999999999999")  # fmt: skip
+        head.append(chance.choice(odd))
+    lines = "\r\n".join((f"{method} {ROOT}/{path} HTTP/1.1", *head))
+    return lines.encode() + b"\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [2_000, pytest.param(50_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])],
+)
+def test_random_and_damaged_requests_disturb_no_function(plant: Plant, requests: int) -> None:
+    chance, sent, answered, before = random.Random(20261125), 0, 0, 0
+    files, turns = open_files(plant.pid), 0
+    while sent < requests:
+        stream = [request(chance, plant.victim) for _ in range(chance.randint(1, 6))]
+        sent += len(stream)
+        data = b"".join(stream)
+        if chance.random() < 0.5:
+            data = damaged(chance, data)
+        answered += pour(chance, plant.victim.port, data).count(b"HTTP/1.1 ")
+        if sent // 500 > turns:
+            turns = sent // 500
+            plant.turn()
+        if not before and sent > requests // 5:
+            before = resident_bytes(plant.pid)
+    eventually(lambda: open_files(plant.pid) <= files + 2, "every descriptor is closed")
+    plant.turn()
+    growth = resident_bytes(plant.pid) - before
+    print(f"{sent} requests, {answered} answers seen, RSS grew by {growth / 1024:.0f} KiB")
+    assert growth <= MAX_GROWTH_BYTES
+    assert answered > requests // 10
+
+
+def test_the_limit_of_a_body_is_exact_from_the_socket_to_the_cloud(plant: Plant) -> None:
+    text = b'"' + b"x" * 131_070 + b'"'
+    assert len(text) == 131_072
+    assert plant.honest.publish("up", text) == 200
+    assert plant.honest.publish("up", text + b" ") == 413
+    plant.turn()
+    sizes = [len(json.dumps(payload)) for payload in plant.arrived()]
+    assert sizes.count(131_072) == 1
+    assert max(sizes) == 131_072
+
+
+def test_who_asks_without_reading_costs_no_memory(plant: Plant) -> None:
+    asks = b"GET /x HTTP/1.1\r\n\r\n" * 50_000  # five bytes of answer for one of question
+    before = resident_bytes(plant.pid)
+    with socket.create_connection(("127.0.0.1", plant.victim.port)) as sock:
+        sock.settimeout(0.5)
+        poured = 0
+        with contextlib.suppress(TimeoutError):
+            for _ in range(50):
+                sock.sendall(asks)
+                poured += len(asks)
+        plant.turn()
+        assert resident_bytes(plant.pid) - before < MAX_GROWTH_BYTES
+        assert poured < 50 * len(asks), "the sender had to wait"
+        sock.settimeout(30)
+        assert sock.recv(12) == b"HTTP/1.1 401", "and is answered when it reads"
+
+
+def test_slow_senders_get_408_and_a_full_house_503_while_functions_go_on(plant: Plant) -> None:
+    port = plant.victim.port
+    with contextlib.ExitStack() as held:
+
+        def connect() -> socket.socket:
+            sock = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+            sock.settimeout(30)
+            return sock
+
+        slow = [connect() for _ in range(100)]
+        for number, sock in enumerate(slow):
+            sock.sendall(b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\n"[: number % 40])
+        plant.turn()
+        began = time.monotonic()
+        heads = [sock.recv(64) for sock in slow]
+        assert {head[:12] for head in heads} == {b"HTTP/1.1 408"}
+        assert time.monotonic() - began < 25
+
+    with contextlib.ExitStack() as held:
+        crowd = [connect() for _ in range(1024)]
+        over = connect()
+        assert over.recv(12) == b"HTTP/1.1 503"
+        # The functions' own connections were there before and stay.
+        assert {f["state"] for f in plant.site.status()["functions"]} == {"running"}
+        assert len(crowd) == 1024
+    eventually(lambda: _served(plant), "room again when they have gone")
+    plant.turn()
+
+
+def _served(plant: Plant) -> bool:
+    try:
+        return plant.honest.publish("up", b"1") == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def status_of(port: int, data: bytes) -> Any:
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.settimeout(30)
+        sock.sendall(data)
+        return sock.recv(12)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", b"411"),
+        ("A: " + "x" * 16_384 + "\r\n\r\n", b"431"),
+        ("Content-Length: 131073\r\n\r\n", b"413"),
+        ("Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", b"400"),
+        ("Content-Length: 0\r\n\r\n", b"401"),
+        ("Content-Length: 0\r\nAuthorization: Basic wrong\r\n\r\n", b"403"),
+    ],
+)
+def test_what_the_port_refuses_it_refuses_by_status(refusing_port, head, status) -> None:
+    start = f"POST {ROOT}/functions/{ROUTER} HTTP/1.1\r\n"
+    assert status_of(refusing_port, (start + head).encode()) == b"HTTP/1.1 " + status[:3]
+
+
+@pytest.fixture(scope="module")
+def refusing_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    site = Site(tmp_path_factory.mktemp("refusing"))
+    site.start()
+    yield json.loads((site.state / "core.json").read_text())["ports"]["ipc"]
+    site.stop()
