@@ -8,6 +8,7 @@ reader for ever, a device might be worse.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -52,6 +53,12 @@ def open_folder_inside(root: str, relative: str) -> int:
     return _descend(root, split_inside(relative), relative)
 
 
+def make_folder_inside(root: str, relative: str) -> int:
+    """As `open_folder_inside`, and makes the folders that are not there."""
+    parts = split_inside(relative)
+    return _descend(root, parts, relative, make=True)
+
+
 def stat_inside(root: str, relative: str, max_bytes: int) -> os.stat_result:
     """Status of a file that `open_inside` would open; the same errors."""
     descriptor, status = open_inside(root, relative, max_bytes)
@@ -89,11 +96,14 @@ def split_inside(relative: str) -> tuple[str, ...]:
     return parts
 
 
-def _descend(root: str, parts: tuple[str, ...], relative: str) -> int:
+def _descend(root: str, parts: tuple[str, ...], relative: str, make: bool = False) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     folder = os.open(root, flags)
     for part in parts:
         try:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=folder)
             inner = _open_at(folder, part, flags | os.O_NOFOLLOW, relative)
         finally:
             os.close(folder)

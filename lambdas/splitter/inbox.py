@@ -3,17 +3,23 @@
 They lie in `.fanfold/inbox/{stream}/` of the images volume, whole or not at all: written
 under another name, renamed, and synced as one group before the journal names them. The
 last few of each stream stay for the dashboard.
+
+Others may write to the volume too, so nothing here follows a symbolic link: neither what
+is written nor what is removed can lie outside.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import re
 from collections import deque
 from typing import Any, Callable
+
+from lambdas.common.paths import PathError, make_folder_inside, open_folder_inside
 
 FOLDER = ".fanfold/inbox"
 KEPT_PER_STREAM = 16
@@ -33,20 +39,22 @@ class Inbox:
     def write(self, stream: str, event_id: str, suffix: str, content: bytes) -> str:
         """Write one image; returns its path below the volume. `sync` makes it durable.
 
-        Raises `OSError` where there is no room; then nothing is left behind.
+        Raises `OSError` where there is no room, or no way in; then nothing is left behind.
         """
         name = hashlib.sha256(event_id.encode()).hexdigest()[:32] + suffix
         relative = f"{FOLDER}/{stream}/{name}"
-        path = os.path.join(self._root, relative)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         try:
-            with os.fdopen(os.open(path + _UNFINISHED, flags, 0o640), "wb") as file:
-                file.write(content)
+            folder = make_folder_inside(self._root, os.path.dirname(relative))
+        except PathError as error:
+            raise OSError(errno.ELOOP, f"the inbox must be a folder: {error.detail}") from None
+        try:
+            _write(folder, name + _UNFINISHED, content)
+            os.replace(name + _UNFINISHED, name, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError:
-            self._remove(relative + _UNFINISHED)
+            _unlink(folder, name + _UNFINISHED)
             raise
-        os.replace(path + _UNFINISHED, path)
+        finally:
+            os.close(folder)
         self._group.append(relative)
         return relative
 
@@ -85,12 +93,18 @@ class Inbox:
 
     def sweep(self, wanted: set[str]) -> None:
         """At start: what no accepted image names was never accepted, or is finished."""
-        top = os.path.join(self._root, FOLDER)
-        for folder, _, names in os.walk(top):
-            for name in names:
-                relative = os.path.relpath(os.path.join(folder, name), self._root)
-                if relative not in wanted:
-                    self._remove(relative)
+        try:
+            top = open_folder_inside(self._root, FOLDER)
+        except (PathError, OSError):
+            return
+        try:
+            # `fwalk` enters no symbolic link, and what is removed is named from its folder.
+            for folder, _, names, descriptor in os.fwalk(".", dir_fd=top):
+                for name in names:
+                    if os.path.normpath(f"{FOLDER}/{folder}/{name}") not in wanted:
+                        _unlink(descriptor, name)
+        finally:
+            os.close(top)
 
     def _sync(self, relative: str, flags: int, sync: Callable[[int], Any]) -> None:
         descriptor = os.open(os.path.join(self._root, relative), os.O_RDONLY | flags)
@@ -100,8 +114,28 @@ class Inbox:
             os.close(descriptor)
 
     def _remove(self, relative: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(os.path.join(self._root, relative))
+        parent, _, name = relative.rpartition("/")
+        try:
+            folder = open_folder_inside(self._root, parent)
+        except (PathError, OSError):
+            return
+        try:
+            _unlink(folder, name)
+        finally:
+            os.close(folder)
+
+
+def _write(folder: int, name: str, content: bytes) -> None:
+    # What a crash, or somebody else, left under this name is not written into.
+    _unlink(folder, name)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(name, flags, 0o640, dir_fd=folder), "wb") as file:
+        file.write(content)
+
+
+def _unlink(folder: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+        os.unlink(name, dir_fd=folder)
 
 
 def _syncfs() -> Callable[[int], Any] | None:
