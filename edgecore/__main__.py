@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     add("--endpoint-url")
     add("--region")
     add("--poll-s", type=float, default=5.0)
+    add("--health-s", type=float, default=300.0)
     add("--faults", type=Path, metavar="FILE")
     return arguments
 
@@ -100,6 +101,7 @@ def main(argv: list[str] | None = None) -> int:
             endpoint_url=given.endpoint_url,
             region=given.region,
             poll_s=given.poll_s,
+            health_s=given.health_s,
             faults=given.faults,
         )
     )

@@ -54,7 +54,7 @@ class Daemon:
         self._taps = Taps()
         self._started = time.monotonic()
         self._front = Front(options)
-        self._rollout = Rollout(options, self._new_engine, self._group_changed)
+        self._rollout = Rollout(options, self._new_engine, self._group_changed, self.status)
         self._spooler: Spooler
         self._background: list[asyncio.Task[None]] = []
 
@@ -127,7 +127,7 @@ class Daemon:
 
     def _write_facts(self) -> None:
         loaded = self._rollout.loaded
-        if loaded is None:
+        if loaded is None or self._rollout.engine is None:
             return
         group = loaded.group
         facts = {

@@ -39,6 +39,7 @@ class Options:
     endpoint_url: str | None = None
     region: str | None = None
     poll_s: float = 5.0
+    health_s: float = 300.0
     faults: Path | None = None
 
 

@@ -1,88 +1,103 @@
-"""Which group runs: the first one, a newer one, or the one before when the new one is ill."""
+"""Where the group comes from and when there is a newer one; ``deploy.Exchange`` runs it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgecore import deploy, sources
-from edgecore.deploy.history import DeploymentHistory
 from edgecore.engine import Engine
 from edgecore.group import Group
 from edgecore.options import CoreError, Options
 from edgecore.sources import LoadedGroup, SourceError
+from edgecore.sources.errors import MISSING
 
 log = logging.getLogger(__name__)
-
-HEALTH_LIMIT_S = 30.0
-"""``postStartHealthCheckTimeout`` of the V1 core: what died by then is not healthy."""
-HEALTH_STEP_S = 0.2
 
 Ports = Mapping[str, int | None]
 
 
 class Rollout:
-    """One engine at a time; ``on_change`` is called whenever another group runs."""
+    """One engine at a time; ``on_change`` is called whenever another group runs.
+
+    ``status`` is the core's (docs/spec/core.md): a new group is judged by it.
+    """
 
     def __init__(
         self,
         options: Options,
         new_engine: Callable[[Group], Engine],
         on_change: Callable[[], None],
+        status: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._options = options
         self._new_engine = new_engine
-        self._on_change = on_change
-        self._refused: str | None = None
-        self._history = DeploymentHistory(options.state)
-        self.engine: Engine | None = None
-        self.loaded: LoadedGroup | None = None
+        # A file is what its user wants, and no other: only what is pulled can be refused.
+        self._pulls = options.group.startswith("greengrass:")
+        self._reporter = deploy.Reporter(
+            options.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or None,
+            options.region or os.environ.get("AWS_REGION") or "us-east-1",
+            options.poll_s,
+        )
+        self._exchange = deploy.Exchange(
+            options.state,
+            start=self._run,
+            status=status,
+            report=self._reporter,
+            changed=on_change,
+            limit_s=options.health_s,
+        )
+
+    @property
+    def engine(self) -> Engine | None:
+        return self._exchange.engine
+
+    @property
+    def loaded(self) -> LoadedGroup | None:
+        return self._exchange.loaded
 
     async def first_group(self) -> LoadedGroup:
-        """The source's group; where the source is away, the one that ran last.
+        """The source's group; where it is away or was refused here, the one that ran last.
 
         Raises SourceError: there is neither.
         """
         options = self._options
+        last = await asyncio.to_thread(deploy.current, options.state) if self._pulls else None
         try:
+            if last is not None and not await self._newer(last.deployment_id):
+                return last
             return await self._load()
         except SourceError:
-            last = await asyncio.to_thread(deploy.current, options.state)
-            if last is None or not options.group.startswith("greengrass:"):
+            if last is None:
                 raise
             log.exception("%s: running the last deployment instead", options.group)
             return last
 
     async def begin(self, loaded: LoadedGroup) -> None:
         """Run the first group. Raises CoreError."""
-        self.loaded = deploy.apply(self._options.state, loaded)
-        self.engine = await self._run(self.loaded)
-        self._remember(self.loaded, "applied")
+        await self._exchange.begin(loaded, on_trial=self._pulls)
 
     async def stop(self) -> None:
-        if self.engine is not None:
-            await self.engine.stop()
+        """After an exchange under way; says goodbye to the cloud."""
+        await self._exchange.close()
+        if self._pulls and self.loaded is not None:
+            await self._reporter.deliver(self.loaded.group.id, leaving=True)
 
     async def poll(self) -> None:
         """Ask for a newer deployment; a source that is away is asked again, not an error."""
-        options = self._options
+        said = ""
         while True:
-            await asyncio.sleep(options.poll_s)
+            await asyncio.sleep(self._options.poll_s)
             try:
-                newer = await asyncio.to_thread(
-                    sources.check_newer,
-                    options.group,
-                    current=self.loaded.deployment_id if self.loaded else None,
-                    endpoint_url=options.endpoint_url,
-                    region=options.region,
-                )
-                if newer is not None and newer != self._refused:
-                    await self._redeploy(newer)
+                await self._follow()
+                said = ""
             except (SourceError, CoreError) as error:
-                log.warning("deployment: %s", error)
+                if str(error) != said:
+                    log.warning("deployment: %s", error)
+                said = str(error)
             except Exception:
                 log.exception("polling for a deployment failed")
 
@@ -96,8 +111,39 @@ class Rollout:
             "version": group.version if group else None,
             "deployment": loaded.deployment_id if loaded else None,
             "applied_at": deploy.applied_at(self._options.state),
-            "history": self._history.entries[-20:],
+            "on_trial": deploy.is_on_trial(self._options.state),
+            "history": self._exchange.history.entries[-20:],
         }
+
+    async def _follow(self) -> None:
+        await self._exchange.revive()
+        if not self._pulls or self.loaded is None:
+            return
+        await self._reporter.deliver(self.loaded.group.id)
+        newer = await self._newer(self.loaded.deployment_id)
+        if newer is None:
+            return
+        try:
+            loaded = await self._load()
+        except SourceError as error:
+            if error.exit_code == MISSING:
+                raise  # away, which says nothing about the deployment
+            self._exchange.refuse(newer, str(error))
+        else:
+            await self._exchange.to(loaded)
+
+    async def _newer(self, current: str) -> str | None:
+        """The id of a deployment that is neither ``current`` nor refused here."""
+        options = self._options
+        newer = await asyncio.to_thread(
+            sources.check_newer,
+            options.group,
+            current=current,
+            endpoint_url=options.endpoint_url,
+            region=options.region,
+        )
+        refusal = deploy.refused(options.state)
+        return None if refusal is not None and newer == refusal.deployment else newer
 
     async def _load(self) -> LoadedGroup:
         options = self._options
@@ -109,65 +155,11 @@ class Rollout:
             region=options.region,
         )
 
-    async def _run(self, loaded: LoadedGroup, ports: Ports | None = None) -> Engine:
-        engine = self._new_engine(loaded.group)
+    async def _run(self, group: Group, ports: Ports) -> Engine:
+        engine = self._new_engine(group)
         try:
             await engine.start(ports)
         except BaseException:
             await engine.stop()
             raise
         return engine
-
-    async def _redeploy(self, deployment_id: str) -> None:
-        """Exchange the group; go back where the new one is not healthy."""
-        loaded = await self._load()
-        old = self.engine
-        ports: Ports = old.ports if old is not None else {}
-        self.loaded = deploy.apply(self._options.state, loaded)
-        self.engine = None
-        if old is not None:
-            await old.stop()
-        try:
-            self.engine = await self._run(self.loaded, ports)
-            self._on_change()
-            problem = await _unhealthy(self.engine)
-        except CoreError as error:
-            problem = str(error)
-        if problem is None:
-            self._remember(self.loaded, "applied")
-        else:
-            await self._roll_back(deployment_id, problem, ports)
-        self._on_change()
-
-    async def _roll_back(self, deployment_id: str, problem: str, ports: Ports) -> None:
-        log.error("deployment %s is rolled back: %s", deployment_id, problem)
-        if self.engine is not None:
-            failed, self.engine = self.engine, None
-            await failed.stop()
-        if self.loaded is not None:
-            self._remember(self.loaded, "rolled back", problem)
-        self._refused = deployment_id
-        self.loaded = deploy.rollback(self._options.state)
-        self.engine = await self._run(self.loaded, ports)
-
-    def _remember(self, loaded: LoadedGroup, outcome: str, detail: str = "") -> None:
-        self._history.add(
-            loaded.deployment_id,
-            outcome,
-            t=time.time(),
-            version=loaded.group.version,
-            detail=detail,
-        )
-
-
-async def _unhealthy(engine: Engine) -> str | None:
-    """Why the new group is not healthy: a pinned function died before it ran. None: it is."""
-    for _ in range(int(HEALTH_LIMIT_S / HEALTH_STEP_S)):
-        pinned = [f for f in engine.supervisor.status() if f["pinned"]]
-        died = [f for f in pinned if f["restarts"] or f["state"] in ("backoff", "crash_loop")]
-        if died:
-            return f"function {died[0]['id']}: {died[0]['last_error']}"
-        if all(f["state"] == "running" for f in pinned):
-            return None
-        await asyncio.sleep(HEALTH_STEP_S)
-    return None  # slow to start is not dead: a model may load for minutes

@@ -5,6 +5,7 @@ Everything here reaches into moto's insides, so `guard.check()` refuses another 
 
 from devcloud.plugin import (
     buckets,
+    cores,
     custom_resources,
     greengrass_api,
     greengrass_types,
@@ -27,3 +28,4 @@ def install(endpoint_url: str) -> None:
     lambdas.install(endpoint_url)
     custom_resources.install(endpoint_url)
     window.install()
+    cores.install()

@@ -8,6 +8,8 @@ import json
 import uuid
 from typing import Any
 
+from devcloud.plugin import cores
+
 OUTCOMES = ("Building", "InProgress", "Success", "Failure")
 
 
@@ -74,8 +76,9 @@ def _patch_group_versions(models: Any) -> None:
 def _patch_deployments(models: Any) -> None:
     """moto leaves every deployment `InProgress`; here it ends as `set_outcome` says.
 
-    The default is `Success` at once: nothing pulls a group while `cdk deploy` runs. And a
-    group with a deployment cannot be deleted before a reset, as in the service.
+    The default is `Success` at once; where a core follows the group, it is the core's to
+    say (`devcloud.plugin.cores`). And a group with a deployment cannot be deleted before a
+    reset, as in the service.
     """
     plain_init = _once(models.FakeDeployment, "__init__")
     plain_status = _once(models.FakeDeploymentStatus, "to_dict")
@@ -86,6 +89,8 @@ def _patch_deployments(models: Any) -> None:
         plain_init(self, account_id, region_name, *args, **kwargs)
         backend = models.greengrass_backends[account_id][region_name]
         self.deployment_status, self.error = getattr(backend, "outcome", ("Success", None))
+        if self.deployment_status == "Success" and cores.is_followed(backend, self.group_id):
+            self.deployment_status = "InProgress"
         if "Reset" in self.deployment_type:
             self.deployment_status, self.error = "Success", None
 

@@ -52,7 +52,7 @@ def code_zip(function: Any) -> bytes:
 
 
 def _where(function: Any) -> tuple[str, str]:
-    if "S3Key" in function.code:
+    if function.code.get("S3Bucket") and function.code.get("S3Key"):
         return function.code["S3Bucket"], function.code["S3Key"]
     from moto.s3.models import s3_backends
 

@@ -1,7 +1,8 @@
 """Names below the state directory, and how a staged folder is written.
 
 ``deployment/current`` → ``deployment/{id}/`` with ``group.json``, ``lambdas/``,
-``models/`` (links into ``cache/``) and ``previous`` (the id that was current before).
+``models/`` (links into ``cache/``), ``previous`` (the id that was current before) and,
+until it has proved itself, ``trial``. ``deployment/refused.json``: what is not tried again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from edgecore.archive import sync_folder, sync_folders
 
 GROUP_FILE = "group.json"
 PREVIOUS_FILE = "previous"
+TRIAL_FILE = "trial"
+REFUSED_FILE = "refused.json"
 STAGING_PREFIX = ".staging-"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

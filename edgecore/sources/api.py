@@ -32,17 +32,20 @@ class Deployment:
 
 
 def latest_deployment(cloud: Cloud, group: str) -> Deployment:
-    """The newest deployment of the group with this id or name."""
+    """The newest deployment of the group with this id or name that has not failed.
+
+    Where all have failed, the newest: it is what is wanted.
+    """
     with explained(f"group {group!r}"):
         greengrass = cloud.client("greengrass")
-        found = _find_group(greengrass, group)
-        deployments = _pages(greengrass.list_deployments, "Deployments", GroupId=found["Id"])
-    # The API lists without a promised order; creation times are ISO 8601 and sort as text.
-    newest = max(deployments, key=lambda d: d.get("CreatedAt") or "", default=None)
-    if newest is None or newest.get("DeploymentType", _RUNS_A_GROUP[0]) not in _RUNS_A_GROUP:
-        raise SourceError(
-            f"group {group!r}: has no deployment; create one (cdk deploy does)", exit_code=MISSING
-        )
+        found = find_group(greengrass, group)
+        made = deployments_of(greengrass, found["Id"])
+        if not made:
+            raise SourceError(
+                f"group {group!r}: has no deployment; create one (cdk deploy does)",
+                exit_code=MISSING,
+            )
+        newest = next((d for d in made if not _has_failed(greengrass, found["Id"], d)), made[0])
     return Deployment(
         id=newest["DeploymentId"],
         group_id=found["Id"],
@@ -51,9 +54,34 @@ def latest_deployment(cloud: Cloud, group: str) -> Deployment:
     )
 
 
+def deployments_of(greengrass: Any, group_id: str) -> list[Json]:
+    """Deployments of a group, newest first, back to its last reset."""
+    made = _pages(greengrass.list_deployments, "Deployments", GroupId=group_id)
+    # The API lists without a promised order; creation times are ISO 8601 and sort as text.
+    made.sort(key=lambda d: d.get("CreatedAt") or "", reverse=True)
+    since_reset: list[Json] = []
+    for each in made:
+        if each.get("DeploymentType", _RUNS_A_GROUP[0]) not in _RUNS_A_GROUP:
+            break
+        since_reset.append(each)
+    return since_reset
+
+
+def _has_failed(greengrass: Any, group_id: str, deployment: Json) -> bool:
+    answer = greengrass.get_deployment_status(
+        GroupId=group_id, DeploymentId=deployment["DeploymentId"]
+    )
+    return bool(answer.get("DeploymentStatus") == "Failure")
+
+
 def read(cloud: Cloud, group: str) -> Json:
     """The group document of the latest deployment; nothing is downloaded yet."""
-    deployment = latest_deployment(cloud, group)
+    return document_of(cloud, latest_deployment(cloud, group))
+
+
+def document_of(cloud: Cloud, deployment: Deployment) -> Json:
+    """The group document of one deployment. Aliases resolve to what they name now."""
+    group = deployment.group_name
     document: Json = {
         "Name": deployment.group_name,
         "Id": deployment.group_id,
@@ -116,7 +144,7 @@ def certificates(cloud: Cloud, things: list[Json]) -> Json:
     return found
 
 
-def _find_group(greengrass: Any, group: str) -> Json:
+def find_group(greengrass: Any, group: str) -> Json:
     groups: list[Json] = _pages(greengrass.list_groups, "Groups")
     by_id = [entry for entry in groups if entry["Id"] == group]
     matches = by_id or [entry for entry in groups if entry.get("Name") == group]

@@ -11,6 +11,8 @@ from edgecore.sources.errors import MISSING, REFUSED, SourceError
 
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 60
+_SERVER_FAULT = 500
+_BUSY = ("Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown")
 
 
 class Cloud:
@@ -64,8 +66,11 @@ def explained(subject: str) -> Iterator[None]:
     except ClientError as error:
         detail = error.response.get("Error", {})
         code = detail.get("Code", "error")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        away = status >= _SERVER_FAULT or code in _BUSY
         raise SourceError(
-            f"{subject}: refused with {code}: {detail.get('Message', error)}", exit_code=REFUSED
+            f"{subject}: refused with {code}: {detail.get('Message', error)}",
+            exit_code=MISSING if away else REFUSED,
         ) from error
     except NoCredentialsError as error:
         raise SourceError(

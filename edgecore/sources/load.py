@@ -17,6 +17,7 @@ from edgecore.sources.errors import MISSING, SourceError
 from edgecore.sources.fetch import Fetcher
 
 _API = "greengrass:"
+_DEPLOYMENT = ("DeploymentId", "Version")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class LoadedGroup:
     deployment_id: str
     folder: Path
     findings: tuple[str, ...] = ()
+    content: str = ""
+    """Hash of what runs: equal for two deployments of the same group, code and model."""
 
 
 def load(
@@ -70,6 +73,7 @@ def loaded(document: Mapping[str, Any], *, state: Path, folder: Path) -> LoadedG
         deployment_id=str(document["DeploymentId"]),
         folder=folder,
         findings=findings(document),
+        content=digest({k: v for k, v in document.items() if k not in _DEPLOYMENT}),
     )
 
 

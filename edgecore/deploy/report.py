@@ -1,0 +1,64 @@
+"""How a deployment ended, told to the cloud it came from.
+
+AWS's core did this by a private call (IAM calls it `UpdateCoreDeploymentStatus`) that was
+never published and is gone. Endpoints of our own take it at ``REPORT_PATH``
+(docs/spec/cloud.md); one that answers 404 is not asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import urllib.error
+import urllib.request
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+REPORT_PATH = "/moto-api/devcloud/cores"
+TIMEOUT_S = 5.0
+FOLLOWS_FACTOR, FOLLOWS_MARGIN_S = 3.0, 10.0
+"""A core that has not asked for three polls and this is taken for gone."""
+
+
+class Reporter:
+    """Keeps what could not be told yet; ``deliver`` is called with every poll."""
+
+    def __init__(self, endpoint_url: str | None, region: str, poll_s: float) -> None:
+        self._url = endpoint_url and f"{endpoint_url.rstrip('/')}{REPORT_PATH}?region={region}"
+        self._follows_s = FOLLOWS_FACTOR * poll_s + FOLLOWS_MARGIN_S
+        self._outcomes: dict[str, dict[str, str]] = {}
+
+    def __call__(self, deployment_id: str, status: str, reason: str = "") -> None:
+        """``status``: ``Success`` or ``Failure``."""
+        self._outcomes[deployment_id] = {"status": status, "error": reason}
+
+    async def deliver(self, group_id: str, *, leaving: bool = False) -> None:
+        """Say that this core follows the group, and what became of its deployments.
+
+        Never raises: an endpoint that is away hears it next time.
+        """
+        if self._url is None:
+            return
+        told = dict(self._outcomes)
+        follows_s = 0.0 if leaving else self._follows_s
+        body = {"group": group_id, "follows_s": follows_s, "deployments": told}
+        try:
+            await asyncio.to_thread(_post, self._url, body)
+        except urllib.error.HTTPError as error:
+            log.info("the endpoint takes no reports of deployments (%d)", error.code)
+            self._url = None
+        except OSError as error:
+            log.debug("report not delivered: %s", error)
+            return
+        for deployment_id, outcome in told.items():
+            if self._outcomes.get(deployment_id) == outcome:
+                del self._outcomes[deployment_id]
+
+
+def _post(url: str, body: dict[str, Any]) -> None:
+    request = urllib.request.Request(  # noqa: S310 - the operator's own endpoint
+        url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310
