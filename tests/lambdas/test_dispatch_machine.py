@@ -1,0 +1,372 @@
+"""Backlog and credit against a reference: where is every image, and who may get it?
+
+The machine does what the splitter's engine does with the two, in any order, with workers
+that beat, fall silent, restart, hang, forget batches, and an operator who drains them.
+Times are quarters of a second, so that limits are met exactly.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lambdas.common.messages import Beat
+from lambdas.splitter.backlog import Backlog, Image
+from lambdas.splitter.credit import ABSENT_LONGEST_S, DOUBT_S, STALE_S, Batch, Credit
+
+STREAMS, WORKERS = ("a", "b", "c"), ("w0", "w1", "w2")
+WINDOW, BATCH, TIMEOUT_S = 2, 3, 5.0
+HARD_S = (WINDOW + 1) * BATCH * TIMEOUT_S
+WAITS, SUSPECT, JUDGED, CLOSED = "waits", "suspect", "judged", "closed"
+
+
+class Dispatch(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.now = 1000.0
+        self.backlog = Backlog()
+        self.credit = Credit(WORKERS, WINDOW, BATCH, TIMEOUT_S)
+        self.images = {}
+        self.place = {}  # (stream, seq) → WAITS, SUSPECT, JUDGED, CLOSED or a batch
+        self.next = dict.fromkeys(STREAMS, 1)
+        # Per worker: state, when heard, incarnation, what it holds as batch → keys still open
+        self.ref = {n: {"state": "unknown", "heard": 0.0, "inc": "", "has": {}} for n in WORKERS}
+        self.drained = set()
+        self.turn = list(STREAMS)
+        self.reserved = None
+
+    # What the reference knows
+
+    def at(self, place):
+        return [key for key, where in self.place.items() if where == place]
+
+    def answers(self, name):
+        one = self.ref[name]
+        fresh = self.now - one["heard"] <= STALE_S
+        return one["state"] == "ready" and fresh and name not in self.drained
+
+    def alone(self, name):
+        return any(batch.alone for batch in self.ref[name]["has"])
+
+    def open_workers(self):
+        return [
+            n for n in WORKERS
+            if self.answers(n) and len(self.ref[n]["has"]) < WINDOW
+            and n != self.reserved and not self.alone(n)
+        ]  # fmt: skip
+
+    def load(self, name):
+        return sum(len(keys) for keys in self.ref[name]["has"].values())
+
+    def lose(self, name):
+        """The worker no longer has what it held; the keys, as the engine would see them."""
+        lost, self.ref[name]["has"] = self.ref[name]["has"], {}
+        return lost
+
+    def hand_back(self, batches, expected):
+        """What `credit` gave back is what the reference expects; it goes on as suspects."""
+        assert {id(b) for b in batches} == {id(b) for b in expected}
+        for batch in batches:
+            for image in batch.images:
+                if image.batch is not None and image.batch[1] is batch:
+                    assert (image.stream, image.seq) in expected[batch]
+                    self.backlog.suspect(image)
+                    self.place[image.stream, image.seq] = SUSPECT
+
+    # What happens
+
+    @rule(stream=st.sampled_from(STREAMS), count=st.integers(1, 5), judged=st.booleans())
+    def accept(self, stream, count, judged):
+        for _ in range(count):
+            seq = self.next[stream]
+            self.next[stream] += 1
+            image = Image({"stream": stream, "seq": seq}, "dropped" if judged else None)
+            self.backlog.add(image)
+            self.images[stream, seq] = image
+            self.place[stream, seq] = JUDGED if judged else WAITS
+
+    @rule(count=st.integers(1, BATCH), refused=st.booleans())
+    def dispatch(self, count, refused):
+        free = self.open_workers()
+        assert self.credit.free_slots(self.now) == sum(
+            WINDOW - len(self.ref[n]["has"]) for n in free
+        )
+        worker = self.credit.pick(self.now)
+        assert (worker is None) == (not free)
+        if worker is None:
+            return
+        assert worker.name in free
+        assert self.load(worker.name) == min(map(self.load, free))
+        taken = self.backlog.take(count)
+        waiting = sorted(self.at(WAITS))
+        assert len(taken) == min(count, len(waiting))
+        for image in taken:
+            # The lowest number that waits of the next stream in turn that has one.
+            key = image.stream, image.seq
+            while not any(stream == self.turn[0] for stream, _ in waiting):
+                self.turn.append(self.turn.pop(0))
+            stream = self.turn[0]
+            self.turn.append(self.turn.pop(0))
+            assert key == min(k for k in waiting if k[0] == stream)
+            waiting.remove(key)
+        if taken:
+            self.send(worker, taken, alone=False, refused=refused)
+
+    def send(self, worker, taken, alone, refused):
+        batch = Batch(f"b{self.now}-{id(taken)}", taken, self.now, alone)
+        assert batch.attempt == 1 + max(image.attempt for image in taken)
+        self.credit.assign(worker, batch)
+        keys = {(image.stream, image.seq) for image in taken}
+        if refused:
+            self.credit.withdraw_batch(worker, batch)
+            for image in taken:
+                (self.backlog.suspect if alone else self.backlog.again)(image)
+                self.place[image.stream, image.seq] = SUSPECT if alone else WAITS
+            return
+        self.ref[worker.name]["has"][batch] = keys
+        for key in keys:
+            self.place[key] = batch
+
+    @rule(avoid=st.sets(st.sampled_from(WORKERS)), refused=st.booleans())
+    def dispatch_suspect(self, avoid, refused):
+        image = self.backlog.next_suspect()
+        suspects = self.at(SUSPECT)
+        assert (image is None) == (not suspects)
+        if image is None:
+            self.credit.unreserve()
+            self.reserved = None
+            return
+        assert image.seq == min(seq for _, seq in suspects)
+        worker = self.credit.pick_idle(tuple(avoid), self.now)
+        ready = [n for n in WORKERS if self.answers(n)]
+        fit = [n for n in ready if n not in avoid] or ready
+        idle = [n for n in fit if not self.ref[n]["has"]]
+        if idle:
+            assert worker.name == idle[0]
+            self.reserved = None
+            assert self.backlog.take_suspect() is image
+            self.send(worker, [image], alone=True, refused=refused)
+            return
+        assert worker is None
+        if fit and self.reserved not in fit:
+            self.reserved = min(fit, key=lambda n: (self.alone(n), self.load(n)))
+        assert self.credit._reserved == self.reserved
+
+    @rule(name=st.sampled_from(WORKERS), again=st.booleans(), busy=st.sampled_from([0, 5000, 5001]))
+    def beat(self, name, again, busy):
+        one = self.ref[name]
+        new = again or not one["inc"]
+        incarnation = f"i{self.now}-{len(one['inc'])}x" if new else one["inc"]
+        expected = {}
+        if new or busy > TIMEOUT_S * 1000:
+            expected = self.lose(name)
+        one["inc"], one["heard"] = incarnation, self.now
+        one["state"] = "hung" if busy > TIMEOUT_S * 1000 else "ready"
+        beat = Beat(name, incarnation, "beat", None, float(busy), None)
+        self.hand_back(self.credit.heard(beat, self.now), expected)
+
+    @rule(name=st.sampled_from(WORKERS), forgets=st.integers(0, WINDOW))
+    def forgetful_beats(self, name, forgets):
+        """Two beats in a row that do not name a batch take it back, if it is old enough."""
+        has = self.ref[name]["has"]
+        forgotten = list(has)[:forgets]
+        named = [batch.id for batch in has if batch not in forgotten]
+        beat = Beat(name, self.ref[name]["inc"], "beat", None, 0.0, named)
+        due = [
+            batch for batch in forgotten
+            if self.now - batch.sent_at >= min(2.0 * 2 ** (batch.attempt - 1), ABSENT_LONGEST_S)
+        ]  # fmt: skip
+        missed = {batch: batch.absent for batch in due}
+        lost = self.credit.absent(beat, self.now)
+        lost += self.credit.absent(beat, self.now)
+        assert {id(b) for b in lost} == {id(b) for b in due}
+        assert all(count < 2 for count in missed.values())
+        for batch in lost:
+            for key in has.pop(batch):
+                self.backlog.again(self.images[key])
+                self.place[key] = WAITS
+
+    @rule(quarters=st.sampled_from([1, 2, 4, 5, 8, 10, 11, 20, 21, 60, 181]))
+    def time_passes(self, quarters):
+        self.now += quarters / 4
+        expected = {}
+        for name, one in self.ref.items():
+            if one["state"] in ("ready", "hung") and self.now - one["heard"] > TIMEOUT_S:
+                one["state"] = "silent"
+                expected[name] = self.lose(name)
+            for batch in [b for b in one["has"] if self.now - b.sent_at > HARD_S]:
+                expected.setdefault(name, {})[batch] = one["has"].pop(batch)
+        lost = self.credit.silent(self.now)
+        assert set(lost) == set(expected)
+        for name, batches in lost.items():
+            self.hand_back(batches, expected[name])
+
+    @rule(stream=st.sampled_from(STREAMS), first=st.integers(1, 40), more=st.integers(0, 10))
+    def commit_downstream(self, stream, first, more):
+        wanted = {
+            (stream, seq) for seq in range(first, first + more + 1)
+            if self.place.get((stream, seq), CLOSED) != CLOSED
+        }  # fmt: skip
+        done = {n: self.credit.workers[n].done for n in WORKERS}
+        closed = self.backlog.close(stream, first, first + more)
+        assert {(image.stream, image.seq) for image in closed} == wanted
+        for image in closed:
+            key, where = (image.stream, image.seq), self.place[image.stream, image.seq]
+            self.credit.finished(image)
+            self.place[key] = CLOSED
+            for name, one in self.ref.items():
+                if where in one["has"]:
+                    done[name] += 1
+                    one["has"][where].discard(key)
+                    if not one["has"][where]:
+                        del one["has"][where]
+        assert {n: self.credit.workers[n].done for n in WORKERS} == done
+
+    @precondition(lambda self: self.at(WAITS) or self.at(SUSPECT))
+    @rule(data=st.data())
+    def judge(self, data):
+        key = data.draw(st.sampled_from(sorted(self.at(WAITS) + self.at(SUSPECT))))
+        self.backlog.judge(self.images[key], "dropped")
+        self.place[key] = JUDGED
+
+    @rule(names=st.none() | st.lists(st.sampled_from((*WORKERS, "stranger"))), on=st.booleans())
+    def drain(self, names, on):
+        self.credit.drain(names, on)
+        chosen = set(WORKERS if names is None else names) & set(WORKERS)
+        self.drained = self.drained | chosen if on else self.drained - chosen
+        assert set(self.credit.drained) == self.drained
+
+    # What always holds
+
+    @invariant()
+    def every_image_is_in_one_place(self):
+        open_keys = [key for key, where in self.place.items() if where != CLOSED]
+        assert self.backlog.outstanding == len(open_keys)
+        assert self.backlog.waiting == len(self.at(WAITS)) + len(self.at(SUSPECT))
+        for key, where in self.place.items():
+            image = self.backlog.get(*key)
+            assert image is (None if where == CLOSED else self.images[key])
+            if where not in (CLOSED, JUDGED):
+                held = image.batch[1] if image.batch else None
+                assert held is (where if isinstance(where, Batch) else None)
+        waiting = [(i.stream, i.seq) for i in self.backlog.oldest_waiting()]
+        assert sorted(waiting) == sorted(self.at(WAITS) + self.at(SUSPECT))
+
+    @invariant()
+    def low_is_the_lowest_open_number(self):
+        for stream in STREAMS:
+            numbers = [s for (name, s), w in self.place.items() if name == stream and w != CLOSED]
+            if numbers:
+                assert self.backlog.low(stream) == min(numbers)
+
+    @invariant()
+    def workers_hold_what_the_reference_says(self):
+        for name, one in self.ref.items():
+            worker = self.credit.workers[name]
+            assert set(worker.batches.values()) == set(one["has"])
+            assert len(one["has"]) <= WINDOW
+            assert (worker.state, worker.load) == (one["state"], self.load(name))
+            told = self.credit.describe(worker)
+            given = one["state"] == "ready" and name not in self.drained
+            assert told["credits"] == (WINDOW - len(one["has"]) if given else 0)
+            if given or one["state"] != "ready":
+                assert told["state"] == one["state"]
+            else:
+                assert told["state"] == ("draining" if one["has"] else "drained")
+
+
+TestDispatch = Dispatch.TestCase
+TestDispatch.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.soak
+class TestDispatchLong(Dispatch.TestCase):
+    """The size of the reliability table: 2,000 runs of 50 steps."""
+
+    settings = settings(max_examples=2_000, stateful_step_count=50, deadline=None)
+
+
+def one_batch(now: float, *images: Image, alone: bool = False) -> Batch:
+    return Batch("b", list(images) or [Image({"stream": "a", "seq": 1})], now, alone)
+
+
+def beat(worker: str = "w0", incarnation: str = "i", batches=None, busy_ms: float = 0.0) -> Beat:
+    return Beat(worker, incarnation, "beat", None, busy_ms, batches)
+
+
+@pytest.mark.parametrize(("after_s", "doubtful"), [(DOUBT_S, False), (DOUBT_S + 0.01, True)])
+def test_work_sent_long_after_the_last_beat_is_no_evidence(after_s, doubtful):
+    credit = Credit(["w0"], 2, 1, 5.0)
+    credit.heard(beat(), 0.0)
+    batch = one_batch(after_s)
+    credit.assign(credit.workers["w0"], batch)
+    credit.heard(beat(incarnation="next"), 3.0)
+    assert batch.doubtful == doubtful
+
+
+def test_one_forgetful_beat_is_not_enough_and_a_naming_one_starts_the_count_anew():
+    credit = Credit(["w0"], 2, 1, 5.0)
+    credit.heard(beat(), 0.0)
+    batch = one_batch(0.0)
+    credit.assign(credit.workers["w0"], batch)
+    assert credit.absent(beat(batches=[]), 2.0) == []
+    assert credit.absent(beat(batches=["b"]), 3.0) == []
+    assert credit.absent(beat(batches=[]), 4.0) == []
+    assert credit.absent(beat(batches=[]), 5.0) == [batch]
+
+
+def test_patience_with_a_lost_batch_doubles_per_attempt_to_a_minute_at_most():
+    for attempt, patience_s in [(1, 2.0), (2, 4.0), (3, 8.0), (6, 60.0), (50, 60.0)]:
+        credit = Credit(["w0"], 2, 1, 1e9)
+        credit.heard(beat(), 0.0)
+        image = Image({"stream": "a", "seq": 1})
+        image.attempt = attempt - 1
+        credit.assign(credit.workers["w0"], one_batch(0.0, image))
+        for _ in range(3):
+            assert credit.absent(beat(batches=[]), patience_s - 0.01) == []
+        assert credit.absent(beat(batches=[]), patience_s) == []
+        assert len(credit.absent(beat(batches=[]), patience_s)) == 1
+
+
+def test_a_beat_of_nobody_we_know_changes_nothing():
+    credit = Credit(["w0"], 2, 1, 5.0)
+    assert credit.heard(beat("stranger"), 0.0) == []
+    assert credit.absent(beat("stranger", batches=[]), 0.0) == []
+    assert credit.absent(beat(batches=None), 99.0) == []
+    assert credit.workers["w0"].state == "unknown"
+
+
+def test_a_worker_keeps_its_model_until_its_next_life():
+    credit = Credit(["w0"], 2, 1, 5.0)
+    credit.heard(Beat("w0", "i", "hello", {"name": "m"}), 0.0)
+    credit.heard(beat(busy_ms=12.4), 1.0)
+    told = credit.describe(credit.workers["w0"])
+    assert (told["model"], told["busy_ms"]) == ({"name": "m"}, 12)
+    credit.heard(beat(incarnation="next"), 2.0)
+    assert credit.describe(credit.workers["w0"])["model"] is None
+
+
+def test_equals_share_work_by_what_they_have_done_then_by_name():
+    credit = Credit(["w1", "w0"], 2, 1, 5.0)
+    for name in ("w0", "w1"):
+        credit.heard(beat(name), 0.0)
+    assert credit.pick(0.0).name == "w0"
+    credit.workers["w0"].done = 1
+    assert credit.pick(0.0).name == "w1"
+
+
+def test_an_image_of_no_batch_finishes_without_a_trace():
+    Credit.finished(SimpleNamespace(batch=None))
+
+
+def test_workers_on_demand_count_as_ready_without_a_beat():
+    credit = Credit(["w0"], 2, 1, 5.0)
+    assert credit.pick(7.0) is None
+    credit.assume(7.0)
+    assert credit.pick(7.0).name == "w0"
+    assert credit.pick(7.0 + STALE_S) is not None
+    assert credit.pick(7.1 + STALE_S) is None
