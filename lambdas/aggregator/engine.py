@@ -264,7 +264,7 @@ class Aggregator(Part):
                 self._ms.setdefault(stage, deque(maxlen=MEASURED)).append(value)
 
     def _stats(self, wall: float) -> m.Record:
-        return {
+        stats: m.Record = {
             "v": m.VERSION,
             "part": "aggregator",
             "t": round(wall, 3),
@@ -285,6 +285,10 @@ class Aggregator(Part):
             "last_sync": self.cloud.last_sync if CLOUD in self.store.cursors else None,
             "ms": {stage: _percentiles(values) for stage, values in self._ms.items()},
         }
+        if self.store.salvage:
+            lost = {"log_rows_lost": self.store.log_rows_lost}
+            stats["salvage"] = {**self.store.salvage.for_stats(), **lost}
+        return stats
 
 
 def epoch_of(batch: str) -> str:

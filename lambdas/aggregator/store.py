@@ -53,8 +53,10 @@ class Store:
     def __init__(self, path: str, log_bytes: int, sinks: tuple[str, ...]) -> None:
         # The log's own quota is kept below the file's, so that streams always have room.
         opened = open_database(path, SCHEMA, FORMAT, log_bytes + log_bytes // 4 + (8 << 20))
-        self.quarantined = opened.quarantined
+        self.salvage = opened.salvage
         self._db = opened.connection
+        #: Rows of the log, at least, that a damaged file no longer had.
+        self.log_rows_lost = self._mend() if self.salvage else 0
         self._log_quota = log_bytes
         self.log_bytes: int = self._one("SELECT coalesce(sum(bytes), 0) FROM log")
         self.log_rows: int = self._one("SELECT count(*) FROM log")
@@ -77,6 +79,33 @@ class Store:
         self._gaps: list[tuple[str, int]] = []
         self._ungaps: list[tuple[str, int]] = []
         self._jobs: list[tuple[str, Any]] = []
+
+    def _mend(self) -> int:
+        """After damage: nothing hangs in the air, and no row's number is used twice."""
+        delete = self._db.execute
+        with transaction(self._db):
+            # Of a stream whose place is lost nothing can be told in order: it begins anew.
+            delete("DELETE FROM gaps WHERE stream NOT IN (SELECT stream FROM streams)")
+            delete("DELETE FROM held WHERE stream NOT IN (SELECT stream FROM streams)")
+            for stream, seq, body in self.held():
+                if not _is_json(body):
+                    delete("DELETE FROM held WHERE stream=? AND seq=?", (stream, seq))
+            for n, body in self._db.execute("SELECT n, body FROM log").fetchall():
+                if not _is_json(body):
+                    delete("DELETE FROM log WHERE n=?", (n,))
+            for job, body in self._db.execute("SELECT job, body FROM jobs").fetchall():
+                if not _is_json(body):
+                    delete("DELETE FROM jobs WHERE job=?", (job,))
+            last = self._one(
+                "SELECT max(coalesce((SELECT max(n) FROM log), 0),"
+                " coalesce((SELECT max(n) FROM cursors), 0),"
+                " coalesce((SELECT value FROM meta WHERE key='s3_window'), 0),"
+                " coalesce((SELECT max(seq) FROM sqlite_sequence), 0))"
+            )
+            delete("DELETE FROM sqlite_sequence")
+            delete("INSERT INTO sqlite_sequence VALUES('log', ?)", (last,))
+        known = self._one("SELECT coalesce(min(n), 0) FROM cursors")
+        return int(last - known - self._one(f"SELECT count(*) FROM log WHERE n > {int(known)}"))  # noqa: S608
 
     # Reading at start
 
@@ -237,3 +266,12 @@ class Store:
     def _meta(self, key: str) -> Any:
         row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
         return row[0] if row else None
+
+
+def _is_json(body: Any) -> bool:
+    """Whether a rescued row is what was written: a damaged page may still read as rows."""
+    try:
+        json.loads(f"[{body}]")
+    except ValueError:
+        return False
+    return True

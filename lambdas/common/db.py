@@ -4,8 +4,8 @@
 - A checkpoint every 64 pages keeps the WAL file small, and it is never shortened below
   that: deleting rows on a full disk then needs no new space.
 - `max_page_count` is the quota: the file never grows beyond it.
-- A file that is not a sound database is set aside, never deleted, and a new one begun:
-  the owner is told and reports what that means.
+- A file that is not a sound database is set aside, never deleted, and a new one begun with
+  what still reads of it: the owner is told and reports what that means.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Iterator, NamedTuple
 
 from lambdas.common.log import get_logger
+from lambdas.common.salvage import Salvage, salvage
 
 PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 64
@@ -28,11 +29,10 @@ _log = get_logger("db")
 
 
 class Opened(NamedTuple):
-    """`fresh`: nothing was there, or what was there is now at `quarantined`."""
+    """`salvage`: what was there was damaged; it is set aside, and this came out of it."""
 
     connection: sqlite3.Connection
-    fresh: bool
-    quarantined: str | None
+    salvage: Salvage | None
 
 
 def open_database(path: str, schema: str, version: int, quota_bytes: int) -> Opened:
@@ -45,13 +45,22 @@ def open_database(path: str, schema: str, version: int, quota_bytes: int) -> Ope
     os.makedirs(os.path.dirname(path), exist_ok=True)
     existed = os.path.exists(path) and os.path.getsize(path) > 0
     try:
-        return Opened(_connect(path, schema, version, quota_bytes), not existed, None)
+        return Opened(_connect(path, schema, version, quota_bytes), None)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) or not existed:
             raise
         aside = _quarantine(path)
-        _log.error("%s is damaged (%s); kept as %s, starting a new one", path, error, aside)
-        return Opened(_connect(path, schema, version, quota_bytes), True, aside)
+        fresh = _connect(path, schema, version, quota_bytes)
+        found = salvage(aside, fresh)
+        _log.error(
+            "%s is damaged (%s); kept as %s, rescued %s; may have lost rows of: %s",
+            path,
+            error,
+            aside,
+            ", ".join(f"{count} {table}" for table, count in found.rows.items()),
+            ", ".join(found.broken) or "none",
+        )
+        return Opened(fresh, found)
 
 
 @contextmanager

@@ -289,6 +289,8 @@ class Splitter(Part):
             "aggregator": self.link.state(now),
             "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
         }
+        if self.journal.salvage:
+            stats["salvage"] = self.journal.salvage.for_stats()
         return [(self._settings.stats_topic, m.encode(stats))]
 
 

@@ -15,6 +15,7 @@ from typing import Any, Iterator, NamedTuple
 from lambdas.common.db import is_full, open_database, transaction
 from lambdas.common.faults import fault
 from lambdas.common.messages import dumps
+from lambdas.common.salvage import Salvage
 
 FORMAT = 1
 # The de-duplication window of the spec, for the whole site.
@@ -53,8 +54,10 @@ class Journal:
 
     def __init__(self, path: str, quota_bytes: int) -> None:
         opened = open_database(path, SCHEMA, FORMAT, quota_bytes)
-        self.quarantined = opened.quarantined
+        self.salvage = opened.salvage
         self._db = opened.connection
+        if self.salvage:
+            self._mend(self.salvage)
         self.epoch = str(self._meta("epoch", os.urandom(4).hex()))
         self.run = int(self._meta("run", 0)) + 1
         self._write_meta("run", self.run)
@@ -69,6 +72,23 @@ class Journal:
         self._forgotten: list[tuple[str, int, int]] = []
         self._verdicts: list[tuple[str, str, int]] = []
 
+    def _mend(self, salvage: Salvage) -> None:
+        """After damage. Numbers go on only where every one that was given out is known;
+        else this is a new epoch, and the aggregator tells where it starts."""
+        with transaction(self._db):
+            rows = self._db.execute("SELECT stream, seq, item FROM images").fetchall()
+            for stream, seq, item in rows:
+                if not _is_item(item, stream, seq):
+                    self._db.execute("DELETE FROM images WHERE stream=? AND seq=?", (stream, seq))
+            if {"meta", "streams"} & set(salvage.broken):
+                self._db.execute("DELETE FROM meta WHERE key IN ('epoch', 'synced')")
+            for table, last in (("images", "seq"), ("events", "seq + count - 1")):
+                self._db.execute(
+                    "INSERT INTO streams SELECT stream, max("  # noqa: S608
+                    f"{last}) + 1 FROM {table} WHERE true GROUP BY stream "
+                    "ON CONFLICT(stream) DO UPDATE SET next=max(next, excluded.next)"
+                )
+
     @property
     def synced(self) -> bool:
         """Whether the aggregator has told where this epoch's numbers start."""
@@ -76,10 +96,11 @@ class Journal:
 
     def start_after(self, top: dict[str, int]) -> None:
         """Begin each stream after the highest number that the aggregator has seen."""
+        after = {s: max(n + 1, self._next.get(s, 1)) for s, n in top.items()}
         with transaction(self._db):
-            self._db.executemany(_ADVANCE, [(s, n + 1) for s, n in top.items()])
+            self._db.executemany(_ADVANCE, after.items())
             self._db.execute("INSERT OR REPLACE INTO meta VALUES('synced', 1)")
-        self._next.update({s: n + 1 for s, n in top.items()})
+        self._next.update(after)
 
     @property
     def drained(self) -> list[str]:
@@ -234,3 +255,12 @@ class Journal:
 
     def _write_meta(self, key: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+
+
+def _is_item(text: Any, stream: str, seq: int) -> bool:
+    """Whether a rescued row is what was written: a damaged page may still read as rows."""
+    try:
+        item = json.loads(text)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(item, dict) and (item.get("stream"), item.get("seq")) == (stream, seq)

@@ -106,8 +106,8 @@ def test_a_damaged_journal_is_kept_aside_and_becomes_a_new_epoch(tmp_path):
 
     fresh = Journal(str(path), QUOTA)
     assert fresh.epoch != epoch
-    assert fresh.quarantined
-    assert Path(fresh.quarantined).exists()
+    assert fresh.salvage is not None
+    assert Path(fresh.salvage.kept).exists()
     assert not fresh.synced
 
 
