@@ -137,14 +137,28 @@ class Pipeline:
         return group
 
     def _run(self, images: list[Image]) -> None:
-        for row, image in enumerate(images):
-            self._input[row] = image.tensor
+        batch = self._input_of(images)
+        with self.activity.busy("inference"):
+            records = self._network.answer(images, batch)
+        for image, record in zip(images, records):
+            self._give_back(image)
+            self._finish(image, record)
+
+    def _input_of(self, images: list[Image]) -> np.ndarray:
+        """The network's input: an image that goes alone is not copied."""
+        if len(self._input) == 1:
+            return images[0].tensor[np.newaxis]
+        if self._runtime.decodes():
+            for row, image in enumerate(images):
+                self._input[row] = image.tensor
+        for image in images:
+            self._give_back(image)
+        return self._input
+
+    def _give_back(self, image: Image) -> None:
+        if image.tensor is not None:
             self._tensors.put(image.tensor)
             image.tensor = None
-        with self.activity.busy("inference"):
-            records = self._network.answer(images, self._input)
-        for image, record in zip(images, records):
-            self._finish(image, record)
 
     def _finish(self, image: Image, result: Record) -> None:
         batch = image.batch
