@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Iterable
 
 from lambdas.common.messages import Beat
+from lambdas.splitter.pace import Pace, batch_of, near_end, shares
 
 # A batch that two heartbeats in a row do not name, this long after it was sent, was lost
 # on its way there or its result on the way back. Below FANFOLD_MAX_WAIT_S, so that one
@@ -45,7 +46,7 @@ class Worker:
 
     __slots__ = (
         "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "model", "name",
-        "probed_at", "state",
+        "pace", "probed_at", "state",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -57,6 +58,7 @@ class Worker:
         self.busy_ms = 0.0
         self.done = 0
         self.drained = False
+        self.pace = Pace()
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
 
@@ -103,16 +105,28 @@ class Credit:
     def drained(self) -> list[str]:
         return [w.name for w in self.workers.values() if w.drained]
 
-    def free_slots(self, now: float) -> int:
-        """Batches that could be sent now."""
-        return sum(
-            self._window - len(w.batches) for w in self.workers.values() if self._open(w, now)
-        )
+    def grant(self, waiting: int, largest: int, now: float) -> tuple[Worker, int] | None:
+        """Who gets the next batch and how many images, of `waiting` and at most `largest`.
 
-    def pick(self, now: float) -> Worker | None:
-        """The worker with the least in hand that has a credit."""
+        The least loaded worker; towards the end of a backlog the one that is done soonest.
+        None: nobody has a credit, or a faster worker will be done sooner than who has one.
+        """
         free = [w for w in self.workers.values() if self._open(w, now)]
-        return min(free, key=lambda w: (w.load, w.done, w.name)) if free else None
+        if not free:
+            return None
+        worker = min(free, key=lambda w: (w.load, w.done, w.name))
+        # Spread a small backlog over all workers; fill batches where it is large.
+        share = -(-waiting // sum(map(self._slots, free)))
+        able = [w for w in self.workers.values() if self._able(w, now)]
+        loads = [(w.load, w.pace.s_per_image) for w in able]
+        if near_end(loads, waiting, self._window, largest):
+            due = zip(able, shares(loads, waiting))
+            fit = [(w, count) for w, count in due if count and w in free]
+            if not fit:
+                return None
+            worker, count = min(fit, key=lambda one: (one[0].load + 1) * one[0].pace.s_per_image)
+            share = -(-count // self._slots(worker))
+        return worker, min(share, batch_of(worker.pace.s_per_image, largest))
 
     def pick_idle(self, avoid: tuple[str, ...], now: float) -> Worker | None:
         """A worker with nothing in hand, for an image that must go alone.
@@ -142,7 +156,7 @@ class Credit:
             image.attempt += 1
 
     @staticmethod
-    def finished(image: Any) -> None:
+    def finished(image: Any, now: float) -> None:
         """One image of a batch is committed; the last one returns the credit."""
         if image.batch is None:
             return
@@ -152,6 +166,7 @@ class Credit:
         worker.done += 1
         if batch.open == 0:
             worker.batches.pop(batch.id, None)
+            worker.pace.finished(len(batch.images), batch.sent_at, now)
 
     def heard(self, beat: Beat, now: float) -> list[Batch]:
         """A heartbeat or hello; returns what the worker lost by dying since the last one."""
@@ -223,12 +238,14 @@ class Credit:
         }
 
     def _open(self, worker: Worker, now: float) -> bool:
-        return (
-            _answers(worker, now)
-            and len(worker.batches) < self._window
-            and worker.name != self._reserved
-            and not worker.alone
-        )
+        return self._able(worker, now) and self._slots(worker) > 0
+
+    def _able(self, worker: Worker, now: float) -> bool:
+        """Whether it takes work, now or when it has finished what it has."""
+        return _answers(worker, now) and worker.name != self._reserved and not worker.alone
+
+    def _slots(self, worker: Worker) -> int:
+        return self._window - len(worker.batches)
 
     @staticmethod
     def _withdraw(worker: Worker) -> list[Batch]:

@@ -114,14 +114,14 @@ class Splitter(Part):
             return
         for stream, ranges in ack.acks:
             for first, last in ranges:
-                self._close(stream, first, last)
+                self._close(stream, first, last, now)
         for stream, floor in ack.floor.items():
-            self._close(stream, 1, floor)
+            self._close(stream, 1, floor, now)
 
-    def _close(self, stream: str, first: int, last: int) -> None:
+    def _close(self, stream: str, first: int, last: int, now: float) -> None:
         closed = self.backlog.close(stream, first, last)
         for image in closed:
-            self.credit.finished(image)
+            self.credit.finished(image, now)
             self.inbox.release(stream, image.item["file"])
             if image.verdict:
                 self.verdicts.closed(image)
@@ -215,13 +215,11 @@ class Splitter(Part):
             return
         self._dispatch_suspects(now)
         while self.backlog.waiting:
-            slots = self.credit.free_slots(now)
-            worker = self.credit.pick(now) if slots else None
-            if worker is None:
+            granted = self.credit.grant(self.backlog.waiting, self._settings.batch, now)
+            if granted is None:
                 return
-            # Spread a small backlog over all workers; fill batches where it is large.
-            share = -(-self.backlog.waiting // slots)
-            images = self.backlog.take(min(share, self._settings.batch))
+            worker, count = granted
+            images = self.backlog.take(count)
             if not images:
                 return
             if not self._send(worker, images, now, alone=False):
