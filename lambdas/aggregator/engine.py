@@ -16,6 +16,7 @@ from lambdas.aggregator.store import JOB, LATE, RESULTS, Store, StoreFullError
 from lambdas.common import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.faults import fault
+from lambdas.common.health import HealthReport
 from lambdas.common.log import Sparingly, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import AggregatorSettings
@@ -60,6 +61,7 @@ class Aggregator(Part):
         self.local = LocalSink(settings, self.store, bus)
         self.cloud = CloudSink(settings, self.store, bus)
         self.s3 = make_s3(self.store) if make_s3 else None
+        self.health = HealthReport(settings, settings.health, "aggregator", bus, now)
         self._acks: dict[str, set[int]] = {}
         self._top_wanted = False
         self._stuck = False
@@ -97,6 +99,7 @@ class Aggregator(Part):
         if now - self._tick_at >= TICK_S:
             self._tick_at = now
             self._tick(wall)
+            self.health.pump(*self._health(), now, wall)
 
     def close(self) -> None:
         if self._commit():
@@ -257,6 +260,17 @@ class Aggregator(Part):
         self._bus.publish(self._settings.ack_topic, m.ack_message(self.store.epoch, held, floors))
         if self._settings.stats_topic:
             self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
+
+    def _health(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Counters and levels; a late result is counted with the others, its gap apart."""
+        counters = {
+            "results": self.emitted,
+            "failed": self.failed,
+            "dropped": sum(self.dropped.values()),
+            "gaps": self.gaps,
+            "lost_before_cloud": self.store.outbox_dropped,
+        }
+        return counters, {"outbox_bytes": self.store.log_bytes}
 
     def _measure(self, ms: dict[str, Any]) -> None:
         for stage, value in ms.items():

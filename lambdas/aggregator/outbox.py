@@ -13,7 +13,7 @@ import queue
 import threading
 from typing import Any, Callable, Iterable, NamedTuple
 
-from lambdas.aggregator.sinks import S3, rows_after
+from lambdas.aggregator.sinks import S3, rows_after, rows_between
 from lambdas.aggregator.store import JOB, LATE, Row, Store
 from lambdas.common.faults import fault
 from lambdas.common.log import get_logger
@@ -31,9 +31,8 @@ class Upload(NamedTuple):
     body: bytes
 
 
-def objects(rows: Iterable[Row], prefix: str, site: str) -> list[Upload]:
-    """The objects that `rows` make. Gaps are not terminal records and stay out."""
-    base = f"{prefix}/site={site}" if prefix else f"site={site}"
+def objects(rows: Iterable[Row], base: str) -> list[Upload]:
+    """The objects that `rows` make below `base`. Gaps are not terminal records and stay out."""
     lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
     uploads = []
     for row in rows:
@@ -128,7 +127,7 @@ class S3Sink:
         if self._uploading:
             return
         cursor = self._store.cursors[S3]
-        if self._store.window > cursor:
+        if self._store.windows[S3].n > cursor:
             self._upload(cursor)
             return
         if self._due_at is None:
@@ -143,18 +142,18 @@ class S3Sink:
             if size >= OBJECT_BYTES:
                 self._due_at = now
                 break
-        if upto > cursor:
-            self._store.choose_window(upto)
+        if upto > cursor and self._store.choose_window(S3, upto):
             self._upload(cursor)
 
     def _upload(self, cursor: int) -> None:
-        rows = []
-        for row in rows_after(self._store, cursor):
-            if row.n > self._store.window:
-                break
-            rows.append(row)
+        rows = rows_between(self._store, cursor, self._store.windows[S3].n)
         self._uploading = True
-        self._uploader.submit(objects(rows, self._settings.outbox_prefix, self._settings.site))
+        self._uploader.submit(objects(rows, self._base()))
+
+    def _base(self) -> str:
+        # A device that lost its disk counts from one again: another epoch, other keys.
+        levels = (f"site={self._settings.site}", f"epoch={self._store.numbering}")
+        return "/".join(filter(None, (self._settings.outbox_prefix, *levels)))
 
     def _check(self) -> None:
         try:
@@ -163,4 +162,4 @@ class S3Sink:
             return
         self._uploading = False
         self.objects += count
-        self._store.move(S3, self._store.window)
+        self._store.move(S3, self._store.windows[S3].n)

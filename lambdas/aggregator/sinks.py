@@ -7,8 +7,10 @@ it, and the key of an S3 object makes it the same object.
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any, Iterator
 
+from lambdas.aggregator.batches import HEAD_BYTES, batch_name, partition_of
 from lambdas.aggregator.store import JOB, LATE, Row, Store
 from lambdas.common.bus import Bus
 from lambdas.common.faults import fault
@@ -60,7 +62,11 @@ class LocalSink:
 
 
 class CloudSink:
-    """Batches of results on the cloud topic, filled up to the message limit or a time."""
+    """Batches of results on the cloud topic, filled up to the message limit or a time.
+
+    Which rows make a batch is remembered before it is sent, so that a batch that is sent
+    again, also by a later process, is the same message (docs/spec/cloud-results.md).
+    """
 
     def __init__(self, settings: AggregatorSettings, store: Store, bus: Bus) -> None:
         self._settings = settings
@@ -76,39 +82,38 @@ class CloudSink:
         if CLOUD not in self._store.cursors:
             return
         fresh_bytes = self._store.appended_bytes - self._read_bytes
-        if self._due_at is not None and now < self._due_at and fresh_bytes < WORTH_READING_BYTES:
+        waiting = self._due_at is not None and now < self._due_at
+        if waiting and fresh_bytes < WORTH_READING_BYTES and not self._chosen:
             return
         self._read_bytes = self._store.appended_bytes
-        while True:
-            batch, full = self._gather()
-            if not batch:
-                self._due_at = None
-                return
-            if self._due_at is None:
-                self._due_at = now + self._settings.cloud_batch_s
-            if not (full or now >= self._due_at):
-                return
-            if not self._publish(batch):
+        while self._chosen or self._choose(now, wall):
+            if not self._publish():
                 return
             fault("aggregator.after_cloud")
-            self._store.move(CLOUD, batch[-1].n)
+            self._store.move(CLOUD, self._store.windows[CLOUD].n)
             self.batches += 1
             self.last_sync = wall
             self._due_at = None
 
-    def _head(self, first: int) -> str:
-        return dumps(
-            {
-                "v": VERSION,
-                "site": self._settings.site,
-                "core": self._settings.thing,
-                "batch": f"{self._store.epoch}-{first:012d}",
-            }
-        )
+    @property
+    def _chosen(self) -> bool:
+        return self._store.windows[CLOUD].n > self._store.cursors[CLOUD]
+
+    def _choose(self, now: float, wall: float) -> bool:
+        """Remember the rows of the next batch; False while there is none to send."""
+        batch, full = self._gather()
+        if not batch:
+            self._due_at = None
+            return False
+        if self._due_at is None:
+            self._due_at = now + self._settings.cloud_batch_s
+        if not (full or now >= self._due_at):
+            return False
+        return self._store.choose_window(CLOUD, batch[-1].n, partition_of(batch, wall))
 
     def _gather(self) -> tuple[list[Row], bool]:
         """The rows of the next message, and whether another row would not fit."""
-        room = MAX_MESSAGE_BYTES - len(utf8(self._head(1 << 40))) - len(',"results":[]')
+        room = MAX_MESSAGE_BYTES - HEAD_BYTES
         batch: list[Row] = []
         for row in rows_after(self._store, self._store.cursors[CLOUD]):
             if row.kind == JOB:
@@ -119,13 +124,26 @@ class CloudSink:
             batch.append(row)
         return batch, False
 
-    def _publish(self, batch: list[Row]) -> bool:
-        if batch[0].kind == JOB:
+    def _publish(self) -> bool:
+        window, cursor = self._store.windows[CLOUD], self._store.cursors[CLOUD]
+        rows = rows_between(self._store, cursor, window.n)
+        if not rows:  # dropped for space since
+            return True
+        body = ",".join(row.body for row in rows)
+        head = dumps(
+            {
+                "v": VERSION,
+                "site": self._settings.site,
+                "core": self._settings.thing,
+                "epoch": self._store.numbering,
+                "batch": batch_name(self._store.numbering, rows[0].n, body),
+                "partition": window.note,
+            }
+        )
+        if rows[0].kind == JOB:
             topic = self._settings.cloud_jobs_topic
-            return not topic or self._bus.publish(topic, utf8(batch[0].body))
-        body = ",".join(row.body for row in batch)
-        payload = utf8(_with_results(self._head(batch[0].n), body))
-        return self._bus.publish(self._settings.cloud_topic, payload)
+            return not topic or self._bus.publish(topic, utf8(f"{head[:-1]},{body[1:]}"))
+        return self._bus.publish(self._settings.cloud_topic, utf8(_with_results(head, body)))
 
 
 def rows_after(store: Store, n: int) -> Iterator[Row]:
@@ -135,6 +153,10 @@ def rows_after(store: Store, n: int) -> Iterator[Row]:
         if len(rows) < ROWS_PER_READ:
             return
         n = rows[-1].n
+
+
+def rows_between(store: Store, after: int, upto: int) -> list[Row]:
+    return list(takewhile(lambda row: row.n <= upto, rows_after(store, after)))
 
 
 def _with_results(head: str, body: str) -> str:
@@ -148,7 +170,7 @@ def summary_body(site: str, summary: dict[str, Any]) -> str:
     body = dumps(message)
     labels = sorted(summary["labels"].items(), key=lambda label: -label[1])
     kept = len(labels)
-    while kept and len(utf8(body)) > MAX_MESSAGE_BYTES:
+    while kept and len(utf8(body)) > MAX_MESSAGE_BYTES - HEAD_BYTES:
         kept //= 2
         body = dumps(dict(message, labels=dict(labels[:kept]), labels_omitted=len(labels) - kept))
     return body

@@ -45,6 +45,13 @@ class Row(NamedTuple):
     body: str
 
 
+class Window(NamedTuple):
+    """What a sink sends next: rows after its cursor up to `n`."""
+
+    n: int
+    note: str
+
+
 class StoreFullError(Exception):
     """No room even after dropping the oldest rows; nothing that was staged was written."""
 
@@ -65,7 +72,7 @@ class Store:
         self.cursors = {sink: saved.get(sink, 0) for sink in sinks}
         self.outbox_dropped = 0
         self.appended_bytes = 0
-        self.window: int = self._meta("s3_window") or 0
+        self.windows = {sink: self._window(sink) for sink in sinks}
         self.epoch: str | None = self._meta("epoch")
         self._retired: list[str] = json.loads(self._meta("retired") or "[]")
         self._clear()
@@ -139,10 +146,32 @@ class Store:
         self.epoch = epoch
         return True
 
-    def choose_window(self, n: int) -> None:
-        """Rows up to `n` make the next objects; a retry after a crash makes the same."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES('s3_window', ?)", (n,))
-        self.window = n
+    @property
+    def numbering(self) -> str:
+        """The epoch in which the streams' numbers began: a lost journal goes on counting, so
+        numbers repeat only where a device lost both its journals (within 100 of them)."""
+        return (self._retired or [self.epoch or ""])[0]
+
+    def choose_window(self, sink: str, n: int, note: str = "") -> bool:
+        """Rows up to `n` leave next through `sink`; a retry after a crash sends the same.
+
+        `note` is kept with it. False: the disk is full, nothing was chosen.
+        """
+        chosen = Window(n, note)
+        try:
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES(?, ?)", (f"{sink}_window", dumps(chosen))
+            )
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            return False
+        self.windows[sink] = chosen
+        return True
+
+    def _window(self, sink: str) -> Window:
+        saved = json.loads(str(self._meta(f"{sink}_window") or 0))
+        return Window(*saved) if isinstance(saved, list) else Window(saved, "")
 
     # Staging
 

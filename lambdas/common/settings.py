@@ -47,7 +47,17 @@ class Common:
 
 
 @dataclass(frozen=True)
+class Health:
+    """How often a part reports itself to the cloud, and where; an empty topic: never."""
+
+    topic: str
+    every_s: float
+    thing: str
+
+
+@dataclass(frozen=True)
 class SplitterSettings(Common):
+    health: Health
     images_topic: str
     work_topic: str
     done_topic: str
@@ -81,6 +91,7 @@ class InferenceSettings(Common):
 
 @dataclass(frozen=True)
 class AggregatorSettings(Common):
+    health: Health
     cameras: tuple[str, ...]
     results_topic: str
     late_topic: str
@@ -184,6 +195,13 @@ class _Reader:
             self.problems.append(f"FANFOLD_ROLE={fields['role']!r}: this function is {role!r}")
         return fields
 
+    def health(self) -> Health:
+        return Health(
+            topic=self.topic("FANFOLD_HEALTH_TOPIC", ""),
+            every_s=self.seconds("FANFOLD_HEALTH_EVERY_S", 60, 1, 3600),
+            thing=self.text("AWS_IOT_THING_NAME", ""),
+        )
+
     def finish(self) -> None:
         if self.problems:
             raise SettingsError(self.problems)
@@ -193,6 +211,7 @@ def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
     """Read the splitter's settings; raises `SettingsError` with every problem."""
     read = _Reader(env)
     settings = SplitterSettings(
+        health=read.health(),
         images_topic=read.prefix("FANFOLD_IMAGES_TOPIC"),
         work_topic=read.prefix("FANFOLD_WORK_TOPIC"),
         done_topic=read.topic("FANFOLD_DONE_TOPIC"),
@@ -249,6 +268,7 @@ def aggregator_settings(env: Mapping[str, str] = os.environ) -> AggregatorSettin
     """Read the aggregator's settings; raises `SettingsError` with every problem."""
     read = _Reader(env)
     settings = AggregatorSettings(
+        health=read.health(),
         cameras=read.names("FANFOLD_CAMERAS"),
         results_topic=read.prefix("FANFOLD_RESULTS_TOPIC"),
         late_topic=read.prefix("FANFOLD_LATE_TOPIC"),

@@ -88,6 +88,7 @@ class Credit:
         # No honest pipeline takes longer: every image of every batch at its time limit.
         self._hard_s = (window + 1) * batch * timeout_s
         self._reserved: str | None = None
+        self.restarts = 0
 
     def assume(self, now: float) -> None:
         """Workers on demand never speak of themselves: the core starts one for a message."""
@@ -176,6 +177,7 @@ class Credit:
         lost: list[Batch] = []
         if worker.incarnation != beat.incarnation:
             lost = self._withdraw(worker)
+            self.restarts += bool(worker.incarnation)
             worker.incarnation = beat.incarnation
             worker.model = None
         worker.heard_at = now

@@ -12,6 +12,7 @@ from typing import Any
 from lambdas.common import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.faults import fault
+from lambdas.common.health import HealthReport
 from lambdas.common.log import Sparingly, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import SplitterSettings
@@ -44,6 +45,7 @@ class Splitter(Part):
         self.verdicts = Verdicts(self.journal)
         self._blame = Blame(now)
         self.admission = Admission(settings, self.journal, self.backlog, self.inbox, self.verdicts)
+        self._health = HealthReport(settings, settings.health, "splitter", bus, now)
         self._batches = 0
         self._stats_at = self._flush_at = now
         self._said = Sparingly(10.0)
@@ -84,6 +86,7 @@ class Splitter(Part):
             self.admission.rate_per_s = (self.done - self._stats_done) / STATS_EVERY_S
             self._stats_done = self.done
             self._publish(self._stats(now, wall))
+            self._health.pump(*self._counted(), now, wall)
 
     def close(self) -> None:
         self.journal.close()
@@ -290,6 +293,23 @@ class Splitter(Part):
         if self.journal.salvage:
             stats["salvage"] = self.journal.salvage.for_stats()
         return [(self._settings.stats_topic, m.encode(stats))]
+
+
+    def _counted(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Counters and levels of the health report."""
+        workers = self.credit.workers.values()
+        counters = {
+            "accepted": self.admission.accepted,
+            "rejected": sum(self.admission.rejected.values()),
+            "redispatched": self.redispatched,
+            "worker_restarts": self.credit.restarts,
+        }
+        levels = {
+            "backlog": self.backlog.outstanding,
+            "workers": len(workers),
+            "workers_ready": sum(worker.state == "ready" for worker in workers),
+        }
+        return counters, levels
 
 
 def _held(image: Image, batch: Batch) -> bool:

@@ -87,7 +87,8 @@ def test_a_restart_within_an_upload_writes_the_same_object(s3, tmp_path):
     store = Store(path, 1 << 20, ("s3",))
     store.log(RESULTS, "cam1", (1, 2, 2), record(1) + "," + record(2))
     store.commit()
-    store.choose_window(1)
+    store.adopt("1f3c22aa")
+    store.choose_window("s3", 1)
     store.log(RESULTS, "cam1", (3, 3, 1), record(3))
     store.close()
 
@@ -101,8 +102,8 @@ def test_a_restart_within_an_upload_writes_the_same_object(s3, tmp_path):
         threading.Event().wait(0.01)
     uploader.stop()
     assert s3.puts == [
-        "/bucket/site%3Ddemo/stream%3Dcam1/000000000001-000000000002.jsonl",
-        "/bucket/site%3Ddemo/stream%3Dcam1/000000000003-000000000003.jsonl",
+        "/bucket/site%3Ddemo/epoch%3D1f3c22aa/stream%3Dcam1/000000000001-000000000002.jsonl",
+        "/bucket/site%3Ddemo/epoch%3D1f3c22aa/stream%3Dcam1/000000000003-000000000003.jsonl",
     ]
     assert store.cursors["s3"] == 2
 
@@ -112,7 +113,7 @@ def test_gaps_stay_out_and_late_results_have_their_own_objects():
         Row(1, RESULTS, "cam1", 1, 2, 2, 0, record(1) + "," + record(2, "gap")),
         Row(2, LATE, "cam1", 2, 2, 1, 0, record(2)),
     ]
-    made = objects(rows, "results", "demo")
+    made = objects(rows, "results/site=demo/epoch=1f3c22aa")
     assert [upload.key.split("stream=cam1/")[1] for upload in made] == [
         "000000000001-000000000001.jsonl",
         "late/000000000002-000000000002.jsonl",
