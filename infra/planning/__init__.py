@@ -19,6 +19,7 @@ from infra.planning.model import Plan, Reason
 from infra.planning.planner import plan_group
 from infra.planning.profile import Profile
 from infra.planning.site import Site
+from infra.planning.storage import ResultsStore, store_of
 
 __all__ = [
     "Change",
@@ -29,6 +30,7 @@ __all__ = [
     "Plan",
     "Profile",
     "Reason",
+    "ResultsStore",
     "Site",
     "StageTimes",
     "changes",
@@ -40,6 +42,7 @@ __all__ = [
     "load_site",
     "plan_group",
     "render",
+    "store_of",
 ]
 
 

@@ -21,6 +21,8 @@ from infra.planning.model import (
     SystemFunction,
     Thing,
 )
+from infra.planning.storage import store_of
+from infra.planning.topics import Topics
 
 Document = dict[str, Any]
 _MODE = {"container": "GreengrassContainer", "none": "NoContainer"}
@@ -50,7 +52,38 @@ def render(plan: Plan) -> Document:
             }
             for function in plan.functions
         },
+        "Cloud": _cloud(plan),
     }
+
+
+def _cloud(plan: Plan) -> Document:
+    """What the stack makes beside the group; the core has no use for it."""
+    site, topics, found = plan.site, Topics(plan.site.name), Document()
+    to_cloud = site.cloud.mqtt
+    if store := store_of(site):
+        found["Results"] = {
+            "Bucket": store.bucket,
+            "Create": store.created,
+            "KeepDays": store.keep_days,
+            "Batches": {"Topic": topics.cloud_results, "Prefix": store.batches_prefix},
+            "Jobs": {"Topic": topics.cloud_jobs, "Prefix": store.jobs_prefix},
+        }
+        if not to_cloud:
+            del found["Results"]["Batches"]
+        if not (to_cloud and site.job.to_cloud):
+            del found["Results"]["Jobs"]
+    if to_cloud and (monitor := site.cloud.monitor):
+        found["Monitor"] = {
+            "Topic": topics.cloud_health,
+            "PeriodSeconds": monitor.every_s,
+            "NoResultsMinutes": monitor.no_results_min,
+            "FailedRecords": monitor.failed_records,
+            "BacklogImages": monitor.backlog_percent
+            and site.backlog.max_images * monitor.backlog_percent // 100,
+            "WorkerRestarts": monitor.worker_restarts,
+            "SnsTopic": monitor.sns_topic,
+        }
+    return found
 
 
 def _thing(thing: Thing) -> Document:

@@ -9,6 +9,7 @@ from infra.planning.placement import Placement
 from infra.planning.profile import Profile
 from infra.planning.resources import MODEL_DIR, MPS_PIPES, SHM_DIR
 from infra.planning.site import Site
+from infra.planning.storage import outbox_bucket
 from infra.planning.threads import ALLOCATOR, CV_THREADS
 from infra.planning.topics import Topics
 
@@ -41,11 +42,22 @@ class Environment:
             "FANFOLD_START_TIMEOUT_S": str(self.site.timeouts.start_s),
         }
 
+    def _health(self) -> Variables:
+        """Only the two parts that know how the whole site is doing report it."""
+        cloud = self.site.cloud
+        if not (cloud.mqtt and cloud.monitor):
+            return {"FANFOLD_HEALTH_TOPIC": ""}
+        return {
+            "FANFOLD_HEALTH_TOPIC": self.topics.cloud_health,
+            "FANFOLD_HEALTH_EVERY_S": str(cloud.monitor.every_s),
+        }
+
     def splitter(self, fed: list[str], window: int) -> Variables:
         site, topics = self.site, self.topics
         on_demand = {"FANFOLD_ON_DEMAND": "1"} if site.strategy == "on_demand" else {}
         return {
             **self.common("splitter"),
+            **self._health(),
             **on_demand,
             "FANFOLD_IMAGES_TOPIC": topics.images_prefix,
             "FANFOLD_CAMERAS": self.cameras,
@@ -67,6 +79,7 @@ class Environment:
         to_cloud = site.cloud.mqtt
         variables = {
             **self.common("aggregator"),
+            **self._health(),
             "FANFOLD_CAMERAS": self.cameras,
             "FANFOLD_RESULTS_TOPIC": topics.results_prefix,
             "FANFOLD_LATE_TOPIC": topics.late_prefix,
@@ -79,7 +92,7 @@ class Environment:
             "FANFOLD_MAX_WAIT_S": f"{site.max_wait_s:g}",
             "FANFOLD_MAX_HOLD": str(site.max_hold),
             "FANFOLD_JOB_LINGER_S": f"{site.job.linger_s:g}",
-            "FANFOLD_OUTBOX_BUCKET": outbox.bucket if outbox else "",
+            "FANFOLD_OUTBOX_BUCKET": outbox_bucket(site),
             "FANFOLD_OUTBOX_PREFIX": outbox.prefix if outbox else "",
         }
         if outbox:

@@ -31,6 +31,7 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_JOB_LINGER_S": ("a complete job waits for a further camera", "site: job.linger_s"),
     "FANFOLD_OUTBOX_EVERY_S": ("age at which an S3 object leaves", "site: cloud.outbox.every_s"),
     "FANFOLD_OUTBOX_BYTES": ("disk for results without a cloud", "site: cloud.outbox.max_bytes"),
+    "FANFOLD_HEALTH_EVERY_S": ("how often a part reports itself", "site: cloud.monitor.every_s"),
     "FANFOLD_POOL_WORKERS": ("processes; auto: one per core, found there", "site: workers"),
     "FANFOLD_GPU_IDS": ("every GPU, dealt to the processes", "profile: gpus"),
     "FANFOLD_ON_DEMAND": ("containers share one name", "site: strategy"),

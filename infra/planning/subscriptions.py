@@ -94,6 +94,11 @@ class _Wiring:
         found = [_one(self.aggregator, self.topics.cloud_results, cloud, "results")]
         if site.job.to_cloud:
             found.append(_one(self.aggregator, self.topics.cloud_jobs, cloud, "jobs"))
+        if site.cloud.monitor:
+            topic = self.topics.cloud_health
+            found += [
+                _one(part, topic, cloud, "health") for part in (self.splitter, self.aggregator)
+            ]
         return found
 
 

@@ -81,6 +81,10 @@ class Topics:
     def cloud_jobs(self) -> str:
         return f"fanfold/{self.site}/jobs"
 
+    @property
+    def cloud_health(self) -> str:
+        return f"fanfold/{self.site}/health"
+
     def images(self, camera: str) -> str:
         """Where a camera publishes; `+` for any camera."""
         return self.images_prefix + camera

@@ -294,7 +294,6 @@ class Splitter(Part):
             stats["salvage"] = self.journal.salvage.for_stats()
         return [(self._settings.stats_topic, m.encode(stats))]
 
-
     def _counted(self) -> tuple[dict[str, int], dict[str, int]]:
         """Counters and levels of the health report."""
         workers = self.credit.workers.values()

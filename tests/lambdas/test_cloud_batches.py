@@ -165,9 +165,7 @@ def test_health_is_silent_before_its_time_and_without_a_topic():
 
 
 def test_both_parts_report_and_a_worker_that_was_replaced_is_counted(tmp_path):
-    sim = Sim(
-        tmp_path, FANFOLD_HEALTH_TOPIC="fanfold/demo/health", FANFOLD_HEALTH_EVERY_S="1"
-    )
+    sim = Sim(tmp_path, FANFOLD_HEALTH_TOPIC="fanfold/demo/health", FANFOLD_HEALTH_EVERY_S="1")
     heard = []
     deliver = sim._deliver
 
