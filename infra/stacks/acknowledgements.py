@@ -25,6 +25,12 @@ PYTHON_38 = (
         reason="A Greengrass V1 core runs nothing newer than python3.8.",
     ),
 )
+NO_ACCESS_LOGS = Acknowledgment(
+    id="AwsSolutions::AwsSolutions-S1",
+    reason="Access logs of a results bucket would be a second bucket per site that grows with "
+    "every batch. Writers are two rules and one group role; who must audit reads turns on "
+    "CloudTrail data events for the account.",
+)
 CFN_LINT = {
     # The same for whoever runs cfn-lint on the template. W3005: the CDK's own DependsOn
     # repeat what a GetAtt says already.

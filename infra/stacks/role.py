@@ -13,7 +13,7 @@ from infra.stacks.acknowledgements import acknowledge_prefixes
 
 
 class GroupRole(Construct):
-    """Read the model's object, write below the outbox's prefix; logs where a logger asks.
+    """Read the model's object, write below the site's own outbox prefix; logs where a logger asks.
 
     AWS's core fetches the model with the account's service role; the embedded core, and a
     worker that fetches by itself, use this one.
@@ -51,8 +51,11 @@ def _statements(document: Mapping[str, Any], stack: Stack) -> Iterator[iam.Polic
             sid="ReadModel", actions=["s3:GetObject"], resources=[s3 + key for key in models]
         )
     if outbox := _outbox(document):
+        # GetObject is what HeadObject needs: the outbox verifies what it wrote.
         yield iam.PolicyStatement(
-            sid="WriteResults", actions=["s3:PutObject"], resources=[f"{s3}{outbox}/*"]
+            sid="WriteResults",
+            actions=["s3:PutObject", "s3:GetObject"],
+            resources=[f"{s3}{outbox}/site={document['Name']}/*"],
         )
     if any(logger["Type"] == "AWSCloudWatch" for logger in document.get("Loggers", [])):
         yield iam.PolicyStatement(

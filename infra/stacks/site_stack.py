@@ -15,6 +15,8 @@ from infra.stacks.definitions import Definitions, Group
 from infra.stacks.deployment import Deployment
 from infra.stacks.functions import Functions
 from infra.stacks.identity import Things
+from infra.stacks.monitor import Monitor
+from infra.stacks.results import Results
 from infra.stacks.role import GroupRole
 
 DEFAULT_WAIT_S = 60
@@ -64,10 +66,23 @@ class SiteStack(Stack):
             code_zip=assets.deployer,
         )
         deployment.after(things, *functions.aliases)
+        self._cloud(site, document.get("Cloud", {}), deployment)
         acknowledge(self, V1_IS_SHUT)
         acknowledge(functions, *PYTHON_38)
         self.add_metadata("cfn-lint", CFN_LINT)
         self._outputs(document, group, deployment)
+
+    def _cloud(self, site: str, cloud: Mapping[str, Any], deployment: Deployment) -> None:
+        """What catches results and health; there before the first of them can come."""
+        if wanted := cloud.get("Results"):
+            results = Results(self, "Results", site=site, settings=wanted)
+            deployment.after(results)
+            CfnOutput(self, "ResultsBucket", value=results.bucket_name)
+            if results.prefix:
+                CfnOutput(self, "ResultsPrefix", value=results.prefix)
+        if wanted := cloud.get("Monitor"):
+            deployment.after(Monitor(self, "Monitor", site=site, settings=wanted))
+            CfnOutput(self, "Dashboard", value=f"fanfold-{site}")
 
     def _outputs(self, document: Mapping[str, Any], group: Group, deployment: Deployment) -> None:
         CfnOutput(self, "GroupId", value=group.group.ref)

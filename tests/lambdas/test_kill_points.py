@@ -150,7 +150,7 @@ def test_a_kill_at_this_point_loses_and_repeats_nothing(tmp_path, point, nth):
         return bool(site.splitter.deaths + site.aggregator.deaths)
 
     def in_s3() -> list[dict]:
-        files = sorted((tmp_path / "s3").glob("site=demo/stream=cam1/*.jsonl"))
+        files = sorted((tmp_path / "s3").glob("site=demo/epoch=*/stream=cam1/*.jsonl"))
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
     total = sum(events.values())

@@ -60,6 +60,32 @@ def gpu_site(site: str = "line", workers: int = 2) -> dict[str, Any]:
     }
 
 
+def with_cloud(document: dict[str, Any]) -> dict[str, Any]:
+    """The same site with a results store and a monitor."""
+    site = document["Name"]
+
+    def where(folder: str, topic: str) -> dict[str, str]:
+        return {"Topic": f"fanfold/{site}/{topic}", "Prefix": f"{folder}/site={site}/"}
+
+    results = {
+        "Bucket": f"fanfold-{site}-{ACCOUNT}-{REGION}",
+        "Create": True,
+        "KeepDays": 730,
+        "Batches": where("batches", "results"),
+        "Jobs": where("jobs", "jobs"),
+    }
+    monitor = {
+        "Topic": f"fanfold/{site}/health",
+        "PeriodSeconds": 60,
+        "NoResultsMinutes": 60,
+        "FailedRecords": 10,
+        "BacklogImages": 16_000,
+        "WorkerRestarts": 3,
+        "SnsTopic": None,
+    }
+    return {**document, "Cloud": {"Results": results, "Monitor": monitor}}
+
+
 def _role(name: str) -> str:
     return "inference" if name.startswith("w") else name
 

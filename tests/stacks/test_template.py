@@ -146,8 +146,8 @@ def test_the_group_role_reads_the_model_and_writes_results_and_nothing_else(temp
     assert granted.keys() == {"ReadModel", "WriteResults", "WriteLogs"}
     assert granted["ReadModel"]["Action"] == "s3:GetObject"
     assert MODEL_KEY in json.dumps(granted["ReadModel"]["Resource"])
-    assert granted["WriteResults"]["Action"] == "s3:PutObject"
-    assert "results-bucket/out/*" in json.dumps(granted["WriteResults"]["Resource"])
+    assert set(granted["WriteResults"]["Action"]) == {"s3:PutObject", "s3:GetObject"}
+    assert "results-bucket/out/site=line/*" in json.dumps(granted["WriteResults"]["Resource"])
 
 
 def test_the_group_role_cannot_be_borrowed_by_another_account(template):

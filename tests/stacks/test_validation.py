@@ -11,11 +11,17 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from group_documents import gpu_site
+from group_documents import gpu_site, with_cloud
 
 from infra.stacks import SiteStack
 
 ACKNOWLEDGED = {"W3696", "W2531"}
+
+
+@pytest.fixture(scope="module")
+def template(synthesize):
+    """With everything that a site can have."""
+    return synthesize(with_cloud(gpu_site()))
 
 
 def test_cfn_lint_has_nothing_to_say(template, tmp_path):
@@ -49,7 +55,7 @@ def validation_report(document: Mapping[str, Any], assets: Any, folder: Path) ->
 
 @pytest.fixture(scope="module")
 def report(assets, tmp_path_factory):
-    return validation_report(gpu_site(), assets, tmp_path_factory.mktemp("nag"))
+    return validation_report(with_cloud(gpu_site()), assets, tmp_path_factory.mktemp("nag"))
 
 
 def test_cdk_nag_and_the_built_in_validation_pass(report):
