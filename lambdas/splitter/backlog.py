@@ -84,6 +84,14 @@ class Backlog:
             stream.fresh.append(image)
             self.waiting += 1
 
+    def add_earlier(self, images: list[Image]) -> None:
+        """Judged images of one stream, whatever their numbers: found open after all."""
+        for image in images:
+            self.add(image)
+        stream = self._streams[images[0].stream]
+        stream.open = dict(sorted(stream.open.items()))
+        stream.low = next(iter(stream.open))
+
     def again(self, image: Image) -> None:
         """An image that a worker no longer has."""
         image.batch = None

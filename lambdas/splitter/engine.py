@@ -23,6 +23,7 @@ from lambdas.splitter.credit import Batch, Credit, Worker
 from lambdas.splitter.inbox import Inbox
 from lambdas.splitter.journal import Journal, JournalFullError
 from lambdas.splitter.link import Link
+from lambdas.splitter.losses import Losses
 from lambdas.splitter.verdicts import Verdicts, verdict
 
 STATS_EVERY_S = 1.0
@@ -53,12 +54,13 @@ class Splitter(Part):
         self.redispatched = 0
         self.credit.drain(self.journal.drained, on=True)
         self._load()
+        self._losses = Losses(self.journal, self.backlog, self.verdicts)
 
     def _load(self) -> None:
         wanted = set()
         for text, judgement in self.journal.unfinished():
             image = Image(json.loads(text), judgement)
-            wanted.add(image.item["file"])
+            wanted.add(image.item.get("file", ""))
             self.backlog.add(image)
             if judgement:
                 self.verdicts.add(image)
@@ -115,6 +117,7 @@ class Splitter(Part):
     def _on_ack(self, ack: m.Ack, now: float) -> None:
         if not self.link.heard(ack, now):
             return
+        self._losses.heard(ack.floor)
         for stream, ranges in ack.acks:
             for first, last in ranges:
                 self._close(stream, first, last, now)
@@ -125,7 +128,7 @@ class Splitter(Part):
         closed = self.backlog.close(stream, first, last)
         for image in closed:
             self.credit.finished(image, now)
-            self.inbox.release(stream, image.item["file"])
+            self.inbox.release(stream, image.item.get("file", ""))
             if image.verdict:
                 self.verdicts.closed(image)
         if closed:

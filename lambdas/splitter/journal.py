@@ -166,6 +166,17 @@ class Journal:
         self._staged_next[stream] = first + len(items)
         return first
 
+    def add_judged(self, items: list[dict[str, Any]], verdict: str) -> None:
+        """Numbers given out before that have no entry any more, at once durable."""
+        rows = [(item["stream"], item["seq"], dumps(item), verdict) for item in items]
+        try:
+            with transaction(self._db):
+                self._db.executemany("INSERT OR IGNORE INTO images VALUES(?,?,?,?)", rows)
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            raise JournalFullError(str(error)) from None
+
     def forget(self, stream: str, first: int, last: int) -> None:
         """These numbers have a committed record; written with the next commit.
 
