@@ -23,6 +23,7 @@ class Spool(RuleBasedStateMachine):
         self.store = Store(self.path, max_bytes=QUOTA_BYTES, policy="drop_oldest")
         self.put = self.sent = self.next = 0
         self.kept: list[int] = []  # numbers in the spool, by the reference
+        self.sizes: dict[int, int] = {}
         self.in_flight: list[tuple[int, int]] = []  # (message id, number)
 
     @rule(count=st.integers(1, 40), size=st.sampled_from([8, 500, 3000, 9000]))
@@ -32,6 +33,7 @@ class Spool(RuleBasedStateMachine):
         rows = [("t", b"%08d" % n + bytes(size - 8)) for n in numbers]
         assert self.store.commit(rows) == [None] * count
         self.put += count
+        self.sizes.update(dict.fromkeys(numbers, size + 1))  # and the topic
         self.kept += numbers
         lost = len(self.kept) - self.store.account.rows
         # Only the oldest may go, and never one that is in flight.
@@ -85,6 +87,7 @@ class Spool(RuleBasedStateMachine):
     def the_account_is_exact(self) -> None:
         account = self.store.account
         assert account.rows == len(self.kept)
+        assert account.bytes == sum(self.sizes[number] for number in self.kept)
         assert account.put == self.put
         assert account.sent == self.sent
         assert account.put == account.sent + account.rows + account.dropped.total()

@@ -89,18 +89,17 @@ class Dispatch(RuleBasedStateMachine):
             self.images[stream, seq] = image
             self.place[stream, seq] = JUDGED if judged else WAITS
 
-    @rule(count=st.integers(1, BATCH), refused=st.booleans())
-    def dispatch(self, count, refused):
+    @rule(refused=st.booleans())
+    def dispatch(self, refused):
         free = self.open_workers()
-        assert self.credit.free_slots(self.now) == sum(
-            WINDOW - len(self.ref[n]["has"]) for n in free
-        )
-        worker = self.credit.pick(self.now)
-        assert (worker is None) == (not free)
-        if worker is None:
+        granted = self.credit.grant(max(self.backlog.waiting, 1), BATCH, self.now)
+        if granted is None:
+            # Nobody has a credit, or somebody else is done sooner with what he has and this.
+            assert not free or any(map(self.load, WORKERS))
             return
+        worker, count = granted
         assert worker.name in free
-        assert self.load(worker.name) == min(map(self.load, free))
+        assert 1 <= count <= BATCH
         taken = self.backlog.take(count)
         waiting = sorted(self.at(WAITS))
         assert len(taken) == min(count, len(waiting))
@@ -216,7 +215,7 @@ class Dispatch(RuleBasedStateMachine):
         assert {(image.stream, image.seq) for image in closed} == wanted
         for image in closed:
             key, where = (image.stream, image.seq), self.place[image.stream, image.seq]
-            self.credit.finished(image)
+            self.credit.finished(image, self.now)
             self.place[key] = CLOSED
             for name, one in self.ref.items():
                 if where in one["has"]:
@@ -350,23 +349,28 @@ def test_a_worker_keeps_its_model_until_its_next_life():
     assert credit.describe(credit.workers["w0"])["model"] is None
 
 
+def granted(credit: Credit, now: float, waiting: int = 99):
+    found = credit.grant(waiting, 8, now)
+    return found[0].name if found else None
+
+
 def test_equals_share_work_by_what_they_have_done_then_by_name():
     credit = Credit(["w1", "w0"], 2, 1, 5.0)
     for name in ("w0", "w1"):
         credit.heard(beat(name), 0.0)
-    assert credit.pick(0.0).name == "w0"
+    assert granted(credit, 0.0) == "w0"
     credit.workers["w0"].done = 1
-    assert credit.pick(0.0).name == "w1"
+    assert granted(credit, 0.0) == "w1"
 
 
 def test_an_image_of_no_batch_finishes_without_a_trace():
-    Credit.finished(SimpleNamespace(batch=None))
+    Credit.finished(SimpleNamespace(batch=None), 0.0)
 
 
 def test_workers_on_demand_count_as_ready_without_a_beat():
     credit = Credit(["w0"], 2, 1, 5.0)
-    assert credit.pick(7.0) is None
+    assert granted(credit, 7.0) is None
     credit.assume(7.0)
-    assert credit.pick(7.0).name == "w0"
-    assert credit.pick(7.0 + STALE_S) is not None
-    assert credit.pick(7.1 + STALE_S) is None
+    assert granted(credit, 7.0) == "w0"
+    assert granted(credit, 7.0 + STALE_S) == "w0"
+    assert granted(credit, 7.1 + STALE_S) is None
