@@ -215,7 +215,7 @@ class Store:
     def _roll_back(self, before: Account) -> None:
         if self._db.in_transaction:  # a full disk may have rolled back by itself
             self._db.execute("ROLLBACK")
-        self.account = before
+        self.account = before.copy()  # the next attempt counts in it, and may fail as well
 
     def _rescue(self) -> None:
         assert self._path is not None  # noqa: S101  (memory does not rot)
@@ -230,6 +230,8 @@ class Store:
         if salvage is not None:
             self.salvage = salvage
             rows, size = self._db.execute("SELECT count(*), total(size) FROM message").fetchone()
+            if self.account.rows > rows:
+                self.account.dropped["damaged"] += self.account.rows - rows
             self.account.rows, self.account.bytes = rows, int(size)
             if salvage.gap:
                 self.account.gaps.append(salvage.gap)

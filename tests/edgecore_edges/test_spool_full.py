@@ -76,10 +76,11 @@ def test_the_reserve_is_taken_while_there_is_plenty_and_given_up_at_once(
 
 
 class Full:
-    """A connection whose inserts fail so many times, as on a full disk."""
+    """A connection whose every second insert fails, so many times, as on a full disk."""
 
     def __init__(self, store: Store, times: int) -> None:
         self._db, self.times, self.reserve_at_checkpoint = store._db, times, None
+        self._inserts = 0
         self._reserve = store._path.with_name(f"{store._path.name}.reserve")
 
     def __getattr__(self, name: str):
@@ -89,6 +90,9 @@ class Full:
         if sql.startswith("PRAGMA wal_checkpoint"):
             self.reserve_at_checkpoint = self._reserve.exists()
         if sql.startswith("INSERT INTO message") and self.times:
+            self._inserts += 1
+            if self._inserts % 2:
+                return self._db.execute(sql, *values)
             self.times -= 1
             raise sqlite3.OperationalError("database or disk is full")
         return self._db.execute(sql, *values)
