@@ -25,12 +25,25 @@ POINTS = frozenset(
         "outbox.after_upload",
     )
 )
+#: The same on the way of a tensor (strategy `decoupled`).
+TENSOR_POINTS = frozenset(
+    (
+        "transform.before_offer",
+        "transform.after_offer",
+        "transform.after_finish",
+        "inference.after_claim",
+        "inference.after_answer",
+        "inference.before_publish",
+        "inference.after_publish",
+    )
+)
 
 
 def _armed(value: str) -> tuple:
     name, _, nth = value.partition(":")
-    if name and name not in POINTS:
-        raise ValueError(f"FANFOLD_FAULT_POINT={value!r}: use one of {', '.join(sorted(POINTS))}")
+    known = POINTS | TENSOR_POINTS
+    if name and name not in known:
+        raise ValueError(f"FANFOLD_FAULT_POINT={value!r}: use one of {', '.join(sorted(known))}")
     return name, int(nth or 1)
 
 

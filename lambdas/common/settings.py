@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import Mapping
+from typing import Any, Mapping
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\Z")
 _NAME_RULE = "use a-z, 0-9 and '-', at most 41 characters"
@@ -83,10 +83,29 @@ class InferenceSettings(Common):
     beat_topic: str
     worker_timeout_s: float
     cv_threads: int
+    # Strategy `decoupled`: whose tensors it takes, and where they are. Empty: none.
+    transforms: tuple[str, ...] = ()
+    shm_dir: str = ""
 
     @property
     def on_gpu(self) -> bool:
         return self.gpu_id >= 0
+
+
+@dataclass(frozen=True)
+class TransformSettings(Common):
+    """`slots`: of its ring, for each row of the network's batch."""
+
+    worker: str
+    model_dir: str
+    done_topic: str
+    beat_topic: str
+    tensor_topic: str
+    inference_workers: tuple[str, ...]
+    shm_dir: str
+    slots: int
+    worker_timeout_s: float
+    cv_threads: int
 
 
 @dataclass(frozen=True)
@@ -183,7 +202,7 @@ class _Reader:
             self.problems.append(f"{variable}={value}: use {low} to {high}")
         return number
 
-    def common(self, role: str) -> dict[str, str]:
+    def common(self, role: str) -> dict[str, Any]:
         fields = {
             "site": self.name("FANFOLD_SITE"),
             "role": self.choice("FANFOLD_ROLE", role, _ROLES),
@@ -247,21 +266,46 @@ def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings
     Raises `SettingsError` with every problem.
     """
     read = _Reader(env)
-    model_dir = read.path("FANFOLD_MODEL_DIR")
-    # Without a container the core links resources below this prefix (GGC >= 1.10).
-    prefix = env.get("AWS_GG_RESOURCE_PREFIX", "")
+    fed = bool(env.get("FANFOLD_TRANSFORM_WORKERS"))
     settings = InferenceSettings(
-        worker=read.name("FANFOLD_WORKER"),
         gpu_id=read.integer("GPU_ID", -1, -(1 << 31), 255),
-        model_dir=prefix.rstrip("/") + model_dir if prefix else model_dir,
-        done_topic=read.topic("FANFOLD_DONE_TOPIC"),
-        beat_topic=read.topic("FANFOLD_BEAT_TOPIC"),
-        worker_timeout_s=read.seconds("FANFOLD_WORKER_TIMEOUT_S", 30, 0.1, 3600),
-        cv_threads=read.integer("FANFOLD_CV_THREADS", 1, 0, 1024),
+        transforms=read.names("FANFOLD_TRANSFORM_WORKERS") if fed else (),
+        shm_dir=read.path("FANFOLD_SHM_DIR") if fed else "",
+        **_of_worker(read),
         **read.common("inference"),
     )
     read.finish()
     return settings
+
+
+def transform_settings(env: Mapping[str, str] = os.environ) -> TransformSettings:
+    """Read a transform function's settings; raises `SettingsError` with every problem."""
+    read = _Reader(env)
+    settings = TransformSettings(
+        tensor_topic=read.prefix("FANFOLD_TENSOR_TOPIC"),
+        inference_workers=read.names("FANFOLD_INFERENCE_WORKERS"),
+        shm_dir=read.path("FANFOLD_SHM_DIR"),
+        slots=read.integer("FANFOLD_TENSOR_SLOTS", 4, 2, 256),
+        **_of_worker(read),
+        **read.common("transform"),
+    )
+    read.finish()
+    return settings
+
+
+def _of_worker(read: _Reader) -> dict[str, Any]:
+    """What every function reads that touches images or the model."""
+    model_dir = read.path("FANFOLD_MODEL_DIR")
+    # Without a container the core links resources below this prefix (GGC >= 1.10).
+    prefix = read.env.get("AWS_GG_RESOURCE_PREFIX", "")
+    return {
+        "worker": read.name("FANFOLD_WORKER"),
+        "model_dir": prefix.rstrip("/") + model_dir if prefix else model_dir,
+        "done_topic": read.topic("FANFOLD_DONE_TOPIC"),
+        "beat_topic": read.topic("FANFOLD_BEAT_TOPIC"),
+        "worker_timeout_s": read.seconds("FANFOLD_WORKER_TIMEOUT_S", 30, 0.1, 3600),
+        "cv_threads": read.integer("FANFOLD_CV_THREADS", 1, 0, 1024),
+    }
 
 
 def aggregator_settings(env: Mapping[str, str] = os.environ) -> AggregatorSettings:

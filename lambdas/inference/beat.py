@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Callable
+from typing import Callable, Protocol
 
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Beat, beat_message, hello_message
-from lambdas.inference.pipeline import Pipeline
 from lambdas.inference.send import Identity
+from lambdas.inference.stage import Activity
 
 BEAT_S = 1.0
 EXIT_HUNG = 70
@@ -23,6 +23,21 @@ def new_incarnation() -> str:
     return os.urandom(6).hex()
 
 
+class Vitals(Protocol):
+    """What is read of a pipeline."""
+
+    @property
+    def activity(self) -> Activity: ...
+
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def failed(self) -> int: ...
+
+    def in_hand(self) -> list[str]: ...
+
+
 class Heart:
     """Says hello until it is taken, then beats; a thread of its own, so that it also
     beats while the network runs and while a handler waits."""
@@ -32,12 +47,13 @@ class Heart:
         bus: Bus,
         topic: str,
         identity: Identity,
-        pipeline: Pipeline,
-        interval_s: float = BEAT_S,
+        pipeline: Vitals,
+        begin: threading.Event | None = None,
     ) -> None:
+        """`begin`: hello waits for it."""
         self._bus, self._topic, self._identity = bus, topic, identity
         self._pipeline = pipeline
-        self._interval_s = interval_s
+        self._begin = begin
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fanfold-beat", daemon=True)
 
@@ -50,11 +66,14 @@ class Heart:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        while self._begin is not None and not self._begin.wait(BEAT_S):
+            if self._stopping.is_set():
+                return
         hello = hello_message(*self._identity)
         while not self._bus.publish(self._topic, hello):
-            if self._stopping.wait(self._interval_s):
+            if self._stopping.wait(BEAT_S):
                 return
-        while not self._stopping.wait(self._interval_s):
+        while not self._stopping.wait(BEAT_S):
             self._bus.publish(self._topic, beat_message(self._beat()))
 
     def _beat(self) -> Beat:
@@ -71,7 +90,7 @@ class Watchdog:
     native code cannot be stopped in any other way, and the core starts a new one."""
 
     def __init__(
-        self, pipeline: Pipeline, limit_s: float, exit_now: Callable[[int], None] = os._exit
+        self, pipeline: Vitals, limit_s: float, exit_now: Callable[[int], None] = os._exit
     ) -> None:
         self._pipeline = pipeline
         self._limit_s = limit_s

@@ -10,6 +10,7 @@ from lambdas.common.bus import GreengrassBus
 from lambdas.common.settings import SettingsError, inference_settings
 from lambdas.inference.model_spec import ModelError
 from lambdas.inference.worker import Worker
+from lambdas.tensors.leaving import before_the_end
 
 EXIT_NO_MODEL = 1
 
@@ -27,6 +28,7 @@ def _start() -> Worker:
 
 
 _worker = _start()
+before_the_end(_worker.leave)
 
 
 def handler(event: Any, context: Any) -> None:  # noqa: ARG001 - the core's signature

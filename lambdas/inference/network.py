@@ -18,7 +18,7 @@ _log = get_logger("inference")
 class Answered(Protocol):
     """What a record is made for: an item of a batch, with its times so far."""
 
-    ms: dict
+    ms: Record
 
     @property
     def item(self) -> Record: ...

@@ -57,7 +57,7 @@ class Pipeline:
         self._input = np.zeros(self._runtime.input.shape, np.float32)
         loops = (("decode", self._decode), ("infer", self._infer), ("send", self._send))
         self._threads = [
-            threading.Thread(target=_guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
+            threading.Thread(target=guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
             for name, loop in loops
         ]
 
@@ -185,7 +185,7 @@ class Pipeline:
                 self._changed.notify_all()
 
 
-def _guarded(loop: Callable[[], None]) -> None:
+def guarded(loop: Callable[[], None]) -> None:
     """A stage that died would leave a worker that takes work and finishes none."""
     try:
         loop()

@@ -25,6 +25,11 @@ class Prepare:
         self._transform = transform
         self._pixels = pixels
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of the tensor to be filled."""
+        return self._transform.shape
+
     def __call__(self, image: Image, tensor: np.ndarray) -> Record | None:
         """Read and transform one image; its `failed` record where that cannot be done."""
         item = image.item

@@ -26,7 +26,7 @@ class Identity(NamedTuple):
 
 class Sender:
     def __init__(self, bus: Bus, topic: str, identity: Identity) -> None:
-        self._bus, self._topic, self._identity = bus, topic, identity
+        self._bus, self._topic, self.identity = bus, topic, identity
 
     def send(self, batch: Batch) -> None:
         """Publish the results of a batch, in one message where they fit."""
@@ -35,7 +35,7 @@ class Sender:
                 _log.error("results of %s not taken by the core; it will ask again", batch.id)
 
     def _messages(self, batch: Batch) -> list[bytes]:
-        head = (batch.id, *self._identity)
+        head = (batch.id, *self.identity)
         try:
             return done_messages(*head, batch.results)
         except (TypeError, ValueError) as error:  # what a hook returned and JSON cannot say

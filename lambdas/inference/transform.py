@@ -10,14 +10,14 @@ average, and the best class stays the same where it has a score of 0.2 at least
 from __future__ import annotations
 
 import math
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 import cv2
 import numpy as np
 
 from lambdas.inference.decode import Buffer, Decoder
 from lambdas.inference.image_header import ImageError, read_header
-from lambdas.inference.model_spec import Input
+from lambdas.inference.model_spec import Input, ModelError
 
 MODES = ("fast", "exact")
 #: Mean absolute difference to `exact`, in units of a pixel's 0…255.
@@ -30,6 +30,14 @@ _INTERPOLATION = {
     "area": cv2.INTER_AREA,
 }
 Hook = Callable[[np.ndarray], np.ndarray]
+
+
+def chosen_mode(env: Mapping[str, str]) -> str:
+    """FANFOLD_TRANSFORM. Raises `ModelError`."""
+    mode = env.get("FANFOLD_TRANSFORM", "") or MODES[0]
+    if mode not in MODES:
+        raise ModelError(f"FANFOLD_TRANSFORM={mode!r}: use one of {', '.join(MODES)}")
+    return mode
 
 
 class Transform:

@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+from typing import Any, Mapping, Protocol
 
 import cv2
 import numpy as np
 
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import MessageError, parse_work
+from lambdas.common.messages import MessageError, Work, parse_work
 from lambdas.common.settings import InferenceSettings
 from lambdas.inference.beat import Heart, Watchdog, new_incarnation
+from lambdas.inference.fed import FedPipeline
 from lambdas.inference.hooks import load_hooks
 from lambdas.inference.model_package import load_package
 from lambdas.inference.model_spec import ModelError
 from lambdas.inference.pipeline import Pipeline
 from lambdas.inference.runtimes.select import load_runtime
 from lambdas.inference.send import Identity, Sender
-from lambdas.inference.transform import MODES
+from lambdas.inference.transform import chosen_mode
 from lambdas.inference.work import Model
+from lambdas.tensors.folder import Desk, Folder
+from lambdas.tensors.reader import Reader
+from lambdas.tensors.ring import RingError
 
 _log = get_logger("worker")
+
+
+class Taker(Protocol):
+    """A pipeline, as the handler sees it."""
+
+    def submit(self, work: Work) -> None: ...
+
+    def drain(self) -> None: ...
+
+
+def hand_over(event: Any, pipeline: Taker, *, wait: bool = False) -> None:
+    """One work message into a pipeline; `wait`: return when its batch is finished."""
+    try:
+        work = parse_work(event)
+    except (MessageError, TypeError) as error:  # the core hands over any JSON value
+        _log.error("work message refused: %s", error)
+        return
+    if work.probe is None:
+        pipeline.submit(work)
+    if work.probe is not None or wait:
+        pipeline.drain()
 
 
 class Worker:
@@ -31,9 +56,7 @@ class Worker:
     def __init__(
         self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
     ) -> None:
-        mode = env.get("FANFOLD_TRANSFORM", "") or MODES[0]
-        if mode not in MODES:
-            raise ModelError(f"FANFOLD_TRANSFORM={mode!r}: use one of {', '.join(MODES)}")
+        mode = chosen_mode(env)
         # Copies share this function's name: nobody could tell one's beats from another's.
         self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
         cv2.setNumThreads(settings.cv_threads)
@@ -45,7 +68,11 @@ class Worker:
         identity = Identity(settings.worker, new_incarnation(), package.spec.identity)
         model = Model(package, runtime, hooks)
         sender = Sender(bus, settings.done_topic, identity)
-        self.pipeline = Pipeline(model, sender, settings.images_dir, mode).start()
+        if settings.transforms:
+            self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender)
+        else:
+            self.pipeline = Pipeline(model, sender, settings.images_dir, mode)
+        self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heart = None
         if not self._on_demand:
@@ -56,6 +83,17 @@ class Worker:
             runtime.device, mode, identity.incarnation,
         )  # fmt: skip
 
+    def _fed(self, settings: InferenceSettings, model: Model, sender: Sender) -> FedPipeline:
+        """Tensors come from transform functions. Raises `ModelError`."""
+        worker, incarnation, identity = sender.identity
+        try:
+            folder = Folder(settings.shm_dir)
+            reader = Reader(folder, settings.transforms, incarnation, identity["sha256"])
+        except RingError as error:
+            raise ModelError(str(error)) from None
+        path = folder.desk(worker)
+        return FedPipeline(model, sender, reader, lambda: Desk(path, incarnation))
+
     def handle(self, event: Any) -> None:
         """One message of the work topic.
 
@@ -63,15 +101,12 @@ class Worker:
         one invocation is open while there is work, and the core's timeout sees a hang.
         A probe: returns when the pipeline is empty.
         """
-        try:
-            work = parse_work(event)
-        except (MessageError, TypeError) as error:  # the core hands over any JSON value
-            _log.error("work message refused: %s", error)
-            return
-        if work.probe is None:
-            self.pipeline.submit(work)
-        if work.probe is not None or self._on_demand:
-            self.pipeline.drain()
+        hand_over(event, self.pipeline, wait=self._on_demand)
+
+    def leave(self) -> None:
+        """Go in order: transform functions need not look for this one."""
+        if isinstance(self.pipeline, FedPipeline):
+            self.pipeline.desk.leave()
 
     def stop(self) -> None:
         if self._heart is not None:

@@ -69,7 +69,7 @@ class PoolWorker(Owner):
     def ready(self, model: Record) -> None:
         self._identity = self._identity._replace(model=model)
         topic = self._settings.beat_topic
-        Heart(self._bus, topic, self._identity, self._vitals).start()  # type: ignore[arg-type]
+        Heart(self._bus, topic, self._identity, self._vitals).start()
 
     def done(self, job: Job, results: list[Record]) -> None:
         self._vitals.count(results)

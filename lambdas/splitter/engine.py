@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from lambdas.common import messages as m
+from lambdas.common.blame import Blame
 from lambdas.common.bus import Bus
 from lambdas.common.faults import fault
 from lambdas.common.health import HealthReport
@@ -18,7 +19,6 @@ from lambdas.common.loop import Message, Part
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.admission import Admission
 from lambdas.splitter.backlog import Backlog, Image
-from lambdas.splitter.blame import Blame
 from lambdas.splitter.credit import Batch, Credit, Worker
 from lambdas.splitter.inbox import Inbox
 from lambdas.splitter.journal import Journal, JournalFullError

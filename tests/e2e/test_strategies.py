@@ -19,7 +19,7 @@ from fanfold.interpreters import device_python
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = 40
 SPOILT = 7
-STRATEGIES = ("pinned", "pool", "on_demand")
+STRATEGIES = ("pinned", "decoupled", "pool", "on_demand")
 MODEL = {
     "v": 1, "name": "sim", "version": "1.0.0", "runtime": "simulated", "task": "classification",
     "input": {"shape": [1, 3, 32, 32]}, "simulated": {"wait_ms": 2},
@@ -27,12 +27,16 @@ MODEL = {
 
 
 def write_site(folder: Path, strategy: str) -> None:
-    """A working folder with one site of two workers; the profile is the project's."""
+    """A working folder with one site of two workers, and cores for two transforms beside them."""
     (folder / "sites").mkdir()
-    (folder / "device_profiles").symlink_to(PROJECT / "device_profiles")
+    (folder / "device_profiles").mkdir()
+    profile = yaml.safe_load((PROJECT / "device_profiles/this-machine.yaml").read_text())
+    profile["cpu_cores"] = 4
+    (folder / "device_profiles/this-machine.yaml").write_text(yaml.safe_dump(profile))
     (folder / ".venv-device").symlink_to(PROJECT / ".venv-device")
     site = yaml.safe_load((PROJECT / "sites/demo.yaml").read_text())
     site.update(name="strategies", strategy=strategy, cameras=[{"name": "cam1"}])
+    site["transforms"] = 2 if strategy == "decoupled" else "auto"
     site["core"]["thing"] = "strategies-core"
     site["volumes"] = {each: str(folder / each) for each in ("images", "state")}
     (folder / "sites/strategies.yaml").write_text(yaml.safe_dump(site))

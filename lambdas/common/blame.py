@@ -4,19 +4,39 @@ After a worker ends with images in hand, each of them is a suspect and goes alon
 idle worker, another one than it was on. An image that ends a worker while it is alone,
 and did so before in company, is the culprit: two restarts. Where workers also die without
 it, as when somebody kills them at random or a device fails, that evidence is worth less:
-each such death, up to three, asks for one more trial.
+each such death, up to three, asks for one more trial. The splitter asks this of its
+workers, a transform function of the inference functions that its tensors went to.
 """
 
 from __future__ import annotations
 
 from collections import deque
-
-from lambdas.splitter.backlog import Image
-from lambdas.splitter.credit import Batch
+from typing import Protocol, Sequence, TypeVar
 
 DEATHS_TO_BLAME = 2
 MORE_IN_TROUBLE = 3
 TROUBLE_WINDOW_S = 30.0
+
+
+class Suspect(Protocol):
+    """An image: how many workers have ended with it in hand, and the last of them."""
+
+    deaths: int
+    killed: tuple[str, ...]
+
+
+Image = TypeVar("Image", bound=Suspect)
+_Held_co = TypeVar("_Held_co", bound=Suspect, covariant=True)
+
+
+class Held(Protocol[_Held_co]):
+    """What a worker had in hand when it ended. `doubtful`: perhaps it never got that far."""
+
+    alone: bool
+    doubtful: bool
+
+    @property
+    def images(self) -> Sequence[_Held_co]: ...
 
 
 class Blame:
@@ -26,10 +46,10 @@ class Blame:
         # What happened before this start is not known; caution costs one more trial.
         self._deaths: deque[float] = deque([now], maxlen=1_000)
 
-    def died(self, worker: str, batches: list[Batch], now: float) -> list[Image]:
+    def died(self, worker: str, batches: Sequence[Held[Image]], now: float) -> list[Image]:
         """Count a worker's end against what it held; returns the images found guilty."""
         self._deaths.append(now)
-        guilty = []
+        guilty: list[Image] = []
         for batch in batches:
             for image in () if batch.doubtful else batch.images:
                 image.deaths += 1
@@ -39,7 +59,7 @@ class Blame:
                     self._explained(image.deaths)
         return guilty
 
-    def _needed(self, image: Image, now: float) -> int:
+    def _needed(self, image: Suspect, now: float) -> int:
         while self._deaths and now - self._deaths[0] > TROUBLE_WINDOW_S:
             self._deaths.popleft()
         others = max(len(self._deaths) - image.deaths, 0)

@@ -1,0 +1,1 @@
+"""Tensors handed from one process to another in shared memory (docs/spec/tensors.md)."""

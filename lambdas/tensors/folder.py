@@ -1,0 +1,157 @@
+"""The folder in shared memory that transform and inference functions of one site share.
+
+    {transform}.ring   its tensors
+    {transform}.bell   a pipe: a slot of its ring is finished
+    {worker}.desk      an inference function that is ready, and its pulse
+    tensors.bell       a pipe with one byte for each tensor that waits
+
+A bell saves waiting, nothing more: who misses one looks again within `LOOK_AGAIN_S`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import stat
+
+from lambdas.tensors import locks
+from lambdas.tensors.ring import RingError, identity
+
+LOOK_AGAIN_S = 0.25
+TENSORS_BELL = "tensors"
+_LIFE_BYTE = 0
+
+
+class Folder:
+    """Made by whoever comes first; refused where it is not this user's own."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        parent = os.path.dirname(path)
+        if not os.path.isdir(parent):
+            raise RingError(f"FANFOLD_SHM_DIR={path}: there is no {parent}; mount a tmpfs there")
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise RingError(
+                f"FANFOLD_SHM_DIR={path} is not a folder of user {os.geteuid()}: remove it"
+            )
+        if status.st_mode & 0o022:
+            raise RingError(f"FANFOLD_SHM_DIR={path} can be written by other users: remove it")
+
+    def ring(self, transform: str) -> str:
+        return os.path.join(self.path, f"{transform}.ring")
+
+    def desk(self, worker: str) -> str:
+        return os.path.join(self.path, f"{worker}.desk")
+
+    def bell(self, name: str) -> Bell:
+        return Bell(os.path.join(self.path, f"{name}.bell"))
+
+    def sweep_halves(self, transform: str) -> None:
+        """Remove what earlier lives of this transform function did not finish making."""
+        for name in os.listdir(self.path):
+            if name.startswith(f"{transform}.ring."):
+                remove(os.path.join(self.path, name))
+
+    def sweep_others(self, transforms: tuple[str, ...]) -> None:
+        """Remove the rings of transform functions that the group no longer has."""
+        for name in os.listdir(self.path):
+            transform, _, kind = name.partition(".")
+            if kind == "ring" and transform not in transforms:
+                remove(os.path.join(self.path, name))
+
+
+class Bell:
+    """A named pipe that several may ring and several may wait for."""
+
+    def __init__(self, path: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkfifo(path, 0o600)
+        # Open for both: then no opening waits, and no writing meets a pipe without a reader.
+        self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
+            os.close(self._fd)
+            raise RingError(f"{path} is not a pipe: remove it")
+
+    def ring(self) -> None:
+        # 65,536 rings that nobody has heard yet are enough.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._fd, b"\1")
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it has been rung; hears one ring, or after the time none."""
+        ready, _, _ = select.select([self._fd], [], [], timeout_s)
+        return bool(ready) and self.hear(1) > 0
+
+    def hear(self, rings: int) -> int:
+        """Take up to so many rings without waiting; returns how many there were."""
+        try:
+            return len(os.read(self._fd, rings))
+        except BlockingIOError:
+            return 0
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class Desk:
+    """An inference function says that it is there: a lock as long as it lives, and a pulse."""
+
+    def __init__(self, path: str, incarnation: str) -> None:
+        self._path = path
+        temporary = f"{path}.{incarnation}"
+        self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        locks.hold(self._fd, _LIFE_BYTE)
+        self._pulse = 0
+        self.beat()
+        os.rename(temporary, path)
+
+    def beat(self) -> None:
+        self._pulse += 1
+        os.pwrite(self._fd, self._pulse.to_bytes(8, "little"), 0)
+
+    def leave(self) -> None:
+        """Go in order: nobody is to look for this function."""
+        remove(self._path)
+        os.close(self._fd)
+
+
+class Watch:
+    """What a transform function sees of one inference function."""
+
+    def __init__(self, path: str, now: float) -> None:
+        self._path = path
+        self._seen: tuple[int, bytes] | None = None
+        self._moved_at = now
+        self.alive = False
+
+    def look(self, now: float) -> None:
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            self.alive, self._moved_at = False, now
+            return
+        try:
+            self.alive = locks.held(fd, _LIFE_BYTE)
+            seen = (os.fstat(fd).st_ino, os.pread(fd, 8, 0))
+        finally:
+            os.close(fd)
+        if seen != self._seen or not self.alive:
+            self._seen, self._moved_at = seen, now
+
+    def still_s(self, now: float) -> float:
+        """For how long it has lived without a pulse: hung, or stopped from outside."""
+        return now - self._moved_at
+
+
+def remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def is_at(path: str, which: tuple[int, int] | None) -> bool:
+    """Whether the file known as `which` still has this name."""
+    return identity(path) == which

@@ -1,0 +1,1 @@
+"""Strategy `decoupled`, first stage: images → tensors for the inference functions."""

@@ -1,0 +1,184 @@
+"""The transform function's two threads: one fills slots, one watches what becomes of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Callable
+
+from lambdas.common.faults import fault
+from lambdas.common.log import get_logger
+from lambdas.common.loop import WaitingClock
+from lambdas.common.messages import Record, Work
+from lambdas.inference.pipeline import IN_HAND, guarded
+from lambdas.inference.prepare import Prepare
+from lambdas.inference.send import Sender
+from lambdas.inference.stage import Activity
+from lambdas.inference.work import Batch
+from lambdas.tensors.folder import LOOK_AGAIN_S, Bell, Watch
+from lambdas.tensors.ring import Ring
+from lambdas.transform.engine import Tensor, Transformer
+
+LOOK_AT_DESKS_S = 1.0
+
+_log = get_logger("transform")
+
+
+class Desks:
+    """The inference functions, looked at once a second."""
+
+    def __init__(
+        self, paths: dict[str, str], limit_s: float, probe: Callable[[str], None], now: float
+    ) -> None:
+        """`probe` asks a worker that lives and does nothing: the core ends a hung one."""
+        self._watches = {name: Watch(path, now) for name, path in paths.items()}
+        self.limit_s, self._probe = limit_s, probe
+        self._probed_at = dict.fromkeys(paths, now)
+        self._looked_at = now - LOOK_AT_DESKS_S
+        self.served = False
+
+    def look(self, now: float) -> bool:
+        """Whether an inference function is at work."""
+        if now - self._looked_at < LOOK_AT_DESKS_S:
+            return self.served
+        self._looked_at = now
+        self.served = False
+        for name, watch in self._watches.items():
+            watch.look(now)
+            hung = watch.alive and watch.still_s(now) > self.limit_s
+            self.served |= watch.alive and not hung
+            if hung and now - self._probed_at[name] > self.limit_s:
+                _log.warning("%s lives and does nothing for %.0f s", name, watch.still_s(now))
+                self._probed_at[name] = now
+                self._probe(name)
+        return self.served
+
+
+class TransformPipeline:
+    """What `Heart`, `Watchdog` and a handler know of a pipeline."""
+
+    def __init__(
+        self, ring: Ring, prepare: Prepare, sender: Sender, desks: Desks, bells: tuple[Bell, Bell]
+    ) -> None:
+        """`bells`: the one that others ring for us, and the one that we ring for them."""
+        self._clock = WaitingClock()
+        self._engine = Transformer(ring, self._clock.now, desks.limit_s)
+        self._tensors = [ring.tensor(slot).reshape(prepare.shape) for slot in range(ring.slots)]
+        self._prepare, self._sender, self._desks = prepare, sender, desks
+        self._bell, self._others = bells
+        self.served = threading.Event()
+        self.activity = Activity()
+        self._changed = threading.Condition()
+        self._failures: list[tuple[Tensor, Record]] = []
+        self._rung = 0
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
+            for name, loop in (("decode", self._decode), ("warden", self._watch))
+        ]
+
+    @property
+    def done(self) -> int:
+        return self._engine.done
+
+    @property
+    def failed(self) -> int:
+        return self._engine.failed
+
+    def start(self) -> TransformPipeline:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def submit(self, work: Work) -> None:
+        """Take a batch; return once all but it are finished, so that one call stays open."""
+        with self._changed:
+            self._engine.take(work)
+            self._changed.notify_all()
+        self._wait(IN_HAND - 1)
+
+    def drain(self) -> None:
+        """Return when nothing is in hand."""
+        self._wait(0)
+
+    def _wait(self, allowed: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._engine.batches <= allowed)
+
+    def in_hand(self) -> list[str]:
+        """Batches with an image whose result is not yet published."""
+        with self._changed:
+            return self._engine.in_hand()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """End the threads; what is in hand is somebody else's then."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _decode(self) -> None:
+        while True:
+            with self._changed:
+                begun = self._begin()
+            if begun is None:
+                return
+            tensor, slot = begun
+            with self.activity.busy("decode"):
+                failure = self._prepare(tensor, self._tensors[slot])
+            fault("transform.before_offer")
+            with self._changed:
+                if failure is None:
+                    failure = self._engine.offer(tensor, slot, time.monotonic_ns())
+                else:
+                    self._engine.cancel(slot)
+                if failure is not None:
+                    self._failures.append((tensor, failure))
+                    self._bell.ring()  # the other thread publishes it
+            self._ring_for_offers()
+            fault("transform.after_offer")
+
+    def _begin(self) -> tuple[Tensor, int] | None:
+        """The next image and its slot; None: stop."""
+        while not self._stopping:
+            begun = self._engine.begin()
+            if begun is not None:
+                return begun
+            self._changed.wait()
+        return None
+
+    def _watch(self) -> None:
+        while not self._stopping:
+            self._bell.wait(LOOK_AGAIN_S)
+            now = self._clock.tick()
+            served = self._desks.look(now)
+            if served:
+                self.served.set()
+            with self._changed:
+                verdicts = [*self._engine.step(now, served), *self._failures]
+                self._failures = []
+                self._changed.notify_all()
+            fault("transform.after_finish")
+            self._ring_for_offers()
+            self._publish(verdicts)
+
+    def _ring_for_offers(self) -> None:
+        """One ring for each tensor that has been offered since the last time."""
+        with self._changed:
+            rings, self._rung = self._engine.offers - self._rung, self._engine.offers
+        for _ in range(rings):
+            self._others.ring()
+
+    def _publish(self, verdicts: list[tuple[Tensor, Record]]) -> None:
+        batches: dict[str, list[tuple[Tensor, Record]]] = {}
+        for tensor, record in verdicts:
+            batches.setdefault(tensor.batch.id, []).append((tensor, record))
+        for batch_id, pairs in batches.items():
+            batch = Batch(Work(batch_id, 1, [tensor.item for tensor, _ in pairs], None))
+            batch.results = [record for _, record in pairs]
+            self._sender.send(batch)
+            with self._changed:
+                for tensor, _ in pairs:
+                    self._engine.settle(tensor, ok=False)
+                self._changed.notify_all()

@@ -1,0 +1,107 @@
+"""One transform function: ring, pipeline, heartbeat and watchdog, put together."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Mapping
+
+import cv2
+
+from lambdas.common.bus import Bus
+from lambdas.common.log import get_logger
+from lambdas.common.messages import probe_message
+from lambdas.common.settings import TransformSettings
+from lambdas.inference.beat import Heart, Watchdog, new_incarnation
+from lambdas.inference.hooks import load_hooks
+from lambdas.inference.model_package import Package, load_package
+from lambdas.inference.prepare import Prepare
+from lambdas.inference.send import Identity, Sender
+from lambdas.inference.transform import Transform, chosen_mode
+from lambdas.inference.worker import hand_over
+from lambdas.tensors.folder import TENSORS_BELL, Folder, remove
+from lambdas.tensors.ring import Ring, RingError, create
+from lambdas.transform.pipeline import Desks, TransformPipeline
+
+FLOAT_BYTES = 4
+FEWEST_SLOTS = 2
+
+_log = get_logger("transform")
+
+
+class TransformWorker:
+    """Makes everything at construction; raises `ModelError` or `RingError`."""
+
+    def __init__(
+        self, settings: TransformSettings, bus: Bus, env: Mapping[str, str] = os.environ
+    ) -> None:
+        mode = chosen_mode(env)
+        cv2.setNumThreads(settings.cv_threads)
+        package = load_package(settings.model_dir)
+        hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
+        transform = Transform(package.spec.input, mode, hooks.transform)
+        # The measurement without a model reads files and wants no pixels (`Runtime.decodes`).
+        pixels = package.spec.runtime != "noop"
+        identity = Identity(settings.worker, new_incarnation(), package.spec.identity)
+        folder = Folder(settings.shm_dir)
+        self._path = folder.ring(settings.worker)
+        self._ring = _ring(folder, settings, identity, package)
+        sender = Sender(bus, settings.done_topic, identity)
+
+        def probe(worker: str) -> None:
+            bus.publish(settings.tensor_topic + worker, probe_message(f"p-{settings.worker}"))
+
+        paths = {name: folder.desk(name) for name in settings.inference_workers}
+        desks = Desks(paths, settings.worker_timeout_s, probe, time.monotonic())
+        bells = folder.bell(settings.worker), folder.bell(TENSORS_BELL)
+        prepare = Prepare(settings.images_dir, transform, pixels)
+        self.pipeline = TransformPipeline(self._ring, prepare, sender, desks, bells).start()
+        self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
+        # Before an inference function lives, images would wait here and nowhere better.
+        served = self.pipeline.served
+        self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline, served).start()
+        _log.info(
+            "%s waits for an inference function: %d slots of %s, transform %s, incarnation %s",
+            settings.worker, self._ring.slots, "×".join(map(str, transform.shape)), mode,
+            identity.incarnation,
+        )  # fmt: skip
+
+    def handle(self, event: Any) -> None:
+        """One message of the work topic; see `Worker.handle`."""
+        hand_over(event, self.pipeline)
+
+    def leave(self) -> None:
+        """Give the memory back: nothing but this process would, until the next start."""
+        remove(self._path)
+
+    def stop(self) -> None:
+        self._heart.stop()
+        self._watchdog.stop()
+        self.pipeline.stop()
+        self.leave()
+
+
+def _ring(
+    folder: Folder, settings: TransformSettings, identity: Identity, package: Package
+) -> Ring:
+    """As many slots as were asked for, or as there is memory for. Raises `RingError`."""
+    folder.sweep_halves(settings.worker)
+    batch, *shape = package.spec.input.shape
+    size = FLOAT_BYTES * shape[0] * shape[1] * shape[2]
+    wanted = slots = settings.slots * batch
+    while True:
+        try:
+            ring = create(
+                folder.ring(settings.worker), identity.incarnation, package.spec.sha256, slots, size
+            )
+        except RingError as error:
+            slots //= 2
+            if slots < FEWEST_SLOTS:
+                raise RingError(
+                    f"{error}: enlarge it (mount -o remount,size=…), use fewer transforms, or "
+                    "strategy: pinned"
+                ) from None
+        else:
+            if slots < wanted:
+                _log.warning("memory for %d of %d slots in %s", slots, wanted, folder.path)
+            return ring
