@@ -116,7 +116,6 @@ class Desk:
     def leave(self) -> None:
         """Go in order: nobody is to look for this function."""
         remove(self._path)
-        os.close(self._fd)
 
 
 class Watch:
