@@ -57,7 +57,8 @@ def _measure_here(folder: str, photo: str, repeats: int) -> dict:
     # The fastest fifth: what else the machine does meanwhile is not the model's.
     ms = {k: round(statistics.quantiles(v[WARM_UP:], n=5)[0] * 1000, 2) for k, v in stages.items()}
     memory_kb = -(-int(_peak_kb() * HEADROOM) // ROUND_KB) * ROUND_KB
-    return {"memory_kb": memory_kb, "gpu_memory_mb": 0, "ms": ms}
+    input_kb = -(-batch.nbytes // 1024)
+    return {"memory_kb": memory_kb, "gpu_memory_mb": 0, "input_kb": input_kb, "ms": ms}
 
 
 def _peak_kb() -> int:

@@ -19,7 +19,6 @@ FILES_AT_LEAST = 1024
 #: The build's own year: a clock before it was never set (devices without a battery say 1970).
 CLOCK_AT_LEAST = 1_795_000_000
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the device's shared memory, not a temporary file
-SHARED_MEMORY_MIB = 64
 
 
 def _port(port: int, name: str, what: str) -> Outcome:
@@ -120,7 +119,7 @@ def cgroups(_: Subject) -> Outcome:
     return warning("no memory cgroup: limits are watched instead", "Mount cgroups.")
 
 
-def shared_memory(_: Subject) -> Outcome:
+def shared_memory(subject: Subject) -> Outcome:
     """Tensors of the decoupled strategy pass through it."""
     try:
         facts = os.statvfs(SHARED_MEMORY)
@@ -128,8 +127,11 @@ def shared_memory(_: Subject) -> Outcome:
         return warning(f"{SHARED_MEMORY} is not there", "Mount a tmpfs; `decoupled` needs it.")
     free_mib = facts.f_frsize * facts.f_bavail >> 20
     said = f"{SHARED_MEMORY}: {free_mib} MiB free"
-    if free_mib < SHARED_MEMORY_MIB:
-        return warning(said, f"Enlarge it; `decoupled` needs {SHARED_MEMORY_MIB} MiB.")
+    needed_mib = -(-subject.plan.rings_kb // 1024) if subject.plan else 0
+    if needed_mib:
+        said += f", the plan's transforms need {needed_mib} MiB"
+    if free_mib < needed_mib:
+        return error(said, f"mount -o remount,size={2 * needed_mib}m {SHARED_MEMORY}")
     return ok(said)
 
 

@@ -39,6 +39,12 @@ def detect(name: str, root: Path = Path("/")) -> tuple[dict[str, Any], list[str]
             "memory_mb": min(RESERVED_MB, memory_mb // 4),
         },
     }
+    shared_mb = _shared_memory_mb(root)
+    if shared_mb < memory_mb * 45 // 100:  # less than the half that Linux gives by default
+        profile["shared_memory_mb"] = shared_mb
+        remarks.append(
+            f"shared memory has {shared_mb} MB: strategy decoupled keeps its tensors there"
+        )
     if not gpus:
         remarks.append("no GPU found: the profile is of a CPU device")
     if not supported:
@@ -60,6 +66,15 @@ def _memory_mb(root: Path) -> int:
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) // 1024
     raise ValueError(f"{root / 'proc/meminfo'} has no MemTotal")
+
+
+def _shared_memory_mb(root: Path) -> int:
+    """0 where there is no /dev/shm."""
+    try:
+        facts = os.statvfs(root / "dev/shm")
+    except OSError:
+        return 0
+    return facts.f_frsize * facts.f_blocks >> 20
 
 
 def _cpu(root: Path) -> str:

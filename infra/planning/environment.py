@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from infra.planning.model import Role
@@ -9,6 +10,7 @@ from infra.planning.placement import Placement
 from infra.planning.profile import Profile
 from infra.planning.resources import MODEL_DIR, MPS_PIPES, SHM_DIR
 from infra.planning.site import Site
+from infra.planning.sizing import tensor_slots
 from infra.planning.storage import outbox_bucket
 from infra.planning.threads import ALLOCATOR, CV_THREADS
 from infra.planning.topics import Topics
@@ -124,6 +126,9 @@ class Environment:
             **self._model("transform", worker),
             "FANFOLD_INFERENCE_WORKERS": ",".join(inference),
             "FANFOLD_TENSOR_TOPIC": self.topics.tensor_prefix,
+            "FANFOLD_TENSOR_SLOTS": str(
+                tensor_slots(len(self.placement.gpu_ids), self.placement.transforms)
+            ),
             **self._shm(),
         }
 
@@ -131,12 +136,13 @@ class Environment:
         return {
             **self.inference(worker, gpu_id),
             "FANFOLD_TRANSFORM_WORKERS": ",".join(transforms),
-            "FANFOLD_TENSOR_TOPIC": self.topics.tensor_prefix,
             **self._shm(),
         }
 
     def _shm(self) -> Variables:
-        return {"FANFOLD_SHM_DIR": f"{SHM_DIR}/fanfold-{self.site.name}"}
+        # Two cores of one machine may run sites of one name; their state is never the same.
+        own = hashlib.sha256(self.site.volumes.state.encode()).hexdigest()[:8]
+        return {"FANFOLD_SHM_DIR": f"{SHM_DIR}/fanfold-{self.site.name}-{own}"}
 
     def _model(self, role: Role, worker: str) -> Variables:
         """What every function that touches the model or its input needs."""

@@ -50,4 +50,7 @@ class Footprint(Record):
 
     memory_kb: PositiveInt = Field(description="Main memory of one copy, kilobytes.")
     gpu_memory_mb: int = Field(default=0, ge=0, description="GPU memory of one copy, megabytes.")
+    input_kb: int = Field(
+        default=0, ge=0, description="The network's input tensor, its batch included, kilobytes."
+    )
     ms: StageTimes | None = Field(default=None, description="Time per image and stage.")

@@ -135,15 +135,27 @@ class Functions:
             policies=Resources(self.site, self.profile, self.isolation).policies(role, gpus),
             sysfs=runs_model and bool(gpus),
             threads=self.placement.threads if runs_model else 1,
+            shared_kb=self._rings_kb if role == "inference" else 0,
             **given,
         )
+
+    @property
+    def _ring_kb(self) -> int:
+        """Of one transform function."""
+        copies, transforms = len(self.placement.gpu_ids), self.placement.transforms
+        return sizing.ring_kb(self.footprint, copies, transforms) if transforms else 0
+
+    @property
+    def _rings_kb(self) -> int:
+        """Every inference function maps all rings, and pages that it has seen are its memory."""
+        return self._ring_kb * self.placement.transforms
 
     def _memory_kb(self, role: Role, processes: int) -> int:
         worker = sizing.worker_memory_kb(self.footprint)
         by_role: dict[Role, int] = {
             "splitter": sizing.SPLITTER_KB,
-            "transform": sizing.TRANSFORM_KB,
-            "inference": worker,
+            "transform": sizing.TRANSFORM_KB + self._ring_kb,
+            "inference": worker + self._rings_kb,
             "pool": worker * processes,
             "aggregator": sizing.aggregator_memory_kb(
                 len(self.site.cameras), self.site.cloud.outbox is not None

@@ -54,7 +54,8 @@ class Function:
     """One of our Lambda functions on the device.
 
     `memory_kb` is planned for either isolation; the group carries it for containers only.
-    `processes` is how many copies of the model the function runs.
+    `processes` is how many copies of the model the function runs. `shared_kb` of its memory
+    are other functions' (the rings of strategy decoupled), and counted there.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Function:
     gpus: tuple[int, ...] = ()
     processes: int = 1
     threads: int = 1
+    shared_kb: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +170,8 @@ class Plan:
     def copies(self) -> int:
         """Copies of the model that run at once."""
         return sum(worker.processes for worker in self.workers)
+
+    @property
+    def rings_kb(self) -> int:
+        """Shared memory that strategy decoupled takes; 0 elsewhere."""
+        return max((worker.shared_kb for worker in self.workers), default=0)

@@ -13,7 +13,7 @@ from infra.planning.limits import BATCHES_IN_FLIGHT, FUNCTIONS_PER_GROUP, UNPINN
 from infra.planning.model import CPU, Isolation, Reason
 from infra.planning.profile import Gpu, Profile
 from infra.planning.site import Site
-from infra.planning.sizing import TRANSFORM_KB, worker_memory_kb
+from infra.planning.sizing import TRANSFORM_KB, ring_kb, worker_memory_kb
 from infra.planning.threads import network_threads
 
 # Of a CPU device's cores, for transforms, where no footprint says better: measured 0.02 … 0.35.
@@ -146,7 +146,9 @@ class _Arithmetic:
         each_kb, free_kb = worker_memory_kb(self.footprint), profile.usable_memory_kb
         if self.site.strategy == "decoupled":
             transforms = self._transform_share()
-            slots, free_kb = slots - transforms, free_kb - transforms * TRANSFORM_KB
+            slots -= transforms
+            each = TRANSFORM_KB + ring_kb(self.footprint, slots, transforms)
+            free_kb -= transforms * each
         if self.site.threads != "auto":
             slots = min(slots, profile.usable_cores // self.site.threads)
         by_memory = free_kb // each_kb

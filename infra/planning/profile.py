@@ -61,6 +61,11 @@ class Profile(Record):
     architecture: Literal["x86_64", "aarch64", "armv7l"] = Field(description="As `uname -m` says.")
     cpu_cores: Count = Field(description="Logical CPUs, as `nproc` says.")
     memory_mb: PositiveInt = Field(description="Main memory, megabytes.")
+    shared_memory_mb: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Size of /dev/shm, megabytes, where it is not Linux's default (half of the "
+        "main memory); 0: there is none.",
+    )
     gpus: tuple[Gpu, ...] = Field(default=(), description="Accelerators; none on a CPU device.")
     devices: tuple[DeviceFile, ...] = Field(
         default=(), description="Device files that every GPU needs, e.g. /dev/nvidiactl."

@@ -34,6 +34,11 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_HEALTH_EVERY_S": ("how often a part reports itself", "site: cloud.monitor.every_s"),
     "FANFOLD_POOL_WORKERS": ("processes; auto: one per core, found there", "site: workers"),
     "FANFOLD_GPU_IDS": ("every GPU, dealt to the processes", "profile: gpus"),
+    "FANFOLD_TENSOR_SLOTS": (
+        f"{sizing.TENSORS_PER_WORKER} per inference worker and one being filled; "
+        f"{sizing.FEWEST_TENSORS} at least",
+        "planning/sizing.py",
+    ),
     "FANFOLD_ON_DEMAND": ("containers share one name", "site: strategy"),
     "FANFOLD_CV_THREADS": ("OpenCV's own threads gain nothing", _MEASURED),
     "MALLOC_TRIM_THRESHOLD_": (_ALLOCATOR, _MEASURED),
@@ -66,6 +71,9 @@ class Reasons:
 
     def _memory(self, function: Function) -> tuple[str, str]:
         role, footprint = function.role, self.footprint
+        if role == "transform":
+            why = f"{sizing.TRANSFORM_KB} KB to decode in, and its ring of tensors"
+            return why, "planning/sizing.py; footprint: input_kb"
         if role not in {"inference", "pool"}:
             why = f"what the {role} holds at its fullest, with headroom"
             return why, "planning/sizing.py"
@@ -74,6 +82,8 @@ class Reasons:
             why = f"{times}{sizing.DEFAULT_WORKER_KB} KB, as no footprint is known"
             return why, "AWS's example of a GPU Lambda with MXNet"
         why = f"{times}({footprint.memory_kb} KB × {sizing.HEADROOM:g} + {sizing.BUFFERS_KB} KB)"
+        if function.shared_kb:
+            why += f" + {function.shared_kb} KB of rings, shared by all"
         return why, "footprint: memory_kb"
 
     def _variables(self, functions: tuple[Function, ...]) -> Iterator[Reason]:

@@ -18,6 +18,15 @@ HOLD_BACK_KB = 32_768  # 10,000 records of one stream as Python objects
 OUTBOX_KB = 65_536  # boto3
 AGGREGATOR_MAX_KB = 1_048_576
 SYSTEM_KB = 32_768
+# Strategy decoupled. The article's SSD takes 1 × 3 × 512 × 512 floats.
+DEFAULT_INPUT_KB = 3_072
+# Beside each tensor: what it is of, and padding.
+TENSOR_NOTE_KB = 64
+FEWEST_TENSORS = 4
+# One in the network, one that waits for it, one whose result is on its way.
+TENSORS_PER_WORKER = 3
+# tmpfs's own default (https://www.kernel.org/doc/html/latest/filesystems/tmpfs.html).
+SHARED_MEMORY_SHARE = 0.5
 # Less than this for a process that imports numpy is a footprint in the wrong unit.
 SANE_MEMORY_KB = 16_384
 
@@ -27,6 +36,18 @@ def worker_memory_kb(footprint: Footprint | None) -> int:
     if footprint is None:
         return DEFAULT_WORKER_KB
     return math.ceil(footprint.memory_kb * HEADROOM) + BUFFERS_KB
+
+
+def tensor_slots(copies: int, transforms: int) -> int:
+    """Inputs of the network that one transform function has room for: those that keep its
+    share of the workers busy, and one that is being filled."""
+    return max(FEWEST_TENSORS, math.ceil(TENSORS_PER_WORKER * copies / transforms) + 1)
+
+
+def ring_kb(footprint: Footprint | None, copies: int, transforms: int) -> int:
+    """Shared memory of one transform function."""
+    input_kb = (footprint.input_kb if footprint else 0) or DEFAULT_INPUT_KB
+    return tensor_slots(copies, transforms) * (input_kb + TENSOR_NOTE_KB) + TENSOR_NOTE_KB
 
 
 def aggregator_memory_kb(streams: int, outbox: bool) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_a_ring_without_memory_is_refused_in_words_and_leaves_nothing(folder, mo
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(RingError, match="no room for 4 tensors of 768 bytes"):
         ring_of(folder)
-    assert os.listdir(folder.path) == []
+    assert list(Path(folder.path).iterdir()) == []
 
 
 def test_a_note_that_does_not_fit_is_refused(folder):
@@ -173,7 +174,7 @@ def test_rings_of_transforms_that_the_group_lost_are_removed(folder):
 
     reader_of(folder, "w", transforms=("t0", "t1"))
 
-    rings = [name for name in os.listdir(folder.path) if name.endswith(".ring")]
+    rings = [path.name for path in Path(folder.path).glob("*.ring")]
     assert sorted(rings) == ["t0.ring", "t1.ring"]
 
 

@@ -177,7 +177,7 @@ def test_memory_goes_back_when_a_function_is_stopped(begin, bus, images, tmp_pat
     transform.leave()
     worker.leave()
 
-    assert {name.split(".")[1] for name in os.listdir(tmp_path / "shm")} == {"bell"}
+    assert {path.suffix for path in (tmp_path / "shm").iterdir()} == {".bell"}
 
 
 def test_little_shared_memory_means_fewer_slots_and_none_is_refused(

@@ -62,7 +62,7 @@ def test_an_unknown_key_is_named_with_the_allowed_ones(folder):
     assert complaints(folder) == [
         "FF003 error: profiles/box.yaml:5: cpu_core: is not a key here; allowed: architecture, "
         "containers, cpu_cores, description, devices, environment, gpus, group_owner, memory_mb, "
-        "name, reserved, runtime. Did you mean cpu_cores?"
+        "name, reserved, runtime, shared_memory_mb. Did you mean cpu_cores?"
     ]
 
 

@@ -59,6 +59,7 @@ BROKEN = {
     ),
     "FF115": lambda: plan(mps=True),
     "FF120": lambda: plan(on=CPU_BOX, workers=19),
+    "FF116": lambda: plan(on=profile(shared_memory_mb=0), strategy="decoupled"),
     "FF121": lambda: plan(on=CPU_BOX, strategy="on_demand", workers=26),
     "FF122": lambda: plan(on=NO_CONTAINERS, isolation="container"),
     "FF123": lambda: with_function(plan(), policies=(Policy("model", None),)),
@@ -120,6 +121,32 @@ def test_more_copies_than_gpu_memory_says_how_many_fit():
         "7936 MB available (8192 − 256 reserved). "
         "Use at most 7 copies per GPU (copies_per_gpu, workers)."
     )
+
+
+def test_rings_that_do_not_fit_shared_memory_are_refused_with_the_ways_out():
+    small = profile(shared_memory_mb=10)
+
+    assert only("FF116", plan(on=small, strategy="decoupled", transforms=3)) == (
+        "FF116 error: profile two-gpu-industrial-pc: 3 transforms keep 37 MB of tensors in "
+        "/dev/shm, 10 MB available. Enlarge /dev/shm and shared_memory_mb, lower transforms, or "
+        "use strategy: pinned."
+    )
+    assert only("FF116", plan(on=small)) == ""
+
+
+def test_decoupled_is_advised_against_where_it_gains_nothing():
+    slow = footprint(ms={"transform": 90.0, "inference": 35.0})
+
+    assert "hides behind the network (35 ms)" in only("FF206", plan(strategy="decoupled"))
+    assert "share the same cores" in only("FF206", plan(on=CPU_BOX, strategy="decoupled"))
+    assert only("FF206", plan(strategy="decoupled", model=slow)) == ""
+
+
+def test_transforms_that_share_a_worker_wait_for_one_another():
+    many = {"workers": 2, "batch": 16, "window": 24}
+
+    assert only("FF132", plan(**many)) == ""
+    assert "takes 30.7 s" in only("FF132", plan(strategy="decoupled", transforms=4, **many))
 
 
 def test_a_model_that_fits_no_gpu_says_so():

@@ -1,4 +1,5 @@
 import json
+import re
 
 import botocore.session
 import pytest
@@ -185,7 +186,9 @@ def test_decoupled_transforms_take_the_work_and_hand_tensors_to_any_worker():
     assert transform["FANFOLD_INFERENCE_WORKERS"] == "w0,w1"
     assert transform["FANFOLD_TENSOR_TOPIC"] == "press/tensor/"
     assert worker["FANFOLD_TRANSFORM_WORKERS"] == "t0,t1,t2"
-    assert transform["FANFOLD_SHM_DIR"] == worker["FANFOLD_SHM_DIR"] == "/dev/shm/fanfold-press"
+    assert transform["FANFOLD_SHM_DIR"] == worker["FANFOLD_SHM_DIR"]
+    assert re.fullmatch(r"/dev/shm/fanfold-press-[0-9a-f]{8}", worker["FANFOLD_SHM_DIR"])
+    assert transform["FANFOLD_TENSOR_SLOTS"] == "4"
     assert "GPU_ID" not in transform
 
 

@@ -4,6 +4,7 @@ from plan_samples import FOOTPRINT, plan, profile, site
 from infra.planning import Footprint, StageTimes, plan_group
 from infra.planning.placement import deal
 from infra.planning.placement import place as placed
+from infra.planning.sizing import tensor_slots
 
 
 def gpus(count: int) -> tuple[dict, ...]:
@@ -138,6 +139,19 @@ def test_transforms_keep_the_gpus_fed():
     found = place(site(strategy="decoupled"), profile(), times(transform=70, inference=35))
 
     assert (found.transforms, len(found.gpu_ids)) == (4, 2)
+
+
+def test_tensors_that_all_share_are_counted_once():
+    found = plan(strategy="decoupled", transforms=4, copies_per_gpu=2)
+    ring_kb = 4 * (3_072 + 64) + 64
+
+    assert found.rings_kb == 4 * ring_kb
+    assert [f.memory_kb for f in found.by_role("transform")] == [262_144 + ring_kb] * 4
+    assert {f.memory_kb - f.shared_kb for f in found.workers} == {1_315_536}
+
+
+def test_a_ring_has_room_for_what_its_share_of_the_workers_needs():
+    assert [tensor_slots(*each) for each in ((1, 4), (4, 4), (4, 2), (8, 1))] == [4, 4, 7, 25]
 
 
 def test_transforms_leave_a_core_for_each_worker():

@@ -24,15 +24,23 @@ def on_demand_is_not_recommended(plan: Plan) -> Iterator[Broken]:
     )
 
 
-@rule("FF206", "warning", "docs/guides/strategies.md")
-def decoupled_does_not_run_yet(plan: Plan) -> Iterator[Broken]:
-    """The `decoupled` strategy is planned and rendered, but its transform function is not part
-    of this version: such a group would never become healthy."""
-    if plan.site.strategy == "decoupled":
+@rule("FF206", "info", "docs/guides/strategies.md")
+def decoupled_gains_little(plan: Plan) -> Iterator[Broken]:
+    """The `decoupled` strategy pays where one core cannot transform as fast as a GPU infers: a
+    pinned worker transforms ahead while its network runs, and on a CPU both share the cores."""
+    if plan.site.strategy != "decoupled":
+        return
+    subject = f"site {plan.site.name}"
+    ms = plan.footprint.ms if plan.footprint else None
+    if not plan.profile.gpus:
+        text = "strategy decoupled on a CPU device: both stages share the same cores."
+        yield subject, text, "Use strategy: pinned, and compare with `fanfold bench`."
+    elif ms is not None and ms.transform <= ms.inference:
         yield (
-            f"site {plan.site.name}",
-            "strategy decoupled is rendered only; its transform functions do not exist yet.",
-            "Use strategy: pinned or pool.",
+            subject,
+            f"the transform ({ms.transform:g} ms) hides behind the network ({ms.inference:g} ms) "
+            "in a pinned worker too.",
+            "Use strategy: pinned, and compare with `fanfold bench`.",
         )
 
 

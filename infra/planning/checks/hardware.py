@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import Function, Plan
 from infra.planning.placement import deal, gpu_capacity
+from infra.planning.sizing import SHARED_MEMORY_SHARE
 
 _DESIGN = "the article, option 1A"
 _MEASURED = "measured; see infra/planning/threads.py"
@@ -88,7 +89,25 @@ def memory_fits(plan: Plan) -> Iterator[Broken]:
 def _memory_kb(function: Function) -> int:
     """An on-demand function takes its memory once per container; a pool's has all in it."""
     containers = function.processes if not function.pinned else 1
-    return function.memory_kb * containers
+    return (function.memory_kb - function.shared_kb) * containers
+
+
+@rule("FF116", "error", "profile: shared_memory_mb")
+def rings_fit_shared_memory(plan: Plan) -> Iterator[Broken]:
+    """The rings of strategy decoupled fit /dev/shm: as large as the profile says, else half of
+    the main memory, which is Linux's default."""
+    profile, need_kb = plan.profile, plan.rings_kb
+    told = profile.shared_memory_mb
+    share = int(profile.memory_mb * SHARED_MEMORY_SHARE)
+    room_mb = share if told is None else told
+    if need_kb > room_mb * 1024:
+        transforms = len(plan.by_role("transform"))
+        yield (
+            f"profile {profile.name}",
+            f"{transforms} transforms keep {-(-need_kb // 1024)} MB of tensors in /dev/shm, "
+            f"{room_mb} MB available.",
+            "Enlarge /dev/shm and shared_memory_mb, lower transforms, or use strategy: pinned.",
+        )
 
 
 @rule("FF113", "error", _MEASURED)

@@ -50,7 +50,9 @@ def batches_end_in_time(plan: Plan) -> Iterator[Broken]:
     if plan.footprint is None or plan.footprint.ms is None:
         return
     ms, site = plan.footprint.ms, plan.site
-    held_s = site.window * site.batch * (ms.transform + ms.inference) / 1000
+    # Transform functions share the workers, and each waits for what it has handed over.
+    turns = max(1.0, len(plan.by_role("transform")) / plan.copies)
+    held_s = site.window * site.batch * (ms.transform + ms.inference * turns) / 1000
     if held_s > site.timeouts.worker_s:
         yield (
             f"site {site.name}",
