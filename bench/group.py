@@ -29,8 +29,6 @@ class Setting:
     batch: int = 8
     window: int = 2
     gpus: int = 0
-    strategy: str = "pinned"
-    transforms: int | None = None
 
 
 def write_group(
@@ -57,9 +55,7 @@ def write_group(
 def _write_site(work: Path, setting: Setting, model: Path) -> Path:
     from models.package import inspect
 
-    transforms = setting.transforms or setting.workers if setting.strategy == "decoupled" else 0
-    wanted = setting.workers * setting.threads + transforms
-    cores = max(len(os.sched_getaffinity(0)), wanted)
+    cores = max(len(os.sched_getaffinity(0)), setting.workers * setting.threads)
     profile: dict[str, Any] = {
         "name": "bench-machine",
         "architecture": "x86_64",
@@ -86,8 +82,6 @@ def _write_site(work: Path, setting: Setting, model: Path) -> Path:
         "threads": setting.threads,
         "batch": setting.batch,
         "window": setting.window,
-        "strategy": setting.strategy,
-        **({} if setting.transforms is None else {"transforms": setting.transforms}),
     }
     (work / "profiles").mkdir(parents=True, exist_ok=True)
     # JSON is YAML: no writer needed.

@@ -18,19 +18,18 @@ def folder_package(folder: Path, out: Path) -> Path:
 
 def noop_package(work: Path) -> Path:
     """A network that answers at once without looking at pixels."""
-    return _pack(work, "noop", {"runtime": "noop"}, transform_ms=0.1, inference_ms=0.1)
+    return _pack(work, "noop", {"runtime": "noop"})
 
 
 def simulated_package(work: Path, wait_ms: float, gpus: int) -> Path:
     """An accelerator of `wait_ms` per image; `gpus` 0: every worker is one of its own."""
     name = f"simulated-{gpus}x{wait_ms:g}ms"
-    runtime = {"runtime": "simulated", "simulated": {"wait_ms": wait_ms, "gpus": gpus}}
-    return _pack(work, name, runtime, transform_ms=8.0, inference_ms=wait_ms)
+    return _pack(
+        work, name, {"runtime": "simulated", "simulated": {"wait_ms": wait_ms, "gpus": gpus}}
+    )
 
 
-def _pack(
-    work: Path, name: str, runtime: dict[str, Any], transform_ms: float, inference_ms: float
-) -> Path:
+def _pack(work: Path, name: str, runtime: dict[str, Any]) -> Path:
     folder = work / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "labels.txt").write_text("\n".join(f"class{i}" for i in range(10)) + "\n")
@@ -50,10 +49,7 @@ def _pack(
         },
         "output": {"softmax": False, "top": 1},
         "threshold": 0.0,
-        "footprint": {
-            "memory_kb": 100000,
-            "ms": {"transform": transform_ms, "inference": inference_ms},
-        },
+        "footprint": {"memory_kb": 100000, "ms": {"transform": 8.0, "inference": 1.0}},
         **runtime,
     }
     out = work / f"{name}.tar.gz"

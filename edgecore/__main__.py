@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import logging.handlers
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -40,6 +41,11 @@ def _port(text: str) -> int | None:
     return number
 
 
+def _words(text: str) -> tuple[str, ...]:
+    """A command as a shell would take it apart. ValueError: a quote is left open."""
+    return tuple(shlex.split(text))
+
+
 def _python(text: str) -> tuple[str, str]:
     runtime, equals, path = text.partition("=")
     if not equals or not path:
@@ -72,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     add("--poll-s", type=float, default=5.0)
     add("--health-s", type=float, default=300.0)
     add("--faults", type=Path, metavar="FILE")
+    add("--doctor", type=_words, default=(), metavar="COMMAND")
     return arguments
 
 
@@ -103,6 +110,7 @@ def main(argv: list[str] | None = None) -> int:
             poll_s=given.poll_s,
             health_s=given.health_s,
             faults=given.faults,
+            doctor=given.doctor,
         )
     )
 

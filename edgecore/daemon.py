@@ -17,6 +17,7 @@ from edgecore.cloud.spooler import Spooler
 from edgecore.core import faults as fault_points
 from edgecore.core.taps import Taps
 from edgecore.engine import Engine
+from edgecore.examiner import Examiner
 from edgecore.faults import BadLink, FaultPlan, HostilePlan, read_plan
 from edgecore.files import StateLock, remove_core_json, write_core_json
 from edgecore.front import Front
@@ -54,6 +55,7 @@ class Daemon:
         self._taps = Taps()
         self._started = time.monotonic()
         self._front = Front(options)
+        self._examiner = Examiner(options.doctor)
         self._rollout = Rollout(options, self._new_engine, self._group_changed, self.status)
         self._spooler: Spooler
         self._background: list[asyncio.Task[None]] = []
@@ -85,6 +87,7 @@ class Daemon:
             taps=self._taps,
         )
         self._write_facts()
+        self._background.append(asyncio.ensure_future(self._examiner.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
         log.info("core runs group %s, ports %s", loaded.group.name, self._ports())
@@ -160,6 +163,7 @@ class Daemon:
             "cloud": self._spooler.stats(),
             "stats": self._taps.stats,
             "findings": self._findings(),
+            "doctor": self._examiner.status(),
         }
 
     def _findings(self) -> list[str]:

@@ -63,7 +63,12 @@ class Front:
         if self._server is None:
             return
         web, metrics = self._options.web, Metrics(status)
-        ports = Ports(status=_Status(status), hub=cast(Any, taps), actions=Operator(engine))
+        ports = Ports(
+            status=_Status(status),
+            hub=cast(Any, taps),
+            actions=Operator(engine),
+            log_dir=self._options.state / "logs",
+        )
         self._page = Dashboard(
             ports,
             site_of(group),

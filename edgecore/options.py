@@ -41,6 +41,7 @@ class Options:
     poll_s: float = 5.0
     health_s: float = 300.0
     faults: Path | None = None
+    doctor: tuple[str, ...] = ()
 
 
 class CoreError(Exception):

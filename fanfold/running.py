@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fanfold.errors import MISSING, UserError
+from fanfold.output import note
 from fanfold.project import core_state, state_dir
 
 TIMEOUT_S = 5
@@ -84,6 +85,22 @@ def find(site: str | None) -> RunningCore:
         raise UserError(f"several cores run here: {names}. Name the site.", MISSING)
     what = f"no core of site {site!r} runs here" if site else "no core runs here"
     raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: fanfold run", MISSING)
+
+
+def state_of(site: str | None) -> Path:
+    """The state directory of the core that runs, else of the one that ran here.
+
+    Raises UserError (exit code 3) when there is none or when the choice is not clear.
+    """
+    try:
+        return find(site).state
+    except UserError:
+        left = [core_state(site)] if site else sorted((state_dir() / "core").glob("*"))
+        there = [state for state in left if (state / "logs").is_dir()]
+        if len(there) != 1:
+            raise
+        note(f"no core runs; these are the logs that {there[0].name}'s left")
+        return there[0]
 
 
 def _all_states() -> list[Path]:

@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.gpu import GpuSampler
 from bench.group import CAMERA, SITE, Setting, write_group
 from bench.machine import cpu_s, pss_kb
-from bench.stats import percentiles, steady_rate
+from bench.stats import percentile
 from fanfold import running
 from fanfold.errors import FAILED, UserError
 from fanfold.interpreters import RUNTIME, device_python
@@ -104,8 +103,7 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
         pids = _pids(core)
         cpu_before = _cpu_of(pids)
         start = time.perf_counter()
-        with GpuSampler() as gpus:
-            records, latencies_ms = client.run(count, paced=paced)
+        records, latencies_ms = client.run(count, paced=paced)
         total_s = time.perf_counter() - start
         cpu = {part: used - cpu_before[part] for part, used in _cpu_of(pids).items()}
         memory = {part: pss_kb([pid]) for part, pid in pids.items()}
@@ -117,16 +115,13 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
         "predicted_images_per_s": predicted,
         "total_s": total_s,
         "images_per_s": count / total_s,
-        "steady_images_per_s": steady_rate(client.arrivals_s[-count:]),
         "cpu_cores_used": sum(cpu.values()) / total_s,
         "cpu_us_per_image": {part: round(used / count * 1e6, 1) for part, used in cpu.items()},
-        "gpu_percent": gpus.mean_percent(),
         "stages_ms": _stages(records, latencies_ms),
         "busy_share": sum(r["ms"]["inference"] for r in records) / 1e3 / setting.workers / total_s,
         "worker_images": _share(records),
         "pss_kb": memory,
         "path_pss_kb": sum(memory.get(p, 0) for p in ("core", *PATH_PARTS)),
-        "total_pss_kb": sum(memory.values()),
         "workers_pss_kb": sum(kb for p, kb in memory.items() if p not in ("core", *PATH_PARTS)),
     }
 
@@ -138,8 +133,6 @@ class _Client:
         self._console, self._names, self._per_event = console, names, files_per_event
         self._events = 0
         self._next_seq = 1
-        #: When each result came, in order, perf_counter seconds.
-        self.arrivals_s: list[float] = []
 
     def run(self, count: int, *, paced: bool) -> tuple[list[dict[str, Any]], list[float]]:
         """→ (records in order, ms from publish to arrival of each)."""
@@ -152,7 +145,6 @@ class _Client:
             while len(records) < len(sent):
                 arrived = self._receive()
                 now = time.perf_counter()
-                self.arrivals_s += [now] * len(arrived)
                 latencies += [(now - sent[len(records) + i]) * 1e3 for i in range(len(arrived))]
                 records += arrived
         return records, latencies
@@ -199,7 +191,11 @@ def _stages(
         for stage in ("queue", "read", "transform", "inference", "order")
     }
     stages["end_to_end"] = latencies_ms
-    return {stage: percentiles(values) for stage, values in stages.items() if values}
+    return {
+        stage: {f"p{p}": round(percentile(values, p), 3) for p in (50, 90, 99)}
+        for stage, values in stages.items()
+        if values
+    }
 
 
 def _share(records: list[dict[str, Any]]) -> dict[str, int]:

@@ -87,9 +87,9 @@ class ActionRoutes:
         if workers is not None and not _are_names(workers):
             raise _BadRequestError(f"'workers' is {workers!r:.80}: give a list of names, or none")
         await self.actions.drain(on, workers)
-        who = "All workers" if workers is None else ", ".join(workers)
-        rest = "finish what they have and get no new work" if on else "get work again"
-        return _said(f"{who}: {rest}.")
+        who = "all workers" if workers is None else ", ".join(workers)
+        rest = "what is in hand is finished, no new work" if on else "work again"
+        return _said(f"Asked for {who}: {rest}.")
 
     async def _publish(self, request: Request) -> Response:
         body = await _json(request)

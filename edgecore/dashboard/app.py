@@ -19,6 +19,7 @@ from starlette.types import Scope
 from edgecore.dashboard.actions import ActionRoutes
 from edgecore.dashboard.feed import INTERVAL_S, MAX_BROWSERS, Feed, TooManyBrowsersError
 from edgecore.dashboard.history import COLUMNS
+from edgecore.dashboard.logroutes import log_routes
 from edgecore.dashboard.monitor import Monitor, Results
 from edgecore.dashboard.ports import Actions, MessageHub, SiteView, StatusProvider
 from edgecore.dashboard.thumbnails import (
@@ -41,6 +42,7 @@ class Ports:
     status: StatusProvider
     hub: MessageHub
     actions: Actions
+    log_dir: Path | None = None
 
 
 class Dashboard:
@@ -131,6 +133,7 @@ class Dashboard:
             Route("/api/image/{stream}/{seq:int}", self._image),
             Route("/api/traces", self._traces),
             Route("/api/trace/{stream}/{seq:int}", self._trace),
+            *log_routes(self._ports.log_dir),
             Mount("/api/actions", routes=self._actions.routes()),
             Mount("/static", _RevalidatedFiles(directory=STATIC)),
         ]

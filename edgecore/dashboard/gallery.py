@@ -62,8 +62,11 @@ class Gallery:
 
 
 def _best(newest_first: list[dict[str, Any]], places: int) -> list[dict[str, Any]]:
+    """Failed ones take up to half of the places that the newest leaves."""
     first, rest = newest_first[:1], newest_first[1:]
-    return first + sorted(rest, key=lambda e: e["status"] == "ok")[: places - 1]
+    failed = [e for e in rest if e["status"] != "ok"][: max(1, places // 2)]
+    others = [e for e in rest if e not in failed]
+    return [*first, *failed, *others][:places]
 
 
 def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:

@@ -142,4 +142,5 @@ class Monitor:
             "jobs": list(self.jobs),
             "cloud": status.get("cloud", {}),
             "findings": status.get("findings", [])[:MAX_FINDINGS],
+            "doctor": status.get("doctor", {}),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,10 @@ class LogFile:
         self._stream: BinaryIO | None = None
         self._size = 0
         self.lost = 0
+        # There from the start: who looks for a function's log finds that it said nothing yet.
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
 
     def write(self, data: bytes) -> None:
         """``data``: whole lines."""

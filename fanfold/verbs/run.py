@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -47,6 +48,8 @@ def run(
     isolation: str = typer.Option("auto", help="For functions that ask for a container."),
     faults: Path | None = typer.Option(None, help="Fault plan: a hostile core, to test with."),
     poll_s: float = typer.Option(2.0, help="How often to ask for a newer deployment; 0: never."),
+    doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
+    read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
 ) -> None:
     """Run a site's group on this machine, with no AWS account.
 
@@ -63,6 +66,11 @@ def run(
     command += ["--mqtt-plain-port", str(mqtt_plain_port), "--mqtt-port", mqtt_port]
     command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
     command += ["--isolation", isolation, "--poll-s", str(poll_s)]
+    if doctor:
+        examine = [sys.executable, "-m", "fanfold", "doctor", site, "--json"]
+        command += ["--doctor", shlex.join(examine)]
+    if read_only:
+        command.append("--read-only")
     if faults:
         command += ["--faults", str(faults)]
     if python := device_python():

@@ -1,11 +1,16 @@
-"""Logging: one line per event on stderr, which the core collects per function."""
+"""Logging: one JSON object a line on stderr, which the core collects per function.
+
+`{"t","level","logger","message"}`, and of an image `image` (its id), `stream` and `seq`;
+`t` is epoch seconds.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
-from typing import Callable
+from typing import Any, Callable
 
 _ROOT = "fanfold"
 
@@ -14,13 +19,34 @@ def get_logger(part: str) -> logging.Logger:
     return logging.getLogger(f"{_ROOT}.{part}")
 
 
+def about(item: dict[str, Any]) -> dict[str, Any]:
+    """`extra` of a log call: which image the line is about."""
+    return {
+        "about": {"image": item.get("id"), "stream": item.get("stream"), "seq": item.get("seq")}
+    }
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "t": round(record.created, 3),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "about", {}))
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
 def configure(level: str) -> None:
     """Log Fanfold's own lines at `level`; calling it again only changes the level."""
     root = logging.getLogger(_ROOT)
     root.setLevel(level)
     if not root.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("[%(levelname)s] %(name)s: %(message)s"))
+        handler.setFormatter(JsonLines())
         root.addHandler(handler)
         root.propagate = False
 

@@ -7,7 +7,7 @@ from typing import Protocol, Sequence
 
 import numpy as np
 
-from lambdas.common.log import get_logger
+from lambdas.common.log import about, get_logger
 from lambdas.common.messages import Record, result_ok
 from lambdas.inference.postprocess import describe
 from lambdas.inference.work import Model
@@ -57,6 +57,7 @@ class Network:
                 output = describe(outputs, self._package.labels, spec)
         except Exception as error:  # the user's code, or a network that is not of its task
             return image.failed("model_error", f"postprocess: {type(error).__name__}: {error}")
+        _log.debug("done", extra=about(image.item))
         result = result_ok(image.item, spec.task, output, image.ms)
         if spec.simulated:
             result["simulated"] = True

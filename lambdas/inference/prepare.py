@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from lambdas.common.log import get_logger
+from lambdas.common.log import about, get_logger
 from lambdas.common.messages import Record
 from lambdas.common.paths import PathError, read_inside
 from lambdas.inference.image_header import MAX_BYTES, ImageError
@@ -45,7 +45,7 @@ class Prepare:
             return image.failed(error.reason, error.detail)
         except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's
             hooked = self._transform.hooked
-            _log.warning("%s: %r", item["file"], error, exc_info=hooked)
+            _log.warning("%s: %r", item["file"], error, exc_info=hooked, extra=about(item))
             reason = "model_error" if hooked else "not_an_image"
             return image.failed(reason, f"transform: {type(error).__name__}: {error}")
         return None

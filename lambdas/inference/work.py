@@ -7,10 +7,13 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
+from lambdas.common.log import about, get_logger
 from lambdas.common.messages import Record, Work, result_failed
 from lambdas.inference.hooks import Hooks
 from lambdas.inference.model_package import Package
 from lambdas.inference.runtimes.base import Runtime
+
+_log = get_logger("inference")
 
 
 class Model(NamedTuple):
@@ -54,4 +57,5 @@ class Image:
             self.ms[stage] = round((time.perf_counter() - start) * 1000, 3)
 
     def failed(self, reason: str, detail: str) -> Record:
+        _log.warning("failed, %s: %s", reason, detail, extra=about(self.item))
         return result_failed(self.item, reason, detail, self.ms)

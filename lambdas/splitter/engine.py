@@ -14,7 +14,7 @@ from lambdas.common.blame import Blame
 from lambdas.common.bus import Bus
 from lambdas.common.faults import fault
 from lambdas.common.health import HealthReport
-from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.log import Sparingly, about, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.admission import Admission
@@ -179,7 +179,7 @@ class Splitter(Part):
 
     def _convict(self, image: Image) -> None:
         detail = f"{image.deaths} workers ended with this image in hand, the last with it alone"
-        _log.error("image %s of %s: %s", image.item["id"], image.stream, detail)
+        _log.error("failed, killed_workers: %s", detail, extra=about(image.item))
         self.backlog.judge(image, verdict("failed", "killed_workers", detail))
         self.verdicts.judged(image)
 

@@ -3,70 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from chromium import Browser, needs_chromium
 from dashboard_replay import ReplayCore
 from dashboard_serving import TOKEN, Served, serving
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-NODE = shutil.which("node")
-PLAYWRIGHT = ROOT / "node_modules" / "playwright-core"
-
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and NODE and PLAYWRIGHT.is_dir()),
-    reason="needs chromium, node and node_modules/playwright-core: the page was not tested",
-)
-
-
-class Browser:
-    def __init__(self, profile: Path) -> None:
-        driver = Path(__file__).with_name("browser_driver.mjs")
-        self._process = subprocess.Popen(
-            [str(NODE), str(driver), str(ROOT / "node_modules"), str(CHROMIUM), str(profile)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __call__(self, command: str, **given: Any) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"command": command, **given}) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        assert "error" not in answer, answer["error"]
-        return answer["value"]
-
-    def open(self, served: Served, *, token: bool = False, **given: Any) -> None:
-        fragment = f"#token={TOKEN}" if token else ""
-        self("open", url=f"http://127.0.0.1:{served.port}/{fragment}", **given)
-        self.wait("document.querySelector('.worker')")
-
-    def wait(self, script: str, timeout_ms: int = 15_000) -> Any:
-        return self("wait", script=f"Boolean({script})", timeout_ms=timeout_ms)
-
-    def text(self, selector: str) -> str:
-        return self("evaluate", script=f"document.querySelector({json.dumps(selector)}).innerText")
-
-    def count(self, selector: str) -> int:
-        return self("evaluate", script=f"document.querySelectorAll({json.dumps(selector)}).length")
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +33,7 @@ def busy(served: Served) -> Served:
 def test_the_page_shows_workers_images_and_streams_without_an_error(
     browser: Browser, busy: Served
 ) -> None:
-    browser.open(busy)
+    browser.open(busy.port)
     # Two of each of the four cameras: a stream's first pictures are all shown.
     browser.wait("document.querySelectorAll('.image img').length === 8")
     browser.wait("[...document.querySelectorAll('.image img')].every(i => i.naturalWidth > 0)")
@@ -99,7 +45,7 @@ def test_the_page_shows_workers_images_and_streams_without_an_error(
 
 
 def test_no_request_leaves_the_machine(browser: Browser, busy: Served) -> None:
-    browser.open(busy, token=True)
+    browser.open(busy.port, token=TOKEN)
     browser.wait("document.querySelector('.image img')")
 
     hosts = {urlsplit(url).netloc for url in browser("seen")["urls"]}
@@ -107,14 +53,14 @@ def test_no_request_leaves_the_machine(browser: Browser, busy: Served) -> None:
 
 
 def test_a_new_result_appears_by_itself(browser: Browser, served: Served) -> None:
-    browser.open(served)
+    browser.open(served.port)
     served.do(lambda: served.core.image("press7", "w1"))
 
     browser.wait("document.querySelector('#images').innerText.includes('press7 #1')")
 
 
 def test_detections_are_drawn_where_they_are(browser: Browser, served: Served) -> None:
-    browser.open(served)
+    browser.open(served.port)
     served.do(lambda: served.core.image("cam1", "w0"))
     browser.wait(
         "document.querySelector('.image rect') && document.querySelector('.image img').naturalWidth"
@@ -132,7 +78,7 @@ def test_detections_are_drawn_where_they_are(browser: Browser, served: Served) -
 
 
 def test_a_hung_worker_is_red_and_the_site_not_ready(browser: Browser, served: Served) -> None:
-    browser.open(served)
+    browser.open(served.port)
     served.core.states["w2"] = "hung"
 
     browser.wait("document.querySelector('#ready').innerText === 'not ready'")
@@ -141,7 +87,7 @@ def test_a_hung_worker_is_red_and_the_site_not_ready(browser: Browser, served: S
 
 
 def test_a_click_on_an_image_shows_its_trace(browser: Browser, served: Served) -> None:
-    browser.open(served)
+    browser.open(served.port)
     served.do(lambda: served.core.image("cam1", "w0"))
     browser.wait("document.querySelector('.image img')")
     browser("click", selector=".image")
@@ -157,7 +103,7 @@ def test_a_click_on_an_image_shows_its_trace(browser: Browser, served: Served) -
 def test_without_the_token_the_page_offers_nothing_but_to_unlock(
     browser: Browser, served: Served
 ) -> None:
-    browser.open(served)
+    browser.open(served.port)
 
     assert browser.count("#actions-body form") == 1
     assert not browser("evaluate", script="document.body.classList.contains('can-restart')")
@@ -167,7 +113,7 @@ def test_without_the_token_the_page_offers_nothing_but_to_unlock(
 
 
 def test_a_worker_is_restarted_by_a_click(browser: Browser, served: Served) -> None:
-    browser.open(served, token=True)
+    browser.open(served.port, token=TOKEN)
     browser.wait("document.body.classList.contains('can-restart')")
     browser("click", selector=".worker [data-part=restart]")
 
@@ -176,7 +122,7 @@ def test_a_worker_is_restarted_by_a_click(browser: Browser, served: Served) -> N
 
 
 def test_the_token_leaves_the_address_bar(browser: Browser, served: Served) -> None:
-    browser.open(served, token=True)
+    browser.open(served.port, token=TOKEN)
 
     assert TOKEN not in browser("evaluate", script="location.href")
 
@@ -184,7 +130,7 @@ def test_the_token_leaves_the_address_bar(browser: Browser, served: Served) -> N
 def test_a_test_picture_is_sent_as_a_jpeg_to_the_chosen_camera(
     browser: Browser, served: Served
 ) -> None:
-    browser.open(served, token=True)
+    browser.open(served.port, token=TOKEN)
     browser.wait("document.querySelector('[name=camera]')")
     browser("evaluate", script="document.querySelector('[name=camera]').value = 'cam2'")
     browser("evaluate", script="document.querySelector('[name=camera]').form.requestSubmit()")
@@ -196,26 +142,28 @@ def test_a_test_picture_is_sent_as_a_jpeg_to_the_chosen_camera(
 
 
 def test_a_followed_topic_is_shown_until_stopped(browser: Browser, served: Served) -> None:
-    browser.open(served, token=True)
+    browser.open(served.port, token=TOKEN)
     browser.wait("document.querySelector('[name=filter]')")
     browser("evaluate", script="document.querySelector('[name=filter]').form.requestSubmit()")
     served.eventually(lambda: len(served.core.taps._listeners) == 2, "the listener")
     served.do(lambda: served.core.image("cam1", "w0"))
 
-    browser.wait("document.querySelector('.lines').innerText.includes('demo/results/cam1')")
+    browser.wait(
+        "document.querySelector('#actions .lines').innerText.includes('demo/results/cam1')"
+    )
     browser("evaluate", script="document.querySelector('[name=filter]').form.requestSubmit()")
     served.eventually(lambda: len(served.core.taps._listeners) == 1, "the listener is gone")
 
 
 def test_read_only_hides_every_action(browser: Browser, served_read_only: Served) -> None:
-    browser.open(served_read_only, token=True)
+    browser.open(served_read_only.port, token=TOKEN)
 
     assert browser.count("#actions form") == 0
     assert "read-only" in browser.text("#actions-note")
 
 
 def test_a_name_is_never_taken_for_markup(browser: Browser, served: Served) -> None:
-    browser.open(served)
+    browser.open(served.port)
     nasty = "<img src=x onerror=alert(1)>"
     output = {"top": [{"label": nasty, "index": 0, "score": 0.9}]}
     served.do(lambda: served.core.image("cam1", "w0", output=output))
@@ -227,7 +175,7 @@ def test_a_name_is_never_taken_for_markup(browser: Browser, served: Served) -> N
 
 def test_the_page_comes_back_after_a_core_restart(browser: Browser, tmp_path: Path) -> None:
     with serving(ReplayCore(tmp_path)) as first:
-        browser.open(first)
+        browser.open(first.port)
         first.do(lambda: first.core.image("cam1", "w0"))
         browser.wait("document.querySelector('.image')")
         port = first.port
@@ -242,7 +190,7 @@ def test_the_page_comes_back_after_a_core_restart(browser: Browser, tmp_path: Pa
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1400])
 def test_nothing_is_wider_than_the_screen(browser: Browser, busy: Served, width: int) -> None:
-    browser.open(busy, token=True, width=width, height=844)
+    browser.open(busy.port, token=TOKEN, width=width, height=844)
     browser.wait("document.querySelector('.image img')")
 
     assert browser("evaluate", script="document.documentElement.scrollWidth") <= width
@@ -251,7 +199,7 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, busy: Served, width:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_contrast_in_light_and_dark(browser: Browser, busy: Served, scheme: str) -> None:
     """WCAG AA asks for 4.5 to 1."""
-    browser.open(busy, scheme=scheme)
+    browser.open(busy.port, scheme=scheme)
     browser.wait("document.querySelector('.image img')")
 
     lowest = browser("evaluate", script=_LOWEST_CONTRAST)

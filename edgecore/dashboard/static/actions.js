@@ -1,10 +1,12 @@
 // Actions need the token that the core prints at its start; it is kept for this tab only.
 
 import { byId, el, setText } from "./dom.js";
+import { Follower } from "./jsonl.js";
 
 const KEY = "fanfold-token";
 const MAX_BYTES = 131072;
 const LINES = 200;
+let offered = null;
 
 // The core prints http://…/#token=…: a fragment is never sent to a server or written to a log.
 export function takeTokenFromAddress() {
@@ -21,39 +23,56 @@ function post(name, body) {
   return fetch(`/api/actions/${name}`, { method: "POST", body: isBlob ? body : JSON.stringify(body), headers: { "x-fanfold-token": token() } });
 }
 
-async function act(answer, name, body) {
-  setText(answer, "…");
+const SAID_MS = 10000;
+let fading = 0;
+
+// At the foot of the window, wherever the button was that asked.
+function say(text, ok) {
+  const node = byId("actions-answer");
+  setText(node, text);
+  node.className = `answer ${ok ? "ok" : "bad"}`;
+  node.hidden = false;
+  clearTimeout(fading);
+  fading = setTimeout(() => { node.hidden = true; }, SAID_MS);
+}
+
+async function act(name, body) {
   try {
     const response = await post(name, body);
     const said = await response.json();
-    setText(answer, said.message);
-    answer.className = `answer ${said.ok ? "ok" : "bad"}`;
+    say(said.message, said.ok);
+    if (response.status === 401) forget();
   } catch {
-    setText(answer, "The core does not answer.");
-    answer.className = "answer bad";
+    say("The core does not answer.", false);
   }
 }
 
+// A token that the core refuses is another core's, or mistyped: ask again.
+function forget() {
+  sessionStorage.removeItem(KEY);
+  if (offered) buildActions(offered);
+}
+
 export function restart(id) {
-  if (confirm(`Restart ${id}? What it holds is dispatched again.`)) act(byId("actions-answer"), "restart", { function: id });
+  if (confirm(`Restart ${id}? What it holds is dispatched again.`)) act("restart", { function: id });
 }
 
 export function drain(id, on) {
-  act(byId("actions-answer"), "drain", { on, workers: [id] });
+  act("drain", { on, workers: [id] });
 }
 
 export function buildActions(hello) {
+  offered = hello;
   const node = byId("actions");
   node.hidden = false;
   const unlocked = Boolean(token()) && hello.actions.length > 0;
   for (const name of ["restart", "drain"]) document.body.classList.toggle(`can-${name}`, unlocked && hello.actions.includes(name));
   setText(byId("actions-note"), hello.read_only ? "off: this core runs read-only" : "");
-  const answer = el("p", { class: "answer", id: "actions-answer", role: "status" });
   const forms = { "test-image": testImage, publish, follow: followTopic, drain: drainAll };
-  const shown = unlocked ? Object.entries(forms).filter(([name]) => hello.actions.includes(name)).map(([, make]) => make(answer, hello)) : [];
+  const shown = unlocked ? Object.entries(forms).filter(([name]) => hello.actions.includes(name)).map(([, make]) => make(hello)) : [];
   if (!hello.read_only && !unlocked) shown.push(unlock(hello));
   byId("actions-body").hidden = hello.read_only;
-  byId("actions-body").replaceChildren(...shown, answer);
+  byId("actions-body").replaceChildren(...shown);
 }
 
 function form(title, submit, ...children) {
@@ -72,63 +91,35 @@ function unlock(hello) {
   return form("Unlock", submit, field("Token, printed by the core at its start", { name: "token", type: "password", required: true }), el("div", { class: "row" }, el("button", {}, "Unlock")));
 }
 
-function testImage(answer, hello) {
+function testImage(hello) {
   const submit = async (f) => {
     const image = await small(f.file.files[0] ?? (await testPicture()));
-    act(answer, `test-image?camera=${encodeURIComponent(f.camera.value)}`, image);
+    act(`test-image?camera=${encodeURIComponent(f.camera.value)}`, image);
   };
   const cameras = hello.cameras.map((c) => el("option", {}, c));
   return form("Send a test image", submit, field("Camera", { name: "camera" }, "select", ...cameras),
     field("Image; none: a drawn test picture", { name: "file", type: "file", accept: "image/*" }), el("div", { class: "row" }, el("button", {}, "Send")));
 }
 
-function publish(answer, hello) {
-  const submit = (f) => act(answer, "publish", { topic: f.topic.value, payload: f.payload.value });
+function publish(hello) {
+  const submit = (f) => act("publish", { topic: f.topic.value, payload: f.payload.value });
   return form("Publish a message", submit, field("Topic", { name: "topic", required: true, value: hello.site ? `${hello.site}/images/${hello.cameras[0] ?? ""}` : "" }),
     field("Payload", { name: "payload", required: true }, "textarea", '{"v":1,"file":""}'), el("div", { class: "row" }, el("button", {}, "Publish")));
 }
 
-function drainAll(answer) {
-  const button = (name, text, on) => el("button", { type: "button", name, onclick: () => act(answer, "drain", { on }) }, text);
+function drainAll() {
+  const button = (name, text, on) => el("button", { type: "button", name, onclick: () => act("drain", { on }) }, text);
   return form("Drain all workers", () => {}, el("p", { class: "small dim" }, "They finish what they have and get no new work. Images are accepted and wait. One worker: on its card."),
     el("div", { class: "row" }, button("drain-all", "Drain all", true), button("undrain-all", "Undrain all", false)));
 }
 
-function followTopic(answer, hello) {
+function followTopic(hello) {
   const lines = el("pre", { class: "lines mono" });
   const button = el("button", {}, "Follow");
-  let reading = null;
-  const stop = () => {
-    reading?.abort();
-    reading = null;
-    setText(button, "Follow");
-  };
-  const submit = async (f) => {
-    if (reading) return stop();
-    reading = new AbortController();
-    setText(button, "Stop");
-    try {
-      await readLines(f.filter.value, reading.signal, (m) => show(lines, m), answer);
-    } catch (error) {
-      if (error.name !== "AbortError") setText(answer, "The core does not answer.");
-    }
-    return stop();
-  };
+  const follower = new Follower(button);
+  const ask = (filter) => (signal) => fetch("/api/actions/follow", { method: "POST", body: JSON.stringify({ filter }), headers: { "x-fanfold-token": token() }, signal });
+  const submit = (f) => follower.toggle(ask(f.filter.value), (m) => show(lines, m), (problem) => say(problem, false));
   return form("Follow a topic", submit, field("Topic filter", { name: "filter", required: true, value: hello.site ? `${hello.site}/results/+` : "#" }), el("div", { class: "row" }, button), lines);
-}
-
-async function readLines(filter, signal, onMessage, answer) {
-  const response = await fetch("/api/actions/follow", { method: "POST", body: JSON.stringify({ filter }), headers: { "x-fanfold-token": token() }, signal });
-  if (!response.ok) return setText(answer, (await response.json()).message);
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return undefined;
-    const parts = (rest + value).split("\n");
-    rest = parts.pop();
-    for (const line of parts) if (line) onMessage(JSON.parse(line));
-  }
 }
 
 function show(lines, m) {

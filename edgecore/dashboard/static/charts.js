@@ -14,6 +14,14 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 const time = (t, seconds) => new Date(t * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined });
 const number = (v) => (v == null ? "–" : v >= 100 ? v.toFixed(0) : v.toFixed(1));
 
+// A value between two that were not measured has no line to be on: it is drawn as a point.
+const lonely = (plot, index) => {
+  const values = plot.data[index];
+  const found = [];
+  values.forEach((v, i) => v != null && values[i - 1] == null && values[i + 1] == null && found.push(i));
+  return found.length ? found : null;
+};
+
 export class Charts {
   constructor() {
     this.columns = [];
@@ -69,7 +77,7 @@ export class Charts {
       series: [
         { label: "at", value: (_plot, t) => (t ? time(t, true) : "–") },
         ...series.map(([, label, variable, filled]) => ({
-          label, stroke: colour(variable), width: label === "total" ? 2 : 1.4, points: { show: false }, spanGaps: false,
+          label, stroke: colour(variable), width: label === "total" ? 2 : 1.4, points: { show: false, size: 4, filter: lonely }, spanGaps: false,
           fill: filled ? colour(variable) + "22" : undefined, value: (_plot, v) => number(v),
         })),
       ],

@@ -38,6 +38,7 @@ function verdict(image) {
 }
 
 function picture(image, large = false) {
+  if (image.reason === "not_an_image" || image.reason === "not_found") return el("span", {}, "no picture");
   const source = `/api/image/${encodeURIComponent(image.stream)}/${image.seq}${large ? "?large" : ""}`;
   const frame = el("div", { class: "frame" });
   const img = el("img", { src: source, alt: image.id, decoding: "async", onerror: () => frame.replaceWith("no picture") });

@@ -6,6 +6,7 @@ import { byId, setClass, setText } from "./dom.js";
 import { follow } from "./feed.js";
 import { duration } from "./format.js";
 import { showImages } from "./images.js";
+import { openLog, showLogNames, startLogs } from "./logs.js";
 import { showNumbers, showProblems, showSlowest, showTables } from "./tables.js";
 import { showWorkers } from "./workers.js";
 
@@ -16,6 +17,7 @@ let built = "";
 let columns = [];
 
 takeTokenFromAddress();
+startLogs();
 applyTheme(localStorage.getItem("fanfold-theme") ?? "");
 
 follow({
@@ -33,6 +35,7 @@ follow({
     // Another group has other cameras; what somebody types meanwhile is theirs.
     const offered = JSON.stringify([hello.boot, hello.cameras, hello.actions, hello.site]);
     if (offered !== built) buildActions(hello);
+    showLogNames();
     built = offered;
   },
   onState(change) {
@@ -52,7 +55,7 @@ follow({
 function show(changed, now) {
   showNumbers(state, charts);
   if (changed.has("not_ready")) showProblems(state.not_ready);
-  if (changed.has("workers")) showWorkers(state.workers, { restart, drain });
+  if (changed.has("workers")) showWorkers(state.workers, { restart, drain, log: openLog });
   if (changed.has("images")) showImages(state.images);
   showTables(state, changed, now);
 }

@@ -75,8 +75,17 @@ const SECTIONS = {
     table(byId("history"), [["deployment", (h) => h.deployment], ["at", (h) => clock(h.t)], ["outcome", (h) => [h.outcome, h.detail].filter(Boolean).join(": ")]],
       [...group.history].reverse(), (h) => JSON.stringify(h), "No deployment since the core started.");
   },
+  doctor(state, now) {
+    const { t, counts = {}, checks = [], problem } = state.doctor;
+    const said = Object.entries(counts).map(([level, n]) => `${n} ${level}`).join(", ");
+    setText(byId("doctor-note"), t ? `${problem ? "not examined" : said}, ${ago(t, now)}` : "");
+    const rows = problem ? [{ level: "warning", message: `No examination: ${problem}.` }] : checks;
+    keyed(byId("doctor"), rows, (c) => JSON.stringify(c), (c) => el("p", {},
+      el("span", { class: c.level === "error" ? "bad" : "warn" }, `${c.level} `), c.message, c.fix ? el("span", { class: "dim" }, ` → ${c.fix}`) : null));
+  },
   findings(state) {
-    const rows = state.findings.length ? state.findings : [{ level: "ok", text: "No findings." }];
+    const none = state.doctor?.checks?.length ? "" : "No findings.";
+    const rows = state.findings.length ? state.findings : [{ level: "ok", text: none }];
     keyed(byId("findings"), rows, (f) => JSON.stringify(f), (f) => el("p", {},
       el("span", { class: { error: "bad", warning: "warn", ok: "ok" }[f.level ?? f.severity] ?? "" }, f.code ? `${f.code} ` : ""),
       typeof f === "string" ? f : (f.text ?? f.message ?? f.subject ?? ""), f.remedy || f.fix ? el("span", { class: "dim" }, ` ${f.remedy ?? f.fix}`) : null));
@@ -90,7 +99,7 @@ const SECTIONS = {
 // `changed`: the names of the sections that came with this event.
 export function showTables(state, changed, now) {
   for (const [name, show] of Object.entries(SECTIONS)) {
-    if (changed.has(name) || ((name === "streams" || name === "cloud" || name === "clients") && state[name])) show(state, now);
+    if (changed.has(name) || (["streams", "cloud", "clients", "doctor"].includes(name) && state[name])) show(state, now);
   }
   setText(byId("thing"), state.core?.thing);
 }

@@ -21,14 +21,14 @@ export function showWorkers(workers, actions) {
   keyed(node, workers, (w) => w.id, (w) => makeCard(w, actions), updateCard);
 }
 
-function makeCard(worker, { restart, drain }) {
+function makeCard(worker, { restart, drain, log }) {
   const part = (name, kind) => el("span", { class: kind, "data-part": name });
   const button = (name, text, onclick) => el("button", { class: "quiet", type: "button", "data-part": name, onclick }, text);
   const toggle = (event) => drain(worker.id, event.target.dataset.on === "true");
   return el("article", { class: "card worker" },
     el("div", { class: "row" }, el("h3", {}, worker.id), part("device", "chip"), el("span", { class: "spread" }), part("state", "pill")),
     el("div", { class: "row" }, part("rate", "rate"), el("span", { class: "dim small" }, "images/s"), el("span", { class: "spread" }), part("done", "dim small")),
-    el("div", { class: "row small detail" }, part("model", "clip"), el("span", { class: "spread" }), button("drain", "Drain", toggle), button("restart", "Restart", () => restart(worker.id))),
+    el("div", { class: "row small detail" }, part("model", "clip"), el("span", { class: "spread" }), button("log", "Log", () => log(worker.id)), button("drain", "Drain", toggle), button("restart", "Restart", () => restart(worker.id))),
     el("div", { class: "clip small dim detail" }, part("now", "")),
     el("div", { class: "clip small dim detail" }, part("numbers", "")),
     el("div", { class: "small bad clip", "data-part": "error" }));
@@ -51,6 +51,7 @@ function updateCard(card, w) {
   setText(part("numbers"), `${w.inflight} in flight, ${w.credits ?? "–"} credits, ${w.restarts} restart${w.restarts === 1 ? "" : "s"}${memory}`);
   setText(part("error"), w.last_error ?? "");
   part("restart").hidden = !document.body.classList.contains("can-restart") || !w.function;
+  part("log").hidden = !w.function;
   part("drain").hidden = !document.body.classList.contains("can-drain") || w.state === "unknown";
   part("drain").dataset.on = !isDrained(w);
   setText(part("drain"), isDrained(w) ? "Undrain" : "Drain");

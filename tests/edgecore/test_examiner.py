@@ -1,0 +1,65 @@
+"""The doctor that the core asks: what it answers is shown, and what it cannot answer is said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from edgecore.examiner import Examiner
+
+DEADLINE_S = 20.0
+
+
+def examined(script: str) -> dict[str, Any]:
+    async def first() -> dict[str, Any]:
+        examiner = Examiner([sys.executable, "-c", script], first_after_s=0.0)
+        running = asyncio.ensure_future(examiner.run())
+        try:
+            await asyncio.wait_for(_answer(examiner), DEADLINE_S)
+        finally:
+            running.cancel()
+        return dict(examiner.status())
+
+    return asyncio.run(first())
+
+
+async def _answer(examiner: Examiner) -> None:
+    while not examiner.status():
+        await asyncio.sleep(0.02)
+
+
+def test_errors_come_before_warnings_and_what_is_well_is_only_counted() -> None:
+    checks = [
+        {"check": "clock", "level": "ok", "message": "fine", "fix": ""},
+        {"check": "port", "level": "warning", "message": "taken", "fix": "another"},
+        {"check": "disk", "level": "error", "message": "full", "fix": "free some"},
+    ]
+    said = examined(
+        f"print({json.dumps(json.dumps({'v': 1, 'checks': checks}))}); raise SystemExit(1)"
+    )
+
+    assert [c["check"] for c in said["checks"]] == ["disk", "port"]
+    assert said["checks"][0]["fix"] == "free some"
+    assert said["counts"] == {"ok": 1, "warning": 1, "error": 1}
+    assert said["problem"] is None
+
+
+@pytest.mark.parametrize(
+    "script", ["", "print('hello')", "print('[1]')", "print('{\"checks\":[1]}')"]
+)
+def test_a_command_that_answers_something_else_is_said_to(script: str) -> None:
+    said = examined(script)
+
+    assert "not an answer of a doctor" in said["problem"]
+    assert said["checks"] == []
+
+
+def test_a_command_that_is_not_there_is_said_to() -> None:
+    async def ask() -> Any:
+        return await Examiner(["/nonexistent/doctor"])._examine()
+
+    assert "/nonexistent/doctor" in asyncio.run(ask())["problem"]
