@@ -55,9 +55,17 @@ class Connection:
     Back-pressure is TCP's: while a publish waits for the core, nothing more is read.
     """
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: Gate, limits: Limits
+    def __init__(  # noqa: PLR0913  (keyword-only)
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        gate: Gate,
+        limits: Limits,
+        *,
+        host: str,
+        accepted_at: float,
     ) -> None:
+        """``accepted_at``: when TCP accepted it, on the loop's clock; its CONNECT is due then."""
         self._reader = reader
         self._writer = writer
         self._gate = gate
@@ -66,10 +74,11 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._will: Will | None = None
         self._keep_alive_s = 0.0
-        self._last_packet = self._loop.time()
+        self._last_packet = accepted_at
         self._handling = False
         self._watchdog: asyncio.TimerHandle | None = None
         self._filters: dict[str, None] = {}
+        self.host = host
         self.thing: Thing | None = None
         self.client_id = ""
         self.since = time.time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from edgecore.mqtt.codec import MAX_PAYLOAD_BYTES
@@ -14,8 +15,12 @@ class Limits:
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
     max_clients: int = 500
     """Connections at once, accepted or still shaking hands."""
+    max_unproven_per_host: int = 100
+    """Of one address, those that no CONNECT has been accepted for yet: a host that opens
+    connections and says nothing does not take the places of others."""
     connects_per_s: float = 50.0
     connect_burst: int = 100
+    """Per address; all together four times as many (``ALL_HOSTS``)."""
     connect_timeout_s: float = 10.0
     """From TCP accept (TLS included) to a whole CONNECT: stops a slow loris."""
     partial_packet_timeout_s: float = 60.0
@@ -46,3 +51,55 @@ class ConnectRate:
             return False
         self._tokens -= 1
         return True
+
+
+ALL_HOSTS = 4
+_REMEMBERED_HOSTS = 1024
+
+
+class Doorman:
+    """Who may come in, before any cryptography is spent on them. Pure, as above."""
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        self._all = ConnectRate(
+            ALL_HOSTS * limits.connects_per_s, ALL_HOSTS * limits.connect_burst, now
+        )
+        self._rates: OrderedDict[str, ConnectRate] = OrderedDict()
+        self._unproven: Counter[str] = Counter()
+        self._inside = 0
+
+    def enter(self, host: str, now: float) -> bool:
+        """False: refused; else ``leave`` is called once when the connection is over."""
+        limits = self._limits
+        if self._inside >= limits.max_clients:
+            return False
+        if self._unproven[host] >= limits.max_unproven_per_host:
+            return False
+        # In this order, so that a host beyond its own rate costs the others nothing.
+        if not self._rate_of(host, now).take(now) or not self._all.take(now):
+            return False
+        self._inside += 1
+        self._unproven[host] += 1
+        return True
+
+    def proven(self, host: str) -> None:
+        """Its CONNECT was accepted."""
+        self._unproven[host] -= 1
+        if not self._unproven[host]:
+            del self._unproven[host]
+
+    def leave(self, host: str, *, proven: bool) -> None:
+        self._inside -= 1
+        if not proven:
+            self.proven(host)
+
+    def _rate_of(self, host: str, now: float) -> ConnectRate:
+        rate = self._rates.get(host)
+        if rate is None:
+            rate = ConnectRate(self._limits.connects_per_s, self._limits.connect_burst, now)
+            self._rates[host] = rate
+            if len(self._rates) > _REMEMBERED_HOSTS:
+                self._rates.popitem(last=False)
+        self._rates.move_to_end(host)
+        return rate

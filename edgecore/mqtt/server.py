@@ -7,12 +7,12 @@ import logging
 import ssl
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from edgecore.group import Thing
 from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
-from edgecore.mqtt.limits import ConnectRate, Limits
+from edgecore.mqtt.limits import Doorman, Limits
 from edgecore.mqtt.packets import Connect, ConnectCode
 
 log = logging.getLogger(__name__)
@@ -56,15 +56,9 @@ class MqttServer:
     async def start(self) -> None:
         """Listen; afterwards ``port`` is the real one. Raises ``OSError`` if it is taken."""
         loop = asyncio.get_running_loop()
-        limits = self._limits
-        self._rate = ConnectRate(limits.connects_per_s, limits.connect_burst, loop.time())
-        self._server = await asyncio.start_server(
-            self._accepted,
-            self.host,
-            self.port,
-            ssl=self._tls,
-            ssl_handshake_timeout=limits.connect_timeout_s if self._tls else None,
-            backlog=256,
+        self._doorman = Doorman(self._limits, loop.time())
+        self._server = await loop.create_server(
+            lambda: _Knock(self._knocked), self.host, self.port, backlog=256
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -125,6 +119,7 @@ class MqttServer:
         self._by_client_id[packet.client_id] = connection
         self._by_thing[thing.thing_arn][connection] = None
         self.counters["connects"] += 1
+        self._doorman.proven(connection.host)
         return code, thing
 
     async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool:
@@ -133,27 +128,87 @@ class MqttServer:
     def count(self, what: str) -> None:
         self.counters[what] += 1
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        now = asyncio.get_running_loop().time()
-        if task is None or len(self._tasks) >= self._limits.max_clients or not self._rate.take(now):
+    def _knocked(self, transport: asyncio.Transport) -> None:
+        """A TCP connection. Whether it may go on is decided before TLS costs anything."""
+        loop = asyncio.get_running_loop()
+        host = str((transport.get_extra_info("peername") or ("",))[0])
+        if not self._doorman.enter(host, loop.time()):
             self.counters["refused_overload"] += 1
-            writer.transport.abort()
+            transport.abort()
             return
+        task = loop.create_task(self._serve(transport, host))
         self._tasks.add(task)
-        connection = Connection(reader, writer, self, self._limits)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, transport: asyncio.Transport, host: str) -> None:
+        accepted_at = asyncio.get_running_loop().time()
+        connection = None
         try:
-            await connection.run()
+            streams = await self._streams(transport)
+            if streams is not None:
+                connection = Connection(
+                    *streams, self, self._limits, host=host, accepted_at=accepted_at
+                )
+                await connection.run()
         except asyncio.CancelledError:
-            connection.close()
+            transport.abort()
         except Exception:
-            log.exception("mqtt client %r: a fault in the core", connection.client_id)
+            log.exception(
+                "mqtt client %r: a fault in the core", connection and connection.client_id
+            )
+            transport.abort()
         finally:
-            self._tasks.discard(task)
-            self._forget(connection)
+            proven = connection is not None and connection.thing is not None
+            self._doorman.leave(host, proven=proven)
+            if connection is not None:
+                self._forget(connection)
+
+    async def _streams(
+        self, transport: asyncio.Transport
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The connection's two ends, behind TLS where that is spoken; None: it was not."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        if self._tls is None:
+            transport.set_protocol(protocol)
+            protocol.connection_made(transport)
+            transport.resume_reading()
+            return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        inner = await self._secured(transport, protocol, self._tls)
+        if inner is None:
+            return None
+        protocol.connection_made(inner)
+        return reader, asyncio.StreamWriter(inner, protocol, reader, loop)
+
+    async def _secured(
+        self, transport: asyncio.Transport, protocol: asyncio.Protocol, tls: ssl.SSLContext
+    ) -> asyncio.Transport | None:
+        timeout_s = self._limits.connect_timeout_s
+        try:
+            return await asyncio.get_running_loop().start_tls(
+                transport, protocol, tls, server_side=True, ssl_handshake_timeout=timeout_s
+            )
+        except (OSError, asyncio.TimeoutError) as error:
+            self.counters["refused_tls"] += 1
+            log.info("mqtt: no TLS connection: %s", error)
+            transport.abort()
+            return None
 
     def _forget(self, connection: Connection) -> None:
         if self._by_client_id.get(connection.client_id) is connection:
             del self._by_client_id[connection.client_id]
         if connection.thing is not None:
             self._by_thing[connection.thing.thing_arn].pop(connection, None)
+
+
+class _Knock(asyncio.Protocol):
+    """What a connection is until it is let in: nothing of it is read."""
+
+    def __init__(self, knocked: Callable[[asyncio.Transport], None]) -> None:
+        self._knocked = knocked
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)
+        transport.pause_reading()
+        self._knocked(transport)
