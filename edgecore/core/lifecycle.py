@@ -19,6 +19,10 @@ CRASH_LOOP_WINDOW_S = 60.0
 CRASH_LOOP_DELAY_S = 60.0
 STABLE_S = 60.0
 """A process that lived so long has proved itself: its next delay starts at the first."""
+PROVED_ANSWERS = 3
+"""So has one that answered so many messages before something else ended it: it worked, and a
+pause would cost more than the next start. Not one: the message that ends a process may be
+answered before it does."""
 
 HUNG_MARGIN_S = 2.0
 """Beyond its timeout a worker with work waiting must have asked for it."""
@@ -39,9 +43,18 @@ class RestartPolicy:
         self._exits: deque[float] = deque(maxlen=CRASH_LOOP_EXITS)
         self._consecutive = 0
 
-    def after_exit(self, now: float, uptime_s: float, jitter: float) -> Verdict:
-        """``now`` on any monotonic clock; ``jitter`` uniform in [0, 1)."""
-        self._consecutive = 1 if uptime_s >= STABLE_S else self._consecutive + 1
+    def after_exit(
+        self, now: float, uptime_s: float, jitter: float, *, answered: int = 0
+    ) -> Verdict:
+        """``now`` on any monotonic clock; ``jitter`` uniform in [0, 1).
+
+        ``answered``: messages that the process answered until a signal ended it. A crash
+        loop is ends in a row without work between them.
+        """
+        proved = uptime_s >= STABLE_S or answered >= PROVED_ANSWERS
+        if proved:
+            self._exits.clear()
+        self._consecutive = 1 if proved else self._consecutive + 1
         self._exits.append(now)
         spread = 0.5 + jitter / 2
         in_loop = len(self._exits) == CRASH_LOOP_EXITS

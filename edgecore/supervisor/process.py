@@ -61,6 +61,7 @@ class WorkerProcess:
     last_seen: float
     fetched: bool = False
     initialized: bool = False
+    answered: int = 0
     killed_for: str = ""
     rss_kb: int = 0
     output: asyncio.Task[None] | None = field(default=None, repr=False)

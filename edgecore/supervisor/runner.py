@@ -81,7 +81,7 @@ class FunctionRunner:
         loop = asyncio.get_running_loop()
         name = f"{self.function.id}-{next(_serial)}"
         began = loop.time()
-        killed_for = ""
+        killed_for, answered = "", 0
         self._state = "starting"
         try:
             worker = await self._launcher.start(self.function, name)
@@ -94,11 +94,14 @@ class FunctionRunner:
                 self.function.timeout_s, self._start_limit_s, worker.started_at
             )
             status = await worker.process.wait()
+            # Who ends itself has given up: what it answered before proves nothing.
+            answered = worker.answered if status < 0 else 0
             killed_for = worker.killed_for
             await self._clean_up(worker, status)
         if self._stopping or killed_for in ("restart", "idle"):
             return
-        verdict = self._policy.after_exit(loop.time(), loop.time() - began, random.random())  # noqa: S311
+        now, jitter = loop.time(), random.random()  # noqa: S311
+        verdict = self._policy.after_exit(now, now - began, jitter, answered=answered)
         self._state = verdict.state
         log.warning(
             "function %s: %s; next start in %.1f s (%s)",
@@ -145,6 +148,11 @@ class FunctionRunner:
         if not found.fetched:
             found.fetched = True
             self._state = "running"
+
+    def answered(self, worker: str) -> None:
+        """It posted a result for a message that it held."""
+        if worker in self.workers:
+            self.workers[worker].answered += 1
 
     def tick(self, now: float, *, measure: bool) -> None:
         """Timeouts, hung workers, and with ``measure`` memory."""

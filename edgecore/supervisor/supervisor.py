@@ -105,6 +105,11 @@ class Supervisor:
         if runner is not None:
             runner.polled(worker)
 
+    def answered(self, worker: str) -> None:
+        runner = self._runner_of(worker)
+        if runner is not None:
+            runner.answered(worker)
+
     def initialized(self, worker: str, success: bool, message: str) -> None:
         runner = self._runner_of(worker)
         if runner is None:

@@ -259,7 +259,7 @@ class Site(Record):
         default=2, description="Batches in flight per worker."
     )
     max_wait_s: PositiveFloat = Field(
-        default=5.0, description="How long a missing image holds its stream."
+        default=10.0, description="How long a missing image holds its stream."
     )
     max_hold: PositiveInt = Field(
         default=10_000, description="Results held back per stream at most."

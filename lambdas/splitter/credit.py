@@ -21,13 +21,21 @@ ABSENT_LONGEST_S = 60.0
 # worker: it is no evidence against an image. After STALE_S nothing more is sent.
 DOUBT_S = 1.2
 STALE_S = 2.5
+# After so long without a heartbeat what the worker holds goes to others too: below the
+# aggregator's hold-back, so that a frozen worker, or one that takes its time to start again,
+# costs no gap. Twice computed is cheap, the aggregator takes one. What ended, and whose fault
+# it was, is decided when the worker is heard again, or at its timeout.
+MISSED_S = 4.0
 
 
 class Batch:
-    """Images on one worker; `open` counts those without a committed record."""
+    """Images on one worker; `open` counts those without a committed record.
+
+    `missed`: given to others while its worker is not heard.
+    """
 
     __slots__ = (
-        "absent", "alone", "attempt", "doubtful", "id", "images", "open", "sent_at",
+        "absent", "alone", "attempt", "doubtful", "id", "images", "missed", "open", "sent_at",
     )  # fmt: skip
 
     def __init__(self, batch_id: str, images: list[Any], now: float, alone: bool) -> None:
@@ -39,14 +47,15 @@ class Batch:
         self.absent = 0
         self.doubtful = False
         self.alone = alone
+        self.missed = False
 
 
 class Worker:
     """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish."""
 
     __slots__ = (
-        "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "model", "name",
-        "pace", "probed_at", "state",
+        "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "missed", "model",
+        "name", "pace", "probed_at", "state",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -61,6 +70,7 @@ class Worker:
         self.pace = Pace()
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
+        self.missed: list[Batch] = []
 
     @property
     def load(self) -> int:
@@ -180,6 +190,7 @@ class Credit:
             self.restarts += bool(worker.incarnation)
             worker.incarnation = beat.incarnation
             worker.model = None
+        worker.missed.clear()
         worker.heard_at = now
         worker.busy_ms = beat.busy_ms
         worker.model = beat.model or worker.model
@@ -207,6 +218,21 @@ class Credit:
             if batch.absent >= ABSENT_BEATS:
                 lost.append(worker.batches.pop(batch.id))
         return lost
+
+    def missing(self, now: float) -> list[Batch]:
+        """What workers hold of whom nothing is heard, each batch told once.
+
+        An image on trial stays: it is sent elsewhere only when it is known whether this
+        worker has ended.
+        """
+        found = []
+        for worker in self.workers.values():
+            if worker.state == "ready" and now - worker.heard_at > MISSED_S:
+                for batch in [b for b in worker.batches.values() if not b.alone]:
+                    batch.missed = True
+                    worker.missed.append(worker.batches.pop(batch.id))
+                    found.append(batch)
+        return found
 
     def silent(self, now: float) -> dict[str, list[Batch]]:
         """Withdraw from workers that have not answered in time, or never finish."""
@@ -251,9 +277,10 @@ class Credit:
 
     @staticmethod
     def _withdraw(worker: Worker) -> list[Batch]:
-        lost = list(worker.batches.values())
+        lost = [*worker.missed, *worker.batches.values()]
         for batch in lost:
             batch.doubtful = batch.sent_at > worker.heard_at + DOUBT_S
+        worker.missed.clear()
         worker.batches.clear()
         return lost
 

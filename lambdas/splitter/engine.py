@@ -76,6 +76,9 @@ class Splitter(Part):
         if self._settings.on_demand:
             self.credit.assume(now)
         self._recover(self.credit.silent(now), "answers no more", now)
+        if self.link.alive(now):
+            for batch in self.credit.missing(now):
+                self._try_elsewhere(batch)
         self._dispatch(now)
         self._publish(replies)
         if replies:
@@ -157,7 +160,7 @@ class Splitter(Part):
     def _recover(self, lost: dict[str, list[Batch]], what: str, now: float) -> None:
         for worker, batches in lost.items():
             held = [image for batch in batches for image in batch.images if _held(image, batch)]
-            if not held:
+            if not held and not any(batch.missed for batch in batches):
                 continue
             _log.warning("worker %s %s; %d images go to another", worker, what, len(held))
             guilty = {id(image) for image in self._blame.died(worker, batches, now)}
@@ -176,6 +179,13 @@ class Splitter(Part):
                     self.backlog.suspect(image)
                 else:
                     self.backlog.again(image)
+
+    def _try_elsewhere(self, batch: Batch) -> None:
+        """A worker is not heard: each image alone, since one of them may have ended it."""
+        for image in batch.images:
+            if _held(image, batch):
+                self.redispatched += 1
+                self.backlog.suspect(image)
 
     def _convict(self, image: Image) -> None:
         detail = f"{image.deaths} workers ended with this image in hand, the last with it alone"

@@ -29,6 +29,20 @@ def test_a_process_that_lived_long_starts_again_at_the_first_delay() -> None:
     assert verdict.delay_s <= lifecycle.FIRST_DELAY_S
 
 
+def test_a_process_that_worked_until_it_was_killed_is_in_no_crash_loop() -> None:
+    policy = RestartPolicy()
+    for n in range(20):
+        verdict = policy.after_exit(n * 2.0, 1.5, 0.0, answered=lifecycle.PROVED_ANSWERS)
+        assert verdict.state == "backoff"
+        assert verdict.delay_s <= lifecycle.FIRST_DELAY_S
+
+
+def test_one_answer_is_no_work() -> None:
+    policy = RestartPolicy()
+    verdicts = [policy.after_exit(float(n), 0.1, 0.0, answered=1) for n in range(5)]
+    assert verdicts[-1].state == "crash_loop"
+
+
 @given(st.lists(st.floats(0, 1e4), min_size=1).map(sorted), st.floats(0, 0.999))
 def test_there_is_always_a_next_start_at_a_bounded_time(exits: list[float], jitter: float) -> None:
     policy = RestartPolicy()

@@ -98,6 +98,7 @@ class Sim:
         self.now = 1_000.0
         self.wall = 1_790_000_000.0
         self.service_s = 0.01
+        self.restart_s = RESTART_S
         self.poison: set[str] = set()
         self.workers = {n: Worker(n) for n in self.env["FANFOLD_WORKERS"].split(",")}
         for worker in self.workers.values():
@@ -137,7 +138,7 @@ class Sim:
 
     def kill(self, part: str, down_s: float = 0.3) -> None:
         if part in self.workers:
-            self._kill_worker(self.workers[part], down_s + RESTART_S)
+            self._kill_worker(self.workers[part], down_s + self.restart_s)
             return
         if part == "splitter":
             self.splitter.journal._db.close()
@@ -282,7 +283,7 @@ class Sim:
             batch = worker.batches[0]
             item = batch["items"].pop(0)
             if item["id"] in self.poison:
-                self._kill_worker(worker, RESTART_S)
+                self._kill_worker(worker, self.restart_s)
                 return
             worker.left_s -= self.service_s
             output = {"top": [{"label": f"label of {item['id']}", "index": 1, "score": 0.5}]}

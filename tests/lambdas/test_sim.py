@@ -87,6 +87,49 @@ def test_a_frozen_worker_loses_its_credits_and_its_images_go_elsewhere(tmp_path)
     assert sim.splitter.credit.workers["w1"].state == "ready"
 
 
+@pytest.mark.parametrize("fault", ["frozen", "slow to start again"])
+def test_one_worker_that_is_not_heard_costs_no_gap_with_the_defaults(tmp_path, fault):
+    sim = Sim(tmp_path, FANFOLD_WORKER_TIMEOUT_S="30")
+    sim.restart_s = 25.0
+    sim.manifest("cam1", "m1", 60)
+    sim.run(0.4)
+    sim.freeze("w1", 25.0) if fault == "frozen" else sim.kill("w1")
+    sim.manifest("cam1", "m2", 200)
+    sim.settle()
+
+    assert {r["status"] for r in sim.cloud} == {"ok"}
+    assert sim.verdict() == CLEAN
+
+
+def test_who_wakes_up_again_and_again_has_killed_nobody(tmp_path):
+    sim = Sim(tmp_path, FANFOLD_WORKER_TIMEOUT_S="30")
+    sim.service_s = 0.2
+    for n in range(12):
+        sim.manifest("cam1", f"m{n}", 40)
+        sim.run(1.0)
+        sim.freeze(f"w{n % 3}", 5.0)
+        sim.run(4.0)
+    sim.settle()
+
+    assert {r["status"] for r in sim.cloud} <= {"ok", "gap"}
+    assert sim.verdict() == CLEAN
+
+
+@pytest.mark.parametrize("restart_s", [6.0, 12.0])
+def test_a_killer_of_workers_that_start_slowly_still_ends_only_two(tmp_path, restart_s):
+    sim = Sim(tmp_path, FANFOLD_WORKER_TIMEOUT_S="30")
+    sim.restart_s = restart_s
+    sim.run(40.0)
+    sim.poison = {"m1/30"}
+    sim.manifest("cam1", "m1", 80)
+    sim.settle()
+
+    failed = [r for r in sim.cloud if r["status"] == "failed"]
+    assert [(r["id"], r["reason"]) for r in failed] == [("m1/30", "killed_workers")]
+    assert sum(w.restarts for w in sim.workers.values()) == 2
+    assert sim.verdict() == CLEAN
+
+
 def test_one_worker_alone_survives_its_own_deaths(tmp_path):
     sim = Sim(tmp_path, FANFOLD_WORKERS="w0")
     sim.poison = {"m1/5"}

@@ -18,7 +18,10 @@ from lambdas.inference.runtimes.base import Runtime
 
 
 class SimulatedRuntime(Runtime):
-    """Waits `wait_ms` per image. Workers with the same GPU_ID wait for one another."""
+    """Waits `wait_ms` per image. Workers with the same GPU_ID wait for one another.
+
+    With `echo` its output is its input, so that a hook can tell what the worker has read.
+    """
 
     def __init__(self, package: Package, gpu_id: int) -> None:
         super().__init__(package, gpu_id)
@@ -29,6 +32,7 @@ class SimulatedRuntime(Runtime):
         if not isinstance(gpus, int) or (gpu_id >= gpus and gpu_id >= 0):
             raise ModelError(f"GPU_ID={gpu_id}: model.json simulates {gpus!r} GPUs")
         self._wait_s = wait_ms / 1000 * self.input.batch
+        self._echo = simulation.get("echo") is True
         self._classes = int(simulation.get("classes", 10))
         self._lock = -1 if gpu_id < 0 else _gpu_lock(package, gpu_id)
 
@@ -41,7 +45,7 @@ class SimulatedRuntime(Runtime):
                 time.sleep(self._wait_s)
             finally:
                 fcntl.flock(self._lock, fcntl.LOCK_UN)
-        return [np.zeros((batch.shape[0], self._classes), np.float32)]
+        return [batch.copy() if self._echo else np.zeros((len(batch), self._classes), np.float32)]
 
 
 class NoopRuntime(Runtime):
