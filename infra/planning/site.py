@@ -209,7 +209,8 @@ class Spooler(Record):
     """GGCloudSpooler: messages to the cloud that wait on disk for a connection."""
 
     max_size_bytes: PositiveInt = Field(
-        default=67_108_864, description="When full, the oldest are overwritten."
+        default=1_073_741_824,
+        description="When full, the oldest are overwritten; 72 hours at 2 results a second fit.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What was sent against what reached the cloud."""
+"""What was sent against what arrived, at one far side."""
 
 from __future__ import annotations
 
@@ -7,53 +7,95 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An image: its file below the images volume, and the code that its pixels show.
+
+    ``fatal``: it ends or stops the worker that reads it, and must fail.
+    """
+
+    file: str
+    code: str
+    fatal: bool = False
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """Ids and counts; ``resent`` is no fault: delivery is at least once, the key makes it one."""
+    """Ids and counts. ``resent``, ``gaps`` and ``late`` are no fault: delivery is at least
+    once, the key makes it one; a gap is announced and its record comes later."""
 
     missing: frozenset[str]
     duplicated: frozenset[str]
     out_of_order: int
-    wrong_file: frozenset[str]
+    wrong_content: frozenset[str]
+    wrongly_failed: frozenset[str]
+    open_gaps: int
     failed: int
+    dropped: int
+    gaps: int
     resent: int
 
     @property
     def clean(self) -> bool:
-        return not (self.missing or self.duplicated or self.out_of_order or self.wrong_file)
+        return not (
+            self.missing or self.duplicated or self.out_of_order or self.wrong_content
+            or self.wrongly_failed or self.open_gaps
+        )  # fmt: skip
 
 
-def judge(sent: Mapping[str, str], records: Iterable[Mapping[str, Any]]) -> Verdict:
-    """``sent``: image id → file. ``records``: terminal records in the order of their arrival.
+def judge(sent: Mapping[str, Sent], records: Iterable[Record]) -> Verdict:
+    """``sent`` by image id. ``records``: in the order of their arrival, gaps among them.
 
-    A duplicate is a second (stream, seq) for one id: the same key again is a resend.
+    A duplicate is a second (stream, seq) for one id: the same key again is a resend. Order
+    is that of the first arrival of each key; what was announced as a gap may come later.
     """
-    first: dict[tuple[str, int], Mapping[str, Any]] = {}
-    resent = 0
+    first: dict[tuple[str, int], Record] = {}
+    gaps: set[tuple[str, int]] = set()
+    resent = steps_back = 0
+    highest: dict[str, int] = {}
     for record in records:
-        if record.get("status") == "gap":
+        key = stream, seq = record["stream"], record["seq"]
+        if record["status"] == "gap":
+            gaps.add(key)
+        elif key in first:
+            resent += 1
             continue
-        key = (record["stream"], record["seq"])
-        resent += key in first
-        first.setdefault(key, record)
-    ids = Counter(r.get("id") for r in first.values())
+        else:
+            first[key] = record
+            if key in gaps:
+                continue
+        steps_back += key not in gaps and seq < highest.get(stream, 0)
+        highest[stream] = max(seq, highest.get(stream, 0))
+    ids = Counter(str(r.get("id")) for r in first.values())
     return Verdict(
         missing=frozenset(sent.keys() - ids.keys()),
-        duplicated=frozenset(str(i) for i, n in ids.items() if n > 1),
-        out_of_order=_steps_back(first),
-        wrong_file=frozenset(
-            str(r["id"]) for r in first.values() if sent.get(str(r.get("id"))) != r.get("file")
-        ),
-        failed=sum(r["status"] != "ok" for r in first.values()),
+        duplicated=frozenset(i for i, n in ids.items() if n > 1),
+        out_of_order=steps_back,
+        wrong_content=_ids(first.values(), lambda r: not _right(r, sent)),
+        wrongly_failed=_ids(first.values(), lambda r: _failure_is_wrong(r, sent)),
+        open_gaps=len(gaps - first.keys()),
+        failed=sum(r["status"] == "failed" for r in first.values()),
+        dropped=sum(r["status"] == "dropped" for r in first.values()),
+        gaps=len(gaps),
         resent=resent,
     )
 
 
-def _steps_back(keys: Iterable[tuple[str, int]]) -> int:
-    last: dict[str, int] = {}
-    count = 0
-    for stream, seq in keys:
-        count += seq < last.get(stream, 0)
-        last[stream] = max(seq, last.get(stream, 0))
-    return count
+def _ids(records: Iterable[Record], wrong: Any) -> frozenset[str]:
+    return frozenset(str(r["id"]) for r in records if wrong(r))
+
+
+def _right(record: Record, sent: Mapping[str, Sent]) -> bool:
+    """Its own file, and the pixels of that file where they were looked at."""
+    image = sent.get(str(record.get("id")))
+    if image is None or image.file != record.get("file"):
+        return False
+    return record["status"] != "ok" or bool(record.get("output", {}).get("seen") == image.code)
+
+
+def _failure_is_wrong(record: Record, sent: Mapping[str, Sent]) -> bool:
+    image = sent.get(str(record.get("id")))
+    return image is not None and (record["status"] == "failed") != image.fatal

@@ -1,112 +1,76 @@
-"""A whole site on a real core, with a model that answers at once, and a sender that persists."""
+"""A whole site on a real core, and a sender that persists; the cloud side read back."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psutil
-from chaos_oracle import Verdict, judge
+from chaos_core import CoreProcess, assert_gone
+from chaos_oracle import Sent, Verdict, judge
+from chaos_pictures import code_of, picture
+from chaos_site import NAME, make_document, make_model
 
 from fanfold.mqtt import Console
-from fanfold.running import RunningCore
 from fanfold.sending import WINDOW, Sender
-from fanfold.verbs.run import with_local_files
-from infra.packaging import build_lambdas
-from infra.planning import load_site, plan_group, render
-from models.package import pack
 
-ROOT = Path(__file__).parents[2]
-DEVICE_PYTHON = ROOT / ".venv-device" / "bin" / "python"
-SITE = """
-name: chaos
-profile: this-machine
-account: "123456789012"
-region: us-east-1
-core: {{thing: chaos-core}}
-model:
-  s3_uri: s3://local/model.tar.gz
-  footprint: {{memory_kb: 100000, ms: {{transform: 1.0, inference: 1.0}}}}
-cameras: [{{name: cam1}}, {{name: cam2}}]
-volumes: {{images: {folder}/images, state: {folder}/state}}
-workers: {workers}
-max_wait_s: 60
-timeouts: {{worker_s: 3}}
-cloud: {{batch_s: 0.2}}
-"""
-MODEL = {
-    "v": 1, "name": "noop", "version": "1.0.0", "runtime": "noop", "task": "classification",
-    "files": {}, "input": {"name": "data", "shape": [1, 3, 8, 8], "resize": "stretch"},
-}  # fmt: skip
-
+if TYPE_CHECKING:
+    from chaos_cloud import FarSide
 
 #: Takes the case's name and the plant, waits for the verdict, writes it down, asserts it.
 Report = Callable[..., None]
+Events = dict[str, tuple[str, bytes]]
 
 
 class Plant:
-    """``start``, ``send``, ``verdict``; kill between or during as you like."""
+    """``start``, ``send``, ``verdict``; kill between or during as you like.
 
-    def __init__(self, folder: Path, image: bytes) -> None:
-        self.folder, self.core_state = folder, folder / "core"
-        self._image = image
-        self._ports = {"mqtt_plain": 0, "ipc": 0, "http": 0}
-        self.sent: dict[str, str] = {}
+    ``site``: what differs from ``chaos_site.SITE``. All else is Fanfold's default.
+    """
+
+    def __init__(self, folder: Path, *, wait_ms: float = 0, **site: Any) -> None:
+        self.folder = folder
+        self.core = CoreProcess(
+            folder / "core", str(folder / "group-document.json"), folder / "core.out"
+        )
+        self.sent: dict[str, Sent] = {}
         self.recovery_s: list[float] = []
-        self.process: subprocess.Popen[bytes] | None = None
-        self.deploy(workers=2)
+        self.notes: dict[str, Any] = {}
+        self.busy: list[dict[str, Any]] = []
+        self.far_side: FarSide | None = None
+        self._options: dict[str, Any] = {"wait_ms": wait_ms, **site}
+        self.deploy()
 
-    def deploy(self, workers: int) -> None:
-        """Writes the group that the next start applies."""
-        for name in ("images", "state"):
-            (self.folder / name).mkdir(exist_ok=True)
-        (self.folder / "chaos.yaml").write_text(SITE.format(folder=self.folder, workers=workers))
-        site, profile = load_site(self.folder / "chaos.yaml", ROOT / "device_profiles")
-        model = self.folder / "model.tar.gz"
-        pack(self.folder, MODEL, model)
-        code = build_lambdas(self.folder / "lambdas.zip")
-        document = with_local_files(render(plan_group(site, profile)), code, model)
+    def use_cloud(self, far_side: FarSide, *, deploys: bool) -> None:
+        """Results go to the development cloud; with ``deploys`` the group comes from there."""
+        self.far_side, cloud = far_side, far_side.cloud
+        self.core.environment = cloud.env()
+        self.core.arguments = ("--cloud", "iot", "--endpoint-url", cloud.url, "--poll-s", "0.5")
+        if deploys:
+            self.core.source = f"greengrass:{NAME}"
+            self.deploy()
+
+    def deploy(self, *, version: str = "1.0.0", sound: bool = True, **changes: Any) -> str:
+        """The group that the next start applies, or that a core on the cloud pulls; ``changes``
+        of the site stay. Returns the group version that the cloud gave it."""
+        self._options |= changes
+        site = dict(self._options)
+        wait_ms = site.pop("wait_ms")
+        path = self.folder / "model.tar.gz"
+        model = make_model(path, version=version, wait_ms=wait_ms, sound=sound)
+        document = make_document(self.folder, model, site)
+        if self.far_side is not None:
+            return self.far_side.deploy(document, model)
         (self.folder / "group-document.json").write_text(json.dumps(document))
+        return ""
 
     def start(self, faults: dict[str, Any] | None = None, deadline_s: float = 60) -> float:
-        """Seconds until /ready. A restart takes the same ports again."""
-        command = [sys.executable, "-m", "edgecore", "--state", str(self.core_state)]
-        command += ["--group", str(self.folder / "group-document.json"), "--mqtt-port", "off"]
-        command += ["--python", f"python3.8={DEVICE_PYTHON}", "--poll-s", "0"]
-        for name, port in self._ports.items():
-            command += [f"--{name.replace('_', '-')}-port", str(port)]
-        if faults is not None:
-            (self.folder / "faults.json").write_text(json.dumps(faults))
-            command += ["--faults", str(self.folder / "faults.json")]
-        began = time.monotonic()
-        (self.core_state / "core.json").unlink(missing_ok=True)
-        with (self.folder / "core.out").open("ab") as out:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
-        while time.monotonic() - began < deadline_s:
-            if self.process.poll() is not None:
-                break
-            if (core := self._core()) is not None and core.ready():
-                self._ports = {name: core.port(name) or 0 for name in self._ports}
-                return time.monotonic() - began
-            time.sleep(0.05)
-        raise AssertionError((self.folder / "core.out").read_text()[-4000:])
+        return self.core.start(faults, deadline_s)
 
-    def _core(self) -> RunningCore | None:
-        try:
-            return RunningCore(
-                self.core_state, json.loads((self.core_state / "core.json").read_text())
-            )
-        except FileNotFoundError:
-            return None
+    # What the cameras do
 
     def send(
         self,
@@ -114,105 +78,115 @@ class Plant:
         deadline_s: float = 90,
         halfway: Callable[[], None] | None = None,
         window: int = WINDOW,
+        **more: Any,
     ) -> None:
-        """Until each of ``count`` images is accepted; ``halfway`` may end and start the core."""
-        self._send(dict(self._events(count)), deadline_s, halfway, window)
+        """Until each of ``count`` images is accepted; ``halfway`` may end and start the core.
 
-    def send_manifest(self, count: int, deadline_s: float = 90) -> None:
+        ``more`` goes into every event, ``poison`` into the picture.
+        """
+        poison = more.pop("poison", None)
+        events = {}
+        for number in range(len(self.sent), len(self.sent) + count):
+            stream = f"cam{number % 2 + 1}"
+            image_id = f"i-{number:06d}"
+            name = self._draw(image_id, f"{stream}/{number:06d}.png", poison)
+            body = json.dumps({"v": 1, "id": image_id, "file": name, **more}).encode()
+            events[image_id] = (f"{NAME}/images/{stream}", body)
+        self._send(events, deadline_s, halfway, window)
+
+    def send_manifest(self, event_id: str, count: int, deadline_s: float = 90, **more: Any) -> None:
         """``count`` images of one camera, named by one event."""
-        names = [f"cam1/m{number:06d}.jpg" for number in range(count)]
-        for name in names:
-            self._write(name)
-        self.sent |= {f"manifest/{index}": name for index, name in enumerate(names)}
-        body = json.dumps({"v": 1, "id": "manifest", "files": names}).encode()
-        self._send({"manifest": ("chaos/images/cam1", body)}, deadline_s, None, 1)
+        names = [
+            self._draw(f"{event_id}/{index}", f"cam1/{event_id}-{index:06d}.png")
+            for index in range(count)
+        ]
+        body = json.dumps({"v": 1, "id": event_id, "files": names, **more}).encode()
+        self._send({event_id: (f"{NAME}/images/cam1", body)}, deadline_s, None, 1)
+
+    def drop(self, count: int) -> None:
+        """Renames files into the drop folder; no event names them. ``sent`` goes by file."""
+        for number in range(len(self.sent), len(self.sent) + count):
+            name = f"drop/cam{number % 2 + 1}/{number:06d}.png"
+            self._draw(name, name + ".part")
+            path = self.folder / "images" / name
+            path.with_name(path.name + ".part").rename(path)
+            self.sent[name] = Sent(name, code_of(name))
+
+    def _draw(self, image_id: str, name: str, poison: str | None = None) -> str:
+        """Writes and remembers the picture of one image; the name of its file."""
+        path = self.folder / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(code_of(image_id), poison))
+        self.sent[image_id] = Sent(name, code_of(image_id), fatal=poison is not None)
+        return name
 
     def _send(
         self,
-        events: dict[str, tuple[str, bytes]],
+        events: Events,
         deadline_s: float,
         halfway: Callable[[], None] | None,
         window: int,
     ) -> None:
-        count = len(events)
         sender = Sender(deque(events), window=window, resend_s=1.0)
-        core, end = self._core(), time.monotonic() + deadline_s
+        core, end = self.core.running(), time.monotonic() + deadline_s
         assert core is not None
-        with Console(core, ["chaos/images/+/accepted", "chaos/images/+/rejected"]) as console:
+        topics = [f"{NAME}/images/+/{answer}" for answer in ("accepted", "rejected")]
+        with Console(core, topics) as console:
             while not sender.done:
-                assert time.monotonic() < end, f"{sender.settled} of {count} settled"
+                assert time.monotonic() < end, f"{sender.settled} of {len(events)} settled"
                 for event_id in sender.due(time.monotonic()):
                     console.publish(*events[event_id])
                 message = console.receive(0.05)
                 if message is not None and message.topic.endswith("/accepted"):
                     sender.on_accepted(message.json())
                 elif message is not None:
-                    sender.on_rejected(message.json(), time.monotonic())
-                if halfway is not None and sender.settled >= count // 2:
+                    self._rejected(message.json(), sender)
+                if halfway is not None and sender.settled >= len(events) // 2:
                     strike, halfway = halfway, None
                     strike()
         assert not sender.rejected, sender.rejected
 
-    def _events(self, count: int) -> list[tuple[str, tuple[str, bytes]]]:
-        events = []
-        for number in range(len(self.sent), len(self.sent) + count):
-            stream = f"cam{number % 2 + 1}"
-            name, image_id = f"{stream}/{number:06d}.jpg", f"i-{number:06d}"
-            self._write(name)
-            self.sent[image_id] = name
-            body = json.dumps({"v": 1, "id": image_id, "file": name}).encode()
-            events.append((image_id, (f"chaos/images/{stream}", body)))
-        return events
+    def _rejected(self, body: dict[str, Any], sender: Sender) -> None:
+        if body.get("reason") == "busy":
+            self.busy.append(body)
+        sender.on_rejected(body, time.monotonic())
 
-    def _write(self, name: str) -> None:
-        path = self.folder / "images" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self._image)
+    # What goes wrong, and what it leaves
 
-    def drop(self, count: int) -> None:
-        """Renames files into the drop folder; no event names them. ``sent`` maps file → file."""
-        for number in range(len(self.sent), len(self.sent) + count):
-            name = f"drop/cam{number % 2 + 1}/{number:06d}.jpg"
-            self._write(name + ".part")
-            path = self.folder / "images" / name
-            path.with_name(path.name + ".part").rename(path)
-            self.sent[name] = name
-
-    def kill_core(self, *, everything: bool = False) -> None:
-        """SIGKILL to the core, or to it and all its processes; none may be left behind."""
-        assert self.process is not None
-        family = psutil.Process(self.process.pid).children(recursive=True)
-        os.kill(self.process.pid, signal.SIGKILL)
-        for process in family if everything else ():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.process.wait()
-        _, alive = psutil.wait_procs(family, timeout=10)
-        orphans = [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
-        assert not orphans, orphans
-
-    def functions(self) -> dict[str, dict[str, Any]]:
-        """``functions`` of /api/status by id."""
-        core = self._core()
-        assert core is not None
-        return {f["id"]: f for f in core.get("/api/status")["functions"]}
+    def kill_core(self, *, everything: bool = False, faults: dict[str, Any] | None = None) -> None:
+        """SIGKILL, started again at once; no process of the old one may be left behind."""
+        began = time.monotonic()
+        family = self.core.kill(everything=everything)
+        self.core.start(faults)
+        self.recovery_s.append(time.monotonic() - began)
+        assert_gone(family)
 
     def restarts(self) -> int:
-        return sum(function["restarts"] for function in self.functions().values())
+        return sum(function["restarts"] for function in self.core.functions().values())
 
     def strikes(self, kind: str = "kill") -> int:
         """Functions that the fault plan has killed (``freeze``: stopped) so far."""
         return (self.folder / "core.out").read_text().count(f"fault plan: {kind} ")
 
+    # What the far side has
+
     def records(self) -> list[dict[str, Any]]:
-        """Terminal records in the local cloud, in the order of their arrival."""
-        found: list[dict[str, Any]] = []
-        for path in sorted((self.core_state / "cloud").glob("*.jsonl")):
-            whole = path.read_bytes().rpartition(b"\n")[0]
-            for line in whole.splitlines():
+        """Records in the cloud, gaps among them, in the order of their arrival."""
+        if self.far_side is not None:
+            return self.far_side.records()
+        return [self._named(r) for m in self._cloud("/results") for r in m["results"]]
+
+    def summaries(self) -> list[dict[str, Any]]:
+        """Job summaries in the local cloud."""
+        return self._cloud("/jobs")
+
+    def _cloud(self, suffix: str) -> list[dict[str, Any]]:
+        found = []
+        for path in sorted((self.core.state / "cloud").glob("*.jsonl")):
+            for line in path.read_bytes().rpartition(b"\n")[0].splitlines():
                 message = json.loads(line)
-                if message["topic"].endswith("/results"):
-                    found += map(self._named, message["payload"]["results"])
+                if message["topic"].endswith(suffix):
+                    found.append(message["payload"])
         return found
 
     def _named(self, record: dict[str, Any]) -> dict[str, Any]:
@@ -228,6 +202,4 @@ class Plant:
         return found
 
     def stop(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
+        self.core.stop()

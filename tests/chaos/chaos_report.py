@@ -17,16 +17,25 @@ VERDICTS = ROOT / "build" / "chaos"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 HEAD = """\
-| fault | images | lost | duplicates | out of order | wrong file | recovery p50 / max, s |
-| --- | ---: | ---: | ---: | ---: | ---: | --- |
+| fault | runs | images | lost | twice | out of order | wrong content | gaps | recovery p50/max, s |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+"""
+COUNTS = (
+    "fault", "runs", "images", "lost", "duplicates", "out_of_order", "wrong_content", "gaps",
+)  # fmt: skip
+FIGURES = """
+| fault | measured beside it |
+| --- | --- |
 """
 
 
 def table(runs: Iterable[Mapping[str, Any]]) -> str:
-    """The machines of the runs in a line, then one row per fault."""
+    """The machines of the runs in a line, one row per fault, then what else was measured."""
     ordered = sorted(runs, key=lambda run: str(run["fault"]))
     machines = sorted({_machine(run["machine"]) for run in ordered})
-    return "; ".join(machines) + ". One run of each.\n\n" + HEAD + "".join(map(_row, ordered))
+    noted = [run for run in ordered if run.get("notes")]
+    figures = FIGURES + "".join(map(_figures, noted)) if noted else ""
+    return "; ".join(machines) + ".\n\n" + HEAD + "".join(map(_row, ordered)) + figures
 
 
 def _machine(found: Mapping[str, Any]) -> str:
@@ -37,9 +46,13 @@ def _machine(found: Mapping[str, Any]) -> str:
 
 
 def _row(run: Mapping[str, Any]) -> str:
-    cells = [run[k] for k in ("fault", "images", "lost", "duplicates", "out_of_order")]
-    cells += [run["wrong_file"], _recovery(run["recovery_s"])]
+    cells = [*(run[count] for count in COUNTS), _recovery(run["recovery_s"])]
     return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def _figures(run: Mapping[str, Any]) -> str:
+    figures = ", ".join(f"{name} {value}" for name, value in run["notes"].items())
+    return f"| {run['fault']} | {figures} |\n"
 
 
 def _recovery(times_s: Sequence[float]) -> str:

@@ -9,50 +9,93 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chaos_cloud import FarSide
+from chaos_core import DEVICE_PYTHON
 from chaos_oracle import Verdict
-from chaos_plant import DEVICE_PYTHON, ROOT, Plant, Report
+from chaos_plant import Plant, Report
+from chaos_site import ROOT
 
 from bench.machine import describe
+from devcloud import process as devcloud
 
-# Start and end of a JPEG with an 8 × 8 frame header: the noop model reads no pixels.
-IMAGE = bytes.fromhex("ffd8ffc0000b080008000801011100ffd9")
 FOLDER = ROOT / "build" / "chaos"
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
+def make_plant(tmp_path: Path) -> Iterator[Callable[..., Plant]]:
+    """A plant of which something differs from the defaults."""
     if not DEVICE_PYTHON.exists():
         pytest.skip("no .venv-device: run `make setup`")
-    made = Plant(tmp_path, IMAGE)
-    yield made
-    made.stop()
+    made: list[Plant] = []
+
+    def make(**options: Any) -> Plant:
+        made.append(Plant(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for plant in made:
+        plant.stop()
+
+
+@pytest.fixture
+def plant(make_plant: Callable[..., Plant]) -> Plant:
+    return make_plant()
 
 
 @pytest.fixture
 def report() -> Report:
-    def write(case: str, plant: Plant, more: Callable[[int], None] | None = None) -> None:
+    def write(
+        case: str, plant: Plant, more: Callable[[int], None] | None = None, runs: int = 1
+    ) -> None:
         plant.verdict()
         # Records come in order: what follows everything shows that nothing came twice.
         (more or plant.send)(2)
-        verdict = plant.verdict()
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        path = FOLDER / f"{case.replace(' ', '-').replace(',', '')}.json"
-        path.write_text(json.dumps(_run(case, plant, verdict), indent=1) + "\n")
-        assert verdict.clean, verdict
+        write_down(case, plant, plant.verdict(), runs)
 
     return write
 
 
-def _run(case: str, plant: Plant, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "fault": case,
-        "images": len(plant.sent),
-        "lost": len(verdict.missing),
-        "duplicates": len(verdict.duplicated),
-        "out_of_order": verdict.out_of_order,
-        "wrong_file": len(verdict.wrong_file),
-        "failed": verdict.failed,
-        "recovery_s": plant.recovery_s,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": describe(),
-    }
+def write_down(case: str, plant: Plant, verdict: Verdict, runs: int = 1) -> None:
+    """Leave the run for the report, then assert it."""
+    _write(
+        case,
+        runs=runs,
+        images=len(plant.sent),
+        lost=len(verdict.missing),
+        duplicates=len(verdict.duplicated),
+        out_of_order=verdict.out_of_order,
+        wrong_content=len(verdict.wrong_content),
+        failed=verdict.failed,
+        gaps=verdict.gaps,
+        recovery_s=plant.recovery_s,
+        notes=plant.notes,
+    )
+    assert verdict.clean, verdict
+
+
+def _write(case: str, **figures: Any) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"{case.replace(' ', '-').replace(',', '').replace('/', '-')}.json"
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    run = {"fault": case, **figures, "time": when, "machine": describe()}
+    path.write_text(json.dumps(run, indent=1) + "\n")
+
+
+@pytest.fixture
+def write_note() -> Callable[..., None]:
+    """The report of a run without a plant: figures by name, of which three must be 0."""
+
+    def write(case: str, **figures: Any) -> None:
+        given = {"runs": 1, "wrong_content": 0, "failed": 0, "gaps": 0, "recovery_s": [], **figures}
+        _write(case, **given)
+        assert (given["lost"], given["duplicates"], given["out_of_order"]) == (0, 0, 0), given
+
+    return write
+
+
+@pytest.fixture
+def far_side(tmp_path: Path) -> Iterator[FarSide]:
+    """A development cloud of its own, empty."""
+    cloud = devcloud.start(port=0, state_dir=tmp_path / "devcloud")
+    yield FarSide(cloud)
+    cloud.stop()

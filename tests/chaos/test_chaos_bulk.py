@@ -1,4 +1,4 @@
-"""Much at once, files without events, another group on the way: the same promise."""
+"""Much at once, files without events, jobs, another group on the way: the same promise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BURST = 3_000
 
 def test_a_manifest_of_3000_images_ends_complete(plant: Plant, report: Report) -> None:
     plant.start()
-    plant.send_manifest(BURST)
+    plant.send_manifest("burst", BURST)
     report("one manifest of 3000 images", plant)
 
 
@@ -39,7 +39,31 @@ def test_a_group_with_more_workers_loses_nothing_that_was_under_way(
         plant.start()
 
     plant.start()
-    assert len([name for name in plant.functions() if name.startswith("w")]) == 2
+    assert len([name for name in plant.core.functions() if name.startswith("w")]) == 2
     plant.send(IMAGES, halfway=redeploy)
-    assert len([name for name in plant.functions() if name.startswith("w")]) == 3
-    report("another group: 2 workers, then 3", plant)
+    assert len([name for name in plant.core.functions() if name.startswith("w")]) == 3
+    report("core stopped, started with another group", plant)
+
+
+def test_a_job_of_many_images_ends_in_one_summary_also_when_everything_is_killed(
+    plant: Plant, report: Report
+) -> None:
+    """Two jobs, one of which spans the kills of workers, both parts and the core."""
+    kills = [
+        {"function": "w*", "kill_at_s": [2, 5]},
+        {"function": "splitter", "kill_at_s": [3]},
+        {"function": "aggregator", "kill_at_s": [4]},
+    ]
+    plant.start({"seed": 8, "functions": kills})
+    plant.send(100, job="before")
+    while plant.strikes() < 4:
+        plant.send(20, job="before")
+    before = len(plant.sent)
+    plant.send(IMAGES, job="during", halfway=plant.kill_core)
+    plant.send(2, job="before", last=True)
+    plant.send(2, job="during", last=True)
+    report("jobs across kills of every part", plant)
+    plant.core.until(lambda _: len(plant.summaries()) >= 2)
+    found = {s["job"]: s["images"] for s in plant.summaries()}
+    assert found == {"before": before + 2, "during": IMAGES + 2}
+    assert len({(s["job"], s["started"], s["ended"]) for s in plant.summaries()}) == 2

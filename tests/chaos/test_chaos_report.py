@@ -10,13 +10,18 @@ MACHINE = {
     "kernel": "6", "python": "3.11",
 }  # fmt: skip
 RUN = {
-    "fault": "core killed", "images": 7, "lost": 1, "duplicates": 2, "out_of_order": 3,
-    "wrong_file": 4, "recovery_s": [1.0, 2.0, 9.0], "machine": MACHINE,
+    "fault": "core killed", "runs": 5, "images": 7, "lost": 1, "duplicates": 2,
+    "out_of_order": 3, "wrong_content": 4, "gaps": 6, "recovery_s": [1.0, 2.0, 9.0],
+    "notes": {"rss_growth_kb": 12}, "machine": MACHINE,
 }  # fmt: skip
 
 
 def test_a_row_has_every_count_and_the_median_and_worst_recovery() -> None:
-    assert "| core killed | 7 | 1 | 2 | 3 | 4 | 2.0 / 9.0 (n=3) |\n" in table([RUN])
+    assert "| core killed | 5 | 7 | 1 | 2 | 3 | 4 | 6 | 2.0 / 9.0 (n=3) |\n" in table([RUN])
+
+
+def test_what_was_measured_besides_has_a_table_of_its_own() -> None:
+    assert "| core killed | rss_growth_kb 12 |\n" in table([RUN])
 
 
 def test_only_what_is_between_the_marks_is_replaced() -> None:

@@ -1,0 +1,137 @@
+"""Deployments into a running core while images flow: nothing lost, versions never go back."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from chaos_cloud import FarSide
+from chaos_plant import Plant, Report
+
+SWAPS = int(os.environ.get("CHAOS_SWAPS", "2"))
+TORN = int(os.environ.get("CHAOS_TORN", "3"))
+
+
+class Flow:
+    """Images all the time, from a thread of its own; leaving it stops them."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._plant.send(10)
+        except BaseException as error:
+            self._failure = error
+
+    def __enter__(self) -> Flow:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        assert self._failure is None, self._failure
+
+
+def runs_version(version: str) -> Callable[[dict[str, Any]], bool]:
+    """The core runs this group, and every worker of it said hello."""
+
+    def holds(status: dict[str, Any]) -> bool:
+        ready = all(f["state"] == "running" for f in status["functions"])
+        return ready and status["group"]["version"] == version
+
+    return holds
+
+
+def versions(plant: Plant, stream: str) -> list[str]:
+    """Model version of each result of the stream, in order, without repetition."""
+    found: list[str] = []
+    for record in sorted(plant.records(), key=lambda r: r["seq"]):
+        if record["stream"] == stream and record["status"] == "ok":
+            version = record["model"]["version"]
+            if version not in found[-1:]:
+                found.append(version)
+    return found
+
+
+def test_new_models_and_a_new_number_of_workers_while_images_flow(
+    make_plant: Callable[..., Plant], far_side: FarSide, report: Report
+) -> None:
+    plant = make_plant()
+    plant.use_cloud(far_side, deploys=True)
+    plant.start()
+    wanted = ["1.0.0"]
+    with Flow(plant):
+        for number in range(1, SWAPS + 1):
+            wanted.append(f"1.0.{number}")
+            version = plant.deploy(version=wanted[-1], workers=2 + number % 2)
+            began = time.monotonic()
+            plant.core.until(runs_version(version))
+            plant.recovery_s.append(time.monotonic() - began)
+            seen = len(plant.sent)
+            while len(plant.sent) < seen + 30:
+                time.sleep(0.05)
+    report("new model and worker count in a running core", plant, runs=SWAPS)
+    for stream in ("cam1", "cam2"):
+        assert versions(plant, stream) == wanted
+
+
+def test_a_model_that_no_worker_can_load_is_rolled_back_while_images_flow(
+    make_plant: Callable[..., Plant], far_side: FarSide, report: Report
+) -> None:
+    plant = make_plant()
+    plant.use_cloud(far_side, deploys=True)
+    plant.start()
+    good = plant.core.status()["group"]["version"]
+    with Flow(plant):
+        began = time.monotonic()
+        plant.deploy(version="9.9.9", sound=False)
+        plant.core.until(lambda s: _rolled_back(s) and runs_version(good)(s))
+        plant.recovery_s.append(time.monotonic() - began)
+        time.sleep(1)
+    report("bad model deployed into a running core", plant)
+    for stream in ("cam1", "cam2"):
+        assert versions(plant, stream) == ["1.0.0"]
+
+
+def _rolled_back(status: dict[str, Any]) -> bool:
+    return any(entry["outcome"] == "rolled back" for entry in status["group"]["history"])
+
+
+def test_a_core_killed_in_a_deployment_starts_as_the_old_group_or_the_new(
+    make_plant: Callable[..., Plant], far_side: FarSide, report: Report
+) -> None:
+    plant = make_plant()
+    plant.use_cloud(far_side, deploys=True)
+    plant.start()
+    moments = random.Random(11)
+    for number in range(TORN):
+        old = plant.core.status()["group"]["version"]
+        plant.send(20)
+        new = plant.deploy(version=f"2.0.{number}")
+        time.sleep(moments.uniform(0.2, 2.0))  # the point of the exercise: any moment
+        family_before = plant.core.kill()
+        # Without the cloud's word the core starts as what its disk says.
+        plant.core.arguments, online = _offline(plant.core.arguments), plant.core.arguments
+        plant.core.start()
+        assert plant.core.status()["group"]["version"] in (old, new)
+        plant.core.stop()
+        plant.core.arguments = online
+        plant.core.start()
+        plant.core.until(runs_version(new))
+        assert not [p for p in family_before if p.is_running() and p.status() != "zombie"]
+    report("core killed in the middle of a deployment", plant, runs=TORN)
+
+
+def _offline(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    dead = "http://localhost:9"
+    return tuple(dead if a.startswith("http://localhost") else a for a in arguments)
