@@ -143,9 +143,11 @@ class Credit:
         """A worker with nothing in hand, for an image that must go alone.
 
         Where all are busy, the least loaded one is kept free until it is idle. Workers in
-        `avoid` are taken only when there is no other.
+        `avoid` are taken only when there is no other. Only one that has just been heard: a
+        message to a dead worker waits in the core for its next process and may end that,
+        but would be no evidence.
         """
-        ready = [w for w in self.workers.values() if _answers(w, now)]
+        ready = [w for w in self.workers.values() if _answers(w, now, DOUBT_S)]
         fit = [w for w in ready if w.name not in avoid] or ready
         if not fit:
             return None
@@ -285,6 +287,6 @@ class Credit:
         return lost
 
 
-def _answers(worker: Worker, now: float) -> bool:
-    heard = worker.state == "ready" and now - worker.heard_at <= STALE_S
+def _answers(worker: Worker, now: float, within_s: float = STALE_S) -> bool:
+    heard = worker.state == "ready" and now - worker.heard_at <= within_s
     return heard and not worker.drained

@@ -14,6 +14,7 @@ from devcloud.process import DevCloud
 MODELS, OUTBOX = "chaos-models", "chaos-results"
 ROLE = {"Version": "2012-10-17", "Statement": []}
 ALIAS = "live"
+CODE = "lambdas.zip"
 
 
 class FarSide:
@@ -42,8 +43,10 @@ class FarSide:
             self._function(entry)
         version = self._greengrass.create_group_version(
             GroupId=self._group,
-            CoreDefinitionVersionArn=self._definition("core", Cores=[document["Core"]]),
-            DeviceDefinitionVersionArn=self._definition("device", Devices=document["Devices"]),
+            CoreDefinitionVersionArn=self._definition("core", Cores=[_thing(document["Core"])]),
+            DeviceDefinitionVersionArn=self._definition(
+                "device", Devices=[_thing(device) for device in document["Devices"]]
+            ),
             FunctionDefinitionVersionArn=self._definition(
                 "function",
                 Functions=document["Functions"],
@@ -53,7 +56,7 @@ class FarSide:
                 f"{kind}DefinitionVersionArn": self._definition(
                     kind.lower(), **{f"{kind}s": document[f"{kind}s"]}
                 )
-                for kind in ("Resource", "Subscription", "Logger")
+                for kind in ("Resource", "Subscription")
             },
         )["Version"]
         self._greengrass.create_deployment(
@@ -71,10 +74,10 @@ class FarSide:
         if name in self._known:
             return
         self._known.add(name)
-        code = Path(entry["Code"]).read_bytes()
+        self._s3.put_object(Bucket=MODELS, Key=CODE, Body=Path(entry["Code"]).read_bytes())
         self._lambda.create_function(
             FunctionName=name, Runtime=entry["Runtime"], Handler=entry["Handler"],
-            Role=self._role, Code={"ZipFile": code},
+            Role=self._role, Code={"S3Bucket": MODELS, "S3Key": CODE},
         )  # fmt: skip
         version = self._lambda.publish_version(FunctionName=name)["Version"]
         self._lambda.create_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
@@ -94,3 +97,8 @@ class FarSide:
     def _lines(self, key: str) -> list[dict[str, Any]]:
         body = self._s3.get_object(Bucket=OUTBOX, Key=key)["Body"].read()
         return [json.loads(line) for line in body.splitlines()]
+
+
+def _thing(entry: dict[str, Any]) -> dict[str, Any]:
+    """The document knows a name beside what the API takes."""
+    return {key: value for key, value in entry.items() if key != "ThingName"}

@@ -57,19 +57,6 @@ def test_every_image_ends_once_and_in_order(plant: Plant, report: Report, case: 
         assert verdict.gaps == 0, "one fault of one part opens no gap with the defaults"
 
 
-def test_workers_frozen_are_found_and_replaced(
-    make_plant: Callable[..., Plant], report: Report
-) -> None:
-    plan = {"seed": 5, "functions": [{"function": "w*", "freeze_at_s": [4, 8]}]}
-    plant = make_plant(timeouts={"worker_s": 3})
-    plant.start(plan)
-    plant.send(IMAGES)
-    strike_while_images_flow(plant, plan)
-    while plant.restarts() < 2:
-        plant.send(20)
-    report("workers frozen, found and replaced", plant)
-
-
 def test_a_record_later_than_the_hold_back_is_a_gap_in_its_place_and_comes_once_on_late(
     make_plant: Callable[..., Plant], report: Report
 ) -> None:

@@ -13,7 +13,7 @@ from chaos_cloud import FarSide
 from chaos_plant import Plant, Report
 
 SWAPS = int(os.environ.get("CHAOS_SWAPS", "2"))
-TORN = int(os.environ.get("CHAOS_TORN", "3"))
+TORN = int(os.environ.get("CHAOS_TORN", "2"))
 
 
 class Flow:

@@ -8,22 +8,27 @@ from collections.abc import Callable
 import pytest
 from chaos_plant import Plant, Report
 
+#: Two in peace; each end of a worker without the image, up to three, asks for one more trial
+#: (lambdas/splitter/blame.py). The core's start counts as one.
+ENDS = 5
 IMAGES = int(os.environ.get("CHAOS_POISON_IMAGES", "120"))
 
 
 @pytest.mark.parametrize("poison", ["segfault", "frozen"])
-def test_poison_fails_once_and_ends_two_workers_at_most(
+def test_poison_fails_once_and_ends_few_workers(
     make_plant: Callable[..., Plant], report: Report, poison: str
 ) -> None:
     plant = make_plant(timeouts={"worker_s": 2}, max_wait_s=60)
     plant.start()
     count = 3 if poison == "segfault" else 1
-    for _ in range(count):
-        plant.send(IMAGES // count // 2)
+    for number in range(count):
+        plant.send(IMAGES // count)
         plant.send(1, poison=poison)
-        plant.send(IMAGES // count // 2)
-    report(f"images that leave a worker {poison}", plant)
+        failed = number + 1
+        plant.core.until(lambda _: plant.verdict().failed == failed)  # noqa: B023
+    plant.notes["worker_restarts"] = plant.restarts()
+    report(f"images that leave a worker {poison}", plant, runs=count)
     assert plant.verdict().failed == count
-    functions = plant.core.functions().values()
-    assert sum(f["restarts"] for f in functions) <= 2 * count
-    assert not [f["id"] for f in functions if f["state"] == "crash_loop"]
+    assert plant.restarts() <= ENDS * count
+    states = {f["id"]: f["state"] for f in plant.core.functions().values()}
+    assert "crash_loop" not in states.values(), states

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from chaos_plant import Plant, Report
 
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "5"))
-STEADY = int(os.environ.get("CHAOS_STEADY_IMAGES", "900"))
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "3"))
+STEADY = int(os.environ.get("CHAOS_STEADY_IMAGES", "600"))
 WAIT_MS = 20
 WORKERS = 4
 

@@ -69,6 +69,21 @@ def test_several_killers_in_one_burst_all_end_as_failed(tmp_path):
 
     failed = {r["id"] for r in sim.cloud if r["status"] == "failed"}
     assert failed == sim.poison
+    assert sum(w.restarts for w in sim.workers.values()) <= 5 * len(sim.poison)
+    assert sim.verdict() == CLEAN
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_workers_killed_at_random_make_no_image_guilty(tmp_path, seed):
+    sim = Sim(tmp_path, seed)
+    sim.service_s = 0.05
+    for n in range(40):
+        sim.manifest("cam1", f"m{n}", 20)
+        sim.run(sim.random.uniform(0.3, 1.7))
+        sim.kill(sim.random.choice(["w0", "w1", "w2"]), 0.2)
+    sim.settle()
+
+    assert {r["status"] for r in sim.cloud} <= {"ok", "gap"}
     assert sim.verdict() == CLEAN
 
 
