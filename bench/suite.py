@@ -17,7 +17,9 @@ from fanfold.errors import FAILED, UserError
 from fanfold.interpreters import device_python
 from fanfold.project import PROJECT
 
-SCENARIOS = ("real", "noop", "latency", "simulated", "slow-worker")
+SCENARIOS = ("real", "noop", "latency", "simulated", "slow-worker", "transform")
+#: Methods of scenario `transform`: the article's, and Fanfold's two modes.
+TRANSFORMS = ("article", "fast", "exact")
 #: Method → (module, whether it runs in the peers' own environment).
 CONTROLS = {
     "article_pool": ("bench.methods.article_pool", False),
@@ -58,10 +60,15 @@ class Suite:
                 }
 
     def _methods(self, scenario: str) -> tuple[str, ...]:
+        if scenario == "transform":
+            return TRANSFORMS
         # The controls need MXNet's network; the other scenarios' models are Fanfold's own.
         return self.methods if scenario == "real" else ("fanfold",)
 
     def _one(self, scenario: str, name: str, workers: int) -> dict[str, Any]:
+        if scenario == "transform":
+            given = ["--mode", name, "--count", str(self.count * 10)]
+            return self._run(name, device_python(), "bench.methods.transforms", workers, given)
         if name != "fanfold":
             return self._control(name, workers)
         prepare: dict[str, Callable[[int], dict[str, Any]]] = {
@@ -116,8 +123,15 @@ class Suite:
     def _control(self, name: str, workers: int) -> dict[str, Any]:
         module, peer = CONTROLS[name]
         python = PROJECT / ".venv-peers/bin/python" if peer else device_python()
-        command = [str(python), "-m", module, "--model", str(self.model)]
-        command += ["--workers", str(workers), "--count", str(self.count), *map(str, self.images)]
+        given = ["--model", str(self.model), "--count", str(self.count)]
+        return self._run(name, python, module, workers, given)
+
+    def _run(
+        self, name: str, python: Path | None, module: str, workers: int, given: list[str]
+    ) -> dict[str, Any]:
+        """A method in a process of its own, which prints what it found as JSON."""
+        command = [str(python), "-m", module, *given]
+        command += ["--workers", str(workers), *map(str, self.images)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
         done = subprocess.run(
             command, cwd=PROJECT, env=environment, capture_output=True, text=True,

@@ -97,8 +97,9 @@ def _jpeg(data: bytes) -> Header:
         at += 2 + length
     if frame is None:
         raise ImageError("not_an_image", "JPEG without a frame header")
-    # A thumbnail's end lies before the scan, so only what follows it counts.
-    complete = data.find(b"\xff\xd9", at) >= 0
+    # A thumbnail's end lies before the scan, so only what follows it counts. From the back:
+    # the scan is full of 0xFF, and looking through it costs 0.3 ms.
+    complete = data.rfind(b"\xff\xd9", at) >= 0
     return Header("jpeg", frame[0], frame[1], frame[2], orientation, complete)
 
 

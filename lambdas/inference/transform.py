@@ -51,6 +51,8 @@ class Transform:
         self._hook = hook
         self._decoder = Decoder(spec.colour)
         self._resized = Buffer()
+        size = (spec.height_px, spec.width_px)
+        self._channels = [np.empty(size, np.uint8) for _ in range(3)]
         self._interpolation = _INTERPOLATION[spec.interpolation]
 
     @property
@@ -98,9 +100,10 @@ class Transform:
             np.subtract(image, np.float32(spec.mean), out=out)
             np.multiply(out, np.float32(spec.scale), out=out)
             return
-        for channel in range(3):
+        # Apart first, as bytes: converting every third byte costs twice as much.
+        for channel, values in enumerate(cv2.split(image, self._channels)):
             plane = out[channel]
-            plane[...] = image[:, :, channel]
+            np.copyto(plane, values)
             if spec.mean[channel] != 0.0:
                 plane -= np.float32(spec.mean[channel])
             if spec.scale[channel] != 1.0:

@@ -126,9 +126,10 @@ class Credit:
         if not free:
             return None
         worker = min(free, key=lambda w: (w.load, w.done, w.name))
-        # Spread a small backlog over all workers; fill batches where it is large.
-        share = -(-waiting // sum(map(self._slots, free)))
         able = [w for w in self.workers.values() if self._able(w, now)]
+        # Spread a small backlog over all workers, also those that have no credit just now;
+        # fill batches where it is large.
+        share = -(-waiting // max(sum(map(self._slots, free)), len(able)))
         loads = [(w.load, w.pace.s_per_image) for w in able]
         if near_end(loads, waiting, self._window, largest):
             due = zip(able, shares(loads, waiting))
