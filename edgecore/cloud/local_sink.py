@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from edgecore.archive import sync_folder
 from edgecore.cloud.sinks import Message, Unreachable
@@ -98,12 +98,21 @@ class LocalSink:
 
 
 def _line(message: Message) -> bytes:
-    record: dict[str, Any] = {"epoch": message.epoch, "id": message.id, "topic": message.topic}
+    key = {"epoch": message.epoch, "id": message.id, "topic": message.topic}
+    head = json.dumps(key, separators=(",", ":")).encode()
+    return head[:-1] + b"," + _payload(message.payload) + b"}\n"
+
+
+def _payload(payload: bytes) -> bytes:
+    """The member of a line that holds ``payload``."""
     try:
-        record["payload"] = json.loads(message.payload)
-    except ValueError:
-        record["payload_base64"] = base64.b64encode(message.payload).decode()
-    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        value = json.loads(payload.decode())
+    except (ValueError, RecursionError):
+        return b'"payload_base64":"' + base64.b64encode(payload) + b'"'
+    if b"\n" in payload or b"\r" in payload:
+        payload = json.dumps(value, separators=(",", ":")).encode()
+    # As it came otherwise: writing 100 KB of results anew costs as much as reading them.
+    return b'"payload":' + payload
 
 
 def _cut_torn_line(path: Path) -> tuple[str, int] | None:

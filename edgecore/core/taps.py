@@ -31,9 +31,10 @@ class Message:
 
 
 class Listener:
-    """A bounded queue of messages on some filters."""
+    """A bounded queue of messages on some filters; ``linger_s`` as in ``Taps.listen``."""
 
-    def __init__(self, filters: Sequence[str], capacity: int) -> None:
+    def __init__(self, filters: Sequence[str], capacity: int, linger_s: float = 0.0) -> None:
+        self._linger_s = linger_s
         self._index: TopicIndex[bool] = TopicIndex([(f, True) for f in filters])
         self._queue: deque[Message] = deque(maxlen=capacity)
         self._arrived = asyncio.Event()
@@ -51,6 +52,8 @@ class Listener:
         while not self._queue:
             self._arrived.clear()
             await self._arrived.wait()
+            if self._linger_s:
+                await asyncio.sleep(self._linger_s)
         return self._queue.popleft()
 
 
@@ -94,9 +97,15 @@ class Taps:
         """Another group runs: what the parts of the old one said last is no news of the new."""
         self._stats.clear()
 
-    async def listen(self, filters: Sequence[str], capacity: int) -> AsyncIterator[Message]:
-        """Messages on any of the filters, from now on, until closed."""
-        listener = Listener(filters, capacity)
+    async def listen(
+        self, filters: Sequence[str], capacity: int, linger_s: float = 0.0
+    ) -> AsyncIterator[Message]:
+        """Messages on any of the filters, from now on, until closed.
+
+        ``linger_s``: a listener in no hurry is woken for all messages of that time at once,
+        not for each of them while the message is on its way.
+        """
+        listener = Listener(filters, capacity, linger_s)
         self._listeners.append(listener)
         try:
             while True:

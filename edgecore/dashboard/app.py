@@ -32,6 +32,8 @@ from edgecore.dashboard.thumbnails import (
 
 STATIC = Path(__file__).parent / "static"
 LISTEN_CAPACITY = 4096
+LINGER_S = 0.05
+"""The page is drawn twice a second: it need not be woken for every message."""
 SLOWEST = 20
 
 
@@ -100,8 +102,9 @@ class Dashboard:
                 await asyncio.gather(heard, shown, return_exceptions=True)
 
     async def _observe(self, filters: Sequence[str]) -> None:
-        async for message in self._ports.hub.listen(filters, LISTEN_CAPACITY):
+        async for message in self._ports.hub.listen(filters, LISTEN_CAPACITY, LINGER_S):
             self.monitor.observe(message)
+            await asyncio.sleep(0)  # images go first
 
     async def _warm(self) -> None:
         """Make the pictures while their files are there, if somebody looks."""

@@ -24,7 +24,9 @@ class StatusProvider(Protocol):
 
 
 class MessageHub(Protocol):
-    def listen(self, filters: Sequence[str], capacity: int) -> AsyncIterator[Message]:
+    def listen(
+        self, filters: Sequence[str], capacity: int, linger_s: float = 0.0
+    ) -> AsyncIterator[Message]:
         """Messages on any of the MQTT topic filters, from now on, until closed.
 
         A listener that falls ``capacity`` messages behind loses the oldest: the page must

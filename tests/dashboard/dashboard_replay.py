@@ -61,8 +61,10 @@ class ReplayCore:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.taps.see(t or time.time(), topic, payload, "arn:test")
 
-    def listen(self, filters: Sequence[str], capacity: int) -> AsyncIterator[Message]:
-        return self.taps.listen(filters, capacity)
+    def listen(
+        self, filters: Sequence[str], capacity: int, linger_s: float = 0.0
+    ) -> AsyncIterator[Message]:
+        return self.taps.listen(filters, capacity, linger_s)
 
     def image(self, camera: str, worker: str, **changes: Any) -> None:
         """One image through the whole site, from publish to cloud."""
