@@ -21,6 +21,7 @@ from lambdas.splitter.verdicts import Verdicts, verdict
 MAX_PARKED = 1_000
 MAX_PARKED_S = 10.0
 RETRY_AFTER_S = (0.5, 30.0)
+FIRST_RETRY_S = 2.0
 
 Outgoing = "list[tuple[str, bytes]]"
 
@@ -44,7 +45,7 @@ class Admission:
         self._staged: list[Image] = []
         self._accepted: list[tuple[str, dict[str, Any]]] = []
         self._rejected: list[tuple[str, dict[str, Any]]] = []
-        self.rate_per_s = 0.0
+        self._rate_per_s: float | None = None
         self.accepted = 0
         self.duplicates = 0
         self.rejected: Counter[str] = Counter()
@@ -117,6 +118,20 @@ class Admission:
         replies += [(f"{prefix}{c}/rejected", m.encode(body)) for c, body in self._rejected]
         self._accepted, self._rejected = [], []
         return replies
+
+    def finished(self, rate_per_s: float) -> None:
+        """Images finished a second, told once a second. One second without any is no measure."""
+        if self._rate_per_s is not None:
+            self._rate_per_s = max(rate_per_s, self._rate_per_s / 2)
+        elif rate_per_s:
+            self._rate_per_s = rate_per_s
+
+    def _retry_after_s(self) -> float:
+        """Until a quarter of the backlog is done, as far as its speed is known."""
+        if self._rate_per_s is None:
+            return FIRST_RETRY_S
+        wait_s = self._backlog.outstanding / 4 / max(self._rate_per_s, 1.0)
+        return round(min(max(wait_s, RETRY_AFTER_S[0]), RETRY_AFTER_S[1]), 1)
 
     def counters(self) -> dict[str, Any]:
         return {
@@ -216,6 +231,5 @@ class Admission:
         body: dict[str, Any] = {"v": m.VERSION, "id": event_id, "stream": camera}
         body.update(reason=error.reason, detail=error.detail[: m.MAX_DETAIL_CHARS])
         if error.reason in ("busy", "no_space"):
-            wait_s = self._backlog.outstanding / 4 / max(self.rate_per_s, 1.0)
-            body["retry_after_s"] = round(min(max(wait_s, RETRY_AFTER_S[0]), RETRY_AFTER_S[1]), 1)
+            body["retry_after_s"] = self._retry_after_s()
         self._rejected.append((camera, body))

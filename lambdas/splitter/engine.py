@@ -88,7 +88,7 @@ class Splitter(Part):
         self._probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
-            self.admission.rate_per_s = (self.done - self._stats_done) / STATS_EVERY_S
+            self.admission.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
             self._publish(self._stats(now, wall))
             self._health.pump(*self._counted(), now, wall)

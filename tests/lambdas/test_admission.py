@@ -175,3 +175,22 @@ def test_nonsense_on_the_parts_own_topics_is_ignored(tmp_path, payload):
     bench = Bench(tmp_path)
     bench.step(("demo/ack", payload), ("demo/beat", payload))
     assert bench.image(JPEG)["answer"] == "accepted"
+
+
+def test_busy_before_anything_was_finished_does_not_send_the_camera_away_for_long(tmp_path):
+    bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="200")
+    bench.image(event(id="all", files=[f"{n}.jpg" for n in range(200)]))
+    for _ in range(30):
+        bench.step(after_s=0.2)
+
+    answer = bench.image(JPEG)
+
+    assert (answer["reason"], answer["retry_after_s"]) == ("busy", 2.0)
+
+
+def test_one_second_without_a_finished_image_hardly_changes_the_time_to_wait(tmp_path):
+    admission = Bench(tmp_path).splitter.admission
+    for rate_per_s in (0.0, 100.0, 0.0):
+        admission.finished(rate_per_s)
+
+    assert admission._rate_per_s == 50.0
