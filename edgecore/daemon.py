@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import edgecore
 from edgecore.cloud.opening import open_sink, open_spooler
@@ -18,7 +18,6 @@ from edgecore.core import faults as fault_points
 from edgecore.core.taps import Taps
 from edgecore.engine import Engine
 from edgecore.examiner import Examiner
-from edgecore.faults import BadLink, FaultPlan, HostilePlan, read_plan
 from edgecore.files import StateLock, remove_core_json, write_core_json
 from edgecore.front import Front
 from edgecore.group import Group
@@ -27,6 +26,9 @@ from edgecore.options import CoreError, Options
 from edgecore.rollout import Rollout
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
+
+if TYPE_CHECKING:
+    from edgecore.faults import FaultPlan
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +98,9 @@ class Daemon:
         """Installs ``--faults``; None without. Raises CoreError for a wrong file."""
         if self._options.faults is None:
             return None
+        # Validated with pydantic, whose import is a fifth of the core's start.
+        from edgecore.faults import HostilePlan, read_plan
+
         plan = read_plan(self._options.faults)
         fault_points.install(HostilePlan(plan))
         log.warning("the core is hostile: fault plan %s, seed %d", self._options.faults, plan.seed)
@@ -105,6 +110,8 @@ class Daemon:
         self._spooler = open_spooler(self._options, group)
         sink = open_sink(self._options, group)
         if plan is not None:
+            from edgecore.faults import BadLink
+
             sink = BadLink(sink, plan)
         self._background.append(asyncio.ensure_future(self._spooler.run(sink)))
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edgecore import ca
 from edgecore.cloud.spooler import Spooler
 from edgecore.core.router import FunctionOutlet, Outlet, Router
 from edgecore.core.shadows import ShadowService
@@ -155,6 +154,8 @@ class Engine:
     async def _start_mqtt(self, kept: Mapping[str, int | None]) -> None:
         options = self._options
         if options.mqtt_port is not None:
+            from edgecore import ca  # cryptography: only who listens for certificates pays
+
             identity = await asyncio.to_thread(ca.ensure, options.state / "ca")
             context = server_context(
                 certificate=identity.certificate, key=identity.key, members=self.group.devices
