@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from chaos_core import CoreProcess, assert_gone
 from chaos_oracle import Sent, Verdict, judge
 from chaos_pictures import code_of, picture
@@ -20,6 +21,8 @@ from fanfold.sending import WINDOW, Sender
 if TYPE_CHECKING:
     from chaos_cloud import FarSide
 
+#: The long form of a case: `make soak`.
+SOAK = (pytest.mark.soak, pytest.mark.timeout(3600))
 #: Takes the case's name and the plant, waits for the verdict, writes it down, asserts it.
 Report = Callable[..., None]
 Events = dict[str, tuple[str, bytes]]

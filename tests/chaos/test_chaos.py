@@ -82,3 +82,22 @@ def test_a_killed_core_leaves_no_process_and_loses_nothing(
     plant.send(IMAGES, halfway=lambda: plant.kill_core(everything=everything))
     report("everything killed at once" if everything else "core killed", plant)
     assert plant.verdict().gaps == 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", ["splitter", "aggregator", "w*"])
+def test_a_hundred_kills_of_one_part(plant: Plant, report: Report, part: str) -> None:
+    plant.start({"seed": 13, "functions": [{"function": part, "kill_every_s": 2}]})
+    while plant.strikes() < 100:
+        plant.send(20)
+    report(f"kills of {part.rstrip('*') or 'w'}, one every 2 s", plant, runs=100)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_everything_killed_thirty_times(plant: Plant, report: Report) -> None:
+    plant.start()
+    for _ in range(30):
+        plant.send(40, halfway=lambda: plant.kill_core(everything=True))
+    report("everything killed, again and again", plant, runs=30)

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from chaos_cloud import OUTBOX, FarSide
 from chaos_oracle import judge
-from chaos_plant import Plant, Report
+from chaos_plant import SOAK, Plant, Report
 from chaos_uplink import numbers, publish, uplink
 
-#: 72 hours at 2 results a second are 518,400: `make soak`.
-OFFLINE = int(os.environ.get("CHAOS_OFFLINE_RESULTS", "6000"))
 RESULT_BYTES = 1_000
 
 
+@pytest.mark.parametrize("results", [6_000, pytest.param(518_400, marks=SOAK)])
 def test_what_came_in_days_without_the_cloud_drains_complete_and_in_order(
-    tmp_path: Path, write_note: Callable[..., None]
+    tmp_path: Path, write_note: Callable[..., None], results: int
 ) -> None:
+    """518,400 are 72 hours at 2 a second."""
     core = uplink(tmp_path)
     core.start({"cloud": {"down": [[0, 86_400]]}})
-    publish(core, 0, OFFLINE // 10, RESULT_BYTES, deadline_s=600)
+    publish(core, 0, results // 10, RESULT_BYTES, deadline_s=600)
     early_kb = core.rss_kb()
-    publish(core, OFFLINE // 10, OFFLINE - OFFLINE // 10, RESULT_BYTES, deadline_s=1_200)
+    publish(core, results // 10, results - results // 10, RESULT_BYTES, deadline_s=1_200)
     growth_kb = core.rss_kb() - early_kb
     offline = core.status()["cloud"]
-    assert (offline["spooled"], offline["dropped"]) == (OFFLINE, 0)
+    assert (offline["spooled"], offline["dropped"]) == (results, 0)
     disk_bytes = sum(path.stat().st_size for path in core.state.glob("spool.sqlite3*"))
 
     core.kill()
@@ -40,16 +41,16 @@ def test_what_came_in_days_without_the_cloud_drains_complete_and_in_order(
     assert growth_kb < 50_000
     write_note(
         "cloud away while results come, core killed, cloud back",
-        images=OFFLINE,
-        lost=OFFLINE - len(set(arrived)),
+        images=results,
+        lost=results - len(set(arrived)),
         duplicates=len(arrived) - len(set(arrived)),
         out_of_order=sum(b <= a for a, b in pairwise(arrived)),
         notes={
             "rss_growth_kb": growth_kb,
             "rss_drained_kb": drain_kb,
             "disk_bytes": disk_bytes,
-            "drained_messages_per_s": round(OFFLINE / max(drained_s, 0.05)),
-            "times_real_time_of_2_per_s": round(OFFLINE / max(drained_s, 0.05) / 2),
+            "drained_messages_per_s": round(results / max(drained_s, 0.05)),
+            "times_real_time_of_2_per_s": round(results / max(drained_s, 0.05) / 2),
         },
     )
 
@@ -75,3 +76,15 @@ def test_mqtt_and_s3_of_the_cloud_have_every_result_once_when_the_aggregator_is_
 
 def _keys(far_side: FarSide) -> list[tuple[str, int]]:
     return [(r["stream"], r["seq"]) for records in far_side.objects().values() for r in records]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_five_hundred_cuts_of_the_link_lose_and_repeat_nothing(
+    plant: Plant, report: Report
+) -> None:
+    plant.start({"seed": 12, "cloud": {"flapping": {"up_s": 0.6, "down_s": 0.4}, "ack_lost": 0.2}})
+    began = time.monotonic()
+    while time.monotonic() - began < 500:
+        plant.send(20)
+    report("500 cuts of the link, acknowledgements lost", plant, runs=500)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from chaos_cloud import FarSide
-from chaos_plant import Plant, Report
-
-SWAPS = int(os.environ.get("CHAOS_SWAPS", "2"))
-TORN = int(os.environ.get("CHAOS_TORN", "2"))
+from chaos_plant import SOAK, Plant, Report
 
 
 class Flow:
@@ -63,15 +60,16 @@ def versions(plant: Plant, stream: str) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("swaps", [2, pytest.param(50, marks=SOAK)])
 def test_new_models_and_a_new_number_of_workers_while_images_flow(
-    make_plant: Callable[..., Plant], far_side: FarSide, report: Report
+    make_plant: Callable[..., Plant], far_side: FarSide, report: Report, swaps: int
 ) -> None:
     plant = make_plant()
     plant.use_cloud(far_side, deploys=True)
     plant.start()
     wanted = ["1.0.0"]
     with Flow(plant):
-        for number in range(1, SWAPS + 1):
+        for number in range(1, swaps + 1):
             wanted.append(f"1.0.{number}")
             version = plant.deploy(version=wanted[-1], workers=2 + number % 2)
             began = time.monotonic()
@@ -80,7 +78,7 @@ def test_new_models_and_a_new_number_of_workers_while_images_flow(
             seen = len(plant.sent)
             while len(plant.sent) < seen + 30:
                 time.sleep(0.05)
-    report("new model and worker count in a running core", plant, runs=SWAPS)
+    report("new model and worker count in a running core", plant, runs=swaps)
     for stream in ("cam1", "cam2"):
         assert versions(plant, stream) == wanted
 
@@ -107,14 +105,15 @@ def _rolled_back(status: dict[str, Any]) -> bool:
     return any(entry["outcome"] == "rolled back" for entry in status["group"]["history"])
 
 
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=SOAK)])
 def test_a_core_killed_in_a_deployment_starts_as_the_old_group_or_the_new(
-    make_plant: Callable[..., Plant], far_side: FarSide, report: Report
+    make_plant: Callable[..., Plant], far_side: FarSide, report: Report, kills: int
 ) -> None:
     plant = make_plant()
     plant.use_cloud(far_side, deploys=True)
     plant.start()
     moments = random.Random(11)
-    for number in range(TORN):
+    for number in range(kills):
         old = plant.core.status()["group"]["version"]
         plant.send(20)
         new = plant.deploy(version=f"2.0.{number}")
@@ -129,7 +128,7 @@ def test_a_core_killed_in_a_deployment_starts_as_the_old_group_or_the_new(
         plant.core.start()
         plant.core.until(runs_version(new))
         assert not [p for p in family_before if p.is_running() and p.status() != "zombie"]
-    report("core killed in the middle of a deployment", plant, runs=TORN)
+    report("core killed in the middle of a deployment", plant, runs=kills)
 
 
 def _offline(arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +10,6 @@ from chaos_plant import Plant, Report
 #: Two in peace; each end of a worker without the image, up to three, asks for one more trial
 #: (lambdas/splitter/blame.py). The core's start counts as one.
 ENDS = 5
-IMAGES = int(os.environ.get("CHAOS_POISON_IMAGES", "120"))
 
 
 @pytest.mark.parametrize("poison", ["segfault", "frozen"])
@@ -22,7 +20,7 @@ def test_poison_fails_once_and_ends_few_workers(
     plant.start()
     count = 3 if poison == "segfault" else 1
     for number in range(count):
-        plant.send(IMAGES // count)
+        plant.send(40)
         plant.send(1, poison=poison)
         failed = number + 1
         plant.core.until(lambda _: plant.verdict().failed == failed)  # noqa: B023
@@ -32,3 +30,20 @@ def test_poison_fails_once_and_ends_few_workers(
     assert plant.restarts() <= ENDS * count
     states = {f["id"]: f["state"] for f in plant.core.functions().values()}
     assert "crash_loop" not in states.values(), states
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_one_in_a_hundred_is_poison_and_the_others_do_not_notice(
+    make_plant: Callable[..., Plant], report: Report
+) -> None:
+    plant = make_plant(timeouts={"worker_s": 5}, max_wait_s=300, workers=4)
+    plant.start()
+    for _ in range(100):
+        plant.send(99)
+        plant.send(1, poison="segfault")
+    plant.verdict(deadline_s=900)
+    plant.notes["worker_restarts"] = plant.restarts()
+    report("1 of 100 images is poison", plant, runs=100)
+    assert plant.verdict().failed == 100
+    assert plant.restarts() <= ENDS * 100

@@ -10,69 +10,75 @@ import signal
 import time
 from collections.abc import Callable
 
-from chaos_plant import Plant, Report
+import pytest
+from chaos_plant import SOAK, Plant, Report
 
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "3"))
-STEADY = int(os.environ.get("CHAOS_STEADY_IMAGES", "600"))
+few_or_many = pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=SOAK)])
 WAIT_MS = 20
 WORKERS = 4
 
 
-def test_a_killed_worker_works_again(plant: Plant, report: Report) -> None:
+@few_or_many
+def test_a_killed_worker_works_again(plant: Plant, report: Report, rounds: int) -> None:
     plant.start()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         plant.send(40)
         plant.recovery_s.append(_strike(plant, f"w{number % 2}", signal.SIGKILL))
-    report("worker killed, until it asks for work", plant, runs=ROUNDS)
+    report("worker killed, until it asks for work", plant, runs=rounds)
 
 
-def test_a_killed_core_is_ready_again(plant: Plant, report: Report) -> None:
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=SOAK)])
+def test_a_killed_core_is_ready_again(plant: Plant, report: Report, rounds: int) -> None:
     plant.start()
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         plant.kill_core()
         plant.send(10)
-    report("core killed, until it is ready", plant, runs=ROUNDS)
+    report("core killed, until it is ready", plant, runs=rounds)
 
 
-def test_a_hung_worker_is_found(make_plant: Callable[..., Plant], report: Report) -> None:
+@few_or_many
+def test_a_hung_worker_is_found(
+    make_plant: Callable[..., Plant], report: Report, rounds: int
+) -> None:
     """From SIGSTOP until its next process asks for work; the timeout is 3 s, 2 s are margin."""
     plant = make_plant(timeouts={"worker_s": 3})
     plant.start()
-    for number in range(ROUNDS):
+    for number in range(rounds):
         plant.send(40)
         plant.recovery_s.append(_strike(plant, f"w{number % 2}", signal.SIGSTOP))
-    report("worker frozen, timeout 3 s, until its next process asks for work", plant, runs=ROUNDS)
+    report("worker frozen, timeout 3 s, until its next process asks for work", plant, runs=rounds)
 
 
+@pytest.mark.parametrize("images", [600, pytest.param(20_000, marks=SOAK)])
 def test_one_kill_a_second_costs_little_throughput(
-    make_plant: Callable[..., Plant], report: Report
+    make_plant: Callable[..., Plant], report: Report, images: int
 ) -> None:
     """The same images on the same plant, first in peace, then with a kill every second."""
     plant = make_plant(wait_ms=WAIT_MS, workers=WORKERS)
     plant.start()
     plant.send(100)
     plant.verdict()
-    quiet = _images_per_s(plant)
+    quiet = _images_per_s(plant, images)
     plant.stop()
     plant.start({"seed": 9, "functions": [{"function": "w*", "kill_every_s": 1}]})
     plant.send(100)
     plant.verdict()
-    hostile = _images_per_s(plant)
+    hostile = _images_per_s(plant, images)
     plant.notes["images_per_s_quiet"] = round(quiet, 1)
     plant.notes["images_per_s_one_kill_a_second"] = round(hostile, 1)
     plant.notes["share"] = round(hostile / quiet, 3)
     plant.notes["kills"] = plant.strikes()
     report("one worker of four killed every second", plant, runs=plant.strikes())
-    assert plant.strikes() > STEADY / quiet / 4
+    assert plant.strikes() > images / quiet / 4
     assert not [f for f in plant.core.functions().values() if f["state"] == "crash_loop"]
 
 
-def _images_per_s(plant: Plant) -> float:
+def _images_per_s(plant: Plant, images: int) -> float:
     """From the first event until the last record is in the cloud."""
     began = time.monotonic()
-    plant.send(STEADY)
+    plant.send(images)
     assert not plant.verdict().missing
-    return STEADY / (time.monotonic() - began)
+    return images / (time.monotonic() - began)
 
 
 def _strike(plant: Plant, name: str, number: signal.Signals, deadline_s: float = 60) -> float:

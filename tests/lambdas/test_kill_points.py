@@ -140,7 +140,9 @@ class Site:
         self.aggregator.stop()
 
 
-@pytest.mark.parametrize("nth", [2])
+@pytest.mark.parametrize(
+    "nth", [2, *(pytest.param(n, marks=pytest.mark.soak) for n in (1, *range(3, 11)))]
+)
 @pytest.mark.parametrize("point", sorted(POINTS))
 def test_a_kill_at_this_point_loses_and_repeats_nothing(tmp_path, point, nth):
     site = Site(tmp_path, f"{point}:{nth}")

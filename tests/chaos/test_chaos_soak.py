@@ -1,0 +1,46 @@
+"""Hours in small: steady work, a fault every few seconds, memory and descriptors flat."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+from chaos_plant import Plant, Report
+
+#: Ten minutes; a night is 28,800.
+SECONDS = float(os.environ.get("CHAOS_SOAK_S", "600"))
+WARM_UP_S = 60
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(40_000)
+def test_memory_and_descriptors_stay_flat_under_steady_faults(
+    make_plant: Callable[..., Plant], report: Report
+) -> None:
+    plant = make_plant()
+    kills = [{"function": part, "kill_every_s": 60} for part in ("w*", "splitter", "aggregator")]
+    plant.start({"seed": 14, "functions": kills, "cloud": {"flapping": {"up_s": 9, "down_s": 3}}})
+    began = time.monotonic()
+    samples: list[tuple[float, int, int]] = []
+    while (now := time.monotonic() - began) < SECONDS:
+        plant.send(30)
+        time.sleep(0.5)
+        if now > WARM_UP_S:
+            samples.append((now, plant.core.rss_kb(), plant.core.descriptors()))
+    plant.notes["hours"] = round(SECONDS / 3600, 2)
+    plant.notes["rss_kb_first_and_last"] = [_mean(samples[:20]), _mean(samples[-20:])]
+    plant.notes["descriptors_least_and_most"] = [
+        min(s[2] for s in samples),
+        max(s[2] for s in samples),
+    ]
+    report("steady work, a fault every 20 s", plant, runs=plant.strikes())
+    first, last = plant.notes["rss_kb_first_and_last"]
+    assert last - first < 10_000
+    assert psutil.Process(plant.core.status()["core"]["pid"]).num_fds() < 200
+
+
+def _mean(samples: list[tuple[float, int, int]]) -> int:
+    return round(sum(sample[1] for sample in samples) / len(samples))
