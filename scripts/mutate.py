@@ -88,7 +88,7 @@ class Tests:
             shutil.copy(REPOSITORY / name, folder / name)
         device = module.startswith("lambdas/")
         python = REPOSITORY / (".venv-device" if device else ".venv") / "bin/python"
-        options = ["-x", "-q", "--hypothesis-seed=0", "-p", "no:cacheprovider"]
+        options = ["-x", "-q", "-m", "not soak", "--hypothesis-seed=0", "-p", "no:cacheprovider"]
         if device:
             options += ["-c", "tests/device.ini"]
         runner = REPOSITORY / "scripts/mutate_runner.py"

@@ -36,7 +36,7 @@ class Dispatch(RuleBasedStateMachine):
         # Per worker: state, when heard, incarnation, what it holds as batch → keys still open
         self.ref = {n: {"state": "unknown", "heard": 0.0, "inc": "", "has": {}} for n in WORKERS}
         self.drained = set()
-        self.turn = list(STREAMS)
+        self.turn = []  # streams in the order of their first image
         self.reserved = None
 
     # What the reference knows
@@ -81,6 +81,8 @@ class Dispatch(RuleBasedStateMachine):
 
     @rule(stream=st.sampled_from(STREAMS), count=st.integers(1, 5), judged=st.booleans())
     def accept(self, stream, count, judged):
+        if stream not in self.turn:
+            self.turn.append(stream)
         for _ in range(count):
             seq = self.next[stream]
             self.next[stream] += 1
