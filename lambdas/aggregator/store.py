@@ -14,9 +14,13 @@ from typing import Any, NamedTuple
 from lambdas.common.db import is_full, open_database, transaction
 from lambdas.common.faults import fault
 from lambdas.common.messages import dumps
+from lambdas.common.room import Room
 
 FORMAT = 1
 RETIRED_EPOCHS = 100
+# A transaction of a full disk must fit the log file as it is: a hundred pages or so.
+DELETE_STEP = 64
+ATTEMPTS = 3
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
@@ -65,6 +69,7 @@ class Store:
         #: Rows of the log, at least, that a damaged file no longer had.
         self.log_rows_lost = self._mend() if self.salvage else 0
         self._log_quota = log_bytes
+        self._room = Room(path)
         self.log_bytes: int = self._one("SELECT coalesce(sum(bytes), 0) FROM log")
         self.log_rows: int = self._one("SELECT count(*) FROM log")
         saved = dict(self._db.execute("SELECT sink, n FROM cursors"))
@@ -106,9 +111,10 @@ class Store:
             last = self._one(
                 "SELECT max(coalesce((SELECT max(n) FROM log), 0),"
                 " coalesce((SELECT max(n) FROM cursors), 0),"
-                " coalesce((SELECT value FROM meta WHERE key='s3_window'), 0),"
                 " coalesce((SELECT max(seq) FROM sqlite_sequence), 0))"
             )
+            saved = self._db.execute("SELECT key FROM meta WHERE key LIKE '%_window'").fetchall()
+            last = max(last, *(self._window(key[: -len("_window")]).n for (key,) in saved), 0)
             delete("DELETE FROM sqlite_sequence")
             delete("INSERT INTO sqlite_sequence VALUES('log', ?)", (last,))
         known = self._one("SELECT coalesce(min(n), 0) FROM cursors")
@@ -207,15 +213,17 @@ class Store:
         """Make everything staged durable. A full disk first costs the oldest rows."""
         if not (self._rows or self._next or self._held or self._moved or self._jobs):
             return
-        for attempt in range(3):
-            try:
-                self._write()
-                break
-            except sqlite3.Error as error:
-                if not is_full(error):
-                    raise
-                if attempt == 2 or not self._drop_oldest(max(self.log_bytes // 4, 1)):
-                    raise StoreFullError(str(error)) from None
+        new_bytes = sum(row[5] for row in self._rows) + sum(len(body) for *_, body in self._held)
+        for attempt in range(ATTEMPTS):
+            if self._room.fits(self._db, new_bytes):
+                if self._written():
+                    break
+                self._room.make(self._db)
+            if attempt == ATTEMPTS - 1 or not self._drop_oldest(
+                max(self.log_bytes // 4, 2 * new_bytes, 1)
+            ):
+                raise StoreFullError(f"no room for {new_bytes} bytes of new rows")
+        self._room.hold()
         added = sum(row[5] for row in self._rows)
         self.log_bytes += added
         self.appended_bytes += added
@@ -225,6 +233,16 @@ class Store:
         fault("aggregator.after_commit")
         if self.log_bytes > self._log_quota:
             self._drop_oldest(self.log_bytes - self._log_quota)
+
+    def _written(self) -> bool:
+        """False: the disk is full, or the quota is."""
+        try:
+            self._write()
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
+            return False
+        return True
 
     def _write(self) -> None:
         many = self._db.executemany
@@ -262,16 +280,29 @@ class Store:
         self._delete_upto(done)
 
     def _delete_upto(self, n: int) -> int:
-        rows, size, records = self._db.execute(
-            "SELECT count(*), coalesce(sum(bytes),0), coalesce(sum(count),0) FROM log WHERE n<=?",
-            (n,),
-        ).fetchone()
-        if rows:
-            with transaction(self._db):
-                self._db.execute("DELETE FROM log WHERE n <= ?", (n,))
-            self.log_rows -= rows
-            self.log_bytes -= size
-        return int(records)
+        """Delete rows up to `n`, oldest first; how many records they held. On a full disk,
+        as far as it goes: the log file must take each step."""
+        records, made_room = 0, False
+        while True:
+            step = self._db.execute(
+                "SELECT n, bytes, count FROM log WHERE n<=? ORDER BY n LIMIT ?", (n, DELETE_STEP)
+            ).fetchall()
+            if not step:
+                return records
+            try:
+                with transaction(self._db):
+                    self._db.execute("DELETE FROM log WHERE n <= ?", (step[-1][0],))
+            except sqlite3.Error as error:
+                if not is_full(error):
+                    raise
+                if made_room:
+                    return records
+                made_room = True
+                self._room.make(self._db)
+                continue
+            self.log_rows -= len(step)
+            self.log_bytes -= sum(size for _, size, _ in step)
+            records += sum(count for _, _, count in step)
 
     def _drop_oldest(self, size: int) -> int:
         """Free about `size` bytes of rows that some sink has not passed; counted."""

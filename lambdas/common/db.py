@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Iterator, NamedTuple
 
 from lambdas.common.log import get_logger
+from lambdas.common.room import give_up_reserve
 from lambdas.common.salvage import Salvage, salvage
 
 PAGE_BYTES = 4096
@@ -45,7 +46,7 @@ def open_database(path: str, schema: str, version: int, quota_bytes: int) -> Ope
     os.makedirs(os.path.dirname(path), exist_ok=True)
     existed = os.path.exists(path) and os.path.getsize(path) > 0
     try:
-        return Opened(_connect(path, schema, version, quota_bytes), None)
+        return Opened(_connect_with_room(path, schema, version, quota_bytes), None)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) or not existed:
             raise
@@ -82,15 +83,28 @@ def is_full(error: sqlite3.Error) -> bool:
     return "full" in text or "disk I/O error" in text
 
 
+def _connect_with_room(
+    path: str, schema: str, version: int, quota_bytes: int
+) -> sqlite3.Connection:
+    """Opening writes a little: on a full disk with the space that was kept for it."""
+    try:
+        return _connect(path, schema, version, quota_bytes)
+    except sqlite3.OperationalError as error:
+        if not (is_full(error) and give_up_reserve(path)):
+            raise
+        return _connect(path, schema, version, quota_bytes)
+
+
 def _connect(path: str, schema: str, version: int, quota_bytes: int) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     try:
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        # Before WAL: then its index is in memory, and a full disk needs no file for it.
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={2 * CHECKPOINT_PAGES * PAGE_BYTES}")
         connection.execute(f"PRAGMA max_page_count={max(quota_bytes // PAGE_BYTES, 64)}")

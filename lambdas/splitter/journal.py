@@ -15,6 +15,7 @@ from typing import Any, Iterator, NamedTuple
 from lambdas.common.db import is_full, open_database, transaction
 from lambdas.common.faults import fault
 from lambdas.common.messages import dumps
+from lambdas.common.room import Room
 from lambdas.common.salvage import Salvage
 
 FORMAT = 1
@@ -56,6 +57,7 @@ class Journal:
         opened = open_database(path, SCHEMA, FORMAT, quota_bytes)
         self.salvage = opened.salvage
         self._db = opened.connection
+        self._room = Room(path)
         if self.salvage:
             self._mend(self.salvage)
         self.epoch = str(self._meta("epoch", os.urandom(4).hex()))
@@ -194,18 +196,30 @@ class Journal:
 
     def commit(self) -> None:
         """Make everything staged durable. Raises `JournalFullError`: no event was taken."""
+        refusal = self._refusal()
+        if refusal:
+            lost_events = bool(self._staged_events)
+            self._clear_staged()
+            self._room.make(self._db)
+            self._drain()
+            if lost_events:
+                raise JournalFullError(refusal)
+        self._next.update(self._staged_next)
+        self._clear_staged()
+
+    def _refusal(self) -> str:
+        """Write what is staged; "", or why there was no room."""
+        new_bytes = sum(len(text) for _, _, text, _ in self._staged_images)
+        if new_bytes and not self._room.fits(self._db, new_bytes):
+            return f"the disk has no room for {new_bytes} bytes of new entries"
         try:
             self._write(with_events=True)
         except sqlite3.Error as error:
             if not is_full(error):
                 raise
-            lost_events = bool(self._staged_events)
-            self._clear_staged()
-            self._drain()
-            if lost_events:
-                raise JournalFullError(str(error)) from None
-        self._next.update(self._staged_next)
-        self._clear_staged()
+            return str(error)
+        self._room.hold()
+        return ""
 
     def unstage(self) -> None:
         """Take back what was staged: its images did not become durable. Forgets stay."""

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
+import contextlib
 
 import pytest
-from splitter_kit import JPEG, Bench
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a tmpfs needs root: " + mounted.stderr.decode().strip())
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+from splitter_kit import JPEG, Bench, event
 
 
 def test_a_full_disk_refuses_new_images_keeps_accepted_ones_and_drains(small_disk):
@@ -39,3 +24,28 @@ def test_a_full_disk_refuses_new_images_keeps_accepted_ones_and_drains(small_dis
     bench.step(after_s=1.0)
     assert list(bench.splitter.journal.unfinished()) == []
     assert bench.image(JPEG)["seq"] == len(taken) + 1
+
+
+@pytest.mark.parametrize("mib", [2, 8])
+def test_a_disk_that_others_filled_takes_acknowledgements_also_after_a_restart(disk_of, mib):
+    disk = disk_of(mib)
+    bench = Bench(disk)
+    taken = []
+    for n in range(200):
+        answer = bench.image(event(id=f"m{n}", files=[f"cam1/{n}-{i}.jpg" for i in range(200)]))
+        if answer["answer"] == "accepted":
+            taken.append(answer)
+    assert taken
+    with contextlib.suppress(OSError), (disk / "other").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    bench.restart()
+    bench.ack()
+    count = sum(answer["count"] for answer in taken)
+    assert len(list(bench.splitter.journal.unfinished())) == count
+    for done in range(0, count + 1, 500):
+        bench.ack(cam1=min(done + 500, count))
+        bench.step(after_s=1.0)
+    assert list(bench.splitter.journal.unfinished()) == []
+    (disk / "other").unlink()
+    assert bench.image(JPEG)["seq"] == count + 1
