@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from infra.planning import check, errors, estimate, load_site, plan_group, rende
 
 SITE = "bench"
 CAMERA = "cam1"
+PROFILE = "bench-machine"
 #: More cores than the machine has may be planned for workers that only wait.
 MEMORY_MB = 65536
 
@@ -29,22 +30,40 @@ class Setting:
     batch: int = 8
     window: int = 2
     gpus: int = 0
+    strategy: str = "pinned"
+    transforms: int | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A device's own profile, and what of its site changes how fast an image is worked on."""
+
+    profile: dict[str, Any]
+    site: dict[str, Any] = field(default_factory=dict)
+    hooks: dict[str, Path] = field(default_factory=dict)
 
 
 def write_group(
-    work: Path, setting: Setting, model: Path, slow_model: Path | None = None
+    work: Path,
+    setting: Setting,
+    model: Path,
+    slow_model: Path | None = None,
+    machine: Machine | None = None,
 ) -> tuple[Path, float | None]:
     """→ (group document, the planner's estimate in images/s from the package's footprint).
 
-    `slow_model` is what worker w0 runs instead. Raises UserError where the plan is refused.
+    `slow_model` is what worker w0 runs instead. `machine`: None for a profile of this machine's
+    cores and `setting.gpus` simulated GPUs. Raises UserError where the plan is refused.
     """
-    site, profile = load_site(_write_site(work, setting, model), work / "profiles")
+    machine = machine or Machine(_simulated_profile(setting))
+    site, profile = load_site(_write_site(work, setting, model, machine), work / "profiles")
     made = plan_group(site, profile)
     if wrong := errors(check(made)):
         raise UserError("\n".join(map(str, wrong)), INVALID)
     for folder in (site.volumes.images, site.volumes.state):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    document = with_local_files(render(made), build_lambdas(work / "lambdas.zip"), model)
+    code = build_lambdas(work / "lambdas.zip", hooks=machine.hooks)
+    document = with_local_files(render(made), code, model)
     if slow_model is not None:
         _replace_model(document, slow_model)
     path = work / "group.json"
@@ -52,26 +71,30 @@ def write_group(
     return path, estimate(made).images_per_s
 
 
-def _write_site(work: Path, setting: Setting, model: Path) -> Path:
-    from models.package import inspect
-
-    cores = max(len(os.sched_getaffinity(0)), setting.workers * setting.threads)
-    profile: dict[str, Any] = {
-        "name": "bench-machine",
+def _simulated_profile(setting: Setting) -> dict[str, Any]:
+    transforms = setting.transforms or setting.workers if setting.strategy == "decoupled" else 0
+    wanted = setting.workers * setting.threads + transforms
+    return {
         "architecture": "x86_64",
-        "cpu_cores": cores,
+        "cpu_cores": max(len(os.sched_getaffinity(0)), wanted),
         "memory_mb": MEMORY_MB,
-        "containers": {"supported": False},
         "reserved": {"cores": 0, "memory_mb": 512},
         "gpus": [
             {"index": i, "model": "simulated", "memory_mb": 16384, "devices": [f"/dev/nvidia{i}"]}
             for i in range(setting.gpus)
         ],
     }
+
+
+def _write_site(work: Path, setting: Setting, model: Path, machine: Machine) -> Path:
+    from models.package import inspect
+
+    # The core runs the functions as plain processes here.
+    profile = {**machine.profile, "name": PROFILE, "containers": {"supported": False}}
     footprint = inspect(model).spec.footprint
     site = {
         "name": SITE,
-        "profile": "bench-machine",
+        "profile": PROFILE,
         "account": "123456789012",
         "region": "us-east-1",
         "core": {"thing": "bench-core"},
@@ -82,10 +105,13 @@ def _write_site(work: Path, setting: Setting, model: Path) -> Path:
         "threads": setting.threads,
         "batch": setting.batch,
         "window": setting.window,
+        "strategy": setting.strategy,
+        **({} if setting.transforms is None else {"transforms": setting.transforms}),
+        **machine.site,
     }
     (work / "profiles").mkdir(parents=True, exist_ok=True)
     # JSON is YAML: no writer needed.
-    (work / "profiles" / "bench-machine.yaml").write_text(json.dumps(profile), encoding="utf-8")
+    (work / "profiles" / f"{PROFILE}.yaml").write_text(json.dumps(profile), encoding="utf-8")
     path = work / f"{SITE}.yaml"
     path.write_text(json.dumps(site), encoding="utf-8")
     return path

@@ -19,6 +19,22 @@ def percentile(values: Sequence[float], p: float) -> float:
     return ordered[max(0, math.ceil(p / 100 * len(ordered)) - 1)]
 
 
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p90 and p99, to three decimals; raises ValueError for an empty list."""
+    return {f"p{p}": round(percentile(values, p), 3) for p in (50, 90, 99)}
+
+
+def steady_rate(arrivals_s: Sequence[float]) -> float | None:
+    """Results per second in the middle 80 % of a run, without its start and its tail.
+
+    `arrivals_s`: when each result came, in order. None for fewer than ten results.
+    """
+    first, last = len(arrivals_s) // 10, len(arrivals_s) * 9 // 10
+    if len(arrivals_s) < 10 or arrivals_s[last] <= arrivals_s[first]:
+        return None
+    return (last - first) / (arrivals_s[last] - arrivals_s[first])
+
+
 @dataclass(frozen=True)
 class Spread:
     """What several rounds of one measurement say."""

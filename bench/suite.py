@@ -1,143 +1,164 @@
-"""Scenarios and interleaved rounds: every round runs every method once, so ratios survive noise."""
+"""Scenarios in interleaved rounds: every round runs every method once, so ratios survive noise."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.controls import CONTROLS, TRANSFORMS, run_control
 from bench.group import Setting
 from bench.methods import fanfold_path
 from bench.packages import folder_package, noop_package, simulated_package
-from fanfold.errors import FAILED, UserError
-from fanfold.interpreters import device_python
-from fanfold.project import PROJECT
+from fanfold.errors import INVALID, UserError
 
-SCENARIOS = ("real", "noop", "latency", "simulated", "slow-worker", "transform")
-#: Methods of scenario `transform`: the article's, and Fanfold's two modes.
-TRANSFORMS = ("article", "fast", "exact")
-#: Method → (module, whether it runs in the peers' own environment).
-CONTROLS = {
-    "article_pool": ("bench.methods.article_pool", False),
-    "raw_loop": ("bench.methods.raw_loop", False),
-    "ray": ("bench.methods.ray_actors", True),
-    "litserve": ("bench.methods.litserve_server", True),
+Row = dict[str, Any]
+#: Scenario → what it asks, in the words of `fanfold bench --help`.
+SCENARIOS = {
+    "real": "the model on this machine's CPU or GPU, beside the controls",
+    "noop": "a model that does nothing: the ceiling of everything around it",
+    "latency": "one image at a time through the no-op model: what the path adds",
+    "simulated": "N accelerators that wait 35 ms per image, with the real transform",
+    "transform": "the input transform alone, in fresh processes: the article's, fast and exact",
+    "slow-worker": "one worker four times slower than the others (simulated)",
+    "strategies": "pinned, decoupled, pool and on_demand beside one another (simulated)",
 }
-TIMEOUT_S = 180
+SIMULATED = ("simulated", "slow-worker", "strategies")
+STRATEGIES = ("pinned", "decoupled", "pool", "on_demand")
 NOOP_FILES_PER_EVENT = 100
 SIMULATED_MS = 35.0
+SLOW_MS = 70.0
 SLOW_FACTOR = 4
 
 
 @dataclass(frozen=True)
 class Suite:
-    """What to run; `model` is an unpacked package, needed for `real` only."""
+    """What to run. `model` and `compiled` are unpacked packages, needed for `real` only."""
 
     work: Path
     images: list[Path]
     model: Path | None
+    compiled: Path | None
     count: int
     rounds: int
     methods: tuple[str, ...]
 
-    def run(self, scenario: str, workers: int) -> Iterator[dict[str, Any]]:
-        """Yield one measurement per method and round, labelled with both."""
-        methods = self._methods(scenario)
-        for number in range(self.rounds):
-            for name in methods:
-                found = self._one(scenario, name, workers)
-                simulated = scenario in {"simulated", "slow-worker"}
+    def run(self, scenario: str, workers: Sequence[int]) -> Iterator[Row]:
+        """Yield one row per method, number of workers and round, labelled with all three."""
+        cells = [
+            (name, number, measure)
+            for number in workers
+            for name, measure in self._cells(scenario).items()
+        ]
+        for round_ in range(self.rounds):
+            for name, number, measure in cells:
                 yield {
-                    **found,
+                    **measure(number),
                     "method": name,
+                    "workers": number,
                     "scenario": scenario,
-                    "round": number,
-                    "simulated": simulated,
+                    "round": round_,
+                    "simulated": scenario in SIMULATED,
                 }
 
-    def _methods(self, scenario: str) -> tuple[str, ...]:
-        if scenario == "transform":
-            return TRANSFORMS
-        # The controls need MXNet's network; the other scenarios' models are Fanfold's own.
-        return self.methods if scenario == "real" else ("fanfold",)
+    def _cells(self, scenario: str) -> dict[str, Callable[[int], Row]]:
+        """What one round of a scenario runs, by label."""
+        cells = self._own(scenario) if "fanfold" in self.methods else {}
+        chosen = [n for n in CONTROLS if n in self.methods and scenario in CONTROLS[n].scenarios]
+        return {**cells, **{name: self._control(scenario, name) for name in chosen}}
 
-    def _one(self, scenario: str, name: str, workers: int) -> dict[str, Any]:
-        if scenario == "transform":
-            given = ["--mode", name, "--count", str(self.count * 10)]
-            return self._run(name, device_python(), "bench.methods.transforms", workers, given)
-        if name != "fanfold":
-            return self._control(name, workers)
-        prepare: dict[str, Callable[[int], dict[str, Any]]] = {
-            "real": self._real,
+    def _own(self, scenario: str) -> dict[str, Callable[[int], Row]]:
+        match scenario:
+            case "real":
+                return self._real()
+            case "transform":
+                return {mode: self._transform(mode) for mode in TRANSFORMS}
+            case "strategies":
+                return {f"fanfold {name}": self._strategy(name) for name in STRATEGIES}
+        measures: dict[str, Callable[[int], Row]] = {
             "noop": self._noop,
             "latency": self._latency,
             "simulated": self._simulated,
             "slow-worker": self._slow_worker,
         }
-        return prepare[scenario](workers)
+        return {"fanfold": measures[scenario]}
 
-    def _path(self, setting: Setting, package: Path, **more: Any) -> dict[str, Any]:
+    def _path(self, setting: Setting, package: Path, **more: Any) -> Row:
         more.setdefault("count", self.count)
         run = self.work / "run"
         return fanfold_path.measure(run, setting, package, self.images, **more)
 
-    def _real(self, workers: int) -> dict[str, Any]:
-        if self.model is None:
-            raise UserError("scenario real needs --model FOLDER, an unpacked package", FAILED)
-        package = self.work / "real.tar.gz"
-        if not package.is_file():
-            folder_package(self.model, package)
-        # Batches of one: 16 images in batches of 8 would end with one worker idle.
-        return self._path(Setting(workers, batch=1), package)
+    def _real(self) -> dict[str, Callable[[int], Row]]:
+        def measure(folder: Path, name: str) -> Callable[[int], Row]:
+            # Batches of one: 16 images in batches of 8 would end with one worker idle.
+            return lambda n: self._path(Setting(n, batch=1), self._package(folder, name))
 
-    def _noop(self, workers: int) -> dict[str, Any]:
+        if self.model is None:
+            raise UserError("scenario real needs --model FOLDER, an unpacked package", INVALID)
+        cells = {"fanfold": measure(self.model, "real")}
+        if self.compiled is not None:
+            cells["fanfold compiled"] = measure(self.compiled, "compiled")
+        return cells
+
+    def _package(self, folder: Path, name: str) -> Path:
+        package = self.work / f"{name}.tar.gz"
+        return package if package.is_file() else folder_package(folder, package)
+
+    def _noop(self, workers: int) -> Row:
         more = {"count": self.count * 100, "files_per_event": NOOP_FILES_PER_EVENT}
         return self._path(Setting(workers, batch=32), noop_package(self.work), **more)
 
-    def _latency(self, _workers: int) -> dict[str, Any]:
-        more = {"count": self.count * 5, "paced": True}
+    def _latency(self, _workers: int) -> Row:
+        more = {"count": self.count * 5, "in_flight": 1}
         return self._path(Setting(1), noop_package(self.work), **more)
 
-    def _simulated(self, gpus: int) -> dict[str, Any]:
-        found = self._path(
-            Setting(gpus, batch=2, gpus=gpus),
-            simulated_package(self.work, SIMULATED_MS, gpus),
-            count=self.count * 10,
-        )
+    def _simulated(self, gpus: int) -> Row:
+        package = simulated_package(self.work, SIMULATED_MS, gpus)
+        found = self._path(Setting(gpus, batch=2, gpus=gpus), package, count=self.count * 10)
         return {**found, "ideal_s": self.count * 10 * SIMULATED_MS / 1e3 / gpus}
 
-    def _slow_worker(self, workers: int) -> dict[str, Any]:
-        found = self._path(
-            Setting(workers, batch=1),
-            simulated_package(self.work, SIMULATED_MS * 2, 0),
-            count=self.count * 10,
-            slow_model=simulated_package(self.work, SIMULATED_MS * 2 * SLOW_FACTOR, 0),
-        )
-        speeds = (workers - 1 + 1 / SLOW_FACTOR) / (SIMULATED_MS * 2 / 1e3)
-        return {**found, "ideal_s": self.count * 10 / speeds}
+    def _slow_worker(self, workers: int) -> Row:
+        slow = simulated_package(self.work, SLOW_MS * SLOW_FACTOR, 0)
+        package = simulated_package(self.work, SLOW_MS, 0)
+        count = self.count * 10
+        found = self._path(Setting(workers, batch=1), package, count=count, slow_model=slow)
+        return {**found, "ideal_s": count / _summed_speed(workers)}
 
-    def _control(self, name: str, workers: int) -> dict[str, Any]:
-        module, peer = CONTROLS[name]
-        python = PROJECT / ".venv-peers/bin/python" if peer else device_python()
-        given = ["--model", str(self.model), "--count", str(self.count)]
-        return self._run(name, python, module, workers, given)
+    def _strategy(self, strategy: str) -> Callable[[int], Row]:
+        def measure(workers: int) -> Row:
+            setting = Setting(workers, batch=2, gpus=workers, strategy=strategy)
+            package = simulated_package(self.work, SIMULATED_MS, workers)
+            return self._path(setting, package, count=self.count * 10)
 
-    def _run(
-        self, name: str, python: Path | None, module: str, workers: int, given: list[str]
-    ) -> dict[str, Any]:
-        """A method in a process of its own, which prints what it found as JSON."""
-        command = [str(python), "-m", module, *given]
-        command += ["--workers", str(workers), *map(str, self.images)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
-        done = subprocess.run(
-            command, cwd=PROJECT, env=environment, capture_output=True, text=True,
-            timeout=TIMEOUT_S, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise UserError(f"{name} ended with {done.returncode}:\n{done.stderr[-800:]}", FAILED)
-        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-        return found
+        return measure
+
+    def _transform(self, mode: str) -> Callable[[int], Row]:
+        more = (self.count * 10, self.images, "--mode", mode)
+        return lambda workers: run_control(mode, None, workers, *more)
+
+    def _control(self, scenario: str, name: str) -> Callable[[int], Row]:
+        model = self.model if scenario == "real" else None
+        arguments: dict[str, tuple[int, list[str]]] = {
+            "real": (self.count, []),
+            "noop": (self.count * 100, ["--noop"]),
+            "simulated": (self.count * 10, ["--wait-ms", str(SIMULATED_MS)]),
+            "slow-worker": (
+                self.count * 10,
+                ["--wait-ms", str(SLOW_MS), "--slow", str(SLOW_FACTOR)],
+            ),
+        }
+        count, more = arguments[scenario]
+
+        def measure(workers: int) -> Row:
+            found = run_control(name, model, workers, count, self.images, *more)
+            if scenario == "slow-worker":
+                found["ideal_s"] = count / _summed_speed(workers)
+            return found
+
+        return measure
+
+
+def _summed_speed(workers: int) -> float:
+    """Images per second of all workers of `slow-worker` together, none ever waiting."""
+    return (workers - 1 + 1 / SLOW_FACTOR) / (SLOW_MS / 1e3)

@@ -25,7 +25,7 @@ HELP = (
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "cloud", "run", "status",
-    "send", "results", "trace", "logs", "stop", "bench", "detect", "pool",
+    "send", "results", "trace", "logs", "stop", "bench", "tune", "detect", "pool",
 )  # fmt: skip
 
 

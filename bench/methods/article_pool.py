@@ -9,13 +9,14 @@ Device interpreter. Prints one JSON object:
     python -m bench.methods.article_pool --model DIR --workers 2 IMAGES…
 """
 
-import argparse
 import json
 import multiprocessing
 import time
 from collections import namedtuple
 from itertools import cycle
 from pathlib import Path
+
+from bench.methods.peer import parser_of, paths_of
 
 Batch = namedtuple("Batch", ["data"])
 _model = None
@@ -42,6 +43,19 @@ class Network:
         return self.module.get_outputs()[0].asnumpy()
 
 
+class Waiting:
+    """A simulated accelerator of the process's own: the network's result after `wait_ms`."""
+
+    shape = (1, 3, 512, 512)
+
+    def __init__(self, wait_ms):
+        self._wait_s = wait_ms / 1e3
+
+    def infer(self, _tensor):
+        time.sleep(self._wait_s)
+        return [[(0.0, 0.0)]]
+
+
 def transform(path, shape):
     """Encoded file → 1×3×H×W float32 on the CPU, as the article does it."""
     import cv2
@@ -54,13 +68,13 @@ def transform(path, shape):
     return mx.nd.array(pixels)
 
 
-def init_worker(gpu_ids, folder, loaded):
+def init_worker(gpu_ids, folder, wait_ms, loaded):
     global _model  # noqa: PLW0603 - one model per process is the article's design
     import cv2  # noqa: F401 - the article imports it at the top, outside the measured time
     import mxnet as mx
 
     context = mx.cpu() if gpu_ids.empty() else mx.gpu(gpu_ids.get())
-    _model = Network(folder, context)
+    _model = Network(folder, context) if wait_ms is None else Waiting(wait_ms)
     _model.infer(mx.nd.zeros(_model.shape))  # warm-up is outside every method's measured time
     loaded.wait()
 
@@ -76,13 +90,15 @@ def process(path):
     return between - start, end - between, float(output[0][0][1])
 
 
-def measure(folder, workers, gpus, paths):
+def measure(folder, workers, gpus, paths, wait_ms=None):
     """One run; start-up and warm-up are outside the measured time, as for every method."""
     gpu_ids = multiprocessing.Queue()
     for _, gpu in zip(range(workers), cycle(gpus)):
         gpu_ids.put(gpu)
     loaded = multiprocessing.Barrier(workers + 1)
-    with multiprocessing.Pool(workers, init_worker, (gpu_ids, str(folder), loaded)) as pool:
+    with multiprocessing.Pool(
+        workers, init_worker, (gpu_ids, str(folder), wait_ms, loaded)
+    ) as pool:
         loaded.wait()
         start = time.perf_counter()
         timings = pool.map(process, paths)
@@ -99,17 +115,15 @@ def measure(folder, workers, gpus, paths):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="unpacked model package")
-    parser.add_argument("--workers", type=int, default=2)
+    parser = parser_of(__doc__)
     parser.add_argument("--gpus", default="", help="comma-separated ids; empty: CPU")
-    parser.add_argument("--count", type=int, default=0, help="images, cycling through the list")
-    parser.add_argument("images", nargs="+")
-    options = parser.parse_args()
-    gpus = [int(g) for g in options.gpus.split(",") if g]
-    source = cycle(options.images)
-    paths = [next(source) for _ in range(options.count or len(options.images))]
-    print(json.dumps(measure(options.model, options.workers, gpus, paths)))
+    parser.add_argument("--wait-ms", type=float, help="simulated accelerators, one per process")
+    chosen = parser.parse_args()
+    if chosen.model is None and chosen.wait_ms is None:
+        parser.error("--model FOLDER or --wait-ms is needed")
+    gpus = [int(g) for g in chosen.gpus.split(",") if g]
+    found = measure(chosen.model, chosen.workers, gpus, paths_of(chosen), chosen.wait_ms)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

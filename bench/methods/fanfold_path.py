@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.group import CAMERA, SITE, Setting, write_group
+from bench.gpu import GpuSampler
+from bench.group import CAMERA, SITE, Machine, Setting, write_group
 from bench.machine import cpu_s, pss_kb
-from bench.stats import percentile
+from bench.stats import percentiles, steady_rate
 from fanfold import running
 from fanfold.errors import FAILED, UserError
 from fanfold.interpreters import RUNTIME, device_python
@@ -82,16 +83,18 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     count: int,
     slow_model: Path | None = None,
     files_per_event: int = 1,
-    paced: bool = False,
+    in_flight: int | None = None,
+    machine: Machine | None = None,
 ) -> dict[str, Any]:
     """One run; start-up and a warm-up of two images per worker lie outside the measured time.
 
-    `paced`: the next image leaves when the last one's result has come (latency at low load).
+    `in_flight`: an image leaves only when fewer than so many results are awaited, so that
+    latency holds no backlog; 1 is latency at low load; None sends all at once.
     Raises UserError when results are missing or out of order.
     """
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    group, predicted = write_group(work, setting, model, slow_model)
+    group, predicted = write_group(work, setting, model, slow_model, machine)
     folder = work / "images" / CAMERA
     folder.mkdir()
     names = [f"{CAMERA}/{image.name}" for image in images]
@@ -99,11 +102,12 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
         shutil.copy(image, folder / image.name)
     with running_core(work, group) as core, Console(core, [f"{SITE}/results/#"]) as console:
         client = _Client(console, names, files_per_event)
-        client.run(2 * setting.workers, paced=False)
+        client.run(2 * setting.workers, None)
         pids = _pids(core)
         cpu_before = _cpu_of(pids)
         start = time.perf_counter()
-        records, latencies_ms = client.run(count, paced=paced)
+        with GpuSampler() as gpus:
+            records, latencies_ms = client.run(count, in_flight)
         total_s = time.perf_counter() - start
         cpu = {part: used - cpu_before[part] for part, used in _cpu_of(pids).items()}
         memory = {part: pss_kb([pid]) for part, pid in pids.items()}
@@ -115,13 +119,16 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
         "predicted_images_per_s": predicted,
         "total_s": total_s,
         "images_per_s": count / total_s,
+        "steady_images_per_s": steady_rate(client.arrivals_s[-count:]),
         "cpu_cores_used": sum(cpu.values()) / total_s,
         "cpu_us_per_image": {part: round(used / count * 1e6, 1) for part, used in cpu.items()},
+        "gpu_percent": gpus.mean_percent(),
         "stages_ms": _stages(records, latencies_ms),
         "busy_share": sum(r["ms"]["inference"] for r in records) / 1e3 / setting.workers / total_s,
         "worker_images": _share(records),
         "pss_kb": memory,
         "path_pss_kb": sum(memory.get(p, 0) for p in ("core", *PATH_PARTS)),
+        "total_pss_kb": sum(memory.values()),
         "workers_pss_kb": sum(kb for p, kb in memory.items() if p not in ("core", *PATH_PARTS)),
     }
 
@@ -133,20 +140,22 @@ class _Client:
         self._console, self._names, self._per_event = console, names, files_per_event
         self._events = 0
         self._next_seq = 1
+        #: When each result came, in order, perf_counter seconds.
+        self.arrivals_s: list[float] = []
 
-    def run(self, count: int, *, paced: bool) -> tuple[list[dict[str, Any]], list[float]]:
+    def run(self, count: int, in_flight: int | None) -> tuple[list[dict[str, Any]], list[float]]:
         """→ (records in order, ms from publish to arrival of each)."""
         records: list[dict[str, Any]] = []
         latencies: list[float] = []
         sent: list[float] = []
-        step = 1 if paced else count
+        room = in_flight or count
         while len(records) < count:
-            sent += self._publish(min(step, count - len(sent)))
-            while len(records) < len(sent):
-                arrived = self._receive()
-                now = time.perf_counter()
-                latencies += [(now - sent[len(records) + i]) * 1e3 for i in range(len(arrived))]
-                records += arrived
+            sent += self._publish(min(room - (len(sent) - len(records)), count - len(sent)))
+            arrived = self._receive()
+            now = time.perf_counter()
+            self.arrivals_s += [now] * len(arrived)
+            latencies += [(now - sent[len(records) + i]) * 1e3 for i in range(len(arrived))]
+            records += arrived
         return records, latencies
 
     def _publish(self, count: int) -> list[float]:
@@ -191,11 +200,7 @@ def _stages(
         for stage in ("queue", "read", "transform", "inference", "order")
     }
     stages["end_to_end"] = latencies_ms
-    return {
-        stage: {f"p{p}": round(percentile(values, p), 3) for p in (50, 90, 99)}
-        for stage, values in stages.items()
-        if values
-    }
+    return {stage: percentiles(values) for stage, values in stages.items() if values}
 
 
 def _share(records: list[dict[str, Any]]) -> dict[str, int]:

@@ -1,21 +1,33 @@
 """What every peer shares: options, the same network and transform, the same report."""
 
 import argparse
+import http.client
 import json
+import socket
+import threading
 import time
 from itertools import cycle
 from pathlib import Path
 
 
-def options(doc):
-    """Command line of a peer: model folder, workers, count, no-op switch, images."""
+def parser_of(doc):
+    """Command line of a control: model folder, workers, count, no-op switch, images."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="unpacked model package")
+    parser.add_argument("--model", type=Path, help="unpacked model package")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--count", type=int, default=0)
+    parser.add_argument("--count", type=int, default=0, help="images, cycling through the list")
     parser.add_argument("--noop", action="store_true", help="no image is read, no network run")
     parser.add_argument("images", nargs="+")
-    return parser.parse_args()
+    return parser
+
+
+def options(doc):
+    """The parsed command line; a model is needed unless nothing is computed."""
+    parser = parser_of(doc)
+    chosen = parser.parse_args()
+    if chosen.model is None and not chosen.noop:
+        parser.error("--model FOLDER is needed without --noop")
+    return chosen
 
 
 def paths_of(chosen):
@@ -62,6 +74,44 @@ def report(method, chosen, total_s):
             }
         )
     )
+
+
+def free_port():
+    """A port of the loopback interface that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def await_ready(port, path, timeout_s=120):
+    """Return when `GET path` answers 200; ends the program when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise SystemExit(f"the server was not ready in {timeout_s} s")
+
+
+def http_client(port, path):
+    """→ function(image path) → the JSON answer; one kept-open connection per thread."""
+    local = threading.local()
+
+    def send(image):
+        if not hasattr(local, "connection"):
+            local.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+            local.connection.connect()
+            local.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        body = json.dumps({"path": image})
+        local.connection.request("POST", path, body, {"Content-Type": "application/json"})
+        return json.loads(local.connection.getresponse().read())
+
+    return send
 
 
 def in_order(send, paths, in_flight):

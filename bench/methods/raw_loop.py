@@ -4,36 +4,46 @@ Same network, runtime and transform as the article's method; nothing between the
 Device interpreter. Prints one JSON object.
 """
 
-import argparse
 import json
 import multiprocessing
 import time
-from itertools import cycle
-from pathlib import Path
 
 from bench.methods.article_pool import Network, transform
+from bench.methods.peer import options, paths_of
 
 
-def loop(folder, paths, ready, go, out):
+def network_loop(folder):
+    """→ function(path): one image through transform and network, loaded and warm."""
     import mxnet as mx
 
     network = Network(folder, mx.cpu())
     network.infer(mx.nd.zeros(network.shape))
-    ready.release()
-    go.wait()
-    start = time.perf_counter()
-    for path in paths:
-        network.infer(transform(path, network.shape))
-    out.put((start, time.perf_counter()))
+    return lambda path: network.infer(transform(path, network.shape))
 
 
-def measure(folder, workers, paths):
-    """images/s from the first process's start to the last one's end (CLOCK_MONOTONIC)."""
+def _run(make, share, ready, go, out):
+    arguments, paths = share
+    try:
+        process = make(*arguments)
+        ready.release()
+        go.wait()
+        start = time.perf_counter()
+        for path in paths:
+            process(path)
+        out.put((start, time.perf_counter()))
+    except Exception as error:
+        ready.release()
+        out.put(error)
+
+
+def side_by_side(make, shares):
+    """Seconds from the first process's start to the last one's end (CLOCK_MONOTONIC).
+
+    `shares`: for each process the arguments of `make` and its own paths.
+    """
     ready, go, out = multiprocessing.Semaphore(0), multiprocessing.Event(), multiprocessing.Queue()
-    shares = [paths[i::workers] for i in range(workers)]
     processes = [
-        multiprocessing.Process(target=loop, args=(folder, share, ready, go, out))
-        for share in shares
+        multiprocessing.Process(target=_run, args=(make, share, ready, go, out)) for share in shares
     ]
     for process in processes:
         process.start()
@@ -43,9 +53,16 @@ def measure(folder, workers, paths):
     spans = [out.get() for _ in processes]
     for process in processes:
         process.join()
-    total_s = max(end for _, end in spans) - min(start for start, _ in spans)
+    for span in spans:
+        if isinstance(span, Exception):
+            raise span
+    return max(end for _, end in spans) - min(start for start, _ in spans)
+
+
+def result(method, workers, paths, total_s):
+    """What every control prints."""
     return {
-        "method": "raw_loop",
+        "method": method,
         "workers": workers,
         "images": len(paths),
         "total_s": total_s,
@@ -54,15 +71,10 @@ def measure(folder, workers, paths):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True, help="unpacked model package")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--count", type=int, default=0)
-    parser.add_argument("images", nargs="+")
-    options = parser.parse_args()
-    source = cycle(options.images)
-    paths = [next(source) for _ in range(options.count or len(options.images))]
-    print(json.dumps(measure(options.model, options.workers, paths)))
+    chosen = options(__doc__)
+    paths, workers = paths_of(chosen), chosen.workers
+    shares = [((str(chosen.model),), paths[i::workers]) for i in range(workers)]
+    print(json.dumps(result("raw_loop", workers, paths, side_by_side(network_loop, shares))))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from fanfold import output
 from fanfold.errors import INVALID, UserError
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
+DEFAULT_METHODS = "fanfold,article_pool,raw_loop,round_robin"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,37 +22,69 @@ def register(app: typer.Typer) -> None:
 def bench(
     images: Path = typer.Option(help="Folder of images."),
     model: Path | None = typer.Option(None, help="Unpacked model package, for scenario real."),
-    scenario: str = typer.Option("noop", help="real, noop, latency, simulated, slow-worker."),
-    workers: str = typer.Option("2", help="Numbers of workers, comma-separated."),
-    methods: str = typer.Option("fanfold,article_pool,raw_loop", help="Also: ray, litserve."),
-    count: int = typer.Option(16, min=1, help="Images; noop takes 100 times as many."),
+    compiled: Path | None = typer.Option(
+        None, help="A second unpacked package for scenario real, say the int8 version."
+    ),
+    scenario: str = typer.Option(
+        "noop",
+        help="real, noop, latency, simulated, transform, slow-worker, strategies; comma-separated.",
+    ),
+    workers: str = typer.Option("2", help="Numbers of workers: 1,2,4 or 1..4."),
+    methods: str = typer.Option(DEFAULT_METHODS, help="Peers: ray, litserve, mms, pytriton."),
+    count: int = typer.Option(16, min=1, help="Images; noop × 100, simulated ones × 10."),
     rounds: int = typer.Option(3, min=1, help="Interleaved rounds."),
     quick: bool = typer.Option(False, help="One round of a few images: does it run at all?"),
-    out: Path = typer.Option(Path("build/bench"), help="JSON and REPORT.md."),
+    out: Path = typer.Option(Path("build/bench"), help="JSON, plots and REPORT.md."),
 ) -> None:
-    """Measure this machine: interleaved rounds, ratios, JSON and a report.
+    """Measure this machine: interleaved rounds, ratios, JSON, plots and a report.
 
-    Example: fanfold bench --images photos/ --scenario noop
+    Example: fanfold bench --images photos/ --scenario noop,latency
+    Example: fanfold bench --images photos/ --scenario real --model UNPACKED --workers 1..4
     """
+    from bench.controls import CONTROLS
     from bench.report import write_report
-    from bench.suite import CONTROLS, SCENARIOS, Suite
+    from bench.suite import SCENARIOS, Suite
 
     files = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
     chosen, names = tuple(scenario.split(",")), tuple(methods.split(","))
     if not files:
-        raise UserError(f"{images}: no image in this folder", INVALID)
+        raise UserError(f"{images}: no image in this folder (.jpg, .jpeg, .png)", INVALID)
     if unknown := [*(set(chosen) - set(SCENARIOS)), *(set(names) - {"fanfold", *CONTROLS})]:
         raise UserError(f"not known: {', '.join(unknown)}; see fanfold bench --help", INVALID)
+    numbers = numbers_of(workers)
     out.mkdir(parents=True, exist_ok=True)
     if quick:
         rounds, count = 1, min(count, 4)
-    suite = Suite(out.absolute() / "work", files, model, count, rounds, names)
+    work = out.absolute() / "work"
+    suite = Suite(work, files, model, compiled, count, rounds, names)
     for name in chosen:
-        for number in map(int, workers.split(",")):
-            rows: list[dict[str, Any]] = []
-            for row in suite.run(name, number):
-                rows.append(row)
-                output.note(f"{name} N={number} {row['method']}: {row['images_per_s']:.1f}/s")
-                target = out / f"{name}-{number}.json"
-                target.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        rows: list[dict[str, Any]] = []
+        for row in suite.run(name, numbers):
+            rows.append(row)
+            output.note(_line(row, rounds))
+            (out / f"{name}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     output.out.print(str(write_report(out, out / "REPORT.md")))
+
+
+def numbers_of(text: str) -> list[int]:
+    """`1,2,4` or `1..4` → numbers of workers. Raises UserError for anything else."""
+    try:
+        if ".." in text:
+            first, last = map(int, text.split(".."))
+            found = list(range(first, last + 1))
+        else:
+            found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 1:
+        raise UserError(f"--workers {text!r}: say 1,2,4 or 1..4", INVALID)
+    return found
+
+
+def _line(row: dict[str, Any], rounds: int) -> str:
+    predicted = row.get("predicted_images_per_s")
+    plan = f" (planned {predicted:.1f}/s)" if predicted else ""
+    return (
+        f"{row['scenario']} N={row['workers']} {row['method']}: {row['images_per_s']:.1f}/s"
+        f"{plan}, round {row['round'] + 1} of {rounds}"
+    )

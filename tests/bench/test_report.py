@@ -2,28 +2,38 @@
 
 import json
 
+import pytest
+
 from bench.report import write_report
+from bench.targets import targets
 
 
-def row(method, number, rate):
+def row(method, number, rate, workers=2, **more):
     return {
-        "method": method, "round": number, "images_per_s": rate, "scenario": "real", "workers": 2,
-        "simulated": False, "busy_share": 0.99, "path_pss_kb": 80_000,
+        "method": method, "round": number, "images_per_s": rate, "total_s": 100 / rate,
+        "images": 100, "scenario": "real", "workers": workers, "simulated": False,
+        "busy_share": 0.99, "path_pss_kb": 80_000, "workers_pss_kb": 400_000,
+        "stages_ms": {"transform": {"p50": 8.0, "p90": 9.0, "p99": 10.0}}, **more,
     }  # fmt: skip
 
 
-def report(folder, rounds, ratio):
-    rows = [
-        row(method, n, rate)
-        for n in range(rounds)
-        for method, rate in (("fanfold", 10 * ratio), ("article_pool", 10))
-    ]
-    (folder / "real-2.json").write_text(json.dumps(rows))
+def rounds(method, number, rate, **more):
+    return [row(method, n, rate, **more) for n in range(number)]
+
+
+def report(folder, number, ratio):
+    rows = rounds("fanfold", number, 10 * ratio) + rounds("article_pool", number, 10)
+    (folder / "real.json").write_text(json.dumps(rows))
     return write_report(folder, folder / "REPORT.md").read_text()
 
 
+def verdicts(scenario, rows):
+    return {target.what: target.verdict for target in targets(scenario, rows)}
+
+
 def test_three_steady_rounds_decide_a_target(tmp_path):
-    assert "| real N=2 / article_pool | ≥ 1.0 | 1.1 [1.1–1.1] | yes |" in report(tmp_path, 3, 1.1)
+    line = "| real N=2: fanfold ÷ article_pool | ≥ 1 | 1.1 [1.1–1.1] | yes |"
+    assert line in report(tmp_path, 3, 1.1)
 
 
 def test_a_missed_target_is_said(tmp_path):
@@ -32,3 +42,41 @@ def test_a_missed_target_is_said(tmp_path):
 
 def test_one_round_proves_nothing(tmp_path):
     assert "unproven (1 rounds" in report(tmp_path, 1, 1.1)
+
+
+def test_every_plot_of_the_report_is_a_picture_beside_it(tmp_path):
+    text = report(tmp_path, 3, 1.1)
+
+    pictures = sorted(p.name for p in (tmp_path / "plots").glob("*.svg"))
+    assert pictures == ["real-breakdown.svg", "real-stages.svg", "real-total.svg"]
+    assert all(f"](plots/{name})" in text for name in pictures)
+    assert "article_pool" in (tmp_path / "plots" / "real-total.svg").read_text()
+
+
+def test_two_workers_are_compared_with_one_of_the_same_rounds():
+    rows = rounds("fanfold", 3, 10, workers=1) + rounds("fanfold", 3, 18, workers=2)
+
+    assert verdicts("real", rows)["real: own N=2 ÷ N=1"] == "**no**"
+
+
+def test_the_compiled_package_is_held_against_the_articles_pool_and_half_a_gigabyte():
+    rows = rounds("article_pool", 3, 10) + rounds("fanfold compiled", 3, 19)
+    found = verdicts("real", rows)
+
+    assert found["real N=2: fanfold compiled ÷ article_pool"] == "yes"
+    assert found["real N=2: two workers with the compiled package, MB PSS"] == "yes"
+
+
+@pytest.mark.parametrize(("total_s", "verdict"), [(1.0, "yes"), (1.2, "**no**")])
+def test_simulated_accelerators_are_held_against_the_ideal_time(total_s, verdict):
+    rows = rounds("fanfold", 3, 100, workers=4)
+    rows = [{**r, "ideal_s": 0.95, "total_s": total_s} for r in rows]
+
+    assert verdicts("simulated", rows)["simulated N=4, simulated: share of the ideal"] == verdict
+
+
+def test_more_accelerators_than_the_processor_can_feed_have_no_ideal_of_their_own():
+    rows = [{**r, "ideal_s": 0.5} for r in rounds("fanfold", 3, 100, workers=8)]
+    rows += rounds("article_pool", 3, 50, workers=8)
+
+    assert list(verdicts("simulated", rows)) == ["simulated N=8: fanfold ÷ article_pool"]

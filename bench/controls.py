@@ -1,0 +1,115 @@
+"""The methods that Fanfold is compared with: where each runs, and what it can be asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.sampler import Sampler
+from bench.stats import percentiles
+from fanfold.errors import FAILED, MISSING, UserError
+from fanfold.interpreters import device_python
+from fanfold.project import PROJECT
+
+TIMEOUT_S = 300
+PEERS_PYTHON = PROJECT / ".venv-peers/bin/python"
+
+
+@dataclass(frozen=True)
+class Control:
+    """One method: a module that prints one JSON object, and the scenarios that it knows."""
+
+    module: str
+    environment: Literal["device", "peers"]
+    scenarios: frozenset[str]
+
+    def python(self) -> Path | None:
+        if self.environment == "device":
+            return device_python()
+        return PEERS_PYTHON if PEERS_PYTHON.exists() else None
+
+
+def _control(name: str, environment: Literal["device", "peers"], *scenarios: str) -> Control:
+    return Control(f"bench.methods.{name}", environment, frozenset(scenarios))
+
+
+#: Ways to turn a file into a tensor; scenario `transform` runs all of them.
+TRANSFORMS = {mode: _control("transforms", "device") for mode in ("article", "fast", "exact")}
+CONTROLS = {
+    "article_pool": _control("article_pool", "device", "real", "simulated"),
+    "raw_loop": _control("raw_loop", "device", "real"),
+    "round_robin": _control("round_robin", "device", "slow-worker"),
+    "ray": _control("ray_actors", "peers", "real", "noop"),
+    "litserve": _control("litserve_server", "peers", "real", "noop"),
+    "mms": _control("mms_server", "peers", "real", "noop"),
+    "pytriton": _control("pytriton_server", "peers", "real", "noop"),
+}
+
+
+def run_control(
+    name: str, model: Path | None, workers: int, count: int, images: list[Path], *more: str
+) -> dict[str, Any]:
+    """One run of a control in a process of its own, with its memory and processor time.
+
+    Raises UserError with what the method last said when it fails or takes over 300 s.
+    """
+    control = {**CONTROLS, **TRANSFORMS}[name]
+    command = [str(_python(name, control)), "-m", control.module, "--workers", str(workers)]
+    command += ["--count", str(count), *more]
+    if model is not None:
+        command += ["--model", str(model)]
+    # MXNET_CPU_WORKER_NTHREADS: two callables in one process otherwise take turns (pytriton).
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "MXNET_CPU_WORKER_NTHREADS": str(workers),
+        "PYTHONPATH": str(PROJECT),
+        "JAVA_TOOL_OPTIONS": "",
+        "PATH": f"{Path(command[0]).parent}:{os.environ.get('PATH', '')}",
+    }
+    process = subprocess.Popen(
+        [*command, *map(str, images)], cwd=PROJECT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    with Sampler(process.pid) as sampler:
+        try:
+            said, errors = process.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"{name} took over {TIMEOUT_S} s", FAILED) from None
+        finally:
+            sampler.end_tree()
+    if process.returncode:
+        raise UserError(f"{name} ended with {process.returncode}:\n{errors[-800:]}", FAILED)
+    # Servers chat on the same stream.
+    lines = [line for line in said.splitlines() if line.startswith('{"method"')]
+    if not lines:
+        raise UserError(f"{name} printed no result:\n{said[-800:]}", FAILED)
+    found: dict[str, Any] = json.loads(lines[-1])
+    return {**_summed_up(found), "total_pss_kb": sampler.peak_pss_kb}
+
+
+def _summed_up(found: dict[str, Any]) -> dict[str, Any]:
+    """Times of single images, where a method tells them, as percentiles by stage."""
+    stages = {
+        stage: percentiles(found.pop(f"{stage}_ms"))
+        for stage in ("transform", "inference")
+        if f"{stage}_ms" in found
+    }
+    return {**found, "stages_ms": stages} if stages else found
+
+
+def _python(name: str, control: Control) -> Path:
+    python = control.python()
+    if python is None and control.environment == "peers":
+        raise UserError(
+            f"{name} needs the peers' environment {PEERS_PYTHON.parent.parent.name}: see "
+            "bench/requirements-peers.txt, or leave it out of --methods",
+            MISSING,
+        )
+    if python is None:
+        raise UserError("no interpreter for the Lambdas. Run `make setup`.", MISSING)
+    return python

@@ -1,0 +1,193 @@
+"""`fanfold tune`: the best setting for a site, measured on the device and written into its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from fanfold import output
+from fanfold.errors import FAILED, INVALID, MISSING, UserError
+from fanfold.project import read_site, root, site_file, state_dir
+from fanfold.tune.outcome import Outcome, middle, words
+from infra.planning import InvalidInput, Profile, Site
+
+if TYPE_CHECKING:
+    from fanfold.tune.search import Found, Measured, Point
+    from fanfold.tune.trial import Trials
+
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+FINALISTS = 3
+FINAL_ROUNDS = 2
+
+
+def register(app: typer.Typer) -> None:
+    app.command("tune")(tune)
+
+
+def tune(
+    site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    images: Path = typer.Option(help="Folder of images like those of the line."),
+    model: list[Path] = typer.Option(
+        help="Model package (.tar.gz); again for another version of it, say compiled or int8."
+    ),
+    latency_ms: float = typer.Option(
+        float("inf"), min=0.1, help="p99 from publish to ordered result that must be kept."
+    ),
+    seconds: float = typer.Option(5.0, min=0.5, help="Measuring time of one setting."),
+    bucket: str | None = typer.Option(
+        None, help="Where the winning package is published: then its URI is written, too."
+    ),
+    dry_run: bool = typer.Option(False, "--dry-run", help="Measure and explain, write nothing."),
+    as_json: bool = typer.Option(False, "--json", help="Everything as one JSON object."),
+) -> None:
+    """Measure settings on this device and write the fastest that keeps the latency into the site.
+
+    Workers, threads (or copies on each GPU, or transforms), batch, window and package are searched
+    with the real core; the fastest few are measured again before one is chosen.
+    Example: fanfold tune line-3 --images photos/ --model lite0-1.0.0.tar.gz --latency-ms 200
+    """
+    settings, profile = read_site(site)
+    trials = _trials(site, settings, profile, images, model, seconds)
+    found = _search(trials, latency_ms)
+    if found.best is None:
+        raise UserError(_nothing(found, trials, latency_ms), FAILED)
+    best, final = _final(found, trials, latency_ms)
+    values = _values(trials, best, profile, bucket)
+    if not dry_run:
+        _write(site_file(site), values)
+    outcome = Outcome(found, trials, best, final, values, written=not dry_run)
+    if as_json:
+        output.print_json(outcome.as_data())
+        return
+    for line in outcome.lines():
+        output.out.print(line, markup=False)
+
+
+def _trials(
+    site: str, settings: Site, profile: Profile, images: Path, models: list[Path], seconds: float
+) -> Trials:
+    from bench.group import Machine
+    from fanfold.tune.space import space_of
+    from fanfold.tune.trial import Trials
+
+    files = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise UserError(f"{images}: no image in this folder (.jpg, .jpeg, .png)", INVALID)
+    _on_the_device(profile)
+    footprint = _footprint(models[0], settings)
+    space = space_of(settings, profile, footprint, len(models))
+    output.note(f"{space.size} settings are possible; some {max(8, space.size // 5)} are measured")
+    machine = Machine(
+        profile.model_dump(mode="json", exclude={"name", "containers"}),
+        {"transform": settings.transform, **({"hooks": h} if (h := settings.hooks) else {})},
+        _hooks(site, settings),
+    )
+    work = state_dir() / "tune" / settings.name
+    return Trials(work.absolute(), space, models, files, machine, settings.strategy, seconds, _tell)
+
+
+def _on_the_device(profile: Profile) -> None:
+    """A profile of other hardware cannot be measured here."""
+    import psutil
+
+    from fanfold.detect.gpus import find_gpus
+
+    here = psutil.cpu_count() or 1
+    gpus = len(find_gpus(Path("/"), 0)[0])
+    if profile.cpu_cores > here or len(profile.gpus) > gpus:
+        raise UserError(
+            f"profile {profile.name} has {profile.cpu_cores} cores and {len(profile.gpus)} GPUs, "
+            f"this machine {here} and {gpus}: run `fanfold tune` on the device itself, or name "
+            "this machine's profile in the site (`fanfold detect`).",
+            MISSING,
+        )
+
+
+def _footprint(package: Path, settings: Site) -> Any:
+    from infra.planning import Footprint
+    from lambdas.inference.model_spec import ModelError
+    from models.package import inspect
+
+    if not package.is_file():
+        raise UserError(f"{package}: no such model package", MISSING)
+    try:
+        said = inspect(package).spec.footprint
+    except ModelError as error:
+        raise UserError(str(error), INVALID) from error
+    return Footprint.model_validate(said) if said else settings.model.footprint
+
+
+def _hooks(site: str, settings: Site) -> dict[str, Path]:
+    from infra.hooks import hook_files
+
+    try:
+        return hook_files(settings.hooks, site_file(site).parent) if settings.hooks else {}
+    except InvalidInput as error:
+        raise UserError("\n".join(map(str, error.findings)), INVALID) from error
+
+
+def _search(trials: Trials, latency_ms: float) -> Found:
+    from fanfold.tune.search import search
+
+    return search(trials.space.axes, trials, latency_ms)
+
+
+def _tell(named: dict[str, int], measured: Measured, predicted: float | None) -> None:
+    plan = f", planned {predicted:.1f}/s" if predicted else ""
+    output.note(f"{words(named)}: {measured[0]:.1f}/s, p99 {measured[1]:.0f} ms{plan}")
+
+
+def _final(
+    found: Found, trials: Trials, latency_ms: float
+) -> tuple[Point, dict[Point, list[Measured]]]:
+    """Measure the fastest few again, in turn: one lucky run must not decide."""
+    points = found.finalists(FINALISTS, latency_ms)
+    rounds: dict[Point, list[Measured]] = {point: [found.tried[point]] for point in points}
+    if len(points) > 1:
+        output.note(f"the {len(points)} fastest again, in turn")
+        for _ in range(FINAL_ROUNDS):
+            for point in points:
+                rounds[point].append(trials(point))
+    kept = [p for p in points if middle(rounds[p])[1] <= latency_ms] or points[:1]
+    return max(kept, key=lambda point: middle(rounds[point])[0]), rounds
+
+
+def _values(
+    trials: Trials, best: Point, profile: Profile, bucket: str | None
+) -> dict[str, int | str]:
+    """Keys of the site's file."""
+    named = trials.space.named(best)
+    package = trials.packages[named.pop("package")]
+    values: dict[str, int | str] = {k: v for k, v in named.items() if k != "transforms" or v}
+    if profile.gpus:
+        values.pop("threads")
+    if bucket:
+        from models.package import inspect
+
+        values["model.s3_uri"] = f"s3://{bucket}/{inspect(package).key}"
+    return values
+
+
+def _write(path: Path, values: dict[str, int | str]) -> None:
+    from fanfold.tune.write import write_values
+
+    try:
+        write_values(path, values, root() / "device_profiles")
+    except InvalidInput as error:
+        raise UserError("\n".join(map(str, error.findings)), INVALID) from error
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}. Nothing was written.", FAILED) from error
+
+
+def _nothing(found: Found, trials: Trials, latency_ms: float) -> str:
+    reached = [latency for rate, latency in found.tried.values() if rate]
+    if not reached:
+        reasons = "\n".join(dict.fromkeys(trials.refusals.values()))
+        return f"the planner refuses every setting tried:\n{reasons}"
+    return (
+        f"no setting keeps p99 ≤ {latency_ms:g} ms; the lowest of {len(reached)} measured is "
+        f"{min(reached):.0f} ms. Allow more, or use a faster package (`fanfold model compile`). "
+        "Nothing was written."
+    )

@@ -1,0 +1,110 @@
+"""What `fanfold bench` runs, and what it says about what it cannot run."""
+
+import json
+from pathlib import Path
+
+import numpy
+import pytest
+import simplejpeg
+
+from bench import controls
+from bench.suite import SCENARIOS, Suite
+from fanfold.errors import UserError
+from fanfold.main import main
+from fanfold.verbs.bench import numbers_of
+
+
+def suite(folder, **more):
+    defaults = {
+        "model": None, "compiled": None, "count": 1, "rounds": 2,
+        "methods": ("fanfold", *controls.CONTROLS),
+    }  # fmt: skip
+    return Suite(folder, [], **{**defaults, **more})
+
+
+class Recording(Suite):
+    """Measures nothing: notes what it was asked."""
+
+    def _own(self, scenario):
+        return {"fanfold": lambda workers: {"asked": ("fanfold", workers)}}
+
+    def _control(self, scenario, name):
+        return lambda workers: {"asked": (name, workers)}
+
+
+def test_every_round_runs_every_method_at_every_number_of_workers_once(tmp_path):
+    chosen = Recording(tmp_path, [], None, None, 1, 2, ("fanfold", "article_pool"))
+
+    rows = list(chosen.run("simulated", [1, 4]))
+
+    once = [("fanfold", 1), ("article_pool", 1), ("fanfold", 4), ("article_pool", 4)]
+    assert [row["asked"] for row in rows] == once * 2
+    assert [row["round"] for row in rows] == [0] * 4 + [1] * 4
+
+
+def test_a_method_runs_only_in_scenarios_that_it_knows(tmp_path):
+    chosen = Recording(tmp_path, [], None, None, 1, 1, ("fanfold", *controls.CONTROLS))
+
+    ran = {name: {row["method"] for row in chosen.run(name, [1])} for name in SCENARIOS}
+
+    assert ran["slow-worker"] == {"fanfold", "round_robin"}
+    assert ran["noop"] == {"fanfold", "ray", "litserve", "mms", "pytriton"}
+    assert ran["latency"] == {"fanfold"}
+
+
+def test_scenario_real_asks_for_its_model(tmp_path):
+    with pytest.raises(UserError, match="--model"):
+        list(suite(tmp_path).run("real", [1]))
+
+
+def test_a_peer_that_is_not_installed_is_named_with_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(controls, "PEERS_PYTHON", tmp_path / ".venv-peers/bin/python")
+
+    with pytest.raises(UserError, match=r"ray needs .*requirements-peers\.txt"):
+        controls.run_control("ray", None, 1, 1, [])
+
+
+def test_a_control_that_fails_shows_its_last_words(tmp_path):
+    with pytest.raises(UserError, match="round_robin ended with"):
+        controls.run_control("round_robin", None, 1, 1, [Path("missing.jpg")], "--wait-ms", "1")
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [("2", [2]), ("1,2,4", [1, 2, 4]), ("1..4", [1, 2, 3, 4])]
+)
+def test_numbers_of_workers_are_a_list_or_a_range(text, numbers):
+    assert numbers_of(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["0", "two", "4..1", "", "1..x"])
+def test_other_numbers_of_workers_are_refused(text):
+    with pytest.raises(UserError, match="--workers"):
+        numbers_of(text)
+
+
+@pytest.mark.e2e
+def test_a_quick_run_measures_the_whole_path_and_the_control_beside_it(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    noise = numpy.random.default_rng(1).integers(0, 255, (480, 640, 3), numpy.uint8)
+    (photos / "noise.jpg").write_bytes(simplejpeg.encode_jpeg(noise))
+    out = tmp_path / "out"
+
+    code = main(
+        [
+            "bench",
+            "--images",
+            str(photos),
+            "--scenario",
+            "slow-worker",
+            "--quick",
+            "--out",
+            str(out),
+        ]
+    )
+
+    assert code == 0
+    rows = json.loads((out / "slow-worker.json").read_text())
+    assert [row["method"] for row in rows] == ["fanfold", "round_robin"]
+    assert sum(rows[0]["worker_images"].values()) == rows[0]["images"]
+    assert "unproven (1 rounds" in (out / "REPORT.md").read_text()
