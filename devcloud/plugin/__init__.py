@@ -13,6 +13,8 @@ from devcloud.plugin import (
     iot_types,
     lambdas,
     stacks,
+    topic_rules,
+    watching,
     window,
 )
 
@@ -24,6 +26,8 @@ def install(endpoint_url: str) -> None:
     greengrass_api.install()
     greengrass_types.install()
     iot_types.install()
+    topic_rules.install()
+    watching.install()
     buckets.install()
     lambdas.install(endpoint_url)
     custom_resources.install(endpoint_url)

@@ -1,8 +1,11 @@
-"""S3 bucket policies in CloudFormation, which moto 5.2 lacks.
+"""S3 in CloudFormation: bucket policies, which moto 5.2 lacks, and buckets taken back.
 
 moto enforces a policy without looking at conditions, so `cdk bootstrap`'s own "deny what
 is not TLS" would deny everything here: statements with a condition are stored and read
 back, but not enforced.
+
+A retained bucket outlives its stack; the next one takes it back when the change set was made
+with `ImportExistingResources`, else its creation fails, as on AWS.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from devcloud.plugin import change_sets
 from devcloud.plugin.resource import Place, Resource, register
 
 
@@ -30,6 +34,16 @@ def install() -> None:
         return unconditional.is_action_permitted(action, resource)
 
     FakeBucket.get_permission = get_permission
+    plain = FakeBucket.__dict__.get("_plain_create") or FakeBucket.create_from_cloudformation_json
+    FakeBucket._plain_create = plain
+
+    def create(resource_name: str, template: Any, account_id: str, *rest: Any, **more: Any) -> Any:
+        existing = _s3(Place(account=account_id, region="")).buckets.get(resource_name)
+        if existing is not None and change_sets.importing():
+            return existing
+        return plain(resource_name, template, account_id, *rest, **more)
+
+    FakeBucket.create_from_cloudformation_json = create
 
 
 class BucketPolicy(Resource):

@@ -6,11 +6,33 @@ cannot delete one that is not there, which the CLI does before each deployment.
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
+
+_importing: ContextVar[bool] = ContextVar("importing", default=False)
+
+
+def importing() -> bool:
+    """Whether the change set that is being applied takes over resources that exist."""
+    return _importing.get()
 
 
 def install() -> None:
     from moto.cloudformation import models, responses
+
+    plain_create = (
+        responses.CloudFormationResponse.__dict__.get("_plain_create_change_set")
+        or responses.CloudFormationResponse.create_change_set
+    )
+    responses.CloudFormationResponse._plain_create_change_set = plain_create
+
+    def create_change_set(self: Any) -> Any:
+        answer = plain_create(self)
+        made = _newest(self.cloudformation_backend, answer.result["Id"], None)
+        made.imports = self._get_bool_param("ImportExistingResources", False)
+        return answer
+
+    responses.CloudFormationResponse.create_change_set = create_change_set
 
     models.ChangeSet.apply = _apply
     models.CloudFormationBackend.execute_change_set = _execute
@@ -55,7 +77,11 @@ def _apply(self: Any) -> None:
 
 def _execute(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
     change_set = _newest(self, change_set_name, stack_name)
-    change_set.apply()
+    token = _importing.set(getattr(change_set, "imports", False))
+    try:
+        change_set.apply()
+    finally:
+        _importing.reset(token)
     change_set.execution_status = "EXECUTE_COMPLETE"
 
 

@@ -22,6 +22,17 @@ def install() -> None:
     for name in ("create", "get", "update", "delete"):
         setattr(models.GreengrassBackend, f"{name}_logger_definition", _LOGGERS[name])
     models.GreengrassBackend.create_logger_definition_version = _create_logger_version
+    plain_version = _once(responses.GreengrassResponse, "create_group_version")
+
+    def create_group_version(self: Any) -> Any:
+        answer = plain_version(self)
+        made = self.greengrass_backend.get_group_version(
+            self.path.split("/")[-2], json.loads(answer[2])["Version"]
+        )
+        made.logger_definition_version_arn = self._get_param("LoggerDefinitionVersionArn")
+        return answer
+
+    responses.GreengrassResponse.create_group_version = create_group_version
     responses.GreengrassResponse.get_logger_definition = _respond_logger
     responses.GreengrassResponse.get_logger_definition_version = _respond_logger_version
     base = "{0}/greengrass/definition/loggers/(?P<definition_id>[^/]+)"

@@ -6,7 +6,10 @@ cannot be deleted while it is deployed. It answers CloudFormation exactly once, 
 happens: a handler that does not answer blocks the stack for an hour.
 
 Properties: `GroupId`, `GroupVersionArn`, `Revision` (anything; a change deploys again),
-`WaitSeconds` (how long to wait for the core, 0: not at all).
+`WaitSeconds` (how long to wait for the core, 0: not at all), `RuntimeOverride` (optional: what
+runs the functions on the device).
+CloudFormation does not know the API's `FunctionRuntimeOverride`. With `RuntimeOverride` the
+group version that is deployed is a copy of the stack's whose functions carry it.
 A core that is switched off does not fail the stack: after `WaitSeconds` the answer is
 SUCCESS with `DeploymentStatus` `InProgress`, and the core takes the group when it returns.
 A deployment that the core reports as failed does fail it.
@@ -25,6 +28,7 @@ from botocore.exceptions import ClientError
 POLL_S = 2.0
 MARGIN_S = 15.0  # of the function's own timeout, kept to answer in
 CONFLICT_TRIES = 5
+SYSTEM_FUNCTIONS = "arn:aws:lambda:::function:"  # AWS's own: no override
 REASON_CHARACTERS = 1000  # CloudFormation takes an answer of 4 KB
 
 
@@ -53,6 +57,8 @@ def _handle(event: dict[str, Any], greengrass: Any, clock: "_Clock") -> dict[str
         _reset(greengrass, group_id)
         return {}
     version_id = properties["GroupVersionArn"].rsplit("/", 1)[-1]
+    if runtime := properties.get("RuntimeOverride"):
+        version_id = _overridden(greengrass, group_id, version_id, runtime)
     deployment_id = _deploy(greengrass, group_id, version_id, clock)
     wait_s = min(float(properties.get("WaitSeconds", 0)), clock.left_s())
     status = _wait(greengrass, group_id, deployment_id, wait_s, clock)
@@ -61,6 +67,26 @@ def _handle(event: dict[str, Any], greengrass: Any, clock: "_Clock") -> dict[str
         "GroupVersionId": version_id,
         "DeploymentStatus": status,
     }
+
+
+def _overridden(greengrass: Any, group_id: str, version_id: str, runtime: str) -> str:
+    """The same group version with `FunctionRuntimeOverride` on every user function; its id."""
+    group = greengrass.get_group_version(GroupId=group_id, GroupVersionId=version_id)["Definition"]
+    *_, definition_id, _, function_version = group["FunctionDefinitionVersionArn"].split("/")
+    definition = greengrass.get_function_definition_version(
+        FunctionDefinitionId=definition_id, FunctionDefinitionVersionId=function_version
+    )["Definition"]
+    for function in definition["Functions"]:
+        if not function["FunctionArn"].startswith(SYSTEM_FUNCTIONS):
+            function["FunctionConfiguration"]["FunctionRuntimeOverride"] = runtime
+    # The token makes a repeated call answer with the version that the first one made.
+    token = f"{version_id}-{runtime}"
+    made = greengrass.create_function_definition_version(
+        AmznClientToken=token, FunctionDefinitionId=definition_id, **definition
+    )
+    arns = {**group, "FunctionDefinitionVersionArn": made["Arn"]}
+    version = greengrass.create_group_version(AmznClientToken=token, GroupId=group_id, **arns)
+    return str(version["Version"])
 
 
 def _deploy(greengrass: Any, group_id: str, version_id: str, clock: "_Clock") -> str:

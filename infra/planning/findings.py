@@ -19,6 +19,8 @@ INPUT_CODES = {
     "FF006": "Values that are each right contradict one another.",
     "FF007": "A site names a profile that does not exist.",
     "FF008": "A site that does not exist is asked for.",
+    "FF009": "The CDK refuses a site's stack.",
+    "FF010": "Two sites of one account and region name the same thing.",
 }
 
 

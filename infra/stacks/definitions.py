@@ -54,6 +54,7 @@ class Definitions(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, document: Mapping[str, Any]) -> None:
         super().__init__(scope, construct_id)
         self.versions: dict[str, CfnResource] = {}
+        self.definitions: dict[str, CfnResource] = {}
         for kind in KINDS:
             properties = kind.version_properties(document)
             if properties[kind.content]:
@@ -66,6 +67,7 @@ class Definitions(Construct):
             type=f"AWS::Greengrass::{kind.name}Definition",
             properties={"Name": f"fanfold-{site}-{kind.content.lower()}"},
         )
+        self.definitions[kind.name] = definition
         version = CfnResource(
             self,
             f"{kind.name}Version{content_hash(properties)}",

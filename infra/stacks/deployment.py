@@ -30,8 +30,13 @@ class Deployment(Construct):
         revision: str,
         wait_s: int,
         code_zip: Path,
+        override: str | None = None,
+        functions: CfnResource | None = None,
     ) -> None:
+        """`override`: run on the device with this runtime, which needs the right to write
+        versions of the definition `functions`."""
         super().__init__(scope, construct_id)
+        self._functions = functions if override else None
         function = self._deployer(f"fanfold-{site}-deployer", group, code_zip)
         self.resource = CustomResource(
             self,
@@ -44,6 +49,7 @@ class Deployment(Construct):
                 "GroupVersionArn": version.ref,
                 "Revision": revision,
                 "WaitSeconds": str(wait_s),
+                **({"RuntimeOverride": override} if override else {}),
             },
         )
 
@@ -75,6 +81,27 @@ class Deployment(Construct):
             role=self._role(group, log_group),
         )
 
+    def _override_rights(self, group_arn: str, functions: CfnResource) -> list[iam.PolicyStatement]:
+        """Read a version, write one: of this group and of its functions."""
+        definition_arn = Stack.of(self).format_arn(
+            service="greengrass",
+            resource="/greengrass/definition/functions",
+            resource_name=functions.ref,
+        )
+        return [
+            iam.PolicyStatement(
+                actions=["greengrass:GetGroupVersion", "greengrass:CreateGroupVersion"],
+                resources=[group_arn, f"{group_arn}/versions/*"],
+            ),
+            iam.PolicyStatement(
+                actions=[
+                    "greengrass:GetFunctionDefinitionVersion",
+                    "greengrass:CreateFunctionDefinitionVersion",
+                ],
+                resources=[definition_arn, f"{definition_arn}/versions/*"],
+            ),
+        ]
+
     def _role(self, group: CfnResource, log_group: logs.LogGroup) -> iam.Role:
         """Its own small role: AWS's managed one may write to every log group of the account."""
         group_arn = Stack.of(self).format_arn(
@@ -94,6 +121,8 @@ class Deployment(Construct):
                 resources=[log_group.log_group_arn],
             ),
         ]
+        if self._functions:
+            statements += self._override_rights(group_arn, self._functions)
         acknowledge_prefixes(self, statements)
         return iam.Role(
             self,

@@ -23,9 +23,17 @@ class Functions(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, document: Mapping[str, Any], code_zip: Path
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        document: Mapping[str, Any],
+        code_zip: Path,
+        runtime: str | None = None,
     ) -> None:
+        """`runtime` None: as the document says."""
         super().__init__(scope, construct_id)
+        self._runtime = runtime
         # No log groups for functions that log on the device.
         self.node.set_context("@aws-cdk/aws-lambda:useCdkManagedLogGroup", False)
         self._code = lambda_.Code.from_asset(str(code_zip))
@@ -49,7 +57,9 @@ class Functions(Construct):
             function_name=name,
             description=f"Runs on the Greengrass core of its group: {described['Handler']}",
             handler=described["Handler"],
-            runtime=lambda_.Runtime(described["Runtime"], lambda_.RuntimeFamily.PYTHON),
+            runtime=lambda_.Runtime(
+                self._runtime or described["Runtime"], lambda_.RuntimeFamily.PYTHON
+            ),
             code=self._code,
             role=self._role,
             timeout=Duration.seconds(

@@ -16,6 +16,7 @@ from infra.stacks.deployment import Deployment
 from infra.stacks.functions import Functions
 from infra.stacks.identity import Things
 from infra.stacks.monitor import Monitor
+from infra.stacks.override import RuntimeOverride
 from infra.stacks.results import Results
 from infra.stacks.role import GroupRole
 
@@ -36,6 +37,7 @@ class SiteStack(Stack):
         document: Mapping[str, Any],
         assets: Assets,
         wait_s: int = DEFAULT_WAIT_S,
+        override: RuntimeOverride | None = None,
     ) -> None:
         site = document["Name"]
         super().__init__(
@@ -45,7 +47,13 @@ class SiteStack(Stack):
             env=Environment(account=document["Account"], region=document["Region"]),
         )
         things = Things(self, "Things", document=document)
-        functions = Functions(self, "Functions", document=document, code_zip=assets.lambdas)
+        functions = Functions(
+            self,
+            "Functions",
+            document=document,
+            code_zip=assets.lambdas,
+            runtime=override.cloud if override else None,
+        )
         role = GroupRole(self, "GroupRole", document=document)
         definitions = Definitions(self, "Definitions", document=document)
         group = Group(
@@ -64,11 +72,14 @@ class SiteStack(Stack):
             revision=assets.lambdas_sha256,
             wait_s=wait_s,
             code_zip=assets.deployer,
+            override=override.device if override else None,
+            functions=definitions.definitions["Function"],
         )
         deployment.after(things, *functions.aliases)
         self._cloud(site, document.get("Cloud", {}), deployment)
         acknowledge(self, V1_IS_SHUT)
-        acknowledge(functions, *PYTHON_38)
+        if override is None:
+            acknowledge(functions, *PYTHON_38)
         self.add_metadata("cfn-lint", CFN_LINT)
         self._outputs(document, group, deployment)
 

@@ -21,6 +21,7 @@ from infra.planning import (
     render,
 )
 from infra.stacks.assets import Assets
+from infra.stacks.override import override_of
 from infra.stacks.site_stack import DEFAULT_WAIT_S, SiteStack
 
 
@@ -29,12 +30,18 @@ def add_sites(app: App, project: Path) -> list[Finding]:
 
     Context: `sites` and `profiles` (folders), `site` (only this one, or several, separated
     by commas), `model` (an S3 URI that overrides the sites' own), `wait` (seconds to wait
-    for a deployment).
+    for a deployment), `runtime_override` and `cloud_runtime` (infra/stacks/override.py).
     """
     context = app.node.try_get_context
     sites = project / (context("sites") or "sites")
     profiles = project / (context("profiles") or "device_profiles")
     found: list[Finding] = []
+    try:
+        override = override_of(context("runtime_override"), context("cloud_runtime"))
+        wait_s = _seconds(context("wait"))
+    except InvalidInput as error:
+        return list(error.findings)
+    taken: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         assets = Assets.build(Path(folder))
         for path in _chosen(sites, context("site"), found):
@@ -42,14 +49,48 @@ def add_sites(app: App, project: Path) -> list[Finding]:
             found += findings
             if document is None:
                 continue
-            wait_s = int(context("wait") or DEFAULT_WAIT_S)
             try:
+                _claim(document, path, taken)
                 own = _with_hooks(assets, document, path, Path(folder))
+                _add(app, document, assets=own, wait_s=wait_s, override=override)
             except InvalidInput as error:
                 found += error.findings
-                continue
-            SiteStack(app, document=document, assets=own, wait_s=wait_s)
     return found
+
+
+def _add(app: App, document: Mapping[str, Any], **options: Any) -> None:
+    """One stack; what the CDK refuses about it must not stop the others."""
+    try:
+        SiteStack(app, document=document, **options)
+    except (RuntimeError, ValueError) as error:
+        app.node.try_remove_child(document["Name"])
+        first_line = str(error).strip().splitlines()[0]
+        remedy = "The other sites are not affected; report this with the site's file."
+        subject = f"site {document['Name']}"
+        raise InvalidInput([Finding("FF009", "error", subject, first_line, remedy)]) from error
+
+
+def _claim(document: Mapping[str, Any], path: Path, taken: dict[str, str]) -> None:
+    """A thing belongs to one stack of an account and region; two would fight over it."""
+    where = f"{document['Account']}/{document['Region']}"
+    things = [entry["ThingName"] for entry in (document["Core"], *document["Devices"])]
+    twice = [thing for thing in things if f"{where}/{thing}" in taken]
+    if twice:
+        other = taken[f"{where}/{twice[0]}"]
+        said = f"{', '.join(twice)}: site {other} has these things already."
+        remedy = "Give each site a core thing of its own."
+        raise InvalidInput([Finding("FF010", "error", f"{path}: core.thing", said, remedy)])
+    taken.update({f"{where}/{thing}": document["Name"] for thing in things})
+
+
+def _seconds(given: object) -> int:
+    if given is None:
+        return DEFAULT_WAIT_S
+    text = str(given)
+    if text.isascii() and text.isdigit():
+        return int(text)
+    said = f"{text!r} is not a number of seconds; allowed: 0 or more."
+    raise InvalidInput([Finding("FF004", "error", "-c wait", said, "Use -c wait=60.")])
 
 
 def _with_hooks(shared: Assets, document: Mapping[str, Any], site: Path, folder: Path) -> Assets:

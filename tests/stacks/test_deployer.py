@@ -214,3 +214,48 @@ def test_a_reset_is_forced_so_that_a_dead_core_keeps_no_stack(answers, monkeypat
     run(service, answers, monkeypatch, kind="Delete")
 
     assert service.reset == {"GroupId": "g", "Force": True}
+
+
+def test_an_override_deploys_a_copy_of_the_group_whose_functions_carry_it(greengrass, answers):
+    arn = f"arn:aws:iot:{REGION}:123456789012:thing/core"
+    cores = greengrass.create_core_definition(
+        InitialVersion={"Cores": [{"Id": "core", "ThingArn": arn, "CertificateArn": arn}]}
+    )
+    user = f"arn:aws:lambda:{REGION}:123456789012:function:f:live"
+    system = "arn:aws:lambda:::function:GGIPDetector:1"
+    functions = greengrass.create_function_definition(
+        InitialVersion={
+            "Functions": [
+                {"Id": name, "FunctionArn": of, "FunctionConfiguration": {"Pinned": True}}
+                for name, of in (("user", user), ("system", system))
+            ]
+        }
+    )
+    made = greengrass.create_group(
+        Name="g",
+        InitialVersion={
+            "CoreDefinitionVersionArn": cores["LatestVersionArn"],
+            "FunctionDefinitionVersionArn": functions["LatestVersionArn"],
+        },
+    )
+    group = {
+        "GroupId": made["Id"],
+        "GroupVersionArn": made["LatestVersionArn"],
+        "RuntimeOverride": "python3.8",
+    }
+
+    handler.handler(event("Create", answers, group), Context())
+
+    answer = answers.only()
+    assert answer["Status"] == "SUCCESS", answer
+    deployed = answer["Data"]["GroupVersionId"]
+    assert deployed != made["LatestVersion"]
+    version = greengrass.get_group_version(GroupId=made["Id"], GroupVersionId=deployed)
+    definition = version["Definition"]
+    assert definition["CoreDefinitionVersionArn"] == cores["LatestVersionArn"]
+    function_version = definition["FunctionDefinitionVersionArn"].rpartition("/")[2]
+    copied = greengrass.get_function_definition_version(
+        FunctionDefinitionId=functions["Id"], FunctionDefinitionVersionId=function_version
+    )["Definition"]["Functions"]
+    said = {f["Id"]: f["FunctionConfiguration"].get("FunctionRuntimeOverride") for f in copied}
+    assert said == {"user": "python3.8", "system": None}

@@ -1,0 +1,144 @@
+"""Many sites in one app: each is synthesized, whatever is wrong with another."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+
+from infra.planning import Finding
+from infra.stacks import add_sites
+
+SITE = """
+name: {name}
+profile: cpu-gateway-4core
+account: "123456789012"
+region: us-east-1
+core: {{thing: {thing}}}
+model: {{s3_uri: s3://greengrass-a/lite0.tar.gz}}
+cameras: [{{name: cam1}}]
+volumes: {{images: /srv/images, state: /srv/state}}
+workers: 2
+"""
+
+
+class Repository:
+    """A folder of sites as a user has it."""
+
+    def __init__(self, folder: Path, project: Path) -> None:
+        self.folder = folder
+        (folder / "sites").mkdir()
+        shutil.copytree(project / "device_profiles", folder / "device_profiles")
+
+    def write(self, name: str, text: str = SITE, thing: str | None = None) -> None:
+        content = text.format(name=name, thing=thing or f"{name}-core")
+        (self.folder / "sites" / f"{name}.yaml").write_text(content)
+
+    def synth(self, **context: Any) -> tuple[dict[str, Any], list[Finding]]:
+        """Templates by stack, and the findings that are errors."""
+        app = cdk.App(
+            outdir=str(self.folder / "out"), analytics_reporting=False, context=context or None
+        )
+        findings = add_sites(app, self.folder)
+        made = {stack.stack_name: stack.template for stack in app.synth().stacks}
+        return made, [finding for finding in findings if finding.level == "error"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, project: Path) -> Repository:
+    return Repository(tmp_path, project)
+
+
+def test_one_sites_mistake_stops_that_site_only_and_all_mistakes_are_told(repository):
+    repository.write("good-a")
+    repository.write("good-b")
+    repository.write("typo", SITE.replace("workers", "wrokers"))
+    repository.write("broken", "name: [")
+    repository.write("lost", SITE.replace("cpu-gateway-4core", "no-such-profile"))
+
+    made, wrong = repository.synth()
+
+    assert set(made) == {"good-a", "good-b"}
+    said = {Path(finding.subject.split(":")[0]).stem for finding in wrong}
+    assert said == {"typo", "broken", "lost"}
+
+
+def test_two_sites_with_one_core_thing_are_a_finding(repository):
+    repository.write("line-1", thing="core-1")
+    repository.write("line-2", thing="core-1")
+
+    made, wrong = repository.synth()
+
+    assert set(made) == {"line-1"}
+    assert [finding.code for finding in wrong] == ["FF010"]
+    assert "core-1" in wrong[0].message
+
+
+def test_what_the_cdk_refuses_about_a_site_leaves_the_others(repository, monkeypatch):
+    from infra.stacks import site_stack
+
+    plain = site_stack.Functions
+
+    class Refusing(plain):  # type: ignore[misc, valid-type]
+        def __init__(self, scope: Any, *args: Any, **more: Any) -> None:
+            if scope.stack_name == "bad":
+                raise RuntimeError("no such runtime\n  at a place in node")
+            super().__init__(scope, *args, **more)
+
+    monkeypatch.setattr(site_stack, "Functions", Refusing)
+    repository.write("bad")
+    repository.write("good")
+
+    made, wrong = repository.synth()
+
+    assert set(made) == {"good"}
+    assert [(f.code, f.subject, f.message) for f in wrong] == [
+        ("FF009", "site bad", "no such runtime")
+    ]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [{"wait": "soon"}, {"runtime_override": "python4"}, {"cloud_runtime": "python3.13"}],
+)
+def test_a_wrong_option_is_a_finding_and_no_traceback(repository, context):
+    repository.write("good")
+
+    made, wrong = repository.synth(**context)
+
+    assert made == {}
+    assert [finding.code for finding in wrong] == ["FF004"]
+    assert wrong[0].subject.startswith("-c ")
+
+
+def test_the_override_makes_live_functions_and_tells_the_deployer(repository):
+    repository.write("good")
+
+    made, _ = repository.synth(runtime_override="python3.8")
+
+    resources = made["good"]["Resources"].values()
+    runtimes = {
+        each["Properties"]["Handler"]: each["Properties"]["Runtime"]
+        for each in resources
+        if each["Type"] == "AWS::Lambda::Function"
+    }
+    assert runtimes.pop("handler.handler") == "python3.14"
+    assert set(runtimes.values()) == {"python3.13"}
+    (deployment,) = (
+        each["Properties"] for each in resources if each["Type"] == "Custom::GreengrassDeployment"
+    )
+    assert deployment["RuntimeOverride"] == "python3.8"
+    granted = json.dumps([r for r in resources if r["Type"] == "AWS::IAM::Role"])
+    assert "greengrass:CreateFunctionDefinitionVersion" in granted
+
+
+def test_without_the_override_the_deployer_may_write_no_version(repository):
+    repository.write("good")
+
+    made, _ = repository.synth()
+
+    assert "CreateFunctionDefinitionVersion" not in json.dumps(made)
