@@ -15,8 +15,15 @@ from lambdas.aggregator.engine import Aggregator
 from lambdas.aggregator.outbox import S3Sink, Uploader
 from lambdas.common.bus import Bus
 from lambdas.common.loop import Loop
-from lambdas.common.settings import aggregator_settings, splitter_settings
+from lambdas.common.settings import (
+    aggregator_settings,
+    inference_settings,
+    splitter_settings,
+    transform_settings,
+)
+from lambdas.inference.worker import Worker
 from lambdas.splitter.engine import Splitter
+from lambdas.transform.worker import TransformWorker
 
 
 class PipeBus(Bus):
@@ -58,7 +65,19 @@ def make(role: str):
     )
 
 
+def worker_of(role: str) -> TransformWorker | Worker:
+    """The two stages of strategy `decoupled`."""
+    if role == "transform":
+        return TransformWorker(transform_settings(), PipeBus())
+    return Worker(inference_settings(), PipeBus())
+
+
 def main() -> None:
+    if sys.argv[1] in ("transform", "inference"):
+        worker = worker_of(sys.argv[1])
+        for line in sys.stdin:
+            worker.handle(json.loads(line)["payload"])
+        return
     loop = Loop(make(sys.argv[1]), tick_s=0.01).start()
     for line in sys.stdin:
         message = json.loads(line)

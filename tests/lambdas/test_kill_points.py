@@ -46,10 +46,13 @@ class Part:
             if line.endswith(b"\n"):
                 self.out.put(json.loads(line))
 
-    def give(self, topic: str, payload: str) -> None:
+    def revive(self) -> None:
         if self.process.poll() is not None:
             self.deaths.append(self.process.returncode)
             self._start()
+
+    def give(self, topic: str, payload: str) -> None:
+        self.revive()
         line = json.dumps({"topic": topic, "payload": payload}).encode() + b"\n"
         with suppress(BrokenPipeError):
             self.process.stdin.write(line)
