@@ -1,0 +1,153 @@
+"""The simulated site of `sim` with two stages: real rings and the transform function's real
+decisions, inference functions that take, work, die and freeze in virtual time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sim import BEAT_S, RESTART_S, STEP_S, Hostility, Sim, Worker
+
+from lambdas.common import messages as m
+from lambdas.tensors.folder import Folder
+from lambdas.tensors.reader import Claim, Reader
+from lambdas.tensors.ring import create
+from lambdas.transform.engine import Transformer
+
+TENSOR_BYTES = 64
+SLOTS = 4
+LIMIT_S = 5.0
+
+
+@dataclass
+class Inference:
+    """Up at `up_at`; frozen it keeps what it has taken."""
+
+    name: str
+    up_at: float
+    life: int = 0
+    frozen_until: float = 0.0
+    restarts: int = 0
+    reader: Reader | None = None
+    claims: list[Claim] = field(default_factory=list)
+    left_s: float = 0.0
+
+
+class DecoupledSim(Sim):
+    """`workers` are the transform functions; `poison` ends inference functions."""
+
+    def __init__(self, root: Path, seed: int = 0, hostility: Hostility | None = None, **env: str):
+        self.folder = Folder(str(root / "shm"))
+        self.engines: dict[str, Transformer] = {}
+        self.poison_of_transform: set[str] = set()
+        super().__init__(root, seed, hostility, FANFOLD_WORKERS="t0,t1", **env)
+        self.inference = {name: Inference(name, self.now + 0.5) for name in ("w0", "w1")}
+
+    def kill(self, part: str, down_s: float = 0.3) -> None:
+        if part in self.inference:
+            self._kill_inference(self.inference[part], down_s + RESTART_S)
+        else:
+            super().kill(part, down_s)
+
+    def freeze(self, worker: str, seconds: float) -> None:
+        if worker in self.inference:
+            self.inference[worker].frozen_until = self.now + seconds
+        else:
+            super().freeze(worker, seconds)
+
+    def _kill_worker(self, worker: Worker, down_s: float) -> None:
+        super()._kill_worker(worker, down_s)
+        dead = self.engines.pop(worker.name, None)
+        if dead is not None:
+            dead._ring.close()
+
+    def _kill_inference(self, one: Inference, down_s: float) -> None:
+        if one.reader is not None:
+            for ring in {id(c._ring): c._ring for c in one.claims}.values():
+                ring.close()
+        one.reader, one.claims, one.frozen_until = None, [], 0.0
+        one.life += 1
+        one.restarts += 1
+        one.up_at = self.now + down_s
+
+    # The transform functions: the splitter's workers
+
+    def _engine(self, worker: Worker) -> Transformer:
+        found = self.engines.get(worker.name)
+        if found is None:
+            path, life = self.folder.ring(worker.name), f"i{worker.incarnation}"
+            ring = create(path, life, "model", SLOTS, TENSOR_BYTES)
+            found = self.engines[worker.name] = Transformer(ring, self.now, LIMIT_S)
+        return found
+
+    def _give(self, worker: Worker, payload: bytes) -> None:
+        if self.now >= worker.up_at and self.now >= worker.frozen_until:
+            work = m.parse_work(payload)
+            if work.items:
+                self._engine(worker).take(work)
+
+    def _step(self) -> None:
+        super()._step()
+        for one in self.inference.values():
+            self._infer(one)
+
+    def _work(self, worker: Worker) -> None:
+        if self.now < worker.up_at or self.now < worker.frozen_until:
+            return
+        engine = self._engine(worker)
+        served = any(one.reader is not None for one in self.inference.values())
+        for tensor, record in engine.step(self.now, served):
+            self._done(tensor.batch.id, worker.name, [record])
+            engine.settle(tensor, ok=False)
+        if self.now >= worker.beat_at:
+            worker.beat_at = self.now + BEAT_S
+            beat = m.Beat(
+                worker.name, f"i{worker.incarnation}", "beat", None, 0.0, engine.in_hand()
+            )
+            self.send("demo/beat", m.beat_message(beat))
+        worker.left_s = min(worker.left_s, 0.0) + STEP_S
+        while worker.left_s > 0 and (begun := engine.begin()) is not None:
+            tensor, slot = begun
+            if tensor.item["id"] in self.poison_of_transform:
+                self._kill_worker(worker, RESTART_S)
+                return
+            worker.left_s -= self.service_s
+            engine._ring.tensor(slot)[:] = tensor.item["seq"]
+            engine.offer(tensor, slot, int(self.now * 1e9))
+
+    # The inference functions
+
+    def _infer(self, one: Inference) -> None:
+        if self.now < one.up_at or self.now < one.frozen_until:
+            return
+        if one.reader is None:
+            one.reader = Reader(self.folder, ("t0", "t1"), f"{one.name}{one.life}", "model")
+        one.reader.refresh()
+        one.left_s = min(one.left_s, 0.0) + STEP_S
+        while one.left_s > 0:
+            if not one.claims:
+                one.claims = one.reader.take(1)
+                if not one.claims:
+                    return
+                one.left_s -= self.service_s
+                continue  # work on it from now; a kill or a freeze meets it in hand
+            claim = one.claims[0]
+            if claim.item["id"] in self.poison:
+                self._kill_inference(one, RESTART_S)
+                return
+            self._answer_one(one, claim)
+            one.claims = []
+
+    def _answer_one(self, one: Inference, claim: Claim) -> None:
+        item = claim.item
+        assert set(claim.tensor.tolist()) == {float(item["seq"])}, "a torn or foreign tensor"
+        output: dict[str, Any] = {"top": [{"label": f"label of {item['id']}", "index": 1}]}
+        record = m.result_ok(item, "classification", output, {"inference": 1})
+        claim.sending()
+        self._done(claim.batch, one.name, [record])
+        claim.finish()
+
+    def _done(self, batch: str, worker: str, records: list[dict[str, Any]]) -> None:
+        for payload in m.done_messages(batch, worker, "i", None, records):
+            self.send("demo/done", payload)
