@@ -32,8 +32,8 @@ class Plant:
         )  # fmt: skip
         self.out: queue.Queue = queue.Queue()
         roles = {"splitter": "splitter", "aggregator": "aggregator"}
-        roles.update({name: "transform" for name in ("t0", "t1")})
-        roles.update({name: "inference" for name in ("w0", "w1")})
+        roles.update(dict.fromkeys(("t0", "t1"), "transform"))
+        roles.update(dict.fromkeys(("w0", "w1"), "inference"))
         self.parts = {
             name: Part(role, {**env, "FANFOLD_WORKER": name}, faults.get(name, ""), self.out)
             for name, role in roles.items()
@@ -137,5 +137,5 @@ def test_several_killed_at_once_lose_and_repeat_nothing(plant_of, victims):
 
     plant.run(lambda: len(plant.deaths()) == len(victims), kill)
 
-    assert plant.deaths() == dict.fromkeys(victims, [-9])
+    assert plant.deaths() == {key: [-9] for key in victims}
     assert_whole(plant)
