@@ -95,7 +95,11 @@ class Tests:
         self._process = subprocess.Popen(
             [str(python), str(runner), module, *options, *tests],
             cwd=folder,
-            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": str(folder)},
+            env={
+                "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+                "PYTHONPATH": str(folder),
+                "TMPDIR": tempfile.gettempdir(),
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -74,6 +74,8 @@ def rescue(path: Path, max_pages: int) -> tuple[sqlite3.Connection, Salvage]:
     except sqlite3.Error:
         return connection, Salvage(kept=kept, rescued=0, gap=None)
     with contextlib.closing(damaged):
+        # Else a file that is shorter than its header says is not read at all.
+        damaged.execute("PRAGMA writable_schema=ON")
         connection.execute("BEGIN IMMEDIATE")
         rescued, gap = _copy(damaged, connection)
         connection.execute("COMMIT")

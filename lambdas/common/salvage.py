@@ -6,6 +6,7 @@ each table is read once from its first row and, where that ended early, once fro
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,9 +53,13 @@ def salvage(kept: str, fresh: sqlite3.Connection) -> Salvage:
 def _open(path: str) -> sqlite3.Connection | None:
     try:
         # Not read-only: the log beside it belongs to it and is read through it.
-        return sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True)
+        damaged = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=rw", uri=True)
     except sqlite3.Error:
         return None
+    # Else a file that is shorter than its header says is not read at all.
+    with contextlib.suppress(sqlite3.Error):
+        damaged.execute("PRAGMA writable_schema=ON")
+    return damaged
 
 
 def _copy_counters(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> None:
