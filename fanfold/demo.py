@@ -6,7 +6,6 @@ reads what they print, checks order and content, and measures.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -22,11 +21,12 @@ from typing import Any
 from devcloud import find as find_cloud
 from fanfold import output
 from fanfold.demo_verdict import complaints, judge, names_of, table_of
-from fanfold.errors import FAILED, MISSING, UserError
+from fanfold.errors import FAILED, INVALID, MISSING, UserError
 from fanfold.interpreters import device_python
-from fanfold.project import PROJECT
+from fanfold.project import PROJECT, read_site
 from fanfold.verbs.results import LISTENING
 from fanfold.volumes import clear, refuse_in_use
+from infra.planning import ResultsStore, store_of
 
 SITE = "demo"
 BUCKET = "fanfold-demo-models"
@@ -145,7 +145,7 @@ class Demo:
         sent = {(r["stream"], r["seq"]) for r in records}
         landed = self._await_landed(sent)
         output.out.print(
-            f"  cloud topic fanfold/{SITE}/results: {len(landed)} records for {len(sent)} images,"
+            f"  s3://{self._store().bucket}: {len(landed)} records for {len(sent)} images,"
             f" {len(sent - landed)} missing"
         )
         for what, seconds in self.measured.items():
@@ -170,16 +170,22 @@ class Demo:
         return verdict
 
     def _await_landed(self, sent: set[tuple[str, int]]) -> set[tuple[str, int]]:
-        """What is in the cloud, once all is or the time is up: batches wait up to a second."""
+        """What is in the bucket, once all is or the time is up: batches wait up to a second."""
         cloud = find_cloud(self.state / "devcloud")
         if cloud is None:
             raise UserError("the development cloud is gone; see its server.log", FAILED)
         deadline = time.monotonic() + CLOUD_TIMEOUT_S
         while True:
-            landed = _landed(cloud.messages(f"fanfold/{SITE}/results"))
+            landed = _landed(cloud.client("s3"), self._store())
             if sent <= landed or time.monotonic() > deadline:
                 return landed
             time.sleep(0.2)
+
+    def _store(self) -> ResultsStore:
+        found = store_of(read_site(SITE)[0])
+        if found is None:
+            raise UserError(f"site {SITE} keeps no results; see cloud.store in its file", INVALID)
+        return found
 
     def _step(self, words: str) -> None:
         output.out.print(f"\n[bold]▸ {words}[/bold]")
@@ -234,7 +240,11 @@ def output_of(said: str, name: str) -> str:
     return next((line[len(prefix) :] for line in lines if line.startswith(prefix)), "")
 
 
-def _landed(messages: list[dict[str, str]]) -> set[tuple[str, int]]:
-    """(stream, seq) of every record: the key that makes a resend harmless."""
-    batches = (json.loads(base64.b64decode(m["payload_b64"])) for m in messages)
+def _landed(s3: Any, store: ResultsStore) -> set[tuple[str, int]]:
+    """(stream, seq) of every record in the bucket: the key that makes a resend harmless."""
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=store.bucket, Prefix=store.batches_prefix
+    )
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    batches = [json.load(s3.get_object(Bucket=store.bucket, Key=key)["Body"]) for key in keys]
     return {(r["stream"], r["seq"]) for batch in batches for r in batch["results"]}

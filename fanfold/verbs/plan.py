@@ -127,8 +127,27 @@ def _reasons(reasons: list[Reason]) -> Table:
 
 def _show_estimate(made: Estimate) -> None:
     rate = f"{made.images_per_s:.0f} images/s" if made.images_per_s else "images/s unknown"
+    kept = f", {_size(made.s3_bytes_kept)} once full" if made.s3_bytes_kept else ""
+    watched = (
+        f"watched by {made.cloudwatch_metrics} metrics, {made.cloudwatch_alarms} alarms and a "
+        f"dashboard in CloudWatch ({made.reports_per_day:,} reports a day)"
+        if made.cloudwatch_metrics
+        else "not watched in CloudWatch"
+    )
     output.out.print(
-        f"estimate: {rate} (limit: {made.bottleneck}) · {made.messages_per_day:,} cloud messages "
-        f"a day · {made.usd_per_month:.2f} USD a month\n"
+        f"estimate: {rate} (limit: {made.bottleneck}) · {made.images_per_day:,} images a day · "
+        f"about {made.usd_per_month:.2f} USD a month for messages and writes to S3\n"
+        f"a day: {made.messages_per_day:,} messages to AWS IoT ({made.metered_messages_per_day:,} "
+        f"metered) · {made.s3_objects_per_day:,} S3 objects, {_size(made.s3_bytes_per_day)}{kept}\n"
+        f"{watched}\n"
         f"[dim]assumes {'; '.join(made.assumptions)}[/dim]"
     )
+
+
+def _size(size_bytes: float) -> str:
+    """In the unit that leaves one to three digits before the point."""
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.3g} TB"

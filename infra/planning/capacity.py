@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from infra.planning.fields import StageTimes
 from infra.planning.limits import MESSAGE_BYTES
 from infra.planning.model import Plan
+from infra.planning.monitoring import METRICS, REPORTING_PARTS, alarm_count
+from infra.planning.storage import store_of
 
 SECONDS_PER_DAY = 86_400
 # One record of an ordered result as JSON: five labels with scores, or a handful of boxes.
@@ -33,8 +35,12 @@ class Estimate:
     images_per_day: int
     messages_per_day: int
     metered_messages_per_day: int
+    reports_per_day: int
     s3_objects_per_day: int
     s3_bytes_per_day: int
+    s3_bytes_kept: int | None
+    cloudwatch_metrics: int
+    cloudwatch_alarms: int
     usd_per_month: float
     assumptions: tuple[str, ...]
 
@@ -44,10 +50,15 @@ def estimate(plan: Plan) -> Estimate:
     rate, bottleneck = capacity(plan)
     images = _images_per_day(plan, rate)
     cloud = plan.site.cloud
-    batches = _batches(images, cloud.batch_s)
-    messages = batches if cloud.mqtt else 0
-    metered = max(messages, math.ceil(images * RESULT_BYTES / METERED_BYTES)) if cloud.mqtt else 0
-    objects = min(images, batches * len(plan.site.cameras)) if cloud.outbox else 0
+    batches = _batches(images, cloud.batch_s) if cloud.mqtt else 0
+    reports = _reports(plan)
+    metered = max(batches, math.ceil(images * RESULT_BYTES / METERED_BYTES)) if batches else 0
+    messages, metered = batches + reports, metered + reports
+    store = store_of(plan.site)
+    copies = bool(store and batches) + bool(cloud.outbox)
+    objects = (batches if store else 0) + _outbox_objects(plan, images)
+    stored = images * RESULT_BYTES * copies
+    monitor = cloud.monitor if reports else None
     usd = metered / 1e6 * USD_PER_MILLION_MESSAGES + objects / 1e3 * USD_PER_THOUSAND_PUTS
     return Estimate(
         images_per_s=rate,
@@ -55,11 +66,31 @@ def estimate(plan: Plan) -> Estimate:
         images_per_day=images,
         messages_per_day=messages,
         metered_messages_per_day=metered,
+        reports_per_day=reports,
         s3_objects_per_day=objects,
-        s3_bytes_per_day=images * RESULT_BYTES if cloud.outbox else 0,
+        s3_bytes_per_day=stored,
+        s3_bytes_kept=stored * store.keep_days if store and store.created else None,
+        cloudwatch_metrics=len(METRICS) if monitor else 0,
+        cloudwatch_alarms=alarm_count(monitor) if monitor else 0,
         usd_per_month=round(usd * 30, 2),
         assumptions=_assumptions(plan),
     )
+
+
+def _reports(plan: Plan) -> int:
+    cloud = plan.site.cloud
+    if not (cloud.mqtt and cloud.monitor):
+        return 0
+    return REPORTING_PARTS * SECONDS_PER_DAY // cloud.monitor.every_s
+
+
+def _outbox_objects(plan: Plan, images: int) -> int:
+    """One per stream and interval, or fewer where fewer images come."""
+    outbox = plan.site.cloud.outbox
+    if outbox is None:
+        return 0
+    intervals = math.ceil(SECONDS_PER_DAY / outbox.every_s)
+    return min(images, intervals * len(plan.site.cameras))
 
 
 def capacity(plan: Plan) -> tuple[float | None, str]:
@@ -116,8 +147,9 @@ def _assumptions(plan: Plan) -> tuple[str, ...]:
     return (
         f"images per day: {load}, spread evenly",
         f"{RESULT_BYTES} bytes per result",
+        "an S3 object per batch: ten times cloud.batch_s is a tenth of them at the least load",
         "stage times of the footprint, measured on one thread",
         f"list prices of us-east-1, {PRICES_OF}: {USD_PER_MILLION_MESSAGES:.2f} USD per million "
-        f"messages of 5 KB, {USD_PER_THOUSAND_PUTS} USD per thousand S3 PUTs; no storage, "
-        "no connection minutes",
+        f"messages of 5 KB, {USD_PER_THOUSAND_PUTS} USD per thousand S3 PUTs; not counted: "
+        "storage, rule executions, CloudWatch, connection minutes",
     )

@@ -16,21 +16,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.planning.monitoring import METRICS
 from infra.stacks.dashboard import NAMESPACE, dashboard_body
 from infra.stacks.rules import LOG_ACTIONS, rule_name, rule_role, topic_rule
 
-#: Field of a report → name of its metric.
-METRICS = {
-    "results": "Results",
-    "failed": "FailedRecords",
-    "dropped": "DroppedRecords",
-    "lost_before_cloud": "LostBeforeCloud",
-    "accepted": "AcceptedImages",
-    "rejected": "RejectedMessages",
-    "backlog": "BacklogImages",
-    "worker_restarts": "WorkerRestarts",
-    "workers_ready": "WorkersReady",
-}
 FIVE_MINUTES_S = 300
 
 

@@ -56,15 +56,46 @@ def test_a_load_is_turned_into_messages_objects_and_money():
         )
     )
 
-    assert found.messages_per_day == 8_640
-    assert found.metered_messages_per_day == 11_719  # 60 MB in units of 5 KB
-    assert found.s3_objects_per_day == 2 * 8_640
-    assert found.usd_per_month == 2.94
+    assert found.reports_per_day == 2 * 1_440
+    assert found.messages_per_day == 8_640 + 2_880
+    assert found.metered_messages_per_day == 11_719 + 2_880  # 60 MB in units of 5 KB
+    # The rule's batches, and an outbox object per stream every 5 s.
+    assert found.s3_objects_per_day == 8_640 + 2 * 17_280
+    assert found.usd_per_month == 6.92
     assert any("site: load" in each for each in found.assumptions)
 
 
 def test_few_images_are_never_more_messages_than_images():
-    assert estimate(plan(load={"images_per_day": 10})).messages_per_day == 10
+    found = estimate(plan(load={"images_per_day": 10}))
+
+    assert found.messages_per_day - found.reports_per_day == 10
+
+
+def test_what_is_kept_is_what_comes_in_a_day_times_the_days():
+    found = estimate(plan(load={"images_per_day": 1_000}, cloud={"store": {"keep_days": 10}}))
+
+    assert (found.s3_bytes_per_day, found.s3_bytes_kept) == (600_000, 6_000_000)
+
+
+def test_a_store_that_is_switched_off_writes_no_object():
+    found = estimate(plan(load={"images_per_day": 1_000}, cloud={"store": None}))
+
+    assert (found.s3_objects_per_day, found.s3_bytes_kept) == (0, None)
+
+
+def test_longer_batches_are_fewer_objects():
+    load = {"images_per_day": 200_000}
+    often, seldom = (
+        estimate(plan(load=load, cloud={"batch_s": seconds})) for seconds in (1.0, 10.0)
+    )
+
+    assert often.s3_objects_per_day == 10 * seldom.s3_objects_per_day
+
+
+def test_a_monitor_that_is_switched_off_reports_and_costs_nothing():
+    found = estimate(plan(load={"images_per_day": 10}, cloud={"monitor": None}))
+
+    assert (found.reports_per_day, found.cloudwatch_metrics, found.cloudwatch_alarms) == (0, 0, 0)
 
 
 def test_a_site_without_a_cloud_costs_nothing():

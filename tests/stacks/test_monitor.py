@@ -9,8 +9,10 @@ import pytest
 from group_documents import gpu_site, with_cloud
 from template_queries import of_type, the
 
+from infra.planning import Site
+from infra.planning.monitoring import METRICS, alarm_count
 from infra.stacks.dashboard import GRAPHS
-from infra.stacks.monitor import METRICS, alarms
+from infra.stacks.monitor import alarms
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,12 @@ def test_an_alarm_that_is_switched_off_is_not_there():
     )
 
     assert [alarm.name for alarm in alarms(settings)] == ["lost-before-cloud"]
+
+
+def test_the_estimate_counts_the_alarms_that_the_stack_makes(cloudy):
+    monitor = Site.model_fields["cloud"].default.monitor
+
+    assert len(by_name(cloudy)) == alarm_count(monitor)
 
 
 def test_alarms_are_told_where_the_site_says(synthesize):

@@ -1,0 +1,97 @@
+"""Every rendered group is one that the Greengrass V1 API takes: botocore's model, and moto."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.validate import ParamValidator
+from hypothesis import given, settings
+from moto import mock_aws
+from test_planning_properties import footprints, profiles, sites
+
+from infra.planning import plan_group, render
+
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+CONTENT = {
+    "Core": "Cores",
+    "Device": "Devices",
+    "Function": "Functions",
+    "Resource": "Resources",
+    "Subscription": "Subscriptions",
+    "Logger": "Loggers",
+}
+
+
+def definitions(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Kind → content of its definition version, without the document's own `ThingName`."""
+    for kind, key in CONTENT.items():
+        entries = [document["Core"]] if kind == "Core" else document[key]
+        plain = [{k: v for k, v in entry.items() if k != "ThingName"} for entry in entries]
+        content: dict[str, Any] = {key: plain}
+        if kind == "Function":
+            content["DefaultConfig"] = document["DefaultConfig"]
+        if plain:
+            yield kind, content
+
+
+@cache
+def model() -> Any:
+    return boto3.client("greengrass", region_name="us-east-1").meta.service_model
+
+
+def refusals(document: Mapping[str, Any]) -> list[str]:
+    """What botocore would refuse before it sends anything."""
+    found = []
+    for kind, content in definitions(document):
+        shape = model().operation_model(f"Create{kind}DefinitionVersion").input_shape
+        parameters = {**content, f"{kind}DefinitionId": "any"}
+        found += [f"{kind}: unknown {name}" for name in parameters.keys() - shape.members.keys()]
+        report = ParamValidator().validate(parameters, shape)
+        if report.has_errors():
+            found.append(f"{kind}: {report.generate_report()}")
+    return found
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_a_golden_group_passes_botocores_validation(path):
+    assert refusals(json.loads(path.read_text())) == []
+
+
+def test_a_wrong_type_would_be_refused():
+    document = json.loads(GOLDEN[0].read_text())
+    document["Functions"][0]["FunctionConfiguration"]["Timeout"] = "thirty"
+
+    assert any("Timeout" in refusal for refusal in refusals(document))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_a_golden_group_is_kept_by_the_api_as_it_is(path):
+    document = json.loads(path.read_text())
+    with mock_aws():
+        greengrass = boto3.client("greengrass", region_name="us-east-1")
+        for kind, content in definitions(document):
+            if kind == "Logger":  # moto has no loggers; tests/devcloud covers them
+                continue
+            lower = kind.lower()
+            made = getattr(greengrass, f"create_{lower}_definition")(InitialVersion=content)
+            kept = getattr(greengrass, f"get_{lower}_definition_version")(
+                **{
+                    f"{kind}DefinitionId": made["Id"],
+                    f"{kind}DefinitionVersionId": made["LatestVersion"],
+                }
+            )
+            assert kept["Definition"][CONTENT[kind]] == content[CONTENT[kind]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(sites, profiles(), footprints)
+def test_whatever_the_site_and_the_hardware_the_group_is_one_that_the_api_takes(
+    a_site, device, footprint
+):
+    assert refusals(render(plan_group(a_site, device, footprint))) == []
