@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from typing import IO
 
 from edgecore.archive_entry import ArchiveError, Entry, no_content
@@ -17,6 +18,11 @@ _END_RECORD_BYTES = 22
 _MAX_COMMENT_BYTES = 0xFFFF
 _MAX_DIRECTORY_BYTES = 64 << 20  # zipfile holds the whole central directory in memory
 _ENCRYPTED = 0x1
+# The last two: zipfile believes offsets and names, and seeks or decodes before it doubts.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error,
+    OSError, ValueError,
+)  # fmt: skip
 _UNIX = 3
 
 
@@ -27,7 +33,7 @@ def entries(source: IO[bytes], *, max_entries: int) -> Iterator[Entry]:
         with zipfile.ZipFile(source) as archive:
             for info in archive.infolist():
                 yield from _entry(archive, info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
+    except _BROKEN as error:
         raise ArchiveError(f"is damaged: {error}") from error
 
 
@@ -61,4 +67,13 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Entry]:
         return
     executable = bool(mode & stat.S_IXUSR)
     with archive.open(info) as content:
-        yield Entry(name=info.filename, is_file=True, executable=executable, read=content.read)
+        read = partial(_read, content)
+        yield Entry(name=info.filename, is_file=True, executable=executable, read=read)
+
+
+def _read(content: IO[bytes], size: int) -> bytes:
+    """It is the extractor that reads, outside of `entries`: a wrong checksum is found here."""
+    try:
+        return content.read(size)
+    except _BROKEN as error:
+        raise ArchiveError(f"is damaged: {error}") from error
