@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
 
 from rich.console import Console
@@ -27,6 +28,11 @@ def note(message: str) -> None:
 
 def warn(message: str) -> None:
     err.print(f"warning: {message}", style="yellow", markup=False)
+
+
+def working(message: str) -> AbstractContextManager[object]:
+    """A turning sign on stderr for what has no steps to count; nothing without a terminal."""
+    return err.status(message)
 
 
 def progress() -> Progress:

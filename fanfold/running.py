@@ -76,8 +76,7 @@ def find(site: str | None) -> RunningCore:
 
     Raises UserError (exit code 3) when none runs or when the choice is not clear.
     """
-    states = [core_state(site)] if site else _all_states()
-    running = [core for state in states if (core := read(state))]
+    running = [core for core in (read(core_state(site)),) if core] if site else all_running()
     if len(running) == 1:
         return running[0]
     if running:
@@ -103,8 +102,10 @@ def state_of(site: str | None) -> Path:
         return there[0]
 
 
-def _all_states() -> list[Path]:
-    return sorted(path.parent for path in (state_dir() / "core").glob("*/core.json"))
+def all_running() -> list[RunningCore]:
+    """Every core that runs below this state directory, by name."""
+    states = sorted(path.parent for path in (state_dir() / "core").glob("*/core.json"))
+    return [core for state in states if (core := read(state))]
 
 
 def read(state: Path) -> RunningCore | None:

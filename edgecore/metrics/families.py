@@ -18,12 +18,14 @@ MAX_LABEL_VALUES = 256
 
 FUNCTION_STATES = ("starting", "running", "backoff", "crash_loop", "stopped", "hung")
 
+LEVELS = ("ok", "warning", "error", "skipped")
 Row = tuple[list[str], float]
 
 
 def families(status: Mapping[str, Any]) -> Iterator[Metric]:
     """All families of one status object."""
     yield from _core(status)
+    yield from _doctor(mapping(status.get("doctor")))
     yield from _functions(status.get("functions", [])[:MAX_LABEL_VALUES])
     yield from _router(status.get("router", {}), status.get("mqtt", {}))
     yield from _cloud(status.get("cloud", {}))
@@ -78,6 +80,12 @@ def _core(status: Mapping[str, Any]) -> Iterator[Metric]:
         "When the current deployment was applied, Unix time.",
         _one(group, "applied_at"),
     )
+
+
+def _doctor(doctor: Mapping[str, Any]) -> Iterator[Metric]:
+    counts = numbers(doctor.get("counts"))
+    rows: list[Row] = [([level], counts.get(level, 0.0)) for level in LEVELS] if counts else []
+    yield _gauge("doctor_checks", "Checks of the doctor by outcome.", rows, ("level",))
 
 
 def _functions(functions: list[Mapping[str, Any]]) -> Iterator[Metric]:

@@ -10,9 +10,8 @@ import time
 from pathlib import Path
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.errors import UserError
 from fanfold.project import state_dir
-from fanfold.running import find
+from fanfold.running import all_running
 
 DISK_AT_LEAST = 2 << 30
 FILES_AT_LEAST = 1024
@@ -22,12 +21,10 @@ SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the device's shared memory, not a tem
 
 
 def _port(port: int, name: str, what: str) -> Outcome:
-    """Free, or taken by our own core."""
-    try:
-        if find(None).port(name) == port:
-            return ok(f"port {port} ({what}) is the running core's")
-    except UserError:
-        pass  # no core runs, or several: look at the port itself
+    """Free, or taken by a core of ours."""
+    for core in all_running():
+        if core.port(name) == port:
+            return ok(f"port {port} ({what}) is the running core's ({core.state.name})")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -10,10 +11,12 @@ import platform
 from pathlib import Path
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from infra.planning import check, errors
+from fanfold.running import read
+from infra.planning import check, errors, limits
 
 _NO_SITE = "name a site to look at it: fanfold doctor SITE"
 EXPIRES_SOON_DAYS = 30
+CLOSE = 0.8
 
 
 def plan_rules(subject: Subject) -> Outcome:
@@ -83,17 +86,61 @@ def certificates(subject: Subject) -> Outcome:
     files = sorted(folder.glob("*.crt")) + sorted(folder.glob("*.pem")) if folder else []
     if not files:
         return skipped("certificates: none here yet")
+    days_left = {file.name: days for file in files if (days := _days_left(file)) is not None}
+    if not days_left:
+        return skipped("certificates: none here yet")
+    name, days = min(days_left.items(), key=lambda item: item[1])
+    renew = "Restart the core: it renews what it made itself."
+    if days < 0:
+        return error(f"{name} expired {-days} days ago: devices cannot connect", renew)
+    if days < EXPIRES_SOON_DAYS:
+        return warning(f"{name} expires in {days} days", renew)
+    return ok(f"{len(days_left)} certificate file(s) valid for {days} days or more")
+
+
+def _days_left(file: Path) -> int | None:
+    """Until its first certificate ends; None: there is none in it. Raises ValueError."""
     from cryptography import x509
 
-    for file in files:
-        content = file.read_bytes()
-        if b"BEGIN CERTIFICATE" not in content:
-            continue
-        ends = x509.load_pem_x509_certificate(content).not_valid_after_utc
-        days = (ends - dt.datetime.now(dt.timezone.utc)).days
-        if days < EXPIRES_SOON_DAYS:
-            return warning(f"{file.name} expires in {days} days", "Restart the core: it renews it.")
-    return ok(f"{len(files)} certificate file(s) valid for {EXPIRES_SOON_DAYS} days or more")
+    content = file.read_bytes()
+    if b"BEGIN CERTIFICATE" not in content:
+        return None
+    ends = x509.load_pem_x509_certificate(content).not_valid_after_utc
+    return (ends - dt.datetime.now(dt.timezone.utc)).days
+
+
+def limits_close(subject: Subject) -> Outcome:
+    """What the plan uses of Greengrass V1's quotas: four fifths is close."""
+    if subject.plan is None:
+        return skipped(f"limits: {_NO_SITE}")
+    plan = subject.plan
+    used = {
+        limits.FUNCTIONS_PER_GROUP: len(plan.functions),
+        limits.RESOURCES_PER_GROUP: len(plan.resources),
+        limits.SUBSCRIPTIONS_PER_GROUP: len(plan.subscriptions),
+        limits.DEVICES_PER_GROUP: len(plan.devices),
+    }
+    if plan.isolation == "container":
+        most = plan.profile.containers.limit
+        used[dataclasses.replace(limits.CONTAINERS, value=most)] = len(plan.functions)
+    close = [f"{n} of {limit}" for limit, n in used.items() if n >= limit.value * CLOSE]
+    if close:
+        fix = "More work needs another strategy (`pool`) or a second site."
+        return warning(f"close to a limit: {', '.join(close)}", fix)
+    return ok(f"limits: {len(used)} quotas, none used to {CLOSE:.0%}")
+
+
+def cloud_backlog(subject: Subject) -> Outcome:
+    """How full the running core's spool is: above it results are dropped by its policy."""
+    core = read(subject.state) if subject.state else None
+    if core is None:
+        return skipped("cloud backlog: no core of this site runs here")
+    cloud = core.get("/api/status")["cloud"]
+    used, quota = cloud.get("spooled_bytes", 0), cloud.get("quota_bytes") or 1
+    said = f"cloud backlog: {cloud.get('spooled', 0)} messages, {used / quota:.0%} of the spool"
+    if used >= quota * CLOSE:
+        return warning(said, "Restore the link, or give the spooler more space in the site.")
+    return ok(said)
 
 
 def model_hash(subject: Subject) -> Outcome:
@@ -114,4 +161,14 @@ def model_hash(subject: Subject) -> Outcome:
     return ok("deployed model: every hash is right")
 
 
-SITE = (plan_rules, cores, architecture, gpus, mps, certificates, model_hash)
+SITE = (
+    plan_rules,
+    limits_close,
+    cores,
+    architecture,
+    gpus,
+    mps,
+    certificates,
+    model_hash,
+    cloud_backlog,
+)

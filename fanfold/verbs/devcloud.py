@@ -41,7 +41,8 @@ def required() -> DevCloud:
 def start_here(port: int = DEFAULT_PORT) -> DevCloud:
     """Start (or find) the development cloud; DevCloudError becomes a UserError."""
     try:
-        return start_cloud(port, state())
+        with output.working("starting the development cloud"):
+            return start_cloud(port, state())
     except DevCloudError as error:
         raise UserError(str(error), error.exit_code) from error
 
@@ -58,7 +59,7 @@ def start(
     cloud = start_here(port)
     output.note(f"development cloud on {cloud.url} (pid {cloud.pid}); state in memory")
     if bootstrap:
-        with output.err.status("cdk bootstrap"):
+        with output.working("cdk bootstrap"):
             try:
                 cdk_bootstrap(cloud)
             except DevCloudError as error:

@@ -32,15 +32,18 @@ def doctor(
     Example: fanfold doctor demo
     """
     subject = _subject(site)
-    outcomes = [(check, examine(check, subject)) for check in ALL]
+    outcomes: list[tuple[Check, Outcome]] = []
+    for check in ALL:
+        with output.working(f"checking {check.__name__.replace('_', ' ')}"):
+            outcome = examine(check, subject)
+        outcomes.append((check, outcome))
+        if not as_json:
+            _show(outcome)
+    counts = Counter(outcome.level for _, outcome in outcomes)
     if as_json:
         rows = [{"check": c.__name__, **dataclasses.asdict(o)} for c, o in outcomes]
         output.print_json({"v": 1, "checks": rows})
     else:
-        for _, outcome in outcomes:
-            _show(outcome)
-    counts = Counter(outcome.level for _, outcome in outcomes)
-    if not as_json:
         output.out.print(", ".join(f"{n} {level}" for level, n in sorted(counts.items())))
     if counts["error"] or (warnings_as_errors and counts["warning"]):
         raise typer.Exit(FAILED)

@@ -82,7 +82,8 @@ def upload(path: Path, bucket: str, *, aws: bool = False) -> str:
     try:
         if cloud:
             client.create_bucket(Bucket=bucket)
-        return str(package.publish(path, bucket, client))
+        with output.working(f"uploading {path.name}, {path.stat().st_size >> 20} MB"):
+            return str(package.publish(path, bucket, client))
     except (ClientError, BotoCoreError) as error:
         raise UserError(
             f"s3://{bucket}: {error}. Check the bucket's name, region and your rights to it.",

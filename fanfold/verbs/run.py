@@ -152,7 +152,7 @@ def _start(command: list[str], environment: dict[str, str], state: Path, held: i
             start_new_session=True,
             pass_fds=(held,),
         )
-    with output.err.status("starting the core and its functions"):
+    with output.working("starting the core and its functions"):
         core = _wait_ready(process, state, log)
     output.note(
         f"core {core.info['thing']} runs (pid {core.pid}): broker 127.0.0.1:"

@@ -26,20 +26,29 @@ def stop(
     """
     core = running.find(site)
     os.kill(core.pid, signal.SIGTERM)
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        try:
-            os.kill(core.pid, 0)
-            os.waitpid(core.pid, os.WNOHANG)  # where the caller started it: do not keep a zombie
-        except (ProcessLookupError, ChildProcessError):
-            if not _exists(core.pid):
-                output.note(f"core {core.state.name} (pid {core.pid}) stopped")
-                return
-        time.sleep(0.05)
+    with output.working(f"core {core.state.name} lets its functions finish"):
+        ended = _ended(core.pid, timeout_s)
+    if ended:
+        output.note(f"core {core.state.name} (pid {core.pid}) stopped")
+        return
     raise UserError(
         f"core {core.state.name} (pid {core.pid}) still runs after {timeout_s:g} s. "
         f"Wait, or end it: kill -9 {core.pid} (nothing accepted is lost)."
     )
+
+
+def _ended(pid: int, timeout_s: float) -> bool:
+    """Whether it did in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            os.waitpid(pid, os.WNOHANG)  # where the caller started it: do not keep a zombie
+        except (ProcessLookupError, ChildProcessError):
+            if not _exists(pid):
+                return True
+        time.sleep(0.05)
+    return False
 
 
 def _exists(pid: int) -> bool:

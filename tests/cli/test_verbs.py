@@ -8,18 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from fanfold.main import build_app
-
-VERBS = [command.callback.__name__ for command in build_app().registered_commands]
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_with_an_example(fanfold, verb):
-    said = fanfold(verb, "--help")
-
-    assert said.code == 0
-    assert f"Example: fanfold {verb}" in said.out.replace("\n", " ")
-
 
 def test_an_unknown_verb_is_a_usage_error_without_a_traceback(fanfold):
     said = fanfold("plna")

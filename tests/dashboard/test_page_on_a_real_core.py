@@ -6,15 +6,19 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import simplejpeg
 from chromium import Browser, needs_chromium
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import TypeAdapter
 from real_core import BOX, RealCore
 
 from edgecore.dashboard.thumbnails import MAX_SIDE_PX
+from fanfold.answers import ANSWERS
 from fanfold.interpreters import device_python
 
 pytestmark = [
@@ -250,6 +254,46 @@ def test_a_frozen_worker_makes_the_site_not_ready_and_is_named(
     assert hall.ask("/live")[0] == 200
     page.wait("document.querySelector('#problems').innerText.includes('w1')", 30_000)
     hall.eventually(lambda: hall.ask("/ready")[0] == 200, "w1 was restarted by itself")
+
+
+def test_what_the_command_line_prints_as_json_is_as_promised(hall: RealCore) -> None:
+    """`results` listens while `send` sends; the others are asked afterwards."""
+
+    def keeps(verb: str, text: str) -> None:
+        lines = [json.loads(line) for line in text.splitlines()]
+        assert lines, verb
+        for line in lines:
+            TypeAdapter(ANSWERS[verb]).validate_python(line)
+
+    with ThreadPoolExecutor(1) as beside:
+        listening = beside.submit(
+            hall.fanfold, "results", "hall", "--json", "-n", "3", "--timeout-s", "60"
+        )
+        hall.eventually(lambda: hall.status()["mqtt"]["clients"], "the listener is connected")
+        keeps("send", hall.fanfold("send", "photos", "--site", "hall", "--json"))
+        results = listening.result(100)
+    keeps("results", results)
+    keeps("status", hall.fanfold("status", "hall", "--json"))
+    keeps("logs", hall.fanfold("logs", "--site", "hall", "--json"))
+    first = json.loads(results.splitlines()[0])
+    keeps("trace", hall.fanfold("trace", f"{first['stream']}/{first['seq']}", "--json"))
+
+
+def test_the_metrics_of_a_running_core_parse_and_count_its_images(hall: RealCore) -> None:
+    families = {
+        family.name: family
+        for family in text_string_to_metric_families(hall.ask("/metrics")[1].decode())
+    }
+    images = families["fanfold_images"].samples
+    stages = {
+        sample.labels["stage"]
+        for sample in families["fanfold_stage_duration_seconds"].samples
+        if sample.name.endswith("_count") and sample.value
+    }
+
+    assert sum(s.value for s in images if s.name.endswith("_total")) > 0
+    assert stages >= {"queue", "read", "transform", "inference", "order"}
+    assert {s.labels["worker"] for s in families["fanfold_worker_ready"].samples} == {"w0", "w1"}
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,13 @@ from edgecore.metrics.registry import MAX_STREAMS, Metrics
 
 UNITS = ("seconds", "bytes", "images", "items", "messages", "records", "total", "info", "ratio")
 NOT_BASE = re.compile(r"_(ms|milliseconds|minutes|kb|kilobytes|mb|megabytes|percent)(_|$)")
-COUNTED = ("state", "ready", "credits", "clients")
+COUNTED = ("checks", "state", "ready", "credits", "clients")
 """Gauges that are a plain number of what their name says."""
 
 STATUS = {
     "core": {"thing": "t", "version": "1", "uptime_s": 2.0},
     "group": {"name": "g", "deployment": "d", "applied_at": 5.0},
+    "doctor": {"counts": {"ok": 20, "warning": 1}},
     "functions": [
         {
             "id": "w0",

@@ -1,0 +1,30 @@
+"""docs/reference/json.md is the types of fanfold/answers.py, and the verbs keep to them."""
+
+from __future__ import annotations
+
+import pytest
+
+from fanfold.answers import ANSWERS
+from fanfold.json_reference import PAGE, page
+from fanfold.reference import commands
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m fanfold.json_reference`"
+
+
+def test_every_verb_that_prints_json_is_described_and_no_other() -> None:
+    printing = {
+        path
+        for path, command in commands()
+        if any("--json" in parameter.opts for parameter in command.params)
+    }
+
+    assert printing == set(ANSWERS)
+
+
+@pytest.mark.parametrize("verb", sorted(ANSWERS))
+def test_every_verb_has_its_table(verb: str) -> None:
+    section = page().split(f"## fanfold {verb}\n", 1)[1].split("\n## ", 1)[0]
+
+    assert all(f"| `{key}` |" in section for key in ANSWERS[verb].model_fields)
