@@ -16,11 +16,11 @@ setup: .venv/.done .venv-device/.done node_modules/.done
 	$(BIN)/pip install -q -e '.[dev]'
 	@touch $@
 
-.venv-device/.done: requirements-device.txt
-	@echo "Installing what the Lambdas run with (MXNet, OpenCV) …"
+.venv-device/.done: requirements-device.txt requirements-device-runtimes.txt
+	@echo "Installing what the Lambdas run with (MXNet, ONNX Runtime, OpenVINO, OpenCV) …"
 	$(DEVICE_PY) -m venv .venv-device
 	.venv-device/bin/pip install -q -U pip
-	.venv-device/bin/pip install -q -r requirements-device.txt
+	.venv-device/bin/pip install -q -r requirements-device.txt -r requirements-device-runtimes.txt
 	@touch $@
 
 node_modules/.done: package.json package-lock.json

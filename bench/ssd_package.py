@@ -18,7 +18,11 @@ from pathlib import Path
 
 SEED = 20190530
 INPUT = (1, 3, 512, 512)
-BACKGROUND_BIAS = 6.0
+BACKGROUND_BIAS = 8.0
+#: Variance of pixels; and the heads' weights so small that scores and offsets are of the
+#: order of 1 at the end of all the random layers, as a trained network's are.
+PIXEL_VARIANCE = 64.0**2
+HEAD_SCALE = 3e-3
 #: Background and two kinds of object: `reshape0` of the symbol is (0, -1, 3).
 CLASSES = 3
 #: ImageNet means, the pre-processing of SageMaker's built-in SSD (0–255 RGB).
@@ -47,11 +51,14 @@ def parameters(symbol):
 def _value(name, shape, random):
     import numpy as np
 
+    if name == "bn_data_moving_var":
+        return np.full(shape, PIXEL_VARIANCE, np.float32)
     if name.endswith(("_gamma", "_var")):
         return np.ones(shape, np.float32)
     if name.endswith("_weight"):
         fan_in = max(1, int(np.prod(shape[1:])))
-        return random.normal(0, math.sqrt(2.0 / fan_in), shape).astype(np.float32)
+        scale = HEAD_SCALE if name.endswith("_pred_conv_weight") else 1.0
+        return random.normal(0, scale * math.sqrt(2.0 / fan_in), shape).astype(np.float32)
     if "scale" in name:
         return np.full(shape, 20.0, np.float32)
     value = np.zeros(shape, np.float32)

@@ -1,4 +1,4 @@
-"""`fanfold model pack | inspect | publish`: model packages."""
+"""`fanfold model pack | inspect | compile | publish`: model packages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from fanfold import output
-from fanfold.errors import INVALID, REFUSED, UserError
+from fanfold import compiling, output
+from fanfold.errors import FAILED, INVALID, REFUSED, UserError
 from fanfold.verbs.devcloud import running_cloud
 from lambdas.inference.model_spec import ModelError
 from models import package
@@ -55,6 +55,80 @@ def inspect(
         return
     for name, value in facts.items():
         output.out.print(f"{name:<12} {value}", markup=False)
+
+
+@app.command("compile")
+def compile_(
+    path: Path = typer.Argument(help="A package for MXNet (a SageMaker SSD as it is) or ONNX."),
+    to: str = typer.Option(help="mxnet, onnxruntime or openvino."),
+    calibrate: Path = typer.Option(
+        help="Folder of your images: some calibrate int8, the others judge the agreement."
+    ),
+    int8: bool = typer.Option(False, "--int8", help="8-bit integers: faster and smaller."),
+    full_range: bool = typer.Option(
+        False, "--full-range", help="int8 weights of 8 bits, not 7: for CPUs with VNNI only."
+    ),
+    min_agreement: float | None = typer.Option(
+        None, min=0.0, max=1.0, help="Refused below; 0.99, with --int8 0.95, if not given."
+    ),
+    out: Path | None = typer.Option(None, help="Where to write the package."),
+    force: bool = typer.Option(False, "--force", help="Write it whatever the agreement is."),
+    as_json: bool = typer.Option(False, "--json", help="As one JSON object."),
+) -> None:
+    """Make a faster package: another runtime, int8; tells how far it agrees with the original.
+
+    Agreement: the same best class; for SSD, boxes found again (same class, overlap of a half).
+    Speed is measured here, one thread, original and compiled in turn.
+
+    Example: fanfold model compile ssd.tar.gz --to openvino --int8 --calibrate photos/
+    """
+    if to not in compiling.NEEDS:
+        raise UserError(f"--to {to!r}: use one of {', '.join(compiling.NEEDS)}", INVALID)
+    if not calibrate.is_dir():
+        raise UserError(f"--calibrate {calibrate}: no such folder; it holds your images", INVALID)
+    written = out or compiling.default_out(path, to, int8=int8)
+    request = {
+        "to": to,
+        "int8": int8,
+        "full_range": full_range,
+        "calibrate": str(calibrate.absolute()),
+        "min_agreement": min_agreement if min_agreement is not None else (0.95 if int8 else 0.99),
+        "out": str(written.absolute()),
+        "force": force,
+    }
+    result = compiling.compile_package(path, _inspect(path).spec.runtime, request)
+    if as_json:
+        output.print_json({"v": 1, **result})
+    else:
+        _tell(result, written)
+    if result["package"] is None:
+        raise UserError(f"{result['refusal']}. Nothing was written.", FAILED)
+    if result["refusal"]:
+        output.warn(f"written because of --force: {result['refusal']}")
+
+
+def _tell(result: dict[str, Any], written: Path) -> None:
+    images, judged, speed = result["images"], result["agreement"], result["speed"]
+    who = "calibrated on the same" if images["shared"] else "none of which calibrated"
+    if images["skipped"]:
+        names = ", ".join(images["skipped"][:3])
+        output.note(f"{len(images['skipped'])} files are no images and were skipped: {names}")
+    value = "cannot be judged" if judged["value"] is None else f"{judged['value']:.4f}"
+    lines = [("agreement", f"{value}  ({judged['note']}; {images['judge']} images, {who})")]
+    if speed:
+        ms, (low, high) = speed["ms"], speed["range"]
+        lines.append((
+            "speed-up",
+            f"{speed['speedup']:.2f} × [{low:.2f}-{high:.2f}]  "
+            f"({ms['original']:.1f} → {ms['compiled']:.1f} ms per image, one thread, this machine)",
+        ))  # fmt: skip
+        lines.append(("memory", f"{result['footprint']['memory_kb'] / 1024:.0f} MB per copy"))
+    if result["package"]:
+        made = result["package"]
+        lines.append(("package", f"{written}  {made['bytes']} bytes  sha256 {made['sha256']}"))
+        lines.append(("version", made["version"]))
+    for name, text in lines:
+        output.out.print(f"{name:<12} {text}", markup=False)
 
 
 @app.command()

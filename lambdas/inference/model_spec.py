@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdas.inference.detection_spec import DetectionRule, RuleError, detection_rule
+
 VERSION = 1
 MANIFEST = "model.json"
 #: runtime → the keys of model.json that name its files.
@@ -84,6 +86,8 @@ class ModelSpec:
     top: int
     threshold: float
     footprint: dict[str, Any]
+    #: What comes after the network, where the network itself ends before its detections.
+    detection: DetectionRule | None = None
     simulation: dict[str, Any] = field(default_factory=dict)
     sha256: str = ""
 
@@ -123,12 +127,24 @@ def parse_model(content: bytes) -> ModelSpec:
         top=_integer(output, "top", 1, 1000, 5),
         threshold=_number(document, "threshold", 0.0),
         footprint=_object(document, "footprint", {}),
+        detection=_detection(output.get("detection"), task),
         simulation=_object(document, "simulated", {}),
         sha256=hashlib.sha256(content).hexdigest(),
     )
     if task == "ssd_detection" and spec.input.resize != "stretch":
         raise ModelError("ssd_detection needs input.resize 'stretch': boxes are of the whole image")
     return spec
+
+
+def _detection(document: Any, task: str) -> DetectionRule | None:
+    if document is None:
+        return None
+    if task != "ssd_detection":
+        raise ModelError(f"{MANIFEST}: output.detection is for task ssd_detection, not {task}")
+    try:
+        return detection_rule(document)
+    except RuleError as error:
+        raise ModelError(f"{MANIFEST}: {error}") from None
 
 
 def _roles(document: dict, runtime: str, files: dict[str, str]) -> dict[str, str]:

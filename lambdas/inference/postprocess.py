@@ -64,6 +64,8 @@ def describe(outputs: Sequence[np.ndarray], labels: Sequence[str], spec: ModelSp
     if spec.task == "ssd_detection":
         if first.ndim != 2 or first.shape[1] != 6:
             raise ValueError(f"ssd_detection needs an N×6 output, the network gave {first.shape}")
+        if not np.isfinite(first).all():
+            raise ValueError("the network gave boxes that are not finite")
         return boxes(first, labels, spec)
     scores = first.reshape(-1)
     if not np.isfinite(scores).all():

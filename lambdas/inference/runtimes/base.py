@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any, Sequence
+
 import numpy as np
 
 from lambdas.inference.model_package import Package
@@ -27,5 +30,31 @@ class Runtime:
 def missing(module: str, runtime: str) -> ModelError:
     return ModelError(
         f"runtime {runtime} needs the Python package {module}, which is not installed here: "
-        f"install it on the device or compile the model for another runtime"
+        f"install it on the device (requirements-device-runtimes.txt has the version) "
+        f"or compile the model for another runtime"
     )
+
+
+def thread_count() -> int:
+    """Threads for one network: the plan's OMP_NUM_THREADS, whether a runtime reads it or not."""
+    text = os.environ.get("OMP_NUM_THREADS", "") or "1"
+    if not text.isdigit() or not int(text):
+        raise ModelError(f"OMP_NUM_THREADS={text!r}: use a whole number, 1 at least")
+    return int(text)
+
+
+def check_input(package: Package, name: str, shape: Sequence[Any]) -> None:
+    """The file's own input against model.json's; a dimension without a number fits any."""
+    spec = package.spec
+    if name != spec.input.name:
+        raise ModelError(
+            f"{spec.name} {spec.version}: the network's input is {name!r}, "
+            f"model.json says input.name {spec.input.name!r}"
+        )
+    wanted = spec.input.shape
+    fixed = [(a, b) for a, b in zip(shape, wanted) if isinstance(a, int) and a != b]
+    if len(shape) != len(wanted) or fixed:
+        raise ModelError(
+            f"{spec.name} {spec.version}: the network takes {list(shape)}, "
+            f"model.json says input.shape {list(wanted)}"
+        )

@@ -1,14 +1,14 @@
-"""ONNX Runtime."""
+"""ONNX Runtime, on the CPU or on an NVIDIA GPU (the package onnxruntime-gpu)."""
 
 from __future__ import annotations
-
-import os
 
 import numpy as np
 
 from lambdas.inference.model_package import Package
 from lambdas.inference.model_spec import ModelError
-from lambdas.inference.runtimes.base import Runtime, missing
+from lambdas.inference.runtimes.base import Runtime, check_input, missing, thread_count
+
+CUDA = "CUDAExecutionProvider"
 
 
 class OnnxRuntime(Runtime):
@@ -18,18 +18,21 @@ class OnnxRuntime(Runtime):
             import onnxruntime as ort
         except ImportError:
             raise missing("onnxruntime", "onnxruntime") from None
+        providers = _providers(ort, gpu_id)
         options = ort.SessionOptions()
-        # ONNX Runtime does not read OMP_NUM_THREADS; the plan's number is meant for it too.
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "1") or "1")
+        options.intra_op_num_threads = thread_count()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors; it warns about its own optimiser at every load
         try:
             self._session = ort.InferenceSession(
-                package.path("model"), options, providers=_providers(ort, gpu_id)
+                package.path("model"), options, providers=providers
             )
-        except ModelError:
-            raise
         except Exception as error:  # its exceptions share no public base
             raise ModelError(f"ONNX Runtime refuses {package.spec.name}: {error}") from None
-        self._name = package.spec.input.name
+        _check_device(self._session, gpu_id)
+        first = self._session.get_inputs()[0]
+        check_input(package, first.name, first.shape)
+        self._name = first.name
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         outputs: list[np.ndarray] = self._session.run(None, {self._name: batch})
@@ -39,9 +42,18 @@ class OnnxRuntime(Runtime):
 def _providers(ort, gpu_id: int) -> list:  # type: ignore[no-untyped-def]
     if gpu_id < 0:
         return ["CPUExecutionProvider"]
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
+    if CUDA not in ort.get_available_providers():
         raise ModelError(
             f"GPU_ID={gpu_id}: this ONNX Runtime has no CUDA provider; install onnxruntime-gpu "
             "or set GPU_ID=-1"
         )
-    return [("CUDAExecutionProvider", {"device_id": gpu_id})]
+    return [(CUDA, {"device_id": gpu_id})]
+
+
+def _check_device(session, gpu_id: int) -> None:  # type: ignore[no-untyped-def]
+    # Without a driver or with a GPU that is not there it runs on the CPU and only logs it.
+    if gpu_id >= 0 and CUDA not in session.get_providers():
+        raise ModelError(
+            f"GPU_ID={gpu_id}: ONNX Runtime could not use this GPU and fell back to the CPU; "
+            "check the driver, CUDA and cuDNN and the device files of the profile, or set GPU_ID=-1"
+        )

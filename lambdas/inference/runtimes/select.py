@@ -6,6 +6,7 @@ import importlib
 
 from lambdas.inference.model_package import Package
 from lambdas.inference.runtimes.base import Runtime
+from lambdas.inference.runtimes.detecting import DetectingRuntime
 
 _MODULES = {
     "mxnet": ("lambdas.inference.runtimes.mxnet_runtime", "MxnetRuntime"),
@@ -24,4 +25,6 @@ def load_runtime(package: Package, gpu_id: int) -> Runtime:
     """
     module, name = _MODULES[package.spec.runtime]
     runtime: Runtime = getattr(importlib.import_module(module), name)(package, gpu_id)
+    if package.spec.detection is not None:
+        return DetectingRuntime(runtime, package.spec.detection)
     return runtime

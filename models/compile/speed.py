@@ -1,0 +1,99 @@
+"""How much faster one package is than another, here: both in turn, each in its own process.
+
+A machine's speed drifts by more than what is to be measured, so nothing is compared but
+neighbours: a few images of the one, as many of the other, and the median of the ratios.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Callable
+
+ROUNDS = 7
+#: A round takes so long at least, and one image at least.
+ROUND_S = 0.4
+
+
+def compare(first: Path, second: Path, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """`speedup` (> 1: `second` is faster), its range, and milliseconds per image of both.
+
+    One thread each, as a worker of a CPU plan has. `first` and `second` are unpacked packages.
+    """
+    with ExitStack() as stack:
+        runs = [stack.enter_context(_Process(folder)) for folder in (first, second)]
+        images = [max(1, round(ROUND_S / max(run.ms(1) / 1000, 1e-5))) for run in runs]
+        rounds = []
+        for number in range(ROUNDS):
+            rounds.append([run.ms(count) for run, count in zip(runs, images)])
+            progress(number + 1, ROUNDS)
+    ratios = [before / after for before, after in rounds]
+    before, after = (statistics.median(column) for column in zip(*rounds))
+    return {
+        "speedup": round(statistics.median(ratios), 2),
+        "range": [round(min(ratios), 2), round(max(ratios), 2)],
+        "ms": {"original": round(before, 2), "compiled": round(after, 2)},
+    }
+
+
+class _Process:
+    def __init__(self, folder: Path) -> None:
+        self._command = [sys.executable, "-m", "models.compile.speed", str(folder)]
+
+    def __enter__(self) -> _Process:
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=dict(os.environ, OMP_NUM_THREADS="1"),
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+    def ms(self, images: int) -> float:
+        """Milliseconds per image of the next `images` runs."""
+        self._process.stdin.write(f"{images}\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{' '.join(self._command[1:])} ended with {self._process.wait()}")
+        return float(line)
+
+
+def _serve(folder: str) -> None:
+    import numpy as np
+
+    from lambdas.inference.model_package import load_package
+    from lambdas.inference.runtimes.select import load_runtime
+
+    package = load_package(folder)
+    shape = package.spec.input.shape
+    # Every word on stdout is an answer; MXNet writes there as well.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    runtime = load_runtime(package, -1)
+    low, high = (np.float32(value) for value in _range(package.spec.input))
+    batch = np.random.RandomState(0).uniform(low, high, shape).astype(np.float32)
+    for _ in range(3):
+        runtime.infer(batch)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        for _ in range(int(line)):
+            runtime.infer(batch)
+        print((time.perf_counter() - start) * 1000 / int(line) / shape[0], file=answers, flush=True)
+
+
+def _range(spec: Any) -> tuple[float, float]:
+    """Values of the darkest and the lightest pixel."""
+    values = [(pixel - m) * s for pixel in (0, 255) for m, s in zip(spec.mean, spec.scale)]
+    return min(values), max(values)
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
