@@ -1,6 +1,7 @@
 """A small SSD of our own: a real MXNet symbol with random weights that finds boxes.
 
-Built like Amazon SageMaker's (two scales, channel softmax, MultiBox operators), at 64×64.
+Built like Amazon SageMaker's (pixels normalised inside, two scales, channel
+softmax, MultiBox operators), at 64×64.
 """
 
 import json
@@ -24,7 +25,7 @@ BACKGROUND_BIAS = 3.0
 
 def symbol(**detection):
     """The network, to its detections; `detection` changes the last operator's parameters."""
-    net = mx.sym.Variable("data")
+    net = mx.sym.BatchNorm(mx.sym.Variable("data"), use_global_stats=True, name="bn_data")
     for number, channels in enumerate((8, 16, 32), 1):
         net = mx.sym.Convolution(
             net, num_filter=channels, kernel=(3, 3), stride=(2, 2), pad=(1, 1), name=f"c{number}"
@@ -81,6 +82,8 @@ def _value(name, shape, random):
     if name.endswith("_weight"):
         scale = math.sqrt(2.0 / np.prod(shape[1:]))
         return random.normal(0, scale, shape)
+    if name.startswith("bn_data_moving"):
+        return np.full(shape, 127.0 if name.endswith("mean") else 64.0**2)
     if name.endswith("cls_bias"):
         return np.tile([BACKGROUND_BIAS, 0, 0], PER_CELL)
     return np.ones(shape) if name.endswith(("_gamma", "_var")) else np.zeros(shape)
@@ -104,11 +107,7 @@ def write_ssd(folder, batch=1, **detection):
         "symbol": names[0],
         "params": names[1],
         "labels": names[2],
-        "input": {
-            "shape": [batch, 3, SIDE_PX, SIDE_PX],
-            "mean": [127.0] * 3,
-            "scale": [1 / 64] * 3,
-        },
+        "input": {"shape": [batch, 3, SIDE_PX, SIDE_PX]},
         "threshold": 0.2,
     }
     (folder / "model.json").write_text(json.dumps(model))
