@@ -82,7 +82,7 @@ class Taps:
             return
         try:
             stats = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return  # somebody else's topic; ours are JSON objects
         part = stats.get("part") if isinstance(stats, dict) else None
         if isinstance(part, str) and (part in self._stats or len(self._stats) < MAX_STATS_PARTS):

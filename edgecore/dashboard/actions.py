@@ -165,7 +165,7 @@ async def _body(request: Request) -> bytes:
 async def _json(request: Request) -> dict[str, object]:
     try:
         body = json.loads(await _body(request))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _BadRequestError("the body is not JSON") from None
     if not isinstance(body, dict):
         raise _BadRequestError("the body is not a JSON object")

@@ -65,5 +65,5 @@ def _content(payload: bytes) -> bytes | None:
         return None
     try:
         return base64.b64decode(json.loads(payload)["image_b64"], validate=True)
-    except (ValueError, TypeError, KeyError, binascii.Error):
+    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
         return None

@@ -45,7 +45,7 @@ class Monitor:
         """A message that is not what its topic promises is counted and otherwise ignored."""
         try:
             self._route(message)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self.unreadable += 1
 
     def _route(self, message: Message) -> None:

@@ -138,7 +138,6 @@ class IpcApi:
         return _ok(answer)
 
     def _post_work(self, request: Request, arn: str, caller: Caller, answer: Answer) -> Abandon:
-        wants_result = request.headers.get(b"x-amz-invocation-type") != b"Event"
         context = request.headers.get(b"x-amz-client-context", b"").decode("latin-1")
         if arn == ROUTER_ARN:
             return self._publish(request, context, caller, answer)
@@ -149,6 +148,14 @@ class IpcApi:
         target = self._arns.find(arn)
         if target is None:
             return _say(answer, 404, f"function {arn} is not in the group")
+        return self._invoke(request, target, context, caller, answer)
+
+    def _invoke(
+        self, request: Request, target: str, context: str, caller: Caller, answer: Answer
+    ) -> Abandon:
+        if context and not _is_context(context):
+            return _say(answer, 400, "X-Amz-Client-Context is not base64 of a JSON object")
+        wants_result = request.headers.get(b"x-amz-invocation-type") != b"Event"
         item = WorkItem(new_invocation_id(), request.body, context)
         if wants_result:
             item.reply = self._results.expect(item.invocation_id, caller.worker)
@@ -241,9 +248,18 @@ def _invocation_id(request: Request) -> str:
 def _json_object(text: bytes) -> dict[str, Any]:
     try:
         value = json.loads(text or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+@lru_cache(maxsize=1024)
+def _is_context(text: str) -> bool:
+    """It is handed on in a header: what another process cannot read would end that one."""
+    try:
+        return isinstance(json.loads(base64.b64decode(text, validate=True)), dict)
+    except (ValueError, RecursionError, binascii.Error):
+        return False
 
 
 @lru_cache(maxsize=4096)
@@ -254,7 +270,7 @@ def _publication(context: str) -> tuple[str, str, QueueFullPolicy]:
         source, topic = custom.get("source", ""), custom["subject"]
         policy = custom.get("queueFullPolicy") or "BestEffort"
         topic.encode(), source.encode()
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
         raise ValueError("X-Amz-Client-Context is not base64 of custom.subject") from None
     if policy not in _POLICIES:
         raise ValueError(f"queueFullPolicy {policy!r} is neither BestEffort nor AllOrError")

@@ -107,7 +107,8 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     def _take_requests(self) -> None:
-        while not (self._busy or self._closing or self._unread):
+        # A client that has gone is known to asyncio first, and noisily for each answer.
+        while not (self._busy or self._closing or self._unread or self._transport.is_closing()):
             try:
                 request = self._parser.next()
             except BadRequestError as error:

@@ -64,6 +64,7 @@ class Plant:
             site.function(name, TELLS_ITS_TOKEN)
             site.connect(name, "token", "cloud")
             site.connect(name, "up", "cloud")
+            site.connect(name, "any/stats", "cloud")
         site.start()
         told = eventually(lambda: len(site.cloud()) == 2 and site.cloud(), "both tokens")
         callers = [Caller(record["payload"]) for record in told]
@@ -255,3 +256,27 @@ def refusing_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     site.start()
     yield json.loads((site.state / "core.json").read_text())["ports"]["ipc"]
     site.stop()
+
+
+@pytest.mark.parametrize("context", ["%%%", "\xf1\xf1", "W10=", "bnVsbA==", "e30", "[" * 5000])
+def test_a_client_context_that_its_reader_could_not_read_is_refused(plant: Plant, context) -> None:
+    """It would reach another function's process, as a header there."""
+    other = plant.honest.arn
+    head = f"POST {ROOT}/functions/{other} HTTP/1.1\r\nAuthorization: {plant.victim.token}\r\n"
+    head += f"X-Amz-Client-Context: {context}\r\nContent-Length: 2\r\n\r\n{{}}"
+    assert status_of(plant.victim.port, head.encode("latin-1")) == b"HTTP/1.1 400"
+    plant.turn()
+    assert plant.site.of("honest")["invocations"] == 0
+
+
+def test_json_nested_deeper_than_anybody_reads_harms_nobody(plant: Plant) -> None:
+    """Python's reader raises RecursionError for it, which is no ValueError."""
+    deep = b"[" * 100_000
+    for subject in ("up", "any/stats"):
+        assert plant.victim.publish(subject, deep) == 200
+    arn, port = plant.victim.arn, plant.victim.port
+    for verb, path in (("PUT", f"functions/{arn}/initialized"), ("POST", "cloudwatch/logs/")):
+        head = f"{verb} {ROOT}/{path} HTTP/1.1\r\nAuthorization: {plant.victim.token}\r\n"
+        head += f"Content-Length: {len(deep)}\r\n\r\n"
+        assert status_of(port, head.encode() + deep) == b"HTTP/1.1 200"
+    plant.turn()

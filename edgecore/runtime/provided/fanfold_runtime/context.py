@@ -38,7 +38,7 @@ class Context:
 def _fields(text):
     try:
         decoded = json.loads(base64.b64decode(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         decoded = {}
     decoded = decoded if isinstance(decoded, dict) else {}
     return decoded.get("client") or {}, decoded.get("custom") or {}, decoded.get("env") or {}

@@ -41,11 +41,11 @@ class Reply:
             if name == b"content-length":
                 self.length = int(value)
             elif name == b"x-amz-invocationid":
-                self.invocation_id = value.strip().decode()
+                self.invocation_id = value.strip().decode("latin-1")
             elif name == b"x-amz-client-context":
-                self.context = value.strip().decode()
+                self.context = value.strip().decode("latin-1")
             elif name == b"x-amz-function-error":
-                self.error = value.strip().decode()
+                self.error = value.strip().decode("latin-1")
             elif name == b"connection" and value.strip().lower() == b"close":
                 self.keep_alive = False
 
