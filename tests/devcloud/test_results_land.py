@@ -14,6 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 import devcloud
+from edgecore.sources.api import read as read_group
+from edgecore.sources.cloud import Cloud
+from edgecore.sources.document import to_group
 from infra.planning import load_site, store_of
 
 SITE = """
@@ -87,6 +90,13 @@ class Mill:
             Statistics=["Sum"],
         )
         return sum(point["Sum"] for point in found["Datapoints"])
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch, cloud: devcloud.DevCloud) -> None:
+    """What the core's own clients look for; moto accepts anything."""
+    for name, value in cloud.env().items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -176,18 +186,38 @@ def test_what_the_planner_names_is_what_the_stack_made(mill):
     assert store.outbox_prefix == "results/site=mill/"
 
 
-def test_the_data_outlives_the_stack_and_the_next_stack_takes_it_back(mill):
+def test_the_data_outlives_the_stack(mill):
     done = mill.cdk("destroy", "mill", "--force")
+
     assert done.returncode == 0, done.stdout + done.stderr
     assert KEY in mill.keys("batches/")
     with pytest.raises(ClientError):
         mill.cloud.client("iot").get_topic_rule(ruleName="fanfold_mill_results")
 
+
+def test_a_bucket_that_is_there_is_not_taken_over_unasked(mill):
     refused = mill.deploy()
+
     assert refused.returncode == 1
     assert "bucket name is not available" in refused.stdout + refused.stderr
 
+
+def test_the_next_stack_takes_the_data_back_when_it_is_told_to(mill):
     done = mill.deploy("--import-existing-resources")
     assert done.returncode == 0, done.stdout + done.stderr
+
     mill.publish("results", {**BATCH, "batch": "after"})
+
     assert len(mill.keys("batches/")) == 2
+
+
+def test_with_the_override_a_core_runs_what_aws_lambda_was_not_told(mill):
+    done = mill.deploy("-c", "runtime_override=python3.8")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    document = read_group(Cloud(endpoint_url=mill.cloud.url, region="us-east-1"), "mill")
+    group = to_group(document, base=mill.file.parent)
+
+    assert {entry["Runtime"] for entry in document["Lambdas"].values()} == {"python3.13"}
+    assert {function.runtime for function in group.lambdas} == {"python3.8"}
+    assert document["Loggers"]
