@@ -1,6 +1,6 @@
 """The inference function of the `decoupled` strategy: tensors come from rings in shared memory.
 
-Two threads: one takes tensors and runs the network, one publishes what came out. To the
+One thread takes tensors and runs the network, one publishes what came out. To the
 core and the splitter it looks like any other worker, but that no work message reaches it.
 """
 
@@ -21,7 +21,7 @@ from lambdas.inference.pipeline import guarded
 from lambdas.inference.send import Sender
 from lambdas.inference.stage import Activity
 from lambdas.inference.work import Batch, Model
-from lambdas.tensors.folder import LOOK_AGAIN_S, Desk
+from lambdas.tensors.folder import LOOK_AGAIN_S, PULSE_S, Desk
 from lambdas.tensors.reader import Claim, Reader
 
 _STOP = None
@@ -45,7 +45,7 @@ class FedPipeline:
         self._answered: queue.Queue[Any] = queue.Queue()
         self._threads = [
             threading.Thread(target=guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
-            for name, loop in (("infer", self._infer), ("send", self._send))
+            for name, loop in (("infer", self._infer), ("send", self._send), ("pulse", self._pulse))
         ]
 
     def start(self) -> FedPipeline:
@@ -74,9 +74,13 @@ class FedPipeline:
         for thread in self._threads:
             thread.join(timeout_s)
 
+    def _pulse(self) -> None:
+        """Also while the network runs: the watchdog ends who hangs, this shows who is stopped."""
+        while not self._stopping.wait(PULSE_S):
+            self.desk.beat()
+
     def _infer(self) -> None:
         while not self._stopping.is_set():
-            self.desk.beat()
             claims = self._reader.take(len(self._input))
             if claims:
                 self._run(claims)

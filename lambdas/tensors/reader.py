@@ -6,22 +6,16 @@ so the least loaded worker, or the fastest, gets the most.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
 
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, result_failed
-from lambdas.tensors.folder import TENSORS_BELL, Bell, Folder, is_at
+from lambdas.tensors.folder import TENSORS_BELL, Bell, Folder, is_at, life_of
 from lambdas.tensors.ring import DONE, READY, RUNNING, SENDING, Ring, Word, open_ring
 
 _log = get_logger("tensors")
-
-
-def life_of(incarnation: str) -> int:
-    """16 bits that tell one life of a worker from another; 0 is nobody's."""
-    return zlib.crc32(incarnation.encode()) % 0xFFFF + 1
 
 
 class Claim:

@@ -12,7 +12,7 @@ go of it or dies, and the image goes on in another one.
 from __future__ import annotations
 
 from collections import deque
-from typing import Iterable
+from typing import Collection, Iterable
 
 import numpy as np
 
@@ -118,14 +118,19 @@ class Transformer:
         if batch.open == 0 and batch in self._batches:
             self._batches.remove(batch)
 
-    def step(self, now: float, served: bool) -> list[tuple[Tensor, Record]]:
-        """Look at every slot. `served`: an inference function lives.
+    def step(
+        self, now: float, served: bool, stopped: Collection[int] = ()
+    ) -> list[tuple[Tensor, Record]]:
+        """Look at every slot. `served`: an inference function lives. `stopped`: lives of those
+        that do nothing at all; what they hold goes on elsewhere, and nobody is blamed.
 
         Returns images that end here, with their records; they are settled by the caller.
         """
         ended: dict[int, list[tuple[int, Tensor]]] = {}
         for slot, tensor in list(self._offered.items()):
             self._look(slot, tensor, now, ended)
+            if slot in self._offered and self._ring.word(slot).life in stopped:
+                self._pass_on(slot)
         verdicts = [v for life, lost in ended.items() for v in self._ended(life, lost, now)]
         self._unstick()
         if served:
@@ -157,6 +162,11 @@ class Transformer:
             tensor.begun_at = now
         elif now - tensor.begun_at > self._limit_s:
             ended.setdefault(word.life, []).append((slot, tensor))
+
+    def _pass_on(self, slot: int) -> None:
+        """The holder keeps the slot; the image goes on in another one."""
+        if self._ring.held(slot):
+            self._stuck[slot] = self._offered.pop(slot)
 
     def _ended(
         self, life: int, lost: list[tuple[int, Tensor]], now: float

@@ -20,6 +20,8 @@ from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
 
 LOOK_AT_DESKS_S = 1.0
+# Below the aggregator's hold-back: one stopped worker costs no gap.
+MISSED_S = 2.0
 
 _log = get_logger("transform")
 
@@ -36,22 +38,26 @@ class Desks:
         self._probed_at = dict.fromkeys(paths, now)
         self._looked_at = now - LOOK_AT_DESKS_S
         self.served = False
+        self.stopped: frozenset[int] = frozenset()
 
-    def look(self, now: float) -> bool:
-        """Whether an inference function is at work."""
+    def look(self, now: float) -> None:
+        """`served`: an inference function is at work. `stopped`: lives without a pulse."""
         if now - self._looked_at < LOOK_AT_DESKS_S:
-            return self.served
+            return
         self._looked_at = now
         self.served = False
+        stopped = set()
         for name, watch in self._watches.items():
             watch.look(now)
+            if watch.alive and watch.still_s(now) > MISSED_S:
+                stopped.add(watch.life)
             hung = watch.alive and watch.still_s(now) > self.limit_s
             self.served |= watch.alive and not hung
             if hung and now - self._probed_at[name] > self.limit_s:
                 _log.warning("%s lives and does nothing for %.0f s", name, watch.still_s(now))
                 self._probed_at[name] = now
                 self._probe(name)
-        return self.served
+        self.stopped = frozenset(stopped)
 
 
 class TransformPipeline:
@@ -152,11 +158,14 @@ class TransformPipeline:
         while not self._stopping:
             self._bell.wait(LOOK_AGAIN_S)
             now = self._clock.tick()
-            served = self._desks.look(now)
-            if served:
+            self._desks.look(now)
+            if self._desks.served:
                 self.served.set()
             with self._changed:
-                verdicts = [*self._engine.step(now, served), *self._failures]
+                verdicts = [
+                    *self._engine.step(now, self._desks.served, self._desks.stopped),
+                    *self._failures,
+                ]
                 self._failures = []
                 self._changed.notify_all()
             fault("transform.after_finish")

@@ -46,16 +46,16 @@ class Plant:
                 (self.images / f"e{event}" / f"{n}.jpg").write_bytes(jpeg(picture))
         self.accepted: dict = {}
         self.cloud: list = []
-        self.workers: set = set()
+        self.heard: set = set()
 
     def route(self, topic, payload):
         name = topic.rsplit("/", 1)[1]
         if topic.startswith(("demo/work/", "demo/tensor/")):
             self.parts[name].give(topic, payload)
         elif name == "done":
-            self.workers.add(json.loads(payload).get("worker"))
             self.parts["aggregator"].give(topic, payload)
         elif name in ("ack", "beat"):
+            self.heard.add(json.loads(payload).get("worker"))
             self.parts["splitter"].give(topic, payload)
         elif name == "accepted":
             self.accepted[json.loads(payload)["id"]] = payload
@@ -68,7 +68,9 @@ class Plant:
         while not (len({r["seq"] for r in self.cloud}) >= TOTAL and until()):
             now = time.monotonic()
             assert now < deadline, f"{len(self.cloud)} in the cloud, deaths {self.deaths()}"
-            for event in send_at:
+            # Else who starts first would do all the work, and nobody would pass the point.
+            everybody = self.heard >= {"t0", "t1", "w0", "w1"}
+            for event in send_at if everybody else ():
                 if event not in self.accepted and now >= send_at[event]:
                     send_at[event] = now + 1.0
                     files = [f"{event}/{n}.jpg" for n in range(IMAGES)]

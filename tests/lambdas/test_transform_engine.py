@@ -180,6 +180,22 @@ def test_a_tensor_that_a_hung_worker_keeps_goes_on_in_another_slot(plant):
     assert sum(plant.ring.word(s).state == READY for s in range(4)) == 4
 
 
+def test_what_a_stopped_worker_keeps_goes_on_at_once_and_nobody_is_blamed(plant):
+    plant.take("b-1", "a")
+    plant.fill()
+    stopped = plant.worker("w")
+    (kept,) = stopped.take(1)
+    assert plant.engine.step(1.0, True, {stopped._life}) == []
+
+    (other,) = plant.worker("w2").take(1)
+
+    assert (other.item, other.alone) == (kept.item, False)
+    finish([other, kept])
+    plant.step()
+    assert plant.engine.in_hand() == []
+    assert plant.engine.done == 1
+
+
 def test_without_any_worker_batches_are_given_back_and_nobody_is_blamed(plant):
     plant.take("b-1", *"abcdef")
     plant.fill()
