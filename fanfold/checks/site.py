@@ -75,8 +75,15 @@ def mps(subject: Subject) -> Outcome:
     if subject.plan is None or not subject.plan.profile.gpus:
         return skipped("MPS: no GPU in the plan")
     pipe = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))  # noqa: S108
+    asked = subject.plan.site.mps
     if (pipe / "control").exists():
-        return ok(f"MPS runs ({pipe})")
+        unused = "" if asked else "; the site does not use it (mps: true)"
+        return ok(f"MPS runs ({pipe}){unused}")
+    if asked:
+        return error(
+            f"the site has mps: true, and no MPS daemon at {pipe}",
+            "nvidia-cuda-mps-control -d, or remove mps from the site.",
+        )
     return skipped("MPS does not run; the article gained 0.2 ms per image from it")
 
 

@@ -19,7 +19,9 @@ def pool(
     images: list[Path] = typer.Argument(help="Image files, or folders of them."),
     model: Path = typer.Option(help="Model package (tar.gz, zip) or its unpacked folder."),
     workers: str = typer.Option("auto", help="Processes; auto: one per GPU named, else per core."),
-    gpus: str = typer.Option("", help="GPU ids, dealt round-robin, e.g. 0,1; none: the CPU."),
+    gpus: str = typer.Option(
+        "", help="GPU ids, dealt round-robin, e.g. 0,1; auto: all that are here; none: the CPU."
+    ),
 ) -> None:
     """Run a model over images with a pool of processes, without a core or a cloud.
 
@@ -28,8 +30,9 @@ def pool(
     """
     if workers != "auto" and not (workers.isdigit() and 1 <= int(workers) <= 256):
         raise UserError(f"--workers {workers}: use auto, or 1 to 256", INVALID)
-    if not all(part.strip().isdigit() for part in gpus.split(",") if part):
-        raise UserError(f"--gpus {gpus}: use numbers with commas, e.g. 0,1", INVALID)
+    numbers = all(part.strip().isdigit() for part in gpus.split(",") if part)
+    if gpus != "auto" and not numbers:
+        raise UserError(f"--gpus {gpus}: use auto, or numbers with commas, e.g. 0,1", INVALID)
     files = files_of(images)
     failed = 0
     with output.progress() as bar:

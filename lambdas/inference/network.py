@@ -39,6 +39,8 @@ class Network:
             outputs = self._runtime.infer(batch)
         except Exception as error:  # every runtime has its own; what remains is the image's end
             _log.error("inference failed: %s", error)
+            if len(images) > 1:
+                return self._one_by_one(images, batch)
             return [image.failed("model_error", str(error)) for image in images]
         share_ms = round((time.perf_counter() - start) * 1000 / len(images), 3)
         for image in images:
@@ -47,6 +49,15 @@ class Network:
             self._record(image, [output[row] for output in outputs])
             for row, image in enumerate(images)
         ]
+
+    def _one_by_one(self, images: Sequence[Answered], batch: np.ndarray) -> list[Record]:
+        """An image that the network refuses costs itself, and not those beside it."""
+        records = []
+        for row, image in enumerate(images):
+            alone = np.zeros_like(batch)
+            alone[0] = batch[row]
+            records += self.answer([image], alone)
+        return records
 
     def _record(self, image: Answered, outputs: list[np.ndarray]) -> Record:
         spec = self._package.spec

@@ -30,8 +30,10 @@ def processes(wanted: str, gpu_ids: list[int]) -> int:
 
 
 def parse_gpus(listed: str) -> list[int]:
-    """`0,1` → [0, 1]; empty: the CPU. Raises `ValueError`."""
+    """`0,1` → [0, 1]; `auto`: those that are here; empty: the CPU. Raises `ValueError`."""
+    if listed == "auto":
+        return gpus_here()
     parts = [part.strip() for part in listed.split(",") if part.strip()]
     if not all(part.isdigit() for part in parts):
-        raise ValueError(f"GPU ids {listed!r}: use numbers with commas, e.g. 0,1")
+        raise ValueError(f"GPU ids {listed!r}: use auto, or numbers with commas, e.g. 0,1")
     return [int(part) for part in parts]

@@ -32,6 +32,23 @@ def test_a_waiting_worker_gets_an_item_the_moment_it_comes() -> None:
     assert not queue.is_waiting("w")
 
 
+def test_of_several_free_workers_the_least_recently_used_gets_the_item() -> None:
+    queue, _ = make()
+    taken: list[str] = []
+    for worker in ("w0", "w1", "w2"):
+        queue.fetch(worker, lambda item: taken.append(item.worker))
+    for name in "ab":
+        queue.offer(WorkItem(name, b""))
+    assert queue.finish("b", "w1", b"")
+    queue.fetch("w1", lambda item: taken.append(item.worker))
+    assert queue.finish("a", "w0", b"")
+    queue.fetch("w0", lambda item: taken.append(item.worker))
+    for name in "cde":
+        queue.offer(WorkItem(name, b""))
+
+    assert taken == ["w0", "w1", "w2", "w1", "w0"]
+
+
 def test_above_the_limit_an_item_is_refused_until_one_is_answered() -> None:
     queue, budget = make(limit=1)
     assert queue.offer(WorkItem("a", b""))

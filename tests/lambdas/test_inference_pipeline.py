@@ -142,6 +142,53 @@ def test_a_network_with_a_batch_gets_several_images_at_once(begin, bus, images, 
     assert statuses == ["ok", "failed", "ok"] * 3
 
 
+def test_images_that_wait_share_one_forward_pass_and_each_has_its_own_result(
+    begin, bus, images, tmp_path
+):
+    worker = begin(simulated(tmp_path / "m", batch=4, wait_ms=0))
+    gate = Gate(worker)
+    seen = []
+
+    def mean_of_each(batch):
+        seen.append(sum(bool(row.any()) for row in batch))
+        return [batch.reshape(len(batch), -1).mean(axis=1, keepdims=True)]
+
+    gate.infer = mean_of_each
+    for shade in range(1, 9):
+        picture = jpeg(np.full((40, 40, 3), shade * 25, np.uint8))
+        (images / f"{shade}.jpg").write_bytes(picture)
+    worker.handle(work("b-1", *(f"cam1/{shade}.jpg" for shade in range(1, 9))))
+    assert gate.entered.wait(DEADLINE_S)
+    bus.wait(lambda: worker.pipeline._ready.qsize() >= 4)  # beats go on: this is looked at again
+    gate.open.set()
+    worker.handle(PROBE)
+    assert [r["status"] for r in bus.results()] == ["ok"] * 8
+    assert max(seen) == 4
+    assert len(seen) < 8
+
+
+def test_an_image_that_the_network_refuses_costs_itself_and_not_its_neighbours(
+    begin, bus, images, tmp_path
+):
+    worker = begin(simulated(tmp_path / "m", batch=4, wait_ms=0))
+    gate = Gate(worker)
+    gate.open.set()
+
+    def refuse_black(batch):
+        if any(0 < row.max() < 30 for row in batch):
+            raise RuntimeError("too dark")
+        return [np.ones((len(batch), 3))]
+
+    gate.infer = refuse_black
+    for n, shade in enumerate((200, 20, 200, 200)):
+        (images / f"{n}.jpg").write_bytes(jpeg(np.full((40, 40, 3), shade, np.uint8)))
+    worker.handle(work("b-1", *(f"cam1/{n}.jpg" for n in range(4))))
+    worker.handle(PROBE)
+
+    assert [r["status"] for r in bus.results()] == ["ok", "failed", "ok", "ok"]
+    assert bus.results()[1]["detail"] == "too dark"
+
+
 def test_results_of_a_simulation_say_so_and_those_of_a_network_do_not(begin, bus, images, tmp_path):
     for runtime in ("simulated", "noop"):
         worker = begin(simulated(tmp_path / runtime, runtime, wait_ms=0))

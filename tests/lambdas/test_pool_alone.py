@@ -12,7 +12,7 @@ from lambdas.pool import run
 from lambdas.pool.alone import PoolError, _environment
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
-from lambdas.pool.sizing import parse_gpus, processes
+from lambdas.pool.sizing import gpus_here, parse_gpus, processes
 
 
 def images(folder, count):
@@ -43,10 +43,22 @@ def test_a_model_that_cannot_load_ends_in_one_sentence(tmp_path):
         list(run([str(tmp_path / "a.jpg")], str(tmp_path / "nomodel"), "1"))
 
 
+def test_gpus_are_found_by_the_drivers_folder_and_dealt_to_the_processes_in_turn(tmp_path):
+    for address in ("0000:00:1b.0", "0000:00:1c.0"):
+        (tmp_path / address).mkdir()
+    found = gpus_here(str(tmp_path))
+
+    assert found == [0, 1]
+    assert gpus_here(str(tmp_path / "no driver")) == []
+    pool = Pool(5, found, {}, Told())
+    assert [member.gpu_id for member in pool.members] == [0, 1, 0, 1, 0]
+
+
 def test_a_process_for_each_gpu_else_for_each_core():
     assert processes("auto", [0, 1, 2]) == 3
     assert processes("auto", []) == len(os.sched_getaffinity(0))
     assert parse_gpus("0, 1") == [0, 1]
+    assert parse_gpus("auto") == gpus_here()
     with pytest.raises(ValueError, match="use auto"):
         processes("many", [])
 
