@@ -1,5 +1,6 @@
 import sys
 import threading
+import time
 import types
 
 import numpy as np
@@ -338,3 +339,24 @@ def test_large_results_of_a_batch_are_split_into_messages_within_the_limit(
     worker.handle(PROBE)
     assert len(bus.messages("s/done")) == 3
     assert [r["seq"] for r in bus.results()] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_what_the_network_works_on_is_not_touched_by_decoding_ahead(begin, bus, images, rows):
+    worker = begin(simulated(images.parent / "sim", batch=rows, wait_ms=0))
+    pipeline, seen = worker.pipeline, []
+
+    def infer(batch):
+        before = batch.copy()
+        deadline = time.monotonic() + DEADLINE_S
+        while not seen and not pipeline._tensors.empty() and time.monotonic() < deadline:
+            time.sleep(0.001)  # until decoding has run ahead as far as it may
+        seen.append(np.array_equal(before, batch) and before.any())
+        return [np.zeros((rows, 1), np.float32)]
+
+    pipeline._runtime.infer = infer
+    names = ["cam1/coffee.jpg", "cam1/chelsea.jpg"] * 6
+    worker.handle(work("b-1", *names))
+    bus.wait(lambda: len(bus.results()) == len(names))
+
+    assert all(seen)
