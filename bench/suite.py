@@ -43,6 +43,8 @@ class Suite:
     count: int
     rounds: int
     methods: tuple[str, ...]
+    #: Real GPUs for scenario `real`; worker n runs on GPU n modulo this; 0 is the CPU.
+    gpus: int = 0
 
     def run(self, scenario: str, workers: Sequence[int]) -> Iterator[Row]:
         """Yield one row per method, number of workers and round, labelled with all three."""
@@ -92,7 +94,9 @@ class Suite:
     def _real(self) -> dict[str, Callable[[int], Row]]:
         def measure(folder: Path, name: str) -> Callable[[int], Row]:
             # Batches of one: 16 images in batches of 8 would end with one worker idle.
-            return lambda n: self._path(Setting(n, batch=1), self._package(folder, name))
+            return lambda n: self._path(
+                Setting(n, batch=1, gpus=self.gpus), self._package(folder, name)
+            )
 
         if self.model is None:
             raise UserError("scenario real needs --model FOLDER, an unpacked package", INVALID)
@@ -139,8 +143,10 @@ class Suite:
 
     def _control(self, scenario: str, name: str) -> Callable[[int], Row]:
         model = self.model if scenario == "real" else None
+        on_gpus = ["--gpus", ",".join(map(str, range(self.gpus)))] if self.gpus else []
+        takes_gpus = name in {"article_pool", "raw_loop"}
         arguments: dict[str, tuple[int, list[str]]] = {
-            "real": (self.count, []),
+            "real": (self.count, on_gpus if takes_gpus else []),
             "noop": (self.count * 100, ["--noop"]),
             "simulated": (self.count * 10, ["--wait-ms", str(SIMULATED_MS)]),
             "slow-worker": (

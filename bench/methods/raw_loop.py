@@ -9,14 +9,14 @@ import multiprocessing
 import time
 
 from bench.methods.article_pool import Network, transform
-from bench.methods.peer import options, paths_of
+from bench.methods.peer import parser_of, paths_of
 
 
-def network_loop(folder):
-    """→ function(path): one image through transform and network, loaded and warm."""
+def network_loop(folder, gpu):
+    """→ function(path): one image through transform and network, loaded and warm; None: CPU."""
     import mxnet as mx
 
-    network = Network(folder, mx.cpu())
+    network = Network(folder, mx.cpu() if gpu is None else mx.gpu(gpu))
     network.infer(mx.nd.zeros(network.shape))
     return lambda path: network.infer(transform(path, network.shape))
 
@@ -71,9 +71,12 @@ def result(method, workers, paths, total_s):
 
 
 def main():
-    chosen = options(__doc__)
+    parser = parser_of(__doc__)
+    parser.add_argument("--gpus", default="", help="comma-separated ids; empty: CPU")
+    chosen = parser.parse_args()
     paths, workers = paths_of(chosen), chosen.workers
-    shares = [((str(chosen.model),), paths[i::workers]) for i in range(workers)]
+    gpus = [int(g) for g in chosen.gpus.split(",") if g] or [None]
+    shares = [((str(chosen.model), gpus[i % len(gpus)]), paths[i::workers]) for i in range(workers)]
     print(json.dumps(result("raw_loop", workers, paths, side_by_side(network_loop, shares))))
 
 

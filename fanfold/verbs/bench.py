@@ -31,6 +31,9 @@ def bench(
     ),
     workers: str = typer.Option("2", help="Numbers of workers: 1,2,4 or 1..4."),
     methods: str = typer.Option(DEFAULT_METHODS, help="Peers: ray, litserve, mms, pytriton."),
+    gpus: int | None = typer.Option(
+        None, min=0, help="GPUs for scenario real, dealt round-robin; default those found."
+    ),
     count: int = typer.Option(16, min=1, help="Images; noop × 100, simulated ones × 10."),
     rounds: int = typer.Option(3, min=1, help="Interleaved rounds."),
     quick: bool = typer.Option(False, help="One round of a few images: does it run at all?"),
@@ -44,6 +47,7 @@ def bench(
     from bench.controls import CONTROLS
     from bench.report import write_report
     from bench.suite import SCENARIOS, Suite
+    from fanfold.detect.gpus import find_gpus
 
     files = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
     chosen, names = tuple(scenario.split(",")), tuple(methods.split(","))
@@ -56,7 +60,8 @@ def bench(
     if quick:
         rounds, count = 1, min(count, 4)
     work = out.absolute() / "work"
-    suite = Suite(work, files, model, compiled, count, rounds, names)
+    cards = len(find_gpus(Path("/"), 0)[0]) if gpus is None else gpus
+    suite = Suite(work, files, model, compiled, count, rounds, names, cards)
     for name in chosen:
         rows: list[dict[str, Any]] = []
         for row in suite.run(name, numbers):

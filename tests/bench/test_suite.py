@@ -52,6 +52,21 @@ def test_a_method_runs_only_in_scenarios_that_it_knows(tmp_path):
     assert ran["latency"] == {"fanfold"}
 
 
+def test_the_controls_get_the_gpus_that_the_workers_get(tmp_path, monkeypatch):
+    asked = {}
+
+    def run_control(name, model, workers, count, images, *more):
+        asked[name] = more
+        return {}
+
+    monkeypatch.setattr("bench.suite.run_control", run_control)
+    chosen = suite(tmp_path, model=tmp_path, rounds=1, methods=("article_pool", "ray"), gpus=2)
+
+    list(chosen.run("real", [1]))
+
+    assert asked == {"article_pool": ("--gpus", "0,1"), "ray": ()}
+
+
 def test_scenario_real_asks_for_its_model(tmp_path):
     with pytest.raises(UserError, match="--model"):
         list(suite(tmp_path).run("real", [1]))
