@@ -24,8 +24,8 @@ HELP = (
 )
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
-    "doctor", "demo", "plan", "provision", "devcloud", "model", "cloud", "run", "status",
-    "send", "results", "trace", "logs", "stop", "bench", "tune", "detect", "pool",
+    "doctor", "demo", "plan", "provision", "devcloud", "model", "cloud", "diff", "rollback", "run",
+    "status", "send", "results", "trace", "logs", "stop", "bench", "tune", "detect", "pool",
 )  # fmt: skip
 
 

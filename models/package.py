@@ -100,7 +100,11 @@ def publish(path: Path, bucket: str, client: Any) -> str:
             Bucket=bucket,
             Key=package.key,
             Body=path.read_bytes(),
-            Metadata={"sha256": package.sha256},
+            Metadata={
+                "sha256": package.sha256,
+                "model-name": package.spec.name,
+                "model-version": package.spec.version,
+            },
         )
     return uri
 

@@ -33,12 +33,19 @@ def install() -> None:
         return answer
 
     responses.GreengrassResponse.create_group_version = create_group_version
+    responses.GreengrassResponse.create_logger_definition = _respond_new_logger
     responses.GreengrassResponse.get_logger_definition = _respond_logger
     responses.GreengrassResponse.get_logger_definition_version = _respond_logger_version
-    base = "{0}/greengrass/definition/loggers/(?P<definition_id>[^/]+)"
+    loggers = "{0}/greengrass/definition/loggers"
+    base = f"{loggers}/(?P<definition_id>[^/]+)"
     # moto drops every "$" on the way to its server's routes, so its own "$reset" has none.
     reset = "{0}/greengrass/groups/(?P<group_id>[^/]+)/deployments/(?P<reset>.reset)$"
-    for path in (f"{base}$", f"{base}/versions/(?P<definition_version_id>[^/]+)$", reset):
+    for path in (
+        f"{loggers}$",
+        f"{base}$",
+        f"{base}/versions/(?P<definition_version_id>[^/]+)$",
+        reset,
+    ):
         urls.url_paths[path] = responses.GreengrassResponse.dispatch
 
 
@@ -223,6 +230,12 @@ _LOGGERS = {
     "update": _update_logger,
     "delete": _delete_logger,
 }
+
+
+def _respond_new_logger(self: Any) -> tuple[int, dict[str, int], str]:
+    initial = self._get_param("InitialVersion") or {"Loggers": []}
+    made = _create_logger(self.greengrass_backend, self._get_param("Name") or "", initial)
+    return 201, {"status": 201}, json.dumps(made.to_dict())
 
 
 def _respond_logger(self: Any) -> str:

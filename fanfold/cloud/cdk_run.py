@@ -1,0 +1,85 @@
+"""Running the pinned CDK so that a person sees its progress, and a failure as one sentence."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from devcloud import DevCloudError
+from devcloud.cdk_cli import command, environment
+from fanfold.cloud.access import START, Access
+from fanfold.errors import FAILED, MISSING, REFUSED, UserError
+from fanfold.project import PROJECT
+
+_KEPT_LINES = 400
+_DEPLOYMENT = re.compile(r"deployment (?P<id>\S+) failed on the core: (?P<reason>.+)")
+_RESOURCE = re.compile(r"(?P<id>\S+) \((?P<type>(AWS|Custom)::\S+)\)?:? (?P<reason>.+)")
+_STOPS = ("❌", "Resource handler returned", "UPDATE_FAILED", "CREATE_FAILED", "DELETE_FAILED")
+
+
+def require_tools() -> None:
+    """Raises UserError (exit code 3) where node or the pinned CDK is missing."""
+    try:
+        command(["--version"])
+    except DevCloudError as error:
+        raise UserError(str(error), error.exit_code) from error
+
+
+def run_cdk(arguments: Sequence[str], access: Access, site: str) -> str:
+    """Run `cdk ARGUMENTS`, pass its lines on, return them. Raises UserError when it fails."""
+    require_tools()
+    lines: list[str] = []
+    with subprocess.Popen(
+        command(arguments),
+        cwd=PROJECT,
+        env=environment(access.cloud.env() if access.cloud else {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        for line in process.stdout or ():
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            lines = [*lines[-_KEPT_LINES:], line.rstrip()]
+    if process.returncode:
+        raise failure(arguments[0], site, process.returncode, lines)
+    return "\n".join(lines)
+
+
+def failure(verb: str, site: str, code: int, lines: Sequence[str]) -> UserError:
+    """The CDK's own words as one sentence: cause, what it left, the way on."""
+    said = "\n".join(lines)
+    if found := _DEPLOYMENT.search(said):
+        return UserError(
+            f"{site}: the core could not run the new group: {found['reason'].strip()} "
+            f"Nothing of it is left: CloudFormation has put the former group back. Mend the cause "
+            f"and run `fanfold {verb} {site}` again.",
+            FAILED,
+        )
+    if "has the environment been bootstrapped" in said.lower():
+        return UserError(f"{site}: the CDK is not bootstrapped here. Once: {START}", MISSING)
+    if "UPDATE_ROLLBACK_FAILED" in said:
+        return UserError(
+            f"{site}: the update failed, and going back failed as well. Finish it: npx cdk "
+            f"rollback {site}; then deploy again.",
+            REFUSED,
+        )
+    if "ExpiredToken" in said:
+        return UserError(
+            f"{site}: the AWS credentials expired on the way. Sign in again, then run `fanfold "
+            f"{verb} {site}` again: it goes on where it stopped.",
+            REFUSED,
+        )
+    reason = next((line.strip() for line in lines if any(s in line for s in _STOPS)), "")
+    again = {
+        "deploy": f"The former state is put back. `fanfold diff {site}` shows what is deployed.",
+        "destroy": f"What is left goes with the next `fanfold destroy {site}`; its reasons: "
+        f"aws cloudformation describe-stack-events --stack-name {site}",
+    }.get(verb, "")
+    return UserError(
+        f"cdk {verb} {site} ended with {code}: {reason or said[-500:]} {again}", FAILED
+    )

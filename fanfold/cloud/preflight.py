@@ -1,0 +1,112 @@
+"""What must be right before a deployment begins, so that nothing ends half-done.
+
+Each finding says what is wrong and the remedy; nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fanfold.cloud.access import Access, explained
+from fanfold.cloud.stack import read_stack, refuse_unbootstrapped, refuse_unfit
+from fanfold.errors import INVALID, MISSING, REFUSED, UserError
+from fanfold.provision.checking import refuse_foreign
+from infra.planning import Plan
+
+
+def look(access: Access, plan: Plan) -> None:
+    """Raises UserError for the first thing that a deployment would fail at."""
+    site = plan.site
+    refuse_other_account(access, site.account, site.name)
+    refuse_unbootstrapped(access, site.account)
+    refuse_unfit(site.name, read_stack(access, site.name))
+    if site.model.s3_uri:
+        refuse_unreadable(access, site.model.s3_uri)
+    for what, bucket in _buckets(plan):
+        refuse_missing_bucket(access, what, bucket)
+    things = {thing.name: thing.certificate_arn for thing in (plan.core, *plan.devices)}
+    refuse_foreign(access, things, site.name)
+
+
+def refuse_other_account(access: Access, account: str, site: str) -> None:
+    """Credentials are there, valid, and of the site's account."""
+    with explained(access, f"site {site}"):
+        found = access.client("sts").get_caller_identity()
+    if found["Account"] != account:
+        raise UserError(
+            f"site {site} is for AWS account {account}, these credentials are of "
+            f"{found['Account']} ({found['Arn']}). Choose others (AWS_PROFILE), or change "
+            "`account` in the site's file.",
+            INVALID,
+        )
+
+
+def refuse_unreadable(access: Access, uri: str) -> None:
+    """The model's object is there and readable."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    subject = f"model {uri}"
+    code = _head(access, subject, "head_object", Bucket=bucket, Key=key)
+    if code is None:
+        return
+    if code == "404" and _head(access, subject, "head_bucket", Bucket=bucket) is None:
+        raise UserError(
+            f"{subject}: bucket {bucket} is there, but has no such object. Publish it: fanfold "
+            f"model publish PACKAGE --bucket {bucket}; then give the URI that this prints.",
+            MISSING,
+        )
+    raise UserError(
+        f"{subject}: {_bucket_words(access, bucket, code, 's3:GetObject')}", _exit(code)
+    )
+
+
+def refuse_missing_bucket(access: Access, what: str, bucket: str) -> None:
+    """A bucket that the site names is there, in reach and in the right region."""
+    code = _head(access, f"{what} {bucket}", "head_bucket", Bucket=bucket)
+    if code is not None:
+        words = _bucket_words(access, bucket, code, "s3:ListBucket")
+        raise UserError(f"{what} {bucket}: {words}", _exit(code))
+
+
+def _head(access: Access, subject: str, call: str, **arguments: str) -> str | None:
+    """The status of a HEAD as S3 gives it, None where all is well."""
+    from botocore.exceptions import ClientError
+
+    with explained(access, subject):
+        try:
+            getattr(access.client("s3"), call)(**arguments)
+        except ClientError as error:
+            code = str(error.response["Error"].get("Code", ""))
+            status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", code))
+            if status in ("301", "307", "400", "403", "404"):
+                return status
+            raise
+    return None
+
+
+def _bucket_words(access: Access, bucket: str, code: str, right: str) -> str:
+    if code == "404":
+        return (
+            f"there is no bucket {bucket} in {access.where}. Check the name and the account, or "
+            f"make it: aws s3 mb s3://{bucket} --region {access.region}"
+        )
+    if code in ("301", "307", "400"):
+        return (
+            f"bucket {bucket} is in another region than the site's ({access.region}). Use one of "
+            "this region, or change `region` in the site's file."
+        )
+    return (
+        f"bucket {bucket} is not readable with these credentials. Ask for {right} on it, or check "
+        "the name: a bucket of this name may be somebody else's."
+    )
+
+
+def _exit(code: str) -> int:
+    return {"404": MISSING, "403": REFUSED}.get(code, INVALID)
+
+
+def _buckets(plan: Plan) -> list[tuple[str, str]]:
+    """Buckets that the site names and nobody makes for it."""
+    cloud: Any = plan.site.cloud
+    parts = (("results bucket", "store"), ("outbox bucket", "outbox"))
+    found = [(what, getattr(getattr(cloud, part, None), "bucket", None)) for what, part in parts]
+    return [(what, bucket) for what, bucket in found if bucket]

@@ -1,0 +1,75 @@
+"""Changes of a group in an operator's words: `workers 2 → 4, GPU 0,1 → 0..3; restarts all`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infra.planning import Change
+
+HEADLINES = ("strategy", "workers", "transforms", "GPU", "cameras", "model")
+RESTARTS = "restarts all functions"
+_ARCHIVES = (".tar.gz", ".tgz", ".zip")
+
+
+def sentence(site: str, changes: Sequence[Change], *, deployed: bool) -> str:
+    """One line that says what a deployment changes and does."""
+    if not changes:
+        return f"{site}: no change; a deployment does nothing"
+    said = [headline(change) for change in changes if change.subject in HEADLINES]
+    details = len(changes) - len(said)
+    if details:
+        said.append(
+            f"{details} {'other ' if said else ''}{'change' if details == 1 else 'changes'}"
+        )
+    if not deployed:
+        return f"{site}: not deployed yet; a deployment starts it with " + "; ".join(
+            f"{c.subject} {_value(c.subject, c.after, '')}"
+            for c in changes
+            if c.subject in HEADLINES
+        )
+    return f"{site}: {'; '.join([*said, RESTARTS])}"
+
+
+def headline(change: Change) -> str:
+    before = _value(change.subject, change.before, change.after)
+    after = _value(change.subject, change.after, change.before)
+    return f"{change.subject} {before} → {after}"
+
+
+def detail_lines(changes: Sequence[Change]) -> list[str]:
+    """What the sentence does not name."""
+    return [str(change) for change in changes if change.subject not in HEADLINES]
+
+
+def _value(subject: str, value: str, other: str) -> str:
+    if subject == "GPU":
+        return ranges(value)
+    if subject == "model":
+        short, beside = short_model(value), short_model(other)
+        return value if short == beside else short
+    return value
+
+
+def short_model(uri: str) -> str:
+    """`s3://b/models/lite0/1.0.0-78.tar.gz` as `lite0 1.0.0-78`."""
+    if "/" not in uri:
+        return uri
+    *folders, name = uri.removeprefix("s3://").split("/")
+    for ending in _ARCHIVES:
+        name = name.removesuffix(ending)
+    return f"{folders[-1]} {name}" if len(folders) > 1 else name
+
+
+def ranges(numbers: str) -> str:
+    """`0,1,2,3,7` as `0..3,7`; two in a row stay two."""
+    if not numbers.replace(",", "").isdigit():
+        return numbers
+    runs: list[list[int]] = []
+    for number in map(int, numbers.split(",")):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(
+        f"{run[0]}..{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs
+    )

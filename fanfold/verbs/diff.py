@@ -1,0 +1,75 @@
+"""`fanfold diff SITE`: what a deployment would change, against what is deployed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import typer
+
+from fanfold import output
+from fanfold.cloud.access import reach
+from fanfold.cloud.deployed import comparable, planned_document, read_deployed, read_document
+from fanfold.cloud.words import detail_lines, sentence
+from fanfold.errors import INVALID, UserError
+from fanfold.project import read_site
+from infra.planning import Change, changes, check, errors, plan_group
+
+CHANGES = 2
+
+
+def register(app: typer.Typer) -> None:
+    app.command("diff")(diff)
+
+
+def diff(
+    site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    model: str | None = typer.Option(None, help="As if deployed with this model's S3 URI."),
+    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object."),
+) -> None:
+    """Say what `fanfold deploy SITE` would change about the group that is deployed.
+
+    Reads the deployed group back from the cloud and changes nothing. Exit code 0: nothing
+    would change; 2: something would. The stack's other resources: npx cdk diff SITE
+    Example: fanfold diff line-3 --model s3://my-models/models/lite0/1.1.0.tar.gz
+    """
+    settings, profile = read_site(site)
+    plan = plan_group(settings.with_model(model) if model else settings, profile)
+    if wrong := errors(check(plan)):
+        raise UserError("\n".join(map(str, wrong)), INVALID)
+    access = reach(settings.region, aws=aws)
+    deployed = read_deployed(access, settings.name)
+    current = deployed.current if deployed else None
+    before = None
+    if deployed and current:
+        before = comparable(read_document(access, deployed, current))
+    found = changes(before, comparable(planned_document(plan, site)))
+    facts = dataclasses.asdict(current) if current else None
+    if as_json:
+        output.print_json(_as_data(settings.name, facts, found))
+    else:
+        _show(settings.name, facts, found)
+    if found:
+        raise typer.Exit(CHANGES)
+
+
+def _as_data(site: str, deployed: dict[str, Any] | None, found: list[Change]) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "site": site,
+        "deployed": deployed,
+        "changes": [dataclasses.asdict(change) for change in found],
+        "restarts": bool(found),
+    }
+
+
+def _show(site: str, deployed: dict[str, Any] | None, found: list[Change]) -> None:
+    output.out.print(sentence(site, found, deployed=deployed is not None), markup=False)
+    for line in detail_lines(found) if deployed else ():
+        output.out.print(f"  {line}", markup=False)
+    if deployed:
+        output.note(
+            f"deployed: group version {deployed['version']}, deployment {deployed['id']} of "
+            f"{deployed['created_at']} ({deployed['status']})"
+        )
