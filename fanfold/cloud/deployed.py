@@ -25,7 +25,10 @@ from infra.packaging import build_lambdas
 from infra.planning import Plan, render
 
 Document = dict[str, Any]
-_NOT_COMPARED = ("Id", "Version", "DeploymentId", "Certificates", "Region", "Account", "Models")
+_NOT_COMPARED = (
+    "Id", "Version", "DeploymentId", "Certificates", "Models",  # of the deployment
+    "Region", "Account", "Cloud",  # of the stack
+)  # fmt: skip
 _HASH_DIGITS = 12
 LOOKED_AT = 30
 """So many deployments of a group are asked for their status."""

@@ -15,18 +15,13 @@ def sentence(site: str, changes: Sequence[Change], *, deployed: bool) -> str:
     """One line that says what a deployment changes and does."""
     if not changes:
         return f"{site}: no change; a deployment does nothing"
-    said = [headline(change) for change in changes if change.subject in HEADLINES]
-    details = len(changes) - len(said)
-    if details:
-        said.append(
-            f"{details} {'other ' if said else ''}{'change' if details == 1 else 'changes'}"
-        )
+    first = [each for name in HEADLINES for each in changes if each.subject == name]
     if not deployed:
-        return f"{site}: not deployed yet; a deployment starts it with " + "; ".join(
-            f"{c.subject} {_value(c.subject, c.after, '')}"
-            for c in changes
-            if c.subject in HEADLINES
-        )
+        what = "; ".join(f"{each.subject} {_value(each.subject, each.after, '')}" for each in first)
+        return f"{site}: not deployed yet; a deployment starts it with {what}"
+    said = [headline(each) for each in first]
+    if count := len(changes) - len(first):
+        said.append(f"{count} {'other ' if said else ''}{'change' if count == 1 else 'changes'}")
     return f"{site}: {'; '.join([*said, RESTARTS])}"
 
 

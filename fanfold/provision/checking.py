@@ -12,10 +12,13 @@ PLACEHOLDER = "0" * 56
 """Of the ARN of a thing that was never provisioned (docs/decisions/0012)."""
 
 
-def refuse_foreign(access: Access, things: Mapping[str, str], site: str) -> None:
+def refuse_foreign(
+    access: Access, things: Mapping[str, str], site: str, *, gone: bool = False
+) -> None:
     """Raises UserError for a certificate that is another thing's, gone, inactive or elsewhere.
 
-    `things`: thing → certificate ARN, as the group will name them.
+    `things`: thing → certificate ARN, as the group will name them. `gone`: one that is not
+    there or not active any more is right, because it is about to be made anew.
     """
     owners: dict[str, str] = {}
     for thing, arn in things.items():
@@ -24,10 +27,10 @@ def refuse_foreign(access: Access, things: Mapping[str, str], site: str) -> None
         if arn in owners:
             raise _wrong(thing, arn, f"is also that of {owners[arn]}", site)
         owners[arn] = thing
-        _refuse_one(access, thing, arn, site)
+        _refuse_one(access, thing, arn, site, gone=gone)
 
 
-def _refuse_one(access: Access, thing: str, arn: str, site: str) -> None:
+def _refuse_one(access: Access, thing: str, arn: str, site: str, *, gone: bool) -> None:
     client: Any = access.client("iot")
     region = arn.split(":")[3] if arn.count(":") >= 5 else ""
     if region != access.region:
@@ -36,10 +39,12 @@ def _refuse_one(access: Access, thing: str, arn: str, site: str) -> None:
         try:
             found = client.describe_certificate(certificateId=arn.rpartition("/")[2])
         except client.exceptions.ResourceNotFoundException:
+            if gone:
+                return
             raise _wrong(thing, arn, f"is not in {access.where}", site) from None
         attached = client.list_principal_things(principal=arn)["things"]
     status = found["certificateDescription"]["status"]
-    if status != "ACTIVE":
+    if status != "ACTIVE" and not gone:
         raise _wrong(thing, arn, f"is {status}", site)
     if attached and thing not in attached:
         raise _wrong(thing, arn, f"belongs to thing {', '.join(attached)}", site)

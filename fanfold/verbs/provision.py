@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from pathlib import Path
 
 import typer
 
 from fanfold import output
-from fanfold.errors import REFUSED, UserError
+from fanfold.cloud.access import explained, reach
+from fanfold.cloud.preflight import refuse_other_account
+from fanfold.errors import INVALID, UserError
 from fanfold.project import read_site, site_file, state_dir
 from fanfold.provision import Identities, core_policy, device_policy
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.provision.checking import refuse_foreign
 from infra.planning import Plan, plan_group
 
 
@@ -32,18 +35,24 @@ def provision(
     """
     settings, profile = read_site(site)
     made = plan_group(settings, profile)
+    access = reach(settings.region, aws=aws)
+    if not remove:
+        refuse_other_account(access, settings.account, settings.name)
     record = site_file(site).parent / (
         settings.certificates or f"certificates/{settings.name}.json"
     )
     folder = state_dir() / "certificates" / settings.name
-    try:
-        identities = Identities(_client(settings.region, aws=aws), folder, record)
+    again = (
+        f"Nothing is lost: mend it and run `fanfold provision {settings.name}"
+        f"{' --remove' if remove else ''}` again; it goes on where it stopped."
+    )
+    with explained(access, f"identities of {settings.name}", again):
+        identities = Identities(access.client("iot"), folder, _readable(record))
         if remove:
-            _remove(identities)
+            _remove(identities, settings.name)
         else:
+            refuse_foreign(access, identities.arns, settings.name, gone=True)
             _ensure(identities, made, rotate=rotate)
-    except Exception as error:
-        raise _explained(error, settings.name) from error
     if not remove:
         output.note(f"keys in {folder}; certificate ARNs in {record}")
 
@@ -64,27 +73,27 @@ def _ensure(identities: Identities, made: Plan, *, rotate: bool) -> None:
         )
 
 
-def _remove(identities: Identities) -> None:
-    for thing in list(identities.arns):
+def _remove(identities: Identities, site: str) -> None:
+    things = list(identities.arns)
+    for thing in things:
         if done := identities.remove(thing):
             output.out.print(f"{done.what:<8} {thing}  {done.certificate_arn}", markup=False)
+    if not things:
+        output.note(f"{site}: nothing is provisioned")
 
 
-def _client(region: str, *, aws: bool) -> Any:
-    import boto3
-
-    cloud = None if aws else running_cloud()
-    return cloud.client("iot") if cloud else boto3.client("iot", region_name=region)
-
-
-def _explained(error: Exception, site: str) -> Exception:
-    """The cloud's refusals as one sentence; anything else stays what it is."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    if isinstance(error, BotoCoreError | ClientError):
-        return UserError(
-            f"AWS IoT: {error}. Nothing is lost: mend it (credentials, region, rights) "
-            f"and run `fanfold provision {site}` again; it goes on where it stopped.",
-            REFUSED,
-        )
-    return error
+def _readable(record: Path) -> Path:
+    """The record itself, once it is known to be one. Raises UserError."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return record
+    except ValueError as error:
+        raise UserError(
+            f"{record}: is not JSON ({error}). It maps things to certificate ARNs; restore it from "
+            "version control, or remove it and run this again: new certificates are made.",
+            INVALID,
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+        raise UserError(f"{record}: maps things to certificate ARNs, and this does not", INVALID)
+    return record

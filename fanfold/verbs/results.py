@@ -1,14 +1,16 @@
-"""`fanfold results`: ordered results as they come."""
+"""`fanfold results`: ordered results as they come, or as they landed in the cloud."""
 
 from __future__ import annotations
 
 import time
+from enum import Enum
 from typing import Any
 
 import typer
 
 from fanfold import output, running
-from fanfold.errors import FAILED, UserError
+from fanfold.cloud.reading import Place, read_landed
+from fanfold.errors import FAILED, INVALID, UserError
 from fanfold.mqtt import Console
 
 #: Said on stderr once nothing that is published from now on can be missed.
@@ -19,18 +21,45 @@ def register(app: typer.Typer) -> None:
     app.command("results")(results)
 
 
+class Source(str, Enum):
+    """Where results are read."""
+
+    core = "core"
+    cloud = "cloud"
+    outbox = "outbox"
+
+
 def results(
     site: str | None = typer.Argument(None, help="Only needed when several cores run here."),
     stream: str | None = typer.Option(None, help="One camera's results only."),
     count: int | None = typer.Option(None, "--count", "-n", min=1, help="End after so many."),
     timeout_s: float | None = typer.Option(None, help="End after so long without a result."),
     as_json: bool = typer.Option(False, "--json", help="One JSON record a line."),
+    source: Source = typer.Option(
+        Source.core, "--from", help="A running core; what landed in the cloud; its S3 outbox."
+    ),
+    since: str | None = typer.Option(
+        None, help="With the cloud: 90s, 15m, 2h, 7d ago, or a time such as 2026-11-25T14:00."
+    ),
+    job: str | None = typer.Option(None, help="With the cloud: one job's results only."),
+    bucket: str | None = typer.Option(None, help="With the cloud: another bucket than the site's."),
+    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
 ) -> None:
-    """Follow the ordered results of a running core until interrupted.
+    """Follow the ordered results of a running core until interrupted, or read the cloud's.
 
     Late results (after their gap record) are marked. Exit code 1: `--count` was not reached.
-    Example: fanfold results --stream cam1 --json
+    With `--from cloud` (SITE is needed) each record comes once, each stream in order.
+    Example: fanfold results demo --from cloud --since 2h --json
     """
+    if source is not Source.core:
+        if site is None:
+            raise UserError(f"--from {source.value}: name the site", INVALID)
+        place = Place(site, bucket, outbox=source is Source.outbox, aws=aws)
+        for record in read_landed(place, stream=stream, job=job, since=since)[:count]:
+            _print(record, late=False, as_json=as_json)
+        return
+    if since or job or bucket:
+        raise UserError("--since, --job and --bucket go with --from cloud", INVALID)
     core = running.find(site)
     name = core.info["group"]
     pattern = stream or "+"
