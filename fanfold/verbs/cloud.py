@@ -58,6 +58,8 @@ def deploy(
     _refuse_older_model(access, plan, allowed=allow_older_model)
     context = ["-c", f"model={model}"] if model else []
     context += ["-c", f"wait={wait_s}"]
+    # The bucket that an earlier stack left is taken back instead of failing to be made.
+    context += ["--import-existing-resources"]
     arguments = ["deploy", settings.name, "--require-approval", "never", *context]
     _cdk([*arguments, *_where(site, settings)], access, settings.name)
     go_forward(access, settings.name, wait_s)
