@@ -17,7 +17,6 @@ from infra.planning import Plan
 def look(access: Access, plan: Plan) -> None:
     """Raises UserError for the first thing that a deployment would fail at."""
     site = plan.site
-    refuse_other_account(access, site.account, site.name)
     refuse_unbootstrapped(access, site.account)
     refuse_unfit(site.name, read_stack(access, site.name))
     if site.model.s3_uri:

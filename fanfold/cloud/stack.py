@@ -97,6 +97,11 @@ def go_forward(access: Access, site: str, wait_s: float) -> None:
         return
     moves = _aliases_behind(access, site)
     if deployed.current.version == wanted and not moves:
+        if deployed.current.status != "Success":
+            output.note(
+                f"the core has not answered yet ({deployed.current.status}); it takes the group "
+                f"when it can. How it ended: fanfold rollback {site} --list"
+            )
         return
     output.note(f"{site} was rolled back: deploying the stack's group version {wanted} again")
     with explained(access, f"group {site}", f"Run `fanfold deploy {site}` again to finish."):

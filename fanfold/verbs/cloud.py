@@ -53,6 +53,7 @@ def deploy(
         raise UserError("\n".join(map(str, wrong)), INVALID)
     require_tools()
     access = reach(settings.region, aws=aws)
+    refuse_other_account(access, settings.account, settings.name)
     _bootstrap(access)
     look(access, plan)
     _refuse_older_model(access, plan, allowed=allow_older_model)

@@ -16,7 +16,15 @@ import typer
 from fanfold import output, running
 from fanfold.errors import INVALID, MISSING, UserError
 from fanfold.interpreters import RUNTIME, device_python
-from fanfold.project import PROJECT, core_state, read_site, remember_site, site_file
+from fanfold.project import (
+    PROJECT,
+    core_state,
+    read_site,
+    remember_site,
+    site_file,
+    state_dir,
+)
+from fanfold.provision.local import local_certificates
 from fanfold.verbs.devcloud import running_cloud
 from fanfold.volumes import lock_volume, make_volume
 from infra.hooks import hook_files
@@ -58,7 +66,10 @@ def run(
     settings, _ = read_site(site)
     state = core_state(settings.name)
     remember_site(state, site)
-    source = group or (str(_local_group(site, model, state)) if model else _deployed(settings.name))
+    if model and not group:
+        source = str(_local_group(site, model, state, tls=mqtt_port != "off"))
+    else:
+        source = group or _deployed(settings.name)
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
@@ -104,7 +115,7 @@ def _deployed(name: str) -> str:
     return f"greengrass:{name}"
 
 
-def _local_group(site: str, model: Path, state: Path) -> Path:
+def _local_group(site: str, model: Path, state: Path, *, tls: bool) -> Path:
     """The planner's own document, with the Lambdas and the model of this machine."""
     if not model.is_file():
         raise UserError(f"{model}: no such model package", MISSING)
@@ -115,6 +126,14 @@ def _local_group(site: str, model: Path, state: Path) -> Path:
     state.mkdir(parents=True, exist_ok=True)
     code = build_lambdas(state / "lambdas.zip", hooks=_hooks(site, settings.hooks))
     document = with_local_files(render(made), code, model)
+    document["Certificates"], without = local_certificates(
+        document, state_dir() / "certificates" / settings.name
+    )
+    if tls and without:
+        output.warn(
+            f"no certificate of {', '.join(without)} is here: over TLS they are refused. "
+            f"Make them: fanfold provision {settings.name}"
+        )
     path = state / "planned-group.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     return path

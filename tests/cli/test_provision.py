@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from fanfold.provision import Identities, core_policy, device_policy
+from fanfold.provision.local import local_certificates
 
 POLICY = device_policy("us-east-1", "123456789012", "demo-cam1")
 
@@ -117,3 +118,16 @@ def test_provision_of_a_site_satisfies_the_planner(fanfold, iot, tmp_path):
 
     said = fanfold("plan", str(site))
     assert "FF142" not in said.err
+
+
+def test_a_group_from_a_local_model_knows_the_certificates_that_are_here(make, tmp_path):
+    made = make().ensure("demo-cam1", POLICY)
+    things = [{"ThingName": name, "ThingArn": f"arn:{name}"} for name in ("core", "demo-cam1")]
+
+    found, missing = local_certificates(
+        {"Core": things[0], "Devices": things[1:]}, tmp_path / "keys"
+    )
+
+    assert made.what == "made"
+    assert found["arn:demo-cam1"].startswith("-----BEGIN CERTIFICATE")
+    assert missing == ["core"]
