@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,34 @@ def test_one_sites_mistake_stops_that_site_only_and_all_mistakes_are_told(reposi
     assert set(made) == {"good-a", "good-b"}
     said = {Path(finding.subject.split(":")[0]).stem for finding in wrong}
     assert said == {"typo", "broken", "lost"}
+
+
+def test_the_app_ends_with_1_and_writes_the_others_templates(repository, project):
+    repository.write("good")
+    repository.write("typo", SITE.replace("workers", "wrokers"))
+    context = {
+        **json.loads((project / "cdk.json").read_text())["context"],
+        "sites": str(repository.folder / "sites"),
+    }
+
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=project,
+        env={
+            **os.environ,
+            "CDK_OUTDIR": str(repository.folder / "out"),
+            "CDK_CONTEXT_JSON": json.dumps(context),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "typo.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (repository.folder / "out" / "good.template.json").is_file()
+    assert not (repository.folder / "out" / "typo.template.json").exists()
 
 
 def test_two_sites_with_one_core_thing_are_a_finding(repository):
