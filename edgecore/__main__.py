@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import logging.handlers
+import os
 import shlex
 import sys
 import time
@@ -73,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
     add("--cloud", choices=["local", "iot"], default="local")
-    add("--endpoint-url")
+    add("--endpoint-url", default=os.environ.get("AWS_ENDPOINT_URL"))
     add("--region")
     add("--poll-s", type=float, default=5.0)
     add("--health-s", type=float, default=300.0)

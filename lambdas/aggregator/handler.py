@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -20,8 +21,11 @@ log.configure(_settings.log_level)
 def _s3_client() -> Any:
     # boto3 takes a second to import and half the memory; only who uses it pays.
     import boto3
+    from botocore.config import Config
 
-    return boto3.client("s3")
+    # A bucket in the host's name needs a DNS that a development cloud does not have.
+    style = "path" if os.environ.get("AWS_ENDPOINT_URL") else "auto"
+    return boto3.client("s3", config=Config(s3={"addressing_style": style}))
 
 
 def _s3_sink(store: Store) -> S3Sink:
