@@ -12,6 +12,7 @@ from pathlib import Path
 
 from devcloud.process import ACCOUNT, REGION, DevCloud, DevCloudError
 
+IMPORT = "CDK_IMPORT_EXISTING_RESOURCES"
 PROJECT = Path(__file__).resolve().parent.parent
 CLI = Path("node_modules/aws-cdk/bin/cdk")
 # package.json pins 2.1148.1: `latest` is 3.0.0, published by accident and older in what it reads.
@@ -54,13 +55,18 @@ def command(arguments: Sequence[str], project: Path = PROJECT) -> list[str]:
 
 
 def environment(added: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment, quietened, without telemetry, with `added` on top."""
+    """This process's environment, quietened, without telemetry, with `added` on top.
+
+    A bucket that an earlier stack left behind is taken back by the next one
+    (`--import-existing-resources`; the CLI reads its options from `CDK_…` as well).
+    """
     quiet = {
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": _node_major(),
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         "NODE_NO_WARNINGS": "1",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CDK_DISABLE_VERSION_CHECK": "1",
+        IMPORT: os.environ.get(IMPORT, "true"),
         "CI": os.environ.get("CI", "true"),
     }
     return {**os.environ, **quiet, **added}

@@ -56,19 +56,19 @@ class Mill:
         self.bucket = "fanfold-mill-123456789012-us-east-1"
         self.s3 = cloud.client("s3")
 
-    def cdk(self, *arguments: str) -> Any:
+    def cdk(self, *arguments: str, **env: str) -> Any:
         return devcloud.cdk(
             [
                 *arguments,
                 *("-c", f"sites={self.file.parent}"),
                 *("--output", str(self._folder / "cdk.out")),
             ],
-            env=self.cloud.env(),
+            env={**self.cloud.env(), **env},
             capture=True,
         )
 
-    def deploy(self, *arguments: str) -> Any:
-        return self.cdk("deploy", "mill", "--require-approval", "never", *arguments)
+    def deploy(self, *arguments: str, **env: str) -> Any:
+        return self.cdk("deploy", "mill", "--require-approval", "never", *arguments, **env)
 
     def publish(self, topic: str, message: Any) -> None:
         payload = json.dumps(message).encode()
@@ -196,14 +196,14 @@ def test_the_data_outlives_the_stack(mill):
 
 
 def test_a_bucket_that_is_there_is_not_taken_over_unasked(mill):
-    refused = mill.deploy()
+    refused = mill.deploy(CDK_IMPORT_EXISTING_RESOURCES="false")
 
     assert refused.returncode == 1
     assert "bucket name is not available" in refused.stdout + refused.stderr
 
 
-def test_the_next_stack_takes_the_data_back_when_it_is_told_to(mill):
-    done = mill.deploy("--import-existing-resources")
+def test_the_next_stack_takes_the_data_back(mill):
+    done = mill.deploy()
     assert done.returncode == 0, done.stdout + done.stderr
 
     mill.publish("results", {**BATCH, "batch": "after"})
