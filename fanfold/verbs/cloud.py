@@ -26,6 +26,13 @@ MODEL = typer.Option(None, help="S3 URI of a model package, instead of the site'
 OLDER = typer.Option(False, OPTION, help="Deploy a model of an older version than the one there.")
 WAIT = typer.Option(60, help="Seconds to wait for the core; one that is off takes it later.")
 
+OVERRIDE = typer.Option(
+    None,
+    "--runtime-override",
+    metavar="python3.N",
+    help="Create the functions with a runtime that AWS Lambda still takes; run this on the device.",
+)
+
 
 def register(app: typer.Typer) -> None:
     app.command("deploy")(deploy)
@@ -37,6 +44,7 @@ def deploy(
     model: str | None = MODEL,
     allow_older_model: bool = OLDER,
     wait_s: int = WAIT,
+    runtime_override: str | None = OVERRIDE,
     aws: bool = AWS,
 ) -> None:
     """Deploy a site: `cdk deploy SITE`, after a look at everything that it would fail at.
@@ -59,6 +67,8 @@ def deploy(
     _refuse_older_model(access, plan, allowed=allow_older_model)
     context = ["-c", f"model={model}"] if model else []
     context += ["-c", f"wait={wait_s}"]
+    if runtime_override:
+        context += ["-c", f"runtime_override={runtime_override}"]
     # The bucket that an earlier stack left is taken back instead of failing to be made.
     context += ["--import-existing-resources"]
     arguments = ["deploy", settings.name, "--require-approval", "never", *context]
