@@ -39,30 +39,18 @@ def test_kills_of_every_part_on_a_hostile_core_lose_nothing(tmp_path, seed):
     assert {r["status"] for r in sim.cloud} <= {"ok", "gap"}
 
 
-def test_an_image_that_ends_inference_functions_fails_alone(tmp_path):
+@pytest.mark.parametrize(("stage", "ended"), [("poison", 2), ("poison_of_transform", 0)])
+def test_an_image_that_ends_functions_of_one_stage_fails_alone(tmp_path, stage, ended):
     sim = DecoupledSim(tmp_path)
     sim.run(40.0)
-    sim.poison = {"m1/30"}
+    setattr(sim, stage, {"m1/30"})
     sim.manifest("cam1", "m1", 80)
     sim.settle()
 
     failed = [r for r in sim.cloud if r["status"] == "failed"]
     assert [(r["id"], r["reason"]) for r in failed] == [("m1/30", "killed_workers")]
-    assert sum(one.restarts for one in sim.inference.values()) == 2
-    assert sum(w.restarts for w in sim.workers.values()) == 0
-    assert sim.verdict() == CLEAN
-
-
-def test_an_image_that_ends_transform_functions_fails_alone(tmp_path):
-    sim = DecoupledSim(tmp_path)
-    sim.run(40.0)
-    sim.poison_of_transform = {"m1/30"}
-    sim.manifest("cam1", "m1", 80)
-    sim.settle()
-
-    failed = [r for r in sim.cloud if r["status"] == "failed"]
-    assert [(r["id"], r["reason"]) for r in failed] == [("m1/30", "killed_workers")]
-    assert sum(one.restarts for one in sim.inference.values()) == 0
+    assert sum(one.restarts for one in sim.inference.values()) == ended
+    assert (sum(w.restarts for w in sim.workers.values()) == 0) == (stage == "poison")
     assert sim.verdict() == CLEAN
 
 
