@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from zlib import compress, crc32
 import pytest
 import yaml
 
+from edgecore.supervisor.isolation import bubblewrap
 from fanfold.interpreters import device_python
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -26,12 +29,12 @@ MODEL = {
 }  # fmt: skip
 
 
-def write_site(folder: Path, strategy: str) -> None:
+def write_site(folder: Path, strategy: str, isolation: str) -> None:
     """A working folder with one site of two workers, and cores for two transforms beside them."""
     (folder / "sites").mkdir()
     (folder / "device_profiles").mkdir()
     profile = yaml.safe_load((PROJECT / "device_profiles/this-machine.yaml").read_text())
-    profile["cpu_cores"] = 4
+    profile.update(cpu_cores=4, containers={"supported": isolation == "container"})
     (folder / "device_profiles/this-machine.yaml").write_text(yaml.safe_dump(profile))
     (folder / ".venv-device").symlink_to(PROJECT / ".venv-device")
     site = yaml.safe_load((PROJECT / "sites/demo.yaml").read_text())
@@ -40,6 +43,15 @@ def write_site(folder: Path, strategy: str) -> None:
     site["core"]["thing"] = "strategies-core"
     site["volumes"] = {each: str(folder / each) for each in ("images", "state")}
     (folder / "sites/strategies.yaml").write_text(yaml.safe_dump(site))
+
+
+def shared_memory(folder: Path) -> list[Path]:
+    """What the functions left of it for tensors; it is removed."""
+    own = hashlib.sha256(str(folder / "state").encode()).hexdigest()[:8]
+    place = Path("/dev/shm") / f"fanfold-strategies-{own}"
+    left = list(place.glob("*"))
+    shutil.rmtree(place, ignore_errors=True)
+    return left
 
 
 def png(grey: int, size: int = 40) -> bytes:
@@ -68,11 +80,16 @@ def write_inputs(folder: Path) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_every_image_ends_in_order(strategy, tmp_path):
+@pytest.mark.parametrize(
+    ("strategy", "isolation"),
+    [*((strategy, "none") for strategy in STRATEGIES), ("decoupled", "container")],
+)
+def test_every_image_ends_in_order(strategy, isolation, tmp_path):
     if device_python() is None:
         pytest.skip("no interpreter for the Lambdas (.venv-device): run `make setup`")
-    write_site(tmp_path, strategy)
+    if isolation == "container" and bubblewrap() is None:
+        pytest.skip("no bubblewrap that makes namespaces here")
+    write_site(tmp_path, strategy, isolation)
     write_inputs(tmp_path)
     environment = {
         **os.environ, "FANFOLD_STATE": str(tmp_path / "s"), "PYTHONPATH": str(PROJECT),
@@ -98,9 +115,12 @@ def test_every_image_ends_in_order(strategy, tmp_path):
             assert reader.poll() is None
         run("send", "photos", "--site", "strategies", "--camera", "cam1")
         out, _ = reader.communicate(timeout=60)
+        running = json.loads(run("status", "strategies", "--json"))["functions"]
     finally:
         run("stop", "strategies")
 
+    assert {path.suffix for path in shared_memory(tmp_path)} <= {".bell"}, "memory is left"
+    assert {function["isolation"] for function in running} == {isolation}
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["seq"] for record in records] == list(range(1, IMAGES + 1))
     assert [r["seq"] for r in records if r["status"] != "ok"] == [SPOILT + 1]
