@@ -26,7 +26,7 @@ def compare(first: Path, second: Path, progress: Callable[[int, int], None]) -> 
     One thread each, as a worker of a CPU plan has. `first` and `second` are unpacked packages.
     """
     with ExitStack() as stack:
-        runs = [stack.enter_context(_Process(folder)) for folder in (first, second)]
+        runs = [stack.enter_context(Process(folder)) for folder in (first, second)]
         images = [max(1, round(ROUND_S / max(run.ms(1) / 1000, 1e-5))) for run in runs]
         rounds = []
         for number in range(ROUNDS):
@@ -41,11 +41,13 @@ def compare(first: Path, second: Path, progress: Callable[[int, int], None]) -> 
     }
 
 
-class _Process:
+class Process:
+    """One package loaded in a process of its own, run as often as it is told to."""
+
     def __init__(self, folder: Path) -> None:
         self._command = [sys.executable, "-m", "models.compile.speed", str(folder)]
 
-    def __enter__(self) -> _Process:
+    def __enter__(self) -> Process:
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=dict(os.environ, OMP_NUM_THREADS="1"),
