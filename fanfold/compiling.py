@@ -14,6 +14,7 @@ from fanfold.errors import FAILED, MISSING, UserError
 from fanfold.interpreters import answer, device_python
 from fanfold.pool import unpacked
 from fanfold.project import PROJECT
+from models.package import inspect
 
 REQUIREMENTS = "requirements-device-runtimes.txt"
 #: Target → what must be importable to make files for it.
@@ -50,6 +51,18 @@ def compile_package(package: Path, source: str, request: dict[str, Any]) -> dict
         raise UserError(
             f"compiling ended with {process.returncode}:\n{words.read()[-_LAST_WORDS:]}"
         )
+
+
+def compiled(package: Path, out: Path, images: Path, *, to: str, int8: bool) -> dict[str, Any]:
+    """For measurements: write `out` whatever the agreement is; returns the `result`.
+
+    Random weights have no answers worth agreeing with. Raises `UserError`, `ModelError`.
+    """
+    request = {
+        "to": to, "int8": int8, "full_range": False, "calibrate": str(images.absolute()),
+        "min_agreement": 0.0, "out": str(out.absolute()), "force": True,
+    }  # fmt: skip
+    return compile_package(package, inspect(package).spec.runtime, request)
 
 
 def interpreter(source: str, target: str) -> Path:
