@@ -188,6 +188,43 @@ class ModelInspectAnswer(Versioned):
     footprint: dict[str, Any] | None
 
 
+class Agreement(Answer):
+    measure: Literal["top1", "boxes"]
+    value: float | None = Field(description="0 to 1; null: nothing to judge by.")
+    counted: int = Field(description="Images (top1) or boxes of the original.")
+    images: int
+    note: str
+
+
+class Speed(Answer):
+    speedup: float = Field(description="Median over rounds; above 1 the compiled one is faster.")
+    range: list[float]
+    ms: dict[str, float] = Field(description="`original`, `compiled`: per image, one thread.")
+
+
+class CompileImages(Answer):
+    calibrate: int
+    judge: int
+    shared: bool = Field(description="The same images calibrated and judged.")
+    skipped: list[str] = Field(description="Files that are no images.")
+
+
+class CompiledPackage(Answer):
+    path: str
+    sha256: str
+    bytes: int
+    version: str
+
+
+class ModelCompileAnswer(Versioned):
+    agreement: Agreement
+    refusal: str | None = Field(description="Why it is not good enough, with or without --force.")
+    speed: Speed | None
+    footprint: dict[str, Any] | None
+    images: CompileImages
+    package: CompiledPackage | None = Field(description="null: nothing was written.")
+
+
 class DevcloudStatusAnswer(Versioned):
     running: bool
     url: str | None
@@ -209,5 +246,6 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "detect": Profile,
     "devcloud status": DevcloudStatusAnswer,
     "model inspect": ModelInspectAnswer,
+    "model compile": ModelCompileAnswer,
 }
 """Verb → its answer; of `results` and `logs` one line of it."""

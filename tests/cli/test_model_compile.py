@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from fanfold import compiling
+from fanfold.answers import ModelCompileAnswer
 from fanfold.interpreters import device_python
 from fanfold.project import PROJECT
 from models.package import pack
@@ -65,9 +66,12 @@ def test_a_small_ssd_becomes_int8_for_openvino_and_what_it_costs_and_gains_is_to
     refused = tmp_path / "refused.tar.gz"
     said = fanfold(
         "model", "compile", str(packed), "--to", "onnxruntime", "--int8", "--calibrate",
-        str(tmp_path / "photos"), "--min-agreement", "1", "--out", str(refused),
+        str(tmp_path / "photos"), "--min-agreement", "1", "--out", str(refused), "--json",
     )  # fmt: skip
     assert said.code == 1
+    answer = ModelCompileAnswer.model_validate_json(said.out)
+    assert (answer.package, answer.speed) == (None, None)
+    assert answer.agreement.counted > 100
     assert "below --min-agreement 1" in said.err
     assert "Nothing was written" in said.err
     assert not refused.exists()
