@@ -163,5 +163,3 @@ class Shell:
                 [*self._prefix, "bash", "-c", f"fanfold {verb}"], cwd=self.folder, env=self._env,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False,
             )  # fmt: skip
-
-
