@@ -11,7 +11,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from fanfold.checks.outcome import Level
+from fanfold.cloud.deployed import Deployment
 from infra.planning import Estimate, Finding, Profile, Reason
+from infra.planning.difference import Change
 
 ImageStatus = Literal["ok", "failed", "dropped", "gap"]
 
@@ -64,7 +66,7 @@ class FunctionStatus(Answer):
 class Deployed(Answer):
     deployment: str
     t: float
-    outcome: Literal["applied", "rolled back"]
+    outcome: Literal["applied", "rolled back", "not healthy", "refused", "runs already"]
 
 
 class GroupStatus(Answer):
@@ -225,9 +227,43 @@ class ModelCompileAnswer(Versioned):
     package: CompiledPackage | None = Field(description="null: nothing was written.")
 
 
+class DiffAnswer(Versioned):
+    site: str
+    deployed: Deployment | None = Field(description="What runs now; null: nothing is deployed.")
+    changes: list[Change]
+    restarts: bool = Field(description="Whether a deployment would exchange the group.")
+
+
+class RollbackAnswer(Versioned):
+    """With `--list` only `site` and `deployments`."""
+
+    site: str
+    target: Deployment | None = Field(None, description="What the site went back to.")
+    changes: list[Change] = Field(default_factory=list)
+    status: str | None = Field(None, description="Of the deployment, as Greengrass names it.")
+    deployments: list[Deployment] = Field(default_factory=list, description="Of `--list`.")
+
+
 class DevcloudStatusAnswer(Versioned):
     running: bool
     url: str | None
+
+
+class Setting(Answer):
+    """Its axes (`workers`, `threads`, `batch`, …) are keys as well."""
+
+    images_per_s: float
+    p99_ms: float | None = Field(description="Publish to ordered result; null: none came.")
+    predicted_images_per_s: float | None
+    refused: str | None = Field(description="Why the planner would not have it.")
+
+
+class TuneAnswer(Versioned):
+    best: Setting
+    tried: list[Setting]
+    settings: int = Field(description="Points of the whole grid.")
+    values: dict[str, int | str] = Field(description="Keys of the site, and what to set.")
+    written: bool = Field(description="Whether the site's file has them now.")
 
 
 class DemoAnswer(Answer):
@@ -238,11 +274,14 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "doctor": DoctorAnswer,
     "demo": DemoAnswer,
     "plan": PlanAnswer,
+    "diff": DiffAnswer,
+    "rollback": RollbackAnswer,
     "status": StatusAnswer,
     "send": SendAnswer,
     "results": ResultLine,
     "trace": TraceAnswer,
     "logs": LogLine,
+    "tune": TuneAnswer,
     "detect": Profile,
     "devcloud status": DevcloudStatusAnswer,
     "model inspect": ModelInspectAnswer,

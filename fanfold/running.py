@@ -49,10 +49,11 @@ class RunningCore:
         return json.loads(body)
 
     def ready(self) -> bool:
-        """Whether /ready says that every function can take work."""
+        """Whether /ready says that every function can take work, or does not by wish (drained)."""
         try:
-            return self._request("GET", "/ready")[0] == 200
-        except UserError:
+            status, body = self._request("GET", "/ready")
+            return status == 200 or all(r.get("wished") for r in json.loads(body)["reasons"])
+        except (UserError, ValueError, KeyError):
             return False
 
     def _request(self, method: str, path: str) -> tuple[int, bytes]:

@@ -62,7 +62,7 @@ class ActionRoutes:
             if self.read_only:
                 return _said("This core runs read-only: actions are off.", 403)
             if not token_matches(request.headers, self.token):
-                return _said("Token missing or wrong: the core prints it at its start.", 401)
+                return _said("Token missing or wrong: the core keeps it in its core.json.", 401)
             if name not in self.offered:
                 return _said(f"This core does not offer {name!r}.", 404)
             try:

@@ -93,7 +93,7 @@ class Monitor:
             self.history.duration(stage, float(ms))
         if "t_in" in record:
             self.history.duration("total", (t - record["t_in"]) * 1000)
-        self.workers.finished(str(record.get("worker", "")), t)
+        self.workers.finished(str(record.get("worker", "")), t, record.get("model"))
         self.traces.result(record, t)
         gone = str(record.get("file", "")).startswith(INBOX)
         if not gone or self.inline.get(str(record["id"])) or status != "ok":

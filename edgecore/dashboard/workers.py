@@ -20,6 +20,7 @@ class WorkerBoard:
         self._batches: dict[str, dict[str, Any]] = {}
         self._beats: dict[str, Mapping[str, Any]] = {}
         self._finished: dict[str, deque[float]] = {}
+        self._models: dict[str, Mapping[str, Any]] = {}
 
     def dispatched(self, worker: str, work: Mapping[str, Any]) -> None:
         items = work.get("items") or []
@@ -34,17 +35,19 @@ class WorkerBoard:
         if worker in self._beats or len(self._beats) < MAX_WORKERS:
             self._beats[worker] = beat
 
-    def finished(self, worker: str, t: float) -> None:
+    def finished(self, worker: str, t: float, model: object = None) -> None:
         if worker in self._finished or len(self._finished) < MAX_WORKERS:
             self._finished.setdefault(worker, deque(maxlen=20_000)).append(t)
+            self._models[worker] = stats.mapping(model)
 
     def cards(self, status: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
-        """Workers by name; a worker that only the group knows is shown as well."""
+        """Whom the splitter feeds, and functions on a GPU or CPU slot that others feed, by name."""
         reported = stats.workers(status)
-        functions = {f.get("id"): f for f in status.get("functions", [])}
+        functions = {str(f.get("id")): f for f in status.get("functions", [])}
+        slots = {name for name, f in functions.items() if f.get("gpu_id") is not None}
         return [
-            self._card(name, reported[name], functions.get(name, _IDLE), now)
-            for name in sorted(reported, key=_by_number)[:MAX_WORKERS]
+            self._card(name, reported.get(name, _IDLE), functions.get(name, _IDLE), now)
+            for name in sorted({*reported, *slots}, key=_by_number)[:MAX_WORKERS]
         ]
 
     def _card(
@@ -54,12 +57,13 @@ class WorkerBoard:
         inflight = reported.get("inflight", 0)
         batch = self._batches.get(name, _IDLE) if inflight else _IDLE
         gpu = str(function.get("gpu_id", "-1") or "-1")
-        model = stats.mapping(reported.get("model") or beat.get("model"))
+        told = reported.get("model") or beat.get("model") or self._models.get(name)
+        model = stats.mapping(told)
         return {
             "id": name,
             "function": function.get("id"),
             "device": "CPU" if gpu.startswith("-") else f"GPU {gpu}",
-            "state": reported.get("state", "unknown"),
+            "state": reported.get("state") or function.get("state", "unknown"),
             "process": function.get("state", "unknown"),
             "model": stats.model_name(model),
             "model_sha256": str(model.get("sha256", ""))[:12],

@@ -9,6 +9,7 @@ hence the longer limit here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class Trial:
         """True: proved; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
         if died := self._died(status):
             return died
-        reasons = reasons_not_ready(status, wall)
+        reasons = [r for r in reasons_not_ready(status, wall) if not r.wished]
         if reasons:
             self._well_since = None
         elif self._well_since is None:
@@ -65,6 +66,17 @@ class Trial:
         return None
 
 
+def _plain(line: str) -> str:
+    """A line that is a JSON object (docs/spec/core.md) in the form of V1's own."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict) or "message" not in entry:
+        return line
+    return f"[{entry.get('level', 'INFO')}] {entry.get('logger', '')}: {entry['message']}"
+
+
 def last_words(log: Path) -> str:
     """What a function's log says of its end: its last critical line, or its last error."""
     try:
@@ -73,6 +85,7 @@ def last_words(log: Path) -> str:
             lines = stream.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
+    lines = [_plain(line) for line in lines]
     told = [line for line in lines if not any(echo in line for echo in _ECHOES)] or lines
     for mark in ("[CRITICAL]", "[FATAL]", "Error: ", "[ERROR]"):
         said = [line for line in told if mark in line]

@@ -7,6 +7,7 @@ time, so the page, the endpoint and the tests give the same verdict.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +21,18 @@ STATS_STALE_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """One cause of not being ready: what it is about, what is wrong, what to do."""
+    """One cause of not being ready: what it is about, what is wrong, what to do.
+
+    ``wished``: an operator asked for it, so that nothing is ill and nothing mends itself.
+    """
 
     subject: str
     problem: str
     remedy: str
+    wished: bool = False
 
-    def as_json(self) -> dict[str, str]:
-        return {"subject": self.subject, "problem": self.problem, "remedy": self.remedy}
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
 
 
 def reasons_not_ready(status: Mapping[str, Any], now: float) -> list[Reason]:
@@ -80,6 +85,7 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
             subject="all workers",
             problem="are drained by the operator: images are accepted and wait",
             remedy="undrain one: on the page, or on the topic {site}/control",
+            wished=True,
         )
     for name, worker in known.items():
         if name in named or name in drained:

@@ -175,7 +175,7 @@ def _start(command: list[str], environment: dict[str, str], state: Path, held: i
         core = _wait_ready(process, state, log)
     output.note(
         f"core {core.info['thing']} runs (pid {core.pid}): broker 127.0.0.1:"
-        f"{core.port('mqtt_plain')}, dashboard http://127.0.0.1:{core.port('http')}/"
+        f"{core.port('mqtt_plain')}, dashboard http://127.0.0.1:{core.port('http')}/#token={core.info['token']}"
     )
 
 

@@ -45,6 +45,9 @@ class ReplayCore:
             cameras=self.cameras[:8],
             cloud_topic="fanfold/demo/results",
         )
+        self.log_dir = folder / "logs"
+        self.log_dir.mkdir(exist_ok=True)
+        self.log_dir.joinpath("w0.log").touch()
         self.names = [f"w{i}" for i in range(workers)]
         self.states = dict.fromkeys(self.names, "ready")
         self.seq = dict.fromkeys(self.cameras, 0)
@@ -152,9 +155,14 @@ class ReplayCore:
             "invocations": 812,
             "errors": 0,
             "rss_kb": 305_000,
-            "gpu_id": str(self.names.index(name) % 2) if name in ("w0", "w1") else "-1",
+            "gpu_id": self._gpu_id(name),
             "last_error": "no beat for 31 s: killed" if state == "hung" else None,
         }
+
+    def _gpu_id(self, name: str) -> str | None:
+        if name not in self.names:
+            return None
+        return str(self.names.index(name) % 2) if name in ("w0", "w1") else "-1"
 
     def _stats(self, now: float) -> dict[str, Any]:
         workers = {

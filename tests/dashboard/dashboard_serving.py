@@ -78,10 +78,14 @@ def serving(core: ReplayCore, *, read_only: bool = False, port: int = 0) -> Iter
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
+    sock.listen()  # before a test asks, whenever the server gets the processor
 
     async def serve() -> None:
         dashboard = Dashboard(
-            Ports(status=core, hub=core, actions=core), core.view, token=TOKEN, read_only=read_only
+            Ports(status=core, hub=core, actions=core, log_dir=core.log_dir),
+            core.view,
+            token=TOKEN,
+            read_only=read_only,
         )
         config = uvicorn.Config(
             Guard(dashboard.app, Exposure()), log_level="warning", timeout_graceful_shutdown=1

@@ -179,6 +179,26 @@ def test_a_probe_is_not_a_batch() -> None:
     assert board.cards(status(inflight=1), T)[0]["batch"] == {}
 
 
+def test_a_function_on_a_gpu_that_others_feed_has_a_card_too() -> None:
+    board = WorkerBoard()
+    functions = [
+        {"id": "splitter", "gpu_id": None, "state": "running"},
+        {"id": "w0", "gpu_id": "1", "state": "running"},
+    ]
+    workers = {"t0": {"state": "ready", "credits": 2}}
+    board.finished("w0", T, MODEL)
+    cards = board.cards({"functions": functions, "stats": {"splitter": {"workers": workers}}}, T)
+
+    assert [c["id"] for c in cards] == ["t0", "w0"]
+    assert (cards[1]["state"], cards[1]["device"], cards[1]["credits"]) == (
+        "running",
+        "GPU 1",
+        None,
+    )
+    assert cards[1]["model"] == "lite0 1.0.0"
+    assert cards[1]["per_s"] > 0
+
+
 def test_workers_come_in_the_order_of_their_numbers() -> None:
     workers = {name: {"state": "ready"} for name in ("w10", "w2", "w1", "x")}
     cards = WorkerBoard().cards({"stats": {"splitter": {"workers": workers}}}, T)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -160,6 +161,55 @@ def test_read_only_hides_every_action(browser: Browser, served_read_only: Served
 
     assert browser.count("#actions form") == 0
     assert "read-only" in browser.text("#actions-note")
+
+
+def test_a_log_is_followed_filtered_and_never_grows_beyond_its_lines(
+    browser: Browser, served: Served
+) -> None:
+    log = served.core.log_dir / "w0.log"
+    with log.open("a") as out:
+        for n in range(100):
+            entry = {"t": 1.0, "level": "WARNING", "message": f"line {n}", "image": f"m/{n}"}
+            out.write(json.dumps(entry) + "\n")
+    browser.open(served.port)
+    browser.wait("document.querySelector('#logs-name').value === 'w0'")
+    browser("click", selector="#logs-follow")
+    browser.wait("document.querySelector('#logs-lines').innerText.includes('line 99')")
+    with log.open("a") as out:
+        out.writelines(f"print of somebody else {n}\n" for n in range(1000))
+
+    browser.wait("document.querySelector('#logs-lines').innerText.includes('else 999')")
+    assert browser.count("#logs-lines > div") == 300
+    browser("fill", selector="#logs-filter", text="else 998")
+    assert browser.count("#logs-lines > div:not([hidden])") == 1
+
+
+def test_a_thousand_streams_leave_a_small_page(browser: Browser, tmp_path: Path) -> None:
+    cameras = [f"cam{n}" for n in range(1000)]
+    with serving(ReplayCore(tmp_path, cameras=cameras)) as served:
+        for start in range(0, 1000, 100):
+            batch = cameras[start : start + 100]
+            served.do(lambda batch=batch: [served.core.image(c, "w0") for c in batch])
+            served.eventually(
+                lambda last=batch[-1]: served.dashboard.monitor.traces.get(last, 1), "the batch"
+            )
+        browser.open(served.port)
+        browser.wait("document.querySelector('#streams-note').innerText.includes('1,000')")
+
+        assert browser.count("#streams tbody tr") == 50
+        assert browser.count(".image") == 12
+        assert browser.count("*") < 2500
+
+
+def test_a_page_that_is_open_for_days_keeps_ten_minutes(browser: Browser, served: Served) -> None:
+    browser.open(served.port)
+    kept = browser(
+        "evaluate",
+        script="import('/static/charts.js').then(({ Charts }) => { const c = new Charts();"
+        "for (let t = 1; t < 100000; t += 1) c.append([[t, 1]]);"
+        "return [c.points.length, c.points.at(-1)[0]]; })",
+    )
+    assert kept == [600, 99999]
 
 
 def test_a_name_is_never_taken_for_markup(browser: Browser, served: Served) -> None:

@@ -1,4 +1,4 @@
-// Actions need the token that the core prints at its start; it is kept for this tab only.
+// Actions need the token of this core; it is kept for this tab only.
 
 import { byId, el, setText } from "./dom.js";
 import { Follower } from "./jsonl.js";
@@ -88,7 +88,7 @@ function unlock(hello) {
     sessionStorage.setItem(KEY, f.token.value.trim());
     buildActions(hello);
   };
-  return form("Unlock", submit, field("Token, printed by the core at its start", { name: "token", type: "password", required: true }), el("div", { class: "row" }, el("button", {}, "Unlock")));
+  return form("Unlock", submit, field("Token, in the core's core.json and in the address that fanfold run prints", { name: "token", type: "password", required: true }), el("div", { class: "row" }, el("button", {}, "Unlock")));
 }
 
 function testImage(hello) {

@@ -16,7 +16,7 @@ export const isDrained = (w) => w.state === "draining" || w.state === "drained";
 export function showWorkers(workers, actions) {
   const node = byId("workers");
   node.classList.toggle("many", workers.length > MANY);
-  const ready = workers.filter((w) => w.state === "ready").length;
+  const ready = workers.filter((w) => tone(w.state) === "ok").length;
   setText(byId("workers-note"), workers.length ? `${ready} of ${workers.length} ready` : "none reported yet");
   keyed(node, workers, (w) => w.id, (w) => makeCard(w, actions), updateCard);
 }
@@ -45,14 +45,14 @@ function updateCard(card, w) {
   setText(part("done"), `${count(w.done)} done`);
   setText(part("model"), w.model || "no model loaded");
   part("model").title = w.model_sha256 ? `sha256 ${w.model_sha256}…` : "";
-  const batch = w.batch?.batch ? `${w.batch.image}${w.batch.images > 1 ? ` and ${w.batch.images - 1} more` : ""}, busy ${ms(w.busy_ms)}` : "idle";
+  const batch = w.batch?.batch ? `${w.batch.image}${w.batch.images > 1 ? ` and ${w.batch.images - 1} more` : ""}, busy ${ms(w.busy_ms)}` : w.credits == null ? "gets its work from other functions" : "idle";
   setText(part("now"), batch);
   const memory = w.rss_kb ? `, ${bytes(w.rss_kb * 1024)}` : "";
   setText(part("numbers"), `${w.inflight} in flight, ${w.credits ?? "–"} credits, ${w.restarts} restart${w.restarts === 1 ? "" : "s"}${memory}`);
   setText(part("error"), w.last_error ?? "");
   part("restart").hidden = !document.body.classList.contains("can-restart") || !w.function;
   part("log").hidden = !w.function;
-  part("drain").hidden = !document.body.classList.contains("can-drain") || w.state === "unknown";
+  part("drain").hidden = !document.body.classList.contains("can-drain") || w.credits == null;
   part("drain").dataset.on = !isDrained(w);
   setText(part("drain"), isDrained(w) ? "Undrain" : "Drain");
 }
