@@ -130,7 +130,7 @@ def test_system_functions_have_their_documented_shape():
         "Environment": {
             "Variables": {
                 "GG_CONFIG_STORAGE_TYPE": "FileSystem",
-                "GG_CONFIG_MAX_SIZE_BYTES": "67108864",
+                "GG_CONFIG_MAX_SIZE_BYTES": "1073741824",
                 "GG_CONFIG_SUBSCRIPTION_QUALITY": "AtLeastOncePersistent",
             }
         },
