@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edgecore.ipc import server as server_module
 from edgecore.ipc.http1 import Request
 from edgecore.ipc.server import Answer, IpcServer
 
@@ -80,6 +81,24 @@ def test_over_tcp_a_results_answer_does_not_wait_for_the_next_item() -> None:
 
     assert b"X-Is: result" in packet
     assert b"item" not in packet
+
+
+def test_each_of_many_slow_senders_gets_408_at_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever part of a request it has sent. Soak asks the real core, after the real 10 s."""
+    monkeypatch.setattr(server_module, "REQUEST_DEADLINE_S", 0.3)
+    request = b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\n"
+
+    async def answers() -> list[bytes]:
+        async with serving() as (_, server):
+            ends = [await over_tcp(server) for _ in request]
+            for sent, (_, writer) in enumerate(ends, start=1):
+                writer.write(request[:sent])
+            reads = (asyncio.wait_for(reader.read(), DEADLINE_S) for reader, _ in ends)
+            return [answer[:12] for answer in await asyncio.gather(*reads)]
+
+    assert asyncio.run(answers()) == [b"HTTP/1.1 408"] * len(request)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from core_site import Site
+from core_site import DEVICE_PYTHON, Site
 from fuzz_kit import damaged, eventually, open_files, pour, resident_bytes
 
 MAX_GROWTH_BYTES = 20 << 20
@@ -93,13 +93,26 @@ class Plant:
         return (self.site.folder / "core.out").read_text()
 
 
+@pytest.fixture(scope="module")
+def long_lived_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """One core for every test here: it has to outlive them all."""
+    if not DEVICE_PYTHON.exists():
+        pytest.skip("no .venv-device: run `make setup`")
+    site = Site(tmp_path_factory.mktemp("plant"))
+    try:
+        yield Plant(site)
+        assert site.stop() == 0
+    finally:
+        site.stop()
+
+
 @pytest.fixture
-def plant(site: Site) -> Iterator[Plant]:
-    one = Plant(site)
-    yield one
-    assert site.stop() == 0
-    assert "Traceback" not in one.log()
-    assert "internal error" not in one.log()
+def plant(long_lived_plant: Plant) -> Iterator[Plant]:
+    said = len(long_lived_plant.log())
+    yield long_lived_plant
+    new = long_lived_plant.log()[said:]
+    assert "Traceback" not in new
+    assert "internal error" not in new
 
 
 def request(chance: random.Random, caller: Caller) -> bytes:
@@ -191,16 +204,17 @@ def test_who_asks_without_reading_costs_no_memory(plant: Plant) -> None:
         assert sock.recv(12) == b"HTTP/1.1 401", "and is answered when it reads"
 
 
-def test_slow_senders_get_408_and_a_full_house_503_while_functions_go_on(plant: Plant) -> None:
-    port = plant.victim.port
+def connected(held: contextlib.ExitStack, port: int) -> socket.socket:
+    sock = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+    sock.settimeout(30)
+    return sock
+
+
+@pytest.mark.soak
+def test_slow_senders_get_408_while_functions_go_on(plant: Plant) -> None:
+    """After the real ten seconds; the default suite asks a server with a short deadline."""
     with contextlib.ExitStack() as held:
-
-        def connect() -> socket.socket:
-            sock = held.enter_context(socket.create_connection(("127.0.0.1", port)))
-            sock.settimeout(30)
-            return sock
-
-        slow = [connect() for _ in range(100)]
+        slow = [connected(held, plant.victim.port) for _ in range(100)]
         for number, sock in enumerate(slow):
             sock.sendall(b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\n"[: number % 40])
         plant.turn()
@@ -208,10 +222,14 @@ def test_slow_senders_get_408_and_a_full_house_503_while_functions_go_on(plant: 
         heads = [sock.recv(64) for sock in slow]
         assert {head[:12] for head in heads} == {b"HTTP/1.1 408"}
         assert time.monotonic() - began < 25
+    plant.turn()
 
+
+def test_a_full_house_gets_503_while_functions_go_on(plant: Plant) -> None:
+    port = plant.victim.port
     with contextlib.ExitStack() as held:
-        crowd = [connect() for _ in range(1024)]
-        over = connect()
+        crowd = [connected(held, port) for _ in range(1024)]
+        over = connected(held, port)
         assert over.recv(12) == b"HTTP/1.1 503"
         # The functions' own connections were there before and stay.
         assert {f["state"] for f in plant.site.status()["functions"]} == {"running"}
@@ -251,22 +269,19 @@ def test_what_the_port_refuses_it_refuses_by_status(refusing_port, head, status)
 
 
 @pytest.fixture(scope="module")
-def refusing_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    site = Site(tmp_path_factory.mktemp("refusing"))
-    site.start()
-    yield json.loads((site.state / "core.json").read_text())["ports"]["ipc"]
-    site.stop()
+def refusing_port(long_lived_plant: Plant) -> int:
+    return long_lived_plant.victim.port
 
 
 @pytest.mark.parametrize("context", ["%%%", "\xf1\xf1", "W10=", "bnVsbA==", "e30", "[" * 5000])
 def test_a_client_context_that_its_reader_could_not_read_is_refused(plant: Plant, context) -> None:
     """It would reach another function's process, as a header there."""
-    other = plant.honest.arn
+    other, before = plant.honest.arn, plant.site.of("honest")["invocations"]
     head = f"POST {ROOT}/functions/{other} HTTP/1.1\r\nAuthorization: {plant.victim.token}\r\n"
     head += f"X-Amz-Client-Context: {context}\r\nContent-Length: 2\r\n\r\n{{}}"
     assert status_of(plant.victim.port, head.encode("latin-1")) == b"HTTP/1.1 400"
     plant.turn()
-    assert plant.site.of("honest")["invocations"] == 0
+    assert plant.site.of("honest")["invocations"] == before
 
 
 def test_json_nested_deeper_than_anybody_reads_harms_nobody(plant: Plant) -> None:
