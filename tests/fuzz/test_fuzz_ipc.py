@@ -14,6 +14,7 @@ import random
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,12 +94,11 @@ class Plant:
         return (self.site.folder / "core.out").read_text()
 
 
-@pytest.fixture(scope="module")
-def long_lived_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
-    """One core for every test here: it has to outlive them all."""
+@contextlib.contextmanager
+def running_plant(folder: Path) -> Iterator[Plant]:
     if not DEVICE_PYTHON.exists():
         pytest.skip("no .venv-device: run `make setup`")
-    site = Site(tmp_path_factory.mktemp("plant"))
+    site = Site(folder)
     try:
         yield Plant(site)
         assert site.stop() == 0
@@ -106,13 +106,33 @@ def long_lived_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant
         site.stop()
 
 
-@pytest.fixture
-def plant(long_lived_plant: Plant) -> Iterator[Plant]:
-    said = len(long_lived_plant.log())
-    yield long_lived_plant
-    new = long_lived_plant.log()[said:]
+@contextlib.contextmanager
+def without_a_traceback(plant: Plant) -> Iterator[Plant]:
+    said = len(plant.log())
+    yield plant
+    new = plant.log()[said:]
     assert "Traceback" not in new
     assert "internal error" not in new
+
+
+@pytest.fixture(scope="module")
+def long_lived_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """One core for all tests that end no function."""
+    with running_plant(tmp_path_factory.mktemp("plant")) as plant:
+        yield plant
+
+
+@pytest.fixture
+def plant(long_lived_plant: Plant) -> Iterator[Plant]:
+    with without_a_traceback(long_lived_plant) as plant:
+        yield plant
+
+
+@pytest.fixture
+def plant_of_its_own(tmp_path: Path) -> Iterator[Plant]:
+    """For who takes work in a function's name: the core ends a function that answers none."""
+    with running_plant(tmp_path) as plant, without_a_traceback(plant):
+        yield plant
 
 
 def request(chance: random.Random, caller: Caller) -> bytes:
@@ -153,7 +173,10 @@ def request(chance: random.Random, caller: Caller) -> bytes:
     "requests",
     [2_000, pytest.param(50_000, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])],
 )
-def test_random_and_damaged_requests_disturb_no_function(plant: Plant, requests: int) -> None:
+def test_random_and_damaged_requests_disturb_no_function(
+    plant_of_its_own: Plant, requests: int
+) -> None:
+    plant = plant_of_its_own
     chance, sent, answered, before = random.Random(20261125), 0, 0, 0
     files, turns = open_files(plant.pid), 0
     while sent < requests:
