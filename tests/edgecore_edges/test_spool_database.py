@@ -153,3 +153,19 @@ def test_each_rescue_keeps_its_own_files_with_their_log(tmp_path: Path) -> None:
         assert (salvage.rescued, salvage.gap) == (0, (1, 1))
         assert salvage.kept.read_bytes().startswith(b"no database, number %d" % number)
     assert not (tmp_path / "s.damaged-0").exists()
+
+
+def test_where_the_damaged_file_is_gone_a_new_one_begins_and_nothing_is_claimed(
+    tmp_path, monkeypatch
+) -> None:
+    """Somebody took it away between the two steps."""
+
+    def taken_away(path: Path) -> Path:
+        path.unlink()
+        return path.with_name("gone")
+
+    (tmp_path / "s").write_bytes(b"no database" * 400)
+    monkeypatch.setattr(database, "_set_aside", taken_away)
+    connection, salvage = open_database(tmp_path / "s", PAGES)
+    assert (salvage.rescued, salvage.gap) == (0, None)
+    assert connection.execute("SELECT count(*) FROM message").fetchone() == (0,)

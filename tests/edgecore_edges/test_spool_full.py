@@ -213,7 +213,7 @@ def _read_to_the_end(store: Store) -> list[int]:
 def test_damage_found_while_running_is_rescued_from_and_its_gap_told(tmp_path, caplog, by) -> None:
     path = tmp_path / "s"
     store = _damaged_while_open(path)
-    epoch = store.epoch
+    epoch, damaged = store.epoch, store._db
     if by == "deleting":
         assert store.commit([("t", b"00000800")], ack=790) == [None]
         numbers = [790 - 1, *_read_to_the_end(store)][1:]
@@ -225,6 +225,8 @@ def test_damage_found_while_running_is_rescued_from_and_its_gap_told(tmp_path, c
     assert (tmp_path / "s.damaged-1").exists()
     assert store.salvage is not None
     assert store.epoch == epoch
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        damaged.execute("SELECT 1")
     ((first, last),) = store.account.gaps
     assert last - first < 20
     assert "s.damaged-1" in caplog.text

@@ -1,0 +1,109 @@
+"""Credit at its edges: who is missed, and who gets what is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from lambdas.common.messages import Beat
+from lambdas.splitter.backlog import Image
+from lambdas.splitter.credit import MISSED_S, Batch, Credit
+
+TIMEOUT_S = 30.0
+
+
+def beat(worker: str = "w0", incarnation: str = "i") -> Beat:
+    return Beat(worker, incarnation, "beat", None, 0.0, None)
+
+
+def credit_of(*workers: str, window: int = 2) -> Credit:
+    credit = Credit(workers, window, 8, TIMEOUT_S)
+    for name in workers:
+        credit.heard(beat(name), 0.0)
+    return credit
+
+
+def give(credit: Credit, name: str, batch_id: str, images: int = 1, alone: bool = False) -> Batch:
+    items = [Image({"stream": "a", "seq": seq}) for seq in range(1, images + 1)]
+    batch = Batch(batch_id, items, 0.0, alone)
+    credit.assign(credit.workers[name], batch)
+    return batch
+
+
+def test_what_a_worker_holds_is_missed_only_after_its_time_and_told_once():
+    credit = credit_of("w0", "w1")
+    batch, other = give(credit, "w0", "b0"), give(credit, "w1", "b1")
+    credit.heard(beat("w1"), MISSED_S)
+    for now in (0.0, 0.1, MISSED_S):
+        assert credit.missing(now) == []
+    assert credit.missing(MISSED_S + 0.01) == [batch]
+    assert (batch.missed, other.missed) == (True, False)
+    assert (credit.workers["w0"].load, credit.workers["w1"].load) == (0, 1)
+    assert credit.missing(MISSED_S + 0.02) == []
+
+
+def test_an_image_on_trial_is_not_missed():
+    credit = credit_of("w0")
+    trial, batch = give(credit, "w0", "t", alone=True), give(credit, "w0", "b")
+    assert credit.missing(MISSED_S + 1) == [batch]
+    assert list(credit.workers["w0"].batches.values()) == [trial]
+
+
+def test_of_an_end_that_is_known_later_what_was_missed_is_part():
+    credit = credit_of("w0")
+    missed = give(credit, "w0", "b")
+    credit.missing(MISSED_S + 1)
+    trial = give(credit, "w0", "t", alone=True)
+    assert credit.heard(beat(incarnation="next"), MISSED_S + 2) == [missed, trial]
+    assert credit.heard(beat(incarnation="third"), MISSED_S + 3) == []
+    assert credit.restarts == 2
+
+
+def test_at_the_timeout_what_was_missed_is_part_of_the_end_once():
+    credit = credit_of("w0")
+    missed = give(credit, "w0", "b")
+    credit.missing(MISSED_S + 1)
+    assert credit.silent(TIMEOUT_S) == {}
+    assert credit.silent(TIMEOUT_S + 0.01) == {"w0": [missed]}
+    assert credit.missing(TIMEOUT_S + 1) == []
+    assert credit.heard(beat(incarnation="next"), TIMEOUT_S + 2) == []
+
+
+def test_a_worker_that_speaks_again_is_not_blamed_for_what_was_missed():
+    credit = credit_of("w0")
+    give(credit, "w0", "b")
+    credit.missing(MISSED_S + 1)
+    assert credit.heard(beat(), MISSED_S + 2) == []
+    assert credit.heard(beat(incarnation="next"), MISSED_S + 3) == []
+
+
+@pytest.mark.parametrize("window", [1, 2, 3])
+def test_a_worker_has_exactly_its_window_of_credits(window):
+    credit = credit_of("w0", window=window)
+    for n in range(window):
+        assert credit.describe(credit.workers["w0"])["credits"] == window - n
+        worker, _ = credit.grant(99, 8, 0.0)
+        give(credit, worker.name, f"b{n}")
+    assert credit.grant(99, 8, 0.0) is None
+
+
+def test_near_the_end_the_next_image_goes_where_it_is_done_soonest():
+    """With four images in hand the fast one has a fifth after 0.35 s, the idle one after 0.28 s."""
+    credit = credit_of("w0", "w1")
+    for name, pace_s in (("w0", 0.07), ("w1", 0.28)):
+        credit.workers[name].pace.s_per_image = pace_s
+    give(credit, "w0", "b", images=4)
+    worker, count = credit.grant(2, 8, 0.0)
+    assert (worker.name, count) == ("w1", 1)
+
+
+def test_the_last_image_of_a_batch_returns_its_credit():
+    credit = credit_of("w0", window=1)
+    batch = give(credit, "w0", "b", images=2)
+    worker = credit.workers["w0"]
+    credit.finished(batch.images[0], 1.0)
+    assert (worker.load, worker.done, credit.grant(9, 8, 1.0)) == (1, 1, None)
+    credit.finished(batch.images[0], 1.0)
+    assert worker.load == 1, "the same one again counts nothing"
+    credit.finished(batch.images[1], 1.0)
+    assert (worker.load, worker.done, worker.pace.s_per_image) == (0, 2, 0.5)
+    assert credit.grant(9, 8, 1.0) is not None
