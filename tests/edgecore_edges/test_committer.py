@@ -137,9 +137,11 @@ def test_closing_finishes_what_was_asked_and_waits_for_nobody_who_has_gone() -> 
         return committer
 
     committer = asyncio.run(ask())  # its loop is closed
-    store.go.set()
     closing = threading.Thread(target=committer.close, daemon=True)
     closing.start()
+    closing.join(0.1)
+    assert closing.is_alive(), "the first commit has not ended"
+    store.go.set()
     closing.join(DEADLINE_S)
     assert not closing.is_alive()
     assert [payload for group in store.groups for payload in group] == [b"1", b"2"]
