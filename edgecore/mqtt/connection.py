@@ -9,7 +9,8 @@ import time
 from typing import Protocol
 
 from edgecore.group import Thing
-from edgecore.mqtt.codec import Decoder, encode, encode_publish
+from edgecore.mqtt.decoder import Decoder
+from edgecore.mqtt.encoder import encode, encode_publish
 from edgecore.mqtt.limits import Limits
 from edgecore.mqtt.packets import (
     SUBSCRIBE_FAILURE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
-from edgecore.mqtt.codec import MAX_PAYLOAD_BYTES
+from edgecore.mqtt.decoder import MAX_PAYLOAD_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)

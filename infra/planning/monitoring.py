@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.planning.site import Monitor
+from infra.planning.cloud import Monitor
 
 #: Field of a report → name of its metric.
 METRICS = {

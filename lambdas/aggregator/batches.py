@@ -10,7 +10,8 @@ import json
 import time
 from typing import Any, Iterable
 
-from lambdas.aggregator.store import JOB, Row
+from lambdas.aggregator.store import JOB
+from lambdas.aggregator.tables import Row
 from lambdas.common.messages import utf8
 
 # Site and thing names are bounded (41 and 124 characters), the rest is fixed.

@@ -14,7 +14,8 @@ import threading
 from typing import Any, Callable, Iterable, NamedTuple
 
 from lambdas.aggregator.sinks import S3, rows_after, rows_between
-from lambdas.aggregator.store import JOB, LATE, Row, Store
+from lambdas.aggregator.store import JOB, LATE, Store
+from lambdas.aggregator.tables import Row
 from lambdas.common.faults import fault
 from lambdas.common.log import get_logger
 from lambdas.common.messages import dumps, utf8

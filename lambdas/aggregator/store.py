@@ -9,51 +9,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any, NamedTuple
+from typing import Any
 
+from lambdas.aggregator.mend import mend
+from lambdas.aggregator.tables import FORMAT, SCHEMA, Row, Window, saved_window
 from lambdas.common.db import is_full, open_database, transaction
 from lambdas.common.faults import fault
 from lambdas.common.messages import dumps
 from lambdas.common.room import Room
 
-FORMAT = 1
 RETIRED_EPOCHS = 100
 # A transaction of a full disk must fit the log file as it is: a hundred pages or so.
 DELETE_STEP = 64
 ATTEMPTS = 3
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS gaps(stream TEXT, seq INTEGER, PRIMARY KEY(stream, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS held(stream TEXT, seq INTEGER, body TEXT,
-  PRIMARY KEY(stream, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS log(n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, stream TEXT,
-  first INTEGER, last INTEGER, count INTEGER, bytes INTEGER, body TEXT);
-CREATE TABLE IF NOT EXISTS cursors(sink TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS jobs(job TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
-"""
 
 RESULTS, LATE, JOB = "results", "late", "job"
-
-
-class Row(NamedTuple):
-    """Records of one stream, in order: `body` is their JSON texts joined with commas."""
-
-    n: int
-    kind: str
-    stream: str
-    first: int
-    last: int
-    count: int
-    bytes: int
-    body: str
-
-
-class Window(NamedTuple):
-    """What a sink sends next: rows after its cursor up to `n`."""
-
-    n: int
-    note: str
 
 
 class StoreFullError(Exception):
@@ -67,7 +37,7 @@ class Store:
         self.salvage = opened.salvage
         self._db = opened.connection
         #: Rows of the log, at least, that a damaged file no longer had.
-        self.log_rows_lost = self._mend() if self.salvage else 0
+        self.log_rows_lost = mend(self._db) if self.salvage else 0
         self._log_quota = log_bytes
         self._room = Room(path)
         self.log_bytes: int = self._one("SELECT coalesce(sum(bytes), 0) FROM log")
@@ -77,7 +47,7 @@ class Store:
         self.cursors = {sink: saved.get(sink, 0) for sink in sinks}
         self.outbox_dropped = 0
         self.appended_bytes = 0
-        self.windows = {sink: self._window(sink) for sink in sinks}
+        self.windows = {sink: saved_window(self._meta(f"{sink}_window")) for sink in sinks}
         self.epoch: str | None = self._meta("epoch")
         self._retired: list[str] = json.loads(self._meta("retired") or "[]")
         self._clear()
@@ -91,34 +61,6 @@ class Store:
         self._gaps: list[tuple[str, int]] = []
         self._ungaps: list[tuple[str, int]] = []
         self._jobs: list[tuple[str, Any]] = []
-
-    def _mend(self) -> int:
-        """After damage: nothing hangs in the air, and no row's number is used twice."""
-        delete = self._db.execute
-        with transaction(self._db):
-            # Of a stream whose place is lost nothing can be told in order: it begins anew.
-            delete("DELETE FROM gaps WHERE stream NOT IN (SELECT stream FROM streams)")
-            delete("DELETE FROM held WHERE stream NOT IN (SELECT stream FROM streams)")
-            for stream, seq, body in self.held():
-                if not _is_json(body):
-                    delete("DELETE FROM held WHERE stream=? AND seq=?", (stream, seq))
-            for n, body in self._db.execute("SELECT n, body FROM log").fetchall():
-                if not _is_json(body):
-                    delete("DELETE FROM log WHERE n=?", (n,))
-            for job, body in self._db.execute("SELECT job, body FROM jobs").fetchall():
-                if not _is_json(body):
-                    delete("DELETE FROM jobs WHERE job=?", (job,))
-            last = self._one(
-                "SELECT max(coalesce((SELECT max(n) FROM log), 0),"
-                " coalesce((SELECT max(n) FROM cursors), 0),"
-                " coalesce((SELECT max(seq) FROM sqlite_sequence), 0))"
-            )
-            saved = self._db.execute("SELECT key FROM meta WHERE key LIKE '%_window'").fetchall()
-            last = max(last, *(self._window(key[: -len("_window")]).n for (key,) in saved), 0)
-            delete("DELETE FROM sqlite_sequence")
-            delete("INSERT INTO sqlite_sequence VALUES('log', ?)", (last,))
-        known = self._one("SELECT coalesce(min(n), 0) FROM cursors")
-        return int(last - known - self._one(f"SELECT count(*) FROM log WHERE n > {int(known)}"))  # noqa: S608
 
     # Reading at start
 
@@ -174,10 +116,6 @@ class Store:
             return False
         self.windows[sink] = chosen
         return True
-
-    def _window(self, sink: str) -> Window:
-        saved = json.loads(str(self._meta(f"{sink}_window") or 0))
-        return Window(*saved) if isinstance(saved, list) else Window(saved, "")
 
     # Staging
 
@@ -326,12 +264,3 @@ class Store:
     def _meta(self, key: str) -> Any:
         row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
         return row[0] if row else None
-
-
-def _is_json(body: Any) -> bool:
-    """Whether a rescued row is what was written: a damaged page may still read as rows."""
-    try:
-        json.loads(f"[{body}]")
-    except ValueError:
-        return False
-    return True

@@ -7,27 +7,17 @@ cannot start is redeployed by hand, and nobody wants to do that once per variabl
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\Z")
-_NAME_RULE = "use a-z, 0-9 and '-', at most 41 characters"
+from lambdas.common.variables import Reader
+
 QUOTA_POLICIES = ("reject", "drop_oldest", "drop_newest")
 # Python's names, and those of a Greengrass logger (WARN, FATAL).
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
 _ROLES = ("splitter", "inference", "aggregator", "transform")
 # A batch of items with the longest paths and ids still fits one message.
 MAX_BATCH = 32
-_REQUIRED = object()
-
-
-class SettingsError(ValueError):
-    """All that is wrong with the environment; `problems` has one line per variable."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("environment refused:\n" + "\n".join("  " + p for p in problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True)
@@ -130,107 +120,32 @@ class AggregatorSettings(Common):
     thing: str
 
 
-class _Reader:
-    """Reads typed values and remembers every problem instead of stopping at the first."""
+def _common(read: Reader, role: str) -> dict[str, Any]:
+    fields = {
+        "site": read.name("FANFOLD_SITE"),
+        "role": read.choice("FANFOLD_ROLE", role, _ROLES),
+        "images_dir": read.path("FANFOLD_IMAGES_DIR"),
+        "state_dir": read.path("FANFOLD_STATE_DIR"),
+        "log_level": read.choice("FANFOLD_LOG_LEVEL", "INFO", LOG_LEVELS),
+    }
+    if fields["role"] != role:
+        read.problems.append(f"FANFOLD_ROLE={fields['role']!r}: this function is {role!r}")
+    return fields
 
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self.env = env
-        self.problems: list[str] = []
 
-    def text(self, name: str, default: object = _REQUIRED) -> str:
-        value = self.env.get(name, "").strip()
-        if value:
-            return value
-        if default is _REQUIRED:
-            self.problems.append(f"{name} is missing")
-            return ""
-        return str(default)
-
-    def name(self, variable: str) -> str:
-        value = self.text(variable)
-        if value and not NAME.match(value):
-            self.problems.append(f"{variable}={value!r}: {_NAME_RULE}")
-        return value
-
-    def names(self, variable: str) -> tuple[str, ...]:
-        found = tuple(v.strip() for v in self.text(variable).split(",") if v.strip())
-        bad = [v for v in found if not NAME.match(v)]
-        if bad:
-            self.problems.append(f"{variable}: {', '.join(map(repr, bad))}: {_NAME_RULE}")
-        if len(set(found)) != len(found):
-            self.problems.append(f"{variable}={','.join(found)!r} names something twice")
-        return found
-
-    def topic(self, variable: str, default: object = _REQUIRED) -> str:
-        value = self.text(variable, default)
-        if "+" in value or "#" in value:
-            self.problems.append(f"{variable}={value!r}: a topic to publish to has no wildcard")
-        return value
-
-    def prefix(self, variable: str) -> str:
-        value = self.topic(variable)
-        if value and not value.endswith("/"):
-            self.problems.append(f"{variable}={value!r}: a topic prefix ends in '/'")
-        return value
-
-    def path(self, variable: str) -> str:
-        value = self.text(variable)
-        if value and not os.path.isabs(value):
-            self.problems.append(f"{variable}={value!r}: give an absolute path")
-        return value
-
-    def choice(self, variable: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(variable, default)
-        if value not in allowed:
-            self.problems.append(f"{variable}={value!r}: use one of {', '.join(allowed)}")
-        return value
-
-    def integer(self, variable: str, default: int, low: int, high: int) -> int:
-        return int(self._number(variable, default, low, high, int))
-
-    def seconds(self, variable: str, default: float, low: float, high: float) -> float:
-        return float(self._number(variable, default, low, high, float))
-
-    def _number(self, variable, default, low, high, kind):  # type: ignore[no-untyped-def]
-        value = self.text(variable, default)
-        try:
-            number = kind(value)
-        except ValueError:
-            self.problems.append(f"{variable}={value!r}: not a number")
-            return default
-        if not low <= number <= high:
-            self.problems.append(f"{variable}={value}: use {low} to {high}")
-        return number
-
-    def common(self, role: str) -> dict[str, Any]:
-        fields = {
-            "site": self.name("FANFOLD_SITE"),
-            "role": self.choice("FANFOLD_ROLE", role, _ROLES),
-            "images_dir": self.path("FANFOLD_IMAGES_DIR"),
-            "state_dir": self.path("FANFOLD_STATE_DIR"),
-            "log_level": self.choice("FANFOLD_LOG_LEVEL", "INFO", LOG_LEVELS),
-        }
-        if fields["role"] != role:
-            self.problems.append(f"FANFOLD_ROLE={fields['role']!r}: this function is {role!r}")
-        return fields
-
-    def health(self) -> Health:
-        return Health(
-            topic=self.topic("FANFOLD_HEALTH_TOPIC", ""),
-            every_s=self.seconds("FANFOLD_HEALTH_EVERY_S", 60, 1, 3600),
-            thing=self.text("AWS_IOT_THING_NAME", ""),
-        )
-
-    def finish(self) -> None:
-        if self.problems:
-            raise SettingsError(self.problems)
+def _health(read: Reader) -> Health:
+    return Health(
+        topic=read.topic("FANFOLD_HEALTH_TOPIC", ""),
+        every_s=read.seconds("FANFOLD_HEALTH_EVERY_S", 60, 1, 3600),
+        thing=read.text("AWS_IOT_THING_NAME", ""),
+    )
 
 
 def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
     """Read the splitter's settings; raises `SettingsError` with every problem."""
-    read = _Reader(env)
+    read = Reader(env)
     settings = SplitterSettings(
-        health=read.health(),
+        health=_health(read),
         images_topic=read.prefix("FANFOLD_IMAGES_TOPIC"),
         work_topic=read.prefix("FANFOLD_WORK_TOPIC"),
         done_topic=read.topic("FANFOLD_DONE_TOPIC"),
@@ -245,13 +160,13 @@ def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
         journal_bytes=read.integer("FANFOLD_JOURNAL_BYTES", 1 << 30, 1 << 20, 1 << 44),
         on_demand=env.get("FANFOLD_ON_DEMAND") == "1",
         drop_folder="" if env.get("FANFOLD_DROP_FOLDER") == "" else _drop_folder(read),
-        **read.common("splitter"),
+        **_common(read, "splitter"),
     )
     read.finish()
     return settings
 
 
-def _drop_folder(read: _Reader) -> str:
+def _drop_folder(read: Reader) -> str:
     value = read.text("FANFOLD_DROP_FOLDER", "drop")
     if value.startswith("/") or ".." in value.split("/"):
         read.problems.append(
@@ -265,14 +180,14 @@ def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings
 
     Raises `SettingsError` with every problem.
     """
-    read = _Reader(env)
+    read = Reader(env)
     fed = bool(env.get("FANFOLD_TRANSFORM_WORKERS"))
     settings = InferenceSettings(
         gpu_id=read.integer("GPU_ID", -1, -(1 << 31), 255),
         transforms=read.names("FANFOLD_TRANSFORM_WORKERS") if fed else (),
         shm_dir=read.path("FANFOLD_SHM_DIR") if fed else "",
         **_of_worker(read),
-        **read.common("inference"),
+        **_common(read, "inference"),
     )
     read.finish()
     return settings
@@ -280,20 +195,20 @@ def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings
 
 def transform_settings(env: Mapping[str, str] = os.environ) -> TransformSettings:
     """Read a transform function's settings; raises `SettingsError` with every problem."""
-    read = _Reader(env)
+    read = Reader(env)
     settings = TransformSettings(
         tensor_topic=read.prefix("FANFOLD_TENSOR_TOPIC"),
         inference_workers=read.names("FANFOLD_INFERENCE_WORKERS"),
         shm_dir=read.path("FANFOLD_SHM_DIR"),
         slots=read.integer("FANFOLD_TENSOR_SLOTS", 4, 2, 256),
         **_of_worker(read),
-        **read.common("transform"),
+        **_common(read, "transform"),
     )
     read.finish()
     return settings
 
 
-def _of_worker(read: _Reader) -> dict[str, Any]:
+def _of_worker(read: Reader) -> dict[str, Any]:
     """What every function reads that touches images or the model."""
     model_dir = read.path("FANFOLD_MODEL_DIR")
     # Without a container the core links resources below this prefix (GGC >= 1.10).
@@ -310,9 +225,9 @@ def _of_worker(read: _Reader) -> dict[str, Any]:
 
 def aggregator_settings(env: Mapping[str, str] = os.environ) -> AggregatorSettings:
     """Read the aggregator's settings; raises `SettingsError` with every problem."""
-    read = _Reader(env)
+    read = Reader(env)
     settings = AggregatorSettings(
-        health=read.health(),
+        health=_health(read),
         cameras=read.names("FANFOLD_CAMERAS"),
         results_topic=read.prefix("FANFOLD_RESULTS_TOPIC"),
         late_topic=read.prefix("FANFOLD_LATE_TOPIC"),
@@ -330,7 +245,7 @@ def aggregator_settings(env: Mapping[str, str] = os.environ) -> AggregatorSettin
         outbox_bytes=read.integer("FANFOLD_OUTBOX_BYTES", 2 << 30, 1 << 20, 1 << 44),
         outbox_every_s=read.seconds("FANFOLD_OUTBOX_EVERY_S", 5, 0.1, 86_400),
         thing=read.text("AWS_IOT_THING_NAME", ""),
-        **read.common("aggregator"),
+        **_common(read, "aggregator"),
     )
     read.finish()
     return settings

@@ -7,7 +7,8 @@ from typing import Any
 
 from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
-from lambdas.common.settings import SettingsError, inference_settings
+from lambdas.common.settings import inference_settings
+from lambdas.common.variables import SettingsError
 from lambdas.inference.model_spec import ModelError
 from lambdas.inference.worker import Worker
 from lambdas.tensors.leaving import before_the_end

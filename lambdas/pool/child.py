@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from lambdas.common import log
 from lambdas.common.bus import Bus
-from lambdas.common.settings import SettingsError, inference_settings
+from lambdas.common.settings import inference_settings
+from lambdas.common.variables import SettingsError
 from lambdas.inference.model_spec import ModelError
 from lambdas.inference.worker import Worker
 

@@ -13,7 +13,8 @@ from lambdas.common import log
 from lambdas.common.bus import Bus, GreengrassBus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import MessageError, Record, done_messages, parse_work
-from lambdas.common.settings import SettingsError, inference_settings
+from lambdas.common.settings import inference_settings
+from lambdas.common.variables import SettingsError
 from lambdas.inference.beat import Heart, new_incarnation
 from lambdas.inference.send import ATTEMPTS, Identity
 from lambdas.inference.stage import Activity

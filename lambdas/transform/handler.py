@@ -7,7 +7,8 @@ from typing import Any
 
 from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
-from lambdas.common.settings import SettingsError, transform_settings
+from lambdas.common.settings import transform_settings
+from lambdas.common.variables import SettingsError
 from lambdas.inference.model_spec import ModelError
 from lambdas.tensors.leaving import before_the_end
 from lambdas.tensors.ring import RingError

@@ -13,7 +13,8 @@ from typing import Any
 from core_site import ACCOUNT, DEADLINE_S, eventually
 
 from edgecore.metrics.health import reasons_not_ready
-from edgecore.mqtt.codec import Decoder, encode
+from edgecore.mqtt.decoder import Decoder
+from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.packets import ConnAck, Connect, PubAck, Publish
 
 LIMIT = 1024

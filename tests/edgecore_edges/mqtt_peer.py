@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from edgecore.group import Thing
-from edgecore.mqtt.codec import Decoder, encode
+from edgecore.mqtt.decoder import Decoder
+from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.limits import Limits
 from edgecore.mqtt.packets import ConnAck, Connect, Packet
 from edgecore.mqtt.server import MqttServer

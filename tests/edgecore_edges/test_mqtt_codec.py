@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecore.mqtt.codec import MAX_PAYLOAD_BYTES, Decoder, encode
+from edgecore.mqtt.decoder import MAX_PAYLOAD_BYTES, Decoder
+from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.packets import (
     ConnAck,
     Connect,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from mqtt_peer import DEADLINE_S, MEMBERS, Peer, serving, thing
 
-from edgecore.mqtt.codec import encode
+from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.limits import ConnectRate, Limits
 from edgecore.mqtt.packets import (
     ConnAck,

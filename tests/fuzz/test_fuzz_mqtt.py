@@ -16,7 +16,7 @@ import paho.mqtt.client as paho
 import pytest
 from fuzz_kit import DEADLINE_S, damaged, eventually, open_files, pour, resident_bytes
 
-from edgecore.mqtt.codec import encode
+from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.packets import (
     ConnAck,
     Connect,

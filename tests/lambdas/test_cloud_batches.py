@@ -9,7 +9,8 @@ from sim import Sim, environment
 
 from lambdas.aggregator.batches import batch_name, partition_of
 from lambdas.aggregator.sinks import CLOUD, CloudSink
-from lambdas.aggregator.store import JOB, RESULTS, Row, Store
+from lambdas.aggregator.store import JOB, RESULTS, Store
+from lambdas.aggregator.tables import Row
 from lambdas.common.bus import RecordingBus
 from lambdas.common.health import HealthReport
 from lambdas.common.messages import MAX_MESSAGE_BYTES

@@ -13,7 +13,8 @@ from botocore.config import Config
 from sim import environment
 
 from lambdas.aggregator.outbox import S3Sink, Upload, Uploader, objects
-from lambdas.aggregator.store import LATE, RESULTS, Row, Store
+from lambdas.aggregator.store import LATE, RESULTS, Store
+from lambdas.aggregator.tables import Row
 from lambdas.common.settings import aggregator_settings
 
 DEADLINE_S = 20.0

@@ -14,7 +14,8 @@ from lambdas.aggregator.sinks import summary_body
 from lambdas.common import messages as m
 from lambdas.common.bus import GreengrassBus, RecordingBus
 from lambdas.common.loop import Loop, Message, Part, WaitingClock
-from lambdas.common.settings import SettingsError, aggregator_settings, splitter_settings
+from lambdas.common.settings import aggregator_settings, splitter_settings
+from lambdas.common.variables import SettingsError
 
 DEADLINE_S = 10.0
 

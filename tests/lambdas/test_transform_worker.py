@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from inference_kit import PROBE, Bus, environment, jpeg, simulated, work
 
-from lambdas.common.settings import SettingsError, inference_settings, transform_settings
+from lambdas.common.settings import inference_settings, transform_settings
+from lambdas.common.variables import SettingsError
 from lambdas.inference.worker import Worker
 from lambdas.tensors.ring import RingError
 from lambdas.transform.worker import TransformWorker

@@ -1,0 +1,97 @@
+"""The messages between Fanfold's parts: parse, check, build (docs/spec/messages.md).
+
+Parsers take what a Lambda's handler is given, `bytes` or an object that the core has
+already decoded, and raise `MessageError`.
+"""
+
+from __future__ import annotations
+
+from lambdas.common.messages.build import (
+    ECHOED,
+    ack_message,
+    beat_message,
+    done_messages,
+    hello_message,
+    probe_message,
+    result_dropped,
+    result_failed,
+    result_ok,
+    sync_message,
+    to_ranges,
+    work_message,
+)
+from lambdas.common.messages.parse import (
+    parse_ack,
+    parse_beat,
+    parse_control,
+    parse_done,
+    parse_work,
+)
+from lambdas.common.messages.terms import (
+    DROPPED_REASONS,
+    FAILED_REASONS,
+    MAX_DETAIL_CHARS,
+    MAX_MESSAGE_BYTES,
+    MAX_PATH_BYTES,
+    REJECTED_REASONS,
+    SPLITTER_WORKER,
+    VERSION,
+    Ack,
+    Beat,
+    Control,
+    Done,
+    MessageError,
+    Payload,
+    Ranges,
+    Record,
+    Work,
+)
+from lambdas.common.messages.wire import (
+    decode,
+    dumps,
+    encode,
+    pack,
+    utf8,
+)
+
+__all__ = [
+    "DROPPED_REASONS",
+    "ECHOED",
+    "FAILED_REASONS",
+    "MAX_DETAIL_CHARS",
+    "MAX_MESSAGE_BYTES",
+    "MAX_PATH_BYTES",
+    "REJECTED_REASONS",
+    "SPLITTER_WORKER",
+    "VERSION",
+    "Ack",
+    "Beat",
+    "Control",
+    "Done",
+    "MessageError",
+    "Payload",
+    "Ranges",
+    "Record",
+    "Work",
+    "ack_message",
+    "beat_message",
+    "decode",
+    "done_messages",
+    "dumps",
+    "encode",
+    "hello_message",
+    "pack",
+    "parse_ack",
+    "parse_beat",
+    "parse_control",
+    "parse_done",
+    "parse_work",
+    "probe_message",
+    "result_dropped",
+    "result_failed",
+    "result_ok",
+    "sync_message",
+    "to_ranges",
+    "utf8",
+    "work_message",
+]
