@@ -27,7 +27,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-COPIED = ("lambdas", "edgecore", "tests/lambdas", "tests/edgecore_edges", "tests/edgecore")
+COPIED = (
+    "lambdas",
+    "edgecore",
+    "tests/lambdas",
+    "tests/edgecore_edges",
+    "tests/edgecore",
+    "tests/kit",
+)
 FEWEST_S = 10.0
 SLOWER = 3.0
 """A mutant may take so many times longer than the module as it is before it counts as hung."""

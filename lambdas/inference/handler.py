@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
 from lambdas.common.settings import inference_settings
+from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
 from lambdas.inference.model_spec import ModelError
 from lambdas.inference.worker import Worker
 from lambdas.tensors.leaving import before_the_end
 
-EXIT_NO_MODEL = 1
-
-
-def _start() -> Worker:
-    try:
-        settings = inference_settings()
-        log.configure(settings.log_level)
-        return Worker(settings, GreengrassBus())
-    except (ModelError, SettingsError) as error:
-        # The core restarts this function with back-off: a model may yet be put right.
-        log.configure("INFO")
-        log.get_logger("worker").critical("cannot start: %s", error)
-        sys.exit(EXIT_NO_MODEL)
-
-
-_worker = _start()
+with starting("worker", ModelError, SettingsError):
+    _settings = inference_settings()
+    log.configure(_settings.log_level)
+    _worker = Worker(_settings, GreengrassBus())
 before_the_end(_worker.leave)
 
 

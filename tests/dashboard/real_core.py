@@ -8,15 +8,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+from waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
 PHOTOS = Path(__file__).with_name("photos")
@@ -30,7 +28,6 @@ def postprocess(outputs):
     """What a detector says: one box, always at the same place."""
     return {{"boxes": [{{"label": "part", "index": 0, "score": 0.9, "box": {BOX}}}]}}
 '''
-DEADLINE_S = 60.0
 
 
 @dataclass
@@ -107,10 +104,4 @@ class RealCore:
     def function(self, name: str) -> Any:
         return next(f for f in self.status()["functions"] if f["id"] == name)
 
-    def eventually(self, condition: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + DEADLINE_S
-        while time.monotonic() < deadline:
-            if found := condition():
-                return found
-            time.sleep(0.1)
-        pytest.fail(f"not within {DEADLINE_S:.0f} s: {what}")
+    eventually = staticmethod(eventually)

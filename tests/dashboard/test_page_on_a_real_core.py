@@ -37,13 +37,6 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
     core.stop()
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    started = Browser(tmp_path_factory.mktemp("profile"))
-    yield started
-    started.close()
-
-
 @pytest.fixture
 def page(browser: Browser, hall: RealCore) -> Browser:
     """Open and unlocked, with pictures on it."""

@@ -6,13 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 DEVICE_PYTHON = ROOT / ".venv-device" / "bin" / "python"
@@ -22,17 +21,6 @@ DEADLINE_S = 30.0
 
 def arn_of(name: str) -> str:
     return f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}:live"
-
-
-def eventually(check: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
-    """The first true value of ``check``; a test waits for events, not for time."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.05)
-    pytest.fail(f"not within {deadline_s:g} s: {what}")
 
 
 class Site:

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core_site import ACCOUNT, DEADLINE_S, eventually
+from core_site import ACCOUNT, DEADLINE_S
+from waiting import eventually
 
 from edgecore.metrics.health import reasons_not_ready
 from edgecore.mqtt.decoder import Decoder

@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 import pytest
+from waiting import eventually
 
 from edgecore.supervisor.isolation import bubblewrap
 
@@ -23,18 +24,11 @@ def ups(site: Any) -> list[dict[str, Any]]:
     return [record["payload"] for record in site.cloud()]
 
 
-def wait_up(site: Any, eventually: Any, count: int) -> list[dict[str, Any]]:
+def wait_up(site: Any, count: int) -> list[dict[str, Any]]:
     return eventually(lambda: ups(site) if len(ups(site)) >= count else None, f"{count} records")
 
 
-@pytest.fixture
-def eventually() -> Any:
-    from core_site import eventually as wait
-
-    return wait
-
-
-def test_two_pinned_functions_talk_in_order_through_the_published_sdk(site, eventually) -> None:
+def test_two_pinned_functions_talk_in_order_through_the_published_sdk(site) -> None:
     talk = 'def go():\n    for n in range(50): iot.publish(topic="ping/x", payload="%d" % n)\n'
     site.function("a", SDK + talk + "threading.Timer(0.2, go).start()\ndef handler(e, c): pass\n")
     hear = 'def handler(e, c): up(n=e, topic=c.client_context.custom["subject"])\n'
@@ -42,13 +36,13 @@ def test_two_pinned_functions_talk_in_order_through_the_published_sdk(site, even
     site.connect("a", "ping/+", "b")
     site.connect("b", "up", "cloud")
     site.start()
-    records = wait_up(site, eventually, 50)
+    records = wait_up(site, 50)
     assert [r["n"] for r in records] == list(range(50))
     assert {r["topic"] for r in records} == {"ping/x"}
     assert site.stop() == 0
 
 
-def test_a_function_may_speak_the_protocol_with_nothing_but_urllib(site, eventually) -> None:
+def test_a_function_may_speak_the_protocol_with_nothing_but_urllib(site) -> None:
     own_client = """
 import base64, json, os, threading, urllib.request
 arn, token = os.environ["MY_FUNCTION_ARN"], os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
@@ -70,10 +64,10 @@ threading.Event().wait()
     site.connect("a", "go", "raw")
     site.connect("raw", "up", "cloud")
     site.start()
-    assert wait_up(site, eventually, 1) == [{"x": 1}]
+    assert wait_up(site, 1) == [{"x": 1}]
 
 
-def test_invoke_returns_the_answer_or_the_handled_error(site, eventually) -> None:
+def test_invoke_returns_the_answer_or_the_handled_error(site) -> None:
     site.function("double", "def handler(e, c): return {'twice': 2 * e['n']}\n", Pinned=False)
     site.function(
         "caller",
@@ -93,14 +87,14 @@ def handler(e, c): pass
     )
     site.connect("caller", "up", "cloud")
     site.start()
-    good, bad = wait_up(site, eventually, 2)
+    good, bad = wait_up(site, 2)
     assert good == {"error": "", "body": {"twice": 42}}
     assert bad["error"] == "Handled"
     assert bad["body"]["errorType"] == "KeyError"
     assert site.of("double")["workers"] == 1, "the second invocation reused the first's process"
 
 
-def test_a_handler_that_raises_answers_and_goes_on(site, eventually) -> None:
+def test_a_handler_that_raises_answers_and_goes_on(site) -> None:
     site.function(
         "a",
         SDK
@@ -116,7 +110,7 @@ def handler(e, c):
     site.connect("a", "in", "a")
     site.connect("a", "up", "cloud")
     site.start()
-    records = wait_up(site, eventually, 3)
+    records = wait_up(site, 3)
     assert len({r["pid"] for r in records}) == 1
     assert eventually(lambda: site.of("a")["errors"] == 1, "one error counted")
     assert "RuntimeError: boom" in site.log("a")
@@ -131,22 +125,20 @@ def handler(e, c): time.sleep(3600)
 )
 
 
-def test_a_handler_beyond_its_timeout_is_killed_and_the_function_restarted(
-    site, eventually
-) -> None:
+def test_a_handler_beyond_its_timeout_is_killed_and_the_function_restarted(site) -> None:
     talk = 'threading.Timer(0.5, lambda: iot.publish(topic="in", payload="1")).start()\n'
     site.function("slow", STICKY, Timeout=1)
     site.function("a", SDK + talk + "def handler(e, c): pass\n")
     site.connect("a", "in", "slow")
     site.connect("slow", "up", "cloud")
     site.start()
-    first, second = wait_up(site, eventually, 2)[:2]
+    first, second = wait_up(site, 2)[:2]
     assert first["started"] != second["started"]
     assert site.of("slow")["last_error"] == "handler timed out after 1 s"
     assert "ungracefully killed" in site.log("slow")
 
 
-def test_a_stopped_process_with_work_is_found_killed_and_replaced(site, eventually) -> None:
+def test_a_stopped_process_with_work_is_found_killed_and_replaced(site) -> None:
     source = SDK + "up(started=os.getpid())\ndef handler(e, c): pass\n"
     site.function("frozen", source, Timeout=1)
     tick = 'def go():\n    while True:\n        iot.publish(topic="in", payload="1")\n'
@@ -156,14 +148,14 @@ def test_a_stopped_process_with_work_is_found_killed_and_replaced(site, eventual
     site.connect("a", "in", "frozen")
     site.connect("frozen", "up", "cloud")
     site.start()
-    first = wait_up(site, eventually, 1)[0]["started"]
+    first = wait_up(site, 1)[0]["started"]
     os.kill(first, signal.SIGSTOP)
-    second = wait_up(site, eventually, 2)[1]["started"]
+    second = wait_up(site, 2)[1]["started"]
     assert second != first
     assert eventually(lambda: site.of("frozen")["state"] == "running", "running again")
 
 
-def test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why(site, eventually) -> None:
+def test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why(site) -> None:
     site.function("bad", "import nonsense_that_is_not_there\n")
     site.start()
     eventually(lambda: site.of("bad")["state"] == "crash_loop", "crash loop")
@@ -172,9 +164,7 @@ def test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why(site, e
     assert 'Failed to import handler function "main.handler"' in site.log("bad")
 
 
-def test_parallel_invocations_of_an_on_demand_function_get_processes_of_their_own(
-    site, eventually
-) -> None:
+def test_parallel_invocations_of_an_on_demand_function_get_processes_of_their_own(site) -> None:
     site.function(
         "od",
         SDK + "def handler(e, c):\n    up(pid=os.getpid())\n    time.sleep(1.5)\n",
@@ -186,10 +176,10 @@ def test_parallel_invocations_of_an_on_demand_function_get_processes_of_their_ow
     site.connect("a", "in", "od")
     site.connect("od", "up", "cloud")
     site.start()
-    assert len({r["pid"] for r in wait_up(site, eventually, 3)}) >= 2
+    assert len({r["pid"] for r in wait_up(site, 3)}) >= 2
 
 
-def test_nothing_outlives_a_core_that_is_killed(site, eventually) -> None:
+def test_nothing_outlives_a_core_that_is_killed(site) -> None:
     from core_site import alive
 
     source = SDK + "import subprocess\nchild = subprocess.Popen(['sleep', '3600'])\n"
@@ -197,7 +187,7 @@ def test_nothing_outlives_a_core_that_is_killed(site, eventually) -> None:
     site.function("parent", source)
     site.connect("parent", "up", "cloud")
     site.start()
-    pids = wait_up(site, eventually, 1)[0]["pids"]
+    pids = wait_up(site, 1)[0]["pids"]
     assert all(alive(pid) for pid in pids)
     site.process.kill()
     site.process.wait()
@@ -205,7 +195,7 @@ def test_nothing_outlives_a_core_that_is_killed(site, eventually) -> None:
 
 
 @pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap does not work on this machine")
-def test_a_container_sees_its_code_at_lambda_and_cannot_write_the_host(site, eventually) -> None:
+def test_a_container_sees_its_code_at_lambda_and_cannot_write_the_host(site) -> None:
     source = """
 def denied():
     try:
@@ -218,14 +208,14 @@ def handler(e, c): pass
     site.function("boxed", SDK + source, isolation="GreengrassContainer", MemorySize=400000)
     site.connect("boxed", "up", "cloud")
     site.start()
-    record = wait_up(site, eventually, 1)[0]
+    record = wait_up(site, 1)[0]
     assert record["cwd"] == "/lambda"
     assert record["denied"] is True
     assert record["prefix"] == "/"
     assert record["pid"] < 100, "a pid namespace of its own"
 
 
-def test_memory_beyond_the_limit_is_an_end_with_a_reason(site, eventually) -> None:
+def test_memory_beyond_the_limit_is_an_end_with_a_reason(site) -> None:
     source = "blob = bytearray(200 * 1024 * 1024)\nblob[::4096] = b'x' * (len(blob) // 4096)\n"
     source += "def handler(e, c): pass\n"
     site.function("fat", source, isolation="GreengrassContainer", MemorySize=65536)

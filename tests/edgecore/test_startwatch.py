@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_site import eventually
+from waiting import eventually
 
 from edgecore.supervisor.isolation import bubblewrap
 from edgecore.supervisor.procstate import ProcessState, process_state

@@ -6,12 +6,7 @@ import contextlib
 import os
 import random
 import socket
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 DEADLINE_S = 30.0
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -23,15 +18,6 @@ def resident_bytes(pid: int) -> int:
 
 def open_files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def eventually(check: Callable[[], Any], what: str) -> Any:
-    end = time.monotonic() + DEADLINE_S
-    while time.monotonic() < end:
-        if found := check():
-            return found
-        time.sleep(0.02)
-    return pytest.fail(f"not within {DEADLINE_S:g} s: {what}")
 
 
 def damaged(chance: random.Random, data: bytes) -> bytes:

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 from core_site import DEVICE_PYTHON, Site
-from fuzz_kit import damaged, eventually, open_files, pour, resident_bytes
+from fuzz_kit import damaged, open_files, pour, resident_bytes
+from waiting import eventually
 
 MAX_GROWTH_BYTES = 20 << 20
 ROOT = "/2016-11-01"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
-from fuzz_kit import DEADLINE_S, damaged, eventually, open_files, pour, resident_bytes
+from fuzz_kit import DEADLINE_S, damaged, open_files, pour, resident_bytes
+from waiting import eventually
 
 from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.packets import (

@@ -15,16 +15,15 @@ import struct
 import subprocess
 import sys
 import tarfile
-import time
 import urllib.request
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zlib import compress, crc32
 
 import pytest
 import yaml
+from waiting import eventually
 
 import devcloud
 from infra.packaging import build_lambdas
@@ -37,16 +36,6 @@ MODEL = {
     "v": 1, "name": "sim", "version": "1.0.0", "runtime": "simulated", "task": "classification",
     "input": {"shape": [1, 3, 32, 32]}, "simulated": {"wait_ms": 2},
 }  # fmt: skip
-
-
-def eventually(check: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
-    """The first true value of `check`; a test waits for events, not for time."""
-    end = time.monotonic() + deadline_s
-    while time.monotonic() < end:
-        if found := check():
-            return found
-        time.sleep(0.1)
-    pytest.fail(f"not within {deadline_s:g} s: {what}")
 
 
 def package(

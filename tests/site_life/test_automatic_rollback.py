@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 import pytest
-from cloud_plant import Plant, eventually, package
+from cloud_plant import Plant, package
+from waiting import eventually
 
 BAD_MODELS = {
     "wrong hash": ({"files": {"labels.txt": "0" * 64}, "labels": "labels.txt"}, "SHA-256"),

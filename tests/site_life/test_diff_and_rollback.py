@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from cloud_plant import Plant, eventually, package
+from cloud_plant import Plant, package
+from waiting import eventually
 
 STRATEGIES = ("pinned", "pool", "on_demand")
 

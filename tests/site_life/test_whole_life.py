@@ -10,7 +10,8 @@ import shutil
 from typing import Any
 
 import pytest
-from cloud_plant import Plant, eventually, package
+from cloud_plant import Plant, package
+from waiting import eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("whole_life")]
 MODEL_FACTS = {"model-name": "sim"}

@@ -1,0 +1,21 @@
+"""Tests wait for events, never for time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+EVERY_S = 0.05
+
+
+def eventually(check: Callable[[], Any], what: str, deadline_s: float = 60.0) -> Any:
+    """The first true value of `check`; without one the test fails, and says `what` was missing."""
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(EVERY_S)
+    return pytest.fail(f"not within {deadline_s:g} s: {what}")
