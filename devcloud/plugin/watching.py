@@ -106,7 +106,7 @@ def _apply(logs: Any, metric_filter: Mapping[str, Any], event: Mapping[str, Any]
     field = _PATTERN.match(metric_filter["filterPattern"])
     try:
         message = json.loads(event["message"])
-    except ValueError:
+    except ValueError:  # a filter for JSON fields matches no other line
         return
     value = message.get(field[1]) if field and isinstance(message, dict) else None
     if not isinstance(value, int | float) or value < 0:

@@ -46,6 +46,7 @@ class Room:
     def make(self, connection: sqlite3.Connection) -> None:
         """Empty the log into the database file, with the reserve's space where it is needed."""
         give_up_reserve(self._database)
+        # Who asked for room tries its transaction again, and hears from that whether there is.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

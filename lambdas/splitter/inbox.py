@@ -95,7 +95,7 @@ class Inbox:
         """At start: what no accepted image names was never accepted, or is finished."""
         try:
             top = open_folder_inside(self._root, FOLDER)
-        except (PathError, OSError):
+        except (PathError, OSError):  # not there, or a link: nothing of ours is in it
             return
         try:
             # `fwalk` enters no symbolic link, and what is removed is named from its folder.
@@ -117,7 +117,7 @@ class Inbox:
         parent, _, name = relative.rpartition("/")
         try:
             folder = open_folder_inside(self._root, parent)
-        except (PathError, OSError):
+        except (PathError, OSError):  # not there, or a link: nothing of ours is in it
             return
         try:
             _unlink(folder, name)

@@ -384,7 +384,9 @@ def test_equals_share_work_by_what_they_have_done_then_by_name():
 
 
 def test_an_image_of_no_batch_finishes_without_a_trace():
-    Credit.finished(SimpleNamespace(batch=None), 0.0)
+    image = SimpleNamespace(batch=None)
+    Credit.finished(image, 0.0)
+    assert vars(image) == {"batch": None}
 
 
 def test_workers_on_demand_count_as_ready_without_a_beat():
