@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from small_disks import small_disk_at
 
 from edgecore.cloud import headroom as headroom_module
 from edgecore.cloud import store as store_module
@@ -243,14 +243,8 @@ def test_damage_found_while_running_is_rescued_from_and_its_gap_told(tmp_path, c
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, check=False, capture_output=True)
-    if mounted.returncode:
-        pytest.skip("cannot mount a small tmpfs here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False)
+    with small_disk_at(tmp_path / "disk", 8) as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("quota", [4 * MIB, 64 * MIB], ids=["quota", "disk"])

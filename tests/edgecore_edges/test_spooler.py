@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from small_disks import small_disk_at
 from spooling import DEADLINE_S, Remembering, drained, refused, unreachable
 
 from edgecore.cloud.backoff import CAP_S, Backoff
@@ -280,17 +281,8 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path):
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        pytest.skip("cannot mount a small tmpfs here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=False)
+    with small_disk_at(tmp_path / "disk", 4) as folder:
+        yield folder
 
 
 def test_a_full_disk_never_wedges_the_spool(small_disk: Path) -> None:

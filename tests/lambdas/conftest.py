@@ -1,30 +1,17 @@
-"""Disks that are really full: small tmpfs, where this user may mount one."""
-
 from __future__ import annotations
 
-import subprocess
+import contextlib
 
 import pytest
+from small_disks import small_disk_at
 
 
 @pytest.fixture
 def disk_of(tmp_path):
     """Mounts a disk of so many MiB and gives its folder."""
-    mounted = []
-
-    def disk_of(mib):
-        folder = tmp_path / f"disk{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", str(folder)]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode:
-            pytest.skip("mounting a tmpfs needs root: " + done.stderr.decode().strip())
-        mounted.append(folder)
-        return folder
-
-    yield disk_of
-    for folder in mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+    with contextlib.ExitStack() as mounted:
+        names = (tmp_path / f"disk{n}" for n in range(100))
+        yield lambda mib: mounted.enter_context(small_disk_at(next(names), mib))
 
 
 @pytest.fixture

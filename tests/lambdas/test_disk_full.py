@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
+from small_disks import fill
 from splitter_kit import JPEG, Bench, event
 
 
@@ -36,9 +35,7 @@ def test_a_disk_that_others_filled_takes_acknowledgements_also_after_a_restart(d
         if answer["answer"] == "accepted":
             taken.append(answer)
     assert taken
-    with contextlib.suppress(OSError), (disk / "other").open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+    fill(disk)
     bench.restart()
     bench.ack()
     count = sum(answer["count"] for answer in taken)

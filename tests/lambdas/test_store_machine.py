@@ -6,7 +6,6 @@ back what was not committed. The reference keeps lists.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
 import tempfile
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from small_disks import fill
 
 from lambdas.aggregator.store import JOB, RESULTS, RETIRED_EPOCHS, Store, StoreFullError
 
@@ -313,10 +313,3 @@ def test_on_a_disk_that_is_really_full_the_newest_stay_and_what_went_is_counted(
     store.commit()
     store.compact()
     assert (store.log_rows, store.after(0, 9)) == (0, [])
-
-
-def fill(disk):
-    """Somebody else takes the last byte."""
-    with contextlib.suppress(OSError), (disk / "other").open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
