@@ -135,6 +135,9 @@ def test_judged_images_that_are_found_late_are_open_from_their_own_place_on():
     assert (backlog.outstanding, backlog.waiting) == (4, 2)
     assert numbers(backlog.close("a", 2, 2)) == [2]
     assert backlog.low("a") == 3
+    backlog.add_earlier([image(1, verdict="dropped")])
+    assert backlog.low("a") == 1
+    backlog.close("a", 1, 1)
     assert numbers(backlog.close("a", 1, 5)) == [3, 5]
     assert backlog.low("a") == 6
     backlog.close("a", 1, 6)

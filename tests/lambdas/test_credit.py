@@ -107,3 +107,47 @@ def test_the_last_image_of_a_batch_returns_its_credit():
     credit.finished(batch.images[1], 1.0)
     assert (worker.load, worker.done, worker.pace.s_per_image) == (0, 2, 0.5)
     assert credit.grant(9, 8, 1.0) is not None
+
+
+def test_attempts_are_counted_per_image_and_new_work_is_no_doubtful_evidence():
+    credit = credit_of("w0")
+    batch = give(credit, "w0", "b", images=2)
+    assert (batch.attempt, [i.attempt for i in batch.images], batch.doubtful) == (1, [1, 1], False)
+    credit.withdraw_batch(credit.workers["w0"], batch)
+    again = Batch("again", [batch.images[0], Image({"stream": "a", "seq": 9})], 0.0, False)
+    credit.assign(credit.workers["w0"], again)
+    assert (again.attempt, [i.attempt for i in again.images]) == (2, [2, 1])
+
+
+def test_a_batch_ends_when_every_image_of_the_window_has_had_its_time():
+    """A worker that answers and never finishes: three batches of eight images at 30 s."""
+    credit = credit_of("w0")
+    batch = give(credit, "w0", "b")
+    for now, lost in ((720.0, {}), (720.01, {"w0": [batch]}), (720.02, {})):
+        credit.heard(beat(), now)
+        assert credit.silent(now) == lost
+
+
+@pytest.mark.parametrize(
+    ("avoid", "picked"),
+    [((), "w0"), (("w0",), "w1"), (("w1",), "w0"), (("w0", "w1"), "w0"), (("stranger",), "w0")],
+)
+def test_for_an_image_on_trial_who_is_to_be_avoided_comes_last(avoid, picked):
+    assert credit_of("w0", "w1").pick_idle(avoid, 0.0).name == picked
+
+
+def test_where_all_are_busy_the_least_loaded_is_kept_free_until_it_is_idle():
+    credit = credit_of("w0", "w1", window=3)
+    give(credit, "w0", "b0", images=2)
+    batch = give(credit, "w1", "b1", images=1)
+    assert credit.pick_idle((), 0.0) is None
+    give(credit, "w1", "b2", images=5)
+    assert credit.pick_idle((), 0.0) is None
+    assert credit.grant(9, 8, 0.0)[0].name == "w0", "it stays the one that is kept free"
+    assert credit.pick_idle(("w1",), 0.0) is None
+    assert credit.grant(9, 8, 0.0)[0].name == "w1", "unless it is to be avoided"
+    credit.unreserve()
+    assert credit.grant(9, 8, 0.0)[0].name == "w0"
+    credit.finished(batch.images[0], 1.0)
+    credit.workers["w1"].batches.clear()
+    assert credit.pick_idle((), 1.0).name == "w1"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lambdas.common.salvage import Salvage
 from lambdas.splitter import journal as journal_module
 from lambdas.splitter.journal import Journal, JournalFullError, Known, _is_item
 
@@ -84,6 +85,7 @@ def test_files_of_a_drop_folder_are_found_by_path_and_mark(reopened):
         assert journal.find_file("x.jpg", "m2") is None
         assert journal.find_file("y.jpg", "m1") is None
         journal.commit()
+        assert not journal.dirty
         journal = reopened()
     assert journal.seen_files() == {"x.jpg": "m1"}
     journal.forget_files(["x.jpg"])
@@ -135,6 +137,8 @@ def test_a_commit_without_room_still_forgets(tmp_path, monkeypatch, reason):
     first = journal.stage("a", "e0", [{"stream": "a", "pad": "x" * 900}] * 400, None)
     journal.commit()
     last = first + 399
+    made = []
+    monkeypatch.setattr(journal._room, "make", made.append)
     if reason == "disk":
         monkeypatch.setattr(journal._room, "fits", lambda _db, _bytes: False)
     journal.forget("a", first + 1, last)
@@ -143,6 +147,7 @@ def test_a_commit_without_room_still_forgets(tmp_path, monkeypatch, reason):
     with pytest.raises(JournalFullError):
         journal.commit()
     assert unfinished(journal) == [(first, "dropped")]
+    assert made == [journal._db], "the log was emptied first"
     assert (journal.next_seq("a"), journal.find("a", "huge"), journal.dirty) == (
         last + 1, None, False,
     )  # fmt: skip
@@ -181,8 +186,26 @@ def test_numbers_start_after_what_the_aggregator_knows_and_never_go_back(reopene
 def test_drained_workers_are_remembered(reopened):
     journal = reopened()
     assert journal.drained == []
+    assert len(bytes.fromhex(journal.epoch)) == 4
     journal.remember_drained(["w1", "w2"])
     assert reopened().drained == ["w1", "w2"]
+
+
+@pytest.mark.parametrize("broken", ["images", "meta", "streams"])
+def test_after_damage_what_is_garbage_goes_and_numbers_go_on_after_what_is_left(reopened, broken):
+    journal = reopened()
+    staged(journal, "e", 5)
+    journal.start_after({"b": 9})
+    journal.commit()
+    epoch = journal.epoch
+    journal._db.execute("UPDATE images SET item='{' WHERE seq=5")
+    journal._db.execute("DELETE FROM streams WHERE stream='a'")
+    journal._mend(Salvage("kept", {}, (broken,)))
+    journal = reopened()
+    assert [seq for seq, _ in unfinished(journal)] == [1, 2, 3, 4]
+    assert (journal.next_seq("a"), journal.next_seq("b")) == (6, 10)
+    same = broken == "images"
+    assert (journal.epoch == epoch, journal.synced) == (same, same)
 
 
 @pytest.mark.parametrize(
