@@ -98,7 +98,8 @@ def test_while_the_cloud_is_away_status_says_why_and_the_log_says_it_once(
         run(scenario)
     # Before the wait that follows the first failure, the second …; anew after a delivery.
     assert [stats["last_error"] for stats in seen] == [said] * 4 + [None]
-    assert seen[-1]["failures"] == 0
+    assert (seen[-1]["failures"], seen[-1]["rescued"]) == (0, 0)
+    assert ("cloud sink remembering failed" in caplog.text) == isinstance(error, RuntimeError)
     assert [stats["last_sync"] is None for stats in seen] == [True] * 3 + [False] * 2
     assert caplog.text.count(f"cloud sink remembering is not reachable: {said}") == 2
 

@@ -86,14 +86,15 @@ def test_a_worker_has_exactly_its_window_of_credits(window):
     assert credit.grant(99, 8, 0.0) is None
 
 
-def test_near_the_end_the_next_image_goes_where_it_is_done_soonest():
-    """With four images in hand the fast one has a fifth after 0.35 s, the idle one after 0.28 s."""
+@pytest.mark.parametrize(("held", "waiting", "soonest"), [(4, 2, "w1"), (1, 4, "w0")])
+def test_near_the_end_the_next_image_goes_where_it_is_done_soonest(held, waiting, soonest):
+    """After four images the fast one has a fifth at 0.35 s, after one a second at 0.14 s; the
+    slow one is idle and has its first at 0.28 s."""
     credit = credit_of("w0", "w1")
     for name, pace_s in (("w0", 0.07), ("w1", 0.28)):
         credit.workers[name].pace.s_per_image = pace_s
-    give(credit, "w0", "b", images=4)
-    worker, count = credit.grant(2, 8, 0.0)
-    assert (worker.name, count) == ("w1", 1)
+    give(credit, "w0", "b", images=held)
+    assert credit.grant(waiting, 8, 0.0)[0].name == soonest
 
 
 def test_the_last_image_of_a_batch_returns_its_credit():

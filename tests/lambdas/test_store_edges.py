@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from lambdas.aggregator import store as store_module
 from lambdas.aggregator.store import DELETE_STEP, RESULTS, RETIRED_EPOCHS, Store
 
 SINKS = ("local", "cloud")
@@ -79,6 +80,40 @@ def test_a_commit_of_nothing_new_writes_nothing(store):
     store.move("local", 3)
     store.commit()
     assert store._db.total_changes > written
+
+
+def test_a_new_file_has_its_format_and_quota_and_nothing_to_write(store):
+    fresh = store._db.total_changes
+    store.commit()
+    assert store._db.total_changes == fresh
+    assert (store.log_rows_lost, store.appended_bytes, store.log_bytes) == (0, 0, 0)
+    pragma = {n: store._db.execute(f"PRAGMA {n}").fetchone()[0] for n in QUOTA_AND_FORMAT}
+    assert pragma == QUOTA_AND_FORMAT
+
+
+# The log's megabyte, a quarter of it and eight for everything else.
+QUOTA_AND_FORMAT = {"user_version": 1, "max_page_count": ((1 << 20) * 5 // 4 + (8 << 20)) // 4096}
+
+
+def test_a_commit_asks_for_room_for_all_that_is_new_and_takes_the_reserve_again(store, monkeypatch):
+    asked = []
+    monkeypatch.setattr(store._room, "fits", lambda _db, size: not asked.append(size))
+    monkeypatch.setattr(store._room, "hold", lambda: asked.append("held"))
+    store.log(RESULTS, "a", (1, 1, 1), "x" * 50)
+    store.log(RESULTS, "a", (2, 2, 1), "x" * 20)
+    store.hold("a", 4, "x" * 7)
+    store.commit()
+    assert asked == [77, "held"]
+    assert (store.log_bytes, store.appended_bytes) == (70, 70)
+
+
+def test_the_fault_points_of_a_commit_lie_around_it(store, monkeypatch):
+    named = []
+    monkeypatch.setattr(
+        store_module, "fault", lambda name: named.append((name, store._db.in_transaction))
+    )
+    logged(store, 1)
+    assert named == [("aggregator.before_commit", True), ("aggregator.after_commit", False)]
 
 
 class FullForDeletes:
