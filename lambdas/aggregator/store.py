@@ -37,7 +37,7 @@ class Store:
         self.salvage = opened.salvage
         self._db = opened.connection
         #: Rows of the log, at least, that a damaged file no longer had.
-        self.log_rows_lost = self._mend() if self.salvage else 0
+        self.log_rows_lost = mend(self._db) if self.salvage else 0
         self._log_quota = log_bytes
         self._room = Room(path)
         self.log_bytes: int = self._one("SELECT coalesce(sum(bytes), 0) FROM log")
@@ -61,10 +61,6 @@ class Store:
         self._gaps: list[tuple[str, int]] = []
         self._ungaps: list[tuple[str, int]] = []
         self._jobs: list[tuple[str, Any]] = []
-
-    def _mend(self) -> int:
-        """After damage; how many rows of the log are gone."""
-        return mend(self._db)
 
     # Reading at start
 

@@ -49,8 +49,8 @@ def test_kills_of_every_part_lose_nothing(tmp_path, seed):
     assert {r["status"] for r in sim.cloud} <= {"ok", "gap"}
 
 
-def test_an_image_that_kills_workers_fails_alone(tmp_path):
-    sim = Sim(tmp_path)
+def one_killer_fails_alone(sim):
+    """Among 80 images of a plant at work, at the price of two workers' lives."""
     sim.run(40.0)
     sim.poison = {"m1/30"}
     sim.manifest("cam1", "m1", 80)
@@ -60,6 +60,11 @@ def test_an_image_that_kills_workers_fails_alone(tmp_path):
     assert [(r["id"], r["reason"]) for r in failed] == [("m1/30", "killed_workers")]
     assert sum(w.restarts for w in sim.workers.values()) == 2
     assert sim.verdict() == CLEAN
+
+
+def test_an_image_that_kills_workers_fails_alone(tmp_path):
+    sim = Sim(tmp_path)
+    one_killer_fails_alone(sim)
 
 
 def test_several_killers_in_one_burst_all_end_as_failed(tmp_path):
@@ -136,15 +141,7 @@ def test_who_wakes_up_again_and_again_has_killed_nobody(tmp_path):
 def test_a_killer_of_workers_that_start_slowly_still_ends_only_two(tmp_path, restart_s):
     sim = Sim(tmp_path, FANFOLD_WORKER_TIMEOUT_S="30")
     sim.restart_s = restart_s
-    sim.run(40.0)
-    sim.poison = {"m1/30"}
-    sim.manifest("cam1", "m1", 80)
-    sim.settle()
-
-    failed = [r for r in sim.cloud if r["status"] == "failed"]
-    assert [(r["id"], r["reason"]) for r in failed] == [("m1/30", "killed_workers")]
-    assert sum(w.restarts for w in sim.workers.values()) == 2
-    assert sim.verdict() == CLEAN
+    one_killer_fails_alone(sim)
 
 
 def test_one_worker_alone_survives_its_own_deaths(tmp_path):
