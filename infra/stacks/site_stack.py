@@ -9,6 +9,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
+from infra.planning.topics import Topics
 from infra.stacks.acknowledgements import CFN_LINT, PYTHON_38, V1_IS_SHUT, acknowledge
 from infra.stacks.assets import Assets
 from infra.stacks.definitions import Definitions, Group
@@ -107,7 +108,9 @@ def _topics(document: Mapping[str, Any]) -> dict[str, list[str]]:
     """Where images go in, and what reaches the cloud."""
     devices = {device["ThingArn"] for device in document["Devices"]}
     subscriptions = document["Subscriptions"]
-    images = {s["Subject"] for s in subscriptions if s["Source"] in devices}
+    prefix = Topics(document["Name"]).images_prefix
+    published = {s["Subject"] for s in subscriptions if s["Source"] in devices}
+    images = {topic for topic in published if topic.startswith(prefix)}
     return {
         "images": sorted(topic for topic in images if not topic.endswith("/+")),
         "cloud": sorted({s["Subject"] for s in subscriptions if s["Target"] == "cloud"}),

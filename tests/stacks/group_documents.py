@@ -167,6 +167,7 @@ def _subscriptions(site: str, core: str, workers: int) -> list[dict[str, str]]:
     routes = [
         (thing_arn(f"{core}-cam1"), f"{site}/images/cam1", splitter),
         (thing_arn(f"{core}-console"), f"{site}/images/+", splitter),
+        (thing_arn(f"{core}-console"), f"{site}/control", splitter),
         (aggregator, f"fanfold/{site}/results", "cloud"),
     ]
     for index in range(workers):
