@@ -57,8 +57,8 @@ def test_the_reserve_is_taken_while_there_is_plenty_and_given_up_at_once(
     tmp_path: Path, disk
 ) -> None:
     disk.f_bavail = (MARGIN_BYTES + 2 * RESERVE_BYTES) // 512 - 1
-    head = Headroom(tmp_path / "new" / "s")  # its folder too
-    reserve = tmp_path / "new" / "s.reserve"
+    head = Headroom(tmp_path / "new" / "folders" / "s")  # its folders too
+    reserve = tmp_path / "new" / "folders" / "s.reserve"
     assert not reserve.exists(), "a block too few"
     disk.f_bavail += 1
     head.hold()
@@ -69,7 +69,9 @@ def test_the_reserve_is_taken_while_there_is_plenty_and_given_up_at_once(
     head.release()
     head.release()
     assert not reserve.exists()
-    assert (Headroom(tmp_path / "new" / "s"), reserve.exists())[1], "a start takes it as well"
+    assert (Headroom(tmp_path / "new" / "folders" / "s"), reserve.exists())[1], (
+        "a start takes it as well"
+    )
 
 
 # A transaction that finds no room
