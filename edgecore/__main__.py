@@ -128,7 +128,9 @@ def _configure_logs(state: Path) -> None:
     formatter.converter = time.gmtime
     to_stderr.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[to_file, to_stderr])
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # botocore tells at every poll where it found its credentials.
+    for chatty in ("uvicorn", "botocore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from edgecore.deploy.apply import apply, is_on_trial, previous, prove, rollback
 from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
-from edgecore.deploy.trial import LIMIT_S, STEP_S, Trial, last_words
+from edgecore.deploy.trial import LIMIT_S, STEP_S, Trial, is_well, last_words
 
 if TYPE_CHECKING:
     from edgecore.engine import Engine
@@ -85,6 +85,7 @@ class Exchange:
             if self._closed:
                 return
             await self._end_trial()
+            self._prove_if_well()
             if self._runs_already(loaded):
                 self._adopt(loaded)
                 return
@@ -132,6 +133,14 @@ class Exchange:
         if self.loaded is None or self.engine is None or is_on_trial(self._state):
             return False
         return loaded.content == self.loaded.content
+
+    def _prove_if_well(self) -> None:
+        """A newer group came within the trial of one that works: that one is to go back to."""
+        if self.loaded is None or self.engine is None or not is_on_trial(self._state):
+            return
+        if is_well(self._status(), time.time()):
+            prove(self._state)
+            self._report(self.loaded.deployment_id, "Success", "")
 
     def _adopt(self, loaded: LoadedGroup) -> None:
         self.loaded = apply(self._state, loaded)

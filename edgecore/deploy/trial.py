@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.metrics.health import reasons_not_ready
+from edgecore.metrics.health import Reason, reasons_not_ready
 
 LIMIT_S = 300.0
 SETTLE_S = 3.0
@@ -37,7 +37,7 @@ class Trial:
         """True: proved; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
         if died := self._died(status):
             return died
-        reasons = [r for r in reasons_not_ready(status, wall) if not r.wished]
+        reasons = _against(status, wall)
         if reasons:
             self._well_since = None
         elif self._well_since is None:
@@ -64,6 +64,16 @@ class Trial:
             if deaths > (function["id"] in self._ran):
                 return f"function {function['id']}: {function['last_error']}"
         return None
+
+
+def is_well(status: Mapping[str, Any], wall: float) -> bool:
+    """Whether nothing speaks against the group at this moment. ``wall``: epoch seconds."""
+    return not _against(status, wall)
+
+
+def _against(status: Mapping[str, Any], wall: float) -> list[Reason]:
+    """What somebody wished for (a drained worker) is no illness."""
+    return [reason for reason in reasons_not_ready(status, wall) if not reason.wished]
 
 
 def _plain(line: str) -> str:

@@ -1,7 +1,7 @@
 """Where the log goes: local topics, the cloud topic, S3. Each at least once, in order.
 
 A sink reads after its cursor, hands over, moves the cursor. A crash between the two
-repeats what was handed over; `(site, stream, seq)` makes that harmless to whoever keeps
+repeats what was handed over; `(epoch, stream, seq)` makes that harmless to whoever keeps
 it, and the key of an S3 object makes it the same object.
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgecore.deploy.trial import LIMIT_S, SETTLE_S, Trial, last_words
+from edgecore.deploy.trial import LIMIT_S, SETTLE_S, Trial, is_well, last_words
 
 NOW = 1_790_000_000.0
 
@@ -48,3 +48,8 @@ def test_a_group_whose_worker_hangs_is_not() -> None:
 
     assert trial.verdict(status("hung"), 1.0, NOW) is None
     assert "w0 is hung" in str(trial.verdict(status("hung"), LIMIT_S + 1, NOW))
+
+
+@pytest.mark.parametrize(("state", "well"), [("ready", True), ("drained", True), ("hung", False)])
+def test_a_group_is_well_while_nothing_but_wishes_speaks_against_it(state: str, well: bool) -> None:
+    assert is_well(status(state), NOW) is well
