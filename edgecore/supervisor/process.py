@@ -15,6 +15,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 MAX_LINE_BYTES = 65_536
+_BUBBLEWRAP = "bwrap"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -79,10 +80,20 @@ class WorkerProcess:
         self.killed_for = self.killed_for or reason
         self.signal_group(signal.SIGKILL)
 
+    def _ask_to_end(self) -> None:
+        """SIGTERM to the function. bubblewrap would end of it at once, and take along the
+        function before it has tidied up: in a container only what runs inside is asked."""
+        inside = contained(self.pid)
+        for pid in inside:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGTERM)
+        if not inside:
+            self.signal_group(signal.SIGTERM)
+
     async def stop(self, grace_s: float) -> None:
         """SIGTERM (and SIGCONT: a stopped process could not obey), grace, SIGKILL."""
         self.killed_for = self.killed_for or "stopped"
-        self.signal_group(signal.SIGTERM)
+        self._ask_to_end()
         self.signal_group(signal.SIGCONT)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.process.wait(), grace_s)
@@ -123,12 +134,38 @@ async def _pump(process: asyncio.subprocess.Process, write_log: Callable[[bytes]
         write_log(data)
 
 
+def contained(pid: int) -> list[int]:
+    """What runs in the bubblewrap container that ``pid`` is; empty where it is none."""
+    if _comm(pid) != _BUBBLEWRAP:
+        return []
+    waiting, found = [pid], []
+    while waiting:
+        for child in _children(waiting.pop()):
+            waiting.append(child)
+            if _comm(child) != _BUBBLEWRAP:
+                found.append(child)
+    return found
+
+
+def _comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 def resident_kb(pid: int) -> int:
     """RSS of a process and its descendants; shared pages count in each. 0 where it is gone."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except (OSError, IndexError, ValueError):
         return 0
     own = pages * os.sysconf("SC_PAGE_SIZE") // 1024
-    return own + sum(resident_kb(int(child)) for child in children)
+    return own + sum(resident_kb(child) for child in _children(pid))

@@ -215,6 +215,28 @@ def handler(e, c): pass
     assert record["pid"] < 100, "a pid namespace of its own"
 
 
+@pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap does not work on this machine")
+def test_a_function_in_a_container_is_given_the_time_to_tidy_up(site) -> None:
+    source = """
+import signal, time
+def leave(*_):
+    time.sleep(0.3)
+    print("tidied up", flush=True)
+    os._exit(0)
+signal.signal(signal.SIGTERM, leave)
+up(pid=os.getpid())
+def handler(e, c): pass
+"""
+    site.function("boxed", SDK + source, isolation="GreengrassContainer", MemorySize=400000)
+    site.connect("boxed", "up", "cloud")
+    site.start()
+    wait_up(site, 1)
+
+    site.stop()
+
+    assert "tidied up" in (site.state / "logs" / "boxed.log").read_text()
+
+
 def test_memory_beyond_the_limit_is_an_end_with_a_reason(site) -> None:
     source = "blob = bytearray(200 * 1024 * 1024)\nblob[::4096] = b'x' * (len(blob) // 4096)\n"
     source += "def handler(e, c): pass\n"
