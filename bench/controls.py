@@ -69,6 +69,8 @@ def run_control(
         "MXNET_CPU_WORKER_NTHREADS": str(workers),
         "PYTHONPATH": str(PROJECT),
         "JAVA_TOOL_OPTIONS": "",
+        # Ray kills its workers when it takes the machine's page cache for used memory.
+        "RAY_memory_monitor_refresh_ms": "0",
         "PATH": f"{Path(command[0]).parent}:{os.environ.get('PATH', '')}",
     }
     process = subprocess.Popen(

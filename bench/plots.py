@@ -92,6 +92,8 @@ def _axes(title: str, x: str, y: str) -> tuple[Any, Any]:
     axes = figure.subplots()
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(x)
+    if x == "workers":
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel(y)
     return figure, axes
 

@@ -69,7 +69,7 @@ def _throughput(runs: dict[str, list[Row]]) -> Iterator[str]:
     for label, method, rows in _groups(runs):
         spread = Spread.of([row["images_per_s"] for row in rows])
         last = rows[-1]
-        memory = f"{last['total_pss_kb'] / 1e3:.0f}" if "total_pss_kb" in last else ""
+        memory = f"{last['total_pss_kb'] / 1e3:.0f}" if last.get("total_pss_kb") else ""
         yield (
             f"| {label} | {method} | {spread} | {spread.rounds} | "
             f"{'yes' if spread.stable else 'no'} | {_number(last, 'predicted_images_per_s')} | "

@@ -11,6 +11,7 @@ from bench.controls import CONTROLS, TRANSFORMS, run_control
 from bench.group import Setting
 from bench.methods import fanfold_path
 from bench.packages import folder_package, noop_package, simulated_package
+from fanfold import output
 from fanfold.errors import INVALID, UserError
 
 Row = dict[str, Any]
@@ -47,16 +48,31 @@ class Suite:
     gpus: int = 0
 
     def run(self, scenario: str, workers: Sequence[int]) -> Iterator[Row]:
-        """Yield one row per method, number of workers and round, labelled with all three."""
+        """Yield one row per method, number of workers and round, labelled with all three.
+
+        Peers run with the largest number only: they are there to be compared with, and slow
+        to start.
+        """
         cells = [
             (name, number, measure)
             for number in workers
             for name, measure in self._cells(scenario).items()
+            if number == max(workers) or not _is_peer(name)
         ]
         for round_ in range(self.rounds):
-            for name, number, measure in cells:
+            for cell in list(cells):
+                name, number, measure = cell
+                try:
+                    found = measure(number)
+                except UserError as error:
+                    if not _is_peer(name):
+                        raise
+                    # A peer that does not run here must not cost what has been measured.
+                    output.warn(f"{name} is left out: {error}")
+                    cells.remove(cell)
+                    continue
                 yield {
-                    **measure(number),
+                    **found,
                     "method": name,
                     "workers": number,
                     "scenario": scenario,
@@ -167,6 +183,10 @@ class Suite:
             return found
 
         return measure
+
+
+def _is_peer(name: str) -> bool:
+    return name in CONTROLS and CONTROLS[name].environment == "peers"
 
 
 def _summed_speed(workers: int) -> float:

@@ -52,6 +52,20 @@ def test_a_method_runs_only_in_scenarios_that_it_knows(tmp_path):
     assert ran["latency"] == {"fanfold"}
 
 
+def test_a_peer_that_does_not_run_costs_no_other_measurement(tmp_path, monkeypatch, capsys):
+    class Failing(Recording):
+        def _control(self, scenario, name):
+            def measure(workers):
+                raise UserError("it has no Java")
+
+            return measure
+
+    chosen = Failing(tmp_path, [], None, None, 1, 2, ("fanfold", "mms"))
+
+    assert [row["method"] for row in chosen.run("noop", [1, 2])] == ["fanfold"] * 4
+    assert capsys.readouterr().err.count("mms is left out: it has no Java") == 1
+
+
 def test_the_controls_get_the_gpus_that_the_workers_get(tmp_path, monkeypatch):
     asked = {}
 
