@@ -87,13 +87,14 @@ def _suffix(rows: list[Row]) -> str:
 
 def _axes(title: str, x: str, y: str) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(6, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(x)
     if x == "workers":
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(y)
     return figure, axes
 
