@@ -10,8 +10,8 @@ import typer
 
 from fanfold import output
 from fanfold.errors import INVALID, UserError
+from fanfold.inputs import images_to_measure
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
 DEFAULT_METHODS = "fanfold,article_pool,raw_loop,round_robin"
 
 
@@ -49,10 +49,8 @@ def bench(
     from bench.suite import SCENARIOS, Suite
     from fanfold.detect.gpus import find_gpus
 
-    files = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
+    files = images_to_measure(images)
     chosen, names = tuple(scenario.split(",")), tuple(methods.split(","))
-    if not files:
-        raise UserError(f"{images}: no image in this folder (.jpg, .jpeg, .png)", INVALID)
     if unknown := [*(set(chosen) - set(SCENARIOS)), *(set(names) - {"fanfold", *CONTROLS})]:
         raise UserError(f"not known: {', '.join(unknown)}; see fanfold bench --help", INVALID)
     numbers = numbers_of(workers)

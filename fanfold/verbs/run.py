@@ -15,21 +15,20 @@ import typer
 
 from fanfold import output, running
 from fanfold.errors import INVALID, MISSING, UserError
+from fanfold.inputs import hooks_of
 from fanfold.interpreters import RUNTIME, device_python
 from fanfold.project import (
     PROJECT,
     core_state,
     read_site,
     remember_site,
-    site_file,
     state_dir,
 )
 from fanfold.provision.local import local_certificates
 from fanfold.verbs.devcloud import running_cloud
 from fanfold.volumes import lock_volume, make_volume
-from infra.hooks import hook_files
 from infra.packaging import build_lambdas
-from infra.planning import InvalidInput, check, errors, plan_group, render
+from infra.planning import check, errors, plan_group, render
 
 START_TIMEOUT_S = 120
 
@@ -124,7 +123,7 @@ def _local_group(site: str, model: Path, state: Path, *, tls: bool) -> Path:
     if wrong := errors(check(made)):
         raise UserError("\n".join(map(str, wrong)), INVALID)
     state.mkdir(parents=True, exist_ok=True)
-    code = build_lambdas(state / "lambdas.zip", hooks=_hooks(site, settings.hooks))
+    code = build_lambdas(state / "lambdas.zip", hooks=hooks_of(site, settings.hooks))
     document = with_local_files(render(made), code, model)
     document["Certificates"], without = local_certificates(
         document, state_dir() / "certificates" / settings.name
@@ -137,14 +136,6 @@ def _local_group(site: str, model: Path, state: Path, *, tls: bool) -> Path:
     path = state / "planned-group.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     return path
-
-
-def _hooks(site: str, module: str | None) -> dict[str, Path]:
-    """The user's own files, from beside the site's."""
-    try:
-        return hook_files(module, site_file(site).parent) if module else {}
-    except InvalidInput as error:
-        raise UserError("\n".join(map(str, error.findings)), INVALID) from error
 
 
 def with_local_files(document: dict[str, Any], code: Path, model: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from fanfold import output
 from fanfold.errors import FAILED, INVALID, MISSING, UserError
+from fanfold.inputs import hooks_of, images_to_measure
 from fanfold.project import read_site, root, site_file, state_dir
 from fanfold.tune.outcome import Outcome, middle, words
 from infra.planning import InvalidInput, Profile, Site
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from fanfold.tune.search import Found, Measured, Point
     from fanfold.tune.trial import Trials
 
-SUFFIXES = {".jpg", ".jpeg", ".png"}
 FINALISTS = 3
 FINAL_ROUNDS = 2
 
@@ -72,9 +72,7 @@ def _trials(
     from fanfold.tune.space import space_of
     from fanfold.tune.trial import Trials
 
-    files = sorted(p for p in images.glob("*") if p.suffix.lower() in SUFFIXES)
-    if not files:
-        raise UserError(f"{images}: no image in this folder (.jpg, .jpeg, .png)", INVALID)
+    files = images_to_measure(images)
     _on_the_device(profile)
     footprint = _footprint(models[0], settings)
     space = space_of(settings, profile, footprint, len(models))
@@ -82,7 +80,7 @@ def _trials(
     machine = Machine(
         profile.model_dump(mode="json", exclude={"name", "containers"}),
         {"transform": settings.transform, **({"hooks": h} if (h := settings.hooks) else {})},
-        _hooks(site, settings),
+        hooks_of(site, settings.hooks),
     )
     work = state_dir() / "tune" / settings.name
     return Trials(work.absolute(), space, models, files, machine, settings.strategy, seconds, _tell)
@@ -117,15 +115,6 @@ def _footprint(package: Path, settings: Site) -> Any:
     except ModelError as error:
         raise UserError(str(error), INVALID) from error
     return Footprint.model_validate(said) if said else settings.model.footprint
-
-
-def _hooks(site: str, settings: Site) -> dict[str, Path]:
-    from infra.hooks import hook_files
-
-    try:
-        return hook_files(settings.hooks, site_file(site).parent) if settings.hooks else {}
-    except InvalidInput as error:
-        raise UserError("\n".join(map(str, error.findings)), INVALID) from error
 
 
 def _search(trials: Trials, latency_ms: float) -> Found:
