@@ -8,7 +8,7 @@ import pytest
 from chaos_plant import Plant, Report
 
 #: Two in peace; each end of a worker without the image, up to three, asks for one more trial
-#: (lambdas/splitter/blame.py). The core's start counts as one.
+#: (lambdas/common/blame.py). The core's start counts as one.
 ENDS = 5
 
 

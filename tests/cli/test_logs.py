@@ -63,6 +63,8 @@ def test_what_comes_is_printed_until_interrupted(logs: Path, tmp_path: Path) -> 
         [sys.executable, "-m", "fanfold.main", "logs", "w0", "--follow", "-n", "1"],
         stdout=subprocess.PIPE, text=True, cwd=PROJECT,
         env={**os.environ, "FANFOLD_STATE": str(tmp_path / "state"), "PYTHONUNBUFFERED": "1"},
+        # Whoever runs the tests in the background of a shell ignores it, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )  # fmt: skip
     assert process.stdout is not None
     try:
