@@ -136,8 +136,9 @@ def _to_onnx(package: Package, out: Path, step: Callable[[str], None]) -> Detect
 
 
 def _to_openvino(network: Path, out: Path, step: Callable[[str], None]) -> dict[str, str]:
-    import openvino as ov
+    from lambdas.inference.runtimes.openvino_runtime import import_openvino
 
+    ov = import_openvino()
     step("convert to OpenVINO")
     # Weights as they are: halved to 16 bit they would no longer be the original's.
     ov.save_model(ov.convert_model(str(network)), str(out / "network.xml"), compress_to_fp16=False)

@@ -99,6 +99,29 @@ def test_answers_stay_as_they_were_when_the_next_image_comes(model):
     assert all((a == b).all() for a, b in zip(first, kept))
 
 
+QUIET = """
+import sys
+import numpy as np
+said = []
+outside = {"os.fork", "socket.connect"}
+sys.addaudithook(lambda event, _: said.append(event) if event in outside else None)
+from lambdas.inference.model_package import load_package
+from lambdas.inference.runtimes.select import load_runtime
+runtime = load_runtime(load_package(sys.argv[1]), -1)
+runtime.infer(np.zeros(runtime.input.shape, np.float32))
+print(said, {name for name in sys.modules if name.startswith("openvino_telemetry.")})
+"""
+
+
+@pytest.mark.parametrize("runtime", OTHERS)
+def test_a_runtime_neither_forks_nor_tells_anybody_outside(runtime):
+    said = subprocess.run(
+        [sys.executable, "-c", QUIET, str(folder(f"lite0@{runtime}"))],
+        cwd=str(PROJECT), check=True, stdout=subprocess.PIPE, timeout=120,
+    )  # fmt: skip
+    assert said.stdout.decode().split() == ["[]", "set()"]
+
+
 THREADS = """
 import os, sys
 import numpy as np

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 import numpy as np
 
 from lambdas.inference.model_package import Package
@@ -9,11 +12,24 @@ from lambdas.inference.model_spec import ModelError
 from lambdas.inference.runtimes.base import Runtime, check_input, missing, thread_count
 
 
+def import_openvino() -> ModuleType:
+    """The package without its telemetry. Raises ImportError where it is not installed.
+
+    On import it tells Google Analytics, in a process that it forks: that says a plant's business
+    outside, and hangs where another thread holds a lock, MXNet's or the log's, at the fork. Without
+    the package `openvino_telemetry` it uses a stub of its own.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
 class OpenvinoRuntime(Runtime):
     def __init__(self, package: Package, gpu_id: int) -> None:
         super().__init__(package, gpu_id)
         try:
-            import openvino as ov
+            ov = import_openvino()
         except ImportError:
             raise missing("openvino", "openvino") from None
         core = ov.Core()
