@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -73,25 +74,35 @@ def run_control(
         "RAY_memory_monitor_refresh_ms": "0",
         "PATH": f"{Path(command[0]).parent}:{os.environ.get('PATH', '')}",
     }
-    process = subprocess.Popen(
-        [*command, *map(str, images)], cwd=PROJECT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
-    with Sampler(process.pid) as sampler:
-        try:
-            said, errors = process.communicate(timeout=TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            raise UserError(f"{name} took over {TIMEOUT_S} s", FAILED) from None
-        finally:
-            sampler.end_tree()
-    if process.returncode:
-        raise UserError(f"{name} ended with {process.returncode}:\n{errors[-800:]}", FAILED)
+    said, errors, peak_pss_kb = _run(name, [*command, *map(str, images)], environment)
     # Servers chat on the same stream.
     lines = [line for line in said.splitlines() if line.startswith('{"method"')]
     if not lines:
-        raise UserError(f"{name} printed no result:\n{said[-800:]}", FAILED)
+        raise UserError(f"{name} printed no result:\n{(said + errors)[-800:]}", FAILED)
     found: dict[str, Any] = json.loads(lines[-1])
-    return {**_summed_up(found), "total_pss_kb": sampler.peak_pss_kb}
+    return {**_summed_up(found), "total_pss_kb": peak_pss_kb}
+
+
+def _run(name: str, command: list[str], environment: dict[str, str]) -> tuple[str, str, int]:
+    """→ (what it printed, its errors, peak PSS in kB of all its processes)."""
+    # Files, not pipes: a server's orphans (LitServe's) hold a pipe open after its end.
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env=environment, stdout=out, stderr=err, start_new_session=True
+        )
+        with Sampler(process.pid) as sampler:
+            try:
+                code = process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                raise UserError(f"{name} took over {TIMEOUT_S} s", FAILED) from None
+            finally:
+                sampler.end_tree()
+        out.seek(0)
+        err.seek(0)
+        said, errors = out.read(), err.read()
+    if code:
+        raise UserError(f"{name} ended with {code}:\n{errors[-800:]}", FAILED)
+    return said, errors, sampler.peak_pss_kb
 
 
 def _summed_up(found: dict[str, Any]) -> dict[str, Any]:
