@@ -38,10 +38,26 @@ def write_report(folder: Path, target: Path) -> Path:
     for name, rows in runs.items():
         for found in targets(name, rows):
             lines.append(f"| {found.what} | {found.asked} | {found.measured} | {found.verdict} |")
+    lines += _tune(folder / "tune.json")
     for title, picture in draw(runs, target.parent):
         lines += ["", f"![{title}]({picture.relative_to(target.parent)})"]
     target.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return target
+
+
+def _tune(path: Path) -> Iterator[str]:
+    """What `bench.brute_force` left, where it was run."""
+    if not path.is_file():
+        return
+    yield from ("", "## `fanfold tune` against every setting, measured once", "")
+    yield "| p99 at most, ms | best images/s | the search's choice | share | settings measured |"
+    yield "| --- | --- | --- | --- | --- |"
+    for row in json.loads(path.read_text("utf-8"))["searches"]:
+        target = "any" if row["latency_ms"] is None else f"{row['latency_ms']:.0f}"
+        yield (
+            f"| {target} | {row['best_images_per_s']:.3g} | {row['found_images_per_s']:.3g} | "
+            f"{row['share']:.3f} | {row['measured']} of {row['of']} |"
+        )
 
 
 def _machine() -> str:

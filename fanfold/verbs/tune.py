@@ -49,7 +49,7 @@ def tune(
     Example: fanfold tune line-3 --images photos/ --model lite0-1.0.0.tar.gz --latency-ms 200
     """
     settings, profile = read_site(site)
-    trials = _trials(site, settings, profile, images, model, seconds)
+    trials = trials_of(site, settings, profile, images, model, seconds)
     found = _search(trials, latency_ms)
     if found.best is None:
         raise UserError(_nothing(found, trials, latency_ms), FAILED)
@@ -65,7 +65,7 @@ def tune(
         output.out.print(line, markup=False)
 
 
-def _trials(
+def trials_of(
     site: str, settings: Site, profile: Profile, images: Path, models: list[Path], seconds: float
 ) -> Trials:
     from bench.group import Machine
