@@ -32,7 +32,9 @@ def main():
     with Triton(config=config) as triton:
         triton.bind(
             model_name="network",
-            infer_func=[callable_for(str(chosen.model), chosen.noop)] * chosen.workers,
+            infer_func=[
+                callable_for(str(chosen.model), chosen.noop) for _ in range(chosen.workers)
+            ],
             inputs=[Tensor(name="path", dtype=bytes, shape=(1,))],
             outputs=[Tensor(name="score", dtype=np.float32, shape=(1,))],
             config=ModelConfig(batching=False),
