@@ -124,6 +124,23 @@ class SendAnswer(Versioned):
     elapsed_s: float
 
 
+class DrainedWorker(Answer):
+    name: str
+    state: Literal["ready", "draining", "drained", "unknown", "silent", "hung"]
+    inflight: int = Field(description="Images in hand.")
+    drained: bool = Field(description="An operator's wish; also of one that does not answer.")
+
+
+class DrainAnswer(Versioned):
+    """Printed when the wait runs out as well."""
+
+    site: str
+    drain: bool = Field(description="false: `--resume`.")
+    done: bool = Field(description="All have work again, or none of them holds an image.")
+    workers: list[DrainedWorker] = Field(description="Those that were meant.")
+    backlog: int = Field(description="Images of the site without a result.")
+
+
 class ModelName(Answer):
     name: str
     version: str
@@ -281,6 +298,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "results": ResultLine,
     "trace": TraceAnswer,
     "logs": LogLine,
+    "drain": DrainAnswer,
     "tune": TuneAnswer,
     "detect": Profile,
     "devcloud status": DevcloudStatusAnswer,

@@ -25,7 +25,8 @@ HELP = (
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "cloud", "diff", "rollback", "run",
-    "status", "send", "results", "trace", "logs", "stop", "bench", "tune", "detect", "pool",
+    "status", "send", "results", "trace", "logs", "drain", "stop", "bench", "tune", "detect",
+    "pool",
 )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
         yield Reason(
             subject="all workers",
             problem="are drained by the operator: images are accepted and wait",
-            remedy="undrain one: on the page, or on the topic {site}/control",
+            remedy="give them work again: `fanfold drain --resume`, or on the page",
             wished=True,
         )
     for name, worker in known.items():

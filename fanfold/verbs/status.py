@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from fanfold import output, running
+from fanfold.draining import picture
 from fanfold.errors import FAILED
 
 HEALTHY = {"running", "starting"}
@@ -79,6 +80,9 @@ def _show_flow(answer: dict[str, Any]) -> None:
             f"{splitter.get('inflight', 0)} in flight, {aggregator.get('emitted', 0)} emitted, "
             f"{aggregator.get('failed', 0)} failed, {aggregator.get('gaps', 0)} gaps"
         )
+    reported = picture(answer)
+    if names := " ".join(w.name for w in reported.workers if w.drained) if reported else "":
+        output.out.print(f"drained: {names} (work again: fanfold drain {names} --resume)")
     output.out.print(
         f"core queue: {router['work_items']} of {router['limit']} work items, "
         f"{router['refused']} refused · cloud ({sink['sink']}): {sink['sent']} sent, "

@@ -260,6 +260,7 @@ class Credit:
         given = worker.state == "ready" and not worker.drained
         return {
             "state": worker.shown_state,
+            "drained": worker.drained,
             "credits": max(self._window - len(worker.batches), 0) if given else 0,
             "inflight": worker.load,
             "incarnation": worker.incarnation,

@@ -68,7 +68,15 @@ def test_everything_wrong_with_a_site_is_said_at_once_with_its_line(fanfold, tmp
 
 @pytest.mark.parametrize(
     "arguments",
-    [["status"], ["send", "x.jpg"], ["results"], ["logs", "w0"], ["stop"], ["run", "demo"]],
+    [
+        ["status"],
+        ["send", "x.jpg"],
+        ["results"],
+        ["logs", "w0"],
+        ["drain"],
+        ["stop"],
+        ["run", "demo"],
+    ],
 )
 def test_without_a_core_or_a_cloud_the_remedy_is_said_with_exit_code_3(fanfold, arguments):
     said = fanfold(*arguments)

@@ -113,3 +113,13 @@ def test_workers_that_are_not_there_are_ignored(tmp_path):
     bench = bench_of(tmp_path)
     bench.step(control(True, "w9"))
     assert bench.splitter.credit.drained == []
+
+
+def test_the_stats_say_who_is_drained_also_of_one_that_does_not_answer(tmp_path):
+    bench = bench_of(tmp_path)
+    bench.step(control(True, "w0"))
+    bench.step(after_s=10.0)
+    credit = bench.splitter.credit
+    told = {w.name: credit.describe(w) for w in credit.workers.values()}
+    assert (told["w0"]["state"], told["w0"]["drained"]) == ("silent", True)
+    assert told["w1"]["drained"] is False

@@ -17,10 +17,10 @@ import yaml
 from waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
-PHOTOS = Path(__file__).with_name("photos")
+PHOTOS = PROJECT / "tests/dashboard/photos"
 MODEL = {
     "v": 1, "name": "boxes", "version": "1.0.0", "runtime": "simulated", "task": "classification",
-    "input": {"shape": [1, 3, 32, 32]}, "simulated": {"wait_ms": 4},
+    "input": {"shape": [1, 3, 32, 32]},
 }  # fmt: skip
 BOX = [0.25, 0.2, 0.75, 0.8]
 HOOKS = f'''
@@ -36,6 +36,7 @@ class RealCore:
 
     folder: Path
     port: int = 0
+    wait_ms: int = 4  # what the model takes for an image
     info: dict[str, Any] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -50,7 +51,9 @@ class RealCore:
         site["timeouts"] = {"worker_s": 5}
         (self.folder / "sites/hall.yaml").write_text(yaml.safe_dump(site))
         (self.folder / "sites/hall_hooks.py").write_text(HOOKS)
-        (self.folder / "model.json").write_text(json.dumps(MODEL))
+        (self.folder / "model.json").write_text(
+            json.dumps({**MODEL, "simulated": {"wait_ms": self.wait_ms}})
+        )
         with tarfile.open(self.folder / "model.tar.gz", "w:gz") as package:
             package.add(self.folder / "model.json", "model.json")
         for photo in PHOTOS.glob("*.jpg"):

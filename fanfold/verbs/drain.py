@@ -1,0 +1,146 @@
+"""`fanfold drain`: workers finish what they have and get no new work, until told otherwise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+import typer
+from rich.table import Table
+
+from fanfold import output, running
+from fanfold.draining import Picture, chosen, control, picture, seen
+from fanfold.errors import UserError
+from fanfold.mqtt import Console
+
+#: The splitter reports every second: after so long it has not heard us.
+TAKEN_WITHIN_S = 15.0
+_LOOK_EVERY_S = 0.25
+
+
+def register(app: typer.Typer) -> None:
+    app.command("drain")(drain)
+
+
+def drain(
+    workers: list[str] | None = typer.Argument(None, help="Whom; without a name all."),
+    site: str | None = typer.Option(None, help="Only needed when several cores run here."),
+    resume: bool = typer.Option(False, "--resume", help="Give them work again."),
+    wait_s: float = typer.Option(
+        60.0, "--wait", min=0, help="Seconds for the images in hand; 0: do not wait for them."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="Each worker's state, as one JSON object."),
+) -> None:
+    """Let workers finish what they have in hand, and give them no new work.
+
+    Images are accepted as before and go to the other workers; with all
+    drained they wait. Nothing is lost, and it lasts until `--resume`,
+    through restarts of the core too.
+
+    Workers are those that the splitter feeds: with strategy `decoupled`
+    the transform functions, with `pool` and `on_demand` the one function
+    with all its processes.
+
+    Exit code 1: not drained in time (it goes on); 2: no such worker.
+    Example: fanfold drain w0 w1 --wait 120
+    """
+    core = running.find(site)
+    group, wished = str(core.info["group"]), not resume
+    status = core.get("/api/status")
+    before = seen(status, group)
+    meant = chosen(workers or [], status, before)
+    view = _View(core, meant, before.t)
+    with Console(core, []) as console:
+        console.publish(f"{group}/control", control(workers or [], drain=wished))
+        now = _taken(view, group, drain=wished)
+    if wished and wait_s:
+        now = _emptied(view, now, wait_s)
+    left = now.left(drain=wished)
+    if as_json:
+        output.print_json(_answer(group, now, drain=wished))
+    else:
+        _show(now, drain=wished)
+    if left and wait_s:
+        names = " ".join(worker.name for worker in left)
+        raise UserError(
+            f"not drained within {wait_s:g} s: {', '.join(map(str, left))}. The drain goes on; "
+            f"wait again: fanfold drain {names}, or call it off: fanfold drain {names} --resume"
+        )
+
+
+@dataclass
+class _View:
+    """The reports of the splitter about some workers, each once; `t`: of the last one."""
+
+    core: running.RunningCore
+    names: list[str]
+    t: float
+
+    def next(self, deadline: float) -> Picture | None:
+        """None when nothing new came until the deadline."""
+        while time.monotonic() < deadline:
+            found = picture(self.core.get("/api/status"))
+            if found is not None and found.t != self.t:
+                self.t = found.t
+                return found.of(self.names)
+            time.sleep(_LOOK_EVERY_S)
+        return None
+
+
+def _taken(view: _View, group: str, *, drain: bool) -> Picture:
+    """The first report that shows the splitter acting on the message."""
+    deadline, reports = time.monotonic() + TAKEN_WITHIN_S, 0
+    while (report := view.next(deadline)) is not None:
+        if report.taken(drain=drain):
+            return report
+        reports += 1
+    if not reports:
+        raise UserError(
+            f"the splitter of {group} has said nothing for {TAKEN_WITHIN_S:g} s. "
+            "See `fanfold status` and `fanfold logs splitter`."
+        )
+    raise UserError(
+        f"the splitter of {group} did not act on {group}/control within {TAKEN_WITHIN_S:g} s: "
+        "the group lets nobody publish there. Render and deploy it again."
+    )
+
+
+def _emptied(view: _View, now: Picture, wait_s: float) -> Picture:
+    """The report in which nobody holds an image any more, else the last one in time."""
+    deadline, total = time.monotonic() + wait_s, len(now.workers)
+    with output.progress() as bar:
+        task = bar.add_task("", total=total)
+        while left := now.left(drain=True):
+            said = f"drained, {sum(worker.inflight for worker in left)} images in hand"
+            bar.update(task, completed=total - len(left), description=said)
+            report = view.next(deadline)
+            if report is None:
+                break
+            now = report
+    return now
+
+
+def _answer(group: str, now: Picture, *, drain: bool) -> dict[str, object]:
+    return {
+        "v": 1,
+        "site": group,
+        "drain": drain,
+        "done": not now.left(drain=drain),
+        "workers": [asdict(worker) for worker in now.workers],
+        "backlog": now.backlog,
+    }
+
+
+def _show(now: Picture, *, drain: bool) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("worker", "state", "in hand"):
+        table.add_column(column, justify="right" if column == "in hand" else "left")
+    for worker in now.workers:
+        table.add_row(worker.name, worker.state, str(worker.inflight))
+    output.out.print(table)
+    if drain:
+        names = " ".join(worker.name for worker in now.workers)
+        output.note(
+            f"no new work for {names}, until `fanfold drain {names} --resume`; "
+            f"images without a result: {now.backlog}"
+        )
