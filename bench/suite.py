@@ -135,7 +135,7 @@ class Suite:
 
     def _simulated(self, gpus: int) -> Row:
         package = simulated_package(self.work, SIMULATED_MS, gpus)
-        found = self._path(Setting(gpus, batch=2, gpus=gpus), package, count=self.count * 10)
+        found = self._path(Setting(gpus, gpus=gpus), package, count=self.count * 10)
         return {**found, "ideal_s": self.count * 10 * SIMULATED_MS / 1e3 / gpus}
 
     def _slow_worker(self, workers: int) -> Row:

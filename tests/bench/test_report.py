@@ -79,4 +79,5 @@ def test_more_accelerators_than_the_processor_can_feed_have_no_ideal_of_their_ow
     rows = [{**r, "ideal_s": 0.5} for r in rounds("fanfold", 3, 100, workers=8)]
     rows += rounds("article_pool", 3, 50, workers=8)
 
-    assert list(verdicts("simulated", rows)) == ["simulated N=8: fanfold ÷ article_pool"]
+    only = "simulated N=8: fanfold ÷ article_pool (ideal: 4 [4–4])"
+    assert list(verdicts("simulated", rows)) == [only]
