@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,12 +28,18 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 def steady_rate(arrivals_s: Sequence[float]) -> float | None:
     """Results per second in the middle 80 % of a run, without its start and its tail.
 
-    `arrivals_s`: when each result came, in order. None for fewer than ten results.
+    `arrivals_s`: when each result came, in order. None for fewer than ten results. The slope of
+    a line through whole bursts: workers in step deliver a batch each at the same time, and what
+    lies between two results picked from such bursts is up to a burst too many.
     """
     first, last = len(arrivals_s) // 10, len(arrivals_s) * 9 // 10
     if len(arrivals_s) < 10 or arrivals_s[last] <= arrivals_s[first]:
         return None
-    return (last - first) / (arrivals_s[last] - arrivals_s[first])
+    begin, end = (
+        bisect_left(arrivals_s, arrivals_s[first]),
+        bisect_right(arrivals_s, arrivals_s[last]),
+    )
+    return statistics.linear_regression(arrivals_s[begin:end], range(begin, end)).slope
 
 
 @dataclass(frozen=True)

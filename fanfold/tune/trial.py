@@ -15,6 +15,8 @@ from fanfold.tune.space import Space
 
 #: A run shorter than this many rounds of all workers says more about its start than its rate.
 LEAST_ROUNDS = 3
+#: Of each worker: its results come a batch at a time, and fewer give no rate.
+LEAST_BATCHES = 6
 FIRST_IMAGES = 16
 REFUSED: Measured = (0.0, float("inf"))
 
@@ -45,12 +47,15 @@ class Trials:
         package = self.packages[named.pop("package")]
         transforms = named.pop("transforms") or None
         setting = Setting(**named, transforms=transforms, strategy=self.strategy)
-        under_way = named["workers"] * named["window"] * named["batch"]
+        at_once = named["workers"] * named["batch"]
+        under_way = at_once * named["window"]
         expected = self._rate * self.seconds or FIRST_IMAGES
         try:
             row = fanfold_path.measure(
                 self.work / "run", setting, package, self.images,
-                count=max(math.ceil(expected), LEAST_ROUNDS * under_way),
+                count=max(
+                    math.ceil(expected), LEAST_ROUNDS * under_way, LEAST_BATCHES * at_once
+                ),
                 in_flight=under_way, machine=self.machine,
             )  # fmt: skip
         except UserError as error:
