@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FINALISTS = 3
 FINAL_ROUNDS = 2
+#: What a start of the core and a warm-up cost beside the measuring.
+START_S = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +78,10 @@ def trials_of(
     _on_the_device(profile)
     footprint = _footprint(models[0], settings)
     space = space_of(settings, profile, footprint, len(models))
-    output.note(f"{space.size} settings are possible; some {max(8, space.size // 5)} are measured")
+    output.note(
+        f"{space.size} settings are possible; the search measures a part of them, some "
+        f"{seconds + START_S:.0f} s each"
+    )
     machine = Machine(
         profile.model_dump(mode="json", exclude={"name", "containers"}),
         {"transform": settings.transform, **({"hooks": h} if (h := settings.hooks) else {})},
