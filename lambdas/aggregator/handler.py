@@ -12,10 +12,9 @@ from lambdas.aggregator.store import Store
 from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
 from lambdas.common.loop import Loop
-from lambdas.common.settings import aggregator_settings
-
-_settings = aggregator_settings()
-log.configure(_settings.log_level)
+from lambdas.common.settings import AggregatorSettings, aggregator_settings
+from lambdas.common.starting import starting
+from lambdas.common.variables import SettingsError
 
 
 def _s3_client() -> Any:
@@ -28,18 +27,20 @@ def _s3_client() -> Any:
     return boto3.client("s3", config=Config(s3={"addressing_style": style}))
 
 
-def _s3_sink(store: Store) -> S3Sink:
-    return S3Sink(_settings, store, Uploader(_settings.outbox_bucket, _s3_client))
+def _aggregator(settings: AggregatorSettings) -> Aggregator:
+    def s3_sink(store: Store) -> S3Sink:
+        return S3Sink(settings, store, Uploader(settings.outbox_bucket, _s3_client))
+
+    sink = s3_sink if settings.outbox_bucket else None
+    return Aggregator(settings, GreengrassBus(), time.monotonic(), sink)
 
 
-_loop = Loop(
-    Aggregator(
-        _settings,
-        GreengrassBus(),
-        time.monotonic(),
-        _s3_sink if _settings.outbox_bucket else None,
-    )
-).start()
+# OSError: a state directory that cannot be made names itself.
+with starting("aggregator", SettingsError, OSError):
+    _settings = aggregator_settings()
+    log.configure(_settings.log_level)
+    _part = _aggregator(_settings)
+_loop = Loop(_part).start()
 
 
 def handler(event: Any, context: Any) -> None:

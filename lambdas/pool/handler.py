@@ -6,7 +6,6 @@ To the splitter it is one worker with a larger window: the same hello, beats and
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 from lambdas.common import log
@@ -14,7 +13,7 @@ from lambdas.common.bus import Bus, GreengrassBus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import MessageError, Record, done_messages, parse_work
 from lambdas.common.settings import inference_settings
-from lambdas.common.variables import SettingsError
+from lambdas.common.starting import EXIT_CANNOT, starting
 from lambdas.inference.beat import Heart, new_incarnation
 from lambdas.inference.send import ATTEMPTS, Identity
 from lambdas.inference.stage import Activity
@@ -22,7 +21,6 @@ from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import parse_gpus, processes
 
-EXIT_BROKEN = 1
 _log = get_logger("pool")
 
 
@@ -81,20 +79,14 @@ class PoolWorker(Owner):
 
     def broken(self, message: str) -> None:
         _log.critical("the pool cannot start: %s", message)
-        os._exit(EXIT_BROKEN)  # the core restarts this function with back-off
-
-
-def _start() -> PoolWorker:
-    try:
-        log.configure(os.environ.get("FANFOLD_LOG_LEVEL", "INFO"))
-        return PoolWorker(GreengrassBus())
-    except (SettingsError, ValueError) as error:
-        _log.critical("cannot start: %s", error)
-        sys.exit(EXIT_BROKEN)
+        os._exit(EXIT_CANNOT)  # the core restarts this function with back-off
 
 
 if os.environ.get("FANFOLD_ROLE") == "pool":
-    _worker = _start()
+    # SettingsError is a ValueError, and so is what sizing refuses.
+    with starting("pool", ValueError):
+        log.configure(os.environ.get("FANFOLD_LOG_LEVEL", "INFO"))
+        _worker = PoolWorker(GreengrassBus())
 
 
 def handler(event: Any, context: Any) -> None:  # noqa: ARG001 - the core's signature

@@ -9,11 +9,16 @@ from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
 from lambdas.common.loop import Loop
 from lambdas.common.settings import splitter_settings
+from lambdas.common.starting import starting
+from lambdas.common.variables import SettingsError
 from lambdas.splitter.engine import Splitter
 
-_settings = splitter_settings()
-log.configure(_settings.log_level)
-_loop = Loop(Splitter(_settings, GreengrassBus(), time.monotonic())).start()
+# OSError: a state directory that cannot be made names itself.
+with starting("splitter", SettingsError, OSError):
+    _settings = splitter_settings()
+    log.configure(_settings.log_level)
+    _splitter = Splitter(_settings, GreengrassBus(), time.monotonic())
+_loop = Loop(_splitter).start()
 
 
 def handler(event: Any, context: Any) -> None:
