@@ -41,11 +41,12 @@ def refuse_other_account(access: Access, account: str, site: str) -> None:
 
 
 def refuse_unreadable(access: Access, uri: str) -> None:
-    """The model's object is there and readable."""
+    """The model's object is there, readable, and in the site's region."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     subject = f"model {uri}"
     code = _head(access, subject, "head_object", Bucket=bucket, Key=key)
     if code is None:
+        _refuse_other_region(access, subject, bucket)
         return
     if code == "404" and _head(access, subject, "head_bucket", Bucket=bucket) is None:
         raise UserError(
@@ -64,6 +65,31 @@ def refuse_missing_bucket(access: Access, what: str, bucket: str) -> None:
     if code is not None:
         words = _bucket_words(access, bucket, code, "s3:ListBucket")
         raise UserError(f"{what} {bucket}: {words}", _exit(code))
+
+
+def _refuse_other_region(access: Access, subject: str, bucket: str) -> None:
+    """boto3 follows S3 to a bucket's region without a word; what deploys the group need not.
+
+    A development cloud has one region for what is published to it.
+    """
+    if access.cloud:
+        return
+    there = _region_of(access, subject, bucket)
+    if there not in (None, access.region):
+        raise UserError(f"{subject}: {_region_words(access, bucket, there)}", INVALID)
+
+
+def _region_of(access: Access, subject: str, bucket: str) -> str | None:
+    """As S3 says it, also to whom it refuses the bucket; None where it does not say."""
+    from botocore.exceptions import ClientError
+
+    with explained(access, subject):
+        try:
+            answer: Any = access.client("s3").head_bucket(Bucket=bucket)
+        except ClientError as error:
+            answer = error.response
+    headers: dict[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return headers.get("x-amz-bucket-region")
 
 
 def _head(access: Access, subject: str, call: str, **arguments: str) -> str | None:
@@ -89,13 +115,17 @@ def _bucket_words(access: Access, bucket: str, code: str, right: str) -> str:
             f"make it: aws s3 mb s3://{bucket} --region {access.region}"
         )
     if code in ("301", "307", "400"):
-        return (
-            f"bucket {bucket} is in another region than the site's ({access.region}). Use one of "
-            "this region, or change `region` in the site's file."
-        )
+        return _region_words(access, bucket, _region_of(access, f"bucket {bucket}", bucket))
     return (
         f"bucket {bucket} is not readable with these credentials. Ask for {right} on it, or check "
         "the name: a bucket of this name may be somebody else's."
+    )
+
+
+def _region_words(access: Access, bucket: str, there: str | None) -> str:
+    return (
+        f"bucket {bucket} is in {there or 'another region'}, the site in {access.region}. Use a "
+        f"bucket of {access.region}, or change `region` in the site's file."
     )
 
 

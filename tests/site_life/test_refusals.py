@@ -15,6 +15,9 @@ import pytest
 import yaml
 from cloud_plant import Plant
 
+from fanfold.cloud.access import Access
+from fanfold.cloud.preflight import refuse_missing_bucket, refuse_unreadable
+from fanfold.errors import UserError
 from fanfold.main import main
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -45,11 +48,11 @@ def verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Verb:
 
 
 @pytest.fixture
-def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, str], None]]:
-    """An endpoint that answers every request with this status and error code."""
+def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """An endpoint that answers every request with this status, error code and headers."""
     servers: list[ThreadingHTTPServer] = []
 
-    def answer(status: int, code: str) -> None:
+    def answer(status: int, code: str, **headers: str) -> None:
         body = (
             "<ErrorResponse><Error><Type>Sender</Type>"
             f"<Code>{code}</Code><Message>as asked</Message></Error></ErrorResponse>"
@@ -64,6 +67,12 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, str], 
                 self.wfile.write(body)
 
             do_GET = do_POST  # noqa: N815 (the base class calls it so)
+
+            def do_HEAD(self) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.end_headers()
 
             def log_message(self, *args: Any) -> None: ...
 
@@ -135,6 +144,57 @@ def test_a_denied_right_is_named(verb, answering):
     assert "GetCallerIdentity" in said
 
 
+@pytest.fixture
+def at_s3(verb) -> Access:
+    """What the verbs ask S3 with, against whatever stands for AWS (`answering`)."""
+    return Access("us-east-1", None)
+
+
+def test_a_model_in_a_bucket_that_is_closed_to_us_names_the_right_to_ask_for(at_s3, answering):
+    answering(403, "AccessDenied")
+
+    with pytest.raises(UserError) as refused:
+        refuse_unreadable(at_s3, "s3://line-models/press.tar.gz")
+
+    said = str(refused.value)
+    assert refused.value.exit_code == 4
+    assert said.startswith(
+        "model s3://line-models/press.tar.gz: bucket line-models is not readable"
+    )
+    assert "Ask for s3:GetObject on it" in said
+
+
+def test_an_outbox_that_is_closed_to_us_names_the_right_to_ask_for(at_s3, answering):
+    answering(403, "AccessDenied")
+
+    with pytest.raises(UserError, match=r"outbox bucket hall-out: .* s3:ListBucket") as refused:
+        refuse_missing_bucket(at_s3, "outbox bucket", "hall-out")
+
+    assert refused.value.exit_code == 4
+
+
+def test_a_model_that_s3_redirects_to_its_region_to_the_end_names_both(at_s3, answering):
+    answering(301, "PermanentRedirect", x_amz_bucket_region="eu-west-1")
+
+    with pytest.raises(UserError, match="is in eu-west-1, the site in us-east-1") as refused:
+        refuse_unreadable(at_s3, "s3://line-models/press.tar.gz")
+
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(("there", "refused"), [("eu-west-1", True), ("us-east-1", False)])
+def test_a_model_that_boto3_would_fetch_from_another_region_is_refused(
+    at_s3, answering, there, refused
+):
+    answering(200, "", x_amz_bucket_region=there)
+
+    if not refused:
+        refuse_unreadable(at_s3, "s3://line-models/press.tar.gz")
+        return
+    with pytest.raises(UserError, match="line-models is in eu-west-1, the site in us-east-1"):
+        refuse_unreadable(at_s3, "s3://line-models/press.tar.gz")
+
+
 def test_without_node_nothing_is_begun(verb, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -179,6 +239,21 @@ def test_a_model_in_no_bucket_names_the_bucket(bootstrapped: Plant):
 
     assert said.returncode == 3
     assert "there is no bucket no-such-bucket" in said.stderr
+
+
+def test_a_model_in_another_region_is_refused_by_deploy_with_both_regions(bootstrapped: Plant):
+    bucket = f"{bootstrapped.name}-elsewhere"
+    place = {"LocationConstraint": "eu-west-1"}
+    s3 = bootstrapped.cloud.client("s3", "eu-west-1")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    s3.put_object(Bucket=bucket, Key="m.tar.gz", Body=b"")
+
+    uri = f"s3://{bucket}/m.tar.gz"
+    said = bootstrapped.fanfold("deploy", bootstrapped.name, "--aws", "--model", uri)
+
+    assert said.returncode == 2
+    assert f"model {uri}: bucket {bucket} is in eu-west-1, the site in us-east-1" in said.stderr
+    assert "change `region` in the site's file" in said.stderr
 
 
 def test_a_model_that_is_not_in_its_bucket_is_to_be_published(bootstrapped: Plant):
