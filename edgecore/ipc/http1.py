@@ -117,7 +117,7 @@ class RequestParser:
 def _parse_head(head: bytes) -> _Head:
     lines = head.split(b"\r\n")
     parts = lines[0].split(b" ")
-    if len(parts) != 3 or not _TARGET.match(parts[1]):  # noqa: PLR2004: method, target, version
+    if len(parts) != 3 or not _TARGET.match(parts[1]):  # method, target, version
         raise BadRequestError(400, "malformed request line")
     method = _METHODS.get(parts[0])
     if method is None:
@@ -152,7 +152,7 @@ def _body_length(headers: Mapping[bytes, bytes], path: str) -> int:
     if b"transfer-encoding" in headers:
         raise BadRequestError(411, "chunked bodies are not taken: send Content-Length")
     text = headers.get(b"content-length", b"0")
-    if not text.isdigit() or len(text) > 12:  # noqa: PLR2004: a terabyte is no number we need
+    if not text.isdigit() or len(text) > 12:  # a terabyte is no number we need
         raise BadRequestError(400, "Content-Length is no number")
     length = int(text)
     limit = MAX_LOG_BODY_BYTES if path.startswith(LOG_PATH) else MAX_BODY_BYTES
