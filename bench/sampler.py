@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import threading
-from types import TracebackType
-
 import psutil
 
 from bench.machine import pss_kb
-
-#: Reading PSS costs milliseconds per large process: seldom enough not to be noticed.
-EVERY_S = 1.0
+from bench.sampling import Sampling
 
 
-class Sampler:
+class Sampler(Sampling):
     """`with Sampler(pid)`: `peak_pss_kb` afterwards, children that came and went included."""
 
+    every_s = 1.0  # reading PSS costs milliseconds per large process: seldom enough
+
     def __init__(self, pid: int) -> None:
+        super().__init__()
         self.peak_pss_kb = 0
         self._seen: dict[int, psutil.Process] = {}
         self._pid = pid
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._loop, daemon=True)
 
-    def __enter__(self) -> Sampler:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _loop(self) -> None:
-        while not self._over.wait(EVERY_S):
-            self._look()
-            self.peak_pss_kb = max(self.peak_pss_kb, pss_kb(list(self._seen)))
+    def sample(self) -> None:
+        self._look()
+        self.peak_pss_kb = max(self.peak_pss_kb, pss_kb(list(self._seen)))
 
     def _look(self) -> None:
         try:
