@@ -168,6 +168,7 @@ class ReplayCore:
         workers = {
             name: {
                 "state": self.states[name],
+                "drained": self.states[name] == "drained",
                 "credits": 2,
                 "inflight": 4,
                 "incarnation": "9f2c",

@@ -165,6 +165,13 @@ def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:
     assert card["batch"] == {"batch": "b-1", "images": 2, "image": "cam1 #41"}
 
 
+def test_a_drained_worker_that_is_silent_can_be_given_work_again() -> None:
+    [silent] = WorkerBoard().cards(status(state="silent", drained=True), T)
+    [ready] = WorkerBoard().cards(status(), T)
+
+    assert (silent["state"], silent["drained"], ready["drained"]) == ("silent", True, False)
+
+
 def test_a_worker_without_images_is_idle_though_it_had_a_batch() -> None:
     board = WorkerBoard()
     board.dispatched("w0", {"batch": "b-1", "items": [{"stream": "cam1", "seq": 41}]})

@@ -11,7 +11,7 @@ export function tone(state) {
   return state === "unknown" ? "" : "bad";
 }
 
-export const isDrained = (w) => w.state === "draining" || w.state === "drained";
+export const isDrained = (w) => w.drained;
 
 export function showWorkers(workers, actions) {
   const node = byId("workers");
