@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from typing import Self  # Python 3.11
+_Own = TypeVar("_Own", bound="Sampling")
 
 
 class Sampling:
@@ -32,7 +31,7 @@ class Sampling:
     def ended(self) -> None:
         """After the last look, in the thread."""
 
-    def __enter__(self) -> Self:
+    def __enter__(self: _Own) -> _Own:
         if self.ready():
             self._thread = threading.Thread(target=self._loop, daemon=True)
             self._thread.start()
