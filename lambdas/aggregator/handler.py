@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from typing import Any
 
@@ -35,8 +36,8 @@ def _aggregator(settings: AggregatorSettings) -> Aggregator:
     return Aggregator(settings, GreengrassBus(), time.monotonic(), sink)
 
 
-# OSError: a state directory that cannot be made names itself.
-with starting("aggregator", SettingsError, OSError):
+# A state directory that cannot be made, a database that cannot be opened: they name themselves.
+with starting("aggregator", SettingsError, OSError, sqlite3.OperationalError):
     _settings = aggregator_settings()
     log.configure(_settings.log_level)
     _part = _aggregator(_settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import Any
 
@@ -13,8 +14,8 @@ from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
 from lambdas.splitter.engine import Splitter
 
-# OSError: a state directory that cannot be made names itself.
-with starting("splitter", SettingsError, OSError):
+# A state directory that cannot be made, a database that cannot be opened: they name themselves.
+with starting("splitter", SettingsError, OSError, sqlite3.OperationalError):
     _settings = splitter_settings()
     log.configure(_settings.log_level)
     _splitter = Splitter(_settings, GreengrassBus(), time.monotonic())

@@ -1,7 +1,9 @@
 """An entry point that cannot start says why in one line of the log, whatever part it is."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +117,19 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path, given):
     state = tmp_path / "file" / "state"
     env = {**given, **volumes(tmp_path), "FANFOLD_STATE_DIR": str(state)}
     assert str(tmp_path / "file") in why(load_handler(tmp_path, given["FANFOLD_ROLE"], env))
+
+
+@pytest.mark.parametrize(("given", "name"), [(SPLITTER, "journal"), (AGGREGATOR, "store")])
+def test_a_database_that_cannot_be_opened_or_is_of_another_format_is_named(tmp_path, given, name):
+    env = {**given, **volumes(tmp_path)}
+    part = given["FANFOLD_ROLE"]
+    database = tmp_path / "state" / part / f"{name}.sqlite3"
+    database.mkdir(parents=True)
+    assert f"{database}: unable to open" in why(load_handler(tmp_path, part, env))
+
+    database.rmdir()
+    with contextlib.closing(sqlite3.connect(str(database))) as other:
+        other.execute("PRAGMA user_version=99")
+    reason = why(load_handler(tmp_path, part, env))
+    assert f"{database} has format 99" in reason
+    assert "move it away" in reason
