@@ -60,8 +60,7 @@ class Decoder:
         """H×W×3 uint8, upright by EXIF. Raises `ImageError`.
 
         A JPEG may come out smaller than it is, by the DCT's own 1/8 steps, but not below
-        the minimum asked for, and then by the decoder's quick arithmetic: half a grey level
-        off on average. 0 asks for the full size, bit for bit.
+        the minimum asked for; 0 asks for the full size.
         """
         if header.kind == "jpeg" and simplejpeg is not None:
             image = self._jpeg(data, header, min_height_px, min_width_px)
@@ -74,7 +73,6 @@ class Decoder:
         if header.orientation >= 5:
             min_height_px, min_width_px = min_width_px, min_height_px
         whole = header.height_px * header.width_px * 3
-        quick = bool(min_height_px or min_width_px)
         try:
             return simplejpeg.decode_jpeg(
                 data,
@@ -82,8 +80,6 @@ class Decoder:
                 # The decoder would enlarge nothing, and says no to more than there is.
                 min_height=min(min_height_px or header.height_px, header.height_px),
                 min_width=min(min_width_px or header.width_px, header.width_px),
-                fastdct=quick,
-                fastupsample=quick,
                 buffer=self._pixels.flat(whole),
                 strict=True,
             )
