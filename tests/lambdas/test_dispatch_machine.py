@@ -37,6 +37,7 @@ class Dispatch(RuleBasedStateMachine):
         self.next = dict.fromkeys(STREAMS, 1)
         # Per worker: state, when heard, incarnation, what it holds as batch → keys still open
         self.ref = {n: {"state": "unknown", "heard": 0.0, "inc": "", "has": {}} for n in WORKERS}
+        self.lives = 0
         self.drained = set()
         self.turn = []  # streams in the order of their first image
         self.reserved = None
@@ -174,7 +175,8 @@ class Dispatch(RuleBasedStateMachine):
     def beat(self, name, again, busy):
         one = self.ref[name]
         new = again or not one["inc"]
-        incarnation = f"i{self.now}-{len(one['inc'])}x" if new else one["inc"]
+        self.lives += new
+        incarnation = f"i{self.lives}" if new else one["inc"]
         expected = {}
         if new or busy > TIMEOUT_S * 1000:
             expected = self.lose(name)
