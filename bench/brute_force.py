@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.stats import percentile
+from fanfold import output
 from fanfold.project import read_site
 from fanfold.tune.search import Axes, Measured, Point, search
-from fanfold.verbs.tune import trials_of
+from fanfold.verbs.tune import START_S, trials_of
 
 Table = dict[Point, Measured]
 
@@ -57,6 +58,7 @@ def main() -> None:
     asked = parser.parse_args()
     settings, profile = read_site(asked.site)
     trials = trials_of(asked.site, settings, profile, asked.images, asked.model, asked.seconds)
+    output.note(f"{trials.space.size} settings, some {asked.seconds + START_S:.0f} s each")
     points = list(product(*trials.space.axes))
     random.Random(0).shuffle(points)
     table = {point: trials(point) for point in points}

@@ -35,10 +35,8 @@ def steady_rate(arrivals_s: Sequence[float]) -> float | None:
     first, last = len(arrivals_s) // 10, len(arrivals_s) * 9 // 10
     if len(arrivals_s) < 10 or arrivals_s[last] <= arrivals_s[first]:
         return None
-    begin, end = (
-        bisect_left(arrivals_s, arrivals_s[first]),
-        bisect_right(arrivals_s, arrivals_s[last]),
-    )
+    begin = bisect_left(arrivals_s, arrivals_s[first])
+    end = bisect_right(arrivals_s, arrivals_s[last])
     return statistics.linear_regression(arrivals_s[begin:end], range(begin, end)).slope
 
 

@@ -124,11 +124,10 @@ def _simulated(rows: _Rows) -> Iterator[Target]:
     if rows.workers <= 4 and (found := rows.spread("fanfold", _share_of_ideal)):
         yield _least(f"{rows.label}, simulated: share of the ideal", round(1 / 1.08, 3), found)
     least = {4: 1.65, 8: 1.95}.get(rows.workers)
-    ideal = [row["images"] / row["ideal_s"] for row in rows.of("fanfold")]
     controls = rows.rates("article_pool")
     if least and (found := _ratio(rows.rates("fanfold"), controls)):
         # Where the control is quick, accelerators that never wait are not so far ahead of it.
-        most = _ratio(ideal, controls)
+        most = _ratio([r["images"] / r["ideal_s"] for r in rows.of("fanfold")], controls)
         yield _least(f"{rows.label}: fanfold ÷ article_pool (ideal: {most})", least, found)
 
 

@@ -6,13 +6,12 @@ Pure; the messages are docs/spec/messages.md, Control and Stats.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgecore.metrics.stats import is_drained, number, part, workers
 from fanfold.errors import INVALID, MISSING, UserError
-
-DRAINED = ("draining", "drained")
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,16 @@ class Picture:
 
 def picture(status: dict[str, Any]) -> Picture | None:
     """The splitter's last report in the core's status; None while there is none."""
-    stats = status["stats"].get("splitter") or {}
-    workers = stats.get("workers")
-    if not workers:
+    fed = tuple(_fed(name, worker) for name, worker in sorted(workers(status).items()))
+    if not fed:
         return None
-    fed = tuple(_fed(name, worker) for name, worker in sorted(workers.items()))
-    return Picture(float(stats.get("t", 0)), int(stats.get("backlog", 0)), fed)
+    splitter = part(status, "splitter")
+    return Picture(number(splitter.get("t")) or 0.0, int(number(splitter.get("backlog")) or 0), fed)
 
 
-def _fed(name: str, worker: dict[str, Any]) -> Fed:
-    state = str(worker.get("state", "unknown"))
-    # A splitter deployed before it reported the wish shows it in the state alone.
-    drained = bool(worker.get("drained", state in DRAINED))
-    return Fed(name, state, int(worker.get("inflight", 0)), drained)
+def _fed(name: str, worker: Mapping[str, Any]) -> Fed:
+    inflight = int(number(worker.get("inflight")) or 0)
+    return Fed(name, str(worker.get("state", "unknown")), inflight, is_drained(worker))
 
 
 def seen(status: dict[str, Any], site: str) -> Picture:

@@ -65,7 +65,7 @@ class WorkerBoard:
             "device": "CPU" if gpu.startswith("-") else f"GPU {gpu}",
             "state": reported.get("state") or function.get("state", "unknown"),
             "process": function.get("state", "unknown"),
-            "drained": bool(reported.get("drained")),
+            "drained": stats.is_drained(reported),
             "model": stats.model_name(model),
             "model_sha256": str(model.get("sha256", ""))[:12],
             "restarts": function.get("restarts", 0),

@@ -12,9 +12,8 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.metrics.stats import mapping, number, part, workers
+from edgecore.metrics.stats import DRAINED, mapping, number, part, workers
 
-DRAINED = ("draining", "drained")
 STATS_STALE_S = 10.0
 """Stats come once a second; ten missing ones are a part that no longer works."""
 

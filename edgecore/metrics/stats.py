@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+DRAINED = ("draining", "drained")
+
 
 def mapping(value: object) -> Mapping[str, Any]:
     """``value`` if it is an object, else an empty one."""
@@ -38,6 +40,12 @@ def workers(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The splitter's view of its workers, by name."""
     reported = mapping(part(status, "splitter").get("workers"))
     return {str(name): w for name, w in reported.items() if isinstance(w, Mapping)}
+
+
+def is_drained(worker: Mapping[str, Any]) -> bool:
+    """An operator's wish. A splitter deployed before it reported that shows it in the state alone,
+    and then not of a worker that does not answer."""
+    return bool(worker.get("drained", worker.get("state") in DRAINED))
 
 
 def model_name(model: object) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgecore.supervisor.procstate import children, contained
+
 PR_SET_PDEATHSIG = 1
 MAX_LINE_BYTES = 65_536
-_BUBBLEWRAP = "bwrap"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -134,33 +135,6 @@ async def _pump(process: asyncio.subprocess.Process, write_log: Callable[[bytes]
         write_log(data)
 
 
-def contained(pid: int) -> list[int]:
-    """What runs in the bubblewrap container that ``pid`` is; empty where it is none."""
-    if _comm(pid) != _BUBBLEWRAP:
-        return []
-    waiting, found = [pid], []
-    while waiting:
-        for child in _children(waiting.pop()):
-            waiting.append(child)
-            if _comm(child) != _BUBBLEWRAP:
-                found.append(child)
-    return found
-
-
-def _comm(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(c) for c in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def resident_kb(pid: int) -> int:
     """RSS of a process and its descendants; shared pages count in each. 0 where it is gone."""
     try:
@@ -168,4 +142,4 @@ def resident_kb(pid: int) -> int:
     except (OSError, IndexError, ValueError):
         return 0
     own = pages * os.sysconf("SC_PAGE_SIZE") // 1024
-    return own + sum(resident_kb(child) for child in _children(pid))
+    return own + sum(resident_kb(child) for child in children(pid))

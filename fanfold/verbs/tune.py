@@ -52,6 +52,10 @@ def tune(
     """
     settings, profile = read_site(site)
     trials = trials_of(site, settings, profile, images, model, seconds)
+    output.note(
+        f"{trials.space.size} settings are possible; the search measures a part of them, some "
+        f"{seconds + START_S:.0f} s each"
+    )
     found = _search(trials, latency_ms)
     if found.best is None:
         raise UserError(_nothing(found, trials, latency_ms), FAILED)
@@ -70,6 +74,7 @@ def tune(
 def trials_of(
     site: str, settings: Site, profile: Profile, images: Path, models: list[Path], seconds: float
 ) -> Trials:
+    """What measures settings of this site; raises UserError where that cannot be done here."""
     from bench.group import Machine
     from fanfold.tune.space import space_of
     from fanfold.tune.trial import Trials
@@ -78,10 +83,6 @@ def trials_of(
     _on_the_device(profile)
     footprint = _footprint(models[0], settings)
     space = space_of(settings, profile, footprint, len(models))
-    output.note(
-        f"{space.size} settings are possible; the search measures a part of them, some "
-        f"{seconds + START_S:.0f} s each"
-    )
     machine = Machine(
         profile.model_dump(mode="json", exclude={"name", "containers"}),
         {"transform": settings.transform, **({"hooks": h} if (h := settings.hooks) else {})},

@@ -90,11 +90,11 @@ def _connect_with_room(
     try:
         return _connect(path, schema, version, quota_bytes)
     except sqlite3.OperationalError as error:
-        if not (is_full(error) and give_up_reserve(path)):
-            if "unable to open" in str(error):  # SQLite does not say which
-                raise sqlite3.OperationalError(f"{path}: {error}") from None
-            raise
-        return _connect(path, schema, version, quota_bytes)
+        if is_full(error) and give_up_reserve(path):
+            return _connect(path, schema, version, quota_bytes)
+        if "unable to open" in str(error):  # SQLite does not say which
+            raise sqlite3.OperationalError(f"{path}: {error}") from None
+        raise
 
 
 def _connect(path: str, schema: str, version: int, quota_bytes: int) -> sqlite3.Connection:

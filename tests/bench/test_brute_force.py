@@ -49,4 +49,5 @@ def test_a_search_that_stops_short_shows_its_share() -> None:
     table[2, 1, 0, 2, 2, 0] = (5.0, 800.0)
     table[2, 1, 0, 4, 1, 0] = (5.0, 800.0)
     found = judged(AXES, table, math.inf)
+    assert (found["best_images_per_s"], found["found_images_per_s"]) == (40.0, 10.0)
     assert found["share"] == found["found_images_per_s"] / 40.0

@@ -42,6 +42,11 @@ def test_drained_is_who_was_told_and_holds_nothing_even_if_it_does_not_answer(re
     assert left(True, w0=reported) == still
 
 
+def test_a_stray_message_on_the_stats_topic_is_no_report():
+    assert picture({"stats": {"splitter": ["?"]}}) is None
+    assert picture({"stats": {"splitter": {"workers": {"w0": "?"}}}}) is None
+
+
 def test_a_resumed_worker_is_done_whatever_it_holds():
     assert left(False, w0=worker("ready", 4, drained=False)) == []
     assert left(False, w0=worker("hung", drained=True)) == ["w0"]
