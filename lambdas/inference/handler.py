@@ -11,13 +11,15 @@ from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
 from lambdas.inference.model_spec import ModelError
 from lambdas.inference.worker import Worker
-from lambdas.tensors.leaving import before_the_end
+from lambdas.tensors.folder import desk_path
+from lambdas.tensors.leaving import remove_at_the_end
 
 with starting("worker", ModelError, SettingsError):
     _settings = inference_settings()
     log.configure(_settings.log_level)
+    if _settings.transforms:
+        remove_at_the_end(desk_path(_settings.shm_dir, _settings.worker))
     _worker = Worker(_settings, GreengrassBus())
-before_the_end(_worker.leave)
 
 
 def handler(event: Any, context: Any) -> None:  # noqa: ARG001 - the core's signature

@@ -103,11 +103,6 @@ class Worker:
         """
         hand_over(event, self.pipeline, wait=self._on_demand)
 
-    def leave(self) -> None:
-        """Go in order: transform functions need not look for this one."""
-        if isinstance(self.pipeline, FedPipeline):
-            self.pipeline.desk.leave()
-
     def stop(self) -> None:
         if self._heart is not None:
             self._heart.stop()

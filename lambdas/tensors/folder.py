@@ -32,6 +32,14 @@ def life_of(incarnation: str) -> int:
     return zlib.crc32(incarnation.encode()) % 0xFFFF + 1
 
 
+def ring_path(shm_dir: str, transform: str) -> str:
+    return os.path.join(shm_dir, f"{transform}.ring")
+
+
+def desk_path(shm_dir: str, worker: str) -> str:
+    return os.path.join(shm_dir, f"{worker}.desk")
+
+
 class Folder:
     """Made by whoever comes first; refused where it is not this user's own."""
 
@@ -51,10 +59,10 @@ class Folder:
             raise RingError(f"FANFOLD_SHM_DIR={path} can be written by other users: remove it")
 
     def ring(self, transform: str) -> str:
-        return os.path.join(self.path, f"{transform}.ring")
+        return ring_path(self.path, transform)
 
     def desk(self, worker: str) -> str:
-        return os.path.join(self.path, f"{worker}.desk")
+        return desk_path(self.path, worker)
 
     def bell(self, name: str) -> Bell:
         return Bell(os.path.join(self.path, f"{name}.bell"))
@@ -110,7 +118,7 @@ class Desk:
     """An inference function says that it is there: a lock as long as it lives, and a pulse."""
 
     def __init__(self, path: str, incarnation: str) -> None:
-        self._path, self._life = path, life_of(incarnation)
+        self._life = life_of(incarnation)
         temporary = f"{path}.{incarnation}"
         self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         locks.hold(self._fd, _LIFE_BYTE)
@@ -121,10 +129,6 @@ class Desk:
     def beat(self) -> None:
         self._pulse += 1
         os.pwrite(self._fd, _PULSE.pack(self._pulse, self._life), 0)
-
-    def leave(self) -> None:
-        """Go in order: nobody is to look for this function."""
-        remove(self._path)
 
 
 class Watch:

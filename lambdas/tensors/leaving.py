@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Callable
+from typing import Any
+
+from lambdas.tensors.folder import remove
 
 
-def before_the_end(tidy: Callable[[], None]) -> None:
-    """Call `tidy` at SIGTERM, and then do what the core's runtime does there."""
+def remove_at_the_end(path: str) -> None:
+    """Remove `path` at SIGTERM, and then do what the core's runtime does there.
+
+    By its name, and before anything is made: a function stopped while it loads its model
+    also tidies up after the life before it, which was killed.
+    """
     earlier = signal.getsignal(signal.SIGTERM)
 
     def leave(number: int, frame: Any) -> None:
-        tidy()
+        remove(path)
         if callable(earlier):
             earlier(number, frame)
         else:

@@ -10,15 +10,16 @@ from lambdas.common.settings import transform_settings
 from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
 from lambdas.inference.model_spec import ModelError
-from lambdas.tensors.leaving import before_the_end
+from lambdas.tensors.folder import ring_path
+from lambdas.tensors.leaving import remove_at_the_end
 from lambdas.tensors.ring import RingError
 from lambdas.transform.worker import TransformWorker
 
 with starting("transform", ModelError, RingError, SettingsError):
     _settings = transform_settings()
     log.configure(_settings.log_level)
+    remove_at_the_end(ring_path(_settings.shm_dir, _settings.worker))
     _worker = TransformWorker(_settings, GreengrassBus())
-before_the_end(_worker.leave)
 
 
 def handler(event: Any, context: Any) -> None:  # noqa: ARG001 - the core's signature

@@ -44,7 +44,7 @@ class TransformWorker:
         pixels = package.spec.runtime != "noop"
         identity = Identity(settings.worker, new_incarnation(), package.spec.identity)
         folder = Folder(settings.shm_dir)
-        self._path = folder.ring(settings.worker)
+        self._ring_path = folder.ring(settings.worker)
         self._ring = _ring(folder, settings, identity, package)
         sender = Sender(bus, settings.done_topic, identity)
 
@@ -70,15 +70,11 @@ class TransformWorker:
         """One message of the work topic; see `Worker.handle`."""
         hand_over(event, self.pipeline)
 
-    def leave(self) -> None:
-        """Give the memory back: nothing but this process would, until the next start."""
-        remove(self._path)
-
     def stop(self) -> None:
         self._heart.stop()
         self._watchdog.stop()
         self.pipeline.stop()
-        self.leave()
+        remove(self._ring_path)
 
 
 def _ring(

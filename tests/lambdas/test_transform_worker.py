@@ -171,16 +171,6 @@ def test_a_probe_of_a_fed_worker_returns_although_work_never_ends(begin, bus, im
     thread.join(60)
 
 
-def test_memory_goes_back_when_a_function_is_stopped(begin, bus, images, tmp_path):
-    model = simulated(tmp_path / "m", wait_ms=0)
-    transform = begin("transform", "t0", model)
-    worker = begin("inference", "w0", model)
-    transform.leave()
-    worker.leave()
-
-    assert {path.suffix for path in (tmp_path / "shm").iterdir()} == {".bell"}
-
-
 def test_little_shared_memory_means_fewer_slots_and_none_is_refused(
     begin, bus, images, tmp_path, monkeypatch
 ):
