@@ -68,8 +68,11 @@ class Launcher:
             self._logs[function.id] = LogFile(path, self.log_space_bytes)
         return self._logs[function.id]
 
-    async def start(self, function: Function, name: str) -> WorkerProcess:
-        """A new worker. Raises InterpreterError, IsolationError, OSError."""
+    async def start(self, function: Function, name: str, earlier_end: str) -> WorkerProcess:
+        """A new worker. Raises InterpreterError, IsolationError, OSError.
+
+        ``earlier_end``: of the function's latest process that took work (`ending.fault_of`).
+        """
         home = self._home(function)
         token = self.tokens.issue(Caller(function.arn, name))
         environment = function_environment(
@@ -78,6 +81,7 @@ class Launcher:
             token=token,
             resource_prefix=home.resource_prefix,
             home=home.code,
+            earlier_end=earlier_end,
         )
         # Code folders are content-addressed caches: byte code goes elsewhere.
         environment["PYTHONPYCACHEPREFIX"] = str(self.work_dir / function.id / "pycache")

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from edgecore.core.ending import fault_of
 from edgecore.core.lifecycle import FunctionState, RestartPolicy, is_hung, is_overdue
 from edgecore.core.workqueue import WorkQueue
 from edgecore.group import Function
@@ -36,6 +37,8 @@ class FunctionRunner:
         self.workers: dict[str, WorkerProcess] = {}
         self.restarts = 0
         self.last_error: str | None = None
+        # Of the latest process that took work: one that never did can have met no image.
+        self._earlier_end = ""
         self._state: FunctionState = "stopped"
         self._launcher = launcher
         self._on_ended = on_ended
@@ -84,7 +87,7 @@ class FunctionRunner:
         killed_for, answered = "", 0
         self._state = "starting"
         try:
-            worker = await self._launcher.start(self.function, name)
+            worker = await self._launcher.start(self.function, name, self._earlier_end)
         except (OSError, InterpreterError, IsolationError) as error:
             self.last_error = f"cannot be started: {error}"
             log.error("function %s %s", self.function.id, self.last_error)  # noqa: TRY400
@@ -123,6 +126,8 @@ class FunctionRunner:
 
     async def _clean_up(self, worker: WorkerProcess, status: int) -> None:
         worker.signal_group(9)  # what it started must not outlive it
+        if worker.fetched:
+            self._earlier_end = "" if worker.killed_for else fault_of(status)
         del self.workers[worker.name], self._watches[worker.name]
         self._launcher.ended(worker)
         reason = worker.killed_for or (

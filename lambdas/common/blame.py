@@ -4,8 +4,10 @@ After a worker ends with images in hand, each of them is a suspect and goes alon
 idle worker, another one than it was on. An image that ends a worker while it is alone,
 and did so before in company, is the culprit: two restarts. Where workers also die without
 it, as when somebody kills them at random or a device fails, that evidence is worth less:
-each such death, up to three, asks for one more trial. The splitter asks this of its
-workers, a transform function of the inference functions that its tensors went to.
+each such death, up to three, asks for one more trial. Not so where a worker is known to
+have crashed, by a segmentation fault for instance: nobody does that from outside, and a
+suspect that was alone in it is the culprit, whatever else happened. The splitter asks this
+of its workers, a transform function of the inference functions that its tensors went to.
 """
 
 from __future__ import annotations
@@ -46,15 +48,20 @@ class Blame:
         # What happened before this start is not known; caution costs one more trial.
         self._deaths: deque[float] = deque([now], maxlen=1_000)
 
-    def died(self, worker: str, batches: Sequence[Held[Image]], now: float) -> list[Image]:
-        """Count a worker's end against what it held; returns the images found guilty."""
+    def died(
+        self, worker: str, batches: Sequence[Held[Image]], now: float, *, crashed: bool = False
+    ) -> list[Image]:
+        """Count a worker's end against what it held; returns the images found guilty.
+
+        `crashed`: its own code ended it, as the core says; False where that is not known.
+        """
         self._deaths.append(now)
         guilty: list[Image] = []
         for batch in batches:
             for image in () if batch.doubtful else batch.images:
                 image.deaths += 1
                 image.killed = (*image.killed, worker)[-4:]
-                if batch.alone and image.deaths >= self._needed(image, now):
+                if batch.alone and (crashed or image.deaths >= self._needed(image, now)):
                     guilty.append(image)
                     self._explained(image.deaths)
         return guilty

@@ -73,6 +73,7 @@ class InferenceSettings(Common):
     beat_topic: str
     worker_timeout_s: float
     cv_threads: int
+    earlier_end: str
     # Strategy `decoupled`: whose tensors it takes, and where they are. Empty: none.
     transforms: tuple[str, ...] = ()
     shm_dir: str = ""
@@ -96,6 +97,7 @@ class TransformSettings(Common):
     slots: int
     worker_timeout_s: float
     cv_threads: int
+    earlier_end: str
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,7 @@ def _of_worker(read: Reader) -> dict[str, Any]:
         "beat_topic": read.topic("FANFOLD_BEAT_TOPIC"),
         "worker_timeout_s": read.seconds("FANFOLD_WORKER_TIMEOUT_S", 30, 0.1, 3600),
         "cv_threads": read.integer("FANFOLD_CV_THREADS", 1, 0, 1024),
+        "earlier_end": read.text("FANFOLD_EARLIER_END", ""),
     }
 
 

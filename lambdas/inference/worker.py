@@ -8,9 +8,10 @@ from typing import Any, Mapping, Protocol
 import cv2
 import numpy as np
 
+from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import MessageError, Work, parse_work
+from lambdas.common.messages import Work
 from lambdas.common.settings import InferenceSettings
 from lambdas.inference.beat import Heart, Watchdog, new_incarnation
 from lambdas.inference.fed import FedPipeline
@@ -37,12 +38,10 @@ class Taker(Protocol):
     def drain(self) -> None: ...
 
 
-def hand_over(event: Any, pipeline: Taker, *, wait: bool = False) -> None:
+def hand_over(event: Any, pipeline: Taker, incarnation: str, *, wait: bool = False) -> None:
     """One work message into a pipeline; `wait`: return when its batch is finished."""
-    try:
-        work = parse_work(event)
-    except (MessageError, TypeError) as error:  # the core hands over any JSON value
-        _log.error("work message refused: %s", error)
+    work = work_for(event, incarnation)
+    if work is None:
         return
     if work.probe is None:
         pipeline.submit(work)
@@ -65,7 +64,8 @@ class Worker:
         runtime = load_runtime(package, settings.gpu_id)
         # The first run allocates and chooses kernels; no image should pay for that.
         runtime.infer(np.zeros(runtime.input.shape, np.float32))
-        identity = Identity(settings.worker, new_incarnation(), package.spec.identity)
+        self._incarnation = new_incarnation()
+        identity = Identity(settings.worker, self._incarnation, package.spec.identity)
         model = Model(package, runtime, hooks)
         sender = Sender(bus, settings.done_topic, identity)
         if settings.transforms:
@@ -76,7 +76,9 @@ class Worker:
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heart = None
         if not self._on_demand:
-            self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline).start()
+            self._heart = Heart(
+                bus, settings.beat_topic, identity, self.pipeline, earlier_end=settings.earlier_end
+            ).start()
         _log.info(
             "%s is ready: %s %s (%s) on %s, transform %s, incarnation %s",
             settings.worker, package.spec.name, package.spec.version, package.spec.runtime,
@@ -101,7 +103,7 @@ class Worker:
         one invocation is open while there is work, and the core's timeout sees a hang.
         A probe: returns when the pipeline is empty.
         """
-        hand_over(event, self.pipeline, wait=self._on_demand)
+        hand_over(event, self.pipeline, self._incarnation, wait=self._on_demand)
 
     def stop(self) -> None:
         if self._heart is not None:

@@ -9,9 +9,10 @@ import os
 from typing import Any
 
 from lambdas.common import log
+from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus, GreengrassBus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import MessageError, Record, done_messages, parse_work
+from lambdas.common.messages import Record, done_messages
 from lambdas.common.settings import inference_settings
 from lambdas.common.starting import EXIT_CANNOT, starting
 from lambdas.inference.beat import Heart, new_incarnation
@@ -55,10 +56,8 @@ class PoolWorker(Owner):
 
     def handle(self, event: Any) -> None:
         """Returns when a process has taken the batch; at a probe, when none is in hand."""
-        try:
-            work = parse_work(event)
-        except (MessageError, TypeError) as error:
-            _log.error("work message refused: %s", error)
+        work = work_for(event, self._identity.incarnation)
+        if work is None:
             return
         if work.probe is not None:
             self._pool.drain()

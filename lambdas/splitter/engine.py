@@ -141,7 +141,9 @@ class Splitter(Part):
 
     def _on_beat(self, beat: m.Beat, now: float) -> None:
         lost = self.credit.heard(beat, now)
-        self._recover({beat.worker: lost} if lost else {}, "ended or hung", now)
+        what = f"crashed, {beat.earlier_end}" if beat.earlier_end else "ended or hung"
+        crashed = bool(beat.earlier_end)
+        self._recover({beat.worker: lost} if lost else {}, what, now, crashed=crashed)
         if self.link.alive(now):
             for batch in self.credit.absent(beat, now):
                 self._again(batch)
@@ -157,13 +159,16 @@ class Splitter(Part):
 
     # Work that came back
 
-    def _recover(self, lost: dict[str, list[Batch]], what: str, now: float) -> None:
+    def _recover(
+        self, lost: dict[str, list[Batch]], what: str, now: float, *, crashed: bool = False
+    ) -> None:
         for worker, batches in lost.items():
             held = [image for batch in batches for image in batch.images if _held(image, batch)]
             if not held and not any(batch.missed for batch in batches):
                 continue
             _log.warning("worker %s %s; %d images go to another", worker, what, len(held))
-            guilty = {id(image) for image in self._blame.died(worker, batches, now)}
+            found = self._blame.died(worker, batches, now, crashed=crashed)
+            guilty = {id(image) for image in found}
             for image in held:
                 if id(image) in guilty:
                     self._convict(image)
@@ -188,7 +193,8 @@ class Splitter(Part):
                 self.backlog.suspect(image)
 
     def _convict(self, image: Image) -> None:
-        detail = f"{image.deaths} workers ended with this image in hand, the last with it alone"
+        ended = f"{image.deaths} worker{'s' if image.deaths > 1 else ''} ended"
+        detail = f"{ended} with this image in hand, the last with it alone"
         _log.error("failed, killed_workers: %s", detail, extra=about(image.item))
         self.backlog.judge(image, verdict("failed", "killed_workers", detail))
         self.verdicts.judged(image)
@@ -263,7 +269,8 @@ class Splitter(Part):
             for image in images
         ]
         topic = self._settings.work_topic + worker.name
-        if self._bus.publish(topic, m.work_message(batch_id, batch.attempt, items)):
+        message = m.work_message(batch_id, batch.attempt, items, worker.incarnation)
+        if self._bus.publish(topic, message):
             fault("splitter.after_dispatch")
             return True
         # The core's queue is full: the credit returns, a later step tries again.

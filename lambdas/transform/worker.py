@@ -42,7 +42,8 @@ class TransformWorker:
         transform = Transform(package.spec.input, mode, hooks.transform)
         # The measurement without a model reads files and wants no pixels (`Runtime.decodes`).
         pixels = package.spec.runtime != "noop"
-        identity = Identity(settings.worker, new_incarnation(), package.spec.identity)
+        self._incarnation = new_incarnation()
+        identity = Identity(settings.worker, self._incarnation, package.spec.identity)
         folder = Folder(settings.shm_dir)
         self._ring_path = folder.ring(settings.worker)
         self._ring = _ring(folder, settings, identity, package)
@@ -59,7 +60,9 @@ class TransformWorker:
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         # Before an inference function lives, images would wait here and nowhere better.
         served = self.pipeline.served
-        self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline, served).start()
+        self._heart = Heart(
+            bus, settings.beat_topic, identity, self.pipeline, served, settings.earlier_end
+        ).start()
         _log.info(
             "%s waits for an inference function: %d slots of %s, transform %s, incarnation %s",
             settings.worker, self._ring.slots, "×".join(map(str, transform.shape)), mode,
@@ -68,7 +71,7 @@ class TransformWorker:
 
     def handle(self, event: Any) -> None:
         """One message of the work topic; see `Worker.handle`."""
-        hand_over(event, self.pipeline)
+        hand_over(event, self.pipeline, self._incarnation)
 
     def stop(self) -> None:
         self._heart.stop()

@@ -16,6 +16,7 @@ from typing import Any
 
 from lambdas.aggregator.engine import Aggregator
 from lambdas.common import messages as m
+from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus
 from lambdas.common.loop import Message
 from lambdas.common.settings import aggregator_settings, splitter_settings
@@ -77,13 +78,19 @@ class _SimBus(Bus):
 
 @dataclass
 class Worker:
-    """Takes batches at once, works one image at a time, dies of poison."""
+    """Takes batches at once, works one image at a time, dies of poison.
+
+    `queued`: what the core keeps for its next life. `crashed`: how the earlier one ended.
+    """
 
     name: str
     incarnation: int = 0
     up_at: float = 0.5
     frozen_until: float = 0.0
     batches: list[dict[str, Any]] = field(default_factory=list)
+    queued: list[bytes] = field(default_factory=list)
+    crashed: bool = False
+    said_hello: str = ""
     left_s: float = 0.0
     beat_at: float = 0.0
     handled: int = 0
@@ -100,6 +107,8 @@ class Sim:
         self.service_s = 0.01
         self.restart_s = RESTART_S
         self.poison: set[str] = set()
+        #: Whether the core says of an ended process that it crashed; V1 does not.
+        self.core_tells = False
         self.workers = {n: Worker(n) for n in self.env["FANFOLD_WORKERS"].split(",")}
         for worker in self.workers.values():
             worker.up_at = self.now + 0.2
@@ -258,32 +267,37 @@ class Sim:
     def _kill_worker(self, worker: Worker, down_s: float) -> None:
         worker.incarnation += 1
         worker.restarts += 1
+        worker.crashed = False
+        # As if it had not fetched what it had not begun.
+        worker.queued = [batch["payload"] for batch in worker.batches[1:]] + worker.queued
         worker.batches = []
         worker.left_s = 0.0
         worker.frozen_until = 0.0
         worker.up_at = self.now + down_s
 
     def _give(self, worker: Worker, payload: bytes) -> None:
-        if self.now >= worker.up_at and self.now >= worker.frozen_until:
-            work = m.parse_work(payload)
-            if work.items:
-                state = {"id": work.batch, "items": list(work.items), "results": []}
-                worker.batches.append(state)
+        if self.now < worker.up_at or self.now < worker.frozen_until:
+            worker.queued.append(payload)
+            return
+        work = work_for(payload, f"i{worker.incarnation}")
+        if work is not None and work.items:
+            self._take(worker, work, payload)
+
+    def _take(self, worker: Worker, work: m.Work, payload: bytes) -> None:
+        batch = {"id": work.batch, "items": list(work.items), "results": [], "payload": payload}
+        worker.batches.append(batch)
 
     def _work(self, worker: Worker) -> None:
         if self.now < worker.up_at or self.now < worker.frozen_until:
             return
-        if self.now >= worker.beat_at:
-            worker.beat_at = self.now + BEAT_S
-            ids = [batch["id"] for batch in worker.batches]
-            beat = m.Beat(worker.name, f"i{worker.incarnation}", "beat", None, 0.0, ids)
-            self.send("demo/beat", m.beat_message(beat))
+        self._speak(worker, [batch["id"] for batch in worker.batches])
         worker.left_s = min(worker.left_s, 0.0) + STEP_S
         while worker.batches and worker.left_s > 0:
             batch = worker.batches[0]
             item = batch["items"].pop(0)
             if item["id"] in self.poison:
                 self._kill_worker(worker, self.restart_s)
+                worker.crashed = self.core_tells
                 return
             worker.left_s -= self.service_s
             output = {"top": [{"label": f"label of {item['id']}", "index": 1, "score": 0.5}]}
@@ -295,6 +309,21 @@ class Sim:
                     batch["id"], worker.name, f"i{worker.incarnation}", None, batch["results"]
                 ):
                     self.send("demo/done", payload)
+
+    def _speak(self, worker: Worker, in_hand: list[str]) -> None:
+        """Hello once in a life, beats; then what the core has kept for it."""
+        life = f"i{worker.incarnation}"
+        if worker.said_hello != life:
+            worker.said_hello = life
+            end = "SIGSEGV" if worker.crashed else ""
+            self.send("demo/beat", m.hello_message(worker.name, life, None, end))
+        if self.now >= worker.beat_at:
+            worker.beat_at = self.now + BEAT_S
+            beat = m.Beat(worker.name, life, "beat", None, 0.0, in_hand)
+            self.send("demo/beat", m.beat_message(beat))
+        queued, worker.queued = worker.queued, []
+        for payload in queued:
+            self._give(worker, payload)
 
     # The oracle
 

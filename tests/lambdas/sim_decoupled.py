@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sim import BEAT_S, RESTART_S, STEP_S, Hostility, Sim, Worker
+from sim import RESTART_S, STEP_S, Hostility, Sim, Worker
 
 from lambdas.common import messages as m
 from lambdas.tensors.folder import Folder
@@ -81,11 +81,8 @@ class DecoupledSim(Sim):
             found = self.engines[worker.name] = Transformer(ring, self.now, LIMIT_S)
         return found
 
-    def _give(self, worker: Worker, payload: bytes) -> None:
-        if self.now >= worker.up_at and self.now >= worker.frozen_until:
-            work = m.parse_work(payload)
-            if work.items:
-                self._engine(worker).take(work)
+    def _take(self, worker: Worker, work: m.Work, payload: bytes) -> None:
+        self._engine(worker).take(work)
 
     def _step(self) -> None:
         super()._step()
@@ -100,17 +97,13 @@ class DecoupledSim(Sim):
         for tensor, record in engine.step(self.now, served):
             self._done(tensor.batch.id, worker.name, [record])
             engine.settle(tensor, ok=False)
-        if self.now >= worker.beat_at:
-            worker.beat_at = self.now + BEAT_S
-            beat = m.Beat(
-                worker.name, f"i{worker.incarnation}", "beat", None, 0.0, engine.in_hand()
-            )
-            self.send("demo/beat", m.beat_message(beat))
+        self._speak(worker, engine.in_hand())
         worker.left_s = min(worker.left_s, 0.0) + STEP_S
         while worker.left_s > 0 and (begun := engine.begin()) is not None:
             tensor, slot = begun
             if tensor.item["id"] in self.poison_of_transform:
                 self._kill_worker(worker, RESTART_S)
+                worker.crashed = self.core_tells
                 return
             worker.left_s -= self.service_s
             engine._ring.tensor(slot)[:] = tensor.item["seq"]

@@ -279,6 +279,22 @@ def test_what_is_no_work_message_is_logged_and_nothing_else_happens(begin, bus, 
     assert bus.results() == []
 
 
+def test_a_batch_for_an_earlier_life_of_the_worker_is_left_alone(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    bus.wait(lambda: bus.messages("s/beat"))
+    hello = bus.messages("s/beat")[0]
+    worker.handle({**work("b-1", "cam1/coffee.jpg"), "to": "earlier"})
+    worker.handle({**work("b-2", "cam1/coffee.jpg"), "to": hello["incarnation"]})
+    worker.handle(PROBE)
+    assert [message["batch"] for message in bus.messages("s/done")] == ["b-2"]
+
+
+def test_hello_says_how_the_earlier_process_ended_where_the_core_told(begin, bus, tmp_path):
+    begin(simulated(tmp_path / "m", wait_ms=0), FANFOLD_EARLIER_END="SIGSEGV")
+    bus.wait(lambda: bus.messages("s/beat"))
+    assert bus.messages("s/beat")[0]["earlier_end"] == "SIGSEGV"
+
+
 def hooks(monkeypatch, **functions):
     module = types.ModuleType("acme_hooks")
     vars(module).update(functions)

@@ -33,25 +33,32 @@ def ack_message(
     return encode(message)
 
 
-def work_message(batch: str, attempt: int, items: list[Record]) -> bytes:
-    return encode({"v": VERSION, "batch": batch, "attempt": attempt, "items": items})
+def work_message(batch: str, attempt: int, items: list[Record], to: str = "") -> bytes:
+    message = {"v": VERSION, "batch": batch, "attempt": attempt, "items": items}
+    if to:
+        message["to"] = to
+    return encode(message)
 
 
 def probe_message(probe: str) -> bytes:
     return encode({"v": VERSION, "probe": probe})
 
 
-def hello_message(worker: str, incarnation: str, model: Record | None) -> bytes:
+def hello_message(
+    worker: str, incarnation: str, model: Record | None, earlier_end: str = ""
+) -> bytes:
     message = {"v": VERSION, "worker": worker, "incarnation": incarnation, "kind": "hello"}
     if model:
         message["model"] = model
+    if earlier_end:
+        message["earlier_end"] = earlier_end
     return encode(message)
 
 
 def beat_message(beat: Beat) -> bytes:
-    """A heartbeat; `beat.kind` must be "beat", the model is told by hello alone."""
+    """A heartbeat; `beat.kind` must be "beat", the rest is told by hello alone."""
     message = dict(beat._asdict(), v=VERSION, busy_ms=round(beat.busy_ms))
-    return encode({key: value for key, value in message.items() if value is not None})
+    return encode({key: value for key, value in message.items() if value not in (None, "")})
 
 
 # What a result repeats of its item, so that the aggregator needs nobody else's memory.

@@ -38,7 +38,14 @@ def parse_work(payload: Payload) -> Work:
     if not items:
         raise MessageError("malformed", "neither items nor probe")
     attempt = _integer(message.get("attempt", 1), "attempt", 1)
-    return Work(_text(message.get("batch"), "batch", 64), attempt, items, None)
+    to = message.get("to")
+    return Work(
+        _text(message.get("batch"), "batch", 64),
+        attempt,
+        items,
+        None,
+        "" if to is None else _text(to, "to", 64),
+    )
 
 
 def parse_done(payload: Payload) -> Done:
@@ -98,6 +105,7 @@ def parse_beat(payload: Payload) -> Beat:
         batches,
         _integer(message.get("done", 0), "done", 0),
         _integer(message.get("failed", 0), "failed", 0),
+        _text(message["earlier_end"], "earlier_end", 16) if message.get("earlier_end") else "",
     )
 
 

@@ -55,12 +55,16 @@ class MessageError(ValueError):
 
 
 class Work(NamedTuple):
-    """A micro-batch, or a probe (`items` empty, `probe` set)."""
+    """A micro-batch, or a probe (`items` empty, `probe` set).
+
+    `to`: the incarnation that it was given to; "": to whoever has the worker's name.
+    """
 
     batch: str
     attempt: int
     items: list[Record]
     probe: str | None
+    to: str = ""
 
 
 class Done(NamedTuple):
@@ -88,6 +92,8 @@ class Ack(NamedTuple):
 
 
 class Beat(NamedTuple):
+    """`earlier_end`, with hello: the signal by which the worker's earlier process ended itself."""
+
     worker: str
     incarnation: str
     kind: str
@@ -96,6 +102,7 @@ class Beat(NamedTuple):
     batches: list[str] | None = None
     done: int = 0
     failed: int = 0
+    earlier_end: str = ""
 
 
 class Control(NamedTuple):

@@ -1,0 +1,27 @@
+"""What the core hands over under a worker's name, and whether it is meant for this life of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.common.log import get_logger
+from lambdas.common.messages import MessageError, Work, parse_work
+
+_log = get_logger("worker")
+
+
+def work_for(event: Any, incarnation: str) -> Work | None:
+    """The batch or probe in `event`; None: there is nothing to do.
+
+    The core keeps for the next process what an earlier one did not fetch. The splitter gave
+    that to others when it heard of the death, and one of its images may have been the cause.
+    """
+    try:
+        work = parse_work(event)
+    except (MessageError, TypeError) as error:  # the core hands over any JSON value
+        _log.error("work message refused: %s", error)
+        return None
+    if work.to and work.to != incarnation:
+        _log.info("batch %s was for an earlier life, %s", work.batch, work.to)
+        return None
+    return work

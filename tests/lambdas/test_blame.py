@@ -1,0 +1,94 @@
+"""Who is blamed for a worker's end: by what is known of how it ended."""
+
+import json
+
+import pytest
+from splitter_kit import JPEG, Bench, event
+
+from lambdas.common import messages as m
+from lambdas.common.blame import Blame
+
+
+class Image:
+    def __init__(self):
+        self.deaths, self.killed = 0, ()
+
+
+class Held:
+    def __init__(self, *images, alone=False, doubtful=False):
+        self.images, self.alone, self.doubtful = images, alone, doubtful
+
+
+def trials(blame, *, crashed, now=100.0):
+    """How many ends it takes until an image is found guilty that ends every worker."""
+    image = Image()
+    assert blame.died("w0", [Held(image, Image())], now, crashed=crashed) == []
+    for ends in range(2, 20):
+        if blame.died("w1", [Held(image, alone=True)], now + ends, crashed=crashed):
+            return ends
+    raise AssertionError("never found guilty")
+
+
+def in_trouble(deaths=10, now=99.0):
+    """Workers end by the dozen, of something else."""
+    blame = Blame(0.0)
+    for _ in range(deaths):
+        blame.died("w2", [Held(Image())], now)
+    return blame
+
+
+@pytest.mark.parametrize(("crashed", "ends"), [(True, 2), (False, 5)])
+def test_a_crash_alone_needs_no_further_trial_whatever_else_happens(crashed, ends):
+    assert trials(in_trouble(), crashed=crashed) == ends
+
+
+def test_in_peace_two_ends_are_enough_however_they_came_about():
+    assert trials(Blame(0.0), crashed=False) == 2
+
+
+def test_a_crash_in_company_blames_nobody():
+    assert in_trouble().died("w0", [Held(Image(), Image())], 100.0, crashed=True) == []
+
+
+def test_a_crash_that_the_image_may_not_have_met_blames_nobody():
+    held = Held(Image(), alone=True, doubtful=True)
+    assert in_trouble().died("w0", [held], 100.0, crashed=True) == []
+
+
+def hello(bench, worker, incarnation, earlier_end=""):
+    message = m.hello_message(worker, incarnation, None, earlier_end)
+    bench.step(("demo/beat", message))
+
+
+def given(bench, since):
+    """(worker, to, how many images) of the batches sent since."""
+    return [
+        (topic.rsplit("/", 1)[1], json.loads(payload)["to"], len(json.loads(payload)["items"]))
+        for topic, payload in bench.bus.sent[since:]
+        if topic.startswith("demo/work/") and b'"items"' in payload
+    ]
+
+
+def test_the_splitter_takes_the_cores_word_for_a_crash(tmp_path):
+    bench = Bench(tmp_path, FANFOLD_WORKERS="w0,w1", FANFOLD_BATCH="2", FANFOLD_WINDOW="1")
+    for _ in range(6):  # killed again and again: trouble of its own
+        hello(bench, "w1", f"i{_}")
+    hello(bench, "w0", "a")
+    bench.step(("demo/control", event(drain=True, workers=["w1"])))
+    bench.images_at_once([JPEG, JPEG + b"2"])
+    bench.step(("demo/control", event(drain=False, workers=["w1"])))
+    since = len(bench.bus.sent)
+    hello(bench, "w0", "b", "SIGSEGV")
+    assert given(bench, since) == [("w1", "i5", 1)]
+
+    hello(bench, "w1", "c", "SIGSEGV")
+
+    assert [(r["seq"], r["reason"]) for r in bench.records()] == [(1, "killed_workers")]
+
+
+def test_a_batch_names_the_life_that_it_is_for(tmp_path):
+    bench = Bench(tmp_path, FANFOLD_WORKERS="w0")
+    bench.beat("w0", "9f2c")
+    since = len(bench.bus.sent)
+    bench.image(JPEG)
+    assert given(bench, since) == [("w0", "9f2c", 1)]
