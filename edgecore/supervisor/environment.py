@@ -28,13 +28,7 @@ class Surroundings:
 
 
 def function_environment(
-    function: Function,
-    around: Surroundings,
-    *,
-    token: str,
-    resource_prefix: str,
-    home: str,
-    earlier_end: str = "",
+    function: Function, around: Surroundings, *, token: str, resource_prefix: str, home: str
 ) -> dict[str, str]:
     """The core's variables win over the function's: a function cannot be somebody else."""
     base = f"http://localhost:{around.ipc_port}/2016-11-01"
@@ -63,7 +57,4 @@ def function_environment(
     )
     if around.ipc_unix_name:
         environment["FANFOLD_IPC_SOCKET"] = around.ipc_unix_name
-    environment.pop("FANFOLD_EARLIER_END", None)
-    if earlier_end:
-        environment["FANFOLD_EARLIER_END"] = earlier_end
     return environment

@@ -81,8 +81,8 @@ class Launcher:
             token=token,
             resource_prefix=home.resource_prefix,
             home=home.code,
-            earlier_end=earlier_end,
         )
+        environment["FANFOLD_EARLIER_END"] = earlier_end
         # Code folders are content-addressed caches: byte code goes elsewhere.
         environment["PYTHONPYCACHEPREFIX"] = str(self.work_dir / function.id / "pycache")
         command = [*home.prefix, *self._command(function)]

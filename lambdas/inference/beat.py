@@ -49,13 +49,11 @@ class Heart:
         identity: Identity,
         pipeline: Vitals,
         begin: threading.Event | None = None,
-        earlier_end: str = "",
     ) -> None:
-        """`begin`: hello waits for it. `earlier_end`: see `Beat`."""
+        """`begin`: hello waits for it."""
         self._bus, self._topic, self._identity = bus, topic, identity
         self._pipeline = pipeline
         self._begin = begin
-        self._earlier_end = earlier_end
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fanfold-beat", daemon=True)
 
@@ -71,7 +69,7 @@ class Heart:
         while self._begin is not None and not self._begin.wait(BEAT_S):
             if self._stopping.is_set():
                 return
-        hello = hello_message(*self._identity, self._earlier_end)
+        hello = hello_message(*self._identity)
         while not self._bus.publish(self._topic, hello):
             if self._stopping.wait(BEAT_S):
                 return

@@ -17,11 +17,17 @@ _log = get_logger("send")
 
 
 class Identity(NamedTuple):
-    """Who speaks: `incarnation` is new at every start, `model` goes with every result."""
+    """Who speaks: `incarnation` is new at every start; `earlier_end`: see `Beat`."""
 
     worker: str
     incarnation: str
     model: Record
+    earlier_end: str = ""
+
+    @property
+    def author(self) -> tuple[str, str, Record]:
+        """What goes with every result."""
+        return self.worker, self.incarnation, self.model
 
 
 class Sender:
@@ -35,7 +41,7 @@ class Sender:
                 _log.error("results of %s not taken by the core; it will ask again", batch.id)
 
     def _messages(self, batch: Batch) -> list[bytes]:
-        head = (batch.id, *self.identity)
+        head = (batch.id, *self.identity.author)
         try:
             return done_messages(*head, batch.results)
         except (TypeError, ValueError) as error:  # what a hook returned and JSON cannot say

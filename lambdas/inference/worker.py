@@ -65,7 +65,9 @@ class Worker:
         # The first run allocates and chooses kernels; no image should pay for that.
         runtime.infer(np.zeros(runtime.input.shape, np.float32))
         self._incarnation = new_incarnation()
-        identity = Identity(settings.worker, self._incarnation, package.spec.identity)
+        identity = Identity(
+            settings.worker, self._incarnation, package.spec.identity, settings.earlier_end
+        )
         model = Model(package, runtime, hooks)
         sender = Sender(bus, settings.done_topic, identity)
         if settings.transforms:
@@ -76,9 +78,7 @@ class Worker:
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heart = None
         if not self._on_demand:
-            self._heart = Heart(
-                bus, settings.beat_topic, identity, self.pipeline, earlier_end=settings.earlier_end
-            ).start()
+            self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline).start()
         _log.info(
             "%s is ready: %s %s (%s) on %s, transform %s, incarnation %s",
             settings.worker, package.spec.name, package.spec.version, package.spec.runtime,
@@ -87,7 +87,7 @@ class Worker:
 
     def _fed(self, settings: InferenceSettings, model: Model, sender: Sender) -> FedPipeline:
         """Tensors come from transform functions. Raises `ModelError`."""
-        worker, incarnation, identity = sender.identity
+        worker, incarnation, identity = sender.identity.author
         try:
             folder = Folder(settings.shm_dir)
             reader = Reader(folder, settings.transforms, incarnation, identity["sha256"])

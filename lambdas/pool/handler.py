@@ -48,7 +48,8 @@ class PoolWorker(Owner):
         gpu_ids = parse_gpus(env.get("FANFOLD_GPU_IDS", ""))
         count = processes(env.get("FANFOLD_POOL_WORKERS", "auto"), gpu_ids)
         self._bus = bus
-        self._identity = Identity(self._settings.worker, new_incarnation(), {})
+        settings = self._settings
+        self._identity = Identity(settings.worker, new_incarnation(), {}, settings.earlier_end)
         self._pool = Pool(count, gpu_ids, env, self)
         self._vitals = Vitals(self._pool)
         self._pool.start()
@@ -72,7 +73,7 @@ class PoolWorker(Owner):
     def done(self, job: Job, results: list[Record]) -> None:
         self._vitals.count(results)
         topic = self._settings.done_topic
-        for message in done_messages(job.batch, *self._identity, results):
+        for message in done_messages(job.batch, *self._identity.author, results):
             if not any(self._bus.publish(topic, message) for _ in range(ATTEMPTS)):
                 _log.error("results of %s not taken by the core; it will ask again", job.batch)
 

@@ -43,7 +43,9 @@ class TransformWorker:
         # The measurement without a model reads files and wants no pixels (`Runtime.decodes`).
         pixels = package.spec.runtime != "noop"
         self._incarnation = new_incarnation()
-        identity = Identity(settings.worker, self._incarnation, package.spec.identity)
+        identity = Identity(
+            settings.worker, self._incarnation, package.spec.identity, settings.earlier_end
+        )
         folder = Folder(settings.shm_dir)
         self._ring_path = folder.ring(settings.worker)
         self._ring = _ring(folder, settings, identity, package)
@@ -60,9 +62,7 @@ class TransformWorker:
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         # Before an inference function lives, images would wait here and nowhere better.
         served = self.pipeline.served
-        self._heart = Heart(
-            bus, settings.beat_topic, identity, self.pipeline, served, settings.earlier_end
-        ).start()
+        self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline, served).start()
         _log.info(
             "%s waits for an inference function: %d slots of %s, transform %s, incarnation %s",
             settings.worker, self._ring.slots, "×".join(map(str, transform.shape)), mode,
