@@ -1,21 +1,24 @@
 """N worker processes under one owner: least loaded first, the dead replaced.
 
 A process that dies gives back what it held: each image is tried again by itself, and one
-that ends a second process all alone becomes a `failed` record (`killed_workers`).
+that a second process dies of, all alone, becomes a `failed` record (`killed_workers`). A
+process that was killed from outside says little about its image: there it takes five.
 """
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import Any, Mapping
 
+from lambdas.common.blame import DEATHS_TO_BLAME, MORE_IN_TROUBLE
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, decode, result_failed
 from lambdas.pool.member import Job, Member
 
 # One under work, one to decode meanwhile.
 IN_HAND = 2
-DEATHS_TO_FAIL = 2
+FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 STARTS_TO_GIVE_UP = 3
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
@@ -123,7 +126,7 @@ class Pool:
                 process = member.spawn(self._env)
             was_ready = self._listen(member)
             code = process.wait()
-            self._recover(member)
+            self._recover(member, code)
             if self._stopping.is_set():
                 return
             starts = 0 if was_ready else starts + 1
@@ -166,19 +169,20 @@ class Pool:
         with self._changed:
             self._settle()
 
-    def _recover(self, member: Member) -> None:
+    def _recover(self, member: Member, code: int) -> None:
+        deaths = DEATHS_TO_BLAME + (MORE_IN_TROUBLE if code in FROM_OUTSIDE else 0)
         failed: list[Job] = []
         with self._changed:
             member.ready = False
             jobs, member.jobs = list(member.jobs.values()), {}
             for job in jobs:
-                if job.alone and job.deaths + 1 >= DEATHS_TO_FAIL:
+                if job.alone and job.deaths + 1 >= deaths:
                     failed.append(job)
                 else:
                     self._suspects += job.suspects()
             self._settle()
         for job in failed:
-            detail = f"ended {DEATHS_TO_FAIL} processes of the pool"
+            detail = f"{job.deaths + 1} processes of the pool ended with this image in hand"
             self._tell.done(job, [result_failed(i, "killed_workers", detail) for i in job.items])
 
     def _settle(self) -> None:

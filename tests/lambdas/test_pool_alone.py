@@ -94,6 +94,26 @@ def test_a_killed_process_is_replaced_and_what_it_held_is_done_by_another(tmp_pa
     assert {r["seq"]: r["status"] for r in told.results} == dict.fromkeys(range(1, 11), "ok")
 
 
+@pytest.mark.parametrize(("kills", "status"), [(4, "ok"), (5, "failed")])
+def test_it_takes_five_kills_from_outside_to_blame_the_image(tmp_path, monkeypatch, kills, status):
+    marks = tmp_path / "lives"
+    marks.write_bytes(b"")
+    (tmp_path / "marking_hooks.py").write_text(
+        "import os, signal\n\n\ndef transform(image):\n"
+        f"    with open({str(marks)!r}, 'ab') as file:\n        file.write(b'.')\n"
+        f"    if os.path.getsize({str(marks)!r}) <= {kills}:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n    return image\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FANFOLD_HOOKS", "marking_hooks")
+    package = simulated(tmp_path / "model", runtime="simulated", wait_ms=1, transform=True)
+
+    (record,) = run(images(tmp_path / "in", 1), str(package), "1")
+
+    assert record["status"] == status
+    assert marks.stat().st_size == 5
+
+
 def test_an_image_that_ends_processes_fails_alone_and_the_others_succeed(tmp_path, monkeypatch):
     (tmp_path / "killing_hooks.py").write_text(
         "import os\n\n\ndef transform(image):\n"
