@@ -15,6 +15,7 @@ SYMBOLS = (
     "moto.awslambda.models:LambdaBackend.publish_version",
     "moto.awslambda.utils:get_backend",
     "moto.cloudformation.models:ChangeSet.apply",
+    "moto.cloudformation.models:CloudFormationBackend._resolve_update_parameters",
     "moto.cloudformation.models:CloudFormationBackend.execute_change_set",
     "moto.cloudformation.models:Event",
     "moto.cloudformation.models:Stack.create_resources",

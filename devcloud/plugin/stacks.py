@@ -26,6 +26,7 @@ def install() -> None:
     parsing.ResourceMap.delete = _delete_resources
     models.Stack.create_resources = _create_stack
     models.Stack.update = _update_stack
+    models.CloudFormationBackend._resolve_update_parameters = _given_or_kept
     change_sets.install()
     models.CloudFormationBackend.delete_stack = _delete_by_name
     models.CloudFormationBackend.describe_stack_events = _events
@@ -97,6 +98,21 @@ def _as_given(resources: Any, template: dict[str, Any], parameters: dict[str, An
             if name in resources.input_parameters:
                 given[name] = resources.input_parameters[name]
     return given
+
+
+def _given_or_kept(
+    _self: Any, instance: Any, incoming_params: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Parameters of an update. "Use the previous value" of one that was never given, as the
+    CDK says of its bootstrap version, is the template's default again; moto would fail."""
+    found = {}
+    for parameter in incoming_params:
+        key = parameter["ParameterKey"]
+        if not parameter.get("UsePreviousValue"):
+            found[key] = parameter["ParameterValue"]
+        elif key in (instance.parameters or {}):
+            found[key] = instance.parameters[key]
+    return found
 
 
 def _resolved(resources: Any, resource: dict[str, Any]) -> Any:
