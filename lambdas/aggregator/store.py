@@ -103,13 +103,15 @@ class Store:
     def choose_window(self, sink: str, n: int, note: str = "") -> bool:
         """Rows up to `n` leave next through `sink`; a retry after a crash sends the same.
 
-        `note` is kept with it. False: the disk is full, nothing was chosen.
+        The same rows: so where they begin becomes durable with where they end. `note` is kept
+        with it. False: the disk is full, nothing was chosen.
         """
         chosen = Window(n, note)
+        put = "INSERT OR REPLACE INTO"
         try:
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES(?, ?)", (f"{sink}_window", dumps(chosen))
-            )
+            with transaction(self._db):
+                self._db.execute(f"{put} meta VALUES(?,?)", (f"{sink}_window", dumps(chosen)))
+                self._db.execute(f"{put} cursors VALUES(?,?)", (sink, self.cursors[sink]))
         except sqlite3.Error as error:
             if not is_full(error):
                 raise

@@ -28,13 +28,29 @@ def row(body, kind=RESULTS, n=1):
     return Row(n, kind, "cam1", 1, 1, 1, len(body), body)
 
 
+class KilledError(Exception):
+    """The process ends here, all that it had not committed with it."""
+
+
+class Core(RecordingBus):
+    """The process ends when it has handed over so many messages; None: it does not."""
+
+    ends_after = None
+
+    def publish(self, topic, payload):
+        taken = super().publish(topic, payload)
+        if len(self.sent) == self.ends_after:
+            raise KilledError
+        return taken
+
+
 class Device:
     """The aggregator's store and its cloud sink; `restart` is a kill after the last commit."""
 
     def __init__(self, folder):
         self.settings = aggregator_settings(environment(folder, FANFOLD_CLOUD_BATCH_S="1"))
         self.path = str(folder / "store.sqlite3")
-        self.bus = RecordingBus()
+        self.bus = Core()
         self.open()
         self.store.adopt("1f3c22aa")
 
@@ -74,6 +90,26 @@ def test_a_batch_sent_again_after_a_crash_is_the_same_message(device):
     device.sink.pump(20.0, T_IN)
     device.sink.pump(30.0, T_IN)
     assert [r["seq"] for r in device.sent()[2]["results"]] == [3]
+
+
+@pytest.mark.parametrize("drained", [1, 2, 5])
+def test_a_crash_while_a_backlog_drains_repeats_a_batch_as_it_was_and_goes_on(device, drained):
+    """Cursors are committed once in a step, and a step sends as many batches as there are."""
+    device.told(*(record(seq, filler="x" * 60_000) for seq in range(12)))
+    device.bus.ends_after = drained
+    with pytest.raises(KilledError):
+        device.sink.pump(0.0, T_IN)
+    device.restart()
+    device.sink.pump(10.0, T_IN)
+    device.sink.pump(20.0, T_IN)  # the last batch is not full
+
+    sent = [payload for _, payload in device.bus.sent]
+    assert max(map(len, sent)) <= MAX_MESSAGE_BYTES
+    assert sent[drained] == sent[drained - 1], "the last one sent, once more"
+    seqs = [[r["seq"] for r in message["results"]] for message in device.sent()]
+    assert [seq for batch in [*seqs[:drained], *seqs[drained + 1 :]] for seq in batch] == [
+        *range(12)
+    ]
 
 
 def test_a_batch_that_the_core_refused_stays_as_it_was_chosen(device):

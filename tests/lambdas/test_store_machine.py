@@ -153,6 +153,7 @@ class Stores(RuleBasedStateMachine):
         number = data.draw(st.sampled_from(self.rows))[0]
         assert self.store.choose_window(sink, number, note)
         self.windows[sink] = (number, note)
+        self.durable_cursors[sink] = self.cursors[sink]
 
     @rule()
     def crash(self):
