@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any, Mapping, Protocol
 
 import cv2
@@ -94,7 +95,9 @@ class Worker:
         except RingError as error:
             raise ModelError(str(error)) from None
         path = folder.desk(worker)
-        return FedPipeline(model, sender, reader, lambda: Desk(path, incarnation))
+        crashed = bool(sender.identity.earlier_end)
+        desk = partial(Desk, path, incarnation, after_crash=crashed)
+        return FedPipeline(model, sender, reader, desk)
 
     def handle(self, event: Any) -> None:
         """One message of the work topic.

@@ -25,6 +25,9 @@ TENSORS_BELL = "tensors"
 PULSE_S = 0.5
 _LIFE_BYTE = 0
 _PULSE = struct.Struct("QQ")
+#: Lives before this one, the latest first, and how they ended: enough for whoever looks seldom.
+_EARLIER = struct.Struct("4Q")
+_CRASHED = 1 << 16
 
 
 def life_of(incarnation: str) -> int:
@@ -117,18 +120,41 @@ class Bell:
 class Desk:
     """An inference function says that it is there: a lock as long as it lives, and a pulse."""
 
-    def __init__(self, path: str, incarnation: str) -> None:
+    def __init__(self, path: str, incarnation: str, *, after_crash: bool = False) -> None:
+        """`after_crash`: the process that had this desk ended by a fault of its own."""
         self._life = life_of(incarnation)
+        earlier = _earlier_at(path, after_crash)
         temporary = f"{path}.{incarnation}"
         self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         locks.hold(self._fd, _LIFE_BYTE)
         self._pulse = 0
         self.beat()
+        os.pwrite(self._fd, _EARLIER.pack(*earlier), _PULSE.size)
         os.rename(temporary, path)
 
     def beat(self) -> None:
         self._pulse += 1
         os.pwrite(self._fd, _PULSE.pack(self._pulse, self._life), 0)
+
+
+def _earlier_at(path: str, crashed: bool) -> list[int]:
+    """What a new desk says of lives before it: the owner of the desk here, and those before."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return [0] * 4
+    try:
+        _, life, earlier = _read(fd)
+    finally:
+        os.close(fd)
+    return [life | (_CRASHED if crashed else 0), *earlier[:3]]
+
+
+def _read(fd: int) -> tuple[bytes, int, list[int]]:
+    """Pulse, life, and the lives before it; those are 0 at the desk of an older version."""
+    found = os.pread(fd, _PULSE.size + _EARLIER.size, 0).ljust(_PULSE.size + _EARLIER.size, b"\0")
+    pulse, earlier = found[: _PULSE.size], found[_PULSE.size :]
+    return pulse, _PULSE.unpack(pulse)[1], list(_EARLIER.unpack(earlier))
 
 
 class Watch:
@@ -140,6 +166,8 @@ class Watch:
         self._moved_at = now
         self.alive = False
         self.life = 0
+        #: Lives that have ended here → whether they crashed.
+        self.ends: dict[int, bool] = {}
 
     def look(self, now: float) -> None:
         try:
@@ -149,8 +177,8 @@ class Watch:
             return
         try:
             self.alive = locks.held(fd, _LIFE_BYTE)
-            pulse = os.pread(fd, _PULSE.size, 0)
-            self.life = _PULSE.unpack(pulse)[1]
+            pulse, self.life, earlier = _read(fd)
+            self.ends = {end % _CRASHED: end >= _CRASHED for end in earlier if end}
             seen = (os.fstat(fd).st_ino, pulse)
         finally:
             os.close(fd)

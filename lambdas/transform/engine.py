@@ -5,14 +5,15 @@ serialises the calls.
 
 An inference function that dies gives its lock back. What it had begun is suspected (see
 `Blame`) and goes alone afterwards; what it had only to publish is offered again without a
-suspicion. One that holds a tensor longer than the time limit keeps the slot, until it lets
+suspicion. An image that was alone in it waits until the next life says how that one ended.
+One that holds a tensor longer than the time limit keeps the slot, until it lets
 go of it or dies, and the image goes on in another one.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Collection, Iterable
+from typing import Callable, Collection, Iterable
 
 import numpy as np
 
@@ -57,6 +58,11 @@ class _Hand:
         self.alone = images[0].alone
 
 
+def _killer(tensor: Tensor) -> tuple[Tensor, Record]:
+    ended = f"{tensor.deaths} inference functions ended with this image in hand"
+    return tensor, tensor.failed("killed_workers", f"{ended}, the last with it alone")
+
+
 class Transformer:
     def __init__(self, ring: Ring, now: float, limit_s: float) -> None:
         """`limit_s`: how long an inference function may have a tensor, or be absent."""
@@ -68,6 +74,8 @@ class Transformer:
         self._offered: dict[int, Tensor] = {}
         # Slots that an inference function does not let go of, and what must leave them.
         self._stuck: dict[int, Tensor | None] = {}
+        # Slots of images on trial whose inference function has ended, which life, and since when.
+        self._on_trial: dict[int, tuple[Tensor, int, float]] = {}
         self._served_at = now
         self.offers = 0
         self.done = self.failed = 0
@@ -119,10 +127,15 @@ class Transformer:
             self._batches.remove(batch)
 
     def step(
-        self, now: float, served: bool, stopped: Collection[int] = ()
+        self,
+        now: float,
+        served: bool,
+        stopped: Collection[int] = (),
+        crashed: Callable[[int], bool | None] = lambda _life: False,
     ) -> list[tuple[Tensor, Record]]:
         """Look at every slot. `served`: an inference function lives. `stopped`: lives of those
         that do nothing at all; what they hold goes on elsewhere, and nobody is blamed.
+        `crashed`: whether a life ended by a fault of its own; None: not known yet.
 
         Returns images that end here, with their records; they are settled by the caller.
         """
@@ -132,6 +145,7 @@ class Transformer:
             if slot in self._offered and self._ring.word(slot).life in stopped:
                 self._pass_on(slot)
         verdicts = [v for life, lost in ended.items() for v in self._ended(life, lost, now)]
+        verdicts += self._judge(now, crashed)
         self._unstick()
         if served:
             self._served_at = now
@@ -172,20 +186,21 @@ class Transformer:
         self, life: int, lost: list[tuple[int, Tensor]], now: float
     ) -> Iterable[tuple[Tensor, Record]]:
         tensors = [tensor for _, tensor in lost]
-        guilty = {id(t) for t in self._blame.died(f"life {life}", [_Hand(tensors)], now)}
         _log.warning(
             "an inference function ended or hung; it had %s",
             ", ".join(f"{t.item['stream']} {t.item['seq']}" for t in tensors),
         )
+        slot, tensor = lost[0]
+        if tensor.alone and not self._ring.held(slot):
+            del self._offered[slot]
+            self._on_trial[slot] = (tensor, life, now)
+            return
+        guilty = {id(t) for t in self._blame.died(f"life {life}", [_Hand(tensors)], now)}
         for slot, tensor in lost:
             tensor.alone = True
             mine = not self._ring.held(slot)
             if id(tensor) in guilty:
-                detail = (
-                    f"{tensor.deaths} inference functions ended with this image in hand, "
-                    "the last with it alone"
-                )
-                yield tensor, tensor.failed("killed_workers", detail)
+                yield _killer(tensor)
             if mine and id(tensor) not in guilty:
                 self._offer(tensor, slot)
             elif mine:
@@ -193,6 +208,21 @@ class Transformer:
             else:
                 del self._offered[slot]
                 self._stuck[slot] = None if id(tensor) in guilty else tensor
+
+    def _judge(
+        self, now: float, crashed: Callable[[int], bool | None]
+    ) -> Iterable[tuple[Tensor, Record]]:
+        for slot, (tensor, life, since) in list(self._on_trial.items()):
+            word = crashed(life)
+            if word is None and now - since < self._limit_s:
+                continue
+            del self._on_trial[slot]
+            hand = _Hand([tensor])
+            if self._blame.died(f"life {life}", [hand], now, crashed=bool(word)):
+                self.cancel(slot)
+                yield _killer(tensor)
+            else:
+                self._offer(tensor, slot)
 
     def _unstick(self) -> None:
         for slot, tensor in list(self._stuck.items()):
@@ -223,6 +253,9 @@ class Transformer:
         for slot in list(self._offered):
             if self._ring.hold(slot):
                 self._leave(slot)
+        for slot in self._on_trial:
+            self.cancel(slot)
+        self._on_trial.clear()
         self._stuck = dict.fromkeys(self._stuck)
         self._todo.clear()
         self._batches.clear()

@@ -59,6 +59,11 @@ class Desks:
                 self._probe(name)
         self.stopped = frozenset(stopped)
 
+    def crashed(self, life: int) -> bool | None:
+        """How this life of an inference function ended; None before its successor says so."""
+        found = (watch.ends.get(life) for watch in self._watches.values())
+        return next((end for end in found if end is not None), None)
+
 
 class TransformPipeline:
     """What `Heart`, `Watchdog` and a handler know of a pipeline."""
@@ -163,7 +168,9 @@ class TransformPipeline:
                 self.served.set()
             with self._changed:
                 verdicts = [
-                    *self._engine.step(now, self._desks.served, self._desks.stopped),
+                    *self._engine.step(
+                        now, self._desks.served, self._desks.stopped, self._desks.crashed
+                    ),
                     *self._failures,
                 ]
                 self._failures = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-RED, BLUE = (255, 0, 0), (0, 0, 255)
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
 def transform(image: Any) -> Any:
@@ -24,6 +24,8 @@ def transform(image: Any) -> Any:
 
 def postprocess(outputs: list[Any]) -> dict[str, str]:
     """`seen`: the picture's bits, as `chaos_pictures.code_of` wrote them."""
+    if tuple(int(value) for value in outputs[0][:, 0, 0]) == GREEN:
+        ctypes.string_at(0)  # SIGSEGV, in whatever process runs the network
     bits = outputs[0][1].reshape(-1) > 127
     number = int("".join("01"[int(bit)] for bit in bits), 2)
     return {"seen": f"{number:0{len(bits) // 4}x}"}

@@ -11,8 +11,9 @@ import struct
 import zlib
 
 SIDE = 8
-#: Colour of the first pixel → what the worker does that reads it (`chaos_hooks.transform`).
-POISON = {"segfault": (255, 0, 0), "frozen": (0, 0, 255)}
+#: Colour of the first pixel → what the worker does that reads it, or whose network has run on
+#: it (`chaos_hooks`).
+POISON = {"segfault": (255, 0, 0), "frozen": (0, 0, 255), "segfault after": (0, 255, 0)}
 
 
 def code_of(name: str) -> str:

@@ -79,3 +79,20 @@ def test_a_picture_that_ends_transform_functions_fails_alone(plant: Plant, repor
     assert plant.verdict().failed == 1
     functions = plant.core.functions()
     assert [functions[name]["restarts"] for name in ("w0", "w1")] == [0, 0]
+
+
+def test_pictures_that_end_inference_functions_cost_two_of_them_each(
+    plant: Plant, report: Report
+) -> None:
+    plant.deploy(timeouts={"worker_s": 30})
+    plant.start()
+    plant.send(30)
+    plant.send(3, poison="segfault after")
+    plant.send(30)
+    plant.verdict()
+    functions = plant.core.functions()
+    plant.notes["worker_restarts"] = sum(functions[name]["restarts"] for name in ("w0", "w1"))
+    report("decoupled, three pictures that end inference functions", plant)
+    assert plant.verdict().failed == 3
+    assert plant.notes["worker_restarts"] <= 2 * 3
+    assert [functions[name]["restarts"] for name in ("t0", "t1")] == [0, 0]

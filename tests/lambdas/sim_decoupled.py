@@ -10,7 +10,7 @@ from typing import Any
 from sim import RESTART_S, STEP_S, Hostility, Sim, Worker
 
 from lambdas.common import messages as m
-from lambdas.tensors.folder import Folder
+from lambdas.tensors.folder import Folder, life_of
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.tensors.ring import create
 from lambdas.transform.engine import Transformer
@@ -32,15 +32,20 @@ class Inference:
     reader: Reader | None = None
     claims: list[Claim] = field(default_factory=list)
     left_s: float = 0.0
+    crashed: bool = False
 
 
 class DecoupledSim(Sim):
-    """`workers` are the transform functions; `poison` ends inference functions."""
+    """`workers` are the transform functions; `poison` ends inference functions.
+
+    `ends`: how lives of inference functions ended, known when the next one is up.
+    """
 
     def __init__(self, root: Path, seed: int = 0, hostility: Hostility | None = None, **env: str):
         self.folder = Folder(str(root / "shm"))
         self.engines: dict[str, Transformer] = {}
         self.poison_of_transform: set[str] = set()
+        self.ends: dict[int, bool] = {}
         super().__init__(root, seed, hostility, FANFOLD_WORKERS="t0,t1", **env)
         self.inference = {name: Inference(name, self.now + 0.5) for name in ("w0", "w1")}
 
@@ -69,6 +74,7 @@ class DecoupledSim(Sim):
         one.reader, one.claims, one.frozen_until = None, [], 0.0
         one.life += 1
         one.restarts += 1
+        one.crashed = False
         one.up_at = self.now + down_s
 
     # The transform functions: the splitter's workers
@@ -94,7 +100,7 @@ class DecoupledSim(Sim):
             return
         engine = self._engine(worker)
         served = any(one.reader is not None for one in self.inference.values())
-        for tensor, record in engine.step(self.now, served):
+        for tensor, record in engine.step(self.now, served, (), self.ends.get):
             self._done(tensor.batch.id, worker.name, [record])
             engine.settle(tensor, ok=False)
         self._speak(worker, engine.in_hand())
@@ -115,6 +121,7 @@ class DecoupledSim(Sim):
         if self.now < one.up_at or self.now < one.frozen_until:
             return
         if one.reader is None:
+            self.ends[life_of(f"{one.name}{one.life - 1}")] = one.crashed
             one.reader = Reader(self.folder, ("t0", "t1"), f"{one.name}{one.life}", "model")
         one.reader.refresh()
         one.left_s = min(one.left_s, 0.0) + STEP_S
@@ -128,6 +135,7 @@ class DecoupledSim(Sim):
             claim = one.claims[0]
             if claim.item["id"] in self.poison:
                 self._kill_inference(one, RESTART_S)
+                one.crashed = self.core_tells
                 return
             self._answer_one(one, claim)
             one.claims = []

@@ -54,8 +54,24 @@ def test_an_image_that_ends_functions_of_one_stage_fails_alone(tmp_path, stage, 
     assert sim.verdict() == CLEAN
 
 
-def test_killers_of_both_stages_in_one_burst_all_end_as_failed(tmp_path):
+@pytest.mark.parametrize(("core_tells", "ends"), [(False, 5), (True, 2)])
+def test_several_killers_of_inference_functions_each_cost_few(tmp_path, core_tells, ends):
     sim = DecoupledSim(tmp_path)
+    sim.core_tells = core_tells
+    sim.poison = {"m1/3", "m1/4", "m1/90", "m2/0"}
+    sim.manifest("cam1", "m1", 120)
+    sim.manifest("cam2", "m2", 20)
+    sim.settle()
+
+    assert {r["id"] for r in sim.cloud if r["status"] == "failed"} == sim.poison
+    assert sum(one.restarts for one in sim.inference.values()) <= ends * len(sim.poison)
+    assert sim.verdict() == CLEAN
+
+
+@pytest.mark.parametrize("core_tells", [False, True])
+def test_killers_of_both_stages_in_one_burst_all_end_as_failed(tmp_path, core_tells):
+    sim = DecoupledSim(tmp_path)
+    sim.core_tells = core_tells
     sim.poison, sim.poison_of_transform = {"m1/3", "m1/90"}, {"m1/4", "m2/0"}
     sim.manifest("cam1", "m1", 120)
     sim.manifest("cam2", "m2", 20)

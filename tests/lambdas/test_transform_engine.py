@@ -5,7 +5,7 @@ from inference_kit import work
 from test_tensors import SIZE, ring_of
 
 from lambdas.common.messages import parse_work
-from lambdas.tensors.folder import Folder
+from lambdas.tensors.folder import Folder, life_of
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import READY
 from lambdas.transform.engine import Transformer
@@ -37,9 +37,9 @@ class Plant:
         reader.refresh()
         return reader
 
-    def step(self, seconds=0.1, served=True):
+    def step(self, seconds=0.1, served=True, crashed=lambda _life: False):
         self.now += seconds
-        return self.engine.step(self.now, served)
+        return self.engine.step(self.now, served, (), crashed)
 
 
 @pytest.fixture
@@ -125,6 +125,60 @@ def test_an_image_that_ends_two_workers_the_last_alone_is_judged(plant):
     plant.step()
     assert plant.engine.in_hand() == []
     assert (plant.engine.done, plant.engine.failed) == (1, 1)
+
+
+def on_trial(plant, name="w2"):
+    """An image that has ended a worker in company, and then, alone, the worker `name`."""
+    plant.take("b-1", "a", "b")
+    plant.fill()
+    for reader, limit in ((plant.worker("w"), 2), (plant.worker(name), 1)):
+        (claim, *_) = reader.take(limit)
+        die(reader)
+        plant.step(crashed={life_of("w"): False}.get)
+    return claim.item["seq"]
+
+
+def test_an_image_on_trial_waits_until_the_next_life_says_how_the_last_one_ended(plant):
+    seq = on_trial(plant)
+    assert plant.step(1.0, crashed=lambda _life: None) == []
+    others = [claim.item["seq"] for claim in plant.worker("w3").take(4)]
+    assert seq not in others
+
+    ((tensor, record),) = plant.step(crashed={life_of("w2"): True}.get)
+
+    assert (record["reason"], record["seq"]) == ("killed_workers", seq)
+    assert tensor.deaths == 2
+
+
+def test_without_a_word_it_is_tried_again_as_after_a_kill(plant):
+    seq = on_trial(plant)
+    worker = plant.worker("w3")
+    finish(worker.take(1))
+
+    assert plant.step(crashed={life_of("w2"): False}.get) == []  # its start counts as a death
+    assert [claim.item["seq"] for claim in worker.take(4)] == [seq]
+
+
+def test_a_word_that_never_comes_is_waited_for_as_long_as_for_a_worker(plant):
+    seq = on_trial(plant)
+    worker = plant.worker("w3")
+    finish(worker.take(1))
+    assert plant.step(LIMIT_S * 0.9, crashed=lambda _life: None) == []
+    assert worker.take(4) == []
+
+    assert plant.step(LIMIT_S * 0.2, crashed=lambda _life: None) == []
+
+    assert [claim.item["seq"] for claim in worker.take(4)] == [seq]
+
+
+def test_images_on_trial_are_given_back_with_the_others_where_no_worker_lives(plant):
+    on_trial(plant)
+    plant.engine._served_at = plant.now - LIMIT_S
+    plant.step(served=False, crashed=lambda _life: None)
+    assert plant.engine.in_hand() == []
+    plant.take("b-2", *"abcd")
+    plant.fill()
+    assert len(plant.worker("w4").take(4)) == 4, "every slot is free again"
 
 
 def test_workers_that_somebody_else_kills_cost_no_image(plant):
