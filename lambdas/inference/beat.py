@@ -79,8 +79,10 @@ class Heart:
     def _beat(self) -> Beat:
         pipeline = self._pipeline
         _stage, busy_s = pipeline.activity.longest()
+        worker, incarnation, model = self._identity.author
+        # With the model: a splitter that was started again has not heard the hello.
         return Beat(
-            *self._identity[:2], "beat", busy_ms=busy_s * 1000,
+            worker, incarnation, "beat", model or None, busy_ms=busy_s * 1000,
             batches=pipeline.in_hand(), done=pipeline.done, failed=pipeline.failed,
         )  # fmt: skip
 

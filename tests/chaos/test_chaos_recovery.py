@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from chaos_plant import SOAK, Plant, Report
@@ -34,6 +35,24 @@ def test_a_killed_core_is_ready_again(plant: Plant, report: Report, rounds: int)
         plant.kill_core()
         plant.send(10)
     report("core killed, until it is ready", plant, runs=rounds)
+
+
+@pytest.mark.parametrize("part", ["splitter", "aggregator"])
+def test_a_part_killed_alone_leaves_the_core_ready_again(
+    plant: Plant, report: Report, part: str
+) -> None:
+    plant.start()
+    plant.send(40)
+    plant.recovery_s.append(_strike(plant, part, signal.SIGKILL))
+    core = plant.core.running()
+    assert core is not None
+    back = time.time()  # what the stats said before is the earlier process's word
+
+    def told_since(status: dict[str, Any]) -> bool:
+        return bool(status["stats"].get(part, {}).get("t", 0) > back)
+
+    plant.core.until(lambda status: told_since(status) and core.ready())
+    report(f"{part} killed alone, until it asks for work", plant)
 
 
 @few_or_many

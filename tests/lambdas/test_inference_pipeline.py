@@ -223,6 +223,7 @@ def test_hello_is_said_until_it_is_taken_and_beats_follow(begin, bus, images, tm
     hello, beat = bus.messages("s/beat")[:2]
     assert (hello["kind"], beat["kind"]) == ("hello", "beat")
     assert hello["incarnation"] == beat["incarnation"]
+    assert hello["model"] == beat["model"]
     assert hello["model"]["name"] == "sim"
     assert beat["batches"] == worker.pipeline.in_hand() == []
 

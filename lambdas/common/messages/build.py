@@ -56,7 +56,7 @@ def hello_message(
 
 
 def beat_message(beat: Beat) -> bytes:
-    """A heartbeat; `beat.kind` must be "beat", the rest is told by hello alone."""
+    """A heartbeat; `beat.kind` must be "beat"."""
     message = dict(beat._asdict(), v=VERSION, busy_ms=round(beat.busy_ms))
     return encode({key: value for key, value in message.items() if value not in (None, "")})
 
