@@ -62,6 +62,12 @@ class Hostility:
     delay: float = 0.0
     delay_s: float = 0.5
     refuse: float = 0.0
+    #: Of a publish: the process ends right after it, in the middle of its step.
+    dies: float = 0.0
+
+
+class EndedError(Exception):
+    """The process of a part has ended here; what it had not committed is gone."""
 
 
 class _SimBus(Bus):
@@ -70,9 +76,14 @@ class _SimBus(Bus):
 
     def publish(self, topic: str, payload: bytes) -> bool:
         assert len(payload) <= m.MAX_MESSAGE_BYTES
-        if self._sim.random.random() < self._sim.hostility.refuse:
+        chance, hostile = self._sim.random, self._sim.hostility
+        if chance.random() < hostile.refuse:
+            return False
+        if not self._sim.cloud_takes and topic.startswith("fanfold/"):
             return False
         self._sim.send(topic, payload)
+        if hostile.dies and chance.random() < hostile.dies:
+            raise EndedError
         return True
 
 
@@ -109,6 +120,7 @@ class Sim:
         self.poison: set[str] = set()
         #: Whether the core says of an ended process that it crashed; V1 does not.
         self.core_tells = False
+        self.cloud_takes = True
         self.workers = {n: Worker(n) for n in self.env["FANFOLD_WORKERS"].split(",")}
         for worker in self.workers.values():
             worker.up_at = self.now + 0.2
@@ -221,7 +233,10 @@ class Sim:
                     continue
                 setattr(self, part, self._splitter() if part == "splitter" else self._aggregator())
             taken, self._inbox[part] = self._inbox[part], []
-            getattr(self, part).step(taken, self.now, self.wall)
+            try:
+                getattr(self, part).step(taken, self.now, self.wall)
+            except EndedError:
+                self.kill(part, down_s=0.1)
 
     def _deliver(self, topic: str, payload: bytes) -> None:
         name = topic.rsplit("/", 1)[1]

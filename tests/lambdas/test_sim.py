@@ -49,6 +49,34 @@ def test_kills_of_every_part_lose_nothing(tmp_path, seed):
     assert {r["status"] for r in sim.cloud} <= {"ok", "gap"}
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_parts_that_end_in_the_middle_of_a_step_lose_nothing(tmp_path, seed):
+    sim = Sim(tmp_path, seed, Hostility(drop=0.03, duplicate=0.05, delay=0.2, dies=0.02))
+    for n in range(20):
+        sim.manifest("cam1", f"a{n}", 20)
+        sim.run(0.5)
+    sim.hostility = Hostility()
+    sim.settle()
+
+    assert {**sim.verdict(), "duplicates": 0} == CLEAN
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_aggregator_that_ends_again_and_again_while_it_drains_loses_nothing(tmp_path, seed):
+    sim = Sim(tmp_path, seed)
+    sim.cloud_takes = False
+    sim.manifest("cam1", "m1", 3_000)
+    sim.run(15.0)
+    assert not sim.cloud
+    sim.cloud_takes, sim.hostility = True, Hostility(dies=0.3)
+    sim.run(5.0)
+    sim.hostility = Hostility()
+    sim.settle()
+
+    assert {**sim.verdict(), "duplicates": 0} == CLEAN
+    assert len({r["seq"] for r in sim.cloud}) == 3_000
+
+
 def one_killer_fails_alone(sim):
     """Among 80 images of a plant at work, at the price of two workers' lives."""
     sim.run(40.0)
