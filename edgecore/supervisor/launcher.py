@@ -71,7 +71,7 @@ class Launcher:
     async def start(self, function: Function, name: str, earlier_end: str) -> WorkerProcess:
         """A new worker. Raises InterpreterError, IsolationError, OSError.
 
-        ``earlier_end``: of the function's latest process that took work (`ending.fault_of`).
+        ``earlier_end``: of the function's latest process that took work (`ending.signal_of`).
         """
         home = self._home(function)
         token = self.tokens.issue(Caller(function.arn, name))

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from edgecore.core.ending import fault_of
+from edgecore.core.ending import signal_of
 from edgecore.core.lifecycle import FunctionState, RestartPolicy, is_hung, is_overdue
 from edgecore.core.workqueue import WorkQueue
 from edgecore.group import Function
@@ -127,7 +127,7 @@ class FunctionRunner:
     async def _clean_up(self, worker: WorkerProcess, status: int) -> None:
         worker.signal_group(9)  # what it started must not outlive it
         if worker.fetched:
-            self._earlier_end = "" if worker.killed_for else fault_of(status)
+            self._earlier_end = "" if worker.killed_for else signal_of(status)
         del self.workers[worker.name], self._watches[worker.name]
         self._launcher.ended(worker)
         reason = worker.killed_for or (

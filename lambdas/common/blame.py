@@ -4,10 +4,11 @@ After a worker ends with images in hand, each of them is a suspect and goes alon
 idle worker, another one than it was on. An image that ends a worker while it is alone,
 and did so before in company, is the culprit: two restarts. Where workers also die without
 it, as when somebody kills them at random or a device fails, that evidence is worth less:
-each such death, up to three, asks for one more trial. Not so where a worker is known to
-have crashed, by a segmentation fault for instance: nobody does that from outside, and a
-suspect that was alone in it is the culprit, whatever else happened. The splitter asks this
-of its workers, a transform function of the inference functions that its tensors went to.
+each such death, up to three, asks for one more trial. Where the core tells which signal
+ended a worker, more is known. A fault, such as SIGSEGV, comes from inside: a suspect that
+was alone in that worker is the culprit, whatever else happened. Another signal comes from
+outside and says least. The splitter asks this of its workers, a transform function of the
+inference functions that its tensors went to.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol, Sequence, TypeVar
 
+#: What a process brings upon itself. SIGKILL is a person's, or a lack of memory.
+FAULTS = frozenset(("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"))
 DEATHS_TO_BLAME = 2
 MORE_IN_TROUBLE = 3
 TROUBLE_WINDOW_S = 30.0
@@ -49,11 +52,11 @@ class Blame:
         self._deaths: deque[float] = deque([now], maxlen=1_000)
 
     def died(
-        self, worker: str, batches: Sequence[Held[Image]], now: float, *, crashed: bool = False
+        self, worker: str, batches: Sequence[Held[Image]], now: float, end: str = ""
     ) -> list[Image]:
         """Count a worker's end against what it held; returns the images found guilty.
 
-        `crashed`: its own code ended it, as the core says; False where that is not known.
+        `end`: the signal that ended it, as the core says; "" where that is not known.
         """
         self._deaths.append(now)
         guilty: list[Image] = []
@@ -61,12 +64,14 @@ class Blame:
             for image in () if batch.doubtful else batch.images:
                 image.deaths += 1
                 image.killed = (*image.killed, worker)[-4:]
-                if batch.alone and (crashed or image.deaths >= self._needed(image, now)):
+                if batch.alone and image.deaths >= self._needed(image, now, end):
                     guilty.append(image)
                     self._explained(image.deaths)
         return guilty
 
-    def _needed(self, image: Suspect, now: float) -> int:
+    def _needed(self, image: Suspect, now: float, end: str) -> int:
+        if end:
+            return 1 if end in FAULTS else DEATHS_TO_BLAME + MORE_IN_TROUBLE
         while self._deaths and now - self._deaths[0] > TROUBLE_WINDOW_S:
             self._deaths.popleft()
         others = max(len(self._deaths) - image.deaths, 0)

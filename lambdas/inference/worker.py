@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from lambdas.common.addressed import work_for
+from lambdas.common.blame import FAULTS
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Work
@@ -95,7 +96,7 @@ class Worker:
         except RingError as error:
             raise ModelError(str(error)) from None
         path = folder.desk(worker)
-        crashed = bool(sender.identity.earlier_end)
+        crashed = sender.identity.earlier_end in FAULTS
         desk = partial(Desk, path, incarnation, after_crash=crashed)
         return FedPipeline(model, sender, reader, desk)
 

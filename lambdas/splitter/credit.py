@@ -51,11 +51,15 @@ class Batch:
 
 
 class Worker:
-    """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish."""
+    """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish.
+
+    `strangers`: its last heartbeat named batches that are not, or no more, of this splitter:
+    of its process before a restart, or given to others meanwhile.
+    """
 
     __slots__ = (
         "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "missed", "model",
-        "name", "pace", "probed_at", "state",
+        "name", "pace", "probed_at", "state", "strangers",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -67,6 +71,7 @@ class Worker:
         self.busy_ms = 0.0
         self.done = 0
         self.drained = False
+        self.strangers = False
         self.pace = Pace()
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
@@ -144,11 +149,11 @@ class Credit:
         """A worker with nothing in hand, for an image that must go alone.
 
         Where all are busy, the least loaded one is kept free until it is idle. Workers in
-        `avoid` are taken only when there is no other. Only one that has just been heard: a
-        message to a dead worker waits in the core for its next process and may end that,
-        but would be no evidence.
+        `avoid` are taken only when there is no other. Only one that has just been heard, and
+        has nothing in hand that this splitter does not know: it would not be alone there.
         """
-        ready = [w for w in self.workers.values() if _answers(w, now, DOUBT_S)]
+        heard = [w for w in self.workers.values() if _answers(w, now, DOUBT_S)]
+        ready = [w for w in heard if not w.strangers]
         fit = [w for w in ready if w.name not in avoid] or ready
         if not fit:
             return None
@@ -194,6 +199,7 @@ class Credit:
             worker.incarnation = beat.incarnation
             worker.model = None
         worker.missed.clear()
+        worker.strangers = not set(beat.batches or ()) <= set(worker.batches)
         worker.heard_at = now
         worker.busy_ms = beat.busy_ms
         worker.model = beat.model or worker.model

@@ -141,9 +141,8 @@ class Splitter(Part):
 
     def _on_beat(self, beat: m.Beat, now: float) -> None:
         lost = self.credit.heard(beat, now)
-        what = f"crashed, {beat.earlier_end}" if beat.earlier_end else "ended or hung"
-        crashed = bool(beat.earlier_end)
-        self._recover({beat.worker: lost} if lost else {}, what, now, crashed=crashed)
+        what = f"ended, {beat.earlier_end}" if beat.earlier_end else "ended or hung"
+        self._recover({beat.worker: lost} if lost else {}, what, now, beat.earlier_end)
         if self.link.alive(now):
             for batch in self.credit.absent(beat, now):
                 self._again(batch)
@@ -159,16 +158,13 @@ class Splitter(Part):
 
     # Work that came back
 
-    def _recover(
-        self, lost: dict[str, list[Batch]], what: str, now: float, *, crashed: bool = False
-    ) -> None:
+    def _recover(self, lost: dict[str, list[Batch]], what: str, now: float, end: str = "") -> None:
         for worker, batches in lost.items():
             held = [image for batch in batches for image in batch.images if _held(image, batch)]
             if not held and not any(batch.missed for batch in batches):
                 continue
             _log.warning("worker %s %s; %d images go to another", worker, what, len(held))
-            found = self._blame.died(worker, batches, now, crashed=crashed)
-            guilty = {id(image) for image in found}
+            guilty = {id(image) for image in self._blame.died(worker, batches, now, end)}
             for image in held:
                 if id(image) in guilty:
                     self._convict(image)

@@ -32,6 +32,9 @@ from lambdas.tensors.ring import (
     Word,
 )
 
+#: What the desks tell is that a life crashed, not by which of the faults.
+CRASH = "SIGSEGV"
+
 _log = get_logger("transform")
 
 
@@ -145,6 +148,8 @@ class Transformer:
             if slot in self._offered and self._ring.word(slot).life in stopped:
                 self._pass_on(slot)
         verdicts = [v for life, lost in ended.items() for v in self._ended(life, lost, now)]
+        if ended:  # somebody was there, if only to die at once: what is known of images stays
+            self._served_at = now
         verdicts += self._judge(now, crashed)
         self._unstick()
         if served:
@@ -217,8 +222,8 @@ class Transformer:
             if word is None and now - since < self._limit_s:
                 continue
             del self._on_trial[slot]
-            hand = _Hand([tensor])
-            if self._blame.died(f"life {life}", [hand], now, crashed=bool(word)):
+            end = CRASH if word else ""
+            if self._blame.died(f"life {life}", [_Hand([tensor])], now, end):
                 self.cancel(slot)
                 yield _killer(tensor)
             else:

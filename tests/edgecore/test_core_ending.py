@@ -10,7 +10,7 @@ import pytest
 from test_core_functions import SDK, ups
 from waiting import eventually
 
-from edgecore.core.ending import fault_of
+from edgecore.core.ending import signal_of
 from edgecore.supervisor.isolation import bubblewrap
 
 TELLS = """
@@ -20,20 +20,20 @@ def handler(e, c): pass
 
 
 @pytest.mark.parametrize(
-    ("status", "fault"),
+    ("status", "name"),
     [
         (-signal.SIGSEGV, "SIGSEGV"),
         (128 + signal.SIGABRT, "SIGABRT"),  # as bubblewrap tells it
-        (-signal.SIGKILL, ""),
-        (128 + signal.SIGKILL, ""),
-        (-signal.SIGTERM, ""),
+        (-signal.SIGKILL, "SIGKILL"),
+        (128 + signal.SIGKILL, "SIGKILL"),
         (0, ""),
         (1, ""),
         (70, ""),
+        (255, ""),
     ],
 )
-def test_a_fault_is_a_signal_that_a_process_brings_upon_itself(status: int, fault: str) -> None:
-    assert fault_of(status) == fault
+def test_a_signal_is_told_from_an_end_of_its_own(status: int, name: str) -> None:
+    assert signal_of(status) == name
 
 
 def started(site: Any, lives: int) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def started(site: Any, lives: int) -> dict[str, Any]:
     return ups(site)[-1]
 
 
-def test_the_next_process_is_told_of_a_fault_and_not_of_a_kill(site) -> None:
+def test_the_next_process_is_told_which_signal_ended_the_last_one(site) -> None:
     site.function("one", SDK + TELLS)
     site.connect("one", "up", "cloud")
     site.start()
@@ -51,11 +51,11 @@ def test_the_next_process_is_told_of_a_fault_and_not_of_a_kill(site) -> None:
     for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT):
         os.kill(told[-1]["pid"], number)
         told.append(started(site, len(told) + 1))
-    assert [life["earlier_end"] for life in told] == ["", "SIGSEGV", "", "SIGABRT"]
+    assert [life["earlier_end"] for life in told] == ["", "SIGSEGV", "SIGKILL", "SIGABRT"]
 
 
 @pytest.mark.skipif(bubblewrap() is None, reason="bubblewrap does not work on this machine")
-def test_a_fault_inside_a_container_is_told_too(site) -> None:
+def test_a_signal_inside_a_container_is_told_too(site) -> None:
     source = SDK + TELLS.replace("pass", "import ctypes; ctypes.string_at(0)")
     site.function("one", source, isolation="GreengrassContainer", MemorySize=400000)
     talk = 'threading.Timer(1, lambda: iot.publish(topic="in", payload="1")).start()\n'
@@ -79,5 +79,5 @@ if os.path.exists(marker):
     first = started(site, 1)
     (site.state / "aborts").touch()
     os.kill(first["pid"], signal.SIGKILL)
-    assert started(site, 2)["earlier_end"] == ""
+    assert started(site, 2)["earlier_end"] == "SIGKILL"
     assert not (site.state / "aborts").exists()

@@ -199,6 +199,11 @@ class Sim:
             f"{self.splitter and self.splitter.backlog.outstanding} outstanding"
         )
 
+    def close(self) -> None:
+        """Give the files back; hundreds of plants would keep too many open."""
+        self.splitter.close()
+        self.aggregator.close()
+
     # The hostile core
 
     def send(self, topic: str, payload: bytes) -> None:
@@ -330,7 +335,7 @@ class Sim:
         life = f"i{worker.incarnation}"
         if worker.said_hello != life:
             worker.said_hello = life
-            end = "SIGSEGV" if worker.crashed else ""
+            end = "" if not self.core_tells else "SIGSEGV" if worker.crashed else "SIGKILL"
             self.send("demo/beat", m.hello_message(worker.name, life, None, end))
         if self.now >= worker.beat_at:
             worker.beat_at = self.now + BEAT_S

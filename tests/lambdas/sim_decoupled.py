@@ -77,6 +77,14 @@ class DecoupledSim(Sim):
         one.crashed = False
         one.up_at = self.now + down_s
 
+    def close(self) -> None:
+        super().close()
+        rings = [engine._ring for engine in self.engines.values()]
+        for one in self.inference.values():
+            rings += one.reader._rings.values() if one.reader else ()
+        for ring in rings:
+            ring.close()
+
     # The transform functions: the splitter's workers
 
     def _engine(self, worker: Worker) -> Transformer:

@@ -19,12 +19,12 @@ class Held:
         self.images, self.alone, self.doubtful = images, alone, doubtful
 
 
-def trials(blame, *, crashed, now=100.0):
+def trials(blame, *, end, now=100.0):
     """How many ends it takes until an image is found guilty that ends every worker."""
     image = Image()
-    assert blame.died("w0", [Held(image, Image())], now, crashed=crashed) == []
+    assert blame.died("w0", [Held(image, Image())], now, end) == []
     for ends in range(2, 20):
-        if blame.died("w1", [Held(image, alone=True)], now + ends, crashed=crashed):
+        if blame.died("w1", [Held(image, alone=True)], now + ends, end):
             return ends
     raise AssertionError("never found guilty")
 
@@ -37,22 +37,23 @@ def in_trouble(deaths=10, now=99.0):
     return blame
 
 
-@pytest.mark.parametrize(("crashed", "ends"), [(True, 2), (False, 5)])
-def test_a_crash_alone_needs_no_further_trial_whatever_else_happens(crashed, ends):
-    assert trials(in_trouble(), crashed=crashed) == ends
+@pytest.mark.parametrize(("end", "ends"), [("SIGSEGV", 2), ("", 5), ("SIGKILL", 5)])
+def test_a_crash_alone_needs_no_further_trial_whatever_else_happens(end, ends):
+    assert trials(in_trouble(), end=end) == ends
 
 
-def test_in_peace_two_ends_are_enough_however_they_came_about():
-    assert trials(Blame(0.0), crashed=False) == 2
+@pytest.mark.parametrize(("end", "ends"), [("SIGSEGV", 2), ("", 2), ("SIGKILL", 5)])
+def test_in_peace_two_ends_are_enough_but_for_kills_from_outside(end, ends):
+    assert trials(Blame(0.0), end=end) == ends
 
 
 def test_a_crash_in_company_blames_nobody():
-    assert in_trouble().died("w0", [Held(Image(), Image())], 100.0, crashed=True) == []
+    assert in_trouble().died("w0", [Held(Image(), Image())], 100.0, end="SIGSEGV") == []
 
 
 def test_a_crash_that_the_image_may_not_have_met_blames_nobody():
     held = Held(Image(), alone=True, doubtful=True)
-    assert in_trouble().died("w0", [held], 100.0, crashed=True) == []
+    assert in_trouble().died("w0", [held], 100.0, end="SIGSEGV") == []
 
 
 def hello(bench, worker, incarnation, earlier_end=""):

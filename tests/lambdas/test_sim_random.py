@@ -66,6 +66,7 @@ def test_any_plant_keeps_the_promise(tmp_path, plants):
 
         live(sim, chance, strike)
         judge(sim, sim.poison)
+        sim.close()
 
 
 @few_or_many
@@ -87,3 +88,4 @@ def test_any_plant_of_two_stages_keeps_the_promise(tmp_path, plants):
 
         live(sim, chance, strike)
         judge(sim, sim.poison | sim.poison_of_transform)
+        sim.close()

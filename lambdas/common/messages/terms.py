@@ -92,7 +92,7 @@ class Ack(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """`earlier_end`, with hello: the signal by which the worker's earlier process ended itself."""
+    """`earlier_end`, with hello: the signal that ended the worker's earlier process."""
 
     worker: str
     incarnation: str
