@@ -17,6 +17,7 @@ import json
 import mmap
 import os
 import struct
+import weakref
 from typing import NamedTuple
 
 import numpy as np
@@ -78,6 +79,9 @@ class Ring:
             np.frombuffer(self._memory, np.float32, floats, slot * stride)
             for slot in range(self.slots)
         ]
+        # A reader drops a ring that was replaced, and a claim may need it a little longer: the
+        # file, which has no name any more, and its memory go with whoever refers to it last.
+        self._close_file = weakref.finalize(self, os.close, fd)
 
     def word(self, slot: int) -> Word:
         value = self._words[slot]
@@ -134,7 +138,7 @@ class Ring:
                 mapping.close()
             except BufferError:  # a tensor is still looked at
                 continue
-        os.close(self._fd)
+        self._close_file()
 
 
 def create(path: str, incarnation: str, model: str, slots: int, tensor_bytes: int) -> Ring:

@@ -71,6 +71,8 @@ class DecoupledSim(Sim):
         if one.reader is not None:
             for ring in {id(c._ring): c._ring for c in one.claims}.values():
                 ring.close()
+            for bell in (one.reader._bell, *one.reader._bells.values()):
+                bell.close()
         one.reader, one.claims, one.frozen_until = None, [], 0.0
         one.life += 1
         one.restarts += 1

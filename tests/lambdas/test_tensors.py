@@ -237,3 +237,29 @@ def test_a_new_ring_begins_with_free_slots(folder):
     assert [ring.word(slot).state for slot in range(ring.slots)] == [FREE] * 4
     assert open_ring(folder.ring("t1"), "m") is None
     np.testing.assert_array_equal(ring.tensor(3), np.zeros(SIZE // 4, np.float32))
+
+
+def unnamed_files():
+    """Open files of this process that have lost their name: in /dev/shm their memory stays."""
+    folder = Path("/proc/self/fd")
+    links = (os.readlink(link) for link in folder.iterdir() if link.is_symlink())
+    return [link for link in links if link.endswith(".ring (deleted)")]
+
+
+def test_a_ring_that_was_replaced_is_given_back_with_the_last_tensor_of_it(folder):
+    before = len(unnamed_files())
+    first = ring_of(folder)
+    offer(first, 0, stream="cam1", seq=1)
+    reader = Reader(folder, ("t0",), "w", "m")
+    reader.refresh()
+    (claim,) = reader.take(1)
+    first.close()
+    ring_of(folder, incarnation="b")
+
+    reader.refresh()
+
+    assert len(unnamed_files()) > before
+    assert claim.tensor[0] == 1
+    claim.finish()
+    del claim
+    assert len(unnamed_files()) == before
