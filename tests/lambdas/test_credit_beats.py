@@ -98,3 +98,11 @@ def test_workers_on_demand_count_as_ready_without_a_beat():
     assert granted(credit, 7.0) == "w0"
     assert granted(credit, 7.0 + STALE_S) == "w0"
     assert granted(credit, 7.1 + STALE_S) is None
+
+
+def test_nobody_is_alone_on_a_worker_that_names_a_batch_which_this_splitter_does_not_know():
+    credit = Credit(["w0"], 2, 1, 5.0)
+    credit.heard(beat(batches=["of the process before"]), 0.0)
+    assert credit.pick_idle((), 0.1) is None
+    credit.heard(beat(batches=[]), 1.0)
+    assert credit.pick_idle((), 1.1) is credit.workers["w0"]

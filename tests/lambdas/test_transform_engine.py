@@ -274,3 +274,15 @@ def test_an_image_whose_description_does_not_fit_is_a_failed_record(plant):
 
     assert record["reason"] == "too_large"
     assert plant.engine.begin() is None
+
+
+def test_workers_that_come_back_only_to_end_at_once_are_a_service_and_images_stay(plant):
+    plant.take("b-1", "a", "b")
+    plant.fill()
+    for n in range(2):
+        reader = plant.worker(f"w{n}")
+        reader.take(1)
+        die(reader)
+        plant.step(LIMIT_S * 0.6, served=False)
+
+    assert plant.engine.in_hand() == ["b-1"]
