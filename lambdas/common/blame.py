@@ -44,6 +44,12 @@ class Held(Protocol[_Held_co]):
     def images(self) -> Sequence[_Held_co]: ...
 
 
+def charge(image: Suspect, who: str) -> str:
+    """Why an image was found guilty; `who` has ended, in the singular."""
+    ended = f"{image.deaths} {who}{'s' if image.deaths > 1 else ''} ended"
+    return f"{ended} with this image in hand, the last with it alone"
+
+
 class Blame:
     """Pure: remembers when workers died, decides about what they held."""
 

@@ -49,7 +49,7 @@ class FedPipeline:
         ]
 
     def start(self) -> FedPipeline:
-        self.desk = self._open_desk()
+        self._desk = self._open_desk()
         for thread in self._threads:
             thread.start()
         return self
@@ -77,7 +77,7 @@ class FedPipeline:
     def _pulse(self) -> None:
         """Also while the network runs: the watchdog ends who hangs, this shows who is stopped."""
         while not self._stopping.wait(PULSE_S):
-            self.desk.beat()
+            self._desk.beat()
 
     def _infer(self) -> None:
         while not self._stopping.is_set():

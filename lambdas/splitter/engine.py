@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from lambdas.common import messages as m
-from lambdas.common.blame import Blame
+from lambdas.common.blame import Blame, charge
 from lambdas.common.bus import Bus
 from lambdas.common.faults import fault
 from lambdas.common.health import HealthReport
@@ -189,8 +189,7 @@ class Splitter(Part):
                 self.backlog.suspect(image)
 
     def _convict(self, image: Image) -> None:
-        ended = f"{image.deaths} worker{'s' if image.deaths > 1 else ''} ended"
-        detail = f"{ended} with this image in hand, the last with it alone"
+        detail = charge(image, "worker")
         _log.error("failed, killed_workers: %s", detail, extra=about(image.item))
         self.backlog.judge(image, verdict("failed", "killed_workers", detail))
         self.verdicts.judged(image)

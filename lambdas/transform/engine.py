@@ -17,7 +17,7 @@ from typing import Callable, Collection, Iterable
 
 import numpy as np
 
-from lambdas.common.blame import Blame
+from lambdas.common.blame import Blame, charge
 from lambdas.common.log import get_logger
 from lambdas.common.messages import ECHOED, Record, Work
 from lambdas.inference.work import Batch, Image
@@ -62,8 +62,7 @@ class _Hand:
 
 
 def _killer(tensor: Tensor) -> tuple[Tensor, Record]:
-    ended = f"{tensor.deaths} inference functions ended with this image in hand"
-    return tensor, tensor.failed("killed_workers", f"{ended}, the last with it alone")
+    return tensor, tensor.failed("killed_workers", charge(tensor, "inference function"))
 
 
 class Transformer:

@@ -118,7 +118,7 @@ class Sim:
         self.service_s = 0.01
         self.restart_s = RESTART_S
         self.poison: set[str] = set()
-        #: Whether the core says of an ended process that it crashed; V1 does not.
+        #: Whether the core says which signal ended a process; V1 does not.
         self.core_tells = False
         self.cloud_takes = True
         self.workers = {n: Worker(n) for n in self.env["FANFOLD_WORKERS"].split(",")}
