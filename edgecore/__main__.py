@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from edgecore.daemon import run
-from edgecore.options import Options, Web
+from edgecore.daemon.options import Options, Web
+from edgecore.daemon.process import run
 
 LOG_BYTES = 4 * 1024 * 1024
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edgecore.archive import extract
+from edgecore.disk.archive import extract
 from fanfold.errors import INVALID, MISSING, UserError
 from fanfold.interpreters import device_python
 from fanfold.project import PROJECT

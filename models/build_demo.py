@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lambdas.inference.model_spec import ModelError
+from lambdas.model.spec import ModelError
 from models.footprint import measure
 from models.package import Inspection, pack
 from models.photos import PHOTOS

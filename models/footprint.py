@@ -36,9 +36,9 @@ def _measure_here(folder: str, photo: str, repeats: int) -> dict:
     import cv2
     import numpy as np
 
-    from lambdas.inference.model_package import load_package
-    from lambdas.inference.runtimes.select import load_runtime
-    from lambdas.inference.transform import Transform
+    from lambdas.imaging.transform import Transform
+    from lambdas.model.package import load_package
+    from lambdas.model.runtimes.select import load_runtime
 
     cv2.setNumThreads(1)
     package = load_package(folder)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambdas.inference.model_package import sagemaker_manifest, sha256_of
-from lambdas.inference.model_spec import MANIFEST, ModelError, ModelSpec, parse_model
+from lambdas.model.package import sagemaker_manifest, sha256_of
+from lambdas.model.spec import MANIFEST, ModelError, ModelSpec, parse_model
 
 #: A package is read into a temporary folder; more than this is no edge model.
 MAX_UNPACKED_BYTES = 4 << 30

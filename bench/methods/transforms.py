@@ -36,9 +36,9 @@ def transformer(mode):
         return lambda path: transform(path, (1, 3, SIDE_PX, SIDE_PX)).wait_to_read()
 
     from lambdas.common.paths import read_inside
-    from lambdas.inference.image_header import MAX_BYTES
-    from lambdas.inference.model_spec import Input
-    from lambdas.inference.transform import Transform
+    from lambdas.imaging.header import MAX_BYTES
+    from lambdas.imaging.transform import Transform
+    from lambdas.model.spec import Input
 
     rgb, none = "rgb", (0.0, 0.0, 0.0)
     shape = (1, 3, SIDE_PX, SIDE_PX)

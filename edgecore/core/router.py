@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, Protocol
 
-from edgecore.core.faults import active as faults_active
-from edgecore.core.faults import fault
-from edgecore.core.taps import Taps
+from edgecore.core.fault_points import active as faults_active
+from edgecore.core.fault_points import fault
+from edgecore.core.group import Subscription
+from edgecore.core.observers import Taps
 from edgecore.core.topicfilter import TopicIndex
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue, new_invocation_id
-from edgecore.group import Subscription
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import hashlib
 import ssl
 from collections.abc import Mapping
 
-from edgecore.group import Thing
+from edgecore.core.group import Thing
 from edgecore.mqtt.packets import Connect, ConnectCode
 
 PROTOCOL_LEVEL = 4  # MQTT 3.1.1

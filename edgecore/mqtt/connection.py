@@ -8,7 +8,7 @@ import socket
 import time
 from typing import Protocol
 
-from edgecore.group import Thing
+from edgecore.core.group import Thing
 from edgecore.mqtt.decoder import Decoder
 from edgecore.mqtt.encoder import encode, encode_publish
 from edgecore.mqtt.limits import Limits

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from edgecore.group import Thing
+from edgecore.core.group import Thing
 from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
 from edgecore.mqtt.limits import Doorman, Limits

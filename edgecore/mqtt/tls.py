@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
-from edgecore.group import Thing
+from edgecore.core.group import Thing
 
 
 def server_context(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from edgecore.group import (
+from edgecore.core.group import (
     Function,
     Group,
     Isolation,

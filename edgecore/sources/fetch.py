@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
-from edgecore.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
+from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
 from edgecore.sources.cloud import Cloud, explained
 from edgecore.sources.document import Json, digest, model_data
 from edgecore.sources.errors import MISSING, SourceError

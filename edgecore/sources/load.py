@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecore.core.group import Group
 from edgecore.deploy import layout
-from edgecore.group import Group
 from edgecore.sources import api, on_device, template
 from edgecore.sources.cloud import Cloud
 from edgecore.sources.document import digest, findings, to_group

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgecore.core.arns import ROUTER_ARN, SECRETS_ARN, SHADOW_ARN
-from edgecore.group import Function, Group
+from edgecore.core.group import Function, Group
 
 INTERFACE_VERSION = "1.5"
 """GGC_MAX_INTERFACE_VERSION of the last V1 core; the published SDK 1.6.1 asks for 1.5."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecore.group import (
+from edgecore.core.group import (
     Function,
     LocalDevice,
     LocalVolume,

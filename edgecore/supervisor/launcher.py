@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from edgecore.group import Function
+from edgecore.core.group import Function
 from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
 from edgecore.supervisor.environment import Surroundings, function_environment

@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from edgecore.core.ending import signal_of
+from edgecore.core.group import Function
 from edgecore.core.lifecycle import FunctionState, RestartPolicy, is_hung, is_overdue
 from edgecore.core.workqueue import WorkQueue
-from edgecore.group import Function
 from edgecore.supervisor.interpreters import InterpreterError
 from edgecore.supervisor.isolation import IsolationError
 from edgecore.supervisor.launcher import Launcher

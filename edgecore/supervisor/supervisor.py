@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from edgecore.core.faults import fault
+from edgecore.core.fault_points import fault
+from edgecore.core.group import Function
 from edgecore.core.workqueue import WorkQueue
-from edgecore.group import Function
 from edgecore.supervisor.launcher import Launcher
 from edgecore.supervisor.runner import FunctionRunner
 

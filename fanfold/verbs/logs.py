@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from edgecore.logs import Tail, last_lines, names
+from edgecore.disk.logs import Tail, last_lines, names
 from fanfold import output, running
 from fanfold.errors import INVALID, UserError
 

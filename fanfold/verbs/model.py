@@ -11,7 +11,7 @@ import typer
 from fanfold import compiling, output
 from fanfold.errors import FAILED, INVALID, REFUSED, UserError
 from fanfold.verbs.devcloud import running_cloud
-from lambdas.inference.model_spec import ModelError
+from lambdas.model.spec import ModelError
 from models import package
 
 app = typer.Typer(

@@ -111,7 +111,7 @@ def _on_the_device(profile: Profile) -> None:
 
 def _footprint(package: Path, settings: Site) -> Any:
     from infra.planning import Footprint
-    from lambdas.inference.model_spec import ModelError
+    from lambdas.model.spec import ModelError
     from models.package import inspect
 
     if not package.is_file():

@@ -15,7 +15,7 @@ from lambdas.aggregator.sinks import CLOUD, CloudSink, LocalSink, sinks_of, summ
 from lambdas.aggregator.store import JOB, LATE, RESULTS, Store, StoreFullError
 from lambdas.common import messages as m
 from lambdas.common.bus import Bus
-from lambdas.common.faults import fault
+from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
 from lambdas.common.log import Sparingly, get_logger
 from lambdas.common.loop import Message, Part

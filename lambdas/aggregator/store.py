@@ -14,7 +14,7 @@ from typing import Any
 from lambdas.aggregator.mend import mend
 from lambdas.aggregator.tables import FORMAT, SCHEMA, Row, Window, saved_window
 from lambdas.common.db import is_full, open_database, transaction
-from lambdas.common.faults import fault
+from lambdas.common.fault_points import fault
 from lambdas.common.messages import dumps
 from lambdas.common.room import Room
 

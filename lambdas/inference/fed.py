@@ -13,16 +13,16 @@ from typing import Any, Callable
 
 import numpy as np
 
-from lambdas.common.faults import fault
+from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, Work
-from lambdas.inference.network import Network
-from lambdas.inference.pipeline import guarded
-from lambdas.inference.send import Sender
-from lambdas.inference.stage import Activity
-from lambdas.inference.work import Batch, Model
+from lambdas.model.network import Network
 from lambdas.tensors.folder import LOOK_AGAIN_S, PULSE_S, Desk
 from lambdas.tensors.reader import Claim, Reader
+from lambdas.worker.activity import Activity
+from lambdas.worker.pipeline import guarded
+from lambdas.worker.send import Sender
+from lambdas.worker.work import Batch, Model
 
 _STOP = None
 _log = get_logger("inference")

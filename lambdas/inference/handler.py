@@ -9,10 +9,10 @@ from lambdas.common.bus import GreengrassBus
 from lambdas.common.settings import inference_settings
 from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
-from lambdas.inference.model_spec import ModelError
-from lambdas.inference.worker import Worker
+from lambdas.model.spec import ModelError
 from lambdas.tensors.folder import desk_path
 from lambdas.tensors.leaving import remove_at_the_end
+from lambdas.worker.worker import Worker
 
 with starting("worker", ModelError, SettingsError):
     _settings = inference_settings()

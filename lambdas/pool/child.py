@@ -16,8 +16,8 @@ from lambdas.common import log
 from lambdas.common.bus import Bus
 from lambdas.common.settings import inference_settings
 from lambdas.common.variables import SettingsError
-from lambdas.inference.model_spec import ModelError
-from lambdas.inference.worker import Worker
+from lambdas.model.spec import ModelError
+from lambdas.worker.worker import Worker
 
 EXIT_NO_MODEL = 1
 

@@ -15,12 +15,12 @@ from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, done_messages
 from lambdas.common.settings import inference_settings
 from lambdas.common.starting import EXIT_CANNOT, starting
-from lambdas.inference.beat import Heart, new_incarnation
-from lambdas.inference.send import ATTEMPTS, Identity
-from lambdas.inference.stage import Activity
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import parse_gpus, processes
+from lambdas.worker.activity import Activity
+from lambdas.worker.heartbeat import Heart, new_incarnation
+from lambdas.worker.send import ATTEMPTS, Identity
 
 _log = get_logger("pool")
 

@@ -12,7 +12,7 @@ from typing import Any
 from lambdas.common import messages as m
 from lambdas.common.blame import Blame, charge
 from lambdas.common.bus import Bus
-from lambdas.common.faults import fault
+from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
 from lambdas.common.log import Sparingly, about, get_logger
 from lambdas.common.loop import Message, Part

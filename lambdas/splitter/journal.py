@@ -13,7 +13,7 @@ import sqlite3
 from typing import Any, Iterator, NamedTuple
 
 from lambdas.common.db import is_full, open_database, transaction
-from lambdas.common.faults import fault
+from lambdas.common.fault_points import fault
 from lambdas.common.messages import dumps
 from lambdas.common.room import Room
 from lambdas.common.salvage import Salvage

@@ -20,7 +20,6 @@ import numpy as np
 from lambdas.common.blame import Blame, charge
 from lambdas.common.log import get_logger
 from lambdas.common.messages import ECHOED, Record, Work
-from lambdas.inference.work import Batch, Image
 from lambdas.tensors.ring import (
     DONE,
     FREE,
@@ -31,6 +30,7 @@ from lambdas.tensors.ring import (
     Ring,
     Word,
 )
+from lambdas.worker.work import Batch, Image
 
 #: What the desks tell is that a life crashed, not by which of the faults.
 CRASH = "SIGSEGV"

@@ -6,18 +6,18 @@ import threading
 import time
 from typing import Callable
 
-from lambdas.common.faults import fault
+from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.loop import WaitingClock
 from lambdas.common.messages import Record, Work
-from lambdas.inference.pipeline import IN_HAND, guarded
-from lambdas.inference.prepare import Prepare
-from lambdas.inference.send import Sender
-from lambdas.inference.stage import Activity
-from lambdas.inference.work import Batch
 from lambdas.tensors.folder import LOOK_AGAIN_S, Bell, Watch
 from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
+from lambdas.worker.activity import Activity
+from lambdas.worker.pipeline import IN_HAND, guarded
+from lambdas.worker.prepare import Prepare
+from lambdas.worker.send import Sender
+from lambdas.worker.work import Batch
 
 LOOK_AT_DESKS_S = 1.0
 # Below the aggregator's hold-back: one stopped worker costs no gap.

@@ -12,16 +12,16 @@ from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import probe_message
 from lambdas.common.settings import TransformSettings
-from lambdas.inference.beat import Heart, Watchdog, new_incarnation
-from lambdas.inference.hooks import load_hooks
-from lambdas.inference.model_package import Package, load_package
-from lambdas.inference.prepare import Prepare
-from lambdas.inference.send import Identity, Sender
-from lambdas.inference.transform import Transform, chosen_mode
-from lambdas.inference.worker import hand_over
+from lambdas.imaging.transform import Transform, chosen_mode
+from lambdas.model.hooks import load_hooks
+from lambdas.model.package import Package, load_package
 from lambdas.tensors.folder import TENSORS_BELL, Folder, remove
 from lambdas.tensors.ring import Ring, RingError, create
 from lambdas.transform.pipeline import Desks, TransformPipeline
+from lambdas.worker.heartbeat import Heart, Watchdog, new_incarnation
+from lambdas.worker.prepare import Prepare
+from lambdas.worker.send import Identity, Sender
+from lambdas.worker.worker import hand_over
 
 FLOAT_BYTES = 4
 FEWEST_SLOTS = 2

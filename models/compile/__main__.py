@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from lambdas.inference.model_package import Package, load_package
-from lambdas.inference.model_spec import ModelError
-from lambdas.inference.postprocess import describe
-from lambdas.inference.runtimes.select import load_runtime
-from lambdas.inference.transform import Transform
+from lambdas.imaging.transform import Transform
+from lambdas.model.package import Package, load_package
+from lambdas.model.runtimes.select import load_runtime
+from lambdas.model.spec import ModelError
+from lambdas.model.tasks.postprocess import describe
 from models.build_demo import write_manifest
 from models.compile import agreement, speed
 from models.compile.convert import Int8, convert, document, others

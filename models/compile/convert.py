@@ -9,9 +9,9 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from lambdas.inference.detection_spec import DetectionRule, detection_document
-from lambdas.inference.model_package import Package, sagemaker_manifest
-from lambdas.inference.model_spec import MANIFEST, ModelError
+from lambdas.model.package import Package, sagemaker_manifest
+from lambdas.model.spec import MANIFEST, ModelError
+from lambdas.model.tasks.ssd_spec import DetectionRule, detection_document
 
 TARGETS = ("mxnet", "onnxruntime", "openvino")
 #: Keys of model.json that belong to the original's files or were measured with them.
@@ -136,7 +136,7 @@ def _to_onnx(package: Package, out: Path, step: Callable[[str], None]) -> Detect
 
 
 def _to_openvino(network: Path, out: Path, step: Callable[[str], None]) -> dict[str, str]:
-    from lambdas.inference.runtimes.openvino_runtime import import_openvino
+    from lambdas.model.runtimes.openvino_runtime import import_openvino
 
     ov = import_openvino()
     step("convert to OpenVINO")

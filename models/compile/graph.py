@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Sequence
 import mxnet as mx
 import numpy as np
 
-from lambdas.inference.detection import prior_boxes
-from lambdas.inference.detection_spec import DetectionRule, PriorLayer
-from lambdas.inference.model_spec import ModelError
+from lambdas.model.spec import ModelError
+from lambdas.model.tasks.ssd import prior_boxes
+from lambdas.model.tasks.ssd_spec import DetectionRule, PriorLayer
 
 DETECTION = "_contrib_MultiBoxDetection"
 PRIOR = "_contrib_MultiBoxPrior"

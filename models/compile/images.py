@@ -8,9 +8,9 @@ from typing import Callable, Iterator, NamedTuple
 
 import numpy as np
 
-from lambdas.inference.image_header import MAX_BYTES, ImageError
-from lambdas.inference.model_spec import Input, ModelError
-from lambdas.inference.transform import Transform
+from lambdas.imaging.header import MAX_BYTES, ImageError
+from lambdas.imaging.transform import Transform
+from lambdas.model.spec import Input, ModelError
 
 #: More images refine the ranges of activations hardly; each costs a run of the network.
 CALIBRATE = 128

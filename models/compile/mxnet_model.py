@@ -10,7 +10,7 @@ import mxnet as mx
 import numpy as np
 from mxnet.contrib.quantization import quantize_model_mkldnn
 
-from lambdas.inference.model_spec import Input
+from lambdas.model.spec import Input
 
 
 def quantize(

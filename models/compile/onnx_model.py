@@ -17,7 +17,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from lambdas.inference.model_spec import ModelError
+from lambdas.model.spec import ModelError
 
 #: The newest operator set that MXNet 1.9.1 writes, and a file format older than any reader.
 OPSET = 13

@@ -71,8 +71,8 @@ class Process:
 def _serve(folder: str) -> None:
     import numpy as np
 
-    from lambdas.inference.model_package import load_package
-    from lambdas.inference.runtimes.select import load_runtime
+    from lambdas.model.package import load_package
+    from lambdas.model.runtimes.select import load_runtime
 
     package = load_package(folder)
     shape = package.spec.input.shape

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from edgecore.dashboard.traces import TraceBook
+from edgecore.web.dashboard.traces import TraceBook
 
 MS = {"queue": 3.0, "read": 0.5, "transform": 8.0, "inference": 16.0, "order": 0.5}
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from edgecore.core.taps import Taps
-from edgecore.dashboard.ports import ActionRefusedError, Message, SiteView
+from edgecore.core.observers import Taps
+from edgecore.web.dashboard.ports import ActionRefusedError, Message, SiteView
 
 MODEL = {"name": "lite0", "version": "1.0.0", "sha256": "a1b2c3d4e5f60718"}
 LABELS = ("scratch", "dent", "cap", "label")

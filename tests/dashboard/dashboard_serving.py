@@ -17,8 +17,8 @@ import pytest
 import uvicorn
 from dashboard_replay import ReplayCore
 
-from edgecore.dashboard.app import Dashboard, Ports
-from edgecore.dashboard.guards import Exposure, Guard
+from edgecore.web.dashboard.app import Dashboard, Ports
+from edgecore.web.guards import Exposure, Guard
 
 TOKEN = "t" * 43
 

@@ -12,10 +12,10 @@ import simplejpeg
 from dashboard_replay import ReplayCore, jpeg, result
 from dashboard_serving import TOKEN, Served, serving
 
-from edgecore.dashboard.feed import MAX_BROWSERS
-from edgecore.dashboard.gallery import SHOWN
-from edgecore.dashboard.ports import SiteView
-from edgecore.dashboard.streams import MAX_STREAMS, TOP
+from edgecore.web.dashboard.feed import MAX_BROWSERS
+from edgecore.web.dashboard.gallery import SHOWN
+from edgecore.web.dashboard.ports import SiteView
+from edgecore.web.dashboard.streams import MAX_STREAMS, TOP
 
 
 @contextlib.contextmanager

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecore.http.exposure import MIN_PASSWORD_CHARACTERS, exposure_of
-from edgecore.options import CoreError, Web
+from edgecore.daemon.options import CoreError, Web
+from edgecore.web.exposure import MIN_PASSWORD_CHARACTERS, exposure_of
 
 
 def test_loopback_needs_nothing() -> None:

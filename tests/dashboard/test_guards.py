@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from edgecore.dashboard.guards import BindRefusedError, Exposure, Guard, token_matches
+from edgecore.web.guards import BindRefusedError, Exposure, Guard, token_matches
 
 
 @pytest.mark.parametrize(

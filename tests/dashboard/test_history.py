@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.dashboard.history import (
+from edgecore.web.dashboard.history import (
     COARSE_POINTS,
     COLUMNS,
     FINE_POINTS,
     History,
     Point,
 )
-from edgecore.dashboard.quantiles import RATIO, Durations
+from edgecore.web.dashboard.quantiles import RATIO, Durations
 
 T0 = 1_790_000_000.0
 

@@ -10,13 +10,13 @@ from dashboard_replay import MODEL, jpeg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.core.taps import Message
-from edgecore.dashboard.gallery import KEPT, SHOWN, Gallery
-from edgecore.dashboard.inline import MAX_KEPT, InlineImages, message_id
-from edgecore.dashboard.monitor import Monitor
-from edgecore.dashboard.ports import SiteView
-from edgecore.dashboard.streams import MAX_STREAMS, StreamTable
-from edgecore.dashboard.workers import RATE_WINDOW_S, WorkerBoard
+from edgecore.core.observers import Message
+from edgecore.web.dashboard.gallery import KEPT, SHOWN, Gallery
+from edgecore.web.dashboard.inline import MAX_KEPT, InlineImages, message_id
+from edgecore.web.dashboard.monitor import Monitor
+from edgecore.web.dashboard.ports import SiteView
+from edgecore.web.dashboard.streams import MAX_STREAMS, StreamTable
+from edgecore.web.dashboard.workers import RATE_WINDOW_S, WorkerBoard
 
 T = 1_790_000_000.0
 VIEW = SiteView(site="demo", cameras=("cam1",), cloud_topic="fanfold/demo/results")

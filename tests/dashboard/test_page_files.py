@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecore.dashboard.app import STATIC
+from edgecore.web.dashboard.app import STATIC
 
 MAX_PAGE_BYTES = 120_000
 FILES = sorted(p for p in STATIC.rglob("*") if p.is_file())

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import TypeAdapter
 from real_core import BOX, RealCore
 
-from edgecore.dashboard.thumbnails import MAX_SIDE_PX
+from edgecore.web.dashboard.thumbnails import MAX_SIDE_PX
 from fanfold.answers import ANSWERS
 from fanfold.interpreters import device_python
 

@@ -10,7 +10,7 @@ import pytest
 import simplejpeg
 from dashboard_replay import jpeg
 
-from edgecore.dashboard.thumbnails import (
+from edgecore.web.dashboard.thumbnails import (
     MAX_PASSED_BYTES,
     MAX_SIDE_PX,
     Image,

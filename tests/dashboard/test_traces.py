@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.dashboard.traces import MAX_PENDING, MAX_TRACES, ORDER, TraceBook
+from edgecore.web.dashboard.traces import MAX_PENDING, MAX_TRACES, ORDER, TraceBook
 
 T = 1_790_000_000.0
 STAGES = ("queue", "read", "transform", "inference", "order")

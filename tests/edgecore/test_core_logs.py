@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgecore.logs import MAX_LINE_BYTES, MAX_READ_BYTES, Tail, last_lines, names
+from edgecore.disk.logs import MAX_LINE_BYTES, MAX_READ_BYTES, Tail, last_lines, names
 from edgecore.supervisor.logfiles import LogFile
 
 SPACE = 16_384

@@ -3,12 +3,12 @@ from __future__ import annotations
 import base64
 import json
 
-from edgecore.core import faults
-from edgecore.core.faults import Action
+from edgecore.core import fault_points as faults
+from edgecore.core.fault_points import Action
+from edgecore.core.group import Subscription
+from edgecore.core.observers import Taps
 from edgecore.core.router import FunctionOutlet, Router
-from edgecore.core.taps import Taps
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue
-from edgecore.group import Subscription
 
 
 class Bench:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edgecore.examiner import Examiner
+from edgecore.daemon.check_runner import Examiner
 
 DEADLINE_S = 20.0
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from edgecore.cloud.sinks import Unreachable
-from edgecore.faults import BadLink, FaultPlan, HostilePlan, read_plan
-from edgecore.options import CoreError
+from edgecore.daemon.options import CoreError
+from edgecore.hostile import BadLink, FaultPlan, HostilePlan, read_plan
+from edgecore.uplink.sinks import Unreachable
 
 
 def _written(folder: Path, text: str) -> Path:

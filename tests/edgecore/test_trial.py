@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgecore.deploy.trial import LIMIT_S, SETTLE_S, Trial, is_well, last_words
+from edgecore.deploy.health_gate import LIMIT_S, SETTLE_S, Trial, is_well, last_words
 
 NOW = 1_790_000_000.0
 

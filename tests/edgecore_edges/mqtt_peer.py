@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from edgecore.group import Thing
+from edgecore.core.group import Thing
 from edgecore.mqtt.decoder import Decoder
 from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.limits import Limits

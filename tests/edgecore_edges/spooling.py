@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from edgecore.cloud.sinks import Message, Refused, Unreachable
-from edgecore.cloud.spooler import Spooler
+from edgecore.uplink.sinks import Message, Refused, Unreachable
+from edgecore.uplink.spooler import Spooler
 
 DEADLINE_S = 20.0
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.archive import ArchiveError, Limits, extract, safe_name
+from edgecore.disk.archive import ArchiveError, Limits, extract, safe_name
 
 FILES = {"model.json": b"{}", "a/b.params": bytes(range(256)) * 400}
 

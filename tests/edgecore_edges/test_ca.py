@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from edgecore import ca
+from edgecore.mqtt import ca
 
 NAMES = ["localhost", "127.0.0.1"]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import groups
 import pytest
 
-from edgecore.cloud.settings import SpoolSettings, spool_settings
 from edgecore.sources.document import to_group
+from edgecore.uplink.settings import SpoolSettings, spool_settings
 
 
 def _settings(**variables: str) -> SpoolSettings:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edgecore.cloud.committer import MAX_GROUP, MAX_GROUP_BYTES, Committer
+from edgecore.uplink.committer import MAX_GROUP, MAX_GROUP_BYTES, Committer
 
 DEADLINE_S = 20.0
 

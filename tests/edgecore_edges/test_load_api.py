@@ -14,7 +14,7 @@ import groups
 import pytest
 
 from edgecore import deploy
-from edgecore.group import MachineLearningModel
+from edgecore.core.group import MachineLearningModel
 from edgecore.sources import SourceError, check_newer, load
 from edgecore.sources import fetch as fetching
 

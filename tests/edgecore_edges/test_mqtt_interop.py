@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 import pytest
 from mqtt_peer import DEADLINE_S, MEMBERS, serving, thing
 
-from edgecore import ca
+from edgecore.mqtt import ca
 from edgecore.mqtt.tls import server_context
 
 needs_mosquitto = pytest.mark.skipif(

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mqtt_peer import DEADLINE_S, Peer, serving, thing
 
-from edgecore import ca
+from edgecore.mqtt import ca
 from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.limits import ALL_HOSTS, Doorman, Limits
 from edgecore.mqtt.packets import ConnAck, Connect, PubAck, Publish, Will

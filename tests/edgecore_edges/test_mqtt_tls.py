@@ -11,7 +11,7 @@ import certificates
 import pytest
 from mqtt_peer import Peer, serving, thing
 
-from edgecore import ca
+from edgecore.mqtt import ca
 from edgecore.mqtt.packets import ConnAck, Connect, Publish
 from edgecore.mqtt.tls import server_context
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edgecore.cloud import database
-from edgecore.cloud.database import is_damage, open_database, rescue
-from edgecore.cloud.store import Store
+from edgecore.uplink import database
+from edgecore.uplink.database import is_damage, open_database, rescue
+from edgecore.uplink.store import Store
 
 PAGES = 4096
 KIB = 1024

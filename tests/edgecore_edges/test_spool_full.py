@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 from small_disks import small_disk_at
 
-from edgecore.cloud import headroom as headroom_module
-from edgecore.cloud import store as store_module
-from edgecore.cloud.headroom import MARGIN_BYTES, RESERVE_BYTES, Headroom
-from edgecore.cloud.store import Store
+from edgecore.uplink import headroom as headroom_module
+from edgecore.uplink import store as store_module
+from edgecore.uplink.headroom import MARGIN_BYTES, RESERVE_BYTES, Headroom
+from edgecore.uplink.store import Store
 
 QUOTA_BYTES = 262_144
 PAGE = 4096

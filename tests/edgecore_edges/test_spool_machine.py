@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edgecore.cloud.store import Store
+from edgecore.uplink.store import Store
 
 QUOTA_BYTES = 262_144
 

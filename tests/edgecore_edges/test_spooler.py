@@ -15,9 +15,9 @@ import pytest
 from small_disks import small_disk_at
 from spooling import DEADLINE_S, Remembering, drained, refused, unreachable
 
-from edgecore.cloud.backoff import CAP_S, Backoff
-from edgecore.cloud.local_sink import LocalSink
-from edgecore.cloud.spooler import Spooler
+from edgecore.uplink.backoff import CAP_S, Backoff
+from edgecore.uplink.local_sink import LocalSink
+from edgecore.uplink.spooler import Spooler
 
 
 def run(scenario) -> None:
@@ -186,7 +186,7 @@ def test_in_memory_the_spool_works_and_ends_with_the_process() -> None:
 PUTTER = textwrap.dedent("""
     import asyncio, sys
     from pathlib import Path
-    from edgecore.cloud.spooler import Spooler
+    from edgecore.uplink.spooler import Spooler
     async def main():
         spooler, number = Spooler(Path(sys.argv[1]), max_bytes=64 << 20), int(sys.argv[2])
         while True:

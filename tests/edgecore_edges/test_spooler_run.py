@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from spooling import DEADLINE_S, Remembering, drained, refused, unreachable
 
-from edgecore.cloud.sinks import Unreachable
-from edgecore.cloud.spooler import Spooler
+from edgecore.uplink.sinks import Unreachable
+from edgecore.uplink.spooler import Spooler
 
 
 def run(scenario) -> None:

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 
-from edgecore.group import Thing
+from edgecore.core.group import Thing
 from edgecore.mqtt.limits import Limits
 from edgecore.mqtt.server import MqttServer
 

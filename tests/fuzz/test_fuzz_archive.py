@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fuzz_kit import damaged, resident_bytes
 
-from edgecore.archive import ArchiveError, Limits, extract
+from edgecore.disk.archive import ArchiveError, Limits, extract
 
 FILES = {"model.json": b'{"v":1}', "a/weights.params": bytes(3000), "a/b/labels.txt": b"cat\n" * 40}
 LIMITS = Limits(max_files=50, max_file_bytes=1 << 20, max_total_bytes=4 << 20)

@@ -13,7 +13,7 @@ import cv2
 
 from lambdas.common.bus import RecordingBus
 from lambdas.common.settings import inference_settings
-from lambdas.inference.worker import Worker
+from lambdas.worker.worker import Worker
 from models.build_demo import manifest, write_files, write_manifest
 from models.demo_images import picture
 from models.photos import PHOTOS

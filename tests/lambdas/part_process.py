@@ -21,9 +21,9 @@ from lambdas.common.settings import (
     splitter_settings,
     transform_settings,
 )
-from lambdas.inference.worker import Worker
 from lambdas.splitter.engine import Splitter
 from lambdas.transform.worker import TransformWorker
+from lambdas.worker.worker import Worker
 
 
 class PipeBus(Bus):

@@ -11,8 +11,8 @@ from image_zoo import BAD, GOOD, GREY, PICTURE, png
 from inference_kit import Bus, simulated, start, work
 
 from lambdas.common.messages import FAILED_REASONS
-from lambdas.inference.decode import Decoder
-from lambdas.inference.image_header import ImageError, read_header
+from lambdas.imaging.decode import Decoder
+from lambdas.imaging.header import ImageError, read_header
 
 REFUSED_BYTES = 64 << 20
 

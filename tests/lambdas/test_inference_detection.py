@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.inference.detection import Detector, keep, prior_boxes
-from lambdas.inference.detection_spec import (
+from lambdas.model.tasks.ssd import Detector, keep, prior_boxes
+from lambdas.model.tasks.ssd_spec import (
     DetectionRule,
     PriorLayer,
     RuleError,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.inference.image_header import MAX_BYTES, ImageError, read_header
+from lambdas.imaging.header import MAX_BYTES, ImageError, read_header
 
 PICTURE = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
 

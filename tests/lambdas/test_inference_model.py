@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from inference_kit import jpeg, lite0, photo, simulated
 
-from lambdas.inference.model_package import load_package, sha256_of
-from lambdas.inference.model_spec import ModelError
-from lambdas.inference.postprocess import describe
-from lambdas.inference.runtimes.select import load_runtime
-from lambdas.inference.transform import Transform
+from lambdas.imaging.transform import Transform
+from lambdas.model.package import load_package, sha256_of
+from lambdas.model.runtimes.select import load_runtime
+from lambdas.model.spec import ModelError
+from lambdas.model.tasks.postprocess import describe
 from models.photos import PHOTOS
 
 

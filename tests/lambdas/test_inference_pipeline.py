@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from inference_kit import DEADLINE_S, PROBE, Bus, jpeg, lite0, photo, simulated, start, work
 
-from lambdas.inference.beat import EXIT_HUNG, Watchdog
-from lambdas.inference.model_spec import ModelError
+from lambdas.model.spec import ModelError
+from lambdas.worker.heartbeat import EXIT_HUNG, Watchdog
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.inference.postprocess import boxes, classify, describe, softmax
+from lambdas.model.tasks.postprocess import boxes, classify, describe, softmax
 
 LOGITS = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=30)
 

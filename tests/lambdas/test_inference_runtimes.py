@@ -14,11 +14,11 @@ import pytest
 from inference_kit import lite0, photo
 from ssd_kit import write_photos, write_ssd
 
-from lambdas.inference.model_package import load_package, sha256_of
-from lambdas.inference.model_spec import ModelError
-from lambdas.inference.postprocess import describe
-from lambdas.inference.runtimes.select import load_runtime
-from lambdas.inference.transform import Transform
+from lambdas.imaging.transform import Transform
+from lambdas.model.package import load_package, sha256_of
+from lambdas.model.runtimes.select import load_runtime
+from lambdas.model.spec import ModelError
+from lambdas.model.tasks.postprocess import describe
 from models.build_demo import write_manifest
 from models.compile.agreement import compare
 from models.compile.convert import convert, document
@@ -105,8 +105,8 @@ import numpy as np
 said = []
 outside = {"os.fork", "socket.connect"}
 sys.addaudithook(lambda event, _: said.append(event) if event in outside else None)
-from lambdas.inference.model_package import load_package
-from lambdas.inference.runtimes.select import load_runtime
+from lambdas.model.package import load_package
+from lambdas.model.runtimes.select import load_runtime
 runtime = load_runtime(load_package(sys.argv[1]), -1)
 runtime.infer(np.zeros(runtime.input.shape, np.float32))
 print(said, {name for name in sys.modules if name.startswith("openvino_telemetry.")})
@@ -125,8 +125,8 @@ def test_a_runtime_neither_forks_nor_tells_anybody_outside(runtime):
 THREADS = """
 import os, sys
 import numpy as np
-from lambdas.inference.model_package import load_package
-from lambdas.inference.runtimes.select import load_runtime
+from lambdas.model.package import load_package
+from lambdas.model.runtimes.select import load_runtime
 runtime = load_runtime(load_package(sys.argv[1]), -1)
 for _ in range(3):
     runtime.infer(np.zeros(runtime.input.shape, np.float32))

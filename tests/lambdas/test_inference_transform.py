@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from inference_kit import jpeg, lite0, photo
 
-from lambdas.inference import decode
-from lambdas.inference.image_header import ImageError
-from lambdas.inference.model_package import load_package
-from lambdas.inference.model_spec import Input
-from lambdas.inference.postprocess import describe
-from lambdas.inference.runtimes.select import load_runtime
-from lambdas.inference.transform import FAST_TOLERANCE, Transform
+from lambdas.imaging import decode
+from lambdas.imaging.header import ImageError
+from lambdas.imaging.transform import FAST_TOLERANCE, Transform
+from lambdas.model.package import load_package
+from lambdas.model.runtimes.select import load_runtime
+from lambdas.model.spec import Input
+from lambdas.model.tasks.postprocess import describe
 
 CONFIDENT = 0.2
 PHOTOS = ("chelsea", "coffee", "rocket", "camera", "flower", "china", "brick", "hubble")

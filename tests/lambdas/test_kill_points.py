@@ -16,7 +16,7 @@ import pytest
 from sim import environment
 
 from lambdas.common import messages as m
-from lambdas.common.faults import POINTS
+from lambdas.common.fault_points import POINTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEADLINE_S = 90.0

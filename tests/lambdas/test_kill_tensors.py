@@ -12,7 +12,7 @@ from inference_kit import jpeg, simulated
 from sim import environment
 from test_kill_points import DEADLINE_S, Part
 
-from lambdas.common.faults import TENSOR_POINTS
+from lambdas.common.fault_points import TENSOR_POINTS
 
 EVENTS, IMAGES = 8, 9
 TOTAL = EVENTS * IMAGES

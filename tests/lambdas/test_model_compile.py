@@ -9,9 +9,9 @@ import pytest
 from inference_kit import photo
 from ssd_kit import symbol, write_photos, write_ssd
 
-from lambdas.inference.model_package import load_package
-from lambdas.inference.model_spec import ModelError
-from lambdas.inference.transform import Transform
+from lambdas.imaging.transform import Transform
+from lambdas.model.package import load_package
+from lambdas.model.spec import ModelError
 from models.compile import __main__ as compiling
 from models.compile.agreement import compare, matched, overlap
 from models.compile.graph import cut

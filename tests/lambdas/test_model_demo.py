@@ -2,7 +2,7 @@ import cv2
 import pytest
 from inference_kit import CACHE, lite0, photo
 
-from lambdas.inference.model_package import load_package
+from lambdas.model.package import load_package
 from models import wheels
 from models.demo_images import vary, write_images
 from models.footprint import measure

@@ -12,9 +12,9 @@ from inference_kit import PROBE, Bus, environment, jpeg, simulated, work
 
 from lambdas.common.settings import inference_settings, transform_settings
 from lambdas.common.variables import SettingsError
-from lambdas.inference.worker import Worker
 from lambdas.tensors.ring import RingError
 from lambdas.transform.worker import TransformWorker
+from lambdas.worker.worker import Worker
 
 COLOURS = 12
 
@@ -65,7 +65,7 @@ def hooks(monkeypatch, **functions):
 
 def say_mean(monkeypatch):
     """A simulated network that answers with the mean of what it is given."""
-    from lambdas.inference.runtimes import simulated as module
+    from lambdas.model.runtimes import simulated as module
 
     monkeypatch.setattr(
         module.SimulatedRuntime,
@@ -130,7 +130,7 @@ def test_a_network_sees_the_tensor_as_the_pinned_worker_would(
     begin, bus, images, tmp_path, monkeypatch
 ):
     seen = []
-    from lambdas.inference.runtimes import simulated as module
+    from lambdas.model.runtimes import simulated as module
 
     monkeypatch.setattr(
         module.SimulatedRuntime, "infer",

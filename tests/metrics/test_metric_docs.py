@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from test_metric_names import STATUS
 
-from edgecore.metrics.registry import Metrics
+from edgecore.web.metrics.registry import Metrics
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from edgecore.metrics.families import FUNCTION_STATES
-from edgecore.metrics.registry import MAX_STREAMS, Metrics
+from edgecore.web.metrics.families import FUNCTION_STATES
+from edgecore.web.metrics.registry import MAX_STREAMS, Metrics
 
 UNITS = ("seconds", "bytes", "images", "items", "messages", "records", "total", "info", "ratio")
 NOT_BASE = re.compile(r"_(ms|milliseconds|minutes|kb|kilobytes|mb|megabytes|percent)(_|$)")

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from lambdas.inference.model_spec import ModelError
+from lambdas.model.spec import ModelError
 from models.package import inspect, pack, publish
 
 MODEL = {

@@ -1,0 +1,105 @@
+"""Whether a new group works: what its functions show within a time. Pure verdicts.
+
+Slow to start is not dead, and one good moment is not health: a group is proved when every
+reason against ``/ready`` has been gone for ``SETTLE_S``, and has failed when a pinned
+function died before it ran, or twice (once may be an accident). AWS's core waits 30 s
+(``postStartHealthCheckTimeout``) and counts only what died; a model may load for minutes,
+hence the longer limit here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecore.web.metrics.health import Reason, reasons_not_ready
+
+LIMIT_S = 300.0
+SETTLE_S = 3.0
+STEP_S = 0.2
+_WORDS_CHARACTERS = 400
+_TAIL_BYTES = 16_384
+# What the runtime and the core add after a function has said itself why it ends.
+_ECHOES = ("due to exception: 1", "ungracefully killed")
+
+
+class Trial:
+    """Asked every ``STEP_S`` with the core's status; keeps since when all is well."""
+
+    def __init__(self, started: float, limit_s: float = LIMIT_S) -> None:
+        self._started, self._limit_s = started, limit_s
+        self._well_since: float | None = None
+        self._ran: set[str] = set()
+
+    def verdict(self, status: Mapping[str, Any], now: float, wall: float) -> bool | str | None:
+        """True: proved; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
+        if died := self._died(status):
+            return died
+        reasons = _against(status, wall)
+        if reasons:
+            self._well_since = None
+        elif self._well_since is None:
+            self._well_since = now
+        if self._well_since is not None and now - self._well_since >= SETTLE_S:
+            return True
+        if now - self._started < self._limit_s:
+            return None
+        # A function of somebody else may work in its module for ever (V1 does not mind);
+        # only a group that reports its own readiness is judged by it.
+        if not status.get("stats"):
+            return True
+        first = reasons[0]
+        return f"not ready after {self._limit_s:.0f} s: {first.subject} {first.problem}"
+
+    def _died(self, status: Mapping[str, Any]) -> str | None:
+        """The first pinned function that keeps dying, and its last error."""
+        for function in status.get("functions", []):
+            if not function["pinned"]:
+                continue
+            if function["state"] == "running":
+                self._ran.add(function["id"])
+            deaths = function["restarts"] + (function["state"] in ("backoff", "crash_loop"))
+            if deaths > (function["id"] in self._ran):
+                return f"function {function['id']}: {function['last_error']}"
+        return None
+
+
+def is_well(status: Mapping[str, Any], wall: float) -> bool:
+    """Whether nothing speaks against the group at this moment. ``wall``: epoch seconds."""
+    return not _against(status, wall)
+
+
+def _against(status: Mapping[str, Any], wall: float) -> list[Reason]:
+    """What somebody wished for (a drained worker) is no illness."""
+    return [reason for reason in reasons_not_ready(status, wall) if not reason.wished]
+
+
+def _plain(line: str) -> str:
+    """A line that is a JSON object (docs/spec/core.md) in the form of V1's own."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict) or "message" not in entry:
+        return line
+    return f"[{entry.get('level', 'INFO')}] {entry.get('logger', '')}: {entry['message']}"
+
+
+def last_words(log: Path) -> str:
+    """What a function's log says of its end: its last critical line, or its last error."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = stream.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    lines = [_plain(line) for line in lines]
+    told = [line for line in lines if not any(echo in line for echo in _ECHOES)] or lines
+    for mark in ("[CRITICAL]", "[FATAL]", "Error: ", "[ERROR]"):
+        said = [line for line in told if mark in line]
+        if said:
+            words = said[-1] if mark == "Error: " else said[-1].partition(mark)[2]
+            return words.lstrip("- ").strip()[:_WORDS_CHARACTERS]
+    return ""

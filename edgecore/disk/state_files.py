@@ -1,0 +1,43 @@
+"""The state directory's own files: the lock and ``core.json`` (docs/spec/core.md)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgecore.daemon.options import CoreError
+
+
+class StateLock:
+    """One core per directory; the kernel lets go when the process ends, however it ends."""
+
+    def __init__(self, state: Path) -> None:
+        state.mkdir(parents=True, exist_ok=True)
+        self._stream = (state / "core.lock").open("w")
+        try:
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._stream.close()
+            raise CoreError(
+                f"--state {state}: another core runs there; stop it or give another folder"
+            ) from None
+
+    def release(self) -> None:
+        self._stream.close()
+
+
+def write_core_json(state: Path, facts: Mapping[str, Any]) -> None:
+    """How the command line finds a running core; readable by its owner only (page token)."""
+    temporary = state / "core.json.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(dict(facts), stream)
+    temporary.replace(state / "core.json")
+
+
+def remove_core_json(state: Path) -> None:
+    (state / "core.json").unlink(missing_ok=True)

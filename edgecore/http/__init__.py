@@ -1,1 +1,0 @@
-"""What the core shows over HTTP on loopback: health, metrics, status, events, the page."""

@@ -1,0 +1,106 @@
+"""Routes for machines (``/live``, ``/ready``, ``/metrics``, ``/api/*``); the page below."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from edgecore.core.observers import Taps
+from edgecore.web.guards import Exposure, Guard
+from edgecore.web.metrics.health import reasons_not_ready
+from edgecore.web.metrics.registry import CONTENT_TYPE_LATEST, Metrics
+
+EVENTS_CAPACITY = 1024
+KEEPALIVE_S = 15.0
+MAX_EVENT_TEXT = 4096
+LOOPBACK = Exposure()
+
+Status = Callable[[], Mapping[str, Any]]
+
+
+def make_app(
+    status: Status,
+    metrics: Metrics,
+    taps: Taps,
+    page: ASGIApp | None,
+    exposure: Exposure = LOOPBACK,
+) -> ASGIApp:
+    """Everything behind the guard against foreign pages."""
+
+    async def live(_request: Request) -> Response:
+        return PlainTextResponse("live\n")  # it is the loop's answer that counts
+
+    async def ready(_request: Request) -> Response:
+        reasons = [reason.as_json() for reason in reasons_not_ready(status(), time.time())]
+        body = {"ready": not reasons, "reasons": reasons}
+        return JSONResponse(body, status_code=503 if reasons else 200)
+
+    async def show_metrics(_request: Request) -> Response:
+        return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+    async def show_status(_request: Request) -> Response:
+        return JSONResponse(status())
+
+    async def events(request: Request) -> Response:
+        filters = request.query_params.getlist("topic") or ["#"]
+        try:
+            stream = _events(taps, filters)
+            first = await anext(stream)
+        except ValueError as error:
+            return PlainTextResponse(f"{error}\n", status_code=400)
+        return StreamingResponse(_chain(first, stream), media_type="text/event-stream")
+
+    routes: list[Route | Mount] = [
+        Route("/live", live),
+        Route("/ready", ready),
+        Route("/metrics", show_metrics),
+        Route("/api/status", show_status),
+        Route("/api/events", events),
+    ]
+    if page is not None:
+        routes.append(Mount("/", page))
+    return Guard(Starlette(routes=routes), exposure)
+
+
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for event in rest:
+        yield event
+
+
+async def _events(taps: Taps, filters: list[str]) -> AsyncIterator[bytes]:
+    """Messages as server-sent events; long payloads are cut, their size is told."""
+    messages = taps.listen(filters, EVENTS_CAPACITY)
+    waiting = asyncio.ensure_future(anext(messages))
+    try:
+        await asyncio.sleep(0)
+        if waiting.done():
+            waiting.result()  # raises ValueError for a malformed filter
+        yield b": listening\n\n"
+        while True:
+            done, _ = await asyncio.wait([waiting], timeout=KEEPALIVE_S)
+            if not done:
+                yield b": still here\n\n"
+                continue
+            message = waiting.result()
+            text = message.payload[:MAX_EVENT_TEXT].decode(errors="replace")
+            facts = {
+                "t": message.t,
+                "topic": message.topic,
+                "source": message.source,
+                "bytes": len(message.payload),
+                "payload": text,
+            }
+            yield f"data: {json.dumps(facts)}\n\n".encode()
+            waiting = asyncio.ensure_future(anext(messages))
+    finally:
+        waiting.cancel()

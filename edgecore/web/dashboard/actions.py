@@ -1,0 +1,185 @@
+"""What the page may do, behind a token; every answer says what happened, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeGuard
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from edgecore.core.topicfilter import filter_problem, topic_problem
+from edgecore.web.dashboard.ports import ActionRefusedError, Actions, MessageHub, SiteView
+from edgecore.web.guards import token_matches
+
+MAX_MESSAGE_BYTES = 131_072
+"""AWS IoT's limit for a device message, docs/spec/messages.md."""
+FOLLOW_CAPACITY = 256
+FOLLOW_SHOWN_BYTES = 4096
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _BadRequestError(Exception):
+    """The request's own mistake; the text names field, value, limit and remedy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionRoutes:
+    """Routes below ``/api/actions``; refused without the token and in read-only mode."""
+
+    actions: Actions
+    hub: MessageHub
+    view: Callable[[], SiteView]
+    token: str
+    read_only: bool = False
+
+    @property
+    def offered(self) -> list[str]:
+        if self.read_only:
+            return []
+        more = {"test-image"} if "publish" in self.actions.offered and self.view().site else set()
+        return sorted({*self.actions.offered, "follow", *more})
+
+    def routes(self) -> list[Route]:
+        handlers: dict[str, Handler] = {
+            "restart": self._restart,
+            "drain": self._drain,
+            "publish": self._publish,
+            "test-image": self._test_image,
+            "follow": self._follow,
+        }
+        return [
+            Route(f"/{name}", self._behind_token(name, handler), methods=["POST"])
+            for name, handler in handlers.items()
+        ]
+
+    def _behind_token(self, name: str, handler: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            if self.read_only:
+                return _said("This core runs read-only: actions are off.", 403)
+            if not token_matches(request.headers, self.token):
+                return _said("Token missing or wrong: the core keeps it in its core.json.", 401)
+            if name not in self.offered:
+                return _said(f"This core does not offer {name!r}.", 404)
+            try:
+                return await handler(request)
+            except _BadRequestError as error:
+                return _said(str(error), 400)
+            except ActionRefusedError as error:
+                return _said(str(error), 409)
+
+        return guarded
+
+    async def _restart(self, request: Request) -> Response:
+        function_id = _text(await _json(request), "function")
+        await self.actions.restart(function_id)
+        return _said(f"Restarting {function_id}.")
+
+    async def _drain(self, request: Request) -> Response:
+        body = await _json(request)
+        on, workers = body.get("on"), body.get("workers")
+        if not isinstance(on, bool):
+            raise _BadRequestError(f"'on' is {on!r}: give true or false")
+        if workers is not None and not _are_names(workers):
+            raise _BadRequestError(f"'workers' is {workers!r:.80}: give a list of names, or none")
+        await self.actions.drain(on, workers)
+        who = "all workers" if workers is None else ", ".join(workers)
+        rest = "what is in hand is finished, no new work" if on else "work again"
+        return _said(f"Asked for {who}: {rest}.")
+
+    async def _publish(self, request: Request) -> Response:
+        body = await _json(request)
+        topic = _topic(_text(body, "topic"))
+        payload = _text(body, "payload").encode()
+        return await self._send(topic, payload)
+
+    async def _test_image(self, request: Request) -> Response:
+        camera = request.query_params.get("camera", "")
+        view = self.view()
+        if camera not in view.cameras:
+            known = ", ".join(view.cameras)
+            raise _BadRequestError(f"camera {camera!r} is not of this site: {known}")
+        content = await _body(request)
+        if not content.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM")):
+            raise _BadRequestError("not an image: send JPEG, PNG, WebP or BMP")
+        return await self._send(f"{view.site}/images/{camera}", content)
+
+    async def _send(self, topic: str, payload: bytes) -> Response:
+        if len(payload) > MAX_MESSAGE_BYTES:
+            raise _BadRequestError(
+                f"{len(payload)} bytes, limit {MAX_MESSAGE_BYTES}: send less, or a file's name"
+            )
+        targets = await self.actions.publish(topic, payload)
+        if not targets:
+            return _said(f"Nobody subscribes to {topic} from the console.", 409)
+        return _said(f"Published {len(payload)} bytes on {topic} to {targets} target(s).")
+
+    async def _follow(self, request: Request) -> Response:
+        """Messages as JSON Lines until the browser stops reading."""
+        topic_filter = _text(await _json(request), "filter")
+        if problem := filter_problem(topic_filter):
+            raise _BadRequestError(problem)
+        return StreamingResponse(self._lines(topic_filter), media_type="application/jsonl")
+
+    async def _lines(self, topic_filter: str) -> AsyncIterator[bytes]:
+        yield b"\n"  # The answer starts now, not with the first message.
+        async for message in self.hub.listen([topic_filter], FOLLOW_CAPACITY):
+            shown = message.payload[:FOLLOW_SHOWN_BYTES]
+            line = {
+                "t": message.t,
+                "topic": message.topic,
+                "source": message.source,
+                "bytes": len(message.payload),
+                "payload": shown.decode(errors="replace") if _is_text(shown) else None,
+            }
+            yield json.dumps(line).encode() + b"\n"
+
+
+def _are_names(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(x, str) for x in value)
+
+
+def _is_text(payload: bytes) -> bool:
+    return b"\0" not in payload and not payload.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF"))
+
+
+def _said(text: str, status: int = 200) -> JSONResponse:
+    return JSONResponse({"ok": status < 300, "message": text}, status_code=status)
+
+
+async def _body(request: Request) -> bytes:
+    """At most a message and a little JSON around it: read no further than that."""
+    limit = 2 * MAX_MESSAGE_BYTES
+    content = b""
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > limit:
+            raise _BadRequestError(f"more than {MAX_MESSAGE_BYTES} bytes: send a smaller one")
+    return content
+
+
+async def _json(request: Request) -> dict[str, object]:
+    try:
+        body = json.loads(await _body(request))
+    except (ValueError, RecursionError):
+        raise _BadRequestError("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise _BadRequestError("the body is not a JSON object")
+    return body
+
+
+def _text(body: dict[str, object], key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise _BadRequestError(f"{key!r} is {value!r}: give a text")
+    return value
+
+
+def _topic(topic: str) -> str:
+    if problem := topic_problem(topic):
+        raise _BadRequestError(problem)
+    return topic

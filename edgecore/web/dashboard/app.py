@@ -1,0 +1,210 @@
+"""The page as a Starlette application that the core mounts, and the tasks that feed it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from edgecore.web.dashboard.actions import ActionRoutes
+from edgecore.web.dashboard.feed import INTERVAL_S, MAX_BROWSERS, Feed, TooManyBrowsersError
+from edgecore.web.dashboard.history import COLUMNS
+from edgecore.web.dashboard.logroutes import log_routes
+from edgecore.web.dashboard.monitor import Monitor, Results
+from edgecore.web.dashboard.ports import Actions, MessageHub, SiteView, StatusProvider
+from edgecore.web.dashboard.thumbnails import (
+    LARGE_SIDE_PX,
+    MAX_SIDE_PX,
+    Image,
+    NoThumbnailError,
+    Thumbnails,
+)
+
+STATIC = Path(__file__).parent / "static"
+LISTEN_CAPACITY = 4096
+LINGER_S = 0.05
+"""The page is drawn twice a second: it need not be woken for every message."""
+SLOWEST = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The core's side of the page."""
+
+    status: StatusProvider
+    hub: MessageHub
+    actions: Actions
+    log_dir: Path | None = None
+
+
+class Dashboard:
+    """``app`` is to be mounted at ``/`` behind ``guards.Guard``; ``run`` for as long as it is."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        view: SiteView,
+        *,
+        token: str,
+        read_only: bool = False,
+        on_results: Results | None = None,
+    ) -> None:
+        self.monitor = Monitor(view, on_results)
+        self._ports = ports
+        self._thumbnails = Thumbnails(view.images_dir)
+        self._actions = ActionRoutes(
+            actions=ports.actions,
+            hub=ports.hub,
+            view=lambda: self.monitor.view,
+            token=token,
+            read_only=read_only,
+        )
+        self._read_only = read_only
+        self._shown = asyncio.Event()
+        self.feed = Feed(self.monitor, ports.status, self._hello)
+        self.app = Starlette(routes=self._routes())
+
+    def show(self, view: SiteView) -> None:
+        """Another group runs: the open pages are told, and its topics are listened to."""
+        if view != self.monitor.view:
+            self.monitor.view = view
+            self._thumbnails = Thumbnails(view.images_dir)
+            self._shown.set()
+            self.feed.greet()
+
+    async def run(self) -> None:
+        """Listen and tick until cancelled."""
+        await asyncio.gather(self._listen(), self.feed.run(), self._warm())
+
+    async def _listen(self) -> None:
+        """To the topics of the group that runs; again when another one does."""
+        while True:
+            self._shown.clear()
+            heard = asyncio.ensure_future(self._observe(self.monitor.view.filters))
+            shown = asyncio.ensure_future(self._shown.wait())
+            try:
+                done, _ = await asyncio.wait([heard, shown], return_when=asyncio.FIRST_COMPLETED)
+                if heard in done:
+                    heard.result()
+            finally:
+                for task in (heard, shown):
+                    task.cancel()
+                await asyncio.gather(heard, shown, return_exceptions=True)
+
+    async def _observe(self, filters: Sequence[str]) -> None:
+        async for message in self._ports.hub.listen(filters, LISTEN_CAPACITY, LINGER_S):
+            self.monitor.observe(message)
+            await asyncio.sleep(0)  # images go first
+
+    async def _warm(self) -> None:
+        """Make the pictures while their files are there, if somebody looks."""
+        while True:
+            await asyncio.sleep(INTERVAL_S)
+            for entry in self.monitor.gallery.latest() if self.feed.watched else ():
+                with contextlib.suppress(NoThumbnailError):
+                    await self._thumbnails.get(self._source(entry))
+
+    def _source(self, entry: Mapping[str, Any]) -> Image:
+        content = self.monitor.inline.get(entry["id"])
+        return Image(entry["stream"], entry["seq"], entry["file"], content)
+
+    def _hello(self) -> Mapping[str, Any]:
+        view = self.monitor.view
+        return {
+            "site": view.site,
+            "cameras": view.cameras,
+            "read_only": self._read_only,
+            "actions": self._actions.offered,
+            "columns": ["t", *COLUMNS],
+        }
+
+    def _routes(self) -> list[Route | Mount]:
+        return [
+            Route("/", self._page),
+            Route("/api/stream", self._stream),
+            Route("/api/history", self._history),
+            Route("/api/image/{stream}/{seq:int}", self._image),
+            Route("/api/traces", self._traces),
+            Route("/api/trace/{stream}/{seq:int}", self._trace),
+            *log_routes(self._ports.log_dir),
+            Mount("/api/actions", routes=self._actions.routes()),
+            Mount("/static", _RevalidatedFiles(directory=STATIC)),
+        ]
+
+    async def _page(self, _request: Request) -> Response:
+        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+    async def _stream(self, _request: Request) -> Response:
+        events = self.feed.stream()
+        try:
+            first = await anext(events)
+        except TooManyBrowsersError as error:
+            return _problem(503, f"{error}: close one (limit {MAX_BROWSERS})")
+
+        async def body() -> Any:
+            yield first
+            async for event in events:
+                yield event
+
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(body(), media_type="text/event-stream", headers=headers)
+
+    async def _history(self, request: Request) -> Response:
+        history = self.monitor.history
+        coarse = request.query_params.get("span") == "6h"
+        points = history.coarse() if coarse else history.fine()
+        return JSONResponse({"columns": ["t", *COLUMNS], "points": points})
+
+    async def _image(self, request: Request) -> Response:
+        stream, seq = request.path_params["stream"], request.path_params["seq"]
+        entry = self.monitor.gallery.get(stream, seq)
+        if entry is None:
+            return _problem(404, f"image {stream} #{seq} is not among the latest any more")
+        side = LARGE_SIDE_PX if "large" in request.query_params else MAX_SIDE_PX
+        try:
+            picture = await self._thumbnails.get(self._source(entry), side)
+        except NoThumbnailError as error:
+            return _problem(404, f"image {stream} #{seq}: {error}")
+        headers = {"cache-control": "private, max-age=3600, immutable"}
+        return Response(picture.content, media_type=picture.media_type, headers=headers)
+
+    async def _traces(self, request: Request) -> Response:
+        """``?id=`` finds one image by its id; without it the slowest of the last ones."""
+        image_id = request.query_params.get("id")
+        if image_id is None:
+            slowest = self.monitor.traces.slowest(SLOWEST)
+            return JSONResponse({"traces": [t.as_json() for t in slowest]})
+        trace = self.monitor.traces.find(image_id)
+        if trace is None:
+            return _problem(404, f"no image with id {image_id!r} among the last ones")
+        return JSONResponse({"traces": [trace.as_json()]})
+
+    async def _trace(self, request: Request) -> Response:
+        stream, seq = request.path_params["stream"], request.path_params["seq"]
+        trace = self.monitor.traces.get(stream, seq)
+        if trace is None:
+            return _problem(404, f"image {stream} #{seq} is not among the last ones any more")
+        return JSONResponse(trace.as_json())
+
+
+class _RevalidatedFiles(StaticFiles):
+    """Browsers ask again (304): after an update of the core no old script meets a new API."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def _problem(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"ok": False, "message": text}, status_code=status)

@@ -1,0 +1,90 @@
+"""What the page needs of the core, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edgecore.core.observers import Message
+
+__all__ = [
+    "ActionRefusedError",
+    "Actions",
+    "Message",
+    "MessageHub",
+    "SiteView",
+    "StatusProvider",
+]
+
+
+class StatusProvider(Protocol):
+    def status(self) -> Mapping[str, Any]:
+        """The ``/api/status`` object of docs/spec/core.md; cheap, called twice a second."""
+
+
+class MessageHub(Protocol):
+    def listen(
+        self, filters: Sequence[str], capacity: int, linger_s: float = 0.0
+    ) -> AsyncIterator[Message]:
+        """Messages on any of the MQTT topic filters, from now on, until closed.
+
+        A listener that falls ``capacity`` messages behind loses the oldest: the page must
+        never slow the router down.
+        """
+
+
+class ActionRefusedError(Exception):
+    """The core would not do it; the text is for the operator: subject, reason, remedy."""
+
+
+class Actions(Protocol):
+    @property
+    def offered(self) -> Collection[str]:
+        """Of ``restart``, ``drain``, ``publish``: what this core can do."""
+
+    async def restart(self, function_id: str) -> None:
+        """Restart one function. Raises ActionRefusedError."""
+
+    async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
+        """Give these workers (None: all) no new work, or work again; what they have is finished.
+
+        Raises ActionRefusedError.
+        """
+
+    async def publish(self, topic: str, payload: bytes) -> int:
+        """Publish as the site's console; how many targets got it. Raises ActionRefusedError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteView:
+    """Where a Fanfold group keeps things; all empty for a group of somebody else."""
+
+    site: str = ""
+    images_dir: str = ""
+    cameras: tuple[str, ...] = ()
+    cloud_topic: str = ""
+
+    @classmethod
+    def of_environments(cls, environments: Sequence[Mapping[str, str]]) -> SiteView:
+        """From the environments of the group's functions (docs/spec/environment.md)."""
+        merged: dict[str, str] = {}
+        for environment in environments:
+            if "FANFOLD_SITE" in environment:
+                merged.update(environment)
+        cameras = tuple(c for c in merged.get("FANFOLD_CAMERAS", "").split(",") if c)
+        return cls(
+            site=merged.get("FANFOLD_SITE", ""),
+            images_dir=merged.get("FANFOLD_IMAGES_DIR", ""),
+            cameras=cameras,
+            cloud_topic=merged.get("FANFOLD_CLOUD_TOPIC", ""),
+        )
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What the page listens to. Without a site: only stats, by their last level."""
+        if not self.site:
+            return ("+/stats",)
+        local = ("stats", "beat", "jobs", "work/+", "images/+", "images/+/accepted", "results/+")
+        cloud = (self.cloud_topic,) if self.cloud_topic else ()
+        return (*(f"{self.site}/{leaf}" for leaf in local), *cloud)

@@ -1,0 +1,96 @@
+"""One card per worker, from three sources: the splitter's stats, beats, and the function itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from edgecore.web.metrics import stats
+
+RATE_WINDOW_S = 10.0
+MAX_WORKERS = 256
+_IDLE: dict[str, Any] = {}
+
+
+class WorkerBoard:
+    """What each worker does now: its batch and first image, its rate over the last 10 s."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, dict[str, Any]] = {}
+        self._beats: dict[str, Mapping[str, Any]] = {}
+        self._finished: dict[str, deque[float]] = {}
+        self._models: dict[str, Mapping[str, Any]] = {}
+
+    def dispatched(self, worker: str, work: Mapping[str, Any]) -> None:
+        items = work.get("items") or []
+        if items and (worker in self._batches or len(self._batches) < MAX_WORKERS):
+            first = items[0]
+            image = f"{first.get('stream')} #{first.get('seq')}"
+            entry = {"batch": work.get("batch"), "images": len(items), "image": image}
+            self._batches[worker] = entry
+
+    def beat(self, beat: Mapping[str, Any]) -> None:
+        worker = str(beat.get("worker"))
+        if worker in self._beats or len(self._beats) < MAX_WORKERS:
+            self._beats[worker] = beat
+
+    def finished(self, worker: str, t: float, model: object = None) -> None:
+        if worker in self._finished or len(self._finished) < MAX_WORKERS:
+            self._finished.setdefault(worker, deque(maxlen=20_000)).append(t)
+            self._models[worker] = stats.mapping(model)
+
+    def cards(self, status: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
+        """Whom the splitter feeds, and functions on a GPU or CPU slot that others feed, by name."""
+        reported = stats.workers(status)
+        functions = {str(f.get("id")): f for f in status.get("functions", [])}
+        slots = {name for name, f in functions.items() if f.get("gpu_id") is not None}
+        return [
+            self._card(name, reported.get(name, _IDLE), functions.get(name, _IDLE), now)
+            for name in sorted({*reported, *slots}, key=_by_number)[:MAX_WORKERS]
+        ]
+
+    def _card(
+        self, name: str, reported: Mapping[str, Any], function: Mapping[str, Any], now: float
+    ) -> dict[str, Any]:
+        beat = self._beats.get(name, _IDLE)
+        inflight = reported.get("inflight", 0)
+        batch = self._batches.get(name, _IDLE) if inflight else _IDLE
+        gpu = str(function.get("gpu_id", "-1") or "-1")
+        told = reported.get("model") or beat.get("model") or self._models.get(name)
+        model = stats.mapping(told)
+        return {
+            "id": name,
+            "function": function.get("id"),
+            "device": "CPU" if gpu.startswith("-") else f"GPU {gpu}",
+            "state": reported.get("state") or function.get("state", "unknown"),
+            "process": function.get("state", "unknown"),
+            "drained": stats.is_drained(reported),
+            "model": stats.model_name(model),
+            "model_sha256": str(model.get("sha256", ""))[:12],
+            "restarts": function.get("restarts", 0),
+            "rss_kb": function.get("rss_kb"),
+            "pid": function.get("pid"),
+            "last_error": function.get("last_error"),
+            "credits": reported.get("credits"),
+            "inflight": inflight,
+            "busy_ms": beat.get("busy_ms", reported.get("busy_ms", 0)),
+            "done": reported.get("done", beat.get("done", 0)),
+            "batch": batch,
+            "per_s": self._rate(name, now),
+        }
+
+    def _rate(self, name: str, now: float) -> float:
+        times = self._finished.get(name)
+        if not times:
+            return 0.0
+        while times and times[0] < now - RATE_WINDOW_S:
+            times.popleft()
+        return round(len(times) / RATE_WINDOW_S, 1)
+
+
+def _by_number(name: str) -> tuple[str, int, str]:
+    """``w2`` before ``w10``."""
+    head = name.rstrip("0123456789")
+    tail = name[len(head) :][:18]
+    return head, int(tail or 0), name

@@ -1,0 +1,98 @@
+"""The core's own Prometheus registry: status at scrape time, plus what passed since the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from edgecore.web.metrics.families import families
+
+STAGES = ("queue", "read", "transform", "inference", "order")
+MAX_STREAMS = 100
+"""Streams with a label of their own; later ones are counted under ``other``."""
+
+# From a GPU's 1 ms to the hold-back's seconds; doubling keeps every quantile within a factor 2.
+BUCKETS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.5, 1.0, 2.5, 5.0, 30)
+
+__all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
+
+
+class Metrics:
+    """Feed it results with ``observe``; ``render`` is the body of ``/metrics``."""
+
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        # ``_created`` would double the series, and nobody graphs it.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self.registry.register(_StatusCollector(status))
+        ProcessCollector(registry=self.registry)
+        self._images = Counter(
+            "fanfold_images",
+            "Terminal records seen, by stream and outcome.",
+            ("stream", "status"),
+            registry=self.registry,
+        )
+        self._stage = Histogram(
+            "fanfold_stage_duration_seconds",
+            "Time one image spent in one stage.",
+            ("stage",),
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self._whole = Histogram(
+            "fanfold_image_duration_seconds",
+            "From the splitter's acceptance to the ordered result.",
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self._stages = {name: self._stage.labels(name) for name in STAGES}
+        self._streams: set[str] = set()
+
+    def observe(self, stream: str, results: Iterable[Mapping[str, Any]], now: float) -> None:
+        """Count one ordered message's results; ``now`` is when the core saw it, epoch seconds."""
+        label = self._stream_label(stream)
+        for result in results:
+            status = result.get("status")
+            if status not in {"ok", "failed", "dropped"}:
+                continue  # a gap is an announcement, not a terminal record
+            self._images.labels(label, status).inc()
+            for stage, ms in result.get("ms", {}).items():
+                if stage in self._stages:
+                    self._stages[stage].observe(ms / 1000)
+            if "t_in" in result:
+                self._whole.observe(max(0.0, now - result["t_in"]))
+
+    def render(self) -> bytes:
+        """Prometheus text exposition, to be sent as ``CONTENT_TYPE_LATEST``."""
+        return generate_latest(self.registry)
+
+    def _stream_label(self, stream: str) -> str:
+        if stream not in self._streams:
+            if len(self._streams) >= MAX_STREAMS:
+                return "other"
+            self._streams.add(stream)
+        return stream
+
+
+class _StatusCollector(Collector):
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[Metric]:
+        yield from families(self._status())
+
+    def describe(self) -> Iterable[Metric]:
+        """Names without asking the core, which may not be up when the registry is built."""
+        return families({})

@@ -1,0 +1,104 @@
+"""The core's face: one HTTP port with health, metrics, status and the page behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from edgecore.core.group import Group
+from edgecore.core.observers import Taps
+from edgecore.daemon.engine import Engine
+from edgecore.daemon.operator import Operator, site_of
+from edgecore.daemon.options import CoreError, Options
+from edgecore.web.app import make_app
+from edgecore.web.dashboard.app import Dashboard, Ports
+from edgecore.web.exposure import exposure_of
+from edgecore.web.listener import HttpServer
+from edgecore.web.metrics.registry import Metrics
+
+log = logging.getLogger(__name__)
+
+
+class Front:
+    """``bind`` before anything runs, ``start`` with the first group, ``show`` every other one."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.token = secrets.token_urlsafe(24)
+        self._server: HttpServer | None = None
+        self._page: Dashboard | None = None
+        self._feeding: asyncio.Task[None] | None = None
+
+    @property
+    def port(self) -> int | None:
+        return self._server.port if self._server is not None else None
+
+    def bind(self) -> None:
+        """Raises CoreError: the port is taken, or would be exposed unprotected."""
+        if self._options.http_port is None:
+            return
+        self._exposure = exposure_of(self._options.web)
+        server = HttpServer(self._options.http_port, self._options.web)
+        try:
+            server.bind()
+        except OSError as error:
+            raise CoreError(
+                f"--http-port {self._options.http_port}: {error.strerror}; "
+                "stop who has it, or give another one (0: any free)"
+            ) from error
+        self._server = server
+
+    def start(
+        self,
+        group: Group,
+        *,
+        status: Callable[[], Mapping[str, Any]],
+        engine: Callable[[], Engine | None],
+        taps: Taps,
+    ) -> None:
+        """Serve. ``status`` and ``engine`` are asked again each time."""
+        if self._server is None:
+            return
+        web, metrics = self._options.web, Metrics(status)
+        ports = Ports(
+            status=_Status(status),
+            hub=cast(Any, taps),
+            actions=Operator(engine),
+            log_dir=self._options.state / "logs",
+        )
+        self._page = Dashboard(
+            ports,
+            site_of(group),
+            token=self.token,
+            read_only=web.read_only,
+            on_results=metrics.observe,
+        )
+        self._feeding = asyncio.ensure_future(self._page.run())
+        self._server.start(make_app(status, metrics, taps, self._page.app, self._exposure))
+        scheme = "https" if web.certificate else "http"
+        log.info(
+            "dashboard: %s://%s:%d/ (actions: add #token= and the token in core.json)",
+            scheme,
+            web.host,
+            self._server.port,
+        )
+
+    def show(self, group: Group) -> None:
+        """Another group runs now: other cameras, workers, model, or another site altogether."""
+        if self._page is not None:
+            self._page.show(site_of(group))
+
+    async def stop(self) -> None:
+        if self._feeding is not None:
+            self._feeding.cancel()  # ends the browsers' streams, else the server waits for them
+            await asyncio.gather(self._feeding, return_exceptions=True)
+        if self._server is not None and self._feeding is not None:
+            await self._server.stop()
+
+
+class _Status:
+    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+        self.status = status

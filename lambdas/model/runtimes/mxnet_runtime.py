@@ -1,0 +1,67 @@
+"""Apache MXNet 1.9.1: symbol and parameters bound once, for one fixed shape."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from lambdas.model.package import Package
+from lambdas.model.runtimes.base import Runtime, missing
+from lambdas.model.spec import ModelError
+
+
+class MxnetRuntime(Runtime):
+    def __init__(self, package: Package, gpu_id: int) -> None:
+        super().__init__(package, gpu_id)
+        # Else it prints a line about its optimiser to stderr at every load.
+        os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
+        try:
+            import mxnet as mx
+        except (ImportError, OSError):
+            raise missing("mxnet", "mxnet") from None
+        context = _context(mx, gpu_id)
+        spec = package.spec
+        try:
+            symbol = mx.sym.load(package.path("symbol"))
+            saved = mx.nd.load(package.path("params"))
+            args = {k[4:]: v for k, v in saved.items() if k.startswith("arg:")}
+            aux = {k[4:]: v for k, v in saved.items() if k.startswith("aux:")}
+            _complete(symbol, spec.input.name, args, aux)
+            bound = symbol.simple_bind(
+                context, grad_req="null", **{spec.input.name: spec.input.shape}
+            )
+            bound.copy_params_from(args, aux, allow_extra_params=True)
+        except mx.base.MXNetError as error:
+            first = str(error).strip().splitlines()[-1]
+            raise ModelError(
+                f"MXNet refuses {spec.name} {spec.version} on {self.device}: {first[:300]}"
+            ) from None
+        self._bound = bound
+        self._data = bound.arg_dict[spec.input.name]
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        self._data[:] = batch
+        return [output.asnumpy() for output in self._bound.forward(is_train=False)]
+
+
+def _context(mx, gpu_id: int):  # type: ignore[no-untyped-def]
+    if gpu_id < 0:
+        return mx.cpu()
+    count = mx.context.num_gpus()
+    if gpu_id >= count:
+        raise ModelError(
+            f"GPU_ID={gpu_id}: MXNet sees {count} GPUs. Check the driver, the device files of the "
+            f"profile, and that the MXNet build has CUDA (mxnet-cu112); GPU_ID=-1 uses the CPU"
+        )
+    return mx.gpu(gpu_id)
+
+
+def _complete(symbol, data: str, args: dict, aux: dict) -> None:  # type: ignore[no-untyped-def]
+    # MXNet itself would leave what is missing at zero and answer with confidence.
+    absent = [n for n in symbol.list_arguments() if n not in args and n not in (data, "label")]
+    absent += [n for n in symbol.list_auxiliary_states() if n not in aux]
+    if data not in symbol.list_arguments():
+        raise ModelError(f"the symbol has no input {data!r}: see input.name in model.json")
+    if absent:
+        raise ModelError(f"the parameters lack {len(absent)} of the symbol's: {absent[:3]} …")

@@ -1,0 +1,83 @@
+"""OpenVINO, on the CPU or on an Intel GPU."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import numpy as np
+
+from lambdas.model.package import Package
+from lambdas.model.runtimes.base import Runtime, check_input, missing, thread_count
+from lambdas.model.spec import ModelError
+
+
+def import_openvino() -> ModuleType:
+    """The package without its telemetry. Raises ImportError where it is not installed.
+
+    On import it tells Google Analytics, in a process that it forks: that says a plant's business
+    outside, and hangs where another thread holds a lock, MXNet's or the log's, at the fork. Without
+    the package `openvino_telemetry` it uses a stub of its own.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+class OpenvinoRuntime(Runtime):
+    def __init__(self, package: Package, gpu_id: int) -> None:
+        super().__init__(package, gpu_id)
+        try:
+            ov = import_openvino()
+        except ImportError:
+            raise missing("openvino", "openvino") from None
+        core = ov.Core()
+        device = _device(core, gpu_id)
+        try:
+            model = core.read_model(package.path("model"), package.path("weights"))
+            _check(package, model)
+            compiled = core.compile_model(model, device, options(gpu_id))
+            self._request = compiled.create_infer_request()
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO refuses {package.spec.name} on {device}: {error}") from None
+
+    def infer(self, batch: np.ndarray) -> list[np.ndarray]:
+        results = self._request.infer([batch], share_inputs=True, share_outputs=True)
+        # Copies: the request's own memory is overwritten by the next image.
+        return [np.array(value) for value in results.values()]
+
+
+def options(gpu_id: int) -> dict[str, str]:
+    """How a network is compiled on the device and wherever its agreement is judged."""
+    chosen = {
+        "PERFORMANCE_HINT": "LATENCY",
+        # By default it computes in bfloat16 where the CPU can: 2 % off, on some devices only.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    if gpu_id < 0:
+        chosen["INFERENCE_NUM_THREADS"] = str(thread_count())
+        chosen["NUM_STREAMS"] = "1"
+        # Every process would pin its threads from core 0 on, and workers share it.
+        chosen["ENABLE_CPU_PINNING"] = "NO"
+    return chosen
+
+
+def _device(core, gpu_id: int) -> str:  # type: ignore[no-untyped-def]
+    if gpu_id < 0:
+        return "CPU"
+    found = [name for name in core.available_devices if name.startswith("GPU")]
+    # A single GPU is called "GPU" and answers to "GPU.0" as well.
+    if gpu_id >= len(found):
+        raise ModelError(
+            f"GPU_ID={gpu_id}: OpenVINO sees {len(found)} GPUs. It uses Intel's only: check the "
+            "driver and the device files of the profile (/dev/dri); GPU_ID=-1 uses the CPU"
+        )
+    return f"GPU.{gpu_id}"
+
+
+def _check(package: Package, model) -> None:  # type: ignore[no-untyped-def]
+    first = model.input(0)
+    shape = [n.get_length() if n.is_static else None for n in first.get_partial_shape()]
+    name = package.spec.input.name
+    check_input(package, name if name in first.get_names() else first.get_any_name(), shape)

@@ -1,0 +1,30 @@
+"""From a package's `runtime` to its implementation, imported only when it is wanted."""
+
+from __future__ import annotations
+
+import importlib
+
+from lambdas.model.package import Package
+from lambdas.model.runtimes.base import Runtime
+from lambdas.model.runtimes.detecting import DetectingRuntime
+
+_MODULES = {
+    "mxnet": ("lambdas.model.runtimes.mxnet_runtime", "MxnetRuntime"),
+    "onnxruntime": ("lambdas.model.runtimes.onnx_runtime", "OnnxRuntime"),
+    "openvino": ("lambdas.model.runtimes.openvino_runtime", "OpenvinoRuntime"),
+    "simulated": ("lambdas.model.runtimes.simulated", "SimulatedRuntime"),
+    "noop": ("lambdas.model.runtimes.simulated", "NoopRuntime"),
+}
+
+
+def load_runtime(package: Package, gpu_id: int) -> Runtime:
+    """Load the network on GPU `gpu_id`, or on the CPU where it is negative.
+
+    Raises `ModelError` when the runtime is not installed, does not see the GPU or
+    refuses the model.
+    """
+    module, name = _MODULES[package.spec.runtime]
+    runtime: Runtime = getattr(importlib.import_module(module), name)(package, gpu_id)
+    if package.spec.detection is not None:
+        return DetectingRuntime(runtime, package.spec.detection)
+    return runtime

@@ -1,0 +1,121 @@
+"""Hello and heartbeats, and the watchdog that ends a worker that hangs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Callable, Protocol
+
+from lambdas.common.bus import Bus
+from lambdas.common.log import get_logger
+from lambdas.common.messages import Beat, beat_message, hello_message
+from lambdas.worker.activity import Activity
+from lambdas.worker.send import Identity
+
+BEAT_S = 1.0
+EXIT_HUNG = 70
+
+_log = get_logger("beat")
+
+
+def new_incarnation() -> str:
+    """A name that no earlier life of this worker has had."""
+    return os.urandom(6).hex()
+
+
+class Vitals(Protocol):
+    """What is read of a pipeline."""
+
+    @property
+    def activity(self) -> Activity: ...
+
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def failed(self) -> int: ...
+
+    def in_hand(self) -> list[str]: ...
+
+
+class Heart:
+    """Says hello until it is taken, then beats; a thread of its own, so that it also
+    beats while the network runs and while a handler waits."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        topic: str,
+        identity: Identity,
+        pipeline: Vitals,
+        begin: threading.Event | None = None,
+    ) -> None:
+        """`begin`: hello waits for it."""
+        self._bus, self._topic, self._identity = bus, topic, identity
+        self._pipeline = pipeline
+        self._begin = begin
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fanfold-beat", daemon=True)
+
+    def start(self) -> Heart:
+        self._thread.start()
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while self._begin is not None and not self._begin.wait(BEAT_S):
+            if self._stopping.is_set():
+                return
+        hello = hello_message(*self._identity)
+        while not self._bus.publish(self._topic, hello):
+            if self._stopping.wait(BEAT_S):
+                return
+        while not self._stopping.wait(BEAT_S):
+            self._bus.publish(self._topic, beat_message(self._beat()))
+
+    def _beat(self) -> Beat:
+        pipeline = self._pipeline
+        _stage, busy_s = pipeline.activity.longest()
+        worker, incarnation, model = self._identity.author
+        # With the model: a splitter that was started again has not heard the hello.
+        return Beat(
+            worker, incarnation, "beat", model or None, busy_ms=busy_s * 1000,
+            batches=pipeline.in_hand(), done=pipeline.done, failed=pipeline.failed,
+        )  # fmt: skip
+
+
+class Watchdog:
+    """Ends the process when one image takes longer than `limit_s`: a thread stuck in
+    native code cannot be stopped in any other way, and the core starts a new one."""
+
+    def __init__(
+        self, pipeline: Vitals, limit_s: float, exit_now: Callable[[int], None] = os._exit
+    ) -> None:
+        self._pipeline = pipeline
+        self._limit_s = limit_s
+        self._exit_now = exit_now
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fanfold-watchdog", daemon=True)
+
+    def start(self) -> Watchdog:
+        self._thread.start()
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(min(1.0, self._limit_s / 4)):
+            stage, busy_s = self._pipeline.activity.longest()
+            if busy_s > self._limit_s:
+                _log.critical(
+                    "%s has taken %.1f s, limit %.1f s (FANFOLD_WORKER_TIMEOUT_S); batches %s: "
+                    "ending this worker for a restart",
+                    stage, busy_s, self._limit_s, ", ".join(self._pipeline.in_hand()),
+                )  # fmt: skip
+                self._exit_now(EXIT_HUNG)
+                return

@@ -1,0 +1,61 @@
+"""What travels through the pipeline: a batch in hand, and one image on its way."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+from lambdas.common.log import about, get_logger
+from lambdas.common.messages import Record, Work, result_failed
+from lambdas.model.hooks import Hooks
+from lambdas.model.package import Package
+from lambdas.model.runtimes.base import Runtime
+
+_log = get_logger("inference")
+
+
+class Model(NamedTuple):
+    """A package, its network loaded, and the user's code around it."""
+
+    package: Package
+    runtime: Runtime
+    hooks: Hooks = Hooks()
+
+
+class Batch:
+    """A micro-batch in hand; `results` fill up in the order of its items."""
+
+    def __init__(self, work: Work) -> None:
+        self.id = work.batch
+        self.items = [dict(item, attempt=item.get("attempt", work.attempt)) for item in work.items]
+        self.results: list[Record | None] = [None] * len(self.items)
+        self.open = len(self.items)
+
+
+class Image:
+    """One item of a batch between the stages; `tensor` is lent to it from the pool."""
+
+    __slots__ = ("batch", "index", "ms", "tensor")
+
+    def __init__(self, batch: Batch, index: int) -> None:
+        self.batch = batch
+        self.index = index
+        self.ms: dict[str, float] = {}
+        self.tensor: np.ndarray | None = None
+
+    @property
+    def item(self) -> Record:
+        return self.batch.items[self.index]
+
+    def timed(self, stage: str, call: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        try:
+            return call()
+        finally:
+            self.ms[stage] = round((time.perf_counter() - start) * 1000, 3)
+
+    def failed(self, reason: str, detail: str) -> Record:
+        _log.warning("failed, %s: %s", reason, detail, extra=about(self.item))
+        return result_failed(self.item, reason, detail, self.ms)

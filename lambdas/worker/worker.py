@@ -1,0 +1,116 @@
+"""One inference worker: model, pipeline, heartbeat and watchdog, put together."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any, Mapping, Protocol
+
+import cv2
+import numpy as np
+
+from lambdas.common.addressed import work_for
+from lambdas.common.blame import FAULTS
+from lambdas.common.bus import Bus
+from lambdas.common.log import get_logger
+from lambdas.common.messages import Work
+from lambdas.common.settings import InferenceSettings
+from lambdas.imaging.transform import chosen_mode
+from lambdas.inference.fed import FedPipeline
+from lambdas.model.hooks import load_hooks
+from lambdas.model.package import load_package
+from lambdas.model.runtimes.select import load_runtime
+from lambdas.model.spec import ModelError
+from lambdas.tensors.folder import Desk, Folder
+from lambdas.tensors.reader import Reader
+from lambdas.tensors.ring import RingError
+from lambdas.worker.heartbeat import Heart, Watchdog, new_incarnation
+from lambdas.worker.pipeline import Pipeline
+from lambdas.worker.send import Identity, Sender
+from lambdas.worker.work import Model
+
+_log = get_logger("worker")
+
+
+class Taker(Protocol):
+    """A pipeline, as the handler sees it."""
+
+    def submit(self, work: Work) -> None: ...
+
+    def drain(self) -> None: ...
+
+
+def hand_over(event: Any, pipeline: Taker, incarnation: str, *, wait: bool = False) -> None:
+    """One work message into a pipeline; `wait`: return when its batch is finished."""
+    work = work_for(event, incarnation)
+    if work is None:
+        return
+    if work.probe is None:
+        pipeline.submit(work)
+    if work.probe is not None or wait:
+        pipeline.drain()
+
+
+class Worker:
+    """Loads everything at construction; raises `ModelError` where that cannot be done."""
+
+    def __init__(
+        self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
+    ) -> None:
+        mode = chosen_mode(env)
+        # Copies share this function's name: nobody could tell one's beats from another's.
+        self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
+        cv2.setNumThreads(settings.cv_threads)
+        package = load_package(settings.model_dir)
+        hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
+        runtime = load_runtime(package, settings.gpu_id)
+        # The first run allocates and chooses kernels; no image should pay for that.
+        runtime.infer(np.zeros(runtime.input.shape, np.float32))
+        self._incarnation = new_incarnation()
+        identity = Identity(
+            settings.worker, self._incarnation, package.spec.identity, settings.earlier_end
+        )
+        model = Model(package, runtime, hooks)
+        sender = Sender(bus, settings.done_topic, identity)
+        if settings.transforms:
+            self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender)
+        else:
+            self.pipeline = Pipeline(model, sender, settings.images_dir, mode)
+        self.pipeline.start()
+        self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
+        self._heart = None
+        if not self._on_demand:
+            self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline).start()
+        _log.info(
+            "%s is ready: %s %s (%s) on %s, transform %s, incarnation %s",
+            settings.worker, package.spec.name, package.spec.version, package.spec.runtime,
+            runtime.device, mode, identity.incarnation,
+        )  # fmt: skip
+
+    def _fed(self, settings: InferenceSettings, model: Model, sender: Sender) -> FedPipeline:
+        """Tensors come from transform functions. Raises `ModelError`."""
+        worker, incarnation, identity = sender.identity.author
+        try:
+            folder = Folder(settings.shm_dir)
+            reader = Reader(folder, settings.transforms, incarnation, identity["sha256"])
+        except RingError as error:
+            raise ModelError(str(error)) from None
+        path = folder.desk(worker)
+        crashed = sender.identity.earlier_end in FAULTS
+        desk = partial(Desk, path, incarnation, after_crash=crashed)
+        return FedPipeline(model, sender, reader, desk)
+
+    def handle(self, event: Any) -> None:
+        """One message of the work topic.
+
+        A batch: returns when it is in the pipeline and the one before it is finished; so
+        one invocation is open while there is work, and the core's timeout sees a hang.
+        A probe: returns when the pipeline is empty.
+        """
+        hand_over(event, self.pipeline, self._incarnation, wait=self._on_demand)
+
+    def stop(self) -> None:
+        if self._heart is not None:
+            self._heart.stop()
+        self._watchdog.stop()
+        self.pipeline.stop()
