@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgecore.uplink.spooler import Spooler
 
 
-class DeviceOutlet:
+class DeviceTarget:
     """A thing, on whichever listener it is; offline it misses the message, as with V1."""
 
     costs = 0
@@ -27,7 +27,7 @@ class DeviceOutlet:
         return True
 
 
-class CloudOutlet:
+class CloudTarget:
     """The spooler; its publisher is answered when the message is on disk."""
 
     costs = 0
@@ -40,7 +40,7 @@ class CloudOutlet:
         return asyncio.ensure_future(self._spooler.put(topic, payload))
 
 
-class ShadowOutlet:
+class ShadowTarget:
     """Shadow requests of devices; answers go out as publications of the service."""
 
     costs = 0

@@ -8,26 +8,26 @@ from collections.abc import Callable, Collection, Sequence
 
 from edgecore.core.group import Group
 from edgecore.core.topicfilter import topic_problem
-from edgecore.daemon.engine import Engine
+from edgecore.daemon.running_group import RunningGroup
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
 
 
 class Operator:
-    """``engine``: the one that runs now; a deployment exchanges it."""
+    """``running_group``: the one that runs now; a deployment replaces it."""
 
-    def __init__(self, engine: Callable[[], Engine | None]) -> None:
-        self._engine = engine
+    def __init__(self, running_group: Callable[[], RunningGroup | None]) -> None:
+        self._running_group = running_group
 
     @property
     def offered(self) -> Collection[str]:
         return ("restart", "drain", "publish")
 
-    def _running(self) -> Engine:
-        engine = self._engine()
-        if engine is None:
+    def _running(self) -> RunningGroup:
+        running_group = self._running_group()
+        if running_group is None:
             raise ActionRefusedError("a deployment is under way: try again in a moment")
-        return engine
+        return running_group
 
     async def restart(self, function_id: str) -> None:
         if not await self._running().supervisor.restart(function_id):
@@ -47,17 +47,17 @@ class Operator:
             )
 
     async def publish(self, topic: str, payload: bytes) -> int:
-        engine = self._running()
+        running_group = self._running()
         problem = topic_problem(topic)
         if problem:
             raise ActionRefusedError(problem)
         if len(payload) > MAX_BODY_BYTES:
             raise ActionRefusedError(f"payload is {len(payload)} bytes (limit {MAX_BODY_BYTES})")
-        devices = engine.group.devices
+        devices = running_group.group.devices
         console = next((d for d in devices if d.thing_name.endswith("-console")), None)
         if console is None:
             raise ActionRefusedError("the group has no console device to publish as")
-        outcome = engine.router.publish(console.thing_arn, topic, payload)
+        outcome = running_group.router.publish(console.thing_arn, topic, payload)
         await asyncio.gather(*outcome.pending)
         return outcome.delivered
 

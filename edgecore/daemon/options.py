@@ -40,7 +40,7 @@ class Options:
     region: str | None = None
     poll_s: float = 5.0
     health_s: float = 300.0
-    faults: Path | None = None
+    fault_plan: Path | None = None
     doctor: tuple[str, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 ``deployment/current`` → ``deployment/{id}/`` with ``group.json``, ``lambdas/``,
 ``models/`` (links into ``cache/``), ``previous`` (the id that was current before) and,
-until it has proved itself, ``trial``. ``deployment/refused.json``: what is not tried again.
+until it is committed, ``uncommitted``. ``deployment/refused.json``: what is not tried again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edgecore.disk.archive import sync_folder, sync_folders
 
 GROUP_FILE = "group.json"
 PREVIOUS_FILE = "previous"
-TRIAL_FILE = "trial"
+UNCOMMITTED_FILE = "uncommitted"
 REFUSED_FILE = "refused.json"
 STAGING_PREFIX = ".staging-"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")

@@ -1,4 +1,4 @@
-"""Where the group comes from and when there is a newer one; ``deploy.Exchange`` runs it."""
+"""Where the group comes from and when there is a newer one; the deployment manager runs it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from edgecore import deploy, sources
 from edgecore.core.group import Group
-from edgecore.daemon.engine import Engine
 from edgecore.daemon.options import CoreError, Options
+from edgecore.daemon.running_group import RunningGroup
 from edgecore.sources import LoadedGroup, SourceError
 from edgecore.sources.errors import MISSING
 
@@ -21,7 +21,7 @@ Ports = Mapping[str, int | None]
 
 
 class Rollout:
-    """One engine at a time; ``on_change`` is called whenever another group runs.
+    """One group at a time; ``on_change`` is called whenever another group runs.
 
     ``status`` is the core's (docs/spec/core.md): a new group is judged by it.
     """
@@ -29,12 +29,12 @@ class Rollout:
     def __init__(
         self,
         options: Options,
-        new_engine: Callable[[Group], Engine],
+        make_running_group: Callable[[Group], RunningGroup],
         on_change: Callable[[], None],
         status: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._options = options
-        self._new_engine = new_engine
+        self._make_running_group = make_running_group
         # A file is what its user wants, and no other: only what is pulled can be refused.
         self._pulls = options.group.startswith("greengrass:")
         self._reporter = deploy.Reporter(
@@ -42,7 +42,7 @@ class Rollout:
             options.region or os.environ.get("AWS_REGION") or "us-east-1",
             options.poll_s,
         )
-        self._exchange = deploy.Exchange(
+        self._manager = deploy.DeploymentManager(
             options.state,
             start=self._run,
             status=status,
@@ -52,12 +52,12 @@ class Rollout:
         )
 
     @property
-    def engine(self) -> Engine | None:
-        return self._exchange.engine
+    def running_group(self) -> RunningGroup | None:
+        return self._manager.running_group
 
     @property
     def loaded(self) -> LoadedGroup | None:
-        return self._exchange.loaded
+        return self._manager.loaded
 
     async def first_group(self) -> LoadedGroup:
         """The source's group; where it is away or was refused here, the one that ran last.
@@ -78,26 +78,26 @@ class Rollout:
 
     async def begin(self, loaded: LoadedGroup) -> None:
         """Run the first group. Raises CoreError."""
-        await self._exchange.begin(loaded, on_trial=self._pulls)
+        await self._manager.begin(loaded, uncommitted=self._pulls)
 
     async def stop(self) -> None:
-        """After an exchange under way; says goodbye to the cloud."""
-        await self._exchange.close()
+        """After a deployment under way; reports to the cloud that this core leaves."""
+        await self._manager.close()
         if self._pulls and self.loaded is not None:
             await self._reporter.deliver(self.loaded.group.id, leaving=True)
 
     async def poll(self) -> None:
         """Ask for a newer deployment; a source that is away is asked again, not an error."""
-        said = ""
+        logged = ""
         while True:
             await asyncio.sleep(self._options.poll_s)
             try:
                 await self._follow()
-                said = ""
+                logged = ""
             except (SourceError, CoreError) as error:
-                if str(error) != said:
+                if str(error) != logged:
                     log.warning("deployment: %s", error)
-                said = str(error)
+                logged = str(error)
             except Exception:
                 log.exception("polling for a deployment failed")
 
@@ -111,12 +111,12 @@ class Rollout:
             "version": group.version if group else None,
             "deployment": loaded.deployment_id if loaded else None,
             "applied_at": deploy.applied_at(self._options.state),
-            "on_trial": deploy.is_on_trial(self._options.state),
-            "history": self._exchange.history.entries[-20:],
+            "uncommitted": deploy.is_uncommitted(self._options.state),
+            "history": self._manager.history.entries[-20:],
         }
 
     async def _follow(self) -> None:
-        await self._exchange.revive()
+        await self._manager.revive()
         if not self._pulls or self.loaded is None:
             return
         await self._reporter.deliver(self.loaded.group.id)
@@ -128,9 +128,9 @@ class Rollout:
         except SourceError as error:
             if error.exit_code == MISSING:
                 raise  # away, which says nothing about the deployment
-            self._exchange.refuse(newer, str(error))
+            self._manager.refuse(newer, str(error))
         else:
-            await self._exchange.to(loaded)
+            await self._manager.switch_to(loaded)
 
     async def _newer(self, current: str) -> str | None:
         """The id of a deployment that is neither ``current`` nor refused here."""
@@ -155,11 +155,11 @@ class Rollout:
             region=options.region,
         )
 
-    async def _run(self, group: Group, ports: Ports) -> Engine:
-        engine = self._new_engine(group)
+    async def _run(self, group: Group, ports: Ports) -> RunningGroup:
+        running_group = self._make_running_group(group)
         try:
-            await engine.start(ports)
+            await running_group.start(ports)
         except BaseException:
-            await engine.stop()
+            await running_group.stop()
             raise
-        return engine
+        return running_group

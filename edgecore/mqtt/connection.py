@@ -257,7 +257,7 @@ class Connection:
         return self._last_packet + min(limits) if limits else None
 
     async def _last_words(self) -> None:
-        """Publish the will of a client that did not say goodbye [MQTT-3.1.2-8]."""
+        """Publish the will of a client that left without DISCONNECT [MQTT-3.1.2-8]."""
         will, self._will = self._will, None
         if will is None or self.thing is None:
             return

@@ -45,7 +45,7 @@ class Launcher:
     _logs: dict[str, LogFile] = field(default_factory=dict)
 
     def check(self, function: Function) -> None:
-        """Raises InterpreterError or IsolationError for what no restart would mend."""
+        """Raises InterpreterError or IsolationError for what no restart would repair."""
         self.interpreter(function)
         self._home(function)
 
@@ -132,6 +132,6 @@ class Launcher:
         return container_home(function, resources, self._bwrap, folder, python)
 
     def find(self, text: str) -> None:
-        """Something that the operator should know; said once."""
+        """Something that the operator should know; reported once."""
         if text not in self.findings:
             self.findings.append(text)

@@ -13,7 +13,7 @@ from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.committer import Committer
 from edgecore.uplink.settings import DEFAULT_MAX_BYTES, Policy
 from edgecore.uplink.sinks import Message, Refused, Sink, Unreachable
-from edgecore.uplink.store import Store
+from edgecore.uplink.spool_store import SpoolStore
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Spooler:
         policy: Policy = "drop_oldest",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._store = Store(path, max_bytes=max_bytes, policy=policy)
+        self._store = SpoolStore(path, max_bytes=max_bytes, policy=policy)
         self._committer = Committer(self._store)
         self._max_bytes = max_bytes
         self._policy = policy

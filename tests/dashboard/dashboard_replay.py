@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simplejpeg
 
-from edgecore.core.observers import Taps
+from edgecore.core.observers import Observers
 from edgecore.web.dashboard.ports import ActionRefusedError, Message, SiteView
 
 MODEL = {"name": "lite0", "version": "1.0.0", "sha256": "a1b2c3d4e5f60718"}
@@ -56,18 +56,18 @@ class ReplayCore:
         self.held: dict[str, int] = {}
         self.calls: list[tuple[Any, ...]] = []
         self.started = time.time()
-        self.taps = Taps()
+        self.observers = Observers()
         for index in range(4):
             folder.joinpath(f"{index}.jpg").write_bytes(jpeg(1280, 960, index))
 
     def publish_now(self, topic: str, body: object, t: float | None = None) -> None:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.taps.see(t or time.time(), topic, payload, "arn:test")
+        self.observers.see(t or time.time(), topic, payload, "arn:test")
 
     def listen(
         self, filters: Sequence[str], capacity: int, linger_s: float = 0.0
     ) -> AsyncIterator[Message]:
-        return self.taps.listen(filters, capacity, linger_s)
+        return self.observers.listen(filters, capacity, linger_s)
 
     def image(self, camera: str, worker: str, **changes: Any) -> None:
         """One image through the whole site, from publish to cloud."""

@@ -102,7 +102,7 @@ def test_history_holds_what_passed(served: Served) -> None:
 
 def test_an_image_is_served_small_and_large(served: Served) -> None:
     served.do(lambda: served.core.image("cam1", "w0"))
-    served.eventually(served.dashboard.monitor.gallery.latest, "the image")
+    served.eventually(served.dashboard.page_model.gallery.latest, "the image")
 
     widths = []
     for path in ("/api/image/cam1/1", "/api/image/cam1/1?large"):
@@ -121,7 +121,7 @@ def test_an_image_nobody_knows_is_not_found_and_says_why(served: Served) -> None
 
 def test_a_file_named_outside_the_volume_is_not_shown(served: Served) -> None:
     served.do(lambda: served.core.image("cam1", "w0", file="../../etc/hostname"))
-    served.eventually(served.dashboard.monitor.gallery.latest, "the image")
+    served.eventually(served.dashboard.page_model.gallery.latest, "the image")
 
     status, _, body = served.ask("/api/image/cam1/1")
     assert status == 404
@@ -130,7 +130,7 @@ def test_a_file_named_outside_the_volume_is_not_shown(served: Served) -> None:
 
 def test_a_trace_is_found_by_stream_and_by_id_and_sums_up(served: Served) -> None:
     served.do(lambda: served.core.image("cam1", "w0"))
-    served.eventually(lambda: served.dashboard.monitor.traces.get("cam1", 1), "the trace")
+    served.eventually(lambda: served.dashboard.page_model.traces.get("cam1", 1), "the trace")
 
     trace = served.json("/api/trace/cam1/1")
     assert served.json("/api/traces?id=cam1-000001")["traces"] == [trace]
@@ -153,8 +153,8 @@ def test_messages_that_break_their_contract_cost_nothing_but_a_count(served: Ser
     served.do(lambda: [served.core.publish_now(t, b) for t, b in broken])
     served.do(lambda: served.core.image("cam2", "w0"))
 
-    served.eventually(served.dashboard.monitor.gallery.latest, "the good one after them")
-    assert served.dashboard.monitor.unreadable >= 6
+    served.eventually(served.dashboard.page_model.gallery.latest, "the good one after them")
+    assert served.dashboard.page_model.unreadable >= 6
     with stream(served) as answer:
         assert next(events(answer))[0] == "hello"
 
@@ -167,7 +167,7 @@ def test_three_thousand_streams_leave_bounded_tables(tmp_path: Path) -> None:
             batch = cameras[start : start + 100]
             served.do(lambda batch=batch: [core.image(c, "w0") for c in batch])
             served.eventually(
-                lambda last=batch[-1]: served.dashboard.monitor.traces.get(last, 1), "the batch"
+                lambda last=batch[-1]: served.dashboard.page_model.traces.get(last, 1), "the batch"
             )
         with stream(served) as answer:
             following = events(answer)
@@ -185,9 +185,9 @@ def test_what_is_held_back_comes_first_among_many_streams(tmp_path: Path) -> Non
     core.held = {"cam7": 40}
     with serving(core) as served:
         served.do(lambda: [core.image(c, "w0") for c in core.cameras])
-        served.eventually(lambda: len(served.dashboard.monitor.streams) == 200, "all streams")
+        served.eventually(lambda: len(served.dashboard.page_model.streams) == 200, "all streams")
         served.do(served.dashboard.feed.step)
-        rows = {s["name"]: s for s in served.dashboard.monitor.streams.top()}
+        rows = {s["name"]: s for s in served.dashboard.page_model.streams.top()}
 
     assert rows["cam7"]["held"] == 40
 
@@ -300,7 +300,7 @@ def test_another_group_is_listened_to_and_told_to_open_pages(served: Served) -> 
 
     def published_and_shown() -> Any:
         served.core.publish_now("hall/results/left", {"v": 1, "results": [record]})
-        return served.dashboard.monitor.gallery.get("left", 1)
+        return served.dashboard.page_model.gallery.get("left", 1)
 
     served.eventually(lambda: served.do(published_and_shown), "the result")
     assert served.act("test-image?camera=left", jpeg(8, 8))[0] == 409  # nobody hears it in a replay
@@ -314,7 +314,7 @@ def test_a_followed_topic_comes_line_by_line(served: Served) -> None:
         connection.request("POST", "/api/actions/follow", body, {"x-fanfold-token": TOKEN})
         answer = connection.getresponse()
         answer.readline()  # the empty line that says: listening
-        served.eventually(lambda: len(served.core.taps._listeners) == 2, "the listener")
+        served.eventually(lambda: len(served.core.observers._listeners) == 2, "the listener")
         served.do(lambda: served.core.publish_now("demo/results/cam1", {"results": []}))
         served.do(lambda: served.core.publish_now("demo/images/cam1", jpeg(8, 8)))
         text, binary = json.loads(answer.readline()), json.loads(answer.readline())

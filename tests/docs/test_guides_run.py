@@ -114,10 +114,10 @@ def test_a_drop_folder(hall):
 
 
 def test_faults_on_purpose(hall):
-    (hall.folder / "hostile.yaml").write_text(
-        blocks("faults.md", "yaml")[0].replace("demo/", "hall/"), "utf-8"
+    (hall.folder / "faults.yaml").write_text(
+        blocks("fault-injection.md", "yaml")[0].replace("demo/", "hall/"), "utf-8"
     )
-    run, send, follow = blocks("faults.md", "")[0].replace("demo", "hall").splitlines()
+    run, send, follow = blocks("fault-injection.md", "")[0].replace("demo", "hall").splitlines()
 
     hall.type(f"{run} --model build/models/lite0-1.0.0.tar.gz")
     hall.type(follow)

@@ -16,39 +16,39 @@ def test_delays_double_up_to_the_limit() -> None:
 
 def test_five_exits_within_a_minute_are_a_crash_loop_that_is_still_retried() -> None:
     policy = RestartPolicy()
-    verdicts = [policy.after_exit(float(n), 0.1, 0.0) for n in range(5)]
-    assert [v.state for v in verdicts] == ["backoff"] * 4 + ["crash_loop"]
-    assert 0 < verdicts[-1].delay_s <= lifecycle.CRASH_LOOP_DELAY_S
+    restarts = [policy.after_exit(float(n), 0.1, 0.0) for n in range(5)]
+    assert [v.state for v in restarts] == ["backoff"] * 4 + ["crash_loop"]
+    assert 0 < restarts[-1].delay_s <= lifecycle.CRASH_LOOP_DELAY_S
 
 
 def test_a_process_that_lived_long_starts_again_at_the_first_delay() -> None:
     policy = RestartPolicy()
     for n in range(3):
         policy.after_exit(n * 100.0, 1.0, 0.0)
-    verdict = policy.after_exit(1000.0, lifecycle.STABLE_S, 0.0)
-    assert verdict.delay_s <= lifecycle.FIRST_DELAY_S
+    restart = policy.after_exit(1000.0, lifecycle.STABLE_S, 0.0)
+    assert restart.delay_s <= lifecycle.FIRST_DELAY_S
 
 
 def test_a_process_that_worked_until_it_was_killed_is_in_no_crash_loop() -> None:
     policy = RestartPolicy()
     for n in range(20):
-        verdict = policy.after_exit(n * 2.0, 1.5, 0.0, answered=lifecycle.PROVED_ANSWERS)
-        assert verdict.state == "backoff"
-        assert verdict.delay_s <= lifecycle.FIRST_DELAY_S
+        restart = policy.after_exit(n * 2.0, 1.5, 0.0, answered=lifecycle.STABLE_ANSWERS)
+        assert restart.state == "backoff"
+        assert restart.delay_s <= lifecycle.FIRST_DELAY_S
 
 
 def test_one_answer_is_no_work() -> None:
     policy = RestartPolicy()
-    verdicts = [policy.after_exit(float(n), 0.1, 0.0, answered=1) for n in range(5)]
-    assert verdicts[-1].state == "crash_loop"
+    restarts = [policy.after_exit(float(n), 0.1, 0.0, answered=1) for n in range(5)]
+    assert restarts[-1].state == "crash_loop"
 
 
 @given(st.lists(st.floats(0, 1e4), min_size=1).map(sorted), st.floats(0, 0.999))
 def test_there_is_always_a_next_start_at_a_bounded_time(exits: list[float], jitter: float) -> None:
     policy = RestartPolicy()
     for at in exits:
-        verdict = policy.after_exit(at, 0.0, jitter)
-        assert 0 < verdict.delay_s <= lifecycle.CRASH_LOOP_DELAY_S
+        restart = policy.after_exit(at, 0.0, jitter)
+        assert 0 < restart.delay_s <= lifecycle.CRASH_LOOP_DELAY_S
 
 
 def test_hung_is_work_waiting_and_nobody_asking_beyond_the_timeout() -> None:

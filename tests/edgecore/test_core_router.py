@@ -6,8 +6,8 @@ import json
 from edgecore.core import fault_points as faults
 from edgecore.core.fault_points import Action
 from edgecore.core.group import Subscription
-from edgecore.core.observers import Taps
-from edgecore.core.router import FunctionOutlet, Router
+from edgecore.core.observers import Observers
+from edgecore.core.router import FunctionTarget, Router
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue
 
 
@@ -17,9 +17,9 @@ class Bench:
     def __init__(self, limit: int = 10) -> None:
         self.budget = WorkBudget(limit)
         self.queues = {f: WorkQueue(self.budget, lambda: 0.0) for f in ("f0", "f1")}
-        self.taps = Taps()
+        self.observers = Observers()
         self.sent: list[tuple[str, bytes]] = []
-        outlets = {name: FunctionOutlet(queue) for name, queue in self.queues.items()}
+        targets = {name: FunctionTarget(queue) for name, queue in self.queues.items()}
         rules = [("a", "x/+", "f0"), ("a", "x/#", "f1"), ("a", "x/1", "f0"), ("a", "y", "d")]
         subscriptions = [
             Subscription(id=str(n), source=s, subject=t, target=to)
@@ -27,9 +27,9 @@ class Bench:
         ]
         self.router = Router(
             subscriptions,
-            {**outlets, "d": self},
+            {**targets, "d": self},
             self.budget,
-            taps=self.taps,
+            observers=self.observers,
             wall_clock=lambda: 1.0,
         )
 
@@ -96,11 +96,11 @@ def test_endless_topics_do_not_grow_the_route_cache(monkeypatch) -> None:
 
 
 def test_the_last_stats_of_each_part_are_kept() -> None:
-    taps = Taps()
-    taps.see(0, "s/stats", b'{"part":"splitter","n":1}', "a")
-    taps.see(0, "s/stats", b'{"part":"splitter","n":2}', "a")
-    taps.see(0, "s/stats", b"not json", "a")
-    assert taps.stats == {"splitter": {"part": "splitter", "n": 2}}
+    observers = Observers()
+    observers.see(0, "s/stats", b'{"part":"splitter","n":1}', "a")
+    observers.see(0, "s/stats", b'{"part":"splitter","n":2}', "a")
+    observers.see(0, "s/stats", b"not json", "a")
+    assert observers.stats == {"splitter": {"part": "splitter", "n": 2}}
 
 
 def test_a_fault_plan_drops_refuses_and_duplicates() -> None:

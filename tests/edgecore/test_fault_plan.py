@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgecore.daemon.options import CoreError
-from edgecore.hostile import BadLink, FaultPlan, HostilePlan, read_plan
+from edgecore.faultinjection import FaultPlan, FaultSchedule, FaultySink, read_plan
 from edgecore.uplink.sinks import Unreachable
 
 
@@ -32,7 +32,7 @@ def _written(folder: Path, text: str) -> Path:
         ("v: 2", "v:"),
         ("messages: [{topic: a/#/b}]", "whole last level"),
         ("a: [", "not YAML"),
-        ("- 1", "docs/spec/faults.md"),
+        ("- 1", "docs/spec/fault-plan.md"),
     ],
 )
 def test_a_wrong_plan_is_refused_with_the_entry_that_is_wrong(
@@ -49,8 +49,8 @@ def test_a_plan_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def _kinds(plan: FaultPlan, topic: str, count: int) -> list[str | None]:
-    hostile = HostilePlan(plan)
-    actions = [hostile("router.before_enqueue", {"topic": topic}) for _ in range(count)]
+    schedule = FaultSchedule(plan)
+    actions = [schedule("router.before_enqueue", {"topic": topic}) for _ in range(count)]
     return [a.kind if a else None for a in actions]
 
 
@@ -100,29 +100,29 @@ def test_functions_are_killed_and_frozen_at_their_times_and_nobody_else() -> Non
     plan = FaultPlan.model_validate(
         {"functions": [{"function": "w*", "kill_at_s": [1, 2], "freeze_at_s": [3]}]}
     )
-    hostile, supervisor = HostilePlan(plan, clock=lambda: now[0]), Supervisor()
+    schedule, supervisor = FaultSchedule(plan, clock=lambda: now[0]), Supervisor()
     for now[0] in (0.5, 1.0, 1.5, 2.5, 3.0, 9.0):
-        hostile("supervisor.tick", {"supervisor": supervisor})
+        schedule("supervisor.tick", {"supervisor": supervisor})
     assert supervisor.signals == [("w0", signal.SIGKILL)] * 2 + [("w0", signal.SIGSTOP)]
 
 
 def test_random_kills_come_at_about_their_rate() -> None:
     now = [0.0]
     plan = FaultPlan.model_validate({"functions": [{"kill_every_s": 2}]})
-    hostile, supervisor = HostilePlan(plan, clock=lambda: now[0]), Supervisor()
+    schedule, supervisor = FaultSchedule(plan, clock=lambda: now[0]), Supervisor()
     now[0] = 2000.0
-    hostile("supervisor.tick", {"supervisor": supervisor})
+    schedule("supervisor.tick", {"supervisor": supervisor})
     assert 850 < len(supervisor.signals) < 1150
 
 
 def test_the_core_kills_itself_when_told() -> None:
     now, killed = [0.0], []
     plan = FaultPlan.model_validate({"core": {"kill_at_s": [5]}})
-    hostile = HostilePlan(plan, clock=lambda: now[0], kill=lambda _pid, n: killed.append(n))
-    hostile("supervisor.tick", {"supervisor": Supervisor()})
+    schedule = FaultSchedule(plan, clock=lambda: now[0], kill=lambda _pid, n: killed.append(n))
+    schedule("supervisor.tick", {"supervisor": Supervisor()})
     assert killed == []
     now[0] = 5.0
-    hostile("supervisor.tick", {"supervisor": Supervisor()})
+    schedule("supervisor.tick", {"supervisor": Supervisor()})
     assert killed == [signal.SIGKILL]
 
 
@@ -139,7 +139,7 @@ class Taker:
     async def close(self) -> None: ...
 
 
-def _delivers(link: BadLink) -> bool:
+def _delivers(link: FaultySink) -> bool:
     try:
         asyncio.run(link.deliver([]))
     except Unreachable:
@@ -150,7 +150,7 @@ def _delivers(link: BadLink) -> bool:
 def test_the_link_is_down_in_its_spans_and_flaps_in_its_rhythm() -> None:
     now = [0.0]
     plan = {"cloud": {"down": [[10, 12]], "flapping": {"up_s": 3, "down_s": 1}}}
-    link = BadLink(Taker(), FaultPlan.model_validate(plan), clock=lambda: now[0])
+    link = FaultySink(Taker(), FaultPlan.model_validate(plan), clock=lambda: now[0])
     up = []
     for now[0] in (0.0, 2.9, 3.0, 4.0, 10.0, 12.0):
         up.append(_delivers(link))
@@ -159,6 +159,6 @@ def test_the_link_is_down_in_its_spans_and_flaps_in_its_rhythm() -> None:
 
 def test_a_lost_acknowledgement_is_of_something_taken() -> None:
     taker = Taker()
-    link = BadLink(taker, FaultPlan.model_validate({"cloud": {"ack_lost": 1}}))
+    link = FaultySink(taker, FaultPlan.model_validate({"cloud": {"ack_lost": 1}}))
     assert not _delivers(link)
     assert taker.calls == 1

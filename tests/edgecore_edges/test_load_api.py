@@ -132,16 +132,16 @@ def site(moto_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         },
         "Code": {"Location": location},
     }
-    from edgecore.sources.cloud import Cloud
+    from edgecore.sources.aws_clients import AwsClients
 
-    real = Cloud.client
+    real = AwsClients.client
 
     class Lambda:
         def get_function(self, FunctionName: str):  # noqa: N803
             return json.loads(json.dumps(site.answer))
 
     monkeypatch.setattr(
-        Cloud,
+        AwsClients,
         "client",
         lambda self, service: Lambda() if service == "lambda" else real(self, service),
     )

@@ -11,7 +11,7 @@ import pytest
 from edgecore import deploy
 from edgecore.deploy import layout
 from edgecore.sources import SourceError, check_newer, load
-from edgecore.sources.cloud import Cloud
+from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.fetch import Fetcher
 
 
@@ -103,7 +103,7 @@ def test_a_document_from_the_network_may_not_name_files_of_this_machine(tmp_path
     model = {"Id": "m", "ResourceDataContainer": {
         "S3MachineLearningModelResourceData": {
             "S3Uri": "file:///etc/passwd", "DestinationPath": "/m"}}}  # fmt: skip
-    from_network = Fetcher(Cloud(endpoint_url=None, region=None), tmp_path / "state")
+    from_network = Fetcher(AwsClients(endpoint_url=None, region=None), tmp_path / "state")
 
     with pytest.raises(SourceError, match="s3://"):
         from_network.complete({"Resources": [model]})

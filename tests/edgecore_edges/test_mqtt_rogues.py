@@ -17,7 +17,7 @@ from mqtt_peer import DEADLINE_S, Peer, serving, thing
 
 from edgecore.mqtt import ca
 from edgecore.mqtt.encoder import encode
-from edgecore.mqtt.limits import ALL_HOSTS, Doorman, Limits
+from edgecore.mqtt.limits import ALL_HOSTS, ConnectionLimiter, Limits
 from edgecore.mqtt.packets import ConnAck, Connect, PubAck, Publish, Will
 from edgecore.mqtt.server import MqttServer
 from edgecore.mqtt.tls import server_context
@@ -100,7 +100,7 @@ def crowd_of(port: int, count: int) -> list[socket.socket]:
 
 
 @contextlib.asynccontextmanager
-async def silent_crowd(server: MqttServer, count: int) -> AsyncIterator[list[socket.socket]]:
+async def idle_crowd(server: MqttServer, count: int) -> AsyncIterator[list[socket.socket]]:
     """TCP connections that never begin with TLS, or begin and stop."""
     crowd = await asyncio.to_thread(crowd_of, server.port, count)
     for sock in crowd[::2]:
@@ -121,7 +121,7 @@ def test_no_rogue_is_heard_and_the_honest_camera_goes_on(site: Site) -> None:
             enough = asyncio.Event()
             honest = asyncio.create_task(camera(site, server, enough))
             await core.wait_for(1)
-            async with silent_crowd(server, 90):
+            async with idle_crowd(server, 90):
                 for _ in range(4):
                     await asyncio.gather(*rogues(site, server))
             enough.set()
@@ -138,14 +138,14 @@ def test_no_rogue_is_heard_and_the_honest_camera_goes_on(site: Site) -> None:
 
 
 def test_connections_that_stay_in_their_handshake_are_counted_bounded_and_ended(site: Site) -> None:
-    limits = Limits(max_unproven_per_host=20, connect_timeout_s=1.0)
+    limits = Limits(max_unauthenticated_per_host=20, connect_timeout_s=1.0)
 
     async def scenario() -> None:
         async with serving(tls=site.tls, members=site.members, limits=limits) as (server, core):
             enough = asyncio.Event()
             honest = asyncio.create_task(camera(site, server, enough))
             await core.wait_for(1)
-            async with silent_crowd(server, 60):
+            async with idle_crowd(server, 60):
                 async with asyncio.timeout(DEADLINE_S):
                     while server.counters["refused_overload"] < 40:
                         await asyncio.sleep(0.01)
@@ -188,30 +188,34 @@ def test_a_flood_from_one_address_leaves_room_for_another(site: Site) -> None:
 hosts = st.sampled_from(["a", "b", "c"])
 
 
-@given(st.lists(st.tuples(hosts, st.sampled_from(["enter", "proven", "leave"])), max_size=80))
-def test_the_doorman_never_lets_more_in_than_the_limits_say(moves) -> None:
-    limits = Limits(max_clients=6, max_unproven_per_host=3, connect_burst=1000)
-    doorman, inside = Doorman(limits, 0.0), []
+@given(
+    st.lists(
+        st.tuples(hosts, st.sampled_from(["acquire", "authenticated", "release"])), max_size=80
+    )
+)
+def test_the_connection_limiter_never_lets_more_in_than_the_limits_allow(moves) -> None:
+    limits = Limits(max_clients=6, max_unauthenticated_per_host=3, connect_burst=1000)
+    limiter, inside = ConnectionLimiter(limits, 0.0), []
     for host, move in moves:
         mine = [one for one in inside if one[0] == host]
-        if move == "enter":
+        if move == "acquire":
             open_here = sum(not one[1] for one in mine)
             room = len(inside) < 6 and open_here < 3
-            assert doorman.enter(host, 0.0) == room
+            assert limiter.acquire(host, 0.0) == room
             if room:
                 inside.append([host, False])
-        elif move == "proven" and (unproven := [one for one in mine if not one[1]]):
-            unproven[0][1] = True
-            doorman.proven(host)
-        elif move == "leave" and mine:
+        elif move == "authenticated" and (unauthenticated := [one for one in mine if not one[1]]):
+            unauthenticated[0][1] = True
+            limiter.authenticated(host)
+        elif move == "release" and mine:
             inside.remove(mine[0])
-            doorman.leave(host, proven=mine[0][1])
+            limiter.release(host, authenticated=mine[0][1])
 
 
 def test_each_address_has_its_own_rate_and_all_together_have_one() -> None:
     limits = Limits(connects_per_s=1, connect_burst=2, max_clients=99)
-    doorman = Doorman(limits, 0.0)
-    assert [doorman.enter("a", 0.0) for _ in range(3)] == [True, True, False]
-    taken = sum(doorman.enter(f"host-{n}", 0.0) for n in range(50))
+    limiter = ConnectionLimiter(limits, 0.0)
+    assert [limiter.acquire("a", 0.0) for _ in range(3)] == [True, True, False]
+    taken = sum(limiter.acquire(f"host-{n}", 0.0) for n in range(50))
     assert taken == ALL_HOSTS * 2 - 2
-    assert doorman.enter("a", 1.0)
+    assert limiter.acquire("a", 1.0)

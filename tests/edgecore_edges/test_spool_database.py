@@ -11,7 +11,7 @@ import pytest
 
 from edgecore.uplink import database
 from edgecore.uplink.database import is_damage, open_database, rescue
-from edgecore.uplink.store import Store
+from edgecore.uplink.spool_store import SpoolStore
 
 PAGES = 4096
 KIB = 1024
@@ -51,7 +51,7 @@ def test_the_log_takes_its_space_at_once_and_leaves_nothing_behind(
 
 
 def test_where_the_log_finds_no_space_the_spool_opens_all_the_same(tmp_path: Path) -> None:
-    store = Store(tmp_path / "s", max_bytes=262_144, policy="drop_oldest")
+    store = SpoolStore(tmp_path / "s", max_bytes=262_144, policy="drop_oldest")
     store.commit([("t", bytes(1000))] * 400)
     store.close()
     connection = opened(tmp_path / "s", pages=64)  # the file has its quota of pages already
@@ -92,7 +92,7 @@ def garble(path: Path, at: float) -> None:
 
 def filled(path: Path, count: int = 800) -> str:
     """Every fourth message leaves again, so that ids are not simply counted. The epoch."""
-    store = Store(path, max_bytes=16 << 20, policy="drop_oldest")
+    store = SpoolStore(path, max_bytes=16 << 20, policy="drop_oldest")
     for number in range(count):
         store.commit([("t", b"%08d" % number + bytes(992))])
     epoch = store.epoch

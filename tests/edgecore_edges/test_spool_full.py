@@ -15,18 +15,18 @@ from small_disks import small_disk_at
 from edgecore.uplink import headroom as headroom_module
 from edgecore.uplink import store as store_module
 from edgecore.uplink.headroom import MARGIN_BYTES, RESERVE_BYTES, Headroom
-from edgecore.uplink.store import Store
+from edgecore.uplink.spool_store import SpoolStore
 
 QUOTA_BYTES = 262_144
 PAGE = 4096
 MIB = 1 << 20
 
 
-def store_at(path: Path | None, **options) -> Store:
-    return Store(path, **{"max_bytes": QUOTA_BYTES, "policy": "drop_oldest", **options})
+def store_at(path: Path | None, **options) -> SpoolStore:
+    return SpoolStore(path, **{"max_bytes": QUOTA_BYTES, "policy": "drop_oldest", **options})
 
 
-def exact(store: Store) -> None:
+def exact(store: SpoolStore) -> None:
     """The account says what is in the file, and everything put is somewhere."""
     account = store.account
     count, size = store._db.execute("SELECT count(*), total(size) FROM message").fetchone()
@@ -80,7 +80,7 @@ def test_the_reserve_is_taken_while_there_is_plenty_and_given_up_at_once(
 class Full:
     """A connection whose every second insert fails, so many times, as on a full disk."""
 
-    def __init__(self, store: Store, times: int) -> None:
+    def __init__(self, store: SpoolStore, times: int) -> None:
         self._db, self.times, self.reserve_at_checkpoint = store._db, times, None
         self._inserts = 0
         self._reserve = store._path.with_name(f"{store._path.name}.reserve")
@@ -191,7 +191,7 @@ def test_over_quota_no_more_is_dropped_than_the_newest_needs(tmp_path: Path, siz
 # Damage while it is open
 
 
-def _damaged_while_open(path: Path) -> Store:
+def _damaged_while_open(path: Path) -> SpoolStore:
     store = store_at(path, max_bytes=16 * MIB)
     for start in range(0, 800, 100):
         store.commit([("t", b"%08d" % n + bytes(992)) for n in range(start, start + 100)])
@@ -203,7 +203,7 @@ def _damaged_while_open(path: Path) -> Store:
     return store
 
 
-def _read_to_the_end(store: Store) -> list[int]:
+def _read_to_the_end(store: SpoolStore) -> list[int]:
     numbers: list[int] = []
     while batch := store.peek(1000, 100 * MIB):
         numbers += [int(m.payload[:8]) for m in batch]

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from edgecore.uplink.store import Store
+from edgecore.uplink.spool_store import SpoolStore
 
 QUOTA_BYTES = 262_144
 
@@ -20,7 +20,7 @@ class Spool(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.path = self.folder / "s.sqlite3"
-        self.store = Store(self.path, max_bytes=QUOTA_BYTES, policy="drop_oldest")
+        self.store = SpoolStore(self.path, max_bytes=QUOTA_BYTES, policy="drop_oldest")
         self.put = self.sent = self.next = 0
         self.kept: list[int] = []  # numbers in the spool, by the reference
         self.sizes: dict[int, int] = {}
@@ -80,7 +80,7 @@ class Spool(RuleBasedStateMachine):
                 file.write(b"half a frame of a commit that never ended" * 50)
         self.store.close()
         self.path = copy / "s.sqlite3"
-        self.store = Store(self.path, max_bytes=QUOTA_BYTES, policy="drop_oldest")
+        self.store = SpoolStore(self.path, max_bytes=QUOTA_BYTES, policy="drop_oldest")
         self.in_flight = []
 
     @invariant()

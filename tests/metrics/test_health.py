@@ -81,10 +81,10 @@ def test_a_site_with_every_worker_drained_is_not_ready() -> None:
 
 
 def test_what_an_operator_wished_is_told_from_what_is_ill() -> None:
-    [wish] = reasons_not_ready(drained("drained"), NOW)
-    [illness] = reasons_not_ready(drained("hung"), NOW)
+    [request] = reasons_not_ready(drained("drained"), NOW)
+    [fault] = reasons_not_ready(drained("hung"), NOW)
 
-    assert (wish.wished, illness.wished) == (True, False)
+    assert (request.requested, fault.requested) == (True, False)
 
 
 def test_a_worker_whose_process_hangs_is_named_once() -> None:

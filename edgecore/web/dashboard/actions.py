@@ -1,4 +1,4 @@
-"""What the page may do, behind a token; every answer says what happened, in words."""
+"""What the page may do, behind a token; every answer has a message for the operator."""
 
 from __future__ import annotations
 
@@ -60,24 +60,24 @@ class ActionRoutes:
     def _behind_token(self, name: str, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             if self.read_only:
-                return _said("This core runs read-only: actions are off.", 403)
+                return _result("This core runs read-only: actions are off.", 403)
             if not token_matches(request.headers, self.token):
-                return _said("Token missing or wrong: the core keeps it in its core.json.", 401)
+                return _result("Token missing or wrong: the core keeps it in its core.json.", 401)
             if name not in self.offered:
-                return _said(f"This core does not offer {name!r}.", 404)
+                return _result(f"This core does not offer {name!r}.", 404)
             try:
                 return await handler(request)
             except _BadRequestError as error:
-                return _said(str(error), 400)
+                return _result(str(error), 400)
             except ActionRefusedError as error:
-                return _said(str(error), 409)
+                return _result(str(error), 409)
 
         return guarded
 
     async def _restart(self, request: Request) -> Response:
         function_id = _text(await _json(request), "function")
         await self.actions.restart(function_id)
-        return _said(f"Restarting {function_id}.")
+        return _result(f"Restarting {function_id}.")
 
     async def _drain(self, request: Request) -> Response:
         body = await _json(request)
@@ -89,7 +89,7 @@ class ActionRoutes:
         await self.actions.drain(on, workers)
         who = "all workers" if workers is None else ", ".join(workers)
         rest = "what is in hand is finished, no new work" if on else "work again"
-        return _said(f"Asked for {who}: {rest}.")
+        return _result(f"Asked for {who}: {rest}.")
 
     async def _publish(self, request: Request) -> Response:
         body = await _json(request)
@@ -115,8 +115,8 @@ class ActionRoutes:
             )
         targets = await self.actions.publish(topic, payload)
         if not targets:
-            return _said(f"Nobody subscribes to {topic} from the console.", 409)
-        return _said(f"Published {len(payload)} bytes on {topic} to {targets} target(s).")
+            return _result(f"Nobody subscribes to {topic} from the console.", 409)
+        return _result(f"Published {len(payload)} bytes on {topic} to {targets} target(s).")
 
     async def _follow(self, request: Request) -> Response:
         """Messages as JSON Lines until the browser stops reading."""
@@ -147,7 +147,7 @@ def _is_text(payload: bytes) -> bool:
     return b"\0" not in payload and not payload.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF"))
 
 
-def _said(text: str, status: int = 200) -> JSONResponse:
+def _result(text: str, status: int = 200) -> JSONResponse:
     return JSONResponse({"ok": status < 300, "message": text}, status_code=status)
 
 

@@ -20,7 +20,7 @@ MAX_FOLLOWERS = 16
 
 
 def log_routes(folder: Path | None) -> list[Route]:
-    """None: this page has no logs to show, and says so."""
+    """None: this page has no logs to show."""
     followers: set[object] = set()
 
     async def index(_request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 ``/live`` asks whether the core's own loop still answers; ``/ready`` asks whether an image
 that is published now would be inspected. Both are functions of the status object and of the
-time, so the page, the endpoint and the tests give the same verdict.
+time, so the page, the endpoint and the tests give the same answer.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ STATS_STALE_S = 10.0
 class Reason:
     """One cause of not being ready: what it is about, what is wrong, what to do.
 
-    ``wished``: an operator asked for it, so that nothing is ill and nothing mends itself.
+    ``requested``: an operator asked for it: nothing is broken, and it does not end by itself.
     """
 
     subject: str
     problem: str
     remedy: str
-    wished: bool = False
+    requested: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -42,10 +42,13 @@ def reasons_not_ready(status: Mapping[str, Any], now: float) -> list[Reason]:
 
 
 _STATE_WORDS = {
-    "starting": ("is still starting", "wait; its log says what it is loading"),
-    "backoff": ("died and waits for its restart", "read its log for the last error"),
-    "crash_loop": ("keeps dying and was given up", "read its log, fix the cause, restart it"),
-    "hung": ("is hung: it no longer answers", "it is restarted at its timeout; read its log"),
+    "starting": ("is still starting", "wait; its log shows what it is loading"),
+    "backoff": ("died and waits to be restarted", "read its log for the last error"),
+    "crash_loop": ("keeps dying: it is in a crash loop", "read its log, fix the cause, restart it"),
+    "hung": (
+        "is hung: it no longer answers",
+        "it will be restarted after its timeout; read its log",
+    ),
     "stopped": ("is stopped", "restart it, or deploy a group without it"),
 }
 
@@ -75,7 +78,7 @@ def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
 def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reason]:
     """But for those whose process has been named already: one cause is one reason.
 
-    A drained worker is what an operator wished; images go to the others, while there are any.
+    A worker is drained on an operator's request; images go to the others, while there are any.
     """
     known = workers(status)
     drained = [name for name, worker in known.items() if worker.get("state") in DRAINED]
@@ -84,7 +87,7 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
             subject="all workers",
             problem="are drained by the operator: images are accepted and wait",
             remedy="give them work again: `fanfold drain --resume`, or on the page",
-            wished=True,
+            requested=True,
         )
     for name, worker in known.items():
         if name in named or name in drained:
@@ -94,7 +97,7 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
             yield Reason(
                 subject=f"worker {name}",
                 problem="has no model loaded",
-                remedy="wait for its hello; if it never comes, its log says why",
+                remedy="wait until it reports its model; if it never does, read its log",
             )
         elif state != "ready":
             yield Reason(

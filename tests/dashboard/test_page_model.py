@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edgecore.core.observers import Message
 from edgecore.web.dashboard.gallery import KEPT, SHOWN, Gallery
 from edgecore.web.dashboard.inline import MAX_KEPT, InlineImages, message_id
-from edgecore.web.dashboard.monitor import Monitor
+from edgecore.web.dashboard.page_model import PageModel
 from edgecore.web.dashboard.ports import SiteView
 from edgecore.web.dashboard.streams import MAX_STREAMS, StreamTable
 from edgecore.web.dashboard.workers import RATE_WINDOW_S, WorkerBoard
@@ -43,28 +43,28 @@ def status(**worker: Any) -> dict[str, Any]:
 
 
 def test_an_image_sent_inline_is_shown_though_its_file_is_deleted_when_it_is_done() -> None:
-    monitor, content = Monitor(VIEW), jpeg(64, 48)
+    page_model, content = PageModel(VIEW), jpeg(64, 48)
     image_id = "sha256:" + hashlib.sha256(content).hexdigest()[:32]
-    monitor.observe(message("demo/images/cam1", content))
-    monitor.observe(ordered(record(id=image_id, file=".fanfold/inbox/cam1/x.jpg")))
+    page_model.observe(message("demo/images/cam1", content))
+    page_model.observe(ordered(record(id=image_id, file=".fanfold/inbox/cam1/x.jpg")))
 
-    assert [e["id"] for e in monitor.gallery.latest()] == [image_id]
-    assert monitor.inline.get(image_id) == content
+    assert [e["id"] for e in page_model.gallery.latest()] == [image_id]
+    assert page_model.inline.get(image_id) == content
 
 
 def test_an_inline_image_that_was_not_kept_is_not_shown_without_its_picture() -> None:
-    monitor = Monitor(VIEW)
-    monitor.observe(ordered(record(file=".fanfold/inbox/cam1/x.jpg")))
+    page_model = PageModel(VIEW)
+    page_model.observe(ordered(record(file=".fanfold/inbox/cam1/x.jpg")))
 
-    assert monitor.gallery.latest() == []
+    assert page_model.gallery.latest() == []
 
 
 def test_a_failed_image_is_shown_even_without_its_picture() -> None:
-    monitor = Monitor(VIEW)
+    page_model = PageModel(VIEW)
     lost = record(file=".fanfold/inbox/x", status="failed", reason="truncated")
-    monitor.observe(ordered(lost))
+    page_model.observe(ordered(lost))
 
-    assert [e["reason"] for e in monitor.gallery.latest()] == ["truncated"]
+    assert [e["reason"] for e in page_model.gallery.latest()] == ["truncated"]
 
 
 def test_an_image_in_json_is_kept_decoded() -> None:
@@ -92,34 +92,34 @@ def test_inline_images_are_few_however_many_streams_send_them() -> None:
 
 
 def test_a_gap_is_counted_and_not_shown_as_an_image() -> None:
-    monitor = Monitor(VIEW)
-    monitor.observe(ordered({"seq": 4, "status": "gap"}))
+    page_model = PageModel(VIEW)
+    page_model.observe(ordered({"seq": 4, "status": "gap"}))
 
-    assert monitor.gallery.latest() == []
-    assert monitor.streams.top()[0]["gaps"] == 1
+    assert page_model.gallery.latest() == []
+    assert page_model.streams.top()[0]["gaps"] == 1
 
 
 def test_a_job_that_ended_is_listed_newest_first() -> None:
-    monitor = Monitor(VIEW)
+    page_model = PageModel(VIEW)
     for job in ("j1", "j2"):
-        monitor.observe(message("demo/jobs", {"v": 1, "job": job}))
+        page_model.observe(message("demo/jobs", {"v": 1, "job": job}))
 
-    assert [j["job"] for j in monitor.sections({}, T)["jobs"]] == ["j2", "j1"]
+    assert [j["job"] for j in page_model.sections({}, T)["jobs"]] == ["j2", "j1"]
 
 
 def test_results_go_to_the_metrics_as_they_came() -> None:
     got: list[tuple[str, int, float]] = []
-    monitor = Monitor(VIEW, lambda stream, records, t: got.append((stream, len(records), t)))
-    monitor.observe(ordered(record(1), record(2), t=T + 1))
+    page_model = PageModel(VIEW, lambda stream, records, t: got.append((stream, len(records), t)))
+    page_model.observe(ordered(record(1), record(2), t=T + 1))
 
     assert got == [("cam1", 2, T + 1)]
 
 
 def test_a_status_of_a_core_that_only_just_began_is_no_error() -> None:
-    monitor = Monitor(SiteView())
-    monitor.tick({}, T)
+    page_model = PageModel(SiteView())
+    page_model.tick({}, T)
 
-    assert monitor.sections({}, T)["workers"] == []
+    assert page_model.sections({}, T)["workers"] == []
 
 
 @given(st.sampled_from(["results/cam1", "beat", "jobs", "work/w0", "images/cam1/accepted"]),
@@ -127,11 +127,11 @@ def test_a_status_of_a_core_that_only_just_began_is_no_error() -> None:
        st.lists(inner) | st.dictionaries(st.sampled_from(["results", "items", "ms", "seq", "stream",
        "status", "id", "worker", "count", "t_in"]), inner)))  # fmt: skip
 def test_no_message_however_wrong_stops_the_monitor(leaf: str, body: object) -> None:
-    monitor = Monitor(VIEW)
-    monitor.observe(message(f"demo/{leaf}", body))
-    monitor.tick(status(), T)
+    page_model = PageModel(VIEW)
+    page_model.observe(message(f"demo/{leaf}", body))
+    page_model.tick(status(), T)
 
-    json.dumps(monitor.sections(status(), T), default=str)
+    json.dumps(page_model.sections(status(), T), default=str)
 
 
 @given(
@@ -146,11 +146,11 @@ def test_no_message_however_wrong_stops_the_monitor(leaf: str, body: object) -> 
     )
 )
 def test_stray_stats_do_not_stop_the_page(stray: object) -> None:
-    monitor = Monitor(VIEW)
+    page_model = PageModel(VIEW)
     strange = {"stats": {"splitter": stray, "aggregator": stray}}
-    monitor.tick(strange, T)
+    page_model.tick(strange, T)
 
-    json.dumps(monitor.sections(strange, T), default=str)
+    json.dumps(page_model.sections(strange, T), default=str)
 
 
 def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:

@@ -14,14 +14,14 @@ from typing import Any
 
 from edgecore.core.fault_points import Action
 from edgecore.core.topicfilter import TopicIndex
-from edgecore.hostile.plan import FaultPlan, FunctionFaults
+from edgecore.faultinjection.plan import FaultPlan, FunctionFaults
 
 log = logging.getLogger(__name__)
 
 Kill = Callable[[int, int], None]
 
 
-class HostilePlan:
+class FaultSchedule:
     """A ``edgecore.core.fault_points.Plan``. ``met`` counts what was done, by kind."""
 
     def __init__(

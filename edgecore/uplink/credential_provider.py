@@ -1,4 +1,4 @@
-"""The core's own cloud credentials, lent to its functions as V1's token exchange does."""
+"""The core's own cloud credentials, provided to its functions as V1's token exchange does."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-LIFE = timedelta(hours=1)
+LIFETIME = timedelta(hours=1)
 
 
-def lent_credentials() -> Mapping[str, Any] | None:
+def function_credentials() -> Mapping[str, Any] | None:
     """What boto3 reads from the credentials endpoint; None where the core has none."""
     key, secret = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY")
     if not key or not secret:
         return None
-    expiration = datetime.now(timezone.utc) + LIFE
+    expiration = datetime.now(timezone.utc) + LIFETIME
     return {
         "AccessKeyId": key,
         "SecretAccessKey": secret,

@@ -26,7 +26,7 @@ Sections = dict[str, Any]
 Results = Callable[[str, list[Mapping[str, Any]], float], None]
 
 
-class Monitor:
+class PageModel:
     """``observe`` every message, ``tick`` with a status, read ``sections``."""
 
     def __init__(self, view: SiteView, on_results: Results | None = None) -> None:
@@ -58,7 +58,7 @@ class Monitor:
         elif head == "work":
             self.workers.dispatched(leaf, json.loads(message.payload))
         elif head == "beat":
-            self.workers.beat(json.loads(message.payload))
+            self.workers.heartbeat(json.loads(message.payload))
         elif head == "results":
             self._on_ordered(leaf, message)
         elif head == "jobs":
@@ -67,9 +67,9 @@ class Monitor:
     def _on_images(self, leaf: str, message: Message) -> None:
         camera, _, answer = leaf.partition("/")
         if answer == "accepted":
-            said = json.loads(message.payload)
-            if not said.get("duplicate"):
-                self.traces.accepted(camera, said["id"], said["seq"], said["count"])
+            accepted = json.loads(message.payload)
+            if not accepted.get("duplicate"):
+                self.traces.accepted(camera, accepted["id"], accepted["seq"], accepted["count"])
         elif not answer:
             image_id = message_id(message.payload)
             self.traces.published(camera, image_id, message.t)

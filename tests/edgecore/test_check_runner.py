@@ -9,26 +9,26 @@ from typing import Any
 
 import pytest
 
-from edgecore.daemon.check_runner import Examiner
+from edgecore.daemon.check_runner import CheckRunner
 
 DEADLINE_S = 20.0
 
 
-def examined(script: str) -> dict[str, Any]:
+def ran(script: str) -> dict[str, Any]:
     async def first() -> dict[str, Any]:
-        examiner = Examiner([sys.executable, "-c", script], first_after_s=0.0)
-        running = asyncio.ensure_future(examiner.run())
+        runner = CheckRunner([sys.executable, "-c", script], first_after_s=0.0)
+        running = asyncio.ensure_future(runner.run())
         try:
-            await asyncio.wait_for(_answer(examiner), DEADLINE_S)
+            await asyncio.wait_for(_answer(runner), DEADLINE_S)
         finally:
             running.cancel()
-        return dict(examiner.status())
+        return dict(runner.status())
 
     return asyncio.run(first())
 
 
-async def _answer(examiner: Examiner) -> None:
-    while not examiner.status():
+async def _answer(runner: CheckRunner) -> None:
+    while not runner.status():
         await asyncio.sleep(0.02)
 
 
@@ -38,9 +38,7 @@ def test_errors_come_before_warnings_and_what_is_well_is_only_counted() -> None:
         {"check": "port", "level": "warning", "message": "taken", "fix": "another"},
         {"check": "disk", "level": "error", "message": "full", "fix": "free some"},
     ]
-    said = examined(
-        f"print({json.dumps(json.dumps({'v': 1, 'checks': checks}))}); raise SystemExit(1)"
-    )
+    said = ran(f"print({json.dumps(json.dumps({'v': 1, 'checks': checks}))}); raise SystemExit(1)")
 
     assert [c["check"] for c in said["checks"]] == ["disk", "port"]
     assert said["checks"][0]["fix"] == "free some"
@@ -51,15 +49,15 @@ def test_errors_come_before_warnings_and_what_is_well_is_only_counted() -> None:
 @pytest.mark.parametrize(
     "script", ["", "print('hello')", "print('[1]')", "print('{\"checks\":[1]}')"]
 )
-def test_a_command_that_answers_something_else_is_said_to(script: str) -> None:
-    said = examined(script)
+def test_a_command_that_answers_something_else_is_reported_as_such(script: str) -> None:
+    said = ran(script)
 
     assert "not an answer of a doctor" in said["problem"]
     assert said["checks"] == []
 
 
-def test_a_command_that_is_not_there_is_said_to() -> None:
+def test_a_command_that_is_missing_is_reported() -> None:
     async def ask() -> Any:
-        return await Examiner(["/nonexistent/doctor"])._examine()
+        return await CheckRunner(["/nonexistent/doctor"])._run_checks()
 
     assert "/nonexistent/doctor" in asyncio.run(ask())["problem"]

@@ -96,10 +96,12 @@ def read_plan(path: Path) -> FaultPlan:
     try:
         document: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise CoreError(f"--faults {path}: cannot be read: {error}", exit_code=INVALID) from error
+        raise CoreError(
+            f"--fault-plan {path}: cannot be read: {error}", exit_code=INVALID
+        ) from error
     except YAMLError as error:
         where = " ".join(str(error).split())
-        raise CoreError(f"--faults {path}: is not YAML: {where}", exit_code=INVALID) from error
+        raise CoreError(f"--fault-plan {path}: is not YAML: {where}", exit_code=INVALID) from error
     try:
         return FaultPlan.model_validate(document if document is not None else {})
     except ValidationError as error:
@@ -108,5 +110,6 @@ def read_plan(path: Path) -> FaultPlan:
             for e in error.errors()
         )
         raise CoreError(
-            f"--faults {path}: {wrong}. The format is in docs/spec/faults.md.", exit_code=INVALID
+            f"--fault-plan {path}: {wrong}. The format is in docs/spec/fault-plan.md.",
+            exit_code=INVALID,
         ) from error

@@ -6,12 +6,12 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
-from edgecore.hostile.plan import FaultPlan
+from edgecore.faultinjection.plan import FaultPlan
 from edgecore.uplink.sinks import Message, Sink, Unreachable
 
 
-class BadLink:
-    """Down, flapping, or taking messages without saying so."""
+class FaultySink:
+    """Down, flapping, or taking messages without acknowledging them."""
 
     def __init__(
         self, sink: Sink, plan: FaultPlan, *, clock: Callable[[], float] = time.monotonic

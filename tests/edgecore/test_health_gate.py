@@ -1,4 +1,4 @@
-"""What a new group's functions say, and what an operator wished, in the verdict on it."""
+"""What a new group's functions say, and what an operator requested, in the health gate on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgecore.deploy.health_gate import LIMIT_S, SETTLE_S, Trial, is_well, last_words
+from edgecore.deploy.health_gate import LIMIT_S, SETTLE_S, HealthGate, is_healthy, last_log_error
 
 NOW = 1_790_000_000.0
 
@@ -28,7 +28,7 @@ def line(level: str, message: str) -> str:
 def test_the_last_words_are_its_last_critical_line(tmp_path: Path, lines: list[str]) -> None:
     (tmp_path / "w0.log").write_text("\n".join([*lines, "[ERROR]-Worker is ungracefully killed."]))
 
-    assert last_words(tmp_path / "w0.log") == "fanfold.worker: cannot start: no model"
+    assert last_log_error(tmp_path / "w0.log") == "fanfold.worker: cannot start: no model"
 
 
 def status(state: str) -> dict[str, Any]:
@@ -36,20 +36,20 @@ def status(state: str) -> dict[str, Any]:
     return {"stats": {"splitter": {"t": NOW, "workers": workers}}}
 
 
-def test_a_group_whose_workers_are_drained_by_wish_is_proved() -> None:
-    trial = Trial(0.0)
+def test_a_group_whose_workers_are_drained_on_purpose_is_committed() -> None:
+    gate = HealthGate(0.0)
 
-    assert trial.verdict(status("drained"), 1.0, NOW) is None
-    assert trial.verdict(status("drained"), 1.0 + SETTLE_S, NOW) is True
+    assert gate.check(status("drained"), 1.0, NOW) is None
+    assert gate.check(status("drained"), 1.0 + SETTLE_S, NOW) is True
 
 
 def test_a_group_whose_worker_hangs_is_not() -> None:
-    trial = Trial(0.0)
+    gate = HealthGate(0.0)
 
-    assert trial.verdict(status("hung"), 1.0, NOW) is None
-    assert "w0 is hung" in str(trial.verdict(status("hung"), LIMIT_S + 1, NOW))
+    assert gate.check(status("hung"), 1.0, NOW) is None
+    assert "w0 is hung" in str(gate.check(status("hung"), LIMIT_S + 1, NOW))
 
 
 @pytest.mark.parametrize(("state", "well"), [("ready", True), ("drained", True), ("hung", False)])
 def test_a_group_is_well_while_nothing_but_wishes_speaks_against_it(state: str, well: bool) -> None:
-    assert is_well(status(state), NOW) is well
+    assert is_healthy(status(state), NOW) is well

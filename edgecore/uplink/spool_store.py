@@ -53,7 +53,7 @@ class Account:
         return cls(**fields)
 
 
-class Store:
+class SpoolStore:
     """FIFO of messages within ``max_bytes`` of database file (``path`` None: memory)."""
 
     def __init__(self, path: Path | None, *, max_bytes: int, policy: Policy) -> None:
@@ -76,7 +76,7 @@ class Store:
         self._opened(salvage)
 
     def commit(self, puts: Sequence[tuple[str, bytes]], ack: int = 0) -> list[str | None]:
-        """Store all ``puts`` and delete ids up to ``ack`` in one transaction.
+        """SpoolStore all ``puts`` and delete ids up to ``ack`` in one transaction.
 
         One entry per put: None when durable, else the reason why it was refused.
         """

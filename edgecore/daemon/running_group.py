@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgecore.core.group import CLOUD, SHADOW_SERVICE, Group, Thing
-from edgecore.core.observers import Taps
-from edgecore.core.router import FunctionOutlet, Outlet, Router
+from edgecore.core.observers import Observers
+from edgecore.core.router import FunctionTarget, Router, Target
 from edgecore.core.shadows import ShadowService
-from edgecore.core.targets import CloudOutlet, DeviceOutlet, ShadowOutlet
+from edgecore.core.targets import CloudTarget, DeviceTarget, ShadowTarget
 from edgecore.core.workqueue import WorkBudget, WorkQueue
 from edgecore.daemon.options import CoreError, Options
 from edgecore.ipc.api import IpcApi
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 Credentials = Callable[[], Mapping[str, Any] | None]
 
 
-class Engine:
-    """``start``, then ``stop``; a new deployment is a new engine."""
+class RunningGroup:
+    """``start``, then ``stop``; every deployment gets its own."""
 
     def __init__(  # noqa: PLR0913 - the seams, each named
         self,
@@ -44,7 +44,7 @@ class Engine:
         options: Options,
         *,
         spooler: Spooler,
-        taps: Taps,
+        observers: Observers,
         reaper: Reaper,
         credentials: Credentials,
     ) -> None:
@@ -61,9 +61,9 @@ class Engine:
         )
         self.router = Router(
             group.subscriptions,
-            self._outlets(spooler),
+            self._targets(spooler),
             self.budget,
-            taps=taps,
+            observers=observers,
             wall_clock=time.time,
             call_later=loop.call_later,
         )
@@ -71,15 +71,15 @@ class Engine:
         self.supervisor: Supervisor
         self.launcher: Launcher
 
-    def _outlets(self, spooler: Spooler) -> dict[str, Outlet]:
-        outlets: dict[str, Outlet] = {
-            arn: FunctionOutlet(queue) for arn, queue in self.queues.items()
+    def _targets(self, spooler: Spooler) -> dict[str, Target]:
+        targets: dict[str, Target] = {
+            arn: FunctionTarget(queue) for arn, queue in self.queues.items()
         }
         for thing in self.group.devices:
-            outlets[thing.thing_arn] = DeviceOutlet(thing.thing_arn, self.mqtt)
-        outlets[CLOUD] = CloudOutlet(spooler)
-        outlets[SHADOW_SERVICE] = ShadowOutlet(self._shadows)
-        return outlets
+            targets[thing.thing_arn] = DeviceTarget(thing.thing_arn, self.mqtt)
+        targets[CLOUD] = CloudTarget(spooler)
+        targets[SHADOW_SERVICE] = ShadowTarget(self._shadows)
+        return targets
 
     def _shadow_publish(self, topic: str, payload: bytes) -> None:
         self.router.publish(SHADOW_SERVICE, topic, payload)
@@ -91,7 +91,7 @@ class Engine:
         return {"ipc": self.ipc.port, "mqtt": tls[0] if tls else None, "mqtt_plain": plain}
 
     async def start(self, ports: Mapping[str, int | None] | None = None) -> None:
-        """Listen, then start the functions. ``ports``: those of the engine before, to keep.
+        """Listen, then start the functions. ``ports``: those of the group before, to keep.
 
         Raises CoreError: a port is taken, an interpreter or bubblewrap is missing.
         """
@@ -199,5 +199,5 @@ async def _listening(start: Any, argument: str) -> None:
     except OSError as error:
         raise CoreError(
             f"{argument}: cannot listen: {error.strerror or error}; "
-            f"stop who has the port, or give {argument} another one (0: any free)"
+            f"stop the process that uses the port, or pass another one (0 picks a free port)"
         ) from error

@@ -15,7 +15,7 @@ _SERVER_FAULT = 500
 _BUSY = ("Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown")
 
 
-class Cloud:
+class AwsClients:
     """The APIs a source may call: greengrass, lambda, iot, s3, sagemaker."""
 
     def __init__(self, *, endpoint_url: str | None = None, region: str | None = None) -> None:
