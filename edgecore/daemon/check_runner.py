@@ -54,7 +54,7 @@ class CheckRunner:
             output = await asyncio.wait_for(self._ask(), TIMEOUT_S)
             checks = _checks(json.loads(output))
         except asyncio.TimeoutError:
-            return _nothing(f"no answer in {TIMEOUT_S:.0f} s")
+            return _nothing(f"no output within {TIMEOUT_S:.0f} s")
         except OSError as error:
             return _nothing(f"{self._command[0]}: {error.strerror}")
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -43,7 +43,7 @@ class Operator:
             asked["workers"] = list(workers)
         if not await self.publish(f"{site}/control", json.dumps(asked).encode()):
             raise ActionRefusedError(
-                f"the group lets nobody publish on {site}/control: render and deploy it again"
+                f"the group has no subscription for {site}/control: render and deploy it again"
             )
 
     async def publish(self, topic: str, payload: bytes) -> int:

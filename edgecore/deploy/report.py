@@ -47,7 +47,7 @@ class Reporter:
         try:
             await asyncio.to_thread(_post, self._url, body)
         except urllib.error.HTTPError as error:
-            log.info("the endpoint takes no reports of deployments (%d)", error.code)
+            log.info("the endpoint does not accept deployment reports (%d)", error.code)
             self._url = None
         except OSError as error:
             log.debug("report not delivered: %s", error)

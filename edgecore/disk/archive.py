@@ -88,11 +88,11 @@ def safe_name(raw: str) -> str:
         raise ArchiveError(f"{raw!r} is an absolute path")
     parts = [part for part in raw.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise ArchiveError(f"{raw!r} climbs out with '..'")
+        raise ArchiveError(f"{raw!r} leads outside with '..'")
     try:
         too_long = any(len(os.fsencode(part)) > _MAX_COMPONENT_BYTES for part in parts)
     except UnicodeEncodeError as error:
-        raise ArchiveError(f"{raw!r} is not text that a file system takes") from error
+        raise ArchiveError(f"{raw!r} is not a valid file name") from error
     name = "/".join(parts)
     if too_long or len(os.fsencode(name)) > _MAX_NAME_BYTES or len(parts) > _MAX_DEPTH:
         raise ArchiveError(f"{raw[:60]!r}… is too long or too deep")

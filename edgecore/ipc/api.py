@@ -97,7 +97,7 @@ class IpcApi:
         arn, _, verb = rest.partition("/")
         if verb == "work":
             if arn != caller.function_arn:
-                return _respond(answer, 403, f"{caller.function_arn} may not do the work of {arn}")
+                return _respond(answer, 403, f"{caller.function_arn} may not serve {arn}")
             if request.method == "GET":
                 return self._get_work(caller, answer)
             if request.method == "POST":
@@ -135,7 +135,9 @@ class IpcApi:
         self._workers.polled(caller.worker)
         queue = self._queues[caller.function_arn]
         if not queue.finish(invocation_id, caller.worker, request.body, error):
-            return _respond(answer, 404, f"invocation {invocation_id!r} is not in your hands")
+            return _respond(
+                answer, 404, f"invocation {invocation_id!r} is not assigned to this worker"
+            )
         self._workers.answered(caller.worker)
         return _ok(answer)
 
@@ -185,7 +187,7 @@ class IpcApi:
             outcomes = await asyncio.gather(*pending, return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, Exception):
-                    log.error("a message was not kept for the cloud: %s", outcome)
+                    log.error("a message could not be spooled for the cloud: %s", outcome)
             _ok(answer, new_invocation_id())
 
         task = asyncio.ensure_future(finish())
@@ -209,7 +211,9 @@ class IpcApi:
             answer(200, payload, f"X-Amz-Function-Error: {error}\r\n" if error else "")
 
         if not self._results.fetch(invocation_id, caller.worker, deliver):
-            return _respond(answer, 404, f"no result for invocation {invocation_id!r} of yours")
+            return _respond(
+                answer, 404, f"no result for an invocation {invocation_id!r} of this function"
+            )
         return None
 
     def _others(self, request: Request, path: str, caller: Caller, answer: Answer) -> Abandon:

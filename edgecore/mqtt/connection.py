@@ -217,7 +217,7 @@ class Connection:
             pause_s = min(2 * pause_s, _BUSY_RETRY_MAX_S)
         raise ProtocolError(
             f"the core had no room for {packet.topic!r} within {self._limits.busy_timeout_s} s;"
-            " unacknowledged, so the client sends it again"
+            " not acknowledged, so the client will send it again"
         )
 
     def _subscribe(self, thing: Thing, topic_filter: str) -> int:

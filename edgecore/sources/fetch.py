@@ -58,7 +58,7 @@ class Fetcher:
                 return
             if not path.is_file():
                 raise SourceError(
-                    f"function {arn}: its code {path} is not there", exit_code=MISSING
+                    f"function {arn}: its code {path} does not exist", exit_code=MISSING
                 )
             sha256 = _sha256(path)
             entry["CodeSha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()

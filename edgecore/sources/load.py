@@ -51,7 +51,7 @@ def load(
     except OSError as error:
         raise SourceError(
             f"state directory {state}: {error.strerror or error}; nothing was changed. "
-            "Free space there, or give the core another one (--state)",
+            "Free some space there, or pass another folder (--state)",
             exit_code=MISSING,
         ) from error
 
@@ -106,7 +106,7 @@ def _document(source: str, cloud: AwsClients) -> dict[str, Any]:
     if "Core" in content:
         return _relative_to(content, path.parent)
     raise SourceError(
-        f"{path}: is neither a template, a group document nor an on-device group.json;"
+        f"{path}: not a template, a group document or an on-device group.json;"
         " expected a key Resources, Core or GroupDefinitions"
     )
 
@@ -121,7 +121,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SourceError(f"{path}: is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise SourceError(f"{path}: holds no JSON object")
+        raise SourceError(f"{path}: does not contain a JSON object")
     return content
 
 

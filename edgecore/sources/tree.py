@@ -24,7 +24,7 @@ def tree_digest(folder: Path) -> str:
         total_bytes += len(content)
         if total_bytes > LAMBDA_LIMITS.max_total_bytes:
             raise SourceError(
-                f"{folder}: holds more than {LAMBDA_LIMITS.max_total_bytes} bytes of code,"
+                f"{folder}: contains more than {LAMBDA_LIMITS.max_total_bytes} bytes of code,"
                 " AWS Lambda's limit; point Code at the function's own folder"
             )
         executable = os.access(path, os.X_OK)

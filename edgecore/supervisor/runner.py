@@ -139,7 +139,9 @@ class FunctionRunner:
             self._launcher.log(self.function).write(words.encode())
         lost = self.queue.lose_worker(worker.name, f'{{"errorMessage":"{reason}"}}'.encode())
         if lost:
-            log.warning("function %s: %d item(s) in hand are lost", self.function.id, lost)
+            log.warning(
+                "function %s: %d work item(s) being processed are lost", self.function.id, lost
+            )
         self._on_ended(worker.name)
         if not self.workers:
             self._state = "stopped"
@@ -170,7 +172,7 @@ class FunctionRunner:
                 self._kill(worker, f"handler timed out after {self.function.timeout_s} s")
             elif oldest is None and self._hung(worker, now):
                 self._state = "hung"
-                self._kill(worker, "hung: work waits and it does not ask for it")
+                self._kill(worker, "hung: work is waiting and it does not ask for any")
             elif measure:
                 self._measure(worker)
                 self._watch_process(worker, now)

@@ -65,7 +65,7 @@ class StartWatch:
             return StartCheck(
                 warn=f"it has not asked for work since its start and has used no CPU for"
                 f" {QUIET_AFTER_S:.0f} s: if it should serve messages it is stuck; read its"
-                f" log, restart it, or give it {START_LIMIT_VARIABLE}"
+                f" log, restart it, or set {START_LIMIT_VARIABLE}"
             )
         return StartCheck()
 
@@ -81,5 +81,5 @@ def start_limit_s(environment: Mapping[str, str]) -> tuple[float | None, str | N
         limit_s = -1.0
     if 1 <= limit_s < float("inf"):
         return limit_s, None
-    problem = f"{START_LIMIT_VARIABLE} is {text[:40]!r} and is ignored; give seconds, 1 or more"
+    problem = f"{START_LIMIT_VARIABLE} is {text[:40]!r} and is ignored; use seconds, 1 or more"
     return None, problem

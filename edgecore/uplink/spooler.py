@@ -116,7 +116,7 @@ class Spooler:
         await self._committer.call(lambda: self._store.commit([], ack=batch[taken - 1].id))
 
     async def _drop(self, message: Message, refusal: Refused) -> None:
-        log.error("cloud refuses a message on %r for good: %s", message.topic, refusal)
+        log.error("the cloud rejects a message on %r permanently: %s", message.topic, refusal)
         await self._committer.call(lambda: self._store.drop_first(message.id, refusal.reason))
 
     async def _wait(self, error: Exception) -> None:

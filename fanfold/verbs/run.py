@@ -132,8 +132,8 @@ def _local_group(site: str, model: Path, state: Path, *, tls: bool) -> Path:
     )
     if tls and without:
         output.warn(
-            f"no certificate of {', '.join(without)} is here: over TLS they are refused. "
-            f"Make them: fanfold provision {settings.name}"
+            f"no certificate for {', '.join(without)}: they cannot connect over TLS. "
+            f"Create it: fanfold provision {settings.name}"
         )
     path = state / "planned-group.json"
     path.write_text(json.dumps(document), encoding="utf-8")

@@ -65,7 +65,8 @@ def test_without_names_all_workers_are_meant_and_a_name_counts_once():
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("w9", "is not of this site"), ("w0", "gets its work elsewhere")]
+    ("name", "why"),
+    [("w9", "does not exist at this site"), ("w0", "does not get its work from the splitter")],
 )
 def test_who_is_not_fed_by_the_splitter_is_refused_with_those_who_are(name, why):
     now = status(t0=worker("ready"), t1=worker("ready"))

@@ -76,7 +76,7 @@ def test_one_drained_worker_beside_a_working_one_is_ready() -> None:
 
 def test_a_site_with_every_worker_drained_is_not_ready() -> None:
     assert problems(drained("drained", "draining")) == [
-        "all workers are drained by the operator: images are accepted and wait"
+        "all workers are drained by the operator: images are accepted and queued"
     ]
 
 

@@ -180,7 +180,7 @@ def test_a_profile_may_raise_the_container_limit():
 def test_an_idle_gpu_is_named():
     assert only("FF110", plan(workers=1)) == (
         "FF110 error: site press: 1 workers leave GPU 1 idle. "
-        "Set workers to at least 2, or take the GPU out of the profile."
+        "Set workers to at least 2, or remove the GPU from the profile."
     )
 
 

@@ -1,4 +1,4 @@
-"""A site in the dev cloud without the CDK: the planner's document put there by boto3.
+"""A site in the development cloud without the CDK: the planner's document put there by boto3.
 
 What `cdk deploy` makes, in a tenth of its time; the CDK itself is tested in tests/devcloud
 and in test_whole_life.py.

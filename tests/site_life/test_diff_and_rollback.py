@@ -1,4 +1,4 @@
-"""`fanfold diff` and `fanfold rollback` against a group read back from the dev cloud."""
+"""`fanfold diff` and `fanfold rollback` against a group read back from the development cloud."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_unknown_credentials_are_not_blamed_on_the_site(verb, answering):
     code, said = verb("deploy", "demo", "--aws")
 
     assert code == 4
-    assert "does not know these credentials" in said
+    assert "does not accept these credentials" in said
 
 
 def test_a_denied_right_is_named(verb, answering):
@@ -204,7 +204,7 @@ def test_without_node_nothing_is_begun(verb, monkeypatch, tmp_path):
     assert "nodejs.org" in said
 
 
-# Against the dev cloud.
+# Against the development cloud.
 
 
 def test_another_account_than_the_sites_is_refused(plant: Plant):

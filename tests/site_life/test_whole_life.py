@@ -1,4 +1,4 @@
-"""A site's whole life against the dev cloud, by the verbs that a person types and the real CDK.
+"""A site's whole life against the development cloud, with the real commands and the real CDK.
 
 One story in the order of the file: each step stands on the one before.
 """

@@ -169,7 +169,7 @@ class Dashboard:
         stream, seq = request.path_params["stream"], request.path_params["seq"]
         entry = self.page_model.gallery.get(stream, seq)
         if entry is None:
-            return _problem(404, f"image {stream} #{seq} is not among the latest any more")
+            return _problem(404, f"image {stream} #{seq} is no longer among the latest")
         side = LARGE_SIDE_PX if "large" in request.query_params else MAX_SIDE_PX
         try:
             picture = await self._thumbnails.get(self._source(entry), side)
@@ -186,14 +186,14 @@ class Dashboard:
             return JSONResponse({"traces": [t.as_json() for t in slowest]})
         trace = self.page_model.traces.find(image_id)
         if trace is None:
-            return _problem(404, f"no image with id {image_id!r} among the last ones")
+            return _problem(404, f"no image with id {image_id!r} among the latest")
         return JSONResponse({"traces": [trace.as_json()]})
 
     async def _trace(self, request: Request) -> Response:
         stream, seq = request.path_params["stream"], request.path_params["seq"]
         trace = self.page_model.traces.get(stream, seq)
         if trace is None:
-            return _problem(404, f"image {stream} #{seq} is not among the last ones any more")
+            return _problem(404, f"image {stream} #{seq} is no longer among the latest")
         return JSONResponse(trace.as_json())
 
 

@@ -101,7 +101,9 @@ class Feed:
     async def stream(self) -> AsyncIterator[bytes]:
         """A browser's events until it goes away. Raises TooManyBrowsersError at the start."""
         if len(self._browsers) >= MAX_BROWSERS:
-            raise TooManyBrowsersError(f"{MAX_BROWSERS} browsers follow this core already")
+            raise TooManyBrowsersError(
+                f"{MAX_BROWSERS} browsers are connected to this core already"
+            )
         queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
         self._browsers.add(queue)
         try:

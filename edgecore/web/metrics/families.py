@@ -73,7 +73,9 @@ def _core(status: Mapping[str, Any]) -> Iterator[Metric]:
         "deployment": group.get("deployment"),
     }
     values = [str(v or "") for v in labels.values()]
-    yield _gauge("core_info", "Which core runs which deployment; always 1.", [(values, 1)], labels)
+    yield _gauge(
+        "core_info", "The core and the deployment it runs; always 1.", [(values, 1)], labels
+    )
     yield _gauge("core_uptime_seconds", "Time since the core started.", _one(core, "uptime_s"))
     yield _gauge(
         "deployment_applied_timestamp_seconds",

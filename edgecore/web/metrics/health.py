@@ -85,8 +85,8 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
     if known and len(drained) == len(known):
         yield Reason(
             subject="all workers",
-            problem="are drained by the operator: images are accepted and wait",
-            remedy="give them work again: `fanfold drain --resume`, or on the page",
+            problem="are drained by the operator: images are accepted and queued",
+            remedy="resume them: `fanfold drain --resume`, or on the dashboard",
             requested=True,
         )
     for name, worker in known.items():
@@ -103,7 +103,7 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
             yield Reason(
                 subject=f"worker {name}",
                 problem=f"is {state} and gets no work",
-                remedy="it gets credits again when it answers; restart it if it does not",
+                remedy="it gets work again when it answers; restart it if it does not",
             )
 
 
@@ -114,5 +114,5 @@ def _router(status: Mapping[str, Any]) -> Iterator[Reason]:
         yield Reason(
             subject="router",
             problem=f"queue is full: {items} of {limit} items, new messages are refused",
-            remedy="a target is slower than its source: see the functions' queues",
+            remedy="a target is slower than its source: see the queues of the functions",
         )
