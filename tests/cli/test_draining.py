@@ -70,7 +70,7 @@ def test_without_names_all_workers_are_meant_and_a_name_counts_once():
 )
 def test_who_is_not_fed_by_the_splitter_is_refused_with_those_who_are(name, why):
     now = status(t0=worker("ready"), t1=worker("ready"))
-    with pytest.raises(UserError, match=f"'{name}' {why}; the splitter feeds t0, t1") as refused:
+    with pytest.raises(UserError, match=f"'{name}' {why}; workers: t0, t1") as refused:
         chosen([name], now, seen(now, "hall"))
 
     assert refused.value.exit_code == INVALID

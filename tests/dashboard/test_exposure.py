@@ -20,7 +20,7 @@ def test_beyond_loopback_without_password_and_tls_the_core_does_not_start() -> N
 
 
 def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CoreError, match="both or none"):
+    with pytest.raises(CoreError, match="both or neither"):
         exposure_of(Web(certificate=tmp_path / "c.pem"))
 
 

@@ -52,7 +52,7 @@ def test_errors_come_before_warnings_and_what_is_well_is_only_counted() -> None:
 def test_a_command_that_answers_something_else_is_reported_as_such(script: str) -> None:
     said = ran(script)
 
-    assert "not an answer of a doctor" in said["problem"]
+    assert "not the output of `fanfold doctor --json`" in said["problem"]
     assert said["checks"] == []
 
 

@@ -256,5 +256,5 @@ def test_a_second_core_in_the_same_folder_is_refused_with_exit_3(site) -> None:
         site.process.args, capture_output=True, text=True, timeout=60, check=False
     )
     assert again.returncode == 3
-    assert "another core runs there" in again.stderr
+    assert "another core uses it" in again.stderr
     assert "Traceback" not in again.stderr

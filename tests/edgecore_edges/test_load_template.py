@@ -124,7 +124,7 @@ def test_code_that_is_not_beside_the_template_is_named(tmp_path: Path) -> None:
     folder = _assembly(tmp_path / "cdk.out", "line")
     (folder / "line.assets.json").unlink()
 
-    with pytest.raises(SourceError, match="give the whole cloud assembly"):
+    with pytest.raises(SourceError, match="pass the whole cloud assembly"):
         load(str(folder / "line.template.json"), state=tmp_path / "state")
 
 
@@ -159,7 +159,7 @@ def test_each_function_evaluates_as_cloudformation_does(value: object, expected:
     ("value", "words"),
     [
         ({"Fn::ImportValue": "x"}, "not supported"),
-        ({"Ref": "Nobody"}, "does not hold"),
+        ({"Ref": "Nobody"}, "does not contain"),
         ({"Fn::FindInMap": ["M", "k", "l"]}, "no mapping"),
     ],
 )
@@ -172,5 +172,5 @@ def test_a_template_that_refers_to_itself_ends() -> None:
     loop = {
         "Resources": {"A": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": {"Ref": "A"}}}}
     }
-    with pytest.raises(SourceError, match="names itself"):
+    with pytest.raises(SourceError, match="refer to themselves"):
         Resolver(loop, account="1", region="r").resolve({"Ref": "A"})

@@ -115,7 +115,7 @@ def test_the_gap_begins_after_what_was_read_from_the_front_and_ends_before_the_b
     assert len(ids) == salvage.rescued == 800 - (last - first + 1)
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     assert meta["epoch"] == epoch
-    assert "setting it aside" in caplog.text
+    assert "moved aside" in caplog.text
     connection.execute("INSERT INTO message(size, topic, payload) VALUES (1, 't', 'x')")
     assert connection.execute("SELECT max(id) FROM message").fetchone() == (801,)
 

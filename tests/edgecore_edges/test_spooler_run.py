@@ -112,4 +112,4 @@ def test_a_message_that_the_cloud_refuses_for_good_is_named_in_the_log(caplog) -
         await spooler.close()
 
     run(scenario)
-    assert "refuses a message on 'plant/press' for good: never" in caplog.text
+    assert "rejects a message on 'plant/press' permanently: never" in caplog.text

@@ -36,11 +36,11 @@ def followed(make_plant) -> Plant:
 
 @pytest.fixture
 def running(followed: Plant) -> tuple[Plant, str]:
-    """The core with a deployment that has proved itself, and that deployment."""
+    """The core with a committed deployment, and that deployment."""
     good = followed.status()["group"]["deployment"]
-    trial = followed.core_state / "deployment" / "current" / "trial"
-    proved = lambda: runs(followed, good) and not trial.exists()  # noqa: E731
-    eventually(proved, "the deployment before has proved itself")
+    uncommitted = followed.core_state / "deployment" / "current" / "uncommitted"
+    committed = lambda: runs(followed, good) and not uncommitted.exists()  # noqa: E731
+    eventually(proved, "the deployment before is committed")
     return followed, good
 
 
@@ -104,11 +104,11 @@ def test_the_same_group_deployed_again_restarts_nothing(running):
     eventually(lambda: plant.deployment(again)["DeploymentStatus"] == "Success", "success told")
 
 
-def test_a_core_killed_while_a_bad_deployment_is_on_trial_goes_back_when_it_returns(running):
+def test_a_core_killed_while_a_bad_deployment_is_uncommitted_goes_back_when_it_returns(running):
     plant, good = running
     bad = plant.deploy(plant.publish(package(plant.folder, "bad", input={"shape": [3, 32]})))
     current = plant.core_state / "deployment" / "current"
-    eventually((current / "trial").exists, "the bad deployment is on trial")
+    eventually((current / "uncommitted").exists, "the bad deployment is uncommitted")
     plant.stop_core(signal.SIGKILL)
 
     plant.start_core()

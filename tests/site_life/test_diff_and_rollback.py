@@ -123,7 +123,7 @@ def test_there_is_nothing_to_go_back_to_after_one_deployment(plant: Plant):
     said = plant.fanfold("rollback", plant.name, "--yes")
 
     assert said.returncode == 3
-    assert "no former deployment" in said.stderr
+    assert "no earlier deployment" in said.stderr
 
 
 def test_a_running_core_takes_the_rollback_and_says_so(plant: Plant):
