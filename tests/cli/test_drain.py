@@ -127,5 +127,7 @@ class Deaf:
 def test_a_splitter_that_reports_and_does_not_act_points_at_the_group(monkeypatch):
     monkeypatch.setattr(verb, "TAKEN_WITHIN_S", 0.5)
 
-    with pytest.raises(UserError, match=r"hall/control within 0\.5 s: the group has no subscription"):
+    with pytest.raises(
+        UserError, match=r"hall/control within 0\.5 s: the group has no subscription"
+    ):
         verb._taken(verb._View(Deaf(), ["w0"], 0.0), "hall", drain=True)

@@ -50,7 +50,9 @@ def test_an_on_demand_function_may_be_stopped() -> None:
 def test_an_on_demand_function_in_a_crash_loop_is_not_ready() -> None:
     functions = [{"id": "f", "pinned": False, "state": "crash_loop"}]
 
-    assert problems(status(functions=functions)) == ["function f keeps dying: it is in a crash loop"]
+    assert problems(status(functions=functions)) == [
+        "function f keeps dying: it is in a crash loop"
+    ]
 
 
 def test_a_worker_without_a_model_is_not_ready() -> None:

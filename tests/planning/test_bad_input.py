@@ -163,8 +163,7 @@ def test_contradictions_are_reported_together(folder):
     (folder / "profiles" / "box.yaml").write_text(PROFILE + "gpus:\n" + gpu * 2 + reserved)
 
     assert complaints(folder) == [
-        "FF006 error: profiles/box.yaml:5: gpus: index given twice in [0, 0]; use each "
-        "index once.",
+        "FF006 error: profiles/box.yaml:5: gpus: index given twice in [0, 0]; use each index once.",
         "FF006 error: profiles/box.yaml:8: reserved.cores: 4 of 4 cpu_cores leaves none for the "
         "model; allowed: 0 to 3.",
         "FF006 error: profiles/box.yaml:8: reserved.memory_mb: 9000 of 8192 memory_mb leaves none "

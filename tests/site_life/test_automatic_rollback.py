@@ -40,7 +40,7 @@ def running(followed: Plant) -> tuple[Plant, str]:
     good = followed.status()["group"]["deployment"]
     uncommitted = followed.core_state / "deployment" / "current" / "uncommitted"
     committed = lambda: runs(followed, good) and not uncommitted.exists()  # noqa: E731
-    eventually(proved, "the deployment before is committed")
+    eventually(committed, "the deployment before is committed")
     return followed, good
 
 
