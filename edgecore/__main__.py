@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from edgecore.daemon.options import Options, Web
+from edgecore.core.options import Options, Web
 from edgecore.daemon.process import run
 
 LOG_BYTES = 4 * 1024 * 1024

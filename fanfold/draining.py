@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.web.metrics.stats import is_drained, number, part, workers
+from edgecore.core.stats import is_drained, number, part, workers
 from fanfold.errors import INVALID, MISSING, UserError
 
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Sequence
 
-from edgecore.core.group import Group
 from edgecore.core.topicfilter import topic_problem
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.ipc.http1 import MAX_BODY_BYTES
@@ -35,7 +34,7 @@ class Operator:
 
     async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
         """Tell the splitter (docs/spec/messages.md, Control)."""
-        site = site_of(self._running().group).site
+        site = SiteView.of_group(self._running().group).site
         if not site:
             raise ActionRefusedError("the group has no Fanfold splitter that could drain a worker")
         asked: dict[str, object] = {"v": 1, "drain": on}
@@ -60,8 +59,3 @@ class Operator:
         outcome = running_group.router.publish(console.thing_arn, topic, payload)
         await asyncio.gather(*outcome.pending)
         return outcome.delivered
-
-
-def site_of(group: Group) -> SiteView:
-    """Where this group keeps things, from its functions' environments."""
-    return SiteView.of_environments([f.environment for f in group.lambdas])

@@ -15,10 +15,11 @@ import edgecore
 from edgecore.core import fault_points
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
+from edgecore.core.options import CoreError, Options
 from edgecore.daemon.check_runner import CheckRunner
-from edgecore.daemon.options import CoreError, Options
+from edgecore.daemon.operator import Operator
+from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
-from edgecore.deploy.poller import Rollout
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
@@ -85,7 +86,7 @@ class Daemon:
         self._web.start(
             loaded.group,
             status=self.status,
-            running_group=lambda: self._rollout.running_group,
+            actions=Operator(lambda: self._rollout.running_group),
             observers=self._observers,
         )
         self._write_facts()

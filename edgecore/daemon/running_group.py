@@ -11,11 +11,11 @@ from typing import Any
 
 from edgecore.core.group import CLOUD, SHADOW_SERVICE, Group, Thing
 from edgecore.core.observers import Observers
+from edgecore.core.options import CoreError, Options
 from edgecore.core.router import FunctionTarget, Router, Target
 from edgecore.core.shadows import ShadowService
-from edgecore.core.targets import CloudTarget, DeviceTarget, ShadowTarget
 from edgecore.core.workqueue import WorkBudget, WorkQueue
-from edgecore.daemon.options import CoreError, Options
+from edgecore.daemon.targets import CloudTarget, DeviceTarget, ShadowTarget
 from edgecore.ipc.api import IpcApi
 from edgecore.ipc.server import IpcServer
 from edgecore.ipc.tokens import Tokens

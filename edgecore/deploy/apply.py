@@ -11,8 +11,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecore.deploy import layout
-from edgecore.disk.archive import sync_folder
+from edgecore.disk import layout
+from edgecore.disk.sync import sync_folder
 
 if TYPE_CHECKING:
     from edgecore.sources.load import LoadedGroup

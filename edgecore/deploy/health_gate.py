@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.web.metrics.health import Reason, reasons_not_ready
+from edgecore.core.readiness import Reason, reasons_not_ready
 
 LIMIT_S = 300.0
 SETTLE_S = 3.0

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
 from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, last_log_error
@@ -22,17 +22,28 @@ from edgecore.deploy.refusal import refuse
 
 if TYPE_CHECKING:
     from edgecore.core.group import Group
-    from edgecore.daemon.running_group import RunningGroup
     from edgecore.sources.load import LoadedGroup
 
 log = logging.getLogger(__name__)
 
-Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable["RunningGroup"]]
+
+class Runnable(Protocol):
+    """A group that runs, as far as a deployment cares."""
+
+    @property
+    def ports(self) -> Mapping[str, int | None]:
+        """Kept over deployments, so that clients find the next group where this one was."""
+
+    async def stop(self) -> None: ...
+
+
+R = TypeVar("R", bound=Runnable)
+Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
 Report = Callable[[str, str, str], None]
 """Deployment id, ``Success`` or ``Failure``, the reason."""
 
 
-class DeploymentManager:
+class DeploymentManager(Generic[R]):
     """``begin`` once, ``switch_to`` every newer group, ``close`` at the end.
 
     ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is called
@@ -43,13 +54,13 @@ class DeploymentManager:
         self,
         state: Path,
         *,
-        start: Start,
+        start: Start[R],
         status: Callable[[], Mapping[str, Any]],
         report: Report,
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
     ) -> None:
-        self.running_group: RunningGroup | None = None
+        self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
         self.history = DeploymentHistory(state)
         self._state, self._limit_s = state, limit_s

@@ -18,6 +18,7 @@ from typing import IO
 
 from edgecore.disk import archive_tar, archive_zip
 from edgecore.disk.archive_entry import ArchiveError, Entry
+from edgecore.disk.sync import sync_folder, sync_folders
 
 __all__ = ["ArchiveError", "Limits", "extract"]
 
@@ -166,17 +167,3 @@ def _write(entry: Entry, path: Path, name: str, budget: _Budget) -> None:
             out.write(chunk)
         out.flush()
         os.fsync(out.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names inside ``folder`` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folders(root: Path) -> None:
-    for folder, _, _ in os.walk(root):
-        sync_folder(Path(folder))

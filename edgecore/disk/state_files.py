@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.daemon.options import CoreError
+from edgecore.core.options import CoreError
 
 
 class StateLock:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecore.core.group import Group
-from edgecore.deploy import layout
+from edgecore.disk import layout
 from edgecore.sources import api, on_device, template
 from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.document import digest, findings, to_group

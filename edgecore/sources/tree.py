@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecore.disk.archive import LAMBDA_LIMITS, sync_folder, sync_folders
+from edgecore.disk.archive import LAMBDA_LIMITS
+from edgecore.disk.sync import sync_folder, sync_folders
 from edgecore.sources.errors import SourceError
 
 _LEFT_OUT = ("__pycache__",)

@@ -15,8 +15,8 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from edgecore.core.observers import Observers
+from edgecore.core.readiness import reasons_not_ready
 from edgecore.web.guards import Exposure, Guard
-from edgecore.web.metrics.health import reasons_not_ready
 from edgecore.web.metrics.registry import CONTENT_TYPE_LATEST, Metrics
 
 EVENTS_CAPACITY = 1024

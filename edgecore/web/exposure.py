@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecore.daemon.options import CoreError, Web
+from edgecore.core.options import CoreError, Web
 from edgecore.web.guards import BindRefusedError, Exposure
 
 MIN_PASSWORD_CHARACTERS = 12

@@ -10,11 +10,10 @@ from typing import Any, cast
 
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
-from edgecore.daemon.operator import Operator, site_of
-from edgecore.daemon.options import CoreError, Options
-from edgecore.daemon.running_group import RunningGroup
+from edgecore.core.options import CoreError, Options
 from edgecore.web.app import make_app
 from edgecore.web.dashboard.app import Dashboard, Ports
+from edgecore.web.dashboard.ports import Actions, SiteView
 from edgecore.web.exposure import exposure_of
 from edgecore.web.listener import HttpServer
 from edgecore.web.metrics.registry import Metrics
@@ -56,22 +55,22 @@ class WebServer:
         group: Group,
         *,
         status: Callable[[], Mapping[str, Any]],
-        running_group: Callable[[], RunningGroup | None],
+        actions: Actions,
         observers: Observers,
     ) -> None:
-        """Serve. ``status`` and ``running_group`` are asked again each time."""
+        """Serve. ``status`` is asked again each time."""
         if self._server is None:
             return
         web, metrics = self._options.web, Metrics(status)
         ports = Ports(
             status=_Status(status),
             hub=cast(Any, observers),
-            actions=Operator(running_group),
+            actions=actions,
             log_dir=self._options.state / "logs",
         )
         self._page = Dashboard(
             ports,
-            site_of(group),
+            SiteView.of_group(group),
             token=self.token,
             read_only=web.read_only,
             on_results=metrics.observe,
@@ -89,7 +88,7 @@ class WebServer:
     def show(self, group: Group) -> None:
         """Another group runs now: other cameras, workers, model, or another site altogether."""
         if self._page is not None:
-            self._page.show(site_of(group))
+            self._page.show(SiteView.of_group(group))
 
     async def stop(self) -> None:
         if self._feeding is not None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecore.daemon.options import CoreError, Web
+from edgecore.core.options import CoreError, Web
 from edgecore.web.exposure import MIN_PASSWORD_CHARACTERS, exposure_of
 
 

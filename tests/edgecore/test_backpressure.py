@@ -13,10 +13,10 @@ from typing import Any
 from core_site import ACCOUNT, DEADLINE_S
 from waiting import eventually
 
+from edgecore.core.readiness import reasons_not_ready
 from edgecore.mqtt.decoder import Decoder
 from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.packets import ConnAck, Connect, PubAck, Publish
-from edgecore.web.metrics.health import reasons_not_ready
 
 LIMIT = 1024
 MESSAGES = 3_000

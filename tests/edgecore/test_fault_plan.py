@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edgecore.daemon.options import CoreError
+from edgecore.core.options import CoreError
 from edgecore.faultinjection import FaultPlan, FaultSchedule, FaultySink, read_plan
 from edgecore.uplink.sinks import Unreachable
 

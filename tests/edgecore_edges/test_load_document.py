@@ -9,7 +9,7 @@ import groups
 import pytest
 
 from edgecore import deploy
-from edgecore.deploy import layout
+from edgecore.disk import layout
 from edgecore.sources import SourceError, check_newer, load
 from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.fetch import Fetcher

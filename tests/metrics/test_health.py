@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgecore.core.readiness import STATS_STALE_S, reasons_not_ready
 from edgecore.web.metrics.families import families
-from edgecore.web.metrics.health import STATS_STALE_S, reasons_not_ready
 
 NOW = 1_790_000_000.0
 

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edgecore.core.readiness import reasons_not_ready
+from edgecore.core.stats import numbers, part
 from edgecore.web.dashboard.gallery import Gallery
 from edgecore.web.dashboard.history import History
 from edgecore.web.dashboard.inline import INBOX, InlineImages, message_id
@@ -14,8 +16,6 @@ from edgecore.web.dashboard.ports import Message, SiteView
 from edgecore.web.dashboard.streams import StreamTable
 from edgecore.web.dashboard.traces import TraceBook
 from edgecore.web.dashboard.workers import WorkerBoard
-from edgecore.web.metrics.health import reasons_not_ready
-from edgecore.web.metrics.stats import numbers, part
 
 MAX_JOBS = 50
 MAX_FUNCTIONS = 100

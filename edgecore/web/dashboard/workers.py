@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from edgecore.web.metrics import stats
+from edgecore.core import stats
 
 RATE_WINDOW_S = 10.0
 MAX_WORKERS = 256

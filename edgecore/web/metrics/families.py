@@ -11,7 +11,7 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from edgecore.web.metrics.stats import mapping, number, numbers, part, workers
+from edgecore.core.stats import mapping, number, numbers, part, workers
 
 MAX_LABEL_VALUES = 256
 """Per family. Functions are bounded by the group, but the group is not ours to trust."""

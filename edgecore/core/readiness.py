@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.web.metrics.stats import DRAINED, mapping, number, part, workers
+from edgecore.core.stats import DRAINED, mapping, number, part, workers
 
 STATS_STALE_S = 10.0
 """Stats come once a second; ten missing ones are a part that no longer works."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgecore import deploy, sources
 from edgecore.core.group import Group
-from edgecore.daemon.options import CoreError, Options
+from edgecore.core.options import CoreError, Options
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.sources import LoadedGroup, SourceError
 from edgecore.sources.errors import MISSING
@@ -42,7 +42,7 @@ class Rollout:
             options.region or os.environ.get("AWS_REGION") or "us-east-1",
             options.poll_s,
         )
-        self._manager = deploy.DeploymentManager(
+        self._manager: deploy.DeploymentManager[RunningGroup] = deploy.DeploymentManager(
             options.state,
             start=self._run,
             status=status,

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.disk.archive import sync_folder, sync_folders
+from edgecore.disk.sync import sync_folder, sync_folders
 
 GROUP_FILE = "group.json"
 PREVIOUS_FILE = "previous"
