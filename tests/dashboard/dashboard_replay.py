@@ -202,7 +202,7 @@ class ReplayCore:
             "late": 0,
             "failed": self.failed,
             "dropped": {},
-            "holdback": self.held,
+            "reorder_buffer": self.held,
             "outbox_rows": 40,
             "cloud_batches": 12,
             "s3_objects": 3,

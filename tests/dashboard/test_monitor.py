@@ -140,7 +140,7 @@ def test_no_message_however_wrong_stops_the_monitor(leaf: str, body: object) -> 
         lambda inner: (
             st.lists(inner)
             | st.dictionaries(
-                st.sampled_from(["workers", "w0", "holdback", "model", "state"]), inner
+                st.sampled_from(["workers", "w0", "reorder_buffer", "model", "state"]), inner
             )
         ),
     )
@@ -276,8 +276,8 @@ def test_the_least_recently_seen_stream_is_forgotten_first() -> None:
 
 def test_a_stream_that_holds_nothing_any_more_says_so() -> None:
     table = StreamTable()
-    table.holdback({"cam1": 9})
-    table.holdback({})
+    table.reorder_buffer({"cam1": 9})
+    table.reorder_buffer({})
 
     assert table.top()[0]["held"] == 0
 

@@ -10,7 +10,7 @@ from typing import Any
 from sim import RESTART_S, STEP_S, Hostility, Sim, Worker
 
 from lambdas.common import messages as m
-from lambdas.tensors.folder import Folder, life_of
+from lambdas.tensors.folder import Folder, short_incarnation
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.tensors.ring import create
 from lambdas.transform.engine import Transformer
@@ -26,7 +26,7 @@ class Inference:
 
     name: str
     up_at: float
-    life: int = 0
+    incarnation: int = 0
     frozen_until: float = 0.0
     restarts: int = 0
     reader: Reader | None = None
@@ -71,10 +71,10 @@ class DecoupledSim(Sim):
         if one.reader is not None:
             for ring in {id(c._ring): c._ring for c in one.claims}.values():
                 ring.close()
-            for bell in (one.reader._bell, *one.reader._bells.values()):
-                bell.close()
+            for fifo in (one.reader._fifo, *one.reader._fifos.values()):
+                fifo.close()
         one.reader, one.claims, one.frozen_until = None, [], 0.0
-        one.life += 1
+        one.incarnation += 1
         one.restarts += 1
         one.crashed = False
         one.up_at = self.now + down_s
@@ -92,8 +92,8 @@ class DecoupledSim(Sim):
     def _engine(self, worker: Worker) -> Transformer:
         found = self.engines.get(worker.name)
         if found is None:
-            path, life = self.folder.ring(worker.name), f"i{worker.incarnation}"
-            ring = create(path, life, "model", SLOTS, TENSOR_BYTES)
+            path, incarnation = self.folder.ring(worker.name), f"i{worker.incarnation}"
+            ring = create(path, incarnation, "model", SLOTS, TENSOR_BYTES)
             found = self.engines[worker.name] = Transformer(ring, self.now, LIMIT_S)
         return found
 
@@ -131,8 +131,8 @@ class DecoupledSim(Sim):
         if self.now < one.up_at or self.now < one.frozen_until:
             return
         if one.reader is None:
-            self.ends[life_of(f"{one.name}{one.life - 1}")] = one.crashed
-            one.reader = Reader(self.folder, ("t0", "t1"), f"{one.name}{one.life}", "model")
+            self.ends[short_incarnation(f"{one.name}{one.incarnation - 1}")] = one.crashed
+            one.reader = Reader(self.folder, ("t0", "t1"), f"{one.name}{one.incarnation}", "model")
         one.reader.refresh()
         one.left_s = min(one.left_s, 0.0) + STEP_S
         while one.left_s > 0:

@@ -178,7 +178,7 @@ def _aggregator(stats: Mapping[str, Any]) -> Iterator[Metric]:
         _by_key(stats.get("dropped")),
         ("reason",),
     )
-    held = stats.get("holdback")
+    held = stats.get("reorder_buffer")
     rows: list[Row] = [] if held is None else [([], sum(numbers(held).values()))]
     yield _gauge("aggregator_held_records", "Waiting for an earlier one.", rows)
     yield _gauge("aggregator_outbox_records", "Waiting for the cloud.", _one(stats, "outbox_rows"))
