@@ -122,7 +122,7 @@ def test_a_status_of_a_core_that_only_just_began_is_no_error() -> None:
     assert monitor.sections({}, T)["workers"] == []
 
 
-@given(st.sampled_from(["results/cam1", "beat", "jobs", "work/w0", "images/cam1/accepted"]),
+@given(st.sampled_from(["results/cam1", "heartbeat", "jobs", "work/w0", "images/cam1/accepted"]),
        st.binary() | st.recursive(st.none() | st.integers() | st.text(), lambda inner:
        st.lists(inner) | st.dictionaries(st.sampled_from(["results", "items", "ms", "seq", "stream",
        "status", "id", "worker", "count", "t_in"]), inner)))  # fmt: skip
@@ -157,7 +157,7 @@ def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:
     board = WorkerBoard()
     items = [{"stream": "cam1", "seq": 41}, {"stream": "cam1", "seq": 42}]
     board.dispatched("w0", {"batch": "b-1", "items": items})
-    board.beat({"worker": "w0", "busy_ms": 12})
+    board.heartbeat({"worker": "w0", "busy_ms": 12})
 
     [card] = board.cards(status(inflight=2), T)
     assert (card["device"], card["restarts"], card["busy_ms"]) == ("GPU 1", 2, 12)

@@ -119,7 +119,7 @@ class Sim:
         self.restart_s = RESTART_S
         self.poison: set[str] = set()
         #: Whether the core says which signal ended a process; V1 does not.
-        self.core_tells = False
+        self.core_reports_ends = False
         self.cloud_takes = True
         self.workers = {n: Worker(n) for n in self.env["FANFOLD_WORKERS"].split(",")}
         for worker in self.workers.values():
@@ -317,7 +317,7 @@ class Sim:
             item = batch["items"].pop(0)
             if item["id"] in self.poison:
                 self._kill_worker(worker, self.restart_s)
-                worker.crashed = self.core_tells
+                worker.crashed = self.core_reports_ends
                 return
             worker.left_s -= self.service_s
             output = {"top": [{"label": f"label of {item['id']}", "index": 1, "score": 0.5}]}
@@ -335,7 +335,7 @@ class Sim:
         incarnation = f"i{worker.incarnation}"
         if worker.said_hello != incarnation:
             worker.said_hello = incarnation
-            end = "" if not self.core_tells else "SIGSEGV" if worker.crashed else "SIGKILL"
+            end = "" if not self.core_reports_ends else "SIGSEGV" if worker.crashed else "SIGKILL"
             self.send("demo/heartbeat", m.hello_message(worker.name, incarnation, None, end))
         if self.now >= worker.heartbeat_at:
             worker.heartbeat_at = self.now + HEARTBEAT_S

@@ -38,7 +38,7 @@ class Inference:
 class DecoupledSim(Sim):
     """`workers` are the transform functions; `poison` ends inference functions.
 
-    `ends`: how lives of inference functions ended, known when the next one is up.
+    `ends`: how incarnations of inference functions ended, known when the next one is up.
     """
 
     def __init__(self, root: Path, seed: int = 0, hostility: Hostility | None = None, **env: str):
@@ -119,7 +119,7 @@ class DecoupledSim(Sim):
             tensor, slot = begun
             if tensor.item["id"] in self.poison_of_transform:
                 self._kill_worker(worker, RESTART_S)
-                worker.crashed = self.core_tells
+                worker.crashed = self.core_reports_ends
                 return
             worker.left_s -= self.service_s
             engine._ring.tensor(slot)[:] = tensor.item["seq"]
@@ -145,7 +145,7 @@ class DecoupledSim(Sim):
             claim = one.claims[0]
             if claim.item["id"] in self.poison:
                 self._kill_inference(one, RESTART_S)
-                one.crashed = self.core_tells
+                one.crashed = self.core_reports_ends
                 return
             self._answer_one(one, claim)
             one.claims = []

@@ -41,7 +41,7 @@ def test_what_a_worker_holds_is_missed_only_after_its_time_and_told_once():
     assert credit.missing(MISSED_S + 0.02) == []
 
 
-def test_an_image_on_trial_is_not_missed():
+def test_a_suspect_is_not_missed():
     credit = credit_of("w0")
     trial, batch = give(credit, "w0", "t", alone=True), give(credit, "w0", "b")
     assert credit.missing(MISSED_S + 1) == [batch]
@@ -68,7 +68,7 @@ def test_at_the_timeout_what_was_missed_is_part_of_the_end_once():
     assert credit.heard(heartbeat(incarnation="next"), TIMEOUT_S + 2) == []
 
 
-def test_a_worker_that_speaks_again_is_not_blamed_for_what_was_missed():
+def test_a_worker_that_speaks_again_is_no_evidence_of_what_was_missed():
     credit = credit_of("w0")
     give(credit, "w0", "b")
     credit.missing(MISSED_S + 1)
@@ -133,7 +133,7 @@ def test_a_batch_ends_when_every_image_of_the_window_has_had_its_time():
     ("avoid", "picked"),
     [((), "w0"), (("w0",), "w1"), (("w1",), "w0"), (("w0", "w1"), "w0"), (("stranger",), "w0")],
 )
-def test_for_an_image_on_trial_who_is_to_be_avoided_comes_last(avoid, picked):
+def test_for_a_suspect_who_is_to_be_avoided_comes_last(avoid, picked):
     assert credit_of("w0", "w1").pick_idle(avoid, 0.0).name == picked
 
 

@@ -22,7 +22,7 @@ def heartbeat(
 
 
 @pytest.mark.parametrize(("after_s", "doubtful"), [(DOUBT_S, False), (DOUBT_S + 0.01, True)])
-def test_work_sent_long_after_the_last_beat_is_no_evidence(after_s, doubtful):
+def test_work_sent_long_after_the_last_heartbeat_is_no_evidence(after_s, doubtful):
     credit = Credit(["w0"], 2, 1, 5.0)
     credit.heard(heartbeat(), 0.0)
     batch = one_batch(after_s)
@@ -31,7 +31,7 @@ def test_work_sent_long_after_the_last_beat_is_no_evidence(after_s, doubtful):
     assert batch.doubtful == doubtful
 
 
-def test_one_forgetful_beat_is_not_enough_and_a_naming_one_starts_the_count_anew():
+def test_one_forgetful_heartbeat_is_not_enough_and_a_naming_one_starts_the_count_anew():
     credit = Credit(["w0"], 2, 1, 5.0)
     credit.heard(heartbeat(), 0.0)
     batch = one_batch(0.0)
@@ -55,7 +55,7 @@ def test_patience_with_a_lost_batch_doubles_per_attempt_to_a_minute_at_most():
         assert len(credit.absent(heartbeat(batches=[]), patience_s)) == 1
 
 
-def test_a_beat_of_nobody_we_know_changes_nothing():
+def test_a_heartbeat_of_nobody_we_know_changes_nothing():
     credit = Credit(["w0"], 2, 1, 5.0)
     assert credit.heard(heartbeat("stranger"), 0.0) == []
     assert credit.absent(heartbeat("stranger", batches=[]), 0.0) == []
@@ -63,7 +63,7 @@ def test_a_beat_of_nobody_we_know_changes_nothing():
     assert credit.workers["w0"].state == "unknown"
 
 
-def test_a_worker_keeps_its_model_until_its_next_life():
+def test_a_worker_keeps_its_model_until_its_next_incarnation():
     credit = Credit(["w0"], 2, 1, 5.0)
     credit.heard(Heartbeat("w0", "i", "hello", {"name": "m"}), 0.0)
     credit.heard(heartbeat(busy_ms=12.4), 1.0)
@@ -93,7 +93,7 @@ def test_an_image_of_no_batch_finishes_without_a_trace():
     assert vars(image) == {"batch": None}
 
 
-def test_workers_on_demand_count_as_ready_without_a_beat():
+def test_workers_on_demand_count_as_ready_without_a_heartbeat():
     credit = Credit(["w0"], 2, 1, 5.0)
     assert granted(credit, 7.0) is None
     credit.assume(7.0)

@@ -37,7 +37,7 @@ class Dispatch(RuleBasedStateMachine):
         self.next = dict.fromkeys(STREAMS, 1)
         # Per worker: state, when heard, incarnation, what it holds as batch → keys still open
         self.ref = {n: {"state": "unknown", "heard": 0.0, "inc": "", "has": {}} for n in WORKERS}
-        self.lives = 0
+        self.incarnations = 0
         self.drained = set()
         self.turn = []  # streams in the order of their first image
         self.reserved = None
@@ -175,8 +175,8 @@ class Dispatch(RuleBasedStateMachine):
     def heartbeat(self, name, again, busy):
         one = self.ref[name]
         new = again or not one["inc"]
-        self.lives += new
-        incarnation = f"i{self.lives}" if new else one["inc"]
+        self.incarnations += new
+        incarnation = f"i{self.incarnations}" if new else one["inc"]
         expected = {}
         if new or busy > TIMEOUT_S * 1000:
             expected = self.lose(name)
@@ -186,7 +186,7 @@ class Dispatch(RuleBasedStateMachine):
         self.hand_back(self.credit.heard(heartbeat, self.now), expected)
 
     @rule(name=st.sampled_from(WORKERS), forgets=st.integers(0, WINDOW))
-    def forgetful_beats(self, name, forgets):
+    def forgetful_heartbeats(self, name, forgets):
         """Two heartbeats in a row that do not name a batch take it back, if it is old enough."""
         has = self.ref[name]["has"]
         forgotten = list(has)[:forgets]

@@ -217,7 +217,7 @@ def test_an_inference_that_fails_costs_its_images_and_not_the_worker(begin, bus,
     assert bus.results()[1]["status"] == "ok"
 
 
-def test_hello_is_said_until_it_is_taken_and_beats_follow(begin, bus, images, tmp_path):
+def test_hello_is_said_until_it_is_taken_and_heartbeats_follow(begin, bus, images, tmp_path):
     bus.take_all = False
     worker = begin(simulated(tmp_path / "m", wait_ms=0))
     bus.take_all = True
@@ -230,7 +230,7 @@ def test_hello_is_said_until_it_is_taken_and_beats_follow(begin, bus, images, tm
     assert heartbeat["batches"] == worker.pipeline.in_hand() == []
 
 
-def test_a_beat_says_which_batches_are_in_hand_and_for_how_long(begin, bus, images, tmp_path):
+def test_a_heartbeat_says_which_batches_are_in_hand_and_for_how_long(begin, bus, images, tmp_path):
     worker = begin(simulated(tmp_path / "m", wait_ms=0))
     gate = Gate(worker)
     worker.handle(work("b-1", "cam1/coffee.jpg"))
@@ -240,7 +240,7 @@ def test_a_beat_says_which_batches_are_in_hand_and_for_how_long(begin, bus, imag
     assert busy["batches"] == ["b-1"]
 
 
-def test_two_lives_of_a_worker_have_two_names(begin, bus, images, tmp_path):
+def test_two_incarnations_of_a_worker_have_two_names(begin, bus, images, tmp_path):
     model = simulated(tmp_path / "m", wait_ms=0)
     for _ in range(2):
         begin(model)
@@ -282,7 +282,9 @@ def test_what_is_no_work_message_is_logged_and_nothing_else_happens(begin, bus, 
     assert bus.results() == []
 
 
-def test_a_batch_for_an_earlier_life_of_the_worker_is_left_alone(begin, bus, images, tmp_path):
+def test_a_batch_for_an_earlier_incarnation_of_the_worker_is_left_alone(
+    begin, bus, images, tmp_path
+):
     worker = begin(simulated(tmp_path / "m", wait_ms=0))
     bus.wait(lambda: bus.messages("s/heartbeat"))
     hello = bus.messages("s/heartbeat")[0]

@@ -92,7 +92,7 @@ def test_files_of_a_drop_folder_are_found_by_path_and_mark(reopened):
     assert reopened().seen_files() == {}
 
 
-def test_a_verdict_is_written_once_and_survives(reopened):
+def test_a_terminal_status_is_written_once_and_survives(reopened):
     journal = reopened()
     staged(journal, "e", 2)
     journal.commit()

@@ -20,7 +20,7 @@ while True:
 
 
 @pytest.mark.parametrize(("runtime", "status"), [("none", 0), ("runtime", 7)])
-def test_a_function_stopped_while_it_loads_removes_what_a_killed_life_left(
+def test_a_function_stopped_while_it_loads_removes_what_a_killed_incarnation_left(
     tmp_path, runtime, status
 ):
     left = tmp_path / "w0.lease"

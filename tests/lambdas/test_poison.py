@@ -1,4 +1,4 @@
-"""Who is blamed for a worker's end: by what is known of how it ended."""
+"""Which image is quarantined for a worker's end: by what is known of how it ended."""
 
 import json
 
@@ -38,7 +38,7 @@ def in_trouble(deaths=10, now=99.0):
 
 
 @pytest.mark.parametrize(("end", "ends"), [("SIGSEGV", 2), ("", 5), ("SIGKILL", 5)])
-def test_a_crash_alone_needs_no_further_trial_whatever_else_happens(end, ends):
+def test_a_crash_alone_needs_no_further_attempt_whatever_else_happens(end, ends):
     assert trials(in_trouble(), end=end) == ends
 
 
@@ -47,11 +47,11 @@ def test_in_peace_two_ends_are_enough_but_for_kills_from_outside(end, ends):
     assert trials(PoisonDetector(0.0), end=end) == ends
 
 
-def test_a_crash_in_company_blames_nobody():
+def test_a_crash_in_company_quarantines_nothing():
     assert in_trouble().died("w0", [Held(Image(), Image())], 100.0, end="SIGSEGV") == []
 
 
-def test_a_crash_that_the_image_may_not_have_met_blames_nobody():
+def test_a_crash_that_the_image_may_not_have_met_quarantines_nothing():
     held = Held(Image(), alone=True, doubtful=True)
     assert in_trouble().died("w0", [held], 100.0, end="SIGSEGV") == []
 
@@ -87,7 +87,7 @@ def test_the_splitter_takes_the_cores_word_for_a_crash(tmp_path):
     assert [(r["seq"], r["reason"]) for r in bench.records()] == [(1, "killed_workers")]
 
 
-def test_a_batch_names_the_life_that_it_is_for(tmp_path):
+def test_a_batch_names_the_incarnation_that_it_is_for(tmp_path):
     bench = Bench(tmp_path, FANFOLD_WORKERS="w0")
     bench.heartbeat("w0", "9f2c")
     since = len(bench.bus.sent)

@@ -70,7 +70,7 @@ def test_too_many_held_records_open_the_gap_at_once():
     assert (first.kind, first.seq) == (GAP, 1)
 
 
-def test_what_is_missing_below_low_is_told_as_lost():
+def test_what_is_missing_below_low_is_emitted_as_lost():
     stream = Stream(5)
     stream.offer(7, 5, "g")
     verdict, steps = stream.offer(9, 8, "i")
@@ -95,7 +95,7 @@ def test_a_jump_that_no_backlog_explains_is_refused():
     assert stream.held == {}
 
 
-def test_a_gap_that_is_told_as_lost_is_told_once():
+def test_a_gap_that_is_emitted_as_lost_is_emitted_once():
     stream = Stream(1)
     stream.offer(3, 1, "c")
     stream.release(0.0, 5.0, 100)
@@ -123,7 +123,7 @@ def test_a_jump_is_measured_from_where_the_stream_stands_and_the_last_possible_o
     assert stream.offer(10_000_001, 10_000_001 + MAX_JUMP, "low") == (REFUSED, [])
 
 
-def test_floor_and_top_say_what_is_known_before_and_after_records_are_held():
+def test_low_watermark_and_top_say_what_is_known_before_and_after_records_are_held():
     fresh, stream = Stream(), Stream(5)
     assert (fresh.low_watermark, fresh.top) == (0, 0)
     assert (stream.low_watermark, stream.top) == (4, 4)

@@ -192,7 +192,7 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
         Folder(str(tmp_path / "none" / "shm"))
 
 
-def test_a_bell_is_heard_once_for_each_ring_by_whoever_waits(tmp_path):
+def test_a_wake_up_is_taken_once_by_whoever_waits(tmp_path):
     ringer, hearer = (WakeFifo(str(tmp_path / "b")) for _ in range(2))
     assert not hearer.wait(0)
     for _ in range(3):
@@ -203,7 +203,7 @@ def test_a_bell_is_heard_once_for_each_ring_by_whoever_waits(tmp_path):
     assert not hearer.wait(0)
 
 
-def test_a_bell_that_nobody_hears_stops_nobody(tmp_path):
+def test_a_wake_up_that_nobody_takes_stops_nobody(tmp_path):
     fifo = WakeFifo(str(tmp_path / "b"))
     for _ in range(70_000):
         fifo.wake()
@@ -211,7 +211,7 @@ def test_a_bell_that_nobody_hears_stops_nobody(tmp_path):
     assert fifo.wait(0)
 
 
-def test_a_desk_shows_life_pulse_and_death(folder):
+def test_a_lease_file_shows_liveness_renewal_and_death(folder):
     path = folder.lease("w0")
     watch = Watch(path, 100.0)
     watch.look(101.0)

@@ -138,7 +138,7 @@ def on_trial(plant, name="w2"):
     return claim.item["seq"]
 
 
-def test_an_image_on_trial_waits_until_the_next_life_says_how_the_last_one_ended(plant):
+def test_an_image_on_trial_waits_until_the_next_incarnation_how_the_last_one_ended(plant):
     seq = on_trial(plant)
     assert plant.step(1.0, crashed=lambda _incarnation: None) == []
     others = [claim.item["seq"] for claim in plant.worker("w3").take(4)]
@@ -173,7 +173,7 @@ def test_a_word_that_never_comes_is_waited_for_as_long_as_for_a_worker(plant):
     assert [claim.item["seq"] for claim in worker.take(4)] == [seq]
 
 
-def test_images_on_trial_are_given_back_with_the_others_where_no_worker_lives(plant):
+def test_suspects_are_given_back_with_the_others_where_no_worker_lives(plant):
     on_trial(plant)
     plant.engine._served_at = plant.now - LIMIT_S
     plant.step(served=False, crashed=lambda _incarnation: None)
@@ -236,7 +236,7 @@ def test_a_tensor_that_a_hung_worker_keeps_goes_on_in_another_slot(plant):
     assert sum(plant.ring.word(s).state == READY for s in range(4)) == 4
 
 
-def test_what_a_stopped_worker_keeps_goes_on_at_once_and_nobody_is_blamed(plant):
+def test_what_a_stopped_worker_keeps_goes_on_at_once_and_no_image_is_a_suspect(plant):
     plant.take("b-1", "a")
     plant.fill()
     stopped = plant.worker("w")
@@ -252,7 +252,7 @@ def test_what_a_stopped_worker_keeps_goes_on_at_once_and_nobody_is_blamed(plant)
     assert plant.engine.done == 1
 
 
-def test_without_any_worker_batches_are_given_back_and_nobody_is_blamed(plant):
+def test_without_any_worker_batches_are_given_back_and_no_image_is_a_suspect(plant):
     plant.take("b-1", *"abcdef")
     plant.fill()
     plant.step(LIMIT_S, served=False)
