@@ -66,7 +66,7 @@ def test_a_record_later_than_the_hold_back_is_a_gap_in_its_place_and_comes_once_
     frozen = plant.core.functions()["w0"]["pid"]
     with LocalTopics(plant.core) as local:
         plant.send(100, halfway=lambda: os.kill(frozen, signal.SIGSTOP))
-        report("hold-back of 1 s, a worker frozen", plant)
+        report("reorder wait of 1 s, a worker frozen", plant)
     assert local.gaps(), "the freeze met no image"
     assert local.steps_back() == 0
     late = [(r["stream"], r["seq"]) for r in local.late]

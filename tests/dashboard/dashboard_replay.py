@@ -156,7 +156,7 @@ class ReplayCore:
             "errors": 0,
             "rss_kb": 305_000,
             "gpu_id": self._gpu_id(name),
-            "last_error": "no beat for 31 s: killed" if state == "hung" else None,
+            "last_error": "no heartbeat for 31 s: killed" if state == "hung" else None,
         }
 
     def _gpu_id(self, name: str) -> str | None:
@@ -202,7 +202,7 @@ class ReplayCore:
             "late": 0,
             "failed": self.failed,
             "dropped": {},
-            "holdback": self.held,
+            "reorder_buffer": self.held,
             "outbox_rows": 40,
             "cloud_batches": 12,
             "s3_objects": 3,

@@ -145,7 +145,7 @@ def test_messages_that_break_their_contract_cost_nothing_but_a_count(served: Ser
         ("demo/results/cam1", {"results": [{"seq": "x", "status": "ok"}]}),
         ("demo/results/cam1", {"results": [{"ms": [], "seq": 1}]}),
         ("demo/results/cam1", []),
-        ("demo/beat", 7),
+        ("demo/heartbeat", 7),
         ("demo/images/cam1/accepted", {"id": 1}),
         ("demo/jobs", "x"),
         ("fanfold/demo/results", {"results": [7]}),

@@ -122,7 +122,7 @@ def test_a_status_of_a_core_that_only_just_began_is_no_error() -> None:
     assert page_model.sections({}, T)["workers"] == []
 
 
-@given(st.sampled_from(["results/cam1", "beat", "jobs", "work/w0", "images/cam1/accepted"]),
+@given(st.sampled_from(["results/cam1", "heartbeat", "jobs", "work/w0", "images/cam1/accepted"]),
        st.binary() | st.recursive(st.none() | st.integers() | st.text(), lambda inner:
        st.lists(inner) | st.dictionaries(st.sampled_from(["results", "items", "ms", "seq", "stream",
        "status", "id", "worker", "count", "t_in"]), inner)))  # fmt: skip
@@ -140,7 +140,7 @@ def test_no_message_however_wrong_stops_the_monitor(leaf: str, body: object) -> 
         lambda inner: (
             st.lists(inner)
             | st.dictionaries(
-                st.sampled_from(["workers", "w0", "holdback", "model", "state"]), inner
+                st.sampled_from(["workers", "w0", "reorder_buffer", "model", "state"]), inner
             )
         ),
     )
@@ -157,7 +157,7 @@ def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:
     board = WorkerBoard()
     items = [{"stream": "cam1", "seq": 41}, {"stream": "cam1", "seq": 42}]
     board.dispatched("w0", {"batch": "b-1", "items": items})
-    board.beat({"worker": "w0", "busy_ms": 12})
+    board.heartbeat({"worker": "w0", "busy_ms": 12})
 
     [card] = board.cards(status(inflight=2), T)
     assert (card["device"], card["restarts"], card["busy_ms"]) == ("GPU 1", 2, 12)
@@ -276,8 +276,8 @@ def test_the_least_recently_seen_stream_is_forgotten_first() -> None:
 
 def test_a_stream_that_holds_nothing_any_more_says_so() -> None:
     table = StreamTable()
-    table.holdback({"cam1": 9})
-    table.holdback({})
+    table.reorder_buffer({"cam1": 9})
+    table.reorder_buffer({})
 
     assert table.top()[0]["held"] == 0
 

@@ -119,7 +119,7 @@ def test_every_image_ends_in_order(strategy, isolation, tmp_path):
     finally:
         run("stop", "strategies")
 
-    assert {path.suffix for path in shared_memory(tmp_path)} <= {".bell"}, "memory is left"
+    assert {path.suffix for path in shared_memory(tmp_path)} <= {".fifo"}, "memory is left"
     assert {function["isolation"] for function in running} == {isolation}
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["seq"] for record in records] == list(range(1, IMAGES + 1))

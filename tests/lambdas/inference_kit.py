@@ -92,7 +92,7 @@ def environment(tmp_path, model, **more):
         "FANFOLD_WORKER": "w0",
         "FANFOLD_MODEL_DIR": str(model),
         "FANFOLD_DONE_TOPIC": "s/done",
-        "FANFOLD_BEAT_TOPIC": "s/beat",
+        "FANFOLD_HEARTBEAT_TOPIC": "s/heartbeat",
         **more,
     }
 

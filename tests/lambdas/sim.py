@@ -24,7 +24,7 @@ from lambdas.splitter.engine import Splitter
 
 STEP_S = 0.02
 RESEND_S = 3.0
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 RESTART_S = 1.0
 
 
@@ -91,7 +91,7 @@ class _SimBus(Bus):
 class Worker:
     """Takes batches at once, works one image at a time, dies of poison.
 
-    `queued`: what the core keeps for its next life. `crashed`: how the earlier one ended.
+    `queued`: what the core keeps for its next incarnation. `crashed`: how the earlier one ended.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Worker:
     crashed: bool = False
     said_hello: str = ""
     left_s: float = 0.0
-    beat_at: float = 0.0
+    heartbeat_at: float = 0.0
     handled: int = 0
     restarts: int = 0
 
@@ -119,7 +119,7 @@ class Sim:
         self.restart_s = RESTART_S
         self.poison: set[str] = set()
         #: Whether the core says which signal ended a process; V1 does not.
-        self.core_tells = False
+        self.core_reports_ends = False
         self.cloud_takes = True
         self.workers = {n: Worker(n) for n in self.env["FANFOLD_WORKERS"].split(",")}
         for worker in self.workers.values():
@@ -251,7 +251,7 @@ class Sim:
             self._put("aggregator", topic, payload)
         elif name in ("accepted", "rejected"):
             self._answer(topic.split("/")[2], name, json.loads(payload))
-        elif topic.startswith("demo/images/") or name in ("ack", "beat"):
+        elif topic.startswith("demo/images/") or name in ("ack", "heartbeat"):
             self._put("splitter", topic, payload)
         elif topic.startswith("fanfold/") and name == "results":
             self.cloud += json.loads(payload)["results"]
@@ -317,7 +317,7 @@ class Sim:
             item = batch["items"].pop(0)
             if item["id"] in self.poison:
                 self._kill_worker(worker, self.restart_s)
-                worker.crashed = self.core_tells
+                worker.crashed = self.core_reports_ends
                 return
             worker.left_s -= self.service_s
             output = {"top": [{"label": f"label of {item['id']}", "index": 1, "score": 0.5}]}
@@ -331,16 +331,16 @@ class Sim:
                     self.send("demo/done", payload)
 
     def _speak(self, worker: Worker, in_hand: list[str]) -> None:
-        """Hello once in a life, beats; then what the core has kept for it."""
-        life = f"i{worker.incarnation}"
-        if worker.said_hello != life:
-            worker.said_hello = life
-            end = "" if not self.core_tells else "SIGSEGV" if worker.crashed else "SIGKILL"
-            self.send("demo/beat", m.hello_message(worker.name, life, None, end))
-        if self.now >= worker.beat_at:
-            worker.beat_at = self.now + BEAT_S
-            beat = m.Beat(worker.name, life, "beat", None, 0.0, in_hand)
-            self.send("demo/beat", m.beat_message(beat))
+        """Hello once in an incarnation, heartbeats; then what the core has kept for it."""
+        incarnation = f"i{worker.incarnation}"
+        if worker.said_hello != incarnation:
+            worker.said_hello = incarnation
+            end = "" if not self.core_reports_ends else "SIGSEGV" if worker.crashed else "SIGKILL"
+            self.send("demo/heartbeat", m.hello_message(worker.name, incarnation, None, end))
+        if self.now >= worker.heartbeat_at:
+            worker.heartbeat_at = self.now + HEARTBEAT_S
+            heartbeat = m.Heartbeat(worker.name, incarnation, "heartbeat", None, 0.0, in_hand)
+            self.send("demo/heartbeat", m.heartbeat_message(heartbeat))
         queued, worker.queued = worker.queued, []
         for payload in queued:
             self._give(worker, payload)

@@ -10,7 +10,7 @@ from typing import Any
 from sim import RESTART_S, STEP_S, Hostility, Sim, Worker
 
 from lambdas.common import messages as m
-from lambdas.tensors.folder import Folder, life_of
+from lambdas.tensors.folder import Folder, short_incarnation
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.tensors.ring import create
 from lambdas.transform.engine import Transformer
@@ -26,7 +26,7 @@ class Inference:
 
     name: str
     up_at: float
-    life: int = 0
+    incarnation: int = 0
     frozen_until: float = 0.0
     restarts: int = 0
     reader: Reader | None = None
@@ -38,7 +38,7 @@ class Inference:
 class DecoupledSim(Sim):
     """`workers` are the transform functions; `poison` ends inference functions.
 
-    `ends`: how lives of inference functions ended, known when the next one is up.
+    `ends`: how incarnations of inference functions ended, known when the next one is up.
     """
 
     def __init__(self, root: Path, seed: int = 0, hostility: Hostility | None = None, **env: str):
@@ -71,10 +71,10 @@ class DecoupledSim(Sim):
         if one.reader is not None:
             for ring in {id(c._ring): c._ring for c in one.claims}.values():
                 ring.close()
-            for bell in (one.reader._bell, *one.reader._bells.values()):
-                bell.close()
+            for fifo in (one.reader._fifo, *one.reader._fifos.values()):
+                fifo.close()
         one.reader, one.claims, one.frozen_until = None, [], 0.0
-        one.life += 1
+        one.incarnation += 1
         one.restarts += 1
         one.crashed = False
         one.up_at = self.now + down_s
@@ -92,8 +92,8 @@ class DecoupledSim(Sim):
     def _engine(self, worker: Worker) -> Transformer:
         found = self.engines.get(worker.name)
         if found is None:
-            path, life = self.folder.ring(worker.name), f"i{worker.incarnation}"
-            ring = create(path, life, "model", SLOTS, TENSOR_BYTES)
+            path, incarnation = self.folder.ring(worker.name), f"i{worker.incarnation}"
+            ring = create(path, incarnation, "model", SLOTS, TENSOR_BYTES)
             found = self.engines[worker.name] = Transformer(ring, self.now, LIMIT_S)
         return found
 
@@ -119,7 +119,7 @@ class DecoupledSim(Sim):
             tensor, slot = begun
             if tensor.item["id"] in self.poison_of_transform:
                 self._kill_worker(worker, RESTART_S)
-                worker.crashed = self.core_tells
+                worker.crashed = self.core_reports_ends
                 return
             worker.left_s -= self.service_s
             engine._ring.tensor(slot)[:] = tensor.item["seq"]
@@ -131,8 +131,8 @@ class DecoupledSim(Sim):
         if self.now < one.up_at or self.now < one.frozen_until:
             return
         if one.reader is None:
-            self.ends[life_of(f"{one.name}{one.life - 1}")] = one.crashed
-            one.reader = Reader(self.folder, ("t0", "t1"), f"{one.name}{one.life}", "model")
+            self.ends[short_incarnation(f"{one.name}{one.incarnation - 1}")] = one.crashed
+            one.reader = Reader(self.folder, ("t0", "t1"), f"{one.name}{one.incarnation}", "model")
         one.reader.refresh()
         one.left_s = min(one.left_s, 0.0) + STEP_S
         while one.left_s > 0:
@@ -145,7 +145,7 @@ class DecoupledSim(Sim):
             claim = one.claims[0]
             if claim.item["id"] in self.poison:
                 self._kill_inference(one, RESTART_S)
-                one.crashed = self.core_tells
+                one.crashed = self.core_reports_ends
                 return
             self._answer_one(one, claim)
             one.claims = []

@@ -34,13 +34,13 @@ class Bench:
         inbox = [Message(topic, payload) for topic, payload in messages]
         self.splitter.step(inbox, self.now, 1_790_000_000.0)
 
-    def ack(self, top=None, **floors: int) -> None:
+    def ack(self, top=None, **low_watermarks: int) -> None:
         epoch = self.splitter.journal.epoch
-        self.step(("demo/ack", m.ack_message(epoch, {}, floors, top)))
+        self.step(("demo/ack", m.ack_message(epoch, {}, low_watermarks, top)))
 
-    def beat(self, worker: str = "w0", incarnation: str = "i0") -> None:
-        beat = m.Beat(worker, incarnation, "beat", None, 0.0, None)
-        self.step(("demo/beat", m.beat_message(beat)))
+    def heartbeat(self, worker: str = "w0", incarnation: str = "i0") -> None:
+        heartbeat = m.Heartbeat(worker, incarnation, "heartbeat", None, 0.0, None)
+        self.step(("demo/heartbeat", m.heartbeat_message(heartbeat)))
 
     def image(self, payload: Any, camera: str = "cam1") -> dict:
         """Send one payload; its answer."""

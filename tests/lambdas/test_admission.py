@@ -12,7 +12,7 @@ from splitter_kit import JPEG, PNG, Bench, event
 
 def test_an_inline_image_is_accepted_dispatched_and_lies_in_the_volume(tmp_path):
     bench = Bench(tmp_path)
-    bench.beat()
+    bench.heartbeat()
     answer = bench.image(JPEG)
 
     assert (answer["answer"], answer["seq"], answer["duplicate"]) == ("accepted", 1, False)
@@ -75,7 +75,7 @@ def test_an_image_that_could_not_be_synced_is_neither_accepted_nor_in_the_journa
     assert bench.inbox_files() == []
     assert list(bench.splitter.journal.unfinished()) == []
     monkeypatch.undo()
-    bench.beat()
+    bench.heartbeat()
     assert bench.image(JPEG)["seq"] == 1
     assert [item["seq"] for item in bench.work()] == [1]
 
@@ -173,7 +173,7 @@ def test_images_dropped_by_the_quota_get_their_record_again_until_it_is_acknowle
 @pytest.mark.parametrize("payload", [[1], 5, None, b"[]", b"\xff", {"v": 1}])
 def test_nonsense_on_the_parts_own_topics_is_ignored(tmp_path, payload):
     bench = Bench(tmp_path)
-    bench.step(("demo/ack", payload), ("demo/beat", payload))
+    bench.step(("demo/ack", payload), ("demo/heartbeat", payload))
     assert bench.image(JPEG)["answer"] == "accepted"
 
 

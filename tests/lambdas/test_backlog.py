@@ -7,8 +7,8 @@ import pytest
 from lambdas.splitter.backlog import Backlog, Image
 
 
-def image(seq: int, stream: str = "a", verdict=None) -> Image:
-    return Image({"stream": stream, "seq": seq}, verdict)
+def image(seq: int, stream: str = "a", terminal=None) -> Image:
+    return Image({"stream": stream, "seq": seq}, terminal)
 
 
 def backlog_of(*images: Image) -> Backlog:
@@ -32,7 +32,7 @@ def on_a_worker(backlog: Backlog, count: int) -> list:
 
 def test_a_new_image_was_never_tried_and_killed_nobody():
     one = image(1)
-    assert (one.attempt, one.deaths, one.killed, one.batch, one.verdict) == (0, 0, (), None, None)
+    assert (one.attempt, one.deaths, one.killed, one.batch, one.terminal) == (0, 0, (), None, None)
 
 
 def test_nothing_can_be_taken_of_an_empty_backlog():
@@ -63,18 +63,18 @@ def test_a_suspect_that_was_closed_or_judged_meanwhile_is_passed_over():
     for one in (first, second, third):
         backlog.suspect(one)
     backlog.close("a", 1, 1)
-    backlog.judge(second, "dropped")
+    backlog.terminate(second, "dropped")
     assert backlog.next_suspect() is third
     assert backlog.waiting == 1
 
 
 @pytest.mark.parametrize("back", ["again", "suspect"])
-@pytest.mark.parametrize("ended", ["judged", "closed", "closed and judged"])
+@pytest.mark.parametrize("ended", ["terminated", "closed", "closed and terminated"])
 def test_what_ended_on_its_worker_does_not_wait_again(back, ended):
     backlog = backlog_of(image(1), image(2))
     one, _ = on_a_worker(backlog, 2)
-    if "judged" in ended:
-        backlog.judge(one, "failed")
+    if "terminated" in ended:
+        backlog.terminate(one, "failed")
     if "closed" in ended:
         assert backlog.close("a", 1, 1) == [one]
     getattr(backlog, back)(one)
@@ -86,17 +86,17 @@ def test_what_ended_on_its_worker_does_not_wait_again(back, ended):
 def test_only_what_waited_stops_waiting_when_it_is_judged():
     backlog = backlog_of(image(1), image(2), image(3))
     (one,) = on_a_worker(backlog, 1)
-    backlog.judge(one, "failed")
-    assert (backlog.waiting, one.batch, one.verdict) == (2, None, "failed")
+    backlog.terminate(one, "failed")
+    assert (backlog.waiting, one.batch, one.terminal) == (2, None, "failed")
     waits = backlog.get("a", 2)
-    backlog.judge(waits, "dropped")
-    backlog.judge(waits, "dropped")
+    backlog.terminate(waits, "dropped")
+    backlog.terminate(waits, "dropped")
     assert (backlog.waiting, backlog.outstanding) == (1, 3)
     assert numbers(backlog.take(9)) == [3]
 
 
 def test_only_what_waited_stops_waiting_when_it_is_closed():
-    backlog = backlog_of(image(1), image(2), image(3, verdict="dropped"), image(4))
+    backlog = backlog_of(image(1), image(2), image(3, terminal="dropped"), image(4))
     on_a_worker(backlog, 1)
     assert numbers(backlog.close("a", 1, 3)) == [1, 2, 3]
     assert (backlog.waiting, backlog.outstanding) == (1, 1)
@@ -130,12 +130,12 @@ def test_each_stream_has_its_turn_and_an_empty_one_costs_nobody_his():
 
 def test_judged_images_that_are_found_late_are_open_from_their_own_place_on():
     backlog = backlog_of(image(5), image(6))
-    backlog.add_earlier([image(2, verdict="dropped"), image(3, verdict="dropped")])
+    backlog.add_earlier([image(2, terminal="dropped"), image(3, terminal="dropped")])
     assert backlog.low("a") == 2
     assert (backlog.outstanding, backlog.waiting) == (4, 2)
     assert numbers(backlog.close("a", 2, 2)) == [2]
     assert backlog.low("a") == 3
-    backlog.add_earlier([image(1, verdict="dropped")])
+    backlog.add_earlier([image(1, terminal="dropped")])
     assert backlog.low("a") == 1
     backlog.close("a", 1, 1)
     assert numbers(backlog.close("a", 1, 5)) == [3, 5]

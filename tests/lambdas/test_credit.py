@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.common.messages import Beat
+from lambdas.common.messages import Heartbeat
 from lambdas.splitter.backlog import Image
 from lambdas.splitter.credit import MISSED_S, Batch, Credit
 
 TIMEOUT_S = 30.0
 
 
-def beat(worker: str = "w0", incarnation: str = "i") -> Beat:
-    return Beat(worker, incarnation, "beat", None, 0.0, None)
+def heartbeat(worker: str = "w0", incarnation: str = "i") -> Heartbeat:
+    return Heartbeat(worker, incarnation, "heartbeat", None, 0.0, None)
 
 
 def credit_of(*workers: str, window: int = 2) -> Credit:
     credit = Credit(workers, window, 8, TIMEOUT_S)
     for name in workers:
-        credit.heard(beat(name), 0.0)
+        credit.heard(heartbeat(name), 0.0)
     return credit
 
 
@@ -32,7 +32,7 @@ def give(credit: Credit, name: str, batch_id: str, images: int = 1, alone: bool 
 def test_what_a_worker_holds_is_missed_only_after_its_time_and_told_once():
     credit = credit_of("w0", "w1")
     batch, other = give(credit, "w0", "b0"), give(credit, "w1", "b1")
-    credit.heard(beat("w1"), MISSED_S)
+    credit.heard(heartbeat("w1"), MISSED_S)
     for now in (0.0, 0.1, MISSED_S):
         assert credit.missing(now) == []
     assert credit.missing(MISSED_S + 0.01) == [batch]
@@ -41,7 +41,7 @@ def test_what_a_worker_holds_is_missed_only_after_its_time_and_told_once():
     assert credit.missing(MISSED_S + 0.02) == []
 
 
-def test_an_image_on_trial_is_not_missed():
+def test_a_suspect_is_not_missed():
     credit = credit_of("w0")
     trial, batch = give(credit, "w0", "t", alone=True), give(credit, "w0", "b")
     assert credit.missing(MISSED_S + 1) == [batch]
@@ -53,8 +53,8 @@ def test_of_an_end_that_is_known_later_what_was_missed_is_part():
     missed = give(credit, "w0", "b")
     credit.missing(MISSED_S + 1)
     trial = give(credit, "w0", "t", alone=True)
-    assert credit.heard(beat(incarnation="next"), MISSED_S + 2) == [missed, trial]
-    assert credit.heard(beat(incarnation="third"), MISSED_S + 3) == []
+    assert credit.heard(heartbeat(incarnation="next"), MISSED_S + 2) == [missed, trial]
+    assert credit.heard(heartbeat(incarnation="third"), MISSED_S + 3) == []
     assert credit.restarts == 2
 
 
@@ -65,15 +65,15 @@ def test_at_the_timeout_what_was_missed_is_part_of_the_end_once():
     assert credit.silent(TIMEOUT_S) == {}
     assert credit.silent(TIMEOUT_S + 0.01) == {"w0": [missed]}
     assert credit.missing(TIMEOUT_S + 1) == []
-    assert credit.heard(beat(incarnation="next"), TIMEOUT_S + 2) == []
+    assert credit.heard(heartbeat(incarnation="next"), TIMEOUT_S + 2) == []
 
 
-def test_a_worker_that_speaks_again_is_not_blamed_for_what_was_missed():
+def test_a_worker_that_speaks_again_is_no_evidence_of_what_was_missed():
     credit = credit_of("w0")
     give(credit, "w0", "b")
     credit.missing(MISSED_S + 1)
-    assert credit.heard(beat(), MISSED_S + 2) == []
-    assert credit.heard(beat(incarnation="next"), MISSED_S + 3) == []
+    assert credit.heard(heartbeat(), MISSED_S + 2) == []
+    assert credit.heard(heartbeat(incarnation="next"), MISSED_S + 3) == []
 
 
 @pytest.mark.parametrize("window", [1, 2, 3])
@@ -125,7 +125,7 @@ def test_a_batch_ends_when_every_image_of_the_window_has_had_its_time():
     credit = credit_of("w0")
     batch = give(credit, "w0", "b")
     for now, lost in ((720.0, {}), (720.01, {"w0": [batch]}), (720.02, {})):
-        credit.heard(beat(), now)
+        credit.heard(heartbeat(), now)
         assert credit.silent(now) == lost
 
 
@@ -133,7 +133,7 @@ def test_a_batch_ends_when_every_image_of_the_window_has_had_its_time():
     ("avoid", "picked"),
     [((), "w0"), (("w0",), "w1"), (("w1",), "w0"), (("w0", "w1"), "w0"), (("stranger",), "w0")],
 )
-def test_for_an_image_on_trial_who_is_to_be_avoided_comes_last(avoid, picked):
+def test_for_a_suspect_who_is_to_be_avoided_comes_last(avoid, picked):
     assert credit_of("w0", "w1").pick_idle(avoid, 0.0).name == picked
 
 

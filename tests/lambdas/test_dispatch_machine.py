@@ -1,7 +1,7 @@
 """Backlog and credit against a reference: where is every image, and who may get it?
 
 The machine does what the splitter's engine does with the two, in any order, with workers
-that beat, fall silent, restart, hang, forget batches, and an operator who drains them.
+that heartbeat, fall silent, restart, hang, forget batches, and an operator who drains them.
 Times are quarters of a second, so that limits are met exactly.
 """
 
@@ -12,14 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lambdas.common.messages import Beat
+from lambdas.common.messages import Heartbeat
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.credit import ABSENT_LONGEST_S, DOUBT_S, STALE_S, Batch, Credit
 
 STREAMS, WORKERS = ("a", "b", "c"), ("w0", "w1", "w2")
 WINDOW, BATCH, TIMEOUT_S = 2, 3, 5.0
 HARD_S = (WINDOW + 1) * BATCH * TIMEOUT_S
-WAITS, SUSPECT, JUDGED, CLOSED = "waits", "suspect", "judged", "closed"
+WAITS, SUSPECT, JUDGED, CLOSED = "waits", "suspect", "terminated", "closed"
 
 
 BUSY_MS = (0, 0, 0, 0, 5000, 5001)
@@ -37,7 +37,7 @@ class Dispatch(RuleBasedStateMachine):
         self.next = dict.fromkeys(STREAMS, 1)
         # Per worker: state, when heard, incarnation, what it holds as batch → keys still open
         self.ref = {n: {"state": "unknown", "heard": 0.0, "inc": "", "has": {}} for n in WORKERS}
-        self.lives = 0
+        self.incarnations = 0
         self.drained = set()
         self.turn = []  # streams in the order of their first image
         self.reserved = None
@@ -85,21 +85,21 @@ class Dispatch(RuleBasedStateMachine):
     @initialize()
     def everybody_is_there(self):
         for name in WORKERS:
-            self.beat(name, again=False, busy=0)
+            self.heartbeat(name, again=False, busy=0)
         for stream in STREAMS:
-            self.accept(stream, 4, judged=False)
+            self.accept(stream, 4, terminated=False)
 
-    @rule(stream=st.sampled_from(STREAMS), count=st.integers(1, 5), judged=rarely)
-    def accept(self, stream, count, judged):
+    @rule(stream=st.sampled_from(STREAMS), count=st.integers(1, 5), terminated=rarely)
+    def accept(self, stream, count, terminated):
         if stream not in self.turn:
             self.turn.append(stream)
         for _ in range(count):
             seq = self.next[stream]
             self.next[stream] += 1
-            image = Image({"stream": stream, "seq": seq}, "dropped" if judged else None)
+            image = Image({"stream": stream, "seq": seq}, "dropped" if terminated else None)
             self.backlog.add(image)
             self.images[stream, seq] = image
-            self.place[stream, seq] = JUDGED if judged else WAITS
+            self.place[stream, seq] = JUDGED if terminated else WAITS
 
     @rule(refused=rarely, times=st.integers(1, 4))
     def dispatch(self, refused, times):
@@ -172,33 +172,33 @@ class Dispatch(RuleBasedStateMachine):
     @rule(
         name=st.sampled_from(WORKERS), again=rarely, busy=st.sampled_from([0, 0, 0, 0, 5000, 5001])
     )
-    def beat(self, name, again, busy):
+    def heartbeat(self, name, again, busy):
         one = self.ref[name]
         new = again or not one["inc"]
-        self.lives += new
-        incarnation = f"i{self.lives}" if new else one["inc"]
+        self.incarnations += new
+        incarnation = f"i{self.incarnations}" if new else one["inc"]
         expected = {}
         if new or busy > TIMEOUT_S * 1000:
             expected = self.lose(name)
         one["inc"], one["heard"] = incarnation, self.now
         one["state"] = "hung" if busy > TIMEOUT_S * 1000 else "ready"
-        beat = Beat(name, incarnation, "beat", None, float(busy), None)
-        self.hand_back(self.credit.heard(beat, self.now), expected)
+        heartbeat = Heartbeat(name, incarnation, "heartbeat", None, float(busy), None)
+        self.hand_back(self.credit.heard(heartbeat, self.now), expected)
 
     @rule(name=st.sampled_from(WORKERS), forgets=st.integers(0, WINDOW))
-    def forgetful_beats(self, name, forgets):
-        """Two beats in a row that do not name a batch take it back, if it is old enough."""
+    def forgetful_heartbeats(self, name, forgets):
+        """Two heartbeats in a row that do not name a batch take it back, if it is old enough."""
         has = self.ref[name]["has"]
         forgotten = list(has)[:forgets]
         named = [batch.id for batch in has if batch not in forgotten]
-        beat = Beat(name, self.ref[name]["inc"], "beat", None, 0.0, named)
+        heartbeat = Heartbeat(name, self.ref[name]["inc"], "heartbeat", None, 0.0, named)
         due = [
             batch for batch in forgotten
             if self.now - batch.sent_at >= min(2.0 * 2 ** (batch.attempt - 1), ABSENT_LONGEST_S)
         ]  # fmt: skip
         missed = {batch: batch.absent for batch in due}
-        lost = self.credit.absent(beat, self.now)
-        lost += self.credit.absent(beat, self.now)
+        lost = self.credit.absent(heartbeat, self.now)
+        lost += self.credit.absent(heartbeat, self.now)
         assert {id(b) for b in lost} == {id(b) for b in due}
         assert all(count < 2 for count in missed.values())
         for batch in lost:
@@ -246,9 +246,9 @@ class Dispatch(RuleBasedStateMachine):
 
     @precondition(lambda self: self.at(WAITS) or self.at(SUSPECT))
     @rule(data=st.data())
-    def judge(self, data):
+    def terminate(self, data):
         key = data.draw(st.sampled_from(sorted(self.at(WAITS) + self.at(SUSPECT))))
-        self.backlog.judge(self.images[key], "dropped")
+        self.backlog.terminate(self.images[key], "dropped")
         self.place[key] = JUDGED
 
     @rule(names=st.none() | st.lists(st.sampled_from((*WORKERS, "stranger")), max_size=2),

@@ -19,7 +19,7 @@ def control(drain, *workers) -> tuple[str, bytes]:
 def bench_of(tmp_path) -> Bench:
     bench = Bench(tmp_path, FANFOLD_BATCH="1", FANFOLD_WINDOW="1")
     for worker in WORKERS:
-        bench.beat(worker)
+        bench.heartbeat(worker)
     return bench
 
 
@@ -89,7 +89,7 @@ def test_an_image_that_must_go_alone_is_not_given_to_a_drained_worker(tmp_path):
     bench = bench_of(tmp_path)
     images(bench, 3)
     bench.step(control(True, "w1", "w2"))
-    bench.beat("w1", "i1")  # w1 died with an image in hand: it is a suspect now
+    bench.heartbeat("w1", "i1")  # w1 died with an image in hand: it is a suspect now
     bench.ack(cam1=1)
     assert work_of(bench)[3:] == ["w0"]
 

@@ -24,7 +24,7 @@ def put(bench, name, content=JPEG, at=1_000):
 
 def scan(bench, times=4):
     for _ in range(times):
-        bench.beat()
+        bench.heartbeat()
         bench.step(after_s=1.5)
 
 

@@ -208,8 +208,8 @@ def test_a_drop_folder_gives_nothing_but_its_own_regular_files(tmp_path, volume,
     (drop / "line\nbreak.jpg").write_bytes(JPEG)
     (volume / "drop" / "cam2").symlink_to(outside, target_is_directory=True)
     bench = Bench(tmp_path)
-    bench.beat()
+    bench.heartbeat()
     for _ in range(8):
         bench.step(after_s=1.0)
-        bench.beat()
+        bench.heartbeat()
     assert [item["file"] for item in bench.work()] == ["drop/cam1/good.jpg"]

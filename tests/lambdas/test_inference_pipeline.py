@@ -105,8 +105,8 @@ def test_two_batches_are_in_hand_and_one_call_stays_open(begin, bus, images, tmp
     worker.handle(work("b-1", "cam1/coffee.jpg"))  # returns: nothing was in hand before it
     assert gate.entered.wait(DEADLINE_S)
     second = in_thread(worker.handle, work("b-2", "cam1/chelsea.jpg"))
-    # A beat that names both was sent while the second call was still open.
-    bus.wait(lambda: any(len(b.get("batches", ())) == 2 for b in bus.messages("s/beat")))
+    # A heartbeat that names both was sent while the second call was still open.
+    bus.wait(lambda: any(len(b.get("batches", ())) == 2 for b in bus.messages("s/heartbeat")))
     assert second.is_alive()
     gate.open.set()
     second.join(DEADLINE_S)
@@ -160,7 +160,9 @@ def test_images_that_wait_share_one_forward_pass_and_each_has_its_own_result(
         (images / f"{shade}.jpg").write_bytes(picture)
     worker.handle(work("b-1", *(f"cam1/{shade}.jpg" for shade in range(1, 9))))
     assert gate.entered.wait(DEADLINE_S)
-    bus.wait(lambda: worker.pipeline._ready.qsize() >= 4)  # beats go on: this is looked at again
+    bus.wait(
+        lambda: worker.pipeline._ready.qsize() >= 4
+    )  # heartbeats go on: this is looked at again
     gate.open.set()
     worker.handle(PROBE)
     assert [r["status"] for r in bus.results()] == ["ok"] * 8
@@ -215,35 +217,35 @@ def test_an_inference_that_fails_costs_its_images_and_not_the_worker(begin, bus,
     assert bus.results()[1]["status"] == "ok"
 
 
-def test_hello_is_said_until_it_is_taken_and_beats_follow(begin, bus, images, tmp_path):
+def test_hello_is_said_until_it_is_taken_and_heartbeats_follow(begin, bus, images, tmp_path):
     bus.take_all = False
     worker = begin(simulated(tmp_path / "m", wait_ms=0))
     bus.take_all = True
-    bus.wait(lambda: len(bus.messages("s/beat")) >= 2)
-    hello, beat = bus.messages("s/beat")[:2]
-    assert (hello["kind"], beat["kind"]) == ("hello", "beat")
-    assert hello["incarnation"] == beat["incarnation"]
-    assert hello["model"] == beat["model"]
+    bus.wait(lambda: len(bus.messages("s/heartbeat")) >= 2)
+    hello, heartbeat = bus.messages("s/heartbeat")[:2]
+    assert (hello["kind"], heartbeat["kind"]) == ("hello", "heartbeat")
+    assert hello["incarnation"] == heartbeat["incarnation"]
+    assert hello["model"] == heartbeat["model"]
     assert hello["model"]["name"] == "sim"
-    assert beat["batches"] == worker.pipeline.in_hand() == []
+    assert heartbeat["batches"] == worker.pipeline.in_hand() == []
 
 
-def test_a_beat_says_which_batches_are_in_hand_and_for_how_long(begin, bus, images, tmp_path):
+def test_a_heartbeat_says_which_batches_are_in_hand_and_for_how_long(begin, bus, images, tmp_path):
     worker = begin(simulated(tmp_path / "m", wait_ms=0))
     gate = Gate(worker)
     worker.handle(work("b-1", "cam1/coffee.jpg"))
-    bus.wait(lambda: any(b.get("busy_ms") for b in bus.messages("s/beat")))
+    bus.wait(lambda: any(b.get("busy_ms") for b in bus.messages("s/heartbeat")))
     gate.open.set()
-    busy = next(b for b in bus.messages("s/beat") if b.get("busy_ms"))
+    busy = next(b for b in bus.messages("s/heartbeat") if b.get("busy_ms"))
     assert busy["batches"] == ["b-1"]
 
 
-def test_two_lives_of_a_worker_have_two_names(begin, bus, images, tmp_path):
+def test_two_incarnations_of_a_worker_have_two_names(begin, bus, images, tmp_path):
     model = simulated(tmp_path / "m", wait_ms=0)
     for _ in range(2):
         begin(model)
-    bus.wait(lambda: sum(b["kind"] == "hello" for b in bus.messages("s/beat")) == 2)
-    hellos = [b for b in bus.messages("s/beat") if b["kind"] == "hello"]
+    bus.wait(lambda: sum(b["kind"] == "hello" for b in bus.messages("s/heartbeat")) == 2)
+    hellos = [b for b in bus.messages("s/heartbeat") if b["kind"] == "hello"]
     assert hellos[0]["incarnation"] != hellos[1]["incarnation"]
 
 
@@ -251,7 +253,7 @@ def test_on_demand_says_no_hello_and_returns_when_its_batch_is_done(begin, bus, 
     worker = begin(simulated(tmp_path / "m", wait_ms=0), FANFOLD_ON_DEMAND="1")
     worker.handle(work("b-1", "cam1/coffee.jpg"))
     assert len(bus.results()) == 1
-    assert bus.messages("s/beat") == []
+    assert bus.messages("s/heartbeat") == []
 
 
 def test_the_watchdog_ends_a_worker_whose_network_hangs(begin, bus, images, tmp_path):
@@ -280,10 +282,12 @@ def test_what_is_no_work_message_is_logged_and_nothing_else_happens(begin, bus, 
     assert bus.results() == []
 
 
-def test_a_batch_for_an_earlier_life_of_the_worker_is_left_alone(begin, bus, images, tmp_path):
+def test_a_batch_for_an_earlier_incarnation_of_the_worker_is_left_alone(
+    begin, bus, images, tmp_path
+):
     worker = begin(simulated(tmp_path / "m", wait_ms=0))
-    bus.wait(lambda: bus.messages("s/beat"))
-    hello = bus.messages("s/beat")[0]
+    bus.wait(lambda: bus.messages("s/heartbeat"))
+    hello = bus.messages("s/heartbeat")[0]
     worker.handle({**work("b-1", "cam1/coffee.jpg"), "to": "earlier"})
     worker.handle({**work("b-2", "cam1/coffee.jpg"), "to": hello["incarnation"]})
     worker.handle(PROBE)
@@ -292,8 +296,8 @@ def test_a_batch_for_an_earlier_life_of_the_worker_is_left_alone(begin, bus, ima
 
 def test_hello_says_how_the_earlier_process_ended_where_the_core_told(begin, bus, tmp_path):
     begin(simulated(tmp_path / "m", wait_ms=0), FANFOLD_EARLIER_END="SIGSEGV")
-    bus.wait(lambda: bus.messages("s/beat"))
-    assert bus.messages("s/beat")[0]["earlier_end"] == "SIGSEGV"
+    bus.wait(lambda: bus.messages("s/heartbeat"))
+    assert bus.messages("s/heartbeat")[0]["earlier_end"] == "SIGSEGV"
 
 
 def hooks(monkeypatch, **functions):

@@ -28,12 +28,12 @@ def reopened(tmp_path):
     opened[-1]._db.close()
 
 
-def staged(journal: Journal, event: str, count: int = 1, verdict=None) -> int:
-    return journal.stage("a", event, [{"stream": "a"} for _ in range(count)], verdict)
+def staged(journal: Journal, event: str, count: int = 1, terminal=None) -> int:
+    return journal.stage("a", event, [{"stream": "a"} for _ in range(count)], terminal)
 
 
 def unfinished(journal: Journal) -> list:
-    return [(json.loads(text)["seq"], verdict) for text, verdict in journal.unfinished()]
+    return [(json.loads(text)["seq"], terminal) for text, terminal in journal.unfinished()]
 
 
 def test_events_of_every_run_are_remembered_beside_each_other(reopened):
@@ -92,12 +92,12 @@ def test_files_of_a_drop_folder_are_found_by_path_and_mark(reopened):
     assert reopened().seen_files() == {}
 
 
-def test_a_verdict_is_written_once_and_survives(reopened):
+def test_a_terminal_status_is_written_once_and_survives(reopened):
     journal = reopened()
     staged(journal, "e", 2)
     journal.commit()
     assert not journal.dirty
-    journal.judge("a", 2, "failed")
+    journal.terminate("a", 2, "failed")
     assert journal.dirty
     journal.commit()
     assert not journal.dirty
@@ -119,7 +119,7 @@ def test_judged_images_without_an_entry_are_durable_at_once_and_take_nothing_awa
     journal = reopened()
     staged(journal, "e")
     journal.commit()
-    journal.add_judged([{"stream": "a", "seq": seq} for seq in (1, 2)], "dropped")
+    journal.add_terminal([{"stream": "a", "seq": seq} for seq in (1, 2)], "dropped")
     assert unfinished(reopened()) == [(1, None), (2, "dropped")]
 
 
@@ -142,7 +142,7 @@ def test_a_commit_without_room_still_forgets(tmp_path, monkeypatch, reason):
     if reason == "disk":
         monkeypatch.setattr(journal._room, "fits", lambda _db, _bytes: False)
     journal.forget("a", first + 1, last)
-    journal.judge("a", first, "dropped")
+    journal.terminate("a", first, "dropped")
     journal.stage("a", "huge", [{"stream": "a", "pad": "x" * (2 << 20)}], None)
     with pytest.raises(JournalFullError):
         journal.commit()
@@ -200,7 +200,7 @@ def test_after_damage_what_is_garbage_goes_and_numbers_go_on_after_what_is_left(
     epoch = journal.epoch
     journal._db.execute("UPDATE images SET item='{' WHERE seq=5")
     journal._db.execute("DELETE FROM streams WHERE stream='a'")
-    journal._mend(Salvage("kept", {}, (broken,)))
+    journal._repair(Salvage("kept", {}, (broken,)))
     journal = reopened()
     assert [seq for seq, _ in unfinished(journal)] == [1, 2, 3, 4]
     assert (journal.next_seq("a"), journal.next_seq("b")) == (6, 10)

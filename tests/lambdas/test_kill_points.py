@@ -85,7 +85,7 @@ class Site:
         self.accepted: dict[str, tuple[int, int]] = {}
         self.local: list[dict] = []
         self.cloud: list[dict] = []
-        self.beat_at = 0.0
+        self.heartbeat_at = 0.0
 
     def route(self, topic: str, payload: str) -> None:
         if topic == "demo/done":
@@ -117,10 +117,10 @@ class Site:
         paced = False
         while time.monotonic() < deadline:
             now = time.monotonic()
-            if now >= self.beat_at:
-                self.beat_at = now + 0.2
-                beat = m.Beat("w0", "i0", "beat", None, 0.0, [])
-                self.splitter.give("demo/beat", m.beat_message(beat).decode())
+            if now >= self.heartbeat_at:
+                self.heartbeat_at = now + 0.2
+                heartbeat = m.Heartbeat("w0", "i0", "heartbeat", None, 0.0, [])
+                self.splitter.give("demo/heartbeat", m.heartbeat_message(heartbeat).decode())
                 self.aggregator.give("demo/done", "{}")
             if self.accepted and not paced:
                 paced = True

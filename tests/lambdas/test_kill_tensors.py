@@ -27,7 +27,8 @@ class Plant:
             FANFOLD_WORKERS="t0,t1", FANFOLD_CAMERAS="cam1", FANFOLD_CLOUD_BATCH_S="0.05",
             FANFOLD_INFERENCE_WORKERS="w0,w1", FANFOLD_TRANSFORM_WORKERS="t0,t1",
             FANFOLD_SHM_DIR=str(root / "shm"), FANFOLD_TENSOR_TOPIC="demo/tensor/",
-            FANFOLD_BEAT_TOPIC="demo/beat", FANFOLD_MAX_WAIT_S="30", FANFOLD_OUTBOX_BUCKET="bucket",
+            FANFOLD_HEARTBEAT_TOPIC="demo/heartbeat", FANFOLD_MAX_WAIT_S="30",
+            FANFOLD_OUTBOX_BUCKET="bucket",
             FANFOLD_MODEL_DIR=str(simulated(root / "model", wait_ms=2)),
         )  # fmt: skip
         self.out: queue.Queue = queue.Queue()
@@ -54,7 +55,7 @@ class Plant:
             self.parts[name].give(topic, payload)
         elif name == "done":
             self.parts["aggregator"].give(topic, payload)
-        elif name in ("ack", "beat"):
+        elif name in ("ack", "heartbeat"):
             self.heard.add(json.loads(payload).get("worker"))
             self.parts["splitter"].give(topic, payload)
         elif name == "accepted":

@@ -20,11 +20,11 @@ while True:
 
 
 @pytest.mark.parametrize(("runtime", "status"), [("none", 0), ("runtime", 7)])
-def test_a_function_stopped_while_it_loads_removes_what_a_killed_life_left(
+def test_a_function_stopped_while_it_loads_removes_what_a_killed_incarnation_left(
     tmp_path, runtime, status
 ):
-    left = tmp_path / "w0.desk"
-    left.write_bytes(b"of a life that was killed")
+    left = tmp_path / "w0.lease"
+    left.write_bytes(b"of an incarnation that was killed")
     command = [sys.executable, "-c", FUNCTION, str(left), runtime]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as function:
         assert function.stdout.readline() == b"loads its model\n"

@@ -23,7 +23,7 @@ JSON = st.recursive(
                     "seq",
                     "low",
                     "ranges",
-                    "floor",
+                    "low_watermark",
                     "top",
                     "epoch",
                     "worker",
@@ -45,7 +45,7 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-PARSERS = [m.parse_work, m.parse_done, m.parse_ack, m.parse_beat]
+PARSERS = [m.parse_work, m.parse_done, m.parse_ack, m.parse_heartbeat]
 
 
 @pytest.mark.parametrize("parse", PARSERS)

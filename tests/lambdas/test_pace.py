@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.common.messages import Beat
+from lambdas.common.messages import Heartbeat
 from lambdas.splitter.backlog import Image
 from lambdas.splitter.credit import Batch, Credit
 from lambdas.splitter.pace import BATCH_S, Pace, batch_of, shares
@@ -18,7 +18,7 @@ def credit_of(paces_s, window=WINDOW):
     """Ready workers w0, w1, … whose pace is known (None: not yet)."""
     credit = Credit([f"w{i}" for i in range(len(paces_s))], window, LARGEST, 30.0)
     for index, pace_s in enumerate(paces_s):
-        credit.heard(Beat(f"w{index}", "a", "hello"), 0.0)
+        credit.heard(Heartbeat(f"w{index}", "a", "hello"), 0.0)
         credit.workers[f"w{index}"].pace.s_per_image = pace_s
     return credit
 

@@ -95,7 +95,9 @@ def test_a_killed_process_is_replaced_and_what_it_held_is_done_by_another(tmp_pa
 
 
 @pytest.mark.parametrize(("kills", "status"), [(4, "ok"), (5, "failed")])
-def test_it_takes_five_kills_from_outside_to_blame_the_image(tmp_path, monkeypatch, kills, status):
+def test_it_takes_five_kills_from_outside_to_quarantine_the_image(
+    tmp_path, monkeypatch, kills, status
+):
     marks = tmp_path / "lives"
     marks.write_bytes(b"")
     (tmp_path / "marking_hooks.py").write_text(

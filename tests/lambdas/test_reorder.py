@@ -29,7 +29,7 @@ def test_any_order_with_any_repeats_comes_out_once_and_in_order(count, random, r
         told += steps + stream.release(0.0, 5.0, 10_000)
 
     assert [(s.kind, s.seq, s.record) for s in told] == [(EMIT, n, n) for n in range(1, count + 1)]
-    assert (stream.floor, stream.held, stream.gaps) == (count, {}, set())
+    assert (stream.low_watermark, stream.held, stream.gaps) == (count, {}, set())
 
 
 @given(st.integers(2, 30), st.randoms(), st.floats(0.0, 3.0))
@@ -58,7 +58,7 @@ def test_a_missing_number_holds_the_stream_no_longer_than_the_wait():
     assert [s.seq for s in stream.release(10.0, 5.0, 100)] == [1]
     assert stream.release(14.9, 5.0, 100) == []
     assert [(s.kind, s.seq) for s in stream.release(15.0, 5.0, 100)] == [(GAP, 2), (EMIT, 3)]
-    assert stream.floor == 1
+    assert stream.low_watermark == 1
 
 
 def test_too_many_held_records_open_the_gap_at_once():
@@ -70,14 +70,14 @@ def test_too_many_held_records_open_the_gap_at_once():
     assert (first.kind, first.seq) == (GAP, 1)
 
 
-def test_what_is_missing_below_low_is_told_as_lost():
+def test_what_is_missing_below_low_is_emitted_as_lost():
     stream = Stream(5)
     stream.offer(7, 5, "g")
     verdict, steps = stream.offer(9, 8, "i")
 
     assert verdict == "held"
     assert [(s.seq, s.record) for s in steps] == [(5, None), (6, None), (7, "g")]
-    assert stream.floor == 7
+    assert stream.low_watermark == 7
 
 
 def test_a_new_stream_starts_at_low_and_takes_what_is_below_for_done():
@@ -95,7 +95,7 @@ def test_a_jump_that_no_backlog_explains_is_refused():
     assert stream.held == {}
 
 
-def test_a_gap_that_is_told_as_lost_is_told_once():
+def test_a_gap_that_is_emitted_as_lost_is_emitted_once():
     stream = Stream(1)
     stream.offer(3, 1, "c")
     stream.release(0.0, 5.0, 100)
@@ -103,7 +103,7 @@ def test_a_gap_that_is_told_as_lost_is_told_once():
     assert [s.seq for s in stream.lost_below(3)] == [1, 2]
 
     assert stream.lost_below(3) == []
-    assert stream.floor == 3
+    assert stream.low_watermark == 3
 
 
 def test_a_late_record_that_comes_again_is_a_duplicate():
@@ -123,14 +123,14 @@ def test_a_jump_is_measured_from_where_the_stream_stands_and_the_last_possible_o
     assert stream.offer(10_000_001, 10_000_001 + MAX_JUMP, "low") == (REFUSED, [])
 
 
-def test_floor_and_top_say_what_is_known_before_and_after_records_are_held():
+def test_low_watermark_and_top_say_what_is_known_before_and_after_records_are_held():
     fresh, stream = Stream(), Stream(5)
-    assert (fresh.floor, fresh.top) == (0, 0)
-    assert (stream.floor, stream.top) == (4, 4)
+    assert (fresh.low_watermark, fresh.top) == (0, 0)
+    assert (stream.low_watermark, stream.top) == (4, 4)
     stream.offer(8, 5, "x")
-    assert (stream.floor, stream.top) == (4, 8)
+    assert (stream.low_watermark, stream.top) == (4, 8)
     stream.release(0.0, 5.0, 0)  # one held record is more than none: the gap opens
-    assert (stream.floor, stream.top) == (4, 8)
+    assert (stream.low_watermark, stream.top) == (4, 8)
     assert stream.next == 9
 
 
@@ -247,7 +247,7 @@ class Reorder(RuleBasedStateMachine):
         assert (self.stream.next, self.stream.gaps) == (self.next, gaps)
         assert set(self.stream.held) == held
         if self.next is not None:
-            assert self.stream.floor == (min(gaps) if gaps else self.next) - 1
+            assert self.stream.low_watermark == (min(gaps) if gaps else self.next) - 1
             assert self.stream.top == (max(held) if held else self.next - 1)
 
 

@@ -95,10 +95,10 @@ def test_an_image_that_kills_workers_fails_alone(tmp_path):
     one_killer_fails_alone(sim)
 
 
-@pytest.mark.parametrize(("core_tells", "ends"), [(False, 5), (True, 2)])
-def test_several_killers_in_one_burst_all_end_as_failed(tmp_path, core_tells, ends):
+@pytest.mark.parametrize(("core_reports_ends", "ends"), [(False, 5), (True, 2)])
+def test_several_killers_in_one_burst_all_end_as_failed(tmp_path, core_reports_ends, ends):
     sim = Sim(tmp_path)
-    sim.core_tells = core_tells
+    sim.core_reports_ends = core_reports_ends
     sim.poison = {"m1/3", "m1/4", "m1/150", "m2/0"}
     sim.manifest("cam1", "m1", 200)
     sim.manifest("cam2", "m2", 20)
@@ -111,7 +111,7 @@ def test_several_killers_in_one_burst_all_end_as_failed(tmp_path, core_tells, en
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_workers_killed_at_random_make_no_image_guilty(tmp_path, seed):
+def test_workers_killed_at_random_quarantine_no_image(tmp_path, seed):
     sim = Sim(tmp_path, seed)
     sim.service_s = 0.05
     for n in range(40):

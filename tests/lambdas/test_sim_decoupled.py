@@ -54,10 +54,10 @@ def test_an_image_that_ends_functions_of_one_stage_fails_alone(tmp_path, stage, 
     assert sim.verdict() == CLEAN
 
 
-@pytest.mark.parametrize(("core_tells", "ends"), [(False, 5), (True, 2)])
-def test_several_killers_of_inference_functions_each_cost_few(tmp_path, core_tells, ends):
+@pytest.mark.parametrize(("core_reports_ends", "ends"), [(False, 5), (True, 2)])
+def test_several_killers_of_inference_functions_each_cost_few(tmp_path, core_reports_ends, ends):
     sim = DecoupledSim(tmp_path)
-    sim.core_tells = core_tells
+    sim.core_reports_ends = core_reports_ends
     sim.poison = {"m1/3", "m1/4", "m1/90", "m2/0"}
     sim.manifest("cam1", "m1", 120)
     sim.manifest("cam2", "m2", 20)
@@ -68,10 +68,10 @@ def test_several_killers_of_inference_functions_each_cost_few(tmp_path, core_tel
     assert sim.verdict() == CLEAN
 
 
-@pytest.mark.parametrize("core_tells", [False, True])
-def test_killers_of_both_stages_in_one_burst_all_end_as_failed(tmp_path, core_tells):
+@pytest.mark.parametrize("core_reports_ends", [False, True])
+def test_killers_of_both_stages_in_one_burst_all_end_as_failed(tmp_path, core_reports_ends):
     sim = DecoupledSim(tmp_path)
-    sim.core_tells = core_tells
+    sim.core_reports_ends = core_reports_ends
     sim.poison, sim.poison_of_transform = {"m1/3", "m1/90"}, {"m1/4", "m2/0"}
     sim.manifest("cam1", "m1", 120)
     sim.manifest("cam2", "m2", 20)
@@ -99,7 +99,7 @@ def test_a_frozen_inference_function_holds_nobody_up(tmp_path):
 
 
 @pytest.mark.parametrize("down_s", [20.0, 400.0])
-def test_an_outage_of_every_inference_function_blames_no_image(tmp_path, down_s):
+def test_an_outage_of_every_inference_function_quarantines_no_image(tmp_path, down_s):
     sim = DecoupledSim(tmp_path)
     sim.manifest("cam1", "m1", 60)
     sim.run(0.6)

@@ -1,5 +1,5 @@
-"""Plants drawn at random, in virtual time: messages lost, parts ended in the middle of a step,
-functions killed and frozen, poison among the images. Nothing is lost, nobody innocent blamed."""
+"""Randomized simulation in virtual time: messages lost, parts ended in the middle of a step,
+functions killed and frozen, poison among the images. Nothing is lost, only poison quarantined."""
 
 import random
 
@@ -24,7 +24,7 @@ def hostility(chance):
 
 def live(sim, chance, strike):
     """Images of two cameras, and whatever `strike` does now and then; then peace."""
-    sim.core_tells = chance.random() < 0.5
+    sim.core_reports_ends = chance.random() < 0.5
     for n in range(MANIFESTS):
         sim.manifest("cam1", f"a{n}", chance.choice((8, 20, 60)))
         if chance.random() < 0.4:
@@ -53,7 +53,7 @@ def clusters(chance):
 
 
 @few_or_many
-def test_any_plant_keeps_the_promise(tmp_path, plants):
+def test_a_randomized_simulation_keeps_the_promise(tmp_path, plants):
     for seed in range(plants):
         chance = random.Random(seed)
         sim = Sim(tmp_path / str(seed), seed, hostility(chance))
@@ -70,7 +70,7 @@ def test_any_plant_keeps_the_promise(tmp_path, plants):
 
 
 @few_or_many
-def test_any_plant_of_two_stages_keeps_the_promise(tmp_path, plants):
+def test_a_randomized_simulation_of_two_stages_keeps_the_promise(tmp_path, plants):
     for seed in range(plants):
         chance = random.Random(seed)
         folder = tmp_path / str(seed)

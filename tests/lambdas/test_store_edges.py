@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from lambdas.aggregator import store as store_module
-from lambdas.aggregator.mend import mend
+from lambdas.aggregator.repair import repair
 from lambdas.aggregator.store import DELETE_STEP, RESULTS, RETIRED_EPOCHS, Store
 
 SINKS = ("local", "cloud")
@@ -41,7 +41,7 @@ def test_what_reads_but_is_garbage_goes_and_everything_else_stays(store):
     store.commit()
     store._db.execute("UPDATE jobs SET body='{\"ima' WHERE job='torn'")
     store._db.execute("UPDATE log SET body='{' WHERE n IN (4, 5)")
-    assert mend(store._db) == 2
+    assert repair(store._db) == 2
     assert [row.n for row in store.after(0, 99)] == [1, 2, 3, 6]
     assert store.held() == [("a", 8, '{"n":8}')]
     assert store.gaps() == [("a", 7)]
@@ -61,7 +61,7 @@ def test_after_a_damage_new_rows_come_after_every_number_that_was_used(store, kn
     elif known_by == "window":
         last = 9
         store.choose_window("cloud", 9)
-    mend(store._db)
+    repair(store._db)
     store.log(RESULTS, "a", (4, 4, 1), "{}")
     store.commit()
     assert store.after(3, 9)[0].n == last + 1

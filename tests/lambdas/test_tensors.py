@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lambdas.tensors.folder import Bell, Desk, Folder, Watch
+from lambdas.tensors.folder import Folder, LeaseFile, WakeFifo, Watch
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import (
     DONE,
@@ -55,7 +55,7 @@ def test_a_tensor_and_its_note_are_the_same_on_the_other_side(folder):
 
     assert claim.item == {"seq": 41, "file": "ä/41.jpg"}
     assert claim.tensor.tolist() == [7.0] * (SIZE // 4)
-    assert ring.word(2) == (1, ring.word(2).life, False, RUNNING)
+    assert ring.word(2) == (1, ring.word(2).incarnation, False, RUNNING)
 
 
 def test_only_its_owner_can_change_a_tensor(folder):
@@ -192,41 +192,41 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
         Folder(str(tmp_path / "none" / "shm"))
 
 
-def test_a_bell_is_heard_once_for_each_ring_by_whoever_waits(tmp_path):
-    ringer, hearer = (Bell(str(tmp_path / "b")) for _ in range(2))
+def test_a_wake_up_is_taken_once_by_whoever_waits(tmp_path):
+    ringer, hearer = (WakeFifo(str(tmp_path / "b")) for _ in range(2))
     assert not hearer.wait(0)
     for _ in range(3):
         ringer.ring()
 
     assert hearer.wait(0)
-    assert hearer.hear(10) == 2
+    assert hearer.take(10) == 2
     assert not hearer.wait(0)
 
 
-def test_a_bell_that_nobody_hears_stops_nobody(tmp_path):
-    bell = Bell(str(tmp_path / "b"))
+def test_a_wake_up_that_nobody_takes_stops_nobody(tmp_path):
+    fifo = WakeFifo(str(tmp_path / "b"))
     for _ in range(70_000):
-        bell.ring()
+        fifo.wake()
 
-    assert bell.wait(0)
+    assert fifo.wait(0)
 
 
-def test_a_desk_shows_life_pulse_and_death(folder):
-    path = folder.desk("w0")
+def test_a_lease_file_shows_liveness_renewal_and_death(folder):
+    path = folder.lease("w0")
     watch = Watch(path, 100.0)
     watch.look(101.0)
     assert not watch.alive
 
-    desk = Desk(path, "a")
+    lease = LeaseFile(path, "a")
     watch.look(102.0)
     assert (watch.alive, watch.still_s(102.0)) == (True, 0.0)
     watch.look(105.0)
     assert watch.still_s(105.0) == 3.0
-    desk.beat()
+    lease.renew()
     watch.look(106.0)
     assert watch.still_s(106.0) == 0.0
 
-    os.close(desk._fd)
+    os.close(lease._fd)
     watch.look(107.0)
     assert not watch.alive
 

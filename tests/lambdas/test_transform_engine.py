@@ -5,7 +5,7 @@ from inference_kit import work
 from test_tensors import SIZE, ring_of
 
 from lambdas.common.messages import parse_work
-from lambdas.tensors.folder import Folder, life_of
+from lambdas.tensors.folder import Folder, short_incarnation
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import READY
 from lambdas.transform.engine import Transformer
@@ -37,7 +37,7 @@ class Plant:
         reader.refresh()
         return reader
 
-    def step(self, seconds=0.1, served=True, crashed=lambda _life: False):
+    def step(self, seconds=0.1, served=True, crashed=lambda _incarnation: False):
         self.now += seconds
         return self.engine.step(self.now, served, (), crashed)
 
@@ -134,17 +134,17 @@ def on_trial(plant, name="w2"):
     for reader, limit in ((plant.worker("w"), 2), (plant.worker(name), 1)):
         (claim, *_) = reader.take(limit)
         die(reader)
-        plant.step(crashed={life_of("w"): False}.get)
+        plant.step(crashed={short_incarnation("w"): False}.get)
     return claim.item["seq"]
 
 
-def test_an_image_on_trial_waits_until_the_next_life_says_how_the_last_one_ended(plant):
+def test_an_image_on_trial_waits_until_the_next_incarnation_how_the_last_one_ended(plant):
     seq = on_trial(plant)
-    assert plant.step(1.0, crashed=lambda _life: None) == []
+    assert plant.step(1.0, crashed=lambda _incarnation: None) == []
     others = [claim.item["seq"] for claim in plant.worker("w3").take(4)]
     assert seq not in others
 
-    ((tensor, record),) = plant.step(crashed={life_of("w2"): True}.get)
+    ((tensor, record),) = plant.step(crashed={short_incarnation("w2"): True}.get)
 
     assert (record["reason"], record["seq"]) == ("killed_workers", seq)
     assert tensor.deaths == 2
@@ -155,7 +155,9 @@ def test_without_a_word_it_is_tried_again_as_after_a_kill(plant):
     worker = plant.worker("w3")
     finish(worker.take(1))
 
-    assert plant.step(crashed={life_of("w2"): False}.get) == []  # its start counts as a death
+    assert (
+        plant.step(crashed={short_incarnation("w2"): False}.get) == []
+    )  # its start counts as a death
     assert [claim.item["seq"] for claim in worker.take(4)] == [seq]
 
 
@@ -163,18 +165,18 @@ def test_a_word_that_never_comes_is_waited_for_as_long_as_for_a_worker(plant):
     seq = on_trial(plant)
     worker = plant.worker("w3")
     finish(worker.take(1))
-    assert plant.step(LIMIT_S * 0.9, crashed=lambda _life: None) == []
+    assert plant.step(LIMIT_S * 0.9, crashed=lambda _incarnation: None) == []
     assert worker.take(4) == []
 
-    assert plant.step(LIMIT_S * 0.2, crashed=lambda _life: None) == []
+    assert plant.step(LIMIT_S * 0.2, crashed=lambda _incarnation: None) == []
 
     assert [claim.item["seq"] for claim in worker.take(4)] == [seq]
 
 
-def test_images_on_trial_are_given_back_with_the_others_where_no_worker_lives(plant):
+def test_suspects_are_given_back_with_the_others_where_no_worker_lives(plant):
     on_trial(plant)
     plant.engine._served_at = plant.now - LIMIT_S
-    plant.step(served=False, crashed=lambda _life: None)
+    plant.step(served=False, crashed=lambda _incarnation: None)
     assert plant.engine.in_hand() == []
     plant.take("b-2", *"abcd")
     plant.fill()
@@ -234,12 +236,12 @@ def test_a_tensor_that_a_hung_worker_keeps_goes_on_in_another_slot(plant):
     assert sum(plant.ring.word(s).state == READY for s in range(4)) == 4
 
 
-def test_what_a_stopped_worker_keeps_goes_on_at_once_and_nobody_is_blamed(plant):
+def test_what_a_stopped_worker_keeps_goes_on_at_once_and_no_image_is_a_suspect(plant):
     plant.take("b-1", "a")
     plant.fill()
     stopped = plant.worker("w")
     (kept,) = stopped.take(1)
-    assert plant.engine.step(1.0, True, {stopped._life}) == []
+    assert plant.engine.step(1.0, True, {stopped._incarnation}) == []
 
     (other,) = plant.worker("w2").take(1)
 
@@ -250,7 +252,7 @@ def test_what_a_stopped_worker_keeps_goes_on_at_once_and_nobody_is_blamed(plant)
     assert plant.engine.done == 1
 
 
-def test_without_any_worker_batches_are_given_back_and_nobody_is_blamed(plant):
+def test_without_any_worker_batches_are_given_back_and_no_image_is_a_suspect(plant):
     plant.take("b-1", *"abcdef")
     plant.fill()
     plant.step(LIMIT_S, served=False)

@@ -118,12 +118,12 @@ def test_it_says_hello_only_when_an_inference_function_lives(begin, bus, images,
     model = simulated(tmp_path / "m", wait_ms=0)
     transform = begin("transform", "t0", model)
     assert not transform.pipeline.served.wait(0.6)
-    assert bus.messages("s/beat") == []
+    assert bus.messages("s/heartbeat") == []
 
     begin("inference", "w0", model)
 
-    bus.wait(lambda: {"t0", "w0"} == {b["worker"] for b in bus.messages("s/beat")})
-    assert bus.messages("s/beat")[0]["kind"] == "hello"
+    bus.wait(lambda: {"t0", "w0"} == {b["worker"] for b in bus.messages("s/heartbeat")})
+    assert bus.messages("s/heartbeat")[0]["kind"] == "hello"
 
 
 def test_a_network_sees_the_tensor_as_the_pinned_worker_would(

@@ -116,7 +116,18 @@ def test_every_reason_comes_at_once_and_says_what_to_do() -> None:
     assert all(r.remedy for r in reasons)
 
 
-KEYS = ("workers", "w0", "state", "model", "t", "holdback", "rejected", "backlog", "done", "name")
+KEYS = (
+    "workers",
+    "w0",
+    "state",
+    "model",
+    "t",
+    "reorder_buffer",
+    "rejected",
+    "backlog",
+    "done",
+    "name",
+)
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(KEYS), inner),

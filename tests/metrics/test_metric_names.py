@@ -53,7 +53,7 @@ STATUS = {
             "late": 0,
             "failed": 0,
             "dropped": {"operator": 1},
-            "holdback": {"cam1": 2, "cam2": 3},
+            "reorder_buffer": {"cam1": 2, "cam2": 3},
             "outbox_rows": 1,
             "outbox_bytes": 9,
             "outbox_dropped": 0,

@@ -12,7 +12,11 @@ def test_topics_are_those_of_the_spec():
     assert topics.accepted("cam1") == "demo/images/cam1/accepted"
     assert topics.rejected("+") == "demo/images/+/rejected"
     assert topics.work_prefix == "demo/work/"
-    assert (topics.done, topics.ack, topics.beat) == ("demo/done", "demo/ack", "demo/beat")
+    assert (topics.done, topics.ack, topics.heartbeat) == (
+        "demo/done",
+        "demo/ack",
+        "demo/heartbeat",
+    )
     assert topics.cloud_results == "fanfold/demo/results"
 
 

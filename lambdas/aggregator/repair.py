@@ -10,14 +10,14 @@ from lambdas.aggregator.tables import saved_window
 from lambdas.common.db import transaction
 
 
-def mend(db: sqlite3.Connection) -> int:
+def repair(db: sqlite3.Connection) -> int:
     """Nothing hangs in the air, and no row's number is used twice.
 
     Returns how many rows of the log, at least, are lost.
     """
     delete = db.execute
     with transaction(db):
-        # Of a stream whose place is lost nothing can be told in order: it begins anew.
+        # A stream whose place is lost cannot go on in order: it begins anew.
         delete("DELETE FROM gaps WHERE stream NOT IN (SELECT stream FROM streams)")
         delete("DELETE FROM held WHERE stream NOT IN (SELECT stream FROM streams)")
         for stream, seq, body in db.execute("SELECT stream, seq, body FROM held").fetchall():

@@ -1,4 +1,4 @@
-"""Who is blamed for a worker's end: by what is known of how it ended."""
+"""Which image is quarantined for a worker's end: by what is known of how it ended."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from splitter_kit import JPEG, Bench, event
 
 from lambdas.common import messages as m
-from lambdas.common.blame import Blame
+from lambdas.common.poison import PoisonDetector
 
 
 class Image:
@@ -19,46 +19,46 @@ class Held:
         self.images, self.alone, self.doubtful = images, alone, doubtful
 
 
-def trials(blame, *, end, now=100.0):
-    """How many ends it takes until an image is found guilty that ends every worker."""
+def trials(poison, *, end, now=100.0):
+    """How many ends it takes until an image is found poison that ends every worker."""
     image = Image()
-    assert blame.died("w0", [Held(image, Image())], now, end) == []
+    assert poison.died("w0", [Held(image, Image())], now, end) == []
     for ends in range(2, 20):
-        if blame.died("w1", [Held(image, alone=True)], now + ends, end):
+        if poison.died("w1", [Held(image, alone=True)], now + ends, end):
             return ends
-    raise AssertionError("never found guilty")
+    raise AssertionError("never found poison")
 
 
 def in_trouble(deaths=10, now=99.0):
     """Workers end by the dozen, of something else."""
-    blame = Blame(0.0)
+    poison = PoisonDetector(0.0)
     for _ in range(deaths):
-        blame.died("w2", [Held(Image())], now)
-    return blame
+        poison.died("w2", [Held(Image())], now)
+    return poison
 
 
 @pytest.mark.parametrize(("end", "ends"), [("SIGSEGV", 2), ("", 5), ("SIGKILL", 5)])
-def test_a_crash_alone_needs_no_further_trial_whatever_else_happens(end, ends):
+def test_a_crash_alone_needs_no_further_attempt_whatever_else_happens(end, ends):
     assert trials(in_trouble(), end=end) == ends
 
 
 @pytest.mark.parametrize(("end", "ends"), [("SIGSEGV", 2), ("", 2), ("SIGKILL", 5)])
 def test_in_peace_two_ends_are_enough_but_for_kills_from_outside(end, ends):
-    assert trials(Blame(0.0), end=end) == ends
+    assert trials(PoisonDetector(0.0), end=end) == ends
 
 
-def test_a_crash_in_company_blames_nobody():
+def test_a_crash_in_company_quarantines_nothing():
     assert in_trouble().died("w0", [Held(Image(), Image())], 100.0, end="SIGSEGV") == []
 
 
-def test_a_crash_that_the_image_may_not_have_met_blames_nobody():
+def test_a_crash_that_the_image_may_not_have_met_quarantines_nothing():
     held = Held(Image(), alone=True, doubtful=True)
     assert in_trouble().died("w0", [held], 100.0, end="SIGSEGV") == []
 
 
 def hello(bench, worker, incarnation, earlier_end=""):
     message = m.hello_message(worker, incarnation, None, earlier_end)
-    bench.step(("demo/beat", message))
+    bench.step(("demo/heartbeat", message))
 
 
 def given(bench, since):
@@ -87,9 +87,9 @@ def test_the_splitter_takes_the_cores_word_for_a_crash(tmp_path):
     assert [(r["seq"], r["reason"]) for r in bench.records()] == [(1, "killed_workers")]
 
 
-def test_a_batch_names_the_life_that_it_is_for(tmp_path):
+def test_a_batch_names_the_incarnation_that_it_is_for(tmp_path):
     bench = Bench(tmp_path, FANFOLD_WORKERS="w0")
-    bench.beat("w0", "9f2c")
+    bench.heartbeat("w0", "9f2c")
     since = len(bench.bus.sent)
     bench.image(JPEG)
     assert given(bench, since) == [("w0", "9f2c", 1)]

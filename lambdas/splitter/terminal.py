@@ -1,4 +1,4 @@
-"""Terminal records that the splitter writes itself: dropped by a quota, killer of workers.
+"""Terminal records that the splitter writes itself: dropped by a quota, quarantined.
 
 They go the way of results, to the aggregator, until it has acknowledged them.
 """
@@ -16,24 +16,24 @@ LONGEST_AGAIN_S = 60.0
 PER_STEP = 256
 
 
-def verdict(status: str, reason: str, detail: str = "") -> str:
+def terminal_status(status: str, reason: str, detail: str = "") -> str:
     """What the journal keeps of such a record; the rest is the item."""
     return m.dumps({"status": status, "reason": reason, "detail": detail})
 
 
-class Verdicts:
+class TerminalRecords:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._open: dict[tuple[str, int], tuple[Image, float, float]] = {}
         self._sent = 0
 
     def add(self, image: Image) -> None:
-        """Send the verdict of an image whose journal entry has it."""
+        """Send the terminal record of an image whose journal entry has its status."""
         self._open[image.stream, image.seq] = (image, float("-inf"), FIRST_AGAIN_S)
 
-    def judged(self, image: Image) -> None:
-        """Like `add`, for a verdict that is new: the journal learns it."""
-        self._journal.judge(image.stream, image.seq, str(image.verdict))
+    def terminated(self, image: Image) -> None:
+        """Like `add`, for a terminal status that is new: the journal keeps it."""
+        self._journal.terminate(image.stream, image.seq, str(image.terminal))
         self.add(image)
 
     def closed(self, image: Image) -> None:
@@ -51,7 +51,7 @@ class Verdicts:
             if at <= now:
                 self._open[key] = (image, now + wait_s, min(wait_s * 2, LONGEST_AGAIN_S))
                 item = dict(image.item, low=backlog.low(image.stream))
-                results.append(dict(item, **json.loads(str(image.verdict))))
+                results.append(dict(item, **json.loads(str(image.terminal))))
         if not results:
             return []
         self._sent += 1
