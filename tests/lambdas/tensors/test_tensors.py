@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rings import SIZE, ring_of
 
 from lambdas.tensors.folder import Bell, Desk, Folder, Watch
 from lambdas.tensors.reader import Reader
@@ -17,20 +18,13 @@ from lambdas.tensors.ring import (
     NoteTooLongError,
     RingError,
     Word,
-    create,
     open_ring,
 )
-
-SIZE = 4 * 3 * 8 * 8
 
 
 @pytest.fixture
 def folder(tmp_path):
     return Folder(str(tmp_path / "shm"))
-
-
-def ring_of(folder, name="t0", incarnation="a", slots=4, model="m"):
-    return create(folder.ring(name), incarnation, model, slots, SIZE)
 
 
 def offer(ring, slot, since_ns=1, alone=False, **item):

@@ -2,7 +2,7 @@
 
 import pytest
 from inference_kit import work
-from test_tensors import SIZE, ring_of
+from rings import SIZE, ring_of
 
 from lambdas.common.messages import parse_work
 from lambdas.tensors.folder import Folder, life_of
