@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fanfold.reference import commands
+from fanfold.reference.commands import commands
 
 PROJECT = Path(__file__).resolve().parents[2]
 COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3|4|9|10)[0-7](?:;[0-9]+)*m|\x1b\[[34]8;")

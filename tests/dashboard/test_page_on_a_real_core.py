@@ -18,8 +18,8 @@ from pydantic import TypeAdapter
 from real_core import BOX, RealCore
 
 from edgecore.web.dashboard.thumbnails import MAX_SIDE_PX
-from fanfold.answers import ANSWERS
-from fanfold.interpreters import device_python
+from fanfold.device.interpreters import device_python
+from fanfold.reference.answers import ANSWERS
 
 pytestmark = [
     needs_chromium,

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from edgecore.supervisor.isolation import bubblewrap
-from fanfold.interpreters import device_python
+from fanfold.device.interpreters import device_python
 
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = 40

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fanfold.interpreters import device_python
+from fanfold.device.interpreters import device_python
 
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = 24
