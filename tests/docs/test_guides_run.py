@@ -19,7 +19,7 @@ NOT_TYPED = {
     "tutorial.md": {0: "`make setup` made the environment that this test runs in"},
     "systemd.md": {0: "changes the machine's users and services"},
     "compile.md": {
-        0: "tests/cli/test_model_compile.py types it with a network of a second",
+        0: "tests/fanfold/test_model_compile.py types it with a network of a second",
         1: "needs the article's symbol, which is not part of the project",
     },
     "moving-a-v1-group.md": {0: "needs the disk of a device that ran AWS's core"},

@@ -57,7 +57,7 @@ class PageModel:
             self._on_images(leaf, message)
         elif head == "work":
             self.workers.dispatched(leaf, json.loads(message.payload))
-        elif head == "beat":
+        elif head == "heartbeat":
             self.workers.heartbeat(json.loads(message.payload))
         elif head == "results":
             self._on_ordered(leaf, message)
@@ -104,9 +104,9 @@ class PageModel:
             self.traces.cloud(record, message.t)
 
     def tick(self, status: Mapping[str, Any], now: float) -> None:
-        """Once or twice a second: gauges into the history, hold-back into the streams."""
+        """Once or twice a second: gauges into the history, reorder wait into the streams."""
         splitter = part(status, "splitter")
-        held = numbers(part(status, "aggregator").get("holdback"))
+        held = numbers(part(status, "aggregator").get("reorder_buffer"))
         gauges = {
             "backlog": splitter.get("backlog"),
             "inflight": splitter.get("inflight"),
@@ -115,12 +115,12 @@ class PageModel:
             "spooled": status.get("cloud", {}).get("spooled"),
         }
         self.history.tick(now, numbers(gauges))
-        self.streams.holdback(held)
+        self.streams.reorder_buffer(held)
 
     def sections(self, status: Mapping[str, Any], now: float) -> Sections:
         """Everything the page shows but the charts; each section is bounded."""
         functions = status.get("functions", [])
-        aggregator = {k: v for k, v in part(status, "aggregator").items() if k != "holdback"}
+        aggregator = {k: v for k, v in part(status, "aggregator").items() if k != "reorder_buffer"}
         splitter = {k: v for k, v in part(status, "splitter").items() if k != "workers"}
         group = dict(status.get("group", {}))
         group["history"] = group.get("history", [])[-20:]

@@ -91,6 +91,14 @@ class SiteView:
         """What the page listens to. Without a site: only stats, by their last level."""
         if not self.site:
             return ("+/stats",)
-        local = ("stats", "beat", "jobs", "work/+", "images/+", "images/+/accepted", "results/+")
+        local = (
+            "stats",
+            "heartbeat",
+            "jobs",
+            "work/+",
+            "images/+",
+            "images/+/accepted",
+            "results/+",
+        )
         cloud = (self.cloud_topic,) if self.cloud_topic else ()
         return (*(f"{self.site}/{leaf}" for leaf in local), *cloud)

@@ -30,10 +30,10 @@ class WorkerBoard:
             entry = {"batch": work.get("batch"), "images": len(items), "image": image}
             self._batches[worker] = entry
 
-    def heartbeat(self, beat: Mapping[str, Any]) -> None:
-        worker = str(beat.get("worker"))
+    def heartbeat(self, heartbeat: Mapping[str, Any]) -> None:
+        worker = str(heartbeat.get("worker"))
         if worker in self._heartbeats or len(self._heartbeats) < MAX_WORKERS:
-            self._heartbeats[worker] = beat
+            self._heartbeats[worker] = heartbeat
 
     def finished(self, worker: str, t: float, model: object = None) -> None:
         if worker in self._finished or len(self._finished) < MAX_WORKERS:
@@ -53,11 +53,11 @@ class WorkerBoard:
     def _card(
         self, name: str, reported: Mapping[str, Any], function: Mapping[str, Any], now: float
     ) -> dict[str, Any]:
-        beat = self._heartbeats.get(name, _IDLE)
+        heartbeat = self._heartbeats.get(name, _IDLE)
         inflight = reported.get("inflight", 0)
         batch = self._batches.get(name, _IDLE) if inflight else _IDLE
         gpu = str(function.get("gpu_id", "-1") or "-1")
-        model_of = reported.get("model") or beat.get("model") or self._models.get(name)
+        model_of = reported.get("model") or heartbeat.get("model") or self._models.get(name)
         model = stats.mapping(model_of)
         return {
             "id": name,
@@ -74,8 +74,8 @@ class WorkerBoard:
             "last_error": function.get("last_error"),
             "credits": reported.get("credits"),
             "inflight": inflight,
-            "busy_ms": beat.get("busy_ms", reported.get("busy_ms", 0)),
-            "done": reported.get("done", beat.get("done", 0)),
+            "busy_ms": heartbeat.get("busy_ms", reported.get("busy_ms", 0)),
+            "done": reported.get("done", heartbeat.get("done", 0)),
             "batch": batch,
             "per_s": self._rate(name, now),
         }

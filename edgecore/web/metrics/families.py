@@ -217,7 +217,7 @@ def _aggregator(stats: Mapping[str, Any]) -> Iterator[Metric]:
         _by_key(stats.get("dropped")),
         ("reason",),
     )
-    held = stats.get("holdback")
+    held = stats.get("reorder_buffer")
     rows: list[Row] = [] if held is None else [([], sum(numbers(held).values()))]
     yield _gauge("aggregator_held_records", "Records waiting in the reorder buffer.", rows)
     yield _gauge(

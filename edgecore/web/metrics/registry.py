@@ -23,7 +23,7 @@ STAGES = ("queue", "read", "transform", "inference", "order")
 MAX_STREAMS = 100
 """Streams with a label of their own; later ones are counted under ``other``."""
 
-# From a GPU's 1 ms to the hold-back's seconds; doubling keeps every quantile within a factor 2.
+# From a GPU's 1 ms to the reorder wait's seconds; doubling keeps every quantile within a factor 2.
 BUCKETS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.5, 1.0, 2.5, 5.0, 30)
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
