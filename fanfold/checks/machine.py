@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.project import state_dir
-from fanfold.running import all_running
+from fanfold.common.project import state_dir
+from fanfold.localcore.running import all_running
 
 DISK_AT_LEAST = 2 << 30
 FILES_AT_LEAST = 1024

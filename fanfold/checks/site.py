@@ -11,7 +11,7 @@ import platform
 from pathlib import Path
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.running import read
+from fanfold.localcore.running import read
 from infra.planning import check, errors, limits
 
 _NO_SITE = "pass a site to check it: fanfold doctor SITE"

@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.project import PROJECT
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.cloud.development import running_cloud
+from fanfold.common.project import PROJECT
 
 NODE_AT_LEAST = 20
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devcloud import DevCloud
-from fanfold.errors import MISSING, REFUSED, UserError
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.cloud.development import running_cloud
+from fanfold.common.errors import MISSING, REFUSED, UserError
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60

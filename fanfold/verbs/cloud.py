@@ -6,17 +6,16 @@ import typer
 
 from devcloud import DevCloudError
 from devcloud import bootstrap as cdk_bootstrap
-from fanfold import output
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
 from fanfold.cloud.deployed import read_deployed, read_document
-from fanfold.cloud.model_age import OPTION, identify, refuse_older
+from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, read_stack
-from fanfold.errors import FAILED, INVALID, UserError
-from fanfold.project import read_site, root, site_file, state_dir
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, UserError
+from fanfold.common.project import read_site, root, site_file, state_dir
 from fanfold.provision.detaching import detach_certificates
-from fanfold.verbs.rollback import model_uri
 from infra.planning import Plan, Site, check, errors, plan_group, render
 
 AWS = typer.Option(

@@ -7,12 +7,12 @@ from typing import Any
 
 import typer
 
-from fanfold import output
 from fanfold.cloud.access import reach
 from fanfold.cloud.deployed import comparable, planned_document, read_deployed, read_document
 from fanfold.cloud.words import detail_lines, sentence
-from fanfold.errors import INVALID, UserError
-from fanfold.project import read_site
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.common.project import read_site
 from infra.planning import Change, changes, check, errors, plan_group
 
 CHANGES = 2

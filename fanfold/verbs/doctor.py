@@ -7,11 +7,11 @@ from collections import Counter
 
 import typer
 
-from fanfold import output
 from fanfold.checks import ALL, Check, Outcome, Subject
-from fanfold.errors import FAILED
-from fanfold.interpreters import device_python
-from fanfold.project import core_state, read_site
+from fanfold.common import output
+from fanfold.common.errors import FAILED
+from fanfold.common.project import core_state, read_site
+from fanfold.device.interpreters import device_python
 from infra.planning import plan_group
 
 _MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warn[/yellow]", "error": "[red]ERR[/red]"}

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 import typer
 from rich.table import Table
 
-from fanfold import output, running
-from fanfold.draining import Picture, chosen, control, picture, seen
-from fanfold.errors import UserError
-from fanfold.mqtt import Console
+from fanfold.common import output
+from fanfold.common.errors import UserError
+from fanfold.localcore import running
+from fanfold.localcore.draining import Picture, chosen, control, picture, seen
+from fanfold.sending.mqtt import Console
 
 #: The splitter reports every second: after so long it has not heard us.
 TAKEN_WITHIN_S = 15.0

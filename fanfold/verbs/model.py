@@ -8,9 +8,10 @@ from typing import Any
 
 import typer
 
-from fanfold import compiling, output
-from fanfold.errors import FAILED, INVALID, REFUSED, UserError
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.cloud.development import running_cloud
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
+from fanfold.device import compiling
 from lambdas.model.spec import ModelError
 from models import package
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer
 
-from fanfold import output
-from fanfold.errors import INVALID, UserError
-from fanfold.pool import files_of, records
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.device.pool import files_of, records
 
 
 def register(app: typer.Typer) -> None:

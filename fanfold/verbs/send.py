@@ -15,11 +15,12 @@ from pathlib import Path
 
 import typer
 
-from fanfold import output, running
-from fanfold.errors import FAILED, INVALID, REFUSED, UserError
-from fanfold.mqtt import Console
-from fanfold.project import read_site, remembered_site
-from fanfold.sending import Sender
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
+from fanfold.common.project import read_site, remembered_site
+from fanfold.localcore import running
+from fanfold.sending.mqtt import Console
+from fanfold.sending.sender import Sender
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 #: How long without a single answer before giving up.

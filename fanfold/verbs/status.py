@@ -7,9 +7,10 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from fanfold import output, running
-from fanfold.draining import picture
-from fanfold.errors import FAILED
+from fanfold.common import output
+from fanfold.common.errors import FAILED
+from fanfold.localcore import running
+from fanfold.localcore.draining import picture
 
 HEALTHY = {"running", "starting"}
 

@@ -8,8 +8,9 @@ import time
 
 import typer
 
-from fanfold import output, running
-from fanfold.errors import UserError
+from fanfold.common import output
+from fanfold.common.errors import UserError
+from fanfold.localcore import running
 
 
 def register(app: typer.Typer) -> None:

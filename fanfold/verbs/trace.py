@@ -8,8 +8,9 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
-from fanfold import output, running
-from fanfold.errors import MISSING, UserError
+from fanfold.common import output
+from fanfold.common.errors import MISSING, UserError
+from fanfold.localcore import running
 
 SLOWEST = 10
 _BAR_CHARS = 30

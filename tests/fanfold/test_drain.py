@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 from real_core import RealCore
 
 import fanfold.verbs.drain as verb
-from fanfold.answers import ANSWERS
-from fanfold.errors import UserError
-from fanfold.interpreters import device_python
+from fanfold.common.errors import UserError
+from fanfold.device.interpreters import device_python
+from fanfold.reference.answers import ANSWERS
 
 pytestmark = [
     pytest.mark.e2e,

@@ -221,7 +221,7 @@ def test_the_page_comes_back_after_a_core_restart(browser: Browser, tmp_path: Pa
         first.do(lambda: first.core.image("cam1", "w0"))
         browser.wait("document.querySelector('.image')")
         port = first.port
-    browser.wait("document.querySelector('#live').innerText.startsWith('core is gone')")
+    browser.wait("document.querySelector('#live').innerText.startsWith('core unreachable')")
 
     with serving(ReplayCore(tmp_path), port=port) as second:
         browser.wait("document.querySelector('#live').innerText === 'live'", 20_000)

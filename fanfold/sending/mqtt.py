@@ -19,8 +19,8 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from fanfold.errors import MISSING, REFUSED, UserError
-from fanfold.running import RunningCore
+from fanfold.common.errors import MISSING, REFUSED, UserError
+from fanfold.localcore.running import RunningCore
 
 CONNECT_TIMEOUT_S = 10
 

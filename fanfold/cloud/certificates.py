@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fanfold.cloud.access import Access, explained
-from fanfold.errors import INVALID, UserError
+from fanfold.common.errors import INVALID, UserError
 
 PLACEHOLDER = "0" * 56
 """Of the ARN of a thing that was never provisioned (docs/decisions/0012)."""

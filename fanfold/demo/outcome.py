@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from fanfold.verbs.results import found
+from fanfold.sending.records import found
 
 Record = dict[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fanfold.errors import INVALID, UserError
-from fanfold.project import site_file
+from fanfold.common.errors import INVALID, UserError
+from fanfold.common.project import site_file
 from infra.hooks import hook_files
 from infra.planning import InvalidInput
 

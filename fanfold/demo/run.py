@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from devcloud import find as find_cloud
-from fanfold import output
-from fanfold.demo_verdict import complaints, judge, names_of, table_of
-from fanfold.errors import FAILED, INVALID, MISSING, UserError
-from fanfold.interpreters import device_python
-from fanfold.project import PROJECT, read_site
-from fanfold.verbs.results import LISTENING
-from fanfold.volumes import clear, refuse_in_use
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, MISSING, UserError
+from fanfold.common.project import PROJECT, read_site
+from fanfold.demo.outcome import complaints, judge, names_of, table_of
+from fanfold.device.interpreters import device_python
+from fanfold.localcore.volumes import clear, refuse_in_use
+from fanfold.sending.records import LISTENING
 from infra.planning import ResultsStore, store_of
 
 SITE = "demo"

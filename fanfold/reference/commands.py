@@ -1,4 +1,4 @@
-"""`python -m fanfold.reference`: docs/reference/cli.md, from the verbs themselves."""
+"""docs/reference/cli.md, from the verbs themselves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
+from fanfold.common.project import PROJECT
 from fanfold.main import build_app
-from fanfold.project import PROJECT
 
 PAGE = PROJECT / "docs" / "reference" / "cli.md"
 _HEAD = """\
@@ -94,8 +94,3 @@ def _default(parameter: Any) -> str:
     if parameter.default in (None, "", ()) or parameter.default is False:
         return ""
     return f"`{parameter.default}`" if parameter.default is not True else "yes"
-
-
-if __name__ == "__main__":
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edgecore.disk.archive import extract
-from fanfold.errors import INVALID, MISSING, UserError
-from fanfold.interpreters import device_python
-from fanfold.project import PROJECT
+from fanfold.common.errors import INVALID, MISSING, UserError
+from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import device_python
 
 
 def files_of(images: list[Path]) -> list[Path]:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fanfold import output
-from fanfold.errors import FAILED, MISSING, UserError
-from fanfold.interpreters import answer, device_python
-from fanfold.pool import unpacked
-from fanfold.project import PROJECT
+from fanfold.common import output
+from fanfold.common.errors import FAILED, MISSING, UserError
+from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import answer, device_python
+from fanfold.device.pool import unpacked
 from models.package import inspect
 
 REQUIREMENTS = "requirements-device-runtimes.txt"

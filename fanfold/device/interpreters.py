@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from fanfold.project import PROJECT, root
+from fanfold.common.project import PROJECT, root
 
 RUNTIME = "python3.8"
 

@@ -11,7 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
-from fanfold.errors import REFUSED, UserError
+from fanfold.common.errors import REFUSED, UserError
 
 LOCK = ".fanfold.lock"
 

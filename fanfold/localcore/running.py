@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fanfold.errors import MISSING, UserError
-from fanfold.output import note
-from fanfold.project import core_state, state_dir
+from fanfold.common.errors import MISSING, UserError
+from fanfold.common.output import note
+from fanfold.common.project import core_state, state_dir
 
 TIMEOUT_S = 5
 

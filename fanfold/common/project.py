@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fanfold.errors import INVALID, UserError
+from fanfold.common.errors import INVALID, UserError
 from infra.planning import InvalidInput, Profile, Site, load_site
 
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 STATE = Path(".fanfold")
 _SITE_NOTE = "site"
 

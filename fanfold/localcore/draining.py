@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecore.core.stats import is_drained, number, part, workers
-from fanfold.errors import INVALID, MISSING, UserError
+from fanfold.common.errors import INVALID, MISSING, UserError
 
 
 @dataclass(frozen=True)
