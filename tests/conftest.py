@@ -44,6 +44,10 @@ def _restore_stories(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("in_order"):
             stories.setdefault(item.path, []).append(place)
     for places in stories.values():
-        chapters = sorted((items[place] for place in places), key=lambda item: item.location[1] or 0)
-        for place, chapter in zip(places, chapters):
-            items[place] = chapter
+        chapters = sorted((items[place] for place in places), key=_line)
+        for number, place in enumerate(places):
+            items[place] = chapters[number]
+
+
+def _line(item: pytest.Item) -> int:
+    return item.location[1] or 0
