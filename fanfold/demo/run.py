@@ -51,7 +51,7 @@ class Demo:
         """All steps; writes and returns the verdict. Raises UserError where one fails."""
         if INSTALLED:
             raise UserError(
-                "the demo makes its own model: run it in a checkout: make demo", MISSING
+                "the demo makes its own model: run it in a checkout (make demo)", MISSING
             )
         refuse_in_use(VOLUMES)
         with self._everything_stopped():
