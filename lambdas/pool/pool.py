@@ -7,7 +7,9 @@ process that was killed from outside says little about its image: there it takes
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
 import threading
 from typing import Any, Mapping
 
@@ -127,6 +129,7 @@ class Pool:
             was_ready = self._listen(member)
             code = process.wait()
             self._recover(member, code)
+            _hang_up(process)
             if self._stopping.is_set():
                 return
             starts = 0 if was_ready else starts + 1
@@ -194,3 +197,11 @@ class Pool:
 def _key(batch: str, items: list[Record]) -> str:
     first = items[0] if items else {}
     return f"{batch} {first.get('stream')} {first.get('seq')}"
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    """Close both pipes of a process that ended."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
