@@ -80,7 +80,8 @@ def _texts(target: Target, requirements_txt: str) -> dict[str, str]:
         )
     for script in ("run_install.py", "run_launcher.py", "run_uninstall.py"):
         made[f"lib/{script}"] = (_HERE / "files" / script).read_text("utf-8")
-    made["units/fanfold@.service"] = (_HERE / "units" / "fanfold@.service").read_text("utf-8")
+    for unit in ("fanfold@.service", "containers.conf"):
+        made[f"units/{unit}"] = (_HERE / "units" / unit).read_text("utf-8")
     return made
 
 

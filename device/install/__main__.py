@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     add("--site", type=Path, required=True, metavar="FILE.join", help="fanfold provision wrote it")
     add("--root", type=Path, default=Path("/"), metavar="DIR", help="install into an image")
     add("--group", metavar="SOURCE", help="start with this group; default: wait for a deployment")
+    add("--containers", action="store_true", help="functions of the group run in containers")
     add("--no-start", action="store_true", help="install only")
     add("core", nargs="*", help="after --: more arguments for the core")
     return arguments
@@ -53,7 +54,7 @@ def install(given: argparse.Namespace, layout: Layout) -> None:
     own = steps.make_folders(join, layout)
     steps.write_settings(join, given.site, given.group, given.core, layout)
     version = steps.add_version(given.bundle, name, layout)
-    steps.write_units(given.bundle, join, layout)
+    steps.write_units(given.bundle, join, layout, containers=given.containers)
     steps.give(uid, [*own, layout.join(name)], layout)
     print(f"installed: core {version} for site {name}, thing {join['thing']}")
     if given.no_start:

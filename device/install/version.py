@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -72,7 +73,16 @@ def install_version(bundle: Path, versions: Path) -> str:
     draft = versions / f".{name}.new"
     shutil.rmtree(str(draft), ignore_errors=True)
     try:
-        _run([sys.executable, "-m", "venv", "--without-pip", "--symlinks", str(draft)])
+        _run(
+            [
+                os.path.realpath(sys.executable),
+                "-m",
+                "venv",
+                "--without-pip",
+                "--symlinks",
+                str(draft),
+            ]
+        )
         _pip(draft / "bin" / "python", bundle)
         draft.replace(target)
     except BaseException:
