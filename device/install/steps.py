@@ -12,7 +12,7 @@ from typing import Any
 
 from device.install.joining import volumes_of
 from device.install.layout import Layout
-from device.install.version import install_version
+from device.install.version import install_version, interpreter
 from device.launcher.versions import read, write, write_durably
 
 USER = "fanfold"
@@ -97,14 +97,23 @@ def add_version(bundle: Path, site: str, layout: Layout) -> str:
     return name
 
 
-def write_units(bundle: Path, join: dict[str, Any], layout: Layout) -> None:
+def write_units(
+    bundle: Path, join: dict[str, Any], layout: Layout, *, containers: bool = False
+) -> None:
+    """The unit, and beside it what is this site's own: its volumes, and how far it may go."""
     units = layout.on(layout.units)
     units.mkdir(parents=True, exist_ok=True)
-    shutil.copy(str(bundle / "units" / "fanfold@.service"), str(units / "fanfold@.service"))
+    unit = (bundle / "units" / "fanfold@.service").read_text(encoding="utf-8")
+    (units / "fanfold@.service").write_text(unit.replace("@PYTHON@", interpreter()), "utf-8")
     drop_in = layout.on(layout.drop_in(str(join["site"])))
     drop_in.parent.mkdir(exist_ok=True)
     paths = " ".join(volumes_of(join).values())
     drop_in.write_text(f"[Service]\nReadWritePaths={paths}\n", encoding="utf-8")
+    loosened = drop_in.with_name("containers.conf")
+    if containers:
+        shutil.copy(str(bundle / "units" / "containers.conf"), str(loosened))
+    elif loosened.exists():
+        loosened.unlink()
 
 
 def give(uid: int | None, paths: list[Path], layout: Layout) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -56,6 +55,11 @@ def refuse_foreign(facts: dict[str, Any]) -> None:
                 f"the bundle is for {what} {wanted}, this device has {here}: "
                 f"fanfold bundle --arch {machine} --python {python}"
             )
+
+
+def interpreter() -> str:
+    """The one that runs this: a version manager's stand-in on the PATH may be root's only."""
+    return str(Path(sys.executable).resolve())
 
 
 def install_version(bundle: Path, versions: Path) -> str:
