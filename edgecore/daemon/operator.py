@@ -6,8 +6,9 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Sequence
 
+from contract.topic_filters import topic_problem
+from contract.topics import Topics
 from edgecore.core.group import Group
-from edgecore.core.topicfilter import topic_problem
 from edgecore.daemon.engine import Engine
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
@@ -41,9 +42,10 @@ class Operator:
         asked: dict[str, object] = {"v": 1, "drain": on}
         if workers is not None:
             asked["workers"] = list(workers)
-        if not await self.publish(f"{site}/control", json.dumps(asked).encode()):
+        topic = Topics(site).control
+        if not await self.publish(topic, json.dumps(asked).encode()):
             raise ActionRefusedError(
-                f"the group lets nobody publish on {site}/control: render and deploy it again"
+                f"the group lets nobody publish on {topic}: render and deploy it again"
             )
 
     async def publish(self, topic: str, payload: bytes) -> int:

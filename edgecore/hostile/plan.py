@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from edgecore.core.topicfilter import filter_problem
+from contract.topic_filters import filter_problem
 from edgecore.daemon.options import CoreError
 
 INVALID = 2

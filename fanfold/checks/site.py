@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -10,9 +9,10 @@ import os
 import platform
 from pathlib import Path
 
+from contract import limits
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
 from fanfold.running import read
-from infra.planning import check, errors, limits
+from infra.planning import check, errors
 
 _NO_SITE = "name a site to look at it: fanfold doctor SITE"
 EXPIRES_SOON_DAYS = 30
@@ -129,7 +129,7 @@ def limits_close(subject: Subject) -> Outcome:
     }
     if plan.isolation == "container":
         most = plan.profile.containers.limit
-        used[dataclasses.replace(limits.CONTAINERS, value=most)] = len(plan.functions)
+        used[limits.CONTAINERS._replace(value=most)] = len(plan.functions)
     close = [f"{n} of {limit}" for limit, n in used.items() if n >= limit.value * CLOSE]
     if close:
         fix = "More work needs another strategy (`pool`) or a second site."

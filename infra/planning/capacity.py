@@ -10,8 +10,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from contract.limits import MESSAGE_BYTES
 from infra.planning.fields import StageTimes
-from infra.planning.limits import MESSAGE_BYTES
 from infra.planning.model import Plan
 from infra.planning.monitoring import METRICS, REPORTING_PARTS, alarm_count
 from infra.planning.storage import store_of

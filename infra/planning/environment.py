@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from contract.topics import Topics
 from infra.planning.model import Role
 from infra.planning.placement import Placement
 from infra.planning.profile import Profile
@@ -13,7 +14,6 @@ from infra.planning.site import Site
 from infra.planning.sizing import tensor_slots
 from infra.planning.storage import outbox_bucket
 from infra.planning.threads import ALLOCATOR, CV_THREADS
-from infra.planning.topics import Topics
 
 Variables = dict[str, str]
 

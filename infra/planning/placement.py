@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from contract.limits import FUNCTIONS_PER_GROUP, UNPINNED_WORKERS
 from infra.planning.fields import Footprint, StageTimes
-from infra.planning.limits import BATCHES_IN_FLIGHT, FUNCTIONS_PER_GROUP, UNPINNED_WORKERS
 from infra.planning.model import CPU, Isolation, Reason
 from infra.planning.profile import Gpu, Profile
 from infra.planning.site import Site
-from infra.planning.sizing import TRANSFORM_KB, ring_kb, worker_memory_kb
+from infra.planning.sizing import BATCHES_IN_FLIGHT, TRANSFORM_KB, ring_kb, worker_memory_kb
 from infra.planning.threads import network_threads
 
 # Of a CPU device's cores, for transforms, where no footprint says better: measured 0.02 … 0.35.

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contract.limits import CONTAINERS
 from infra.planning.fields import Count, DeviceFile, PositiveInt, Record
-from infra.planning.limits import CONTAINERS
 
 
 class Gpu(Record):

@@ -6,8 +6,8 @@ import json
 import sqlite3
 from typing import Any
 
+from contract.durable.database import transaction
 from lambdas.aggregator.tables import saved_window
-from lambdas.common.db import transaction
 
 
 def repair(db: sqlite3.Connection) -> int:

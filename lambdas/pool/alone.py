@@ -7,7 +7,7 @@ import queue
 import threading
 from typing import Iterator, Sequence
 
-from lambdas.common.messages import Record
+from contract.messages import Record
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import cores_here, processes

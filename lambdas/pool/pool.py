@@ -11,8 +11,8 @@ import signal
 import threading
 from typing import Any, Mapping
 
+from contract.messages import Record, decode, result_failed
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, decode, result_failed
 from lambdas.common.poison import DEATHS_TO_QUARANTINE, MORE_IN_TROUBLE
 from lambdas.pool.member import Job, Member
 

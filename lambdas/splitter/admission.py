@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lambdas.common import messages as m
+from contract import messages as m
+from contract import topics
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.dropfolder import DropFolder, Found
@@ -114,8 +115,8 @@ class Admission:
     def replies(self) -> list[tuple[str, bytes]]:
         """Answers that may be sent now."""
         prefix = self._settings.images_topic
-        replies = [(f"{prefix}{c}/accepted", m.encode(body)) for c, body in self._accepted]
-        replies += [(f"{prefix}{c}/rejected", m.encode(body)) for c, body in self._rejected]
+        replies = [(topics.accepted(prefix + c), m.encode(body)) for c, body in self._accepted]
+        replies += [(topics.rejected(prefix + c), m.encode(body)) for c, body in self._rejected]
         self._accepted, self._rejected = [], []
         return replies
 

@@ -12,11 +12,11 @@ import os
 import sqlite3
 from typing import Any, Iterator, NamedTuple
 
-from lambdas.common.db import is_full, open_database, transaction
+from contract.durable.database import Format, is_full, open_database, transaction
+from contract.durable.room import Room
+from contract.durable.salvage import Salvage
+from contract.messages import dumps
 from lambdas.common.fault_points import fault
-from lambdas.common.messages import dumps
-from lambdas.common.room import Room
-from lambdas.common.salvage import Salvage
 
 FORMAT = 1
 # The de-duplication window of the spec, for the whole site.
@@ -54,7 +54,7 @@ class Journal:
     """Owned by one thread. `epoch` names this journal; a new file is a new epoch."""
 
     def __init__(self, path: str, quota_bytes: int) -> None:
-        opened = open_database(path, SCHEMA, FORMAT, quota_bytes)
+        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes))
         self.salvage = opened.salvage
         self._db = opened.connection
         self._room = Room(path)

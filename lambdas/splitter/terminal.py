@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.journal import Journal
 

@@ -17,8 +17,8 @@ from typing import Callable, Collection, Iterable
 
 import numpy as np
 
+from contract.messages import ECHOED, Record, Work
 from lambdas.common.log import get_logger
-from lambdas.common.messages import ECHOED, Record, Work
 from lambdas.common.poison import PoisonDetector, evidence
 from lambdas.tensors.ring import (
     DONE,

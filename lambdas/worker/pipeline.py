@@ -13,8 +13,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from contract.messages import Record, Work
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, Work
 from lambdas.imaging.transform import Transform
 from lambdas.model.network import Network
 from lambdas.worker.activity import Activity

@@ -7,8 +7,8 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
+from contract.messages import Record, Work, result_failed
 from lambdas.common.log import about, get_logger
-from lambdas.common.messages import Record, Work, result_failed
 from lambdas.model.hooks import Hooks
 from lambdas.model.package import Package
 from lambdas.model.runtimes.base import Runtime

@@ -9,10 +9,10 @@ from typing import Any, Mapping, Protocol
 import cv2
 import numpy as np
 
+from contract.messages import Work
 from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Work
 from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
 from lambdas.imaging.transform import chosen_mode

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from sim import environment
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.common.fault_points import POINTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -12,8 +12,8 @@ import pytest
 from sim import CLEAN, Sim
 from splitter_kit import Bench
 
+from contract.durable.database import PAGE_BYTES
 from lambdas.aggregator.store import RESULTS, Store
-from lambdas.common.db import PAGE_BYTES
 from lambdas.splitter.journal import Journal
 
 QUOTA = 64 << 20

@@ -3,7 +3,8 @@ import json
 import pytest
 from plan_samples import ROOT
 
-from infra.planning import Profile, Site, limits
+from contract import limits
+from infra.planning import Profile, Site
 from infra.planning.reference import files
 
 

@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from contract.topics import ACCEPTED, HEARTBEAT, IMAGES, JOBS, RESULTS, WORK
+from contract.volumes import INBOX
 from edgecore.web.dashboard.gallery import Gallery
 from edgecore.web.dashboard.history import History
-from edgecore.web.dashboard.inline import INBOX, InlineImages, message_id
+from edgecore.web.dashboard.inline import InlineImages, message_id
 from edgecore.web.dashboard.ports import Message, SiteView
 from edgecore.web.dashboard.streams import StreamTable
 from edgecore.web.dashboard.traces import TraceBook
@@ -53,20 +55,20 @@ class Monitor:
             self._on_cloud(message)
             return
         head, _, leaf = message.topic.removeprefix(f"{self.view.site}/").partition("/")
-        if head == "images":
+        if head == IMAGES:
             self._on_images(leaf, message)
-        elif head == "work":
+        elif head == WORK:
             self.workers.dispatched(leaf, json.loads(message.payload))
-        elif head == "heartbeat":
+        elif head == HEARTBEAT:
             self.workers.heartbeat(json.loads(message.payload))
-        elif head == "results":
+        elif head == RESULTS:
             self._on_ordered(leaf, message)
-        elif head == "jobs":
+        elif head == JOBS:
             self.jobs.appendleft(dict(json.loads(message.payload)))
 
     def _on_images(self, leaf: str, message: Message) -> None:
         camera, _, answer = leaf.partition("/")
-        if answer == "accepted":
+        if answer == ACCEPTED:
             said = json.loads(message.payload)
             if not said.get("duplicate"):
                 self.traces.accepted(camera, said["id"], said["seq"], said["count"])
@@ -95,7 +97,7 @@ class Monitor:
             self.history.duration("total", (t - record["t_in"]) * 1000)
         self.workers.finished(str(record.get("worker", "")), t, record.get("model"))
         self.traces.result(record, t)
-        gone = str(record.get("file", "")).startswith(INBOX)
+        gone = str(record.get("file", "")).startswith(f"{INBOX}/")
         if not gone or self.inline.get(str(record["id"])) or status != "ok":
             self.gallery.offer(record, t)
 
