@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contract.durable.database import KEEP_CORRUPT, Format, is_full, open_database, transaction
-from lambdas.common import db as db_module
+from contract.durable import database as db_module
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, body TEXT)"
 QUOTA = 1 << 20
