@@ -54,7 +54,7 @@ def test_every_image_ends_once_and_in_order(plant: Plant, report: Report, case: 
         strike_while_images_flow(plant, CASES[case])
         report(case, plant)
     # That one fault opens no gap with the defaults is asserted in virtual time
-    # (tests/lambdas/test_sim.py); here the report says how many there were.
+    # (tests/lambdas/whole/test_sim.py); here the report says how many there were.
     assert local.steps_back() == 0
 
 

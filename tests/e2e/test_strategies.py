@@ -15,11 +15,11 @@ from zlib import compress, crc32
 
 import pytest
 import yaml
+from checkout import PROJECT
 
 from edgecore.supervisor.isolation import bubblewrap
 from fanfold.interpreters import device_python
 
-PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = 40
 SPOILT = 7
 STRATEGIES = ("pinned", "decoupled", "pool", "on_demand")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from contract.topics import STATS, Topics, is_name
+from edgecore.core.group import Group
 from edgecore.core.observers import Message
 
 __all__ = [
@@ -65,6 +66,11 @@ class SiteView:
     images_dir: str = ""
     cameras: tuple[str, ...] = ()
     cloud_topic: str = ""
+
+    @classmethod
+    def of_group(cls, group: Group) -> SiteView:
+        """Where this group keeps things, from its functions' environments."""
+        return cls.of_environments([f.environment for f in group.lambdas])
 
     @classmethod
     def of_environments(cls, environments: Sequence[Mapping[str, str]]) -> SiteView:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from edgecore.web.metrics import stats
+from edgecore.core import stats
 
 RATE_WINDOW_S = 10.0
 MAX_WORKERS = 256
@@ -57,8 +57,8 @@ class WorkerBoard:
         inflight = reported.get("inflight", 0)
         batch = self._batches.get(name, _IDLE) if inflight else _IDLE
         gpu = str(function.get("gpu_id", "-1") or "-1")
-        told = reported.get("model") or heartbeat.get("model") or self._models.get(name)
-        model = stats.mapping(told)
+        model_of = reported.get("model") or heartbeat.get("model") or self._models.get(name)
+        model = stats.mapping(model_of)
         return {
             "id": name,
             "function": function.get("id"),

@@ -40,20 +40,20 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._images = Counter(
             "fanfold_images",
-            "Terminal records seen, by stream and outcome.",
+            "Terminal records, by stream and status.",
             ("stream", "status"),
             registry=self.registry,
         )
         self._stage = Histogram(
             "fanfold_stage_duration_seconds",
-            "Time one image spent in one stage.",
+            "Time that one image spent in one stage.",
             ("stage",),
             buckets=BUCKETS_S,
             registry=self.registry,
         )
         self._whole = Histogram(
             "fanfold_image_duration_seconds",
-            "From the splitter's acceptance to the ordered result.",
+            "Time from acceptance by the splitter to the ordered result.",
             buckets=BUCKETS_S,
             registry=self.registry,
         )

@@ -1,0 +1,184 @@
+"""How both journals open their file: durable, small, within its quota, and never deleted."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from contract.durable import database as db_module
+from contract.durable.database import KEEP_CORRUPT, Format, is_full, open_database, transaction
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, body TEXT)"
+QUOTA = 1 << 20
+NO_DATABASE = b"this is not a database" * 400
+
+
+@pytest.fixture
+def path(tmp_path):
+    return str(tmp_path / "some" / "where" / "d.sqlite3")
+
+
+def opened(path, quota=QUOTA, version=1):
+    return open_database(path, Format(SCHEMA, version, quota))
+
+
+def pragma(connection, name):
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+@pytest.mark.parametrize(("quota", "pages"), [(QUOTA, 256), (QUOTA + 4095, 256), (1, 64)])
+def test_a_commit_is_durable_the_log_small_and_the_quota_kept(path, quota, pages):
+    connection, salvage = opened(path, quota)
+    expected = {
+        "page_size": 4096, "journal_mode": "wal", "synchronous": 2, "locking_mode": "exclusive",
+        "wal_autocheckpoint": 64, "journal_size_limit": 2 * 64 * 4096, "max_page_count": pages,
+        "user_version": 1,
+    }  # fmt: skip
+    assert {name: pragma(connection, name) for name in expected} == expected
+    assert salvage is None
+    connection.execute("INSERT INTO t VALUES(1, 'x')")
+    assert not Path(path + "-shm").exists(), "its index is in memory"
+    connection.close()
+    connection, salvage = opened(path, quota)
+    assert (connection.execute("SELECT * FROM t").fetchall(), salvage) == ([(1, "x")], None)
+    connection.close()
+
+
+def test_it_may_be_opened_in_one_thread_and_used_in_another(path):
+    connection, _ = opened(path)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(connection.execute, "SELECT 1").result(10).fetchone() == (1,)
+
+
+def test_all_of_a_transaction_or_nothing_of_it(path):
+    connection, _ = opened(path)
+    with transaction(connection):
+        connection.execute("INSERT INTO t VALUES(1, 'x')")
+        assert connection.in_transaction
+    assert not connection.in_transaction
+
+    def fails(statement, error):
+        with transaction(connection):
+            connection.execute(statement)
+            raise error
+
+    # SQLite itself rolls back on a full disk.
+    for statement in ("INSERT INTO t VALUES(2, 'x')", "ROLLBACK"):
+        for error in (ValueError("mine"), KeyboardInterrupt()):
+            with pytest.raises(type(error)):
+                fails(statement, error)
+            assert not connection.in_transaction
+    assert connection.execute("SELECT n FROM t").fetchall() == [(1,)]
+
+
+def test_the_quota_is_told_from_other_errors(path):
+    connection, _ = opened(path)
+    with pytest.raises(sqlite3.OperationalError) as full:
+        connection.execute("INSERT INTO t VALUES(1, ?)", ("x" * 2 * QUOTA,))
+    assert is_full(full.value)
+    assert is_full(sqlite3.OperationalError("disk I/O error"))
+    with pytest.raises(sqlite3.OperationalError) as other:
+        connection.execute("INSERT INTO nothing VALUES(1)")
+    assert not is_full(other.value)
+
+
+def test_a_file_of_another_format_is_left_as_it_is(path):
+    opened(path, version=2).connection.close()
+    with pytest.raises(sqlite3.OperationalError, match="format 2, this version reads 1"):
+        opened(path, version=1)
+    connection, salvage = opened(path, version=2)
+    assert salvage is None
+    connection.close()
+
+
+def test_an_empty_file_is_a_new_database(path):
+    Path(path).parent.mkdir(parents=True)
+    Path(path).touch()
+    assert opened(path).salvage is None
+
+
+def test_a_place_that_cannot_be_a_database_is_an_error_and_no_damage(path):
+    Path(path).mkdir(parents=True)
+    with pytest.raises(sqlite3.OperationalError):
+        opened(path)
+    assert [found.name for found in Path(path).parent.iterdir()] == ["d.sqlite3"]
+
+
+def test_the_newest_damaged_files_are_kept_with_their_logs_and_others_untouched(path, caplog):
+    folder = Path(path).parent
+    folder.mkdir(parents=True)
+    (folder / "other.sqlite3").touch()
+    kept = []
+    for n in range(KEEP_CORRUPT + 2):
+        Path(path).write_bytes(NO_DATABASE + b"%d" % n)
+        connection, salvage = opened(path)
+        connection.close()
+        assert salvage.broken == ("t",)
+        assert f"kept as {salvage.kept}, rescued 0 t; may have lost rows of: t" in caplog.text
+        kept.append(salvage.kept)
+        Path(salvage.kept + "-wal").write_bytes(b"its log")
+    assert KEEP_CORRUPT == 3
+    found = {found.name for found in folder.glob("*.corrupt-*")}
+    newest = [Path(name).name for name in kept[-KEEP_CORRUPT:]]
+    assert found == {name + suffix for name in newest for suffix in ("", "-wal")}
+    for n, name in enumerate(kept[-KEEP_CORRUPT:], start=2):
+        assert Path(name).read_bytes() == NO_DATABASE + b"%d" % n
+    assert (folder / "other.sqlite3").exists()
+
+
+def test_a_damaged_page_that_only_the_check_finds_costs_its_rows(path):
+    connection, _ = opened(path)
+    with transaction(connection):
+        connection.executemany(
+            "INSERT INTO t VALUES(?, ?)", [(n, "x" * 200) for n in range(1, 1001)]
+        )
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    connection.close()
+    with Path(path).open("r+b") as file:
+        file.seek(Path(path).stat().st_size // 2 // 4096 * 4096)
+        file.write(bytes(4096))
+    connection, salvage = opened(path)
+    (count,) = connection.execute("SELECT count(*) FROM t").fetchone()
+    assert 950 < count < 1000
+    assert salvage.rows == {"t": count}
+    connection.close()
+
+
+@pytest.mark.parametrize("reserve", [True, False])
+def test_on_a_full_disk_it_opens_with_the_space_that_was_kept(path, monkeypatch, reserve):
+    opened(path).connection.close()
+    kept, real, tries = Path(path + ".reserve"), db_module._connect, []
+    if reserve:
+        kept.write_bytes(bytes(10))
+
+    def full_once(*arguments):
+        tries.append(kept.exists())
+        if len(tries) == 1:
+            raise sqlite3.OperationalError("database or disk is full")
+        return real(*arguments)
+
+    monkeypatch.setattr(db_module, "_connect", full_once)
+    if reserve:
+        opened(path).connection.close()
+        assert tries == [True, False]
+    else:
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            opened(path)
+        assert tries == [False]
+
+
+def test_another_error_does_not_cost_the_reserve(path, monkeypatch):
+    opened(path).connection.close()
+    kept = Path(path + ".reserve")
+    kept.write_bytes(bytes(10))
+
+    def locked(*_):
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(db_module, "_connect", locked)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        opened(path)
+    assert kept.exists()
