@@ -15,7 +15,7 @@ from small_disks import small_disk_at
 from contract.durable import database as database_module
 from contract.durable import room as room_module
 from contract.durable.room import MARGIN_BYTES, RESERVE_BYTES, Room, give_up_reserve
-from edgecore.uplink import store as store_module
+from edgecore.uplink import spool_store as store_module
 from edgecore.uplink.spool_store import SpoolStore
 
 QUOTA_BYTES = 262_144
