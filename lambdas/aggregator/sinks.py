@@ -98,7 +98,7 @@ class CloudSink:
 
     @property
     def _chosen(self) -> bool:
-        return self._store.windows[CLOUD].n > self._store.cursors[CLOUD]
+        return bool(self._store.windows[CLOUD].n > self._store.cursors[CLOUD])
 
     def _choose(self, now: float, wall: float) -> bool:
         """Remember the rows of the next batch; False while there is none to send."""

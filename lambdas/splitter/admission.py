@@ -24,8 +24,6 @@ MAX_PARKED_S = 10.0
 RETRY_AFTER_S = (0.5, 30.0)
 FIRST_RETRY_S = 2.0
 
-Outgoing = "list[tuple[str, bytes]]"
-
 
 class Admission:
     def __init__(
@@ -152,7 +150,7 @@ class Admission:
             self.duplicates += 1
             self._answer(camera, event.id, known[0], known[1], duplicate=True)
             return
-        terminal = self._room_for(event.count)
+        terminal = self._room_for(event.images)
         files = event.files
         if event.content is not None:
             files = [self._inbox.write(camera, event.id, event.suffix, event.content)]

@@ -139,7 +139,9 @@ class Credit:
             fit = [(w, count) for w, count in due if count and w in free]
             if not fit:
                 return None
-            worker, count = min(fit, key=lambda one: (one[0].load + 1) * one[0].pace.s_per_image)
+            worker, count = min(
+                fit, key=lambda one: (one[0].load + 1) * (one[0].pace.s_per_image or 0.0)
+            )
             share = -(-count // self._slots(worker))
         return worker, min(share, batch_of(worker.pace.s_per_image, largest))
 

@@ -43,7 +43,8 @@ class Event(NamedTuple):
     manifest: bool = False
 
     @property
-    def count(self) -> int:
+    def images(self) -> int:
+        """How many it brings."""
         return 1 if self.content is not None else len(self.files)
 
 

@@ -47,7 +47,7 @@ class Known(NamedTuple):
     """An event that was accepted before."""
 
     seq: int
-    count: int
+    images: int
 
 
 class Journal:
@@ -132,7 +132,7 @@ class Journal:
 
     def holds(self, stream: str, seq: int) -> bool:
         """Whether `seq` was handed out by a commit."""
-        return seq < self._next.get(stream, 1)
+        return bool(seq < self._next.get(stream, 1))
 
     def find_file(self, path: str, mark: str) -> int | None:
         """The number under which a drop folder's file was taken, if it has not changed since."""

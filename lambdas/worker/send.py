@@ -43,8 +43,8 @@ class Sender:
     def _messages(self, batch: Batch) -> list[bytes]:
         head = (batch.id, *self.identity.author)
         try:
-            return done_messages(*head, batch.results)
+            return done_messages(*head, batch.records)
         except (TypeError, ValueError) as error:  # what a hook returned and JSON cannot say
             detail = f"the output is not JSON: {error}"
             batch.results[:] = [result_failed(i, "model_error", detail) for i in batch.items]
-            return done_messages(*head, batch.results)
+            return done_messages(*head, batch.records)

@@ -33,6 +33,11 @@ class Batch:
         self.results: list[Record | None] = [None] * len(self.items)
         self.open = len(self.items)
 
+    @property
+    def records(self) -> list[Record]:
+        """The results there are, in the order of the items."""
+        return [result for result in self.results if result is not None]
+
 
 class Image:
     """One item of a batch between the stages; `tensor` is lent to it from the pool."""

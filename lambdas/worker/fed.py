@@ -17,10 +17,10 @@ from contract.messages import Record, Work
 from contract.timing import LEASE_RENEW_S
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
-from lambdas.model.network import Network
 from lambdas.tensors.folder import LOOK_AGAIN_S, LeaseFile
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.worker.activity import Activity
+from lambdas.worker.network import Network
 from lambdas.worker.pipeline import guarded
 from lambdas.worker.send import Sender
 from lambdas.worker.work import Batch, Model
