@@ -89,7 +89,7 @@ def rescue(path: str, form: Format, error: sqlite3.Error) -> Opened:
     fresh = _connect(path, form)
     found = salvage(aside, fresh)
     _log.error(
-        "%s is damaged (%s): moved aside as %s, rescued %s; may have lost rows of: %s",
+        "%s is damaged (%s): moved aside, kept as %s, rescued %s; may have lost rows of: %s",
         path,
         error,
         aside,

@@ -61,7 +61,7 @@ def gpus(subject: Subject) -> Outcome:
     here = len(list(Path("/dev").glob("nvidia[0-9]*")))
     if subject.plan is None:
         return ok(f"{here} NVIDIA GPU(s) visible")
-    wanted = len(subject.plan.profile.gpus)
+    wanted = len(subject.plan.profile.accelerators)
     if here < wanted:
         return error(
             f"profile {subject.plan.profile.name} has {wanted} GPU(s), {here} visible here",
@@ -72,7 +72,7 @@ def gpus(subject: Subject) -> Outcome:
 
 def mps(subject: Subject) -> Outcome:
     """With several copies on one GPU, NVIDIA's MPS can help; it must run to be used."""
-    if subject.plan is None or not subject.plan.profile.gpus:
+    if subject.plan is None or not subject.plan.profile.accelerators:
         return skipped("MPS: no GPU in the plan")
     pipe = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))  # noqa: S108
     asked = subject.plan.site.mps

@@ -112,7 +112,7 @@ class Environment:
     def pool(self, worker: str) -> Variables:
         gpus = list(dict.fromkeys(gpu for gpu in self.placement.gpu_ids if gpu >= 0))
         processes = self.site.workers
-        if self.profile.gpus and processes == "auto":
+        if self.profile.accelerators and processes == "auto":
             processes = len(self.placement.gpu_ids)
         return {
             **self._model("pool", worker),
