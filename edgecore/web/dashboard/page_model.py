@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from contract.status import Status
 from contract.topics import ACCEPTED, HEARTBEAT, IMAGES, JOBS, RESULTS, WORK
 from contract.volumes import INBOX
 from edgecore.core.readiness import reasons_not_ready
@@ -105,7 +106,7 @@ class PageModel:
         for record in json.loads(message.payload)["results"]:
             self.traces.cloud(record, message.t)
 
-    def tick(self, status: Mapping[str, Any], now: float) -> None:
+    def tick(self, status: Status, now: float) -> None:
         """Once or twice a second: gauges into the history, reorder wait into the streams."""
         splitter = part(status, "splitter")
         held = numbers(part(status, "aggregator").get("reorder_buffer"))
@@ -119,13 +120,13 @@ class PageModel:
         self.history.tick(now, numbers(gauges))
         self.streams.reorder_buffer(held)
 
-    def sections(self, status: Mapping[str, Any], now: float) -> Sections:
+    def sections(self, status: Status, now: float) -> Sections:
         """Everything the page shows but the charts; each section is bounded."""
         functions = status.get("functions", [])
         aggregator = {k: v for k, v in part(status, "aggregator").items() if k != "reorder_buffer"}
         splitter = {k: v for k, v in part(status, "splitter").items() if k != "workers"}
-        group = dict(status.get("group", {}))
-        group["history"] = group.get("history", [])[-20:]
+        group = {**status.get("group", {})}
+        group["history"] = status.get("group", {}).get("history", [])[-20:]
         return {
             "core": status.get("core", {}),
             "group": group,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from contract.status import Status
 from contract.topics import STATS, Topics, is_name
 from edgecore.core.group import Group
 from edgecore.core.observers import Message
@@ -21,7 +22,7 @@ __all__ = [
 
 
 class StatusProvider(Protocol):
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> Status:
         """The ``/api/status`` object of docs/spec/core.md; cheap, called twice a second."""
 
 
