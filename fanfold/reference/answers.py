@@ -186,7 +186,7 @@ class TraceAnswer(Versioned):
 
 
 class LogLine(Answer):
-    """A line for each line of the log; somebody else's text has `function` and `message` only."""
+    """A line for each line of the log; other text has `function` and `message` only."""
 
     function: str
     message: str

@@ -46,7 +46,7 @@ def deploy(
     runtime_override: str | None = OVERRIDE,
     aws: bool = AWS,
 ) -> None:
-    """Deploy a site: `cdk deploy SITE`, after a look at everything that it would fail at.
+    """Deploy a site: `cdk deploy SITE`, after checking everything that could make it fail.
 
     Goes to the development cloud when one runs here (and bootstraps it the first time), else
     to AWS. An unchanged site deploys nothing; after a roll-back it goes forward again. A group
@@ -78,7 +78,7 @@ def deploy(
 def destroy(site: str, aws: bool = AWS) -> None:
     """Remove a site's stack: deployments are reset first; data and certificates are kept.
 
-    Stop the core before (`fanfold stop SITE` on the device), or it runs the last group on.
+    Stop the core first (`fanfold stop SITE` on the device), or it keeps running the last group.
     Results, models and certificates stay; certificates go with `fanfold provision SITE --remove`.
     Example: fanfold destroy demo
     """
