@@ -82,8 +82,8 @@ def find(site: str | None) -> RunningCore:
         return running[0]
     if running:
         names = ", ".join(core.state.name for core in running)
-        raise UserError(f"several cores run here: {names}. Pass the site.", MISSING)
-    what = f"no core of site {site!r} runs here" if site else "no core runs here"
+        raise UserError(f"several cores are running here: {names}. Pass the site.", MISSING)
+    what = f"no core of site {site!r} is running here" if site else "no core is running here"
     raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: fanfold run", MISSING)
 
 

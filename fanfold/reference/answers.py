@@ -66,7 +66,7 @@ class FunctionStatus(Answer):
 class Deployed(Answer):
     deployment: str
     t: float
-    outcome: Literal["applied", "rolled back", "not healthy", "refused", "runs already"]
+    outcome: Literal["applied", "rolled back", "not healthy", "refused", "already running"]
 
 
 class GroupStatus(Answer):

@@ -106,14 +106,14 @@ def compile_(
     if as_json:
         output.print_json({"v": 1, **result})
     else:
-        _tell(result, written)
+        _report(result, written)
     if result["package"] is None:
         raise UserError(f"{result['refusal']}. Nothing was written.", FAILED)
     if result["refusal"]:
         output.warn(f"written because of --force: {result['refusal']}")
 
 
-def _tell(result: dict[str, Any], written: Path) -> None:
+def _report(result: dict[str, Any], written: Path) -> None:
     images, judged, speed = result["images"], result["agreement"], result["speed"]
     who = "calibrated on the same" if images["shared"] else "none of which calibrated"
     if images["skipped"]:
