@@ -13,10 +13,10 @@ def may(account: str, role_arn: str, action: str, resource: str) -> bool:
 
     backend: Any = iam_backends[account]["aws"]
     role = role_arn.rpartition("/")[2]
-    outcomes = []
+    verdicts = []
     for name in backend.list_role_policies(role):
         _, document = backend.get_role_policy(role, name)
         text = document if isinstance(document, str) else json.dumps(document)
-        outcomes.append(IAMPolicy(text).is_action_permitted(action, resource))
-    denied = PermissionResult.DENIED in outcomes
-    return PermissionResult.PERMITTED in outcomes and not denied
+        verdicts.append(IAMPolicy(text).is_action_permitted(action, resource))
+    denied = PermissionResult.DENIED in verdicts
+    return PermissionResult.PERMITTED in verdicts and not denied

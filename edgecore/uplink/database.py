@@ -2,7 +2,7 @@
 
 WAL with ``synchronous=FULL``: a commit is on the disk. Small checkpoints and a WAL that
 keeps its space matter on a full disk: there even a DELETE needs to write, and a spool
-that cannot delete can never empty (measured: a naive one stays full for good).
+that cannot delete can never drain (measured: a naive one stays wedged for good).
 """
 
 from __future__ import annotations
