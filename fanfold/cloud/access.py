@@ -96,7 +96,7 @@ def _words(access: Access, error: Exception) -> tuple[str, int]:
                 MISSING,
             )
         case SSOError() | TokenRetrievalError():
-            return f"the AWS sign-in has ended: {error}. Run `aws sso login`.", MISSING
+            return f"the AWS sign-in has expired: {error}. Run `aws sso login`.", MISSING
         case ConnectionError() | HTTPClientError():
             return f"{access.where} cannot be reached: {error}. {_unreachable(access)}", MISSING
     return str(error), MISSING

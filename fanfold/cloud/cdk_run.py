@@ -84,5 +84,5 @@ def failure(verb: str, site: str, code: int, lines: Sequence[str]) -> UserError:
         f"aws cloudformation describe-stack-events --stack-name {site}",
     }.get(verb, "")
     return UserError(
-        f"cdk {verb} {site} ended with {code}: {reason or said[-500:]} {again}", FAILED
+        f"cdk {verb} {site} ended with exit status {code}: {reason or said[-500:]} {again}", FAILED
     )

@@ -26,7 +26,9 @@ def required() -> DevCloud:
     """The running development cloud, or a UserError that says how to start one."""
     cloud = running_cloud()
     if cloud is None:
-        raise UserError("no development cloud runs here. Start it: fanfold devcloud start", MISSING)
+        raise UserError(
+            "no development cloud is running here. Start it: fanfold devcloud start", MISSING
+        )
     return cloud
 
 

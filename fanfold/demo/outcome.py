@@ -37,18 +37,18 @@ def judge(
     }
 
 
-def complaints(verdict: dict[str, Any]) -> list[str]:
+def complaints(outcome: dict[str, Any]) -> list[str]:
     """What is wrong, in words; empty when the demo passed."""
     wrong = [
-        f"{name.replace('_', ' ')}: {verdict[name]}"
+        f"{name.replace('_', ' ')}: {outcome[name]}"
         for name in ("lost", "duplicates", "out_of_order", "not_in_cloud")
-        if verdict[name]
+        if outcome[name]
     ]
-    if len(verdict["model_before"]) != 1 or len(verdict["model_after"]) != 1:
+    if len(outcome["model_before"]) != 1 or len(outcome["model_after"]) != 1:
         wrong.append("one run was answered by two models")
-    elif verdict["model_before"] == verdict["model_after"]:
-        wrong.append(f"the model stayed {verdict['model_before'][0]}")
-    if not verdict["group_id_before"] or verdict["group_id_before"] != verdict["group_id_after"]:
+    elif outcome["model_before"] == outcome["model_after"]:
+        wrong.append(f"the model did not change: {outcome['model_before'][0]}")
+    if not outcome["group_id_before"] or outcome["group_id_before"] != outcome["group_id_after"]:
         wrong.append("the group id changed")
     return wrong
 

@@ -48,7 +48,7 @@ class Demo:
     measured: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> dict[str, Any]:
-        """All steps; writes and returns the verdict. Raises UserError where one fails."""
+        """All steps; writes and returns the outcome. Raises UserError where one fails."""
         if INSTALLED:
             raise UserError(
                 "the demo makes its own model: run it in a checkout (make demo)", MISSING
@@ -164,21 +164,21 @@ class Demo:
         landed: set[tuple[str, int]],
     ) -> dict[str, Any]:
         """The demo checks itself: exit status 0 only when nothing is wrong."""
-        verdict = judge(runs, self.images, groups, landed) | {"seconds": self.measured}
+        outcome = judge(runs, self.images, groups, landed) | {"seconds": self.measured}
         path = PROJECT / "build" / "demo.json"
-        path.write_text(json.dumps(verdict, indent=1) + "\n", encoding="utf-8")
-        wrong = complaints(verdict)
+        path.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+        wrong = complaints(outcome)
         said = "; ".join(wrong) or "every image has one result, in order, from the right model"
         output.out.print(f"\n[bold]{'✗' if wrong else '✓'}[/bold] {said}  (build/demo.json)")
         if wrong:
             raise UserError(f"the demo failed: {said}", FAILED)
-        return verdict
+        return outcome
 
     def _await_landed(self, sent: set[tuple[str, int]]) -> set[tuple[str, int]]:
         """What is in the bucket, once all is or the time is up: batches wait up to a second."""
         cloud = find_cloud(self.state / "devcloud")
         if cloud is None:
-            raise UserError("the development cloud is gone; see its server.log", FAILED)
+            raise UserError("the development cloud ended; see its server.log", FAILED)
         deadline = time.monotonic() + CLOUD_TIMEOUT_S
         while True:
             landed = _landed(cloud.client("s3"), self._store())
@@ -189,7 +189,7 @@ class Demo:
     def _store(self) -> ResultsStore:
         found = store_of(read_site(SITE)[0])
         if found is None:
-            raise UserError(f"site {SITE} keeps no results; see cloud.store in its file", INVALID)
+            raise UserError(f"site {SITE} stores no results; see cloud.store in its file", INVALID)
         return found
 
     def _step(self, words: str) -> None:

@@ -49,7 +49,7 @@ def compile_package(package: Path, source: str, request: dict[str, Any]) -> dict
             raise UserError(str(last["error"]), FAILED)
         words.seek(0)
         raise UserError(
-            f"compiling ended with {process.returncode}:\n{words.read()[-_LAST_WORDS:]}"
+            f"compiling ended with exit status {process.returncode}:\n{words.read()[-_LAST_WORDS:]}"
         )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fanfold.common.errors import MISSING, UserError
+from contract.topics import Topics
+from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.output import note
 from fanfold.common.project import core_state, state_dir
 
@@ -72,6 +73,16 @@ class RunningCore:
             connection.close()
 
 
+def topics_of(core: RunningCore) -> Topics:
+    """Topics of the site that this core runs."""
+    group = str(core.info["group"])
+    try:
+        return Topics(group)
+    except ValueError as error:
+        what = f"the running group {group!r} is no Fanfold site ({error})"
+        raise UserError(f"{what}: use an MQTT client on its own topics.", INVALID) from None
+
+
 def find(site: str | None) -> RunningCore:
     """The running core of a site, or the only one there is.
 
@@ -82,8 +93,8 @@ def find(site: str | None) -> RunningCore:
         return running[0]
     if running:
         names = ", ".join(core.state.name for core in running)
-        raise UserError(f"several cores run here: {names}. Pass the site.", MISSING)
-    what = f"no core of site {site!r} runs here" if site else "no core runs here"
+        raise UserError(f"several cores are running here: {names}. Pass the site.", MISSING)
+    what = f"no core of site {site!r} is running here" if site else "no core is running here"
     raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: fanfold run", MISSING)
 
 

@@ -32,7 +32,8 @@ def environment() -> dict[str, str]:
 def deployed_group(name: str) -> str:
     if running_cloud() is None and not os.environ.get("AWS_ENDPOINT_URL"):
         raise UserError(
-            f"no development cloud runs here to pull group {name!r} from. Start one and deploy "
+            f"no development cloud is running here to pull group {name!r} from. Start one "
+            "and deploy "
             f"(fanfold devcloud start --bootstrap; fanfold deploy {name}), or run without any "
             f"cloud: fanfold run {name} --model PACKAGE",
             MISSING,
@@ -102,7 +103,9 @@ def _wait_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> run
     while time.monotonic() < deadline:
         code = process.poll()
         if code is not None:
-            raise UserError(f"the core ended with {code}:\n{_tail(log)}", code if code > 0 else 1)
+            raise UserError(
+                f"the core ended with exit status {code}:\n{_tail(log)}", code if code > 0 else 1
+            )
         core = running.read(state)
         if core and core.pid == process.pid and core.ready():
             return core

@@ -66,7 +66,7 @@ class FunctionStatus(Answer):
 class Deployed(Answer):
     deployment: str
     t: float
-    outcome: Literal["applied", "rolled back", "not healthy", "refused", "runs already"]
+    outcome: Literal["applied", "rolled back", "not healthy", "refused", "already running"]
 
 
 class GroupStatus(Answer):
@@ -186,7 +186,7 @@ class TraceAnswer(Versioned):
 
 
 class LogLine(Answer):
-    """A line for each line of the log; somebody else's text has `function` and `message` only."""
+    """A line for each line of the log; other text has `function` and `message` only."""
 
     function: str
     message: str

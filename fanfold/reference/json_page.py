@@ -18,7 +18,7 @@ _HEAD = """\
 # What `--json` prints
 
 One JSON object on stdout; of `results` and `logs` one object a line, as they come.
-Remarks and errors go to stderr, the exit code says how it ended ([command line](cli.md)).
+Remarks and errors go to stderr, the exit code gives the outcome ([command line](cli.md)).
 A key that is named here stays, with its type and meaning, for as long as `v` is 1; more keys
 may come. Times are epoch seconds; a duration or a size has its unit in its name.
 """

@@ -30,7 +30,7 @@ def detect(
 ) -> None:
     """Write a hardware profile from this machine: CPU, memory, GPUs, device files, isolation.
 
-    No GPU is a normal case. What could not be known is said on stderr.
+    No GPU is a normal case. What could not be detected is reported on stderr.
     Example: fanfold detect my-box --into device_profiles/my-box.yaml
     """
     try:

@@ -39,7 +39,7 @@ def start(
 
 @app.command()
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
-    """Say whether it runs, and where. Exit code 3: it does not.
+    """Show whether it runs, and where. Exit code 3: it does not.
 
     Example: fanfold devcloud status --json
     """

@@ -28,7 +28,7 @@ def diff(
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
-    """Say what `fanfold deploy SITE` would change about the group that is deployed.
+    """Show what `fanfold deploy SITE` would change in the deployed group.
 
     Reads the deployed group back from the cloud and changes nothing. Exit code 0: nothing
     would change; 2: something would. The stack's other resources: npx cdk diff SITE

@@ -35,7 +35,7 @@ def doctor(
     outcomes: list[tuple[Check, Outcome]] = []
     for check in ALL:
         with output.working(f"checking {check.__name__.replace('_', ' ')}"):
-            outcome = examine(check, subject)
+            outcome = run_check(check, subject)
         outcomes.append((check, outcome))
         if not as_json:
             _show(outcome)
@@ -49,7 +49,7 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-def examine(check: Check, subject: Subject) -> Outcome:
+def run_check(check: Check, subject: Subject) -> Outcome:
     """A check that itself fails is an error with its own name, not the end of the doctor."""
     try:
         return check(subject)

@@ -43,7 +43,7 @@ def rollback(
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
-    """Deploy what was deployed before: the group version, and the code it had then.
+    """Deploy an earlier deployment again: its group version and its code.
 
     Shows what that changes and asks. The stack is not touched and still describes the newer
     group; the next `fanfold deploy` goes forward again. A model that would become older is

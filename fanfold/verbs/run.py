@@ -38,11 +38,13 @@ def run(
     mqtt_port: str = typer.Option("off", help="Broker with TLS and client certificates."),
     ipc_port: int = typer.Option(8000, help="Greengrass IPC; 0: any free port."),
     http_port: int = typer.Option(8080, help="Dashboard, metrics, status; 0: any free port."),
-    isolation: str = typer.Option("auto", help="For functions that ask for a container."),
+    isolation: str = typer.Option("auto", help="For functions that are declared with a container."),
     fault_plan: Path | None = typer.Option(
         None, "--fault-plan", "--faults", help="Fault injection, to test with: kill, drop, delay…"
     ),
-    poll_s: float = typer.Option(2.0, help="How often to ask for a newer deployment; 0: never."),
+    poll_s: float = typer.Option(
+        2.0, help="Seconds between checks for a newer deployment; 0: never."
+    ),
     doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
     read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
 ) -> None:
@@ -65,8 +67,8 @@ def run(
     command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
     command += ["--isolation", isolation, "--poll-s", str(poll_s)]
     if doctor:
-        examine = [sys.executable, "-m", "fanfold", "doctor", site, "--json"]
-        command += ["--doctor", shlex.join(examine)]
+        checks = [sys.executable, "-m", "fanfold", "doctor", site, "--json"]
+        command += ["--doctor", shlex.join(checks)]
     if read_only:
         command.append("--read-only")
     if fault_plan:

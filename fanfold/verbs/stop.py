@@ -23,7 +23,7 @@ def stop(
     ),
     timeout_s: float = typer.Option(30, help="Seconds to wait for its functions to end."),
 ) -> None:
-    """Stop a running core; its functions get a chance to finish.
+    """Stop a running core; its functions can finish first.
 
     Example: fanfold stop demo
     """

@@ -31,7 +31,7 @@ def trace(
 ) -> None:
     """Show the stages of one image with their times; they sum to the total.
 
-    Exit code 3: the core does not keep that image any more.
+    Exit code 3: the core no longer keeps that image.
     Example: fanfold trace cam1/41
     """
     core = running.find(site)

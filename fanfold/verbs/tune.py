@@ -97,7 +97,7 @@ def _values(
     named = trials.space.named(best)
     package = trials.packages[named.pop("package")]
     values: dict[str, int | str] = {k: v for k, v in named.items() if k != "transforms" or v}
-    if profile.gpus:
+    if profile.accelerators:
         values.pop("threads")
     if bucket:
         from models.package import inspect

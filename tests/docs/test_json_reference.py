@@ -1,12 +1,12 @@
-"""docs/reference/json.md is the types of fanfold/reference/answers.py, and the verbs keep to them."""
+"""docs/reference/json.md is the types of reference/answers.py, and the verbs keep to them."""
 
 from __future__ import annotations
 
 import pytest
 
 from fanfold.reference.answers import ANSWERS
-from fanfold.reference.json_page import PAGE, page
 from fanfold.reference.commands import commands
+from fanfold.reference.json_page import PAGE, page
 
 
 def test_the_page_is_current() -> None:
