@@ -36,7 +36,7 @@ def test_the_first_version_proves_itself(device: Device) -> None:
 
 def test_a_core_that_is_killed_is_started_again(device: Device) -> None:
     device.start()
-    eventually(lambda: (device.state / "core.json").exists(), "the core")
+    eventually((device.state / "core.json").exists, "the core")
     first = device.pid
     os.kill(first, signal.SIGKILL)
 
@@ -73,7 +73,7 @@ def test_a_launcher_that_is_killed_during_a_trial_counts_it(device: Device) -> N
 
 def test_sigterm_ends_launcher_and_core(device: Device) -> None:
     device.start()
-    eventually(lambda: (device.state / "core.json").exists(), "the core")
+    eventually((device.state / "core.json").exists, "the core")
     core = device.pid
 
     assert device.stop() == 0
@@ -102,7 +102,7 @@ def test_an_update_that_cannot_be_used_is_refused_and_the_core_runs_on(
     device: Device, tmp_path: Path, request_of: Callable[[Path], dict[str, object]], reason: str
 ) -> None:
     device.start()
-    eventually(lambda: (device.state / "core.json").exists(), "the core")
+    eventually((device.state / "core.json").exists, "the core")
     core = device.pid
     draft = device.launcher / "request.new"
     draft.write_text(json.dumps(request_of(tmp_path)))

@@ -11,7 +11,7 @@ from typing import Any
 from checkout import PROJECT
 from waiting import eventually
 
-CORE = '''
+CORE = """
 import json, os, pathlib, sys, time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 state = pathlib.Path(sys.argv[sys.argv.index("--state") + 1])
@@ -29,7 +29,7 @@ facts = {{"pid": os.getpid(), "ports": {{"http": server.server_port}}}}
 (state / "core.json.new").write_text(json.dumps(facts))
 (state / "core.json.new").replace(state / "core.json")
 server.serve_forever()
-'''
+"""
 KINDS = {
     "good": CORE.format(first="", answer=200),
     "never ready": CORE.format(first="", answer=503),
