@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from every import every
+
 import re
 from pathlib import Path
 
@@ -44,7 +46,7 @@ def test_each_term_is_there_once_in_order_with_its_meaning() -> None:
 
     assert len(terms) > 40
     assert terms == sorted(set(terms), key=str.lower)
-    assert all(len(row) == 3 and meaning.endswith(".") for row in rows() for meaning in [row[1]])
+    assert every(len(row) == 3 and meaning.endswith(".") for row in rows() for meaning in [row[1]])
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
