@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -37,12 +38,19 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def built():
     """The tutorial's own lines for a model and photographs, run once and kept."""
-    if not (CACHE / "models" / "lite0-1.1.0.tar.gz").is_file():
-        for line in blocks("tutorial.md")[1].splitlines():
-            if line.startswith(".venv-device"):
-                typed = line.replace("build/", f"{CACHE.relative_to(PROJECT)}/")
-                subprocess.run(["bash", "-c", typed], cwd=PROJECT, check=True, timeout=300)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of this run want them too
+        if not (CACHE / "models" / "lite0-1.1.0.tar.gz").is_file():
+            _build()
     return CACHE
+
+
+def _build():
+    for line in blocks("tutorial.md")[1].splitlines():
+        if line.startswith(".venv-device"):
+            typed = line.replace("build/", f"{CACHE.relative_to(PROJECT)}/")
+            subprocess.run(["bash", "-c", typed], cwd=PROJECT, check=True, timeout=300)
 
 
 @pytest.fixture
