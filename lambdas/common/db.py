@@ -14,11 +14,11 @@ import os
 import sqlite3
 import time
 from contextlib import contextmanager
-from typing import Iterator, NamedTuple
+from typing import Dict, Iterator, NamedTuple
 
 from lambdas.common.log import get_logger
 from lambdas.common.room import give_up_reserve
-from lambdas.common.salvage import Salvage, salvage
+from lambdas.common.salvage import Salvage, columns_of, salvage
 
 PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 64
@@ -29,6 +29,9 @@ KEEP_CORRUPT = 3
 _log = get_logger("db")
 
 
+Steps = Dict[int, str]
+
+
 class Opened(NamedTuple):
     """`salvage`: what was there was damaged; it is set aside, and this came out of it."""
 
@@ -36,8 +39,14 @@ class Opened(NamedTuple):
     salvage: Salvage | None
 
 
-def open_database(path: str, schema: str, version: int, quota_bytes: int) -> Opened:
+def open_database(
+    path: str, schema: str, version: int, quota_bytes: int, steps: Steps | None = None
+) -> Opened:
     """Open or create the database at `path` with `schema` (idempotent SQL).
+
+    `steps[n]` is the SQL that makes format n of format n - 1; a file of an older format takes
+    one step after the other, each in a transaction. A file of a newer format is set aside
+    like a damaged one, and what this version understands of it goes on.
 
     The connection belongs to one thread at a time and is in autocommit mode: begin and
     commit are the owner's. Raises `OSError` or `sqlite3.OperationalError` where the
@@ -46,15 +55,15 @@ def open_database(path: str, schema: str, version: int, quota_bytes: int) -> Ope
     os.makedirs(os.path.dirname(path), exist_ok=True)
     existed = os.path.exists(path) and os.path.getsize(path) > 0
     try:
-        return Opened(_connect_with_room(path, schema, version, quota_bytes), None)
+        return Opened(_connect_with_room(path, schema, version, quota_bytes, steps or {}), None)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) or not existed:
             raise
         aside = _quarantine(path)
-        fresh = _connect(path, schema, version, quota_bytes)
+        fresh = _connect(path, schema, version, quota_bytes, {})
         found = salvage(aside, fresh)
         _log.error(
-            "%s is damaged (%s); kept as %s, rescued %s; may have lost rows of: %s",
+            "%s is damaged or of another format (%s); kept as %s, rescued %s; may have lost rows of: %s",
             path,
             error,
             aside,
@@ -84,20 +93,22 @@ def is_full(error: sqlite3.Error) -> bool:
 
 
 def _connect_with_room(
-    path: str, schema: str, version: int, quota_bytes: int
+    path: str, schema: str, version: int, quota_bytes: int, steps: Steps
 ) -> sqlite3.Connection:
     """Opening writes a little: on a full disk with the space that was kept for it."""
     try:
-        return _connect(path, schema, version, quota_bytes)
+        return _connect(path, schema, version, quota_bytes, steps)
     except sqlite3.OperationalError as error:
         if is_full(error) and give_up_reserve(path):
-            return _connect(path, schema, version, quota_bytes)
+            return _connect(path, schema, version, quota_bytes, steps)
         if "unable to open" in str(error):  # SQLite does not say which
             raise sqlite3.OperationalError(f"{path}: {error}") from None
         raise
 
 
-def _connect(path: str, schema: str, version: int, quota_bytes: int) -> sqlite3.Connection:
+def _connect(
+    path: str, schema: str, version: int, quota_bytes: int, steps: Steps
+) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
     )
@@ -110,23 +121,42 @@ def _connect(path: str, schema: str, version: int, quota_bytes: int) -> sqlite3.
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={2 * CHECKPOINT_PAGES * PAGE_BYTES}")
         connection.execute(f"PRAGMA max_page_count={max(quota_bytes // PAGE_BYTES, 64)}")
-        _check(connection, path, version)
+        found = _check(connection, version)
+        for step in range(found + 1, version + 1) if found else ():
+            _take_step(connection, path, steps[step], step)
         connection.executescript(f"{schema};PRAGMA user_version={version};")
+        _check_columns(connection, schema)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: str, version: int) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found not in (0, version):
-        raise sqlite3.OperationalError(
-            f"{path} has format {found}, this version reads {version}: move it away to begin anew"
-        )
+def _check(connection: sqlite3.Connection, version: int) -> int:
+    """The file's format, 0 for a new one. Raises `sqlite3.DatabaseError` for what cannot be read."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found > version:
+        raise sqlite3.DatabaseError(f"it has format {found}, this version reads up to {version}")
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(verdict)
+    return found
+
+
+def _take_step(connection: sqlite3.Connection, path: str, sql: str, step: int) -> None:
+    connection.executescript(f"BEGIN IMMEDIATE;{sql}PRAGMA user_version={step};COMMIT;")
+    _log.info("%s is of format %d now", path, step)
+
+
+def _check_columns(connection: sqlite3.Connection, schema: str) -> None:
+    """A file may say a format and have tables of another."""
+    fresh = sqlite3.connect(":memory:")
+    fresh.executescript(schema)
+    for (table,) in fresh.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall():
+        wanted = columns_of(fresh, table)
+        if not set(wanted) <= set(columns_of(connection, table)):
+            raise sqlite3.DatabaseError(f"its table {table} has not the columns of its format")
+    fresh.close()
 
 
 def _quarantine(path: str) -> str:

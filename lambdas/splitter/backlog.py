@@ -172,6 +172,10 @@ class Backlog:
             found.low = next(iter(found.open))
         return found.low
 
+    def __iter__(self) -> Iterator[Image]:
+        for stream in self._streams.values():
+            yield from stream.open.values()
+
     def oldest_waiting(self) -> Iterator[Image]:
         """Images that nobody has, streams in turn, each stream's oldest first."""
         for stream in self._streams.values():

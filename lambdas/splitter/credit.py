@@ -55,11 +55,12 @@ class Worker:
 
     `strangers`: its last heartbeat named batches that are not, or no more, of this splitter:
     of its process before a restart, or given to others meanwhile.
+    `trouble`: why it cannot read images now: it gets none, and what it holds may take long.
     """
 
     __slots__ = (
         "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "missed", "model",
-        "name", "pace", "probed_at", "state", "strangers",
+        "name", "pace", "probed_at", "state", "strangers", "trouble",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -72,6 +73,7 @@ class Worker:
         self.done = 0
         self.drained = False
         self.strangers = False
+        self.trouble = ""
         self.pace = Pace()
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
@@ -88,6 +90,8 @@ class Worker:
     @property
     def shown_state(self) -> str:
         """For the stats: a drained worker that does not answer is still silent or hung."""
+        if self.trouble and self.state == "ready":
+            return "blocked"
         if self.drained and self.state == "ready":
             return "draining" if self.batches else "drained"
         return self.state
@@ -203,6 +207,11 @@ class Credit:
         worker.heard_at = now
         worker.busy_ms = beat.busy_ms
         worker.model = beat.model or worker.model
+        worker.trouble = beat.trouble
+        if beat.trouble:
+            for batch in worker.batches.values():
+                if batch.id in (beat.batches or ()):
+                    batch.sent_at = now  # the machine's time, not the image's
         if beat.busy_ms > self._timeout_s * 1000:
             lost += self._withdraw(worker)
             worker.state = "hung"
@@ -263,7 +272,7 @@ class Credit:
 
     def describe(self, worker: Worker) -> dict[str, Any]:
         """One worker for the stats message."""
-        given = worker.state == "ready" and not worker.drained
+        given = worker.state == "ready" and not worker.drained and not worker.trouble
         return {
             "state": worker.shown_state,
             "drained": worker.drained,
@@ -273,6 +282,7 @@ class Credit:
             "done": worker.done,
             "busy_ms": round(worker.busy_ms),
             "model": worker.model,
+            **({"trouble": worker.trouble} if worker.trouble else {}),
         }
 
     def _open(self, worker: Worker, now: float) -> bool:
@@ -297,4 +307,4 @@ class Credit:
 
 def _answers(worker: Worker, now: float, within_s: float = STALE_S) -> bool:
     heard = worker.state == "ready" and now - worker.heard_at <= within_s
-    return heard and not worker.drained
+    return heard and not worker.drained and not worker.trouble

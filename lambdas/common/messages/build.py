@@ -33,10 +33,14 @@ def ack_message(
     return encode(message)
 
 
-def work_message(batch: str, attempt: int, items: list[Record], to: str = "") -> bytes:
+def work_message(
+    batch: str, attempt: int, items: list[Record], to: str = "", volume: str = ""
+) -> bytes:
     message = {"v": VERSION, "batch": batch, "attempt": attempt, "items": items}
     if to:
         message["to"] = to
+    if volume:
+        message["volume"] = volume
     return encode(message)
 
 
@@ -62,7 +66,7 @@ def beat_message(beat: Beat) -> bytes:
 
 
 # What a result repeats of its item, so that the aggregator needs nobody else's memory.
-ECHOED = ("stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt")
+ECHOED = ("stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt", "sha256")
 
 
 def result_ok(item: Record, task: str, output: Record, ms: Record) -> Record:

@@ -12,6 +12,7 @@ from typing import Any
 from lambdas.common.messages.terms import (
     DROPPED_REASONS,
     FAILED_REASONS,
+    MAX_DETAIL_CHARS,
     MAX_PATH_BYTES,
     SPLITTER_WORKER,
     Ack,
@@ -45,6 +46,7 @@ def parse_work(payload: Payload) -> Work:
         items,
         None,
         "" if to is None else _text(to, "to", 64),
+        _text(message["volume"], "volume", 64) if message.get("volume") else "",
     )
 
 
@@ -106,6 +108,7 @@ def parse_beat(payload: Payload) -> Beat:
         _integer(message.get("done", 0), "done", 0),
         _integer(message.get("failed", 0), "failed", 0),
         _text(message["earlier_end"], "earlier_end", 16) if message.get("earlier_end") else "",
+        str(message.get("trouble") or "")[:MAX_DETAIL_CHARS],
     )
 
 

@@ -22,6 +22,7 @@ REJECTED_REASONS = frozenset(
         "not_a_file",
         "busy",
         "no_space",
+        "id_reused",
     )
 )
 FAILED_REASONS = frozenset(
@@ -32,6 +33,7 @@ FAILED_REASONS = frozenset(
         "not_found",
         "not_a_file",
         "outside_volume",
+        "changed",
         "model_error",
         "killed_workers",
         "undispatchable",
@@ -58,6 +60,7 @@ class Work(NamedTuple):
     """A micro-batch, or a probe (`items` empty, `probe` set).
 
     `to`: the incarnation that it was given to; "": to whoever has the worker's name.
+    `volume`: the identity of the images volume that the files are on; "": not told.
     """
 
     batch: str
@@ -65,6 +68,7 @@ class Work(NamedTuple):
     items: list[Record]
     probe: str | None
     to: str = ""
+    volume: str = ""
 
 
 class Done(NamedTuple):
@@ -92,7 +96,10 @@ class Ack(NamedTuple):
 
 
 class Beat(NamedTuple):
-    """`earlier_end`, with hello: the signal that ended the worker's earlier process."""
+    """`earlier_end`, with hello: the signal that ended the worker's earlier process.
+
+    `trouble`: why it cannot read images now, which is no image's fault; "": it can.
+    """
 
     worker: str
     incarnation: str
@@ -103,6 +110,7 @@ class Beat(NamedTuple):
     done: int = 0
     failed: int = 0
     earlier_end: str = ""
+    trouble: str = ""
 
 
 class Control(NamedTuple):
