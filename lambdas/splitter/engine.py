@@ -29,6 +29,8 @@ from lambdas.splitter.volume import Volume
 
 STATS_EVERY_S = 1.0
 FLUSH_EVERY_S = 0.25
+# Of all streams together, so that the question fits a message.
+RANGES_PER_SYNC = 3_000
 
 _log = get_logger("splitter")
 
@@ -42,7 +44,7 @@ class Splitter(Part):
         self.credit = Credit(
             settings.workers, settings.window, settings.batch, settings.worker_timeout_s
         )
-        self.link = Link(self.journal, now)
+        self.link = Link(self.journal, self._numbers, now)
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
         self.volume = Volume(
             settings.images_dir, self.journal.volume, self.journal.remember_volume
@@ -104,6 +106,17 @@ class Splitter(Part):
 
     def close(self) -> None:
         self.journal.close()
+
+    def _numbers(self) -> dict[str, tuple[int, list[list[int]]]] | None:
+        """What this journal knows of its numbers; a damaged one does not know which are done."""
+        if self.journal.salvage is not None:
+            return None
+        streams = self.journal.streams()
+        share = max(RANGES_PER_SYNC // max(len(streams), 1), 1)
+        return {
+            name: (self.journal.committed_next(name), self.backlog.open_ranges(name, share))
+            for name in streams
+        }
 
     # Messages
 
@@ -334,6 +347,7 @@ class Splitter(Part):
             "redispatched": self.redispatched,
             "done": self.done,
             "aggregator": self.link.state(now),
+            "numbers": self.link.describe(),
             "images_volume": self.volume.describe(),
             "custody": {
                 "bytes": self.custody.held_bytes,

@@ -114,6 +114,16 @@ class Journal:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES('synced', 1)")
         self._next.update(after)
 
+    def renew(self, top: dict[str, int]) -> None:
+        """A new epoch, which begins above `top` and above every number of this journal."""
+        epoch = os.urandom(4).hex()
+        after = {s: max(n + 1, self._next.get(s, 1)) for s, n in top.items()}
+        with transaction(self._db):
+            self._db.executemany(_ADVANCE, after.items())
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('epoch', ?)", (epoch,))
+        self._next.update(after)
+        self.epoch = epoch
+
     @property
     def volume(self) -> str:
         """The identity of the images volume that the entries speak of; "": none yet."""
@@ -142,6 +152,10 @@ class Journal:
 
     def next_seq(self, stream: str) -> int:
         return self._staged_next.get(stream) or self._next.get(stream, 1)
+
+    def committed_next(self, stream: str) -> int:
+        """As `next_seq`, without what is staged."""
+        return int(self._next.get(stream, 1))
 
     def find(self, stream: str, event_id: str) -> Known | None:
         """The event, if it was accepted within the window."""

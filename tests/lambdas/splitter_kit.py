@@ -71,6 +71,7 @@ class Bench:
     def restart(self) -> None:
         self.splitter.journal._db.close()
         self.splitter = Splitter(splitter_settings(self.env), self.bus, self.now)
+        self.ack(top={})
 
     def inbox_files(self) -> list[Path]:
         return sorted(p for p in (self.images / ".fanfold" / "inbox").rglob("*") if p.is_file())

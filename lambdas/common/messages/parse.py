@@ -21,6 +21,7 @@ from lambdas.common.messages.terms import (
     Done,
     MessageError,
     Payload,
+    Ranges,
     Record,
     Work,
 )
@@ -54,7 +55,8 @@ def parse_done(payload: Payload) -> Done:
     message = decode(payload)
     sync = message.get("sync")
     if sync is not None:
-        return Done("", SPLITTER_WORKER, "", None, [], _text(sync, "sync", 64))
+        epoch = _text(sync, "sync", 64)
+        return Done("", SPLITTER_WORKER, "", None, [], epoch, _sync_numbers(message))
     results = _list(message.get("results"), "results")
     for result in results:
         _check_keyed(result)
@@ -67,6 +69,16 @@ def parse_done(payload: Payload) -> Done:
         results,
         None,
     )
+
+
+def _sync_numbers(message: Record) -> dict[str, tuple[int, Ranges]] | None:
+    if message.get("next") is None:
+        return None
+    given = _object(message.get("open"), "open") or {}
+    return {
+        stream: (next_seq, [_range(pair) for pair in _list(given.get(stream, []), "open")])
+        for stream, next_seq in _numbers(message["next"], "next").items()
+    }
 
 
 def parse_ack(payload: Payload) -> Ack:
@@ -82,6 +94,9 @@ def parse_ack(payload: Payload) -> Ack:
         _numbers(message.get("floor"), "floor"),
         None if epoch is None else _text(epoch, "epoch", 64),
         None if message.get("top") is None else _numbers(message["top"], "top"),
+        str(message.get("life") or "")[:64],
+        str(message.get("answers") or "")[:64],
+        _numbers(message.get("behind"), "behind"),
     )
 
 

@@ -72,7 +72,11 @@ class Work(NamedTuple):
 
 
 class Done(NamedTuple):
-    """Finished items of one batch, or the splitter's question `sync`."""
+    """Finished items of one batch, or the splitter's question `sync`.
+
+    `numbers`, with a question: per stream the number that it gives next, and the ranges
+    below it that have no committed record as far as it knows; None: it does not know.
+    """
 
     batch: str
     worker: str
@@ -80,19 +84,24 @@ class Done(NamedTuple):
     model: Record | None
     results: list[Record]
     sync: str | None
+    numbers: dict[str, tuple[int, Ranges]] | None = None
 
 
 class Ack(NamedTuple):
     """`acks`: per stream the inclusive ranges committed; `floor`: all up to it is.
 
-    `epoch`: whose numbers these are. `top`, only in the answer to a sync: the highest
-    number known per stream.
+    `epoch`: whose numbers these are. `life`: of the aggregator's process. Only in the answer
+    to a sync: `answers`, the epoch that asked; `top`, the highest number known per stream;
+    `behind`, how many records per stream the splitter saw committed that are not there.
     """
 
     acks: list[tuple[str, Ranges]]
     floor: dict[str, int]
     epoch: str | None
     top: dict[str, int] | None
+    life: str = ""
+    answers: str = ""
+    behind: dict[str, int] | None = None
 
 
 class Beat(NamedTuple):
