@@ -1,4 +1,4 @@
-"""The aggregator: every result once, in order, committed before anyone is told.
+"""The aggregator: every result once, in order, committed before it is published.
 
 One step takes all messages that came, commits once, then acknowledges, then publishes.
 """
@@ -18,7 +18,7 @@ from lambdas.common import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
-from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.log import Throttle, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import AggregatorSettings
 
@@ -30,7 +30,7 @@ MEASURED = 512
 # Results that come before the splitter has told its numbers; more are sent again.
 EARLY_MESSAGES = 2_000
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
-# covered by re-dispatch and `floor`.
+# covered by re-dispatch and `low_watermark`.
 RANGES_PER_ACK = 4_000
 
 _log = get_logger("aggregator")
@@ -67,16 +67,17 @@ class Aggregator(Part):
         self.health = HealthReport(settings, settings.health, "aggregator", bus, now)
         self._acks: dict[str, set[int]] = {}
         # Of this process: results are taken only once the splitter has told its numbers.
-        self._life = os.urandom(4).hex()
+        self._incarnation = os.urandom(4).hex()
         self._agreed = False
         self._early: list[m.Done] = []
         self._asked: dict[str, dict[str, int]] = {}
         self._stuck = False
         self._tick_at = now - TICK_S
         self._wall = 0.0
-        self._said = Sparingly(10.0)
+        self._throttle = Throttle(10.0)
         self.store_behind = 0
-        self.emitted = self.duplicates = self.gaps = self.late = self.failed = self.foreign = 0
+        self.emitted = self.duplicates = self.gaps = self.late = self.failed = 0
+        self.stale_epoch = self.refused = 0
         self.dropped: Counter[str] = Counter()
         self._ms: dict[str, deque[float]] = {}
         self._load(now)
@@ -119,7 +120,7 @@ class Aggregator(Part):
         try:
             done = m.parse_done(message.payload)
         except m.MessageError as error:
-            if self._said.due(message.subject) is not None:
+            if self._throttle.due(message.subject) is not None:
                 _log.warning("ignored a message on %s: %s", message.subject, error)
             return
         if done.sync is not None:
@@ -158,7 +159,7 @@ class Aggregator(Part):
 
     def _take(self, done: m.Done, now: float) -> None:
         if self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
-            self.foreign += len(done.results)
+            self.stale_epoch += len(done.results)
         else:
             for result in done.results:
                 self._offer(done, result, now)
@@ -166,7 +167,7 @@ class Aggregator(Part):
     def _offer(self, done: m.Done, result: m.Record, now: float) -> None:
         name, seq = result["stream"], result["seq"]
         if name not in self._settings.cameras and name not in self.streams:
-            self.foreign += 1
+            self.refused += 1
             return
         stream = self.streams.setdefault(name, Stream())
         record = dict(result, worker=done.worker)
@@ -174,38 +175,38 @@ class Aggregator(Part):
             record["model"] = done.model
         low = record.pop("low", seq)
         begun = stream.next is not None
-        verdict, steps = stream.offer(seq, min(low, seq), Held(record, now, stored=False))
-        if verdict == REFUSED:
-            self.foreign += 1
+        outcome, steps = stream.offer(seq, min(low, seq), Held(record, now, stored=False))
+        if outcome == REFUSED:
+            self.refused += 1
             return
         if not begun and stream.next is not None:
             self.store.stream_at(name, stream.next)
         self._acks.setdefault(name, set()).add(seq)
-        if verdict == DUPLICATE:
+        if outcome == DUPLICATE:
             self.duplicates += 1
-        self._tell(name, steps, now)
+        self._append(name, steps, now)
 
     def _advance(self, now: float) -> None:
         for name, stream in self.streams.items():
             if stream.held:
                 steps = stream.release(now, self._settings.max_wait_s, self._settings.max_hold)
-                self._tell(name, steps, now)
+                self._append(name, steps, now)
                 for seq, held in stream.held.items():
                     if not held.stored:
                         self.store.hold(name, seq, m.dumps(held.record))
                         held.stored = True
-        for summary in self.jobs.finished(self._floor, now):
+        for summary in self.jobs.finished(self._low_watermark, now):
             body = summary_body(self._settings.site, summary)
             self.store.log(JOB, "", (0, 0, 1), body)
         self.store.job(self.jobs.take_changed())
 
-    def _floor(self, name: str) -> int:
+    def _low_watermark(self, name: str) -> int:
         stream = self.streams.get(name)
-        return stream.floor if stream else 0
+        return stream.low_watermark if stream else 0
 
     # Out
 
-    def _tell(self, name: str, steps: list[Step], now: float) -> None:
+    def _append(self, name: str, steps: list[Step], now: float) -> None:
         """Write steps of one stream to the log, in order."""
         if not steps:
             return
@@ -225,7 +226,7 @@ class Aggregator(Part):
         for kind, entries in rows.items():
             self._log(kind, name, entries)
         next_seq = self.streams[name].next
-        assert next_seq is not None  # noqa: S101 - a stream that told something has begun
+        assert next_seq is not None  # noqa: S101 - a stream that wrote something has begun
         self.store.stream_at(name, next_seq)
 
     def _terminal(self, name: str, step: Step, late: bool, now: float) -> str:
@@ -276,7 +277,7 @@ class Aggregator(Part):
         try:
             self.store.commit()
         except StoreFullError as error:
-            if self._said.due("full") is not None:
+            if self._throttle.due("full") is not None:
                 _log.error("no room, taking no results until there is: %s", error)
             self._stuck = True
             return False
@@ -291,19 +292,23 @@ class Aggregator(Part):
         if self._acks:
             acks = _ranges(self._acks)
             self._acks = {}
-            floors = {name: self._floor(name) for name in acks if self.streams[name].next}
-            self._send_ack(acks, floors)
+            low_watermarks = {
+                name: self._low_watermark(name) for name in acks if self.streams[name].next
+            }
+            self._send_ack(acks, low_watermarks)
 
-    def _send_ack(self, acks: Any, floors: Any, top: Any = None, **more: Any) -> None:
-        message = m.ack_message(self.store.epoch, acks, floors, top, life=self._life, **more)
+    def _send_ack(self, acks: Any, low_watermarks: Any, top: Any = None, **more: Any) -> None:
+        message = m.ack_message(
+            self.store.epoch, acks, low_watermarks, top, incarnation=self._incarnation, **more
+        )
         self._bus.publish(self._settings.ack_topic, message)
 
     def _tick(self, wall: float) -> None:
         if self._commit():
             self.store.compact()
-        floors = {name: s.floor for name, s in self.streams.items() if s.next}
+        low_watermarks = {name: s.low_watermark for name, s in self.streams.items() if s.next}
         held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
-        self._send_ack(held, floors)
+        self._send_ack(held, low_watermarks)
         if self._settings.stats_topic:
             self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
 
@@ -334,9 +339,10 @@ class Aggregator(Part):
             "late": self.late,
             "failed": self.failed,
             "dropped": dict(self.dropped),
-            "foreign": self.foreign,
+            "stale_epoch": self.stale_epoch,
+            "refused": self.refused,
             "store_behind": self.store_behind,
-            "holdback": {name: len(stream.held) for name, stream in self.streams.items()},
+            "reorder_buffer": {name: len(stream.held) for name, stream in self.streams.items()},
             "jobs": len(self.jobs.open),
             "outbox_rows": self.store.log_rows,
             "outbox_bytes": self.store.log_bytes,

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from lambdas.common import messages as m
-from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import PathError, stat_inside
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.backlog import Backlog, Image
@@ -18,7 +18,7 @@ from lambdas.splitter.custody import FULL, Custody, Taken, mark_of, marks_digest
 from lambdas.splitter.dropfolder import DropFolder, Found, shown_path
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
 from lambdas.splitter.journal import Journal, Known
-from lambdas.splitter.verdicts import Verdicts, verdict
+from lambdas.splitter.terminal import TerminalRecords, terminal_status
 from lambdas.splitter.volume import Volume
 
 # Events that wait for the aggregator's first word; beyond it the camera is told to wait.
@@ -40,21 +40,21 @@ class Admission:
         backlog: Backlog,
         custody: Custody,
         volume: Volume,
-        verdicts: Verdicts,
+        terminals: TerminalRecords,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._backlog = backlog
         self._custody = custody
         self._volume = volume
-        self._verdicts = verdicts
+        self._terminals = terminals
         self.drop = DropFolder(settings, journal.seen_files())
         self._received: list[tuple[str, Any, float]] = []
         self._staged: list[Image] = []
         self._accepted: list[tuple[str, dict[str, Any]]] = []
         self._rejected: list[tuple[str, dict[str, Any]]] = []
         self._rate_per_s: float | None = None
-        self._said = Sparingly(60.0)
+        self._throttle = Throttle(60.0)
         self.accepted = 0
         self.duplicates = 0
         self.rejected: Counter[str] = Counter()
@@ -100,8 +100,8 @@ class Admission:
         """What was staged is durable: it may be dispatched and answered."""
         for image in self._staged:
             self._backlog.add(image)
-            if image.verdict:
-                self._verdicts.add(image)
+            if image.terminal:
+                self._terminals.add(image)
         self.accepted += len(self._staged)
         self._staged = []
 
@@ -158,15 +158,15 @@ class Admission:
             return
         if self._volume.away:
             raise self._busy(f"images volume: {self._volume.away}")
-        judgement = self._room_for(event.count)
+        terminal = self._room_for(event.count)
         first = self._journal.next_seq(camera)
         since = self._custody.group_size()
         try:
-            taken = self._take(camera, event, first) if judgement is None else []
+            taken = self._take(camera, event, first) if terminal is None else []
         except BaseException:
             self._custody.discard(since)
             raise
-        for item, had in zip(self._stage(camera, event, taken, wall, judgement), taken):
+        for item, had in zip(self._stage(camera, event, taken, wall, terminal), taken):
             if had is not None and event.content is None:
                 self.drop.picked(item["file"], had.mark, item["seq"], self._journal)
         self._answer(camera, event.id, first, event.count, duplicate=False)
@@ -227,7 +227,7 @@ class Admission:
         event: Event,
         taken: list[Taken | None],
         wall: float,
-        judgement: str | None,
+        terminal: str | None,
     ) -> list[dict[str, Any]]:
         items = []
         for index in range(event.count):
@@ -241,8 +241,8 @@ class Admission:
                 item["ts"] = event.ts
             item["t_in"] = round(wall, 3)
             items.append(item)
-        self._journal.stage(camera, event.id, items, judgement, _event_mark(event, taken))
-        self._staged += [Image(item, judgement) for item in items]
+        self._journal.stage(camera, event.id, items, terminal, _event_mark(event, taken))
+        self._staged += [Image(item, terminal) for item in items]
         return items
 
     @staticmethod
@@ -292,24 +292,24 @@ class Admission:
         self.drop.picked(found.path, found.mark, item["seq"], self._journal)
 
     def _room_for(self, count: int) -> str | None:
-        """The verdict that new images get, or None: they are processed. May drop old ones."""
+        """The terminal status of new images, or None: they are processed. May drop old ones."""
         limit = self._settings.max_backlog
         backlog = self._backlog.outstanding + len(self._staged)
-        over = backlog - len(self._verdicts) + count - limit
+        over = backlog - len(self._terminals) + count - limit
         if over <= 0 or backlog == 0:
             return None
         detail = f"backlog {backlog} of {limit} images"
         # Records of dropped images wait for the aggregator as well: they are bounded too.
-        if self._settings.backlog_policy == "reject" or len(self._verdicts) + count > limit:
+        if self._settings.backlog_policy == "reject" or len(self._terminals) + count > limit:
             raise self._busy(detail)
         if self._settings.backlog_policy == "drop_newest":
-            return verdict("dropped", "quota_newest", detail)
+            return terminal_status("dropped", "quota_newest", detail)
         oldest = [image for image, _ in zip(self._backlog.oldest_waiting(), range(over))]
         if len(oldest) < over:
             raise self._busy(detail)
         for image in oldest:
-            self._backlog.judge(image, verdict("dropped", "quota_oldest", detail))
-            self._verdicts.judged(image)
+            self._backlog.terminate(image, terminal_status("dropped", "quota_oldest", detail))
+            self._terminals.terminated(image)
         return None
 
     def _busy(self, detail: str) -> m.MessageError:
@@ -335,7 +335,7 @@ class Admission:
 
     def _reject(self, camera: str, event_id: str, error: m.MessageError) -> None:
         self.rejected[error.reason] += 1
-        if error.reason == "id_reused" and self._said.due(camera) is not None:
+        if error.reason == "id_reused" and self._throttle.due(camera) is not None:
             _log.warning("%s: %s", camera, error.detail)
         body: dict[str, Any] = {"v": m.VERSION, "id": event_id, "stream": camera}
         body.update(reason=error.reason, detail=error.detail[: m.MAX_DETAIL_CHARS])

@@ -19,7 +19,7 @@ import os
 from collections import OrderedDict, deque
 from typing import Any, Callable, Iterable, NamedTuple
 
-from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import (
     PathError,
     check_file,
@@ -81,7 +81,7 @@ class Custody:
         self._leave: list[str] = []
         self._tidy_at = 0.0
         self._sync_filesystem = syncfs()
-        self._said = Sparingly(60.0)
+        self._throttle = Throttle(60.0)
         self.held_bytes = 0
         self.copied = 0
 
@@ -289,7 +289,7 @@ class Custody:
             return
         except OSError as error:
             self._leave.append(relative)
-            if self._said.due("tidy") is not None:
+            if self._throttle.due("tidy") is not None:
                 _log.warning("%s is not removed, tried again later: %s", relative, error)
 
     def sweep(self, wanted: set[str]) -> None:

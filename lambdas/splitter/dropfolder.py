@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from typing import Any, NamedTuple
 
-from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import PathError, open_inside, stat_inside
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.custody import mark_of
@@ -69,15 +69,13 @@ class DropFolder:
     def __init__(self, settings: SplitterSettings, seen: dict[str, str]) -> None:
         self._root = settings.images_dir
         self._folder = settings.drop_folder.strip("/")
-        self._scan = Scan(
-            self._root, self._folder, settings.cameras, settings.drop_subfolders
-        )
+        self._scan = Scan(self._root, self._folder, settings.cameras, settings.drop_subfolders)
         self._wait_s = settings.drop_wait_s
         self._seen = seen
         self._settling: dict[str, _Settling] = {}
         self._gone: list[str] = []
         self._next_scan = 0.0
-        self._complaints = Sparingly(COMPLAIN_EVERY_S)
+        self._complaints = Throttle(COMPLAIN_EVERY_S)
         self._left: Counter[str] = Counter()
         self._left_since: dict[str, float] = {}
         self._named: dict[str, str] = {}
@@ -117,7 +115,7 @@ class DropFolder:
 
     def describe(self) -> dict[str, Any]:
         """For the stats: what lies there and is no image of ours, by reason."""
-        names = {name: why for name, why in list(self._named.items())[-NAMES_SHOWN:]}
+        names = dict(list(self._named.items())[-NAMES_SHOWN:])
         return {"left": dict(self._left), "waiting": self._waiting, "names": names}
 
     def scan(self, now: float, room: int) -> list[Found]:

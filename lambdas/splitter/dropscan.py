@@ -166,7 +166,7 @@ def _scan_at(data: bytes) -> int:
         marker = data[at + 1]
         if marker == 0xDA:
             return at
-        if marker == 0xFF or marker == 0x01 or 0xD0 <= marker <= 0xD8:
+        if marker in {0x01, 0xFF} or 0xD0 <= marker <= 0xD8:
             at += 1 if marker == 0xFF else 2
             continue
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")

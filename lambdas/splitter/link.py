@@ -5,8 +5,8 @@ which of them have no record yet; the aggregator answers with the highest that i
 is behind, because an older copy of its file came back or the newest part of it is lost, is
 told so, and a new epoch begins above everything that either knows: a number never means
 two images. The aggregator refuses results of older epochs and of nobody before it was asked;
-it tells its epoch and its life in every ack, at least once a second, and the splitter
-answers a new life, or a stale epoch, with a `sync`.
+it tells its epoch and its incarnation in every ack, at least once a second, and the splitter
+answers a new one, or a stale epoch, with a `sync`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Link:
         self._journal = journal
         self._numbers = numbers
         self.ready = False
-        self._life = ""
+        self._incarnation = ""
         self._asked_at = now - ASK_EVERY_S
         self._heard_at = now - ALIVE_S
         #: Since this start: numbers that only the aggregator knew, records that it had lost.
@@ -44,7 +44,7 @@ class Link:
         answer = ack.answers == self._journal.epoch
         if ack.top is not None and (answer or ack.epoch == self._journal.epoch):
             self._answered(ack, now)
-        elif ack.epoch != self._journal.epoch or ack.life != self._life:
+        elif ack.epoch != self._journal.epoch or ack.incarnation != self._incarnation:
             # Another epoch rules there, or a process that has not heard of our numbers.
             self.ready = False
             return False
@@ -66,7 +66,7 @@ class Link:
             self.ready = False
             return
         self._journal.start_after(top)
-        self._life = ack.life
+        self._incarnation = ack.incarnation
         self.ready = True
 
     def _renew(self, top: dict[str, int], ahead: dict[str, tuple[int, int]], ack: m.Ack) -> None:

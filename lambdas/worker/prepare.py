@@ -97,4 +97,3 @@ class Prepare:
             if error.reason != "not_found" or not accepted[2]:
                 raise
             return read_inside(self._images_dir, item["file"], MAX_BYTES, accepted)
-

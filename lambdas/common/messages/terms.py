@@ -88,23 +88,23 @@ class Done(NamedTuple):
 
 
 class Ack(NamedTuple):
-    """`acks`: per stream the inclusive ranges committed; `floor`: all up to it is.
+    """`acks`: per stream the inclusive ranges committed; `low_watermark`: all up to it is.
 
-    `epoch`: whose numbers these are. `life`: of the aggregator's process. Only in the answer
+    `epoch`: whose numbers these are. `incarnation`: of the aggregator. Only in the answer
     to a sync: `answers`, the epoch that asked; `top`, the highest number known per stream;
     `behind`, how many records per stream the splitter saw committed that are not there.
     """
 
     acks: list[tuple[str, Ranges]]
-    floor: dict[str, int]
+    low_watermark: dict[str, int]
     epoch: str | None
     top: dict[str, int] | None
-    life: str = ""
+    incarnation: str = ""
     answers: str = ""
     behind: dict[str, int] | None = None
 
 
-class Beat(NamedTuple):
+class Heartbeat(NamedTuple):
     """`earlier_end`, with hello: the signal that ended the worker's earlier process.
 
     `trouble`: why it cannot read images now, which is no image's fault; "": it can.
