@@ -119,7 +119,7 @@ class Stream:
                 continue
             past = self._elsewhere(self.next)
             if past:
-                self.next = min(past + 1, min(self.held))
+                self.next = min(past + 1, *self.held)
                 continue
             if self._waits_since is None:
                 self._waits_since = now

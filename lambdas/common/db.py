@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sqlite3
 import time
@@ -25,6 +27,9 @@ CHECKPOINT_PAGES = 64
 BUSY_S = 5.0
 # Quarantined files that are kept; without a bound a failing disk would fill itself.
 KEEP_CORRUPT = 3
+PROBE_BYTES = 64 << 10
+# Of the databases that are open, to ask them whether there is room.
+_folders: set[str] = set()
 
 _log = get_logger("db")
 
@@ -52,7 +57,9 @@ def open_database(
     commit are the owner's. Raises `OSError` or `sqlite3.OperationalError` where the
     place cannot be written at all.
     """
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    _folders.add(folder)
     existed = os.path.exists(path) and os.path.getsize(path) > 0
     try:
         return Opened(_connect_with_room(path, schema, version, quota_bytes, steps or {}), None)
@@ -63,7 +70,8 @@ def open_database(
         fresh = _connect(path, schema, version, quota_bytes, {})
         found = salvage(aside, fresh)
         _log.error(
-            "%s is damaged or of another format (%s); kept as %s, rescued %s; may have lost rows of: %s",
+            "%s is damaged or not of this format (%s); kept as %s, rescued %s; "
+            "may have lost rows of: %s",
             path,
             error,
             aside,
@@ -87,9 +95,33 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_full(error: sqlite3.Error) -> bool:
-    """Whether SQLite refused for want of space: the quota's or the disk's."""
+    """Whether SQLite refused for want of space: the quota's or the disk's.
+
+    Any other I/O error is raised to the top and ends the process: after a failed fsync the
+    kernel counts the pages as clean, so that a second fsync on the same file would succeed and
+    mean nothing (PostgreSQL's lesson of 2018). The next process reads from the disk what is
+    there, and writes it to the database file anew.
+    """
     text = str(error)
-    return "full" in text or "disk I/O error" in text
+    if "full" in text:
+        return True
+    # What SQLite says of EDQUOT, too, and Python 3.8 does not tell which it was.
+    return "disk I/O error" in text and any(map(_has_no_space, _folders))
+
+
+def _has_no_space(folder: str) -> bool:
+    probe = os.path.join(folder, f".space-{os.getpid()}")
+    try:
+        with open(probe, "wb", buffering=0) as file:
+            file.write(bytes(PROBE_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    else:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(probe)
 
 
 def _connect_with_room(
@@ -126,6 +158,8 @@ def _connect(
             _take_step(connection, path, steps[step], step)
         connection.executescript(f"{schema};PRAGMA user_version={version};")
         _check_columns(connection, schema)
+        # What an earlier process could not sync is written to the file anew, and synced.
+        connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
     except BaseException:
         connection.close()
         raise
@@ -133,7 +167,7 @@ def _connect(
 
 
 def _check(connection: sqlite3.Connection, version: int) -> int:
-    """The file's format, 0 for a new one. Raises `sqlite3.DatabaseError` for what cannot be read."""
+    """The file's format, 0 for a new one. `sqlite3.DatabaseError`: it cannot be read."""
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > version:
         raise sqlite3.DatabaseError(f"it has format {found}, this version reads up to {version}")
@@ -144,7 +178,12 @@ def _check(connection: sqlite3.Connection, version: int) -> int:
 
 
 def _take_step(connection: sqlite3.Connection, path: str, sql: str, step: int) -> None:
-    connection.executescript(f"BEGIN IMMEDIATE;{sql}PRAGMA user_version={step};COMMIT;")
+    try:
+        connection.executescript(f"BEGIN IMMEDIATE;{sql}PRAGMA user_version={step};COMMIT;")
+    except sqlite3.OperationalError as error:
+        if is_full(error) or "disk I/O error" in str(error):
+            raise
+        raise sqlite3.DatabaseError(f"no step to format {step}: {error}") from None
     _log.info("%s is of format %d now", path, step)
 
 

@@ -100,7 +100,7 @@ def _copy_in_order(
     copied = 0
     columns = ", ".join(names)
     marks = ",".join("?" * len(names))
-    insert = f"INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})"  # noqa: S608
+    insert = f"INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})"
     try:
         for row in damaged.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):  # noqa: S608
             copied += fresh.execute(insert, row).rowcount

@@ -17,7 +17,7 @@ class Job:
 
     __slots__ = ("alone", "attempt", "batch", "deaths", "items", "volume")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
         self,
         batch: str,
         attempt: int,

@@ -33,7 +33,7 @@ _log = get_logger("splitter")
 
 
 class Admission:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that an image passes
         self,
         settings: SplitterSettings,
         journal: Journal,

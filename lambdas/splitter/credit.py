@@ -53,14 +53,14 @@ class Batch:
 class Worker:
     """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish.
 
-    `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this splitter:
-    of its process before a restart, or given to others meanwhile.
-    `trouble`: why it cannot read images now: it gets none, and what it holds may take long.
+    `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
+    splitter: of its process before a restart, or given to others meanwhile.
+    `trouble`: why it cannot read images now: it gets none.
     """
 
     __slots__ = (
-        "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "missed", "model",
-        "name", "pace", "probed_at", "state", "has_unknown_batches", "trouble",
+        "batches", "busy_ms", "done", "drained", "has_unknown_batches", "heard_at",
+        "incarnation", "missed", "model", "name", "pace", "probed_at", "state", "trouble",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:

@@ -107,7 +107,7 @@ class Splitter(Part):
 
     def _numbers(self) -> dict[str, tuple[int, list[list[int]]]] | None:
         """What this journal knows of its numbers; a damaged one does not know which are done."""
-        if self.journal.salvage is not None:
+        if self.journal.unsettled:
             return None
         streams = self.journal.streams()
         share = max(RANGES_PER_SYNC // max(len(streams), 1), 1)

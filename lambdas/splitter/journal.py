@@ -92,6 +92,8 @@ class Journal:
             for stream, seq, item in rows:
                 if not _is_item(item, stream, seq):
                     self._db.execute("DELETE FROM images WHERE stream=? AND seq=?", (stream, seq))
+            # Until every number below `next` is known to have an entry or a record (`Losses`).
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('unsettled', 1)")
             if {"meta", "streams"} & set(salvage.broken):
                 self._db.execute("DELETE FROM meta WHERE key IN ('epoch', 'synced')")
             for table, last in (("images", "seq"), ("events", "seq + count - 1")):
@@ -100,6 +102,18 @@ class Journal:
                     f"{last}) + 1 FROM {table} WHERE true GROUP BY stream "
                     "ON CONFLICT(stream) DO UPDATE SET next=max(next, excluded.next)"
                 )
+
+    @property
+    def unsettled(self) -> bool:
+        """Since damage: accepted images may be missing here that have no record yet."""
+        return bool(self._meta("unsettled", 0))
+
+    def settled(self) -> None:
+        try:
+            self._write_meta("unsettled", 0)
+        except sqlite3.Error as error:
+            if not is_full(error):
+                raise
 
     @property
     def synced(self) -> bool:

@@ -44,6 +44,8 @@ class Link:
         answer = ack.answers == self._journal.epoch
         if ack.top is not None and (answer or ack.epoch == self._journal.epoch):
             self._answered(ack, now)
+        elif not (ack.epoch or ack.incarnation):
+            return False
         elif ack.epoch != self._journal.epoch or ack.incarnation != self._incarnation:
             # Another epoch rules there, or a process that has not heard of our numbers.
             self.ready = False

@@ -80,9 +80,9 @@ class Volume:
             away = self._of((status.st_dev, status.st_ino), found, empty)
             if not away:
                 self._look_whether_writable()
-            return away
         except OSError as error:
             return f"{self._root}: {error.strerror or error}"
+        return away
 
     def _of(self, place: tuple[int, int], found: str, empty: bool) -> str:
         if found and found == self.identity:
