@@ -38,7 +38,13 @@ def reasons_not_ready(status: Mapping[str, Any], now: float) -> list[Reason]:
     """Every reason at once; empty means ready. ``now`` is epoch seconds."""
     functions = list(_functions(status))
     named = {reason.subject.removeprefix("function ") for reason in functions}
-    return [*functions, *_parts(status, now), *_workers(status, named), *_router(status)]
+    return [
+        *functions,
+        *_images_volume(status),
+        *_parts(status, now),
+        *_workers(status, named),
+        *_router(status),
+    ]
 
 
 _STATE_WORDS = {
@@ -60,6 +66,23 @@ def _functions(status: Mapping[str, Any]) -> Iterator[Reason]:
             continue
         problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))
         yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)
+
+
+def _images_volume(status: Mapping[str, Any]) -> Iterator[Reason]:
+    volume = mapping(part(status, "splitter").get("images_volume"))
+    state, detail = volume.get("state"), volume.get("detail")
+    if state == "away":
+        yield Reason(
+            subject="images volume",
+            problem=f"is away: {detail}",
+            remedy="mount it again: what was accepted waits, and goes on by itself",
+        )
+    elif state == "refuses":
+        yield Reason(
+            subject="images volume",
+            problem=f"takes no new images: {detail}",
+            remedy="make it writable again: cameras are told busy, and it is tried each second",
+        )
 
 
 def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
