@@ -16,6 +16,7 @@ import numpy as np
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, Work
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.model.network import Network
 from lambdas.tensors.folder import LOOK_AGAIN_S, PULSE_S, Desk
 from lambdas.tensors.reader import Claim, Reader
@@ -41,7 +42,7 @@ class FedPipeline:
         self._changed = threading.Condition()
         self._claims: Counter[str] = Counter()
         self._ended = 0
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._answered: queue.Queue[Any] = queue.Queue()
         self._threads = [
             threading.Thread(target=guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
@@ -72,11 +73,11 @@ class FedPipeline:
         """Finish what is in hand and end the threads."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _pulse(self) -> None:
         """Also while the network runs: the watchdog ends who hangs, this shows who is stopped."""
-        while not self._stopping.wait(PULSE_S):
+        while not self._stopping.is_set_within(PULSE_S):
             self._desk.beat()
 
     def _infer(self) -> None:
@@ -85,7 +86,7 @@ class FedPipeline:
             if claims:
                 self._run(claims)
             else:
-                self._reader.wait(LOOK_AGAIN_S)
+                self._reader.look_within(LOOK_AGAIN_S)
         self._answered.put(_STOP)
 
     def _run(self, claims: list[Claim]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Mapping
 from lambdas.common.blame import DEATHS_TO_BLAME, MORE_IN_TROUBLE
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, decode, result_failed
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.pool.member import Job, Member
 
 # One under work, one to decode meanwhile.
@@ -55,7 +56,7 @@ class Pool:
         self._env, self._tell = env, tell
         self._changed = threading.Condition()
         self._suspects: list[Job] = []
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._ever_ready = False
         self.members = [
             Member(index, gpu_ids[index % len(gpu_ids)] if gpu_ids else -1)
@@ -95,7 +96,7 @@ class Pool:
                     member.process.kill()
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _held(self) -> list[str]:
         held = [job.batch for member in self.members for job in member.jobs.values()]
@@ -137,7 +138,7 @@ class Pool:
                 self._tell.broken(
                     f"{starts} processes ended before one was ready, the last: {code}"
                 )
-            self._stopping.wait(wait_s)
+            self._stopping.is_set_within(wait_s)
 
     def _listen(self, member: Member) -> bool:
         """Read what the process publishes until it ends; True when it was ever ready."""

@@ -101,7 +101,7 @@ class Bell:
         with contextlib.suppress(BlockingIOError):
             os.write(self._fd, b"\1")
 
-    def wait(self, timeout_s: float) -> bool:
+    def is_rung_within(self, timeout_s: float) -> bool:
         """Whether it has been rung; hears one ring, or after the time none."""
         ready, _, _ = select.select([self._fd], [], [], timeout_s)
         return bool(ready) and self.hear(1) > 0

@@ -10,6 +10,7 @@ from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.loop import WaitingClock
 from lambdas.common.messages import Record, Work
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.tensors.folder import LOOK_AGAIN_S, Bell, Watch
 from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
@@ -77,7 +78,7 @@ class TransformPipeline:
         self._tensors = [ring.tensor(slot).reshape(prepare.shape) for slot in range(ring.slots)]
         self._prepare, self._sender, self._desks = prepare, sender, desks
         self._bell, self._others = bells
-        self.served = threading.Event()
+        self.served = Flag()
         self.activity = Activity()
         self._changed = threading.Condition()
         self._failures: list[tuple[Tensor, Record]] = []
@@ -127,7 +128,7 @@ class TransformPipeline:
             self._stopping = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _decode(self) -> None:
         while True:
@@ -161,7 +162,7 @@ class TransformPipeline:
 
     def _watch(self) -> None:
         while not self._stopping:
-            self._bell.wait(LOOK_AGAIN_S)
+            self._bell.is_rung_within(LOOK_AGAIN_S)
             now = self._clock.tick()
             self._desks.look(now)
             if self._desks.served:

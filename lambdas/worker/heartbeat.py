@@ -9,6 +9,7 @@ from typing import Callable, Protocol
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Beat, beat_message, hello_message
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.worker.activity import Activity
 from lambdas.worker.send import Identity
 
@@ -48,13 +49,13 @@ class Heart:
         topic: str,
         identity: Identity,
         pipeline: Vitals,
-        begin: threading.Event | None = None,
+        begin: Flag | None = None,
     ) -> None:
         """`begin`: hello waits for it."""
         self._bus, self._topic, self._identity = bus, topic, identity
         self._pipeline = pipeline
         self._begin = begin
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._thread = threading.Thread(target=self._run, name="fanfold-beat", daemon=True)
 
     def start(self) -> Heart:
@@ -63,17 +64,17 @@ class Heart:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._stopping.set()
-        self._thread.join(timeout_s)
+        ended_within(self._thread, timeout_s)
 
     def _run(self) -> None:
-        while self._begin is not None and not self._begin.wait(BEAT_S):
+        while self._begin is not None and not self._begin.is_set_within(BEAT_S):
             if self._stopping.is_set():
                 return
         hello = hello_message(*self._identity)
         while not self._bus.publish(self._topic, hello):
-            if self._stopping.wait(BEAT_S):
+            if self._stopping.is_set_within(BEAT_S):
                 return
-        while not self._stopping.wait(BEAT_S):
+        while not self._stopping.is_set_within(BEAT_S):
             self._bus.publish(self._topic, beat_message(self._beat()))
 
     def _beat(self) -> Beat:
@@ -97,7 +98,7 @@ class Watchdog:
         self._pipeline = pipeline
         self._limit_s = limit_s
         self._exit_now = exit_now
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._thread = threading.Thread(target=self._run, name="fanfold-watchdog", daemon=True)
 
     def start(self) -> Watchdog:
@@ -106,10 +107,10 @@ class Watchdog:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._stopping.set()
-        self._thread.join(timeout_s)
+        ended_within(self._thread, timeout_s)
 
     def _run(self) -> None:
-        while not self._stopping.wait(min(1.0, self._limit_s / 4)):
+        while not self._stopping.is_set_within(min(1.0, self._limit_s / 4)):
             stage, busy_s = self._pipeline.activity.longest()
             if busy_s > self._limit_s:
                 _log.critical(

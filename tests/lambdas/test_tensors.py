@@ -194,13 +194,13 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
 
 def test_a_bell_is_heard_once_for_each_ring_by_whoever_waits(tmp_path):
     ringer, hearer = (Bell(str(tmp_path / "b")) for _ in range(2))
-    assert not hearer.wait(0)
+    assert not hearer.is_rung_within(0)
     for _ in range(3):
         ringer.ring()
 
-    assert hearer.wait(0)
+    assert hearer.is_rung_within(0)
     assert hearer.hear(10) == 2
-    assert not hearer.wait(0)
+    assert not hearer.is_rung_within(0)
 
 
 def test_a_bell_that_nobody_hears_stops_nobody(tmp_path):
@@ -208,7 +208,7 @@ def test_a_bell_that_nobody_hears_stops_nobody(tmp_path):
     for _ in range(70_000):
         bell.ring()
 
-    assert bell.wait(0)
+    assert bell.is_rung_within(0)
 
 
 def test_a_desk_shows_life_pulse_and_death(folder):
