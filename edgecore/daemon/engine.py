@@ -50,6 +50,7 @@ class Engine:
     ) -> None:
         self.group = group
         self._options = options
+        self._taps = taps
         self._reaper = reaper
         loop = asyncio.get_running_loop()
         self._tokens = Tokens()
@@ -141,7 +142,13 @@ class Engine:
         )
 
     def _make_supervisor(self) -> Supervisor:
-        return Supervisor(self.group.lambdas, self.queues, self.launcher, on_ended=self._api.forget)
+        return Supervisor(
+            self.group.lambdas,
+            self.queues,
+            self.launcher,
+            on_ended=self._api.forget,
+            taps=self._taps,
+        )
 
     def _check_functions(self) -> None:
         try:

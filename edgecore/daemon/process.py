@@ -169,6 +169,7 @@ class Daemon:
             "mqtt": {"clients": [c for s in engine.mqtt for c in s.clients()] if engine else []},
             "cloud": self._spooler.stats(),
             "stats": self._taps.stats,
+            "silence_s": self._taps.silence_s(),
             "findings": self._findings(),
             "doctor": self._examiner.status(),
         }

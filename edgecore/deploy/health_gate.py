@@ -33,11 +33,11 @@ class Trial:
         self._well_since: float | None = None
         self._ran: set[str] = set()
 
-    def verdict(self, status: Mapping[str, Any], now: float, wall: float) -> bool | str | None:
-        """True: proved; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
+    def verdict(self, status: Mapping[str, Any], now: float) -> bool | str | None:
+        """True: proved; text: why it has failed; None: ask again."""
         if died := self._died(status):
             return died
-        reasons = _against(status, wall)
+        reasons = _against(status)
         if reasons:
             self._well_since = None
         elif self._well_since is None:
@@ -66,14 +66,14 @@ class Trial:
         return None
 
 
-def is_well(status: Mapping[str, Any], wall: float) -> bool:
-    """Whether nothing speaks against the group at this moment. ``wall``: epoch seconds."""
-    return not _against(status, wall)
+def is_well(status: Mapping[str, Any]) -> bool:
+    """Whether nothing speaks against the group at this moment."""
+    return not _against(status)
 
 
-def _against(status: Mapping[str, Any], wall: float) -> list[Reason]:
+def _against(status: Mapping[str, Any]) -> list[Reason]:
     """What somebody wished for (a drained worker) is no illness."""
-    return [reason for reason in reasons_not_ready(status, wall) if not reason.wished]
+    return [reason for reason in reasons_not_ready(status) if not reason.wished]
 
 
 def _plain(line: str) -> str:

@@ -138,7 +138,7 @@ class Exchange:
         """A newer group came within the trial of one that works: that one is to go back to."""
         if self.loaded is None or self.engine is None or not is_on_trial(self._state):
             return
-        if is_well(self._status(), time.time()):
+        if is_well(self._status()):
             prove(self._state)
             self._report(self.loaded.deployment_id, "Success", "")
 
@@ -152,7 +152,7 @@ class Exchange:
         """Until the group is proved or has failed."""
         loop = asyncio.get_running_loop()
         trial = Trial(loop.time(), self._limit_s)
-        while (verdict := trial.verdict(self._status(), loop.time(), time.time())) is None:
+        while (verdict := trial.verdict(self._status(), loop.time())) is None:
             await asyncio.sleep(STEP_S)
         async with self._one_at_a_time:
             self._trial = None

@@ -62,6 +62,7 @@ class WorkerProcess:
     started_at: float
     last_seen: float
     fetched: bool = False
+    fetched_at: float = 0.0
     initialized: bool = False
     answered: int = 0
     killed_for: str = ""

@@ -8,6 +8,7 @@ poll a pipe. `tests/lambdas/test_waiting.py` finds the other kind in our code.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
@@ -26,10 +27,8 @@ class _Pipe:
         weakref.finalize(self, _close, self._read, self._write)
 
     def _tell(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # full of news that nobody has heard yet
             os.write(self._write, b"!")
-        except BlockingIOError:
-            pass  # full of news that nobody has heard yet
 
     def _told_within(self, timeout_s: float) -> bool:
         poll = select.poll()
@@ -72,10 +71,8 @@ class Bell(_Pipe):
         """Wait at most `timeout_s` for a ring since the last call."""
         if not self._told_within(timeout_s):
             return False
-        try:
+        with contextlib.suppress(BlockingIOError):  # another thread has heard it
             os.read(self._read, _DRAIN_BYTES)
-        except BlockingIOError:
-            pass  # another thread has heard it
         return True
 
 

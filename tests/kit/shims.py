@@ -21,7 +21,7 @@ def shim(name: str) -> Path:
     return _built(gcc, name)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=8)
 def _built(gcc: str, name: str) -> Path:
     library = Path(tempfile.mkdtemp(prefix="fanfold-shim-")) / f"{name}.so"
     command = [gcc, "-shared", "-fPIC", "-O1", "-o", str(library)]
