@@ -21,7 +21,7 @@ _CHECKPOINT_PAGES = 64
 _WAL_KEPT_BYTES = 1 << 20
 _RESERVE_BYTES = 1 << 20
 _QUICK_CHECK_BYTES = 64 << 20  # larger files are found damaged when the damage is read
-_CORRUPT, _NOT_A_DATABASE = 11, 26  # SQLite result codes
+_CORRUPT, _FULL, _NOT_A_DATABASE = 11, 13, 26  # SQLite result codes
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message(
   id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, topic TEXT NOT NULL,
@@ -62,6 +62,19 @@ def is_damage(error: sqlite3.Error) -> bool:
         return code & 0xFF in (_CORRUPT, _NOT_A_DATABASE)
     text = str(error)
     return "malformed" in text or "not a database" in text
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """No room: on the disk, or within ``max_page_count``."""
+    code = getattr(error, "sqlite_errorcode", None)  # Python 3.11
+    return code & 0xFF == _FULL if code is not None else "is full" in str(error)
+
+
+def new_epoch(connection: sqlite3.Connection) -> str:
+    """Give what is in the file a name that no message has had."""
+    epoch = secrets.token_hex(4)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (epoch,))
+    return epoch
 
 
 def rescue(path: Path, max_pages: int) -> tuple[sqlite3.Connection, Salvage]:
