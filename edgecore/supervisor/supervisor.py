@@ -11,7 +11,7 @@ from typing import Any
 
 from edgecore.core.fault_points import fault
 from edgecore.core.group import Function
-from edgecore.core.observers import Taps
+from edgecore.core.observers import Observers
 from edgecore.core.workqueue import WorkQueue
 from edgecore.supervisor.launcher import Launcher
 from edgecore.supervisor.runner import FunctionRunner
@@ -26,7 +26,7 @@ STOP_GRACE_S = 5.0
 
 
 class Supervisor:
-    """Also what the IPC interface tells about workers (edgecore.ipc.api.Workers)."""
+    """Also what the IPC interface reports about workers (edgecore.ipc.api.Workers)."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class Supervisor:
         launcher: Launcher,
         *,
         on_ended: Callable[[str], None],
-        taps: Taps,
+        observers: Observers,
     ) -> None:
         self._launcher = launcher
-        self._taps = taps
+        self._observers = observers
         self._on_ended = on_ended
         self.runners = {
             f.arn: FunctionRunner(f, queues[f.arn], launcher, self._ended) for f in functions
@@ -93,7 +93,7 @@ class Supervisor:
             await asyncio.sleep(TICK_S)
             count += 1
             fault("supervisor.tick", supervisor=self)
-            self._taps.tick(loop.time())
+            self._observers.tick(loop.time())
             measure = count % TICKS_PER_MEASURE == 0
             if measure:
                 self._look_for_silent(loop.time())
@@ -107,11 +107,11 @@ class Supervisor:
 
     def _look_for_silent(self, now: float) -> None:
         """A part that reported and stopped: its process may live, and do nothing."""
-        for part, silent_s in self._taps.stats_reports.silence_s().items():
+        for part, silent_s in self._observers.stats_reports.silence_s().items():
             if part in self._owners:
                 self._owners[part].silent(now, silent_s)
 
-    # What IPC tells.
+    # What IPC reports.
 
     def polled(self, worker: str) -> None:
         runner = self._runner_of(worker)
@@ -130,7 +130,7 @@ class Supervisor:
         if success:
             runner.workers[worker].initialized = True
         else:
-            runner.last_error = f"says it cannot start: {message}"
+            runner.last_error = f"reports that it cannot start: {message}"
 
     def log_lines(self, worker: str, lines: list[str]) -> None:
         runner = self._runner_of(worker)

@@ -3,7 +3,7 @@
 Up to Python 3.10 every timed wait of `threading` and `queue` ends at a moment of the wall
 clock (`sem_timedwait`): set the clock back by an hour and a wait of 50 ms takes an hour
 (CPython issue 85876). The kernel measures `poll` by the monotonic clock, so the waits here
-poll a pipe. `tests/lambdas/test_waiting.py` finds the other kind in our code.
+poll a pipe. `tests/lambdas/common/test_waiting.py` finds the other kind in our code.
 """
 
 from __future__ import annotations
