@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,7 @@ class Daemon:
             "group": self._rollout.status(),
             "functions": running.supervisor.status() if running else [],
             "router": _router_status(running),
-            "mqtt": {"clients": [c for s in running.mqtt for c in s.clients()] if running else []},
+            "mqtt": _mqtt_status(running),
             "cloud": self._spooler.stats(),
             "stats": self._observers.stats,
             "silence_s": self._observers.silence_s(),
@@ -192,6 +193,15 @@ class Daemon:
             await self._spooler.close()
         self._reaper.close()
         remove_core_json(self._options.state)
+
+
+def _mqtt_status(running: RunningGroup | None) -> dict[str, Any]:
+    servers = running.mqtt if running is not None else []
+    too_large: Counter[str] = sum((server.too_large for server in servers), Counter())
+    return {
+        "clients": [client for server in servers for client in server.clients()],
+        "too_large": dict(too_large),
+    }
 
 
 def _router_status(running_group: RunningGroup | None) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
 from collections import Counter, defaultdict
@@ -13,7 +14,7 @@ from edgecore.core.group import Thing
 from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
 from edgecore.mqtt.limits import ConnectionLimiter, Limits
-from edgecore.mqtt.packets import Connect, ConnectCode
+from edgecore.mqtt.packets import Connect, ConnectCode, Oversize
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class MqttServer:
         self._by_client_id: dict[str, Connection] = {}
         self._by_thing: dict[str, dict[Connection, None]] = defaultdict(dict)
         self.counters: Counter[str] = Counter()
+        self.too_large: Counter[str] = Counter()
+        """Messages above the limit, by thing: read, acknowledged and refused."""
 
     async def start(self) -> None:
         """Listen; afterwards ``port`` is the real one. Raises ``OSError`` if it is taken."""
@@ -124,6 +127,16 @@ class MqttServer:
 
     async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool:
         return await self._on_publish(thing, topic, payload)
+
+    def refuse_oversize(self, thing: Thing, packet: Oversize) -> None:
+        limit = self._limits.max_payload_bytes
+        self.counters["too_large"] += 1
+        self.too_large[thing.thing_name] += 1
+        detail = f"payload of {packet.size} bytes (limit {limit}): send the image as a file"
+        if self.too_large[thing.thing_name] == 1:
+            log.warning("mqtt client %r: %r: %s", thing.thing_name, packet.topic, detail)
+        said = {"v": 1, "id": packet.message_id, "reason": "too_large", "detail": detail}
+        self.deliver(thing.thing_arn, f"{packet.topic}/rejected", json.dumps(said).encode())
 
     def count(self, what: str) -> None:
         self.counters[what] += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,4 +51,4 @@ class FaultyCalls:
     def _say(self, line: str) -> None:
         beside = self._control.with_name(self._control.name + ".new")
         beside.write_text(line)
-        os.replace(beside, self._control)
+        beside.replace(self._control)

@@ -13,7 +13,7 @@ import pytest
 from small_disks import small_disk_at
 
 from edgecore.uplink import headroom as headroom_module
-from edgecore.uplink import store as store_module
+from edgecore.uplink import spool_store as store_module
 from edgecore.uplink.headroom import MARGIN_BYTES, RESERVE_BYTES, Headroom
 from edgecore.uplink.spool_store import SpoolStore
 
