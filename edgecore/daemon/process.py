@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import edgecore
 from edgecore.core import fault_points
+from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
@@ -42,6 +43,7 @@ def run(options: Options) -> int:
     except CoreError as error:
         log.error("%s", error)  # noqa: TRY400 - for the user to fix, no traceback
         return error.exit_code
+    raise_limit()
     try:
         return asyncio.run(Daemon(options).run())
     except (CoreError, SourceError) as error:
@@ -178,7 +180,7 @@ class Daemon:
 
     def _findings(self) -> list[str]:
         running, loaded = self._rollout.running_group, self._rollout.loaded
-        own = running.launcher.findings if running else []
+        own = [*running.launcher.findings, *running.router.findings()] if running else []
         return [*(loaded.findings if loaded else ()), *own]
 
     async def _shut_down(self) -> None:

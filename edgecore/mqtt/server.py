@@ -50,6 +50,7 @@ class MqttServer:
         self._limits = limits or Limits()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unauthenticated: dict[asyncio.Task[None], str] = {}  # by host, the oldest first
         self._by_client_id: dict[str, Connection] = {}
         self._by_thing: dict[str, dict[Connection, None]] = defaultdict(dict)
         self.counters: Counter[str] = Counter()
@@ -123,6 +124,7 @@ class MqttServer:
         self._by_thing[thing.thing_arn][connection] = None
         self.counters["connects"] += 1
         self._limiter.authenticated(connection.host)
+        self._unauthenticated.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
         return code, thing
 
     async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool:
@@ -152,6 +154,16 @@ class MqttServer:
         task = loop.create_task(self._serve(transport, host))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._unauthenticated[task] = host
+        if (crowding := self._limiter.crowding()) is not None:
+            self._end_oldest_of(crowding)
+
+    def _end_oldest_of(self, host: str) -> None:
+        task = next((task for task, of in self._unauthenticated.items() if of == host), None)
+        if task is not None:
+            del self._unauthenticated[task]
+            self.counters["evicted_unauthenticated"] += 1
+            task.cancel()
 
     async def _serve(self, transport: asyncio.Transport, host: str) -> None:
         accepted_at = asyncio.get_running_loop().time()
@@ -171,6 +183,7 @@ class MqttServer:
             )
             transport.abort()
         finally:
+            self._unauthenticated.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
             authenticated = connection is not None and connection.thing is not None
             self._limiter.release(host, authenticated=authenticated)
             if connection is not None:

@@ -96,6 +96,7 @@ class Supervisor:
             self._observers.tick(loop.time())
             measure = count % TICKS_PER_MEASURE == 0
             if measure:
+                self._launcher.descriptors.fill()
                 self._look_for_silent(loop.time())
             for runner in self.runners.values():
                 try:

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from edgecore.core.options import Web
+from edgecore.web.bounded import BoundedProtocol
 
 STOP_GRACE_S = 1
 
@@ -43,6 +44,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=STOP_GRACE_S,
+            http=BoundedProtocol,
             ssl_certfile=self._web.certificate,
             ssl_keyfile=self._web.key,
         )

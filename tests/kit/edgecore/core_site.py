@@ -50,6 +50,7 @@ class Site:
             "Lambdas": {},
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: list[str] = []  # in front of the core's command
 
     def function(self, name: str, source: str, **configuration: Any) -> None:
         code = self.folder / "code" / name
@@ -84,7 +85,7 @@ class Site:
         command += ["--state", str(self.state), "--python", f"python3.8={DEVICE_PYTHON}"]
         log = (self.folder / "core.out").open("wb")
         self.process = subprocess.Popen(
-            [*command, *arguments], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
+            [*self.prefix, *command, *arguments], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
         )
         eventually(self._is_up, f"core up: {(self.folder / 'core.out').read_text()}")
 
