@@ -73,24 +73,36 @@ def _copy_counters(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> No
         fresh.execute("INSERT INTO sqlite_sequence VALUES(?, ?)", (name, last))
 
 
+def columns_of(database: sqlite3.Connection, table: str) -> list[str]:
+    return [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")]
+
+
 def _copy(damaged: sqlite3.Connection, fresh: sqlite3.Connection, table: str) -> tuple[int, bool]:
     columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
     # In the order of the tree itself: any other would be sorted, and read whole for that.
     key = [name for _, name, _, _, _, place in sorted(columns, key=lambda c: c[5]) if place]
-    forward, complete = _copy_in_order(damaged, fresh, table, ", ".join(key), len(columns))
+    try:
+        # A file of another format has others, too.
+        there = set(columns_of(damaged, table))
+    except _UNREADABLE:
+        there = set()
+    both = [name for _, name, *_ in columns if name in there or not there]
+    forward, complete = _copy_in_order(damaged, fresh, table, ", ".join(key), both)
     if complete:
         return forward, True
     backward = ", ".join(f"{name} DESC" for name in key)
-    return forward + _copy_in_order(damaged, fresh, table, backward, len(columns))[0], False
+    return forward + _copy_in_order(damaged, fresh, table, backward, both)[0], False
 
 
 def _copy_in_order(
-    damaged: sqlite3.Connection, fresh: sqlite3.Connection, table: str, order: str, width: int
+    damaged: sqlite3.Connection, fresh: sqlite3.Connection, table: str, order: str, names: list[str]
 ) -> tuple[int, bool]:
     copied = 0
-    insert = f"INSERT OR IGNORE INTO {table} VALUES({','.join('?' * width)})"
+    columns = ", ".join(names)
+    marks = ",".join("?" * len(names))
+    insert = f"INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})"
     try:
-        for row in damaged.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608
+        for row in damaged.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):  # noqa: S608
             copied += fresh.execute(insert, row).rowcount
     except _UNREADABLE:
         return copied, False

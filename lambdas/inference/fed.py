@@ -40,6 +40,7 @@ class FedPipeline:
         self._network = Network(model)
         self._sender, self._reader, self._open_lease = sender, reader, lease
         self.activity = Activity()
+        self.hold = None  # files are the transform functions' affair
         self.done = self.failed = 0
         self._changed = threading.Condition()
         self._claims: Counter[str] = Counter()

@@ -87,6 +87,11 @@ class Pool:
         with self._changed:
             return self._held()
 
+    @property
+    def trouble(self) -> str:
+        """Why a process cannot read images now; "": all can."""
+        return next((member.trouble for member in self.members if member.trouble), "")
+
     def stop(self, timeout_s: float = 10.0) -> None:
         """End every process."""
         self._stopping.set()
@@ -151,6 +156,8 @@ class Pool:
                 self._done(member, message)
             elif message.get("kind") == "hello":
                 self._welcome(member, message)
+            else:
+                member.trouble = str(message.get("trouble") or "")
         return member.ready
 
     def _welcome(self, member: Member, message: Record) -> None:
@@ -174,7 +181,7 @@ class Pool:
         deaths = DEATHS_TO_QUARANTINE + (MORE_IN_TROUBLE if code in FROM_OUTSIDE else 0)
         failed: list[Job] = []
         with self._changed:
-            member.ready = False
+            member.ready, member.trouble = False, ""
             jobs, member.jobs = list(member.jobs.values()), {}
             for job in jobs:
                 if job.alone and job.deaths + 1 >= deaths:

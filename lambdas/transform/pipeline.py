@@ -15,6 +15,7 @@ from lambdas.tensors.folder import LOOK_AGAIN_S, WakeFifo, Watch
 from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
 from lambdas.worker.activity import Activity
+from lambdas.worker.hold import GIVEN_BACK, Hold
 from lambdas.worker.pipeline import IN_HAND, guarded
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
@@ -81,10 +82,11 @@ class TransformPipeline:
         self._clock = WaitingClock()
         self._engine = Transformer(ring, self._clock.now, leases.limit_s)
         self._tensors = [ring.tensor(slot).reshape(prepare.shape) for slot in range(ring.slots)]
-        self._prepare, self._sender, self._leases = prepare, sender, leases
+        self._sender, self._leases = sender, leases
         self._fifo, self._others = fifos
         self.served = Flag()
         self.activity = Activity()
+        self.hold = Hold(prepare, self.activity)
         self._changed = threading.Condition()
         self._failures: list[tuple[Tensor, Record]] = []
         self._woken = 0
@@ -142,8 +144,7 @@ class TransformPipeline:
             if begun is None:
                 return
             tensor, slot = begun
-            with self.activity.busy("decode"):
-                failure = self._prepare(tensor, self._tensors[slot])
+            failure = self.hold(tensor, self._tensors[slot])
             fault("transform.before_offer")
             with self._changed:
                 if failure is None:
@@ -198,9 +199,12 @@ class TransformPipeline:
             batches.setdefault(tensor.batch.id, []).append((tensor, record))
         for batch_id, pairs in batches.items():
             batch = Batch(Work(batch_id, 1, [tensor.item for tensor, _ in pairs], None))
-            batch.results = [record for _, record in pairs]
+            batch.results = [None if r is GIVEN_BACK else r for _, r in pairs]
             self._sender.send(batch)
             with self._changed:
-                for tensor, _ in pairs:
-                    self._engine.settle(tensor, ok=False)
+                for tensor, record in pairs:
+                    if record is GIVEN_BACK:
+                        self._engine.give_back(tensor)
+                    else:
+                        self._engine.settle(tensor, ok=False)
                 self._changed.notify_all()

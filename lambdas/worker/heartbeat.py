@@ -24,6 +24,15 @@ def new_incarnation() -> str:
     return os.urandom(6).hex()
 
 
+class Holding(Protocol):
+    """Images that cannot be read now (`hold`)."""
+
+    @property
+    def trouble(self) -> str: ...
+
+    def look(self) -> None: ...
+
+
 class Vitals(Protocol):
     """What is read of a pipeline."""
 
@@ -35,6 +44,9 @@ class Vitals(Protocol):
 
     @property
     def failed(self) -> int: ...
+
+    @property
+    def hold(self) -> Holding | None: ...
 
     def in_hand(self) -> list[str]: ...
 
@@ -81,10 +93,14 @@ class HeartbeatSender:
         pipeline = self._pipeline
         _stage, busy_s = pipeline.activity.longest()
         worker, incarnation, model = self._identity.author
+        hold = pipeline.hold
+        if hold is not None:
+            hold.look()
         # With the model: a splitter that was started again has not heard the hello.
         return Heartbeat(
             worker, incarnation, "heartbeat", model or None, busy_ms=busy_s * 1000,
             batches=pipeline.in_hand(), done=pipeline.done, failed=pipeline.failed,
+            trouble=hold.trouble if hold is not None else "",
         )  # fmt: skip
 
 

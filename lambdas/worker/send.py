@@ -42,9 +42,13 @@ class Sender:
 
     def _messages(self, batch: Batch) -> list[bytes]:
         head = (batch.id, *self.identity.author)
+        told = [result for result in batch.results if result is not None]
         try:
-            return done_messages(*head, batch.results)
+            return done_messages(*head, told)
         except (TypeError, ValueError) as error:  # what a hook returned and JSON cannot say
             detail = f"the output is not JSON: {error}"
-            batch.results[:] = [result_failed(i, "model_error", detail) for i in batch.items]
-            return done_messages(*head, batch.results)
+            batch.results[:] = [
+                result and result_failed(item, "model_error", detail)
+                for item, result in zip(batch.items, batch.results)
+            ]
+            return done_messages(*head, [result for result in batch.results if result is not None])

@@ -182,7 +182,7 @@ def test_images_in_a_damaged_page_end_as_dropped_and_all_others_as_usual(tmp_pat
     sim.manifest("cam1", "m2", 20)
     sim.settle()
 
-    terminal = sim.terminal_status()
+    terminal = sim.verdict()
     lost = [r["seq"] for r in sim.cloud if r["status"] == "dropped"]
     assert terminal == CLEAN
     assert 0 < len(lost) <= 60
@@ -214,5 +214,5 @@ def test_what_a_damaged_journal_lost_is_told_once_also_across_a_second_restart(t
     sim.run(0.6)
     sim.kill("splitter", down_s=0.1)  # what it found missing is in the journal by now, or not
     sim.settle()
-    assert sim.terminal_status() == CLEAN
+    assert sim.verdict() == CLEAN
     assert any(record["status"] == "dropped" for record in sim.cloud)

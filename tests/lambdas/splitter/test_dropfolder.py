@@ -86,11 +86,17 @@ def test_links_pipes_hidden_unfinished_and_empty_files_are_left_alone(bench):
     (folder / "link.jpg").symlink_to("/etc/passwd")
     os.mkfifo(str(folder / "pipe.jpg"))
     (folder / "folder.jpg").mkdir()
-    for name in (".hidden.jpg", "a.part", "b.tmp", "c.jpg~", "d.crdownload", "new\nline.jpg"):
+    for name in (
+        ".hidden.jpg",
+        "a.part",
+        "b.tmp",
+        "c.jpg~",
+        "d.crdownload",
+        "e.FilePart",
+        "f.jpg.partial",
+    ):
         put(bench, name)
     put(bench, "empty.jpg", b"")
-    with open(os.fsencode(str(folder)) + b"/\xff.jpg", "wb") as file:  # noqa: PTH123
-        file.write(JPEG)
     scan(bench)
     assert files(bench) == []
 
