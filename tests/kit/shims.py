@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import subprocess
@@ -23,7 +24,9 @@ def shim(name: str) -> Path:
 
 @functools.lru_cache(maxsize=8)
 def _built(gcc: str, name: str) -> Path:
-    library = Path(tempfile.mkdtemp(prefix="fanfold-shim-")) / f"{name}.so"
+    folder = Path(tempfile.mkdtemp(prefix="fanfold-shim-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    library = folder / f"{name}.so"
     command = [gcc, "-shared", "-fPIC", "-O1", "-o", str(library)]
     subprocess.run([*command, str(SOURCES / f"{name}.c"), "-ldl", "-lpthread"], check=True)
     library.parent.chmod(0o755)

@@ -1,7 +1,8 @@
 /* System calls that fail, as one line of a file says.
  *
  * FAULTS_FILE names it: "CALLS ERRNO NTH FOLDER", read anew at every call. CALLS is a list
- * like "open,fsync" or "*". NTH 0: every such call on a path below FOLDER fails with ERRNO;
+ * like "open,fsync" or "*". FOLDER may be a file; then what is beside it counts as well: its
+ * log, its journal. NTH 0: every such call on a path below FOLDER fails with ERRNO;
  * n > 0: the n-th does, once, counted over all processes and restarts in FAULTS_FILE.count
  * (8 bytes; made by whoever writes the line). No line, no fault. */
 #define _GNU_SOURCE
@@ -68,7 +69,7 @@ static int verdict(const char *call, const char *path) {
     if (!path || !read_plan(plan, sizeof plan)) return 0;
     if (sscanf(plan, "%255s %d %lu %511[^\n]", calls, &error, &nth, folder) != 4) return 0;
     size_t length = strlen(folder);
-    if (strncmp(path, folder, length) || (path[length] && path[length] != '/')) return 0;
+    if (strncmp(path, folder, length) || !strchr("/-.", path[length])) return 0;
     if (!names(calls, call)) return 0;
     return nth == 0 || next_number() == nth ? error : 0;
 }
