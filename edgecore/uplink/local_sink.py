@@ -77,7 +77,7 @@ class LocalSink:
         out.flush()
         os.fsync(out.fileno())
         self._seen = (fresh[-1][0].epoch, fresh[-1][0].id)
-        self._known = {m.id: _digest(line) for m, line in fresh}
+        self._known = {m.id: _digest(line) for m, line in lines}
         if out.tell() >= self._file_bytes:
             out.close()
             self._file = None

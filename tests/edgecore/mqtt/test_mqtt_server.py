@@ -327,7 +327,7 @@ def test_connections_beyond_the_limit_are_refused_and_the_honest_stay() -> None:
     async def scenario() -> None:
         async with serving(limits=Limits(max_clients=2)) as (server, _):
             honest = await Peer.connect(server)
-            _idle = await Peer.open(server)
+            _other = await Peer.connect(server, "cam2")
             extra = [await Peer.open(server) for _ in range(5)]
             for peer in extra:
                 assert await peer.receive() is None
