@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecore.core.reports import HEARTBEAT_LIMIT_S, STATS_LIMIT_S
-from edgecore.core.stats import DRAINED, mapping, numbers, workers
+from edgecore.core.stats import DRAINED, mapping, numbers, part, workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,15 @@ def reasons_not_ready(status: Mapping[str, Any]) -> list[Reason]:
     named = {reason.subject.removeprefix("function ") for reason in functions}
     silent = list(_silent_workers(status, named))
     named |= {reason.subject.removeprefix("worker ") for reason in silent}
-    return [*functions, *_parts(status), *silent, *_workers(status, named), *_router(status)]
+    return [
+        *functions,
+        *_images_volume(status),
+        *_spool(status),
+        *_parts(status),
+        *silent,
+        *_workers(status, named),
+        *_router(status),
+    ]
 
 
 _STATE_WORDS = {
@@ -60,6 +68,34 @@ def _functions(status: Mapping[str, Any]) -> Iterator[Reason]:
             continue
         problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))
         yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)
+
+
+def _images_volume(status: Mapping[str, Any]) -> Iterator[Reason]:
+    volume = mapping(part(status, "splitter").get("images_volume"))
+    state, detail = volume.get("state"), volume.get("detail")
+    if state == "away":
+        yield Reason(
+            subject="images volume",
+            problem=f"is away: {detail}",
+            remedy="mount it again: what was accepted waits, and goes on by itself",
+        )
+    elif state == "refuses":
+        yield Reason(
+            subject="images volume",
+            problem=f"takes no new images: {detail}",
+            remedy="make it writable again: cameras are told busy, and it is tried each second",
+        )
+
+
+def _spool(status: Mapping[str, Any]) -> Iterator[Reason]:
+    refusing = mapping(status.get("cloud")).get("refusing")
+    if refusing:
+        yield Reason(
+            subject="cloud spool",
+            problem=f"takes no messages: {refusing}",
+            remedy="make room on the core's state disk, or mend it: results wait with the "
+            "aggregator, and it is tried each second",
+        )
 
 
 def _silence(status: Mapping[str, Any], kind: str) -> dict[str, float]:

@@ -48,10 +48,12 @@ class Spooler:
         self._last_sync: float | None = None
         self._last_error: str | None = None
         self.renumbered = 0
+        self._refusing: str | None = None  # why the last message was not taken
 
     async def put(self, topic: str, payload: bytes) -> bool:
         """True: on disk. False: refused and counted by reason."""
         reason = await self._committer.put(topic, payload)
+        self._refusing = reason
         if reason is None:
             self._wake.set()
         return reason is None
@@ -96,6 +98,7 @@ class Spooler:
             "sent": account.sent,
             "dropped": account.dropped.total(),
             "dropped_by_reason": dict(account.dropped),
+            "refusing": self._refusing,
             "refused": account.refused.total(),
             "refused_by_reason": dict(account.refused),
             "gaps": [list(gap) for gap in account.gaps],
