@@ -43,6 +43,7 @@ class Plant:
         self.recovery_s: list[float] = []
         self.notes: dict[str, Any] = {}
         self.busy: list[dict[str, Any]] = []
+        self.accepted: set[str] = set()
         self.far_side: FarSide | None = None
         self._options: dict[str, Any] = {"wait_ms": wait_ms, **site}
         self.deploy()
@@ -115,6 +116,18 @@ class Plant:
             path.with_name(path.name + ".part").rename(path)
             self.sent[name] = Sent(name, code_of(name))
 
+    def redraw(self) -> None:
+        """After a power cut cameras write again, beside and renamed, what they have heard no
+        `accepted` for and is not whole. The rest is not theirs any more."""
+        for image_id, image in self.sent.items():
+            path = self.folder / "images" / image.file
+            whole = path.exists() and path.read_bytes() == picture(image.code)
+            if image_id not in self.accepted and not whole:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                beside = path.with_name(f".{path.name}.part")
+                beside.write_bytes(picture(image.code))
+                beside.replace(path)
+
     def _draw(self, image_id: str, name: str, poison: str | None = None) -> str:
         """Writes and remembers the picture of one image; the name of its file."""
         path = self.folder / "images" / name
@@ -141,6 +154,7 @@ class Plant:
                     console.publish(*events[event_id])
                 message = console.receive(0.05)
                 if message is not None and message.topic.endswith("/accepted"):
+                    self.accepted.add(message.json()["id"])
                     sender.on_accepted(message.json())
                 elif message is not None:
                     self._rejected(message.json(), sender)
