@@ -86,14 +86,16 @@ class Plant:
     ) -> None:
         """Until each of ``count`` images is accepted; ``halfway`` may end and start the core.
 
-        ``more`` goes into every event, ``poison`` into the picture.
+        ``more`` goes into every event, ``poison`` into the picture; with ``names`` so many file
+        names are used in turn, each again for another picture.
         """
-        poison = more.pop("poison", None)
+        poison, names = more.pop("poison", None), more.pop("names", None)
         events = {}
         for number in range(len(self.sent), len(self.sent) + count):
             stream = f"cam{number % 2 + 1}"
             image_id = f"i-{number:06d}"
-            name = self._draw(image_id, f"{stream}/{number:06d}.png", poison)
+            place = number if names is None else number // 2 % names
+            name = self._draw(image_id, f"{stream}/{place:06d}.png", poison)
             body = json.dumps({"v": 1, "id": image_id, "file": name, **more}).encode()
             events[image_id] = (f"{NAME}/images/{stream}", body)
         self._send(events, deadline_s, halfway, window)
@@ -132,7 +134,9 @@ class Plant:
         """Writes and remembers the picture of one image; the name of its file."""
         path = self.folder / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture(code_of(image_id), poison))
+        beside = path.with_name(f".{path.name}.part")
+        beside.write_bytes(picture(code_of(image_id), poison))
+        beside.replace(path)
         self.sent[image_id] = Sent(name, code_of(image_id), fatal=poison is not None)
         return name
 
