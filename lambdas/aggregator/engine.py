@@ -29,6 +29,7 @@ RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
 MEASURED = 512
 # Results that come before the splitter has told its numbers; more are sent again.
 EARLY_MESSAGES = 2_000
+ASK_AGAIN_S = 10.0
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
 # covered by re-dispatch and `low_watermark`.
 RANGES_PER_ACK = 4_000
@@ -69,6 +70,7 @@ class Aggregator(Part):
         # Of this process: results are taken only once the splitter has told its numbers.
         self._incarnation = os.urandom(4).hex()
         self._agreed = False
+        self._asked_again_at = now - ASK_AGAIN_S
         self._early: list[m.Done] = []
         self._asked: dict[str, dict[str, int]] = {}
         self._stuck = False
@@ -157,6 +159,13 @@ class Aggregator(Part):
         for done in early if self._agreed else ():
             self._take(done, now)
 
+    def _agree_again(self, now: float) -> None:
+        """Numbers that this store cannot place: ask for the splitter's word, as after a start."""
+        if now - self._asked_again_at >= ASK_AGAIN_S:
+            self._asked_again_at = now
+            self._agreed = False
+            self._incarnation = os.urandom(4).hex()
+
     def _take(self, done: m.Done, now: float) -> None:
         if self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
             self.stale_epoch += len(done.results)
@@ -178,6 +187,7 @@ class Aggregator(Part):
         outcome, steps = stream.offer(seq, min(low, seq), Held(record, now, stored=False))
         if outcome == REFUSED:
             self.refused += 1
+            self._agree_again(now)
             return
         if not begun and stream.next is not None:
             self.store.stream_at(name, stream.next)
