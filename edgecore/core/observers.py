@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract.topic_filters import TopicIndex
+from contract.topics import HEARTBEAT, STATS
 from edgecore.core.reports import Reports
-from edgecore.core.topicfilter import TopicIndex
 
-STATS_SUFFIX = "/stats"
-HEARTBEAT_SUFFIX = "/heartbeat"
+STATS_SUFFIX = f"/{STATS}"
+HEARTBEAT_SUFFIX = f"/{HEARTBEAT}"
 MAX_STATS_PARTS = 64
 MAX_STATS_BYTES = 65_536
 

@@ -8,10 +8,11 @@ page, the endpoint and the tests give the same verdict, and no change of the clo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from contract.status import Status
 from edgecore.core.reports import HEARTBEAT_LIMIT_S, STATS_LIMIT_S
 from edgecore.core.stats import DRAINED, mapping, numbers, part, workers
 
@@ -32,7 +33,7 @@ class Reason:
         return dataclasses.asdict(self)
 
 
-def reasons_not_ready(status: Mapping[str, Any]) -> list[Reason]:
+def reasons_not_ready(status: Status) -> list[Reason]:
     """Every reason at once; empty means ready."""
     functions = list(_functions(status))
     named = {reason.subject.removeprefix("function ") for reason in functions}
@@ -61,16 +62,16 @@ _STATE_WORDS = {
 }
 
 
-def _functions(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _functions(status: Status) -> Iterator[Reason]:
     for function in status.get("functions", []):
-        state = function.get("state")
+        state = function.get("state", "")
         if state == "running" or not (function.get("pinned") or state in {"crash_loop", "hung"}):
             continue
         problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))
         yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)
 
 
-def _images_volume(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _images_volume(status: Status) -> Iterator[Reason]:
     volume = mapping(part(status, "splitter").get("images_volume"))
     state, detail = volume.get("state"), volume.get("detail")
     if state == "away":
@@ -87,7 +88,7 @@ def _images_volume(status: Mapping[str, Any]) -> Iterator[Reason]:
         )
 
 
-def _spool(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _spool(status: Status) -> Iterator[Reason]:
     refusing = mapping(status.get("cloud")).get("refusing")
     if refusing:
         yield Reason(
@@ -98,11 +99,11 @@ def _spool(status: Mapping[str, Any]) -> Iterator[Reason]:
         )
 
 
-def _silence(status: Mapping[str, Any], kind: str) -> dict[str, float]:
+def _silence(status: Status, kind: str) -> dict[str, float]:
     return numbers(mapping(status.get("silence_s")).get(kind))
 
 
-def _parts(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _parts(status: Status) -> Iterator[Reason]:
     """A Fanfold group reports stats; a group of somebody else has none and is not asked."""
     for name, age_s in _silence(status, "stats").items():
         if age_s > STATS_LIMIT_S:
@@ -113,7 +114,7 @@ def _parts(status: Mapping[str, Any]) -> Iterator[Reason]:
             )
 
 
-def _silent_workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reason]:
+def _silent_workers(status: Status, named: Container[str]) -> Iterator[Reason]:
     """Also while a batch runs a worker beats, from a thread of its own."""
     for name, age_s in _silence(status, "heartbeats").items():
         if age_s > HEARTBEAT_LIMIT_S and name not in named:
@@ -124,7 +125,7 @@ def _silent_workers(status: Mapping[str, Any], named: Container[str]) -> Iterato
             )
 
 
-def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reason]:
+def _workers(status: Status, named: Container[str]) -> Iterator[Reason]:
     """But for those whose process has been named already: one cause is one reason.
 
     A worker is drained on an operator's request; images go to the others, while there are any.
@@ -156,7 +157,7 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
             )
 
 
-def _router(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _router(status: Status) -> Iterator[Reason]:
     router = status.get("router", {})
     items, limit = router.get("work_items", 0), router.get("limit", 0)
     if limit and items >= limit:

@@ -11,12 +11,12 @@ import json
 import sqlite3
 from typing import Any
 
+from contract.durable.database import Format, is_out_of_room, open_database, transaction
+from contract.durable.room import Room
+from contract.messages import dumps
 from lambdas.aggregator.repair import repair
 from lambdas.aggregator.tables import FORMAT, SCHEMA, Row, Window, saved_window
-from lambdas.common.db import is_full, open_database, transaction
 from lambdas.common.fault_points import fault
-from lambdas.common.messages import dumps
-from lambdas.common.room import Room
 
 RETIRED_EPOCHS = 100
 # A transaction of a full disk must fit the log file as it is: a hundred pages or so.
@@ -33,7 +33,8 @@ class StoreFullError(Exception):
 class Store:
     def __init__(self, path: str, log_bytes: int, sinks: tuple[str, ...]) -> None:
         # The log's own quota is kept below the file's, so that streams always have room.
-        opened = open_database(path, SCHEMA, FORMAT, log_bytes + log_bytes // 4 + (8 << 20))
+        quota_bytes = log_bytes + log_bytes // 4 + (8 << 20)
+        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes))
         self.salvage = opened.salvage
         self._db = opened.connection
         #: Rows of the log, at least, that a damaged file no longer had.
@@ -113,7 +114,7 @@ class Store:
                 self._db.execute(f"{put} meta VALUES(?,?)", (f"{sink}_window", dumps(chosen)))
                 self._db.execute(f"{put} cursors VALUES(?,?)", (sink, self.cursors[sink]))
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             return False
         self.windows[sink] = chosen
@@ -179,7 +180,7 @@ class Store:
         try:
             self._write()
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             return False
         return True
@@ -233,7 +234,7 @@ class Store:
                 with transaction(self._db):
                     self._db.execute("DELETE FROM log WHERE n <= ?", (step[-1][0],))
             except sqlite3.Error as error:
-                if not is_full(error):
+                if not is_out_of_room(error):
                     raise
                 if made_room:
                     return records

@@ -18,7 +18,7 @@ import os
 import stat
 from typing import Sequence
 
-from lambdas.common.messages import MAX_PATH_BYTES
+from contract.messages import MAX_PATH_BYTES
 
 # What open(2) says of a name or of what lies there. ENXIO is what a socket says; EACCES and
 # EPERM are a file that this function may not read.

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Mapping
 
-from lambdas.common.messages import Record, work_message
+from contract.messages import Record, work_message
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

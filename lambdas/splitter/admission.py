@@ -9,13 +9,15 @@ import hashlib
 from collections import Counter
 from typing import Any
 
-from lambdas.common import messages as m
+from contract import messages as m
+from contract import topics
 from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import PathError, stat_inside
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.custody import FULL, Custody, Taken, mark_of, marks_digest
-from lambdas.splitter.dropfolder import DropFolder, Found, shown_path
+from lambdas.splitter.dropfolder import DropFolder, Found
+from lambdas.splitter.dropscan import shown_path
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
 from lambdas.splitter.journal import Journal, Known
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
@@ -123,8 +125,8 @@ class Admission:
     def replies(self) -> list[tuple[str, bytes]]:
         """Answers that may be sent now."""
         prefix = self._settings.images_topic
-        replies = [(f"{prefix}{c}/accepted", m.encode(body)) for c, body in self._accepted]
-        replies += [(f"{prefix}{c}/rejected", m.encode(body)) for c, body in self._rejected]
+        replies = [(topics.accepted(prefix + c), m.encode(body)) for c, body in self._accepted]
+        replies += [(topics.rejected(prefix + c), m.encode(body)) for c, body in self._rejected]
         self._accepted, self._rejected = [], []
         return replies
 
@@ -154,11 +156,11 @@ class Admission:
         known = self._known(camera, event)
         if known:
             self.duplicates += 1
-            self._answer(camera, event.id, known.seq, known.count, duplicate=True)
+            self._answer(camera, event.id, known.seq, known.images, duplicate=True)
             return
         if self._volume.away:
             raise self._busy(f"images volume: {self._volume.away}")
-        terminal = self._room_for(event.count)
+        terminal = self._room_for(event.images)
         first = self._journal.next_seq(camera)
         since = self._custody.group_size()
         try:
@@ -169,7 +171,7 @@ class Admission:
         for item, had in zip(self._stage(camera, event, taken, wall, terminal), taken):
             if had is not None and event.content is None:
                 self.drop.picked(item["file"], had.mark, item["seq"], self._journal)
-        self._answer(camera, event.id, first, event.count, duplicate=False)
+        self._answer(camera, event.id, first, event.images, duplicate=False)
 
     def _known(self, camera: str, event: Event) -> Known | None:
         """What was accepted under this id, if it is the same content. Raises `MessageError`."""
@@ -230,13 +232,13 @@ class Admission:
         terminal: str | None,
     ) -> list[dict[str, Any]]:
         items = []
-        for index in range(event.count):
+        for index in range(event.images):
             item: dict[str, Any] = {"stream": camera, "seq": 0}
             item["id"] = f"{event.id}/{index}" if event.manifest else event.id
             self._describe(item, event, index, taken[index] if taken else None)
             if event.job is not None:
                 item["job"] = event.job
-                item["last"] = event.last and index == event.count - 1
+                item["last"] = event.last and index == event.images - 1
             if event.ts is not None:
                 item["ts"] = event.ts
             item["t_in"] = round(wall, 3)
@@ -347,7 +349,7 @@ class Admission:
 def _event_mark(event: Event, taken: list[Taken | None]) -> str:
     """What the journal remembers of an event's content; "": nothing that could be compared."""
     had = [one for one in taken if one is not None]
-    if len(had) != event.count:
+    if len(had) != event.images:
         return ""
     if event.content is not None:
         return had[0].mark[:32]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator
 
-from lambdas.common.messages import to_ranges
+from contract.messages import to_ranges
 
-Item = dict
+Item = Dict[str, Any]
 
 
 class Image:

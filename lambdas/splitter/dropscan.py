@@ -14,10 +14,11 @@ import stat
 import unicodedata
 from typing import Callable, Iterator, NamedTuple
 
-from lambdas.common.messages import MAX_PATH_BYTES
+from contract.image_kinds import BMP, HEAD_BYTES, PNG, WEBP, kind_of
+from contract.messages import MAX_PATH_BYTES
 from lambdas.common.paths import PathError, open_folder_inside
 from lambdas.splitter.custody import mark_of
-from lambdas.splitter.intake import MAX_IMAGE_BYTES, image_suffix
+from lambdas.splitter.intake import MAX_IMAGE_BYTES
 
 # What uploaders call a file until it is whole (WinSCP, browsers, wget, rsync, editors, …).
 UNFINISHED = (
@@ -103,7 +104,7 @@ class Scan:
 
     def _entries(
         self, folder: str, failed: Callable[[str, Exception], None]
-    ) -> Iterator[os.DirEntry]:
+    ) -> Iterator[os.DirEntry[str]]:
         try:
             descriptor = open_folder_inside(self._root, folder)
         except (PathError, OSError) as error:
@@ -141,18 +142,18 @@ def _why(path: str, status: os.stat_result) -> str:
 
 def content_of(descriptor: int, size: int) -> str:
     """Whether an open file is an image, and has its end. Raises `OSError`."""
-    head = os.pread(descriptor, 64, 0)
-    suffix = image_suffix(head)
-    if suffix is None:
+    head = os.pread(descriptor, HEAD_BYTES, 0)
+    kind = kind_of(head)
+    if kind is None:
         return NOT_AN_IMAGE
-    if suffix == ".bmp":
+    if kind is BMP:
         ended = size >= int.from_bytes(head[2:6], "little")
-    elif suffix == ".webp":
+    elif kind is WEBP:
         ended = size >= int.from_bytes(head[4:8], "little") + 8
     else:
         start = max(0, size - TAIL_BYTES)
         tail = os.pread(descriptor, TAIL_BYTES, start)
-        if suffix == ".png":
+        if kind is PNG:
             ended = b"IEND" in tail
         else:
             ended = tail.rfind(b"\xff\xd9") >= (_scan_at(tail) if start == 0 else 0)

@@ -12,11 +12,11 @@ import os
 import sqlite3
 from typing import Any, Iterator, NamedTuple
 
-from lambdas.common.db import is_full, open_database, transaction
+from contract.durable.database import Format, is_out_of_room, open_database, transaction
+from contract.durable.room import Room
+from contract.durable.salvage import Salvage
+from contract.messages import dumps
 from lambdas.common.fault_points import fault
-from lambdas.common.messages import dumps
-from lambdas.common.room import Room
-from lambdas.common.salvage import Salvage
 
 FORMAT = 2
 # The de-duplication window of the spec, for the whole site. Its time is the splitter's own,
@@ -54,7 +54,7 @@ class Known(NamedTuple):
     """An event that was accepted before. `mark`: of its content; "": not known."""
 
     seq: int
-    count: int
+    images: int
     mark: str = ""
 
 
@@ -62,7 +62,7 @@ class Journal:
     """Owned by one thread. `epoch` names this journal; a new file is a new epoch."""
 
     def __init__(self, path: str, quota_bytes: int) -> None:
-        opened = open_database(path, SCHEMA, FORMAT, quota_bytes, STEPS)
+        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes, steps=STEPS))
         self.salvage = opened.salvage
         self._db = opened.connection
         self._room = Room(path)
@@ -112,7 +112,7 @@ class Journal:
         try:
             self._write_meta("unsettled", 0)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
 
     @property
@@ -147,7 +147,7 @@ class Journal:
         try:
             self._write_meta("volume", identity)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
 
     @property
@@ -160,7 +160,7 @@ class Journal:
         try:
             self._write_meta("drained", json.dumps(names))
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             raise JournalFullError(str(error)) from None
 
@@ -190,7 +190,7 @@ class Journal:
 
     def holds(self, stream: str, seq: int) -> bool:
         """Whether `seq` was handed out by a commit."""
-        return seq < self._next.get(stream, 1)
+        return bool(seq < self._next.get(stream, 1))
 
     def find_file(self, path: str, mark: str) -> int | None:
         """The number under which a drop folder's file was taken, if it has not changed since."""
@@ -243,7 +243,7 @@ class Journal:
             with transaction(self._db):
                 self._db.executemany("INSERT OR IGNORE INTO images VALUES(?,?,?,?)", rows)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             raise JournalFullError(str(error)) from None
 
@@ -283,7 +283,7 @@ class Journal:
         try:
             self._write(with_events=True)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             return str(error)
         self._room.hold()
@@ -298,7 +298,7 @@ class Journal:
         try:
             self._write(with_events=False)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
 
     def _write(self, with_events: bool) -> None:

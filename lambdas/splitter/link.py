@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from lambdas.common import messages as m
+from contract import messages as m
+from contract.timing import AGGREGATOR_ALIVE_S
 from lambdas.common.log import get_logger
 from lambdas.splitter.journal import Journal
 
 ASK_EVERY_S = 0.5
-# The aggregator is heard once a second; without it, sending images again helps nobody.
-ALIVE_S = 5.0
 
 _log = get_logger("splitter")
 
@@ -34,7 +33,7 @@ class Link:
         self.ready = False
         self._incarnation = ""
         self._asked_at = now - ASK_EVERY_S
-        self._heard_at = now - ALIVE_S
+        self._heard_at = now - AGGREGATOR_ALIVE_S
         #: Since this start: numbers that only the aggregator knew, records that it had lost.
         self.journal_behind = 0
         self.store_behind = 0
@@ -92,7 +91,7 @@ class Link:
         _log.error("epoch %s ends, %s begins above every known number", was, self._journal.epoch)
 
     def alive(self, now: float) -> bool:
-        return self.ready and now - self._heard_at < ALIVE_S
+        return self.ready and now - self._heard_at < AGGREGATOR_ALIVE_S
 
     def state(self, now: float) -> str:
         if not self.ready:

@@ -13,8 +13,8 @@ from typing import Any, Callable
 
 import numpy as np
 
+from contract.messages import Record
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record
 from lambdas.common.paths import PathError
 from lambdas.worker.activity import Activity
 from lambdas.worker.prepare import Prepare
@@ -60,7 +60,7 @@ class Hold:
             except (OSError, MemoryError) as error:
                 self._begin(error, image)
                 if self._clock() - self._since >= self._let_go_s:
-                    return GIVEN_BACK
+                    return GIVEN_BACK  # type: ignore[no-any-return]
                 self._sleep(wait_s)
                 wait_s = min(wait_s * 2, LONGEST_WAIT_S)
             else:

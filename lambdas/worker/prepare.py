@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
+from contract.messages import Record
 from lambdas.common.log import about, get_logger
 from lambdas.common.marker import require
-from lambdas.common.messages import Record
 from lambdas.common.paths import PathError, read_inside
 from lambdas.imaging.header import MAX_BYTES, ImageError
 from lambdas.imaging.transform import Transform
@@ -94,6 +94,6 @@ class Prepare:
             return read_inside(self._images_dir, kept, MAX_BYTES, accepted)
         except PathError as error:
             # Somebody removed what the splitter kept; the camera's own name may still lead there.
-            if error.reason != "not_found" or not accepted[2]:
+            if error.reason != "not_found" or not (accepted and accepted[2]):
                 raise
             return read_inside(self._images_dir, item["file"], MAX_BYTES, accepted)

@@ -15,7 +15,7 @@ from pathlib import Path
 from checkout import PROJECT
 from sim import environment
 
-from lambdas.common import messages as m
+from contract import messages as m
 
 DEADLINE_S = 90.0
 
@@ -40,13 +40,15 @@ class Part:
         threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
 
     def _read(self, stream) -> None:
-        for line in stream:
-            if line.endswith(b"\n"):
-                self.out.put(json.loads(line))
+        with stream:
+            for line in stream:
+                if line.endswith(b"\n"):
+                    self.out.put(json.loads(line))
 
     def revive(self) -> None:
         if self.process.poll() is not None:
             self.deaths.append(self.process.returncode)
+            self._hang_up()
             self._start()
 
     def give(self, topic: str, payload: str) -> None:
@@ -59,9 +61,11 @@ class Part:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            with suppress(BrokenPipeError):
-                stream.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
 
 
 class Site:

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.common import db as db_module
-from lambdas.common.db import KEEP_CORRUPT, is_full, open_database, transaction
+from contract.durable import database as db_module
+from contract.durable.database import (
+    KEEP_CORRUPT,
+    Format,
+    is_full,
+    is_out_of_room,
+    open_database,
+    transaction,
+)
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, body TEXT)"
 QUOTA = 1 << 20
@@ -22,7 +29,7 @@ def path(tmp_path):
 
 
 def opened(path, quota=QUOTA, version=1):
-    return open_database(path, SCHEMA, version, quota)
+    return open_database(path, Format(SCHEMA, version, quota))
 
 
 def pragma(connection, name):
@@ -79,7 +86,7 @@ def test_the_quota_is_told_from_other_errors(path):
     with pytest.raises(sqlite3.OperationalError) as full:
         connection.execute("INSERT INTO t VALUES(1, ?)", ("x" * 2 * QUOTA,))
     assert is_full(full.value)
-    assert not is_full(sqlite3.OperationalError("disk I/O error"))
+    assert not is_out_of_room(sqlite3.OperationalError("disk I/O error"))
     with pytest.raises(sqlite3.OperationalError) as other:
         connection.execute("INSERT INTO nothing VALUES(1)")
     assert not is_full(other.value)
@@ -87,7 +94,7 @@ def test_the_quota_is_told_from_other_errors(path):
 
 def test_of_a_file_of_a_newer_format_what_is_understood_goes_on_and_it_is_kept(path):
     schema = "CREATE TABLE t(n INTEGER PRIMARY KEY, text TEXT, new)"
-    newer, _ = open_database(path, schema, 2, QUOTA)
+    newer, _ = open_database(path, Format(schema, 2, QUOTA))
     newer.execute("INSERT INTO t VALUES(1, 'a', 'b')")
     newer.close()
 
@@ -103,11 +110,11 @@ def test_an_older_format_takes_one_step_after_the_other(path):
     first = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, x)"
     third = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, x, y, z)"
     steps = {2: "ALTER TABLE t ADD COLUMN y;", 3: "ALTER TABLE t ADD COLUMN z;"}
-    old, _ = open_database(path, first, 1, QUOTA)
+    old, _ = open_database(path, Format(first, 1, QUOTA))
     old.execute("INSERT INTO t VALUES(1, 'a')")
     old.close()
 
-    connection, salvage = open_database(path, third, 3, QUOTA, steps)
+    connection, salvage = open_database(path, Format(third, 3, QUOTA, steps=steps))
 
     assert salvage is None
     assert connection.execute("SELECT * FROM t").fetchall() == [(1, "a", None, None)]
@@ -115,13 +122,14 @@ def test_an_older_format_takes_one_step_after_the_other(path):
 
 
 def test_a_file_that_says_a_format_and_has_the_tables_of_another_is_rescued(path):
-    old, _ = open_database(path, "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY)", 2, QUOTA)
+    old, _ = open_database(
+        path, Format("CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY)", 2, QUOTA)
+    )
     old.execute("INSERT INTO t VALUES(7)")
     old.close()
 
-    connection, salvage = open_database(
-        path, "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, x)", 2, QUOTA
-    )
+    schema = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, x)"
+    connection, salvage = open_database(path, Format(schema, 2, QUOTA))
 
     assert salvage is not None
     assert connection.execute("SELECT * FROM t").fetchall() == [(7, None)]

@@ -9,8 +9,8 @@ import os
 import numpy as np
 import pytest
 
+from contract.messages import Work
 from lambdas.common.marker import write_marker
-from lambdas.common.messages import Work
 from lambdas.worker import prepare as prepare_module
 from lambdas.worker.activity import Activity
 from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
