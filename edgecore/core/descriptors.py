@@ -7,10 +7,12 @@ few descriptors are held closed-handed until a process is to be started.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
 import resource
+import socket
 from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,19 @@ def cap(wanted: int) -> int:
     is wanted, or a sixteenth of the descriptors where there are few."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if soft == resource.RLIM_INFINITY else max(4, min(wanted, soft // 16))
+
+
+def accepted_at_once() -> int:
+    """The ``backlog`` to give to asyncio: it accepts so many connections before anybody can
+    look at one, which is how a crowd takes every descriptor past any cap."""
+    return cap(16)
+
+
+def lengthen_queue(server: asyncio.AbstractServer, length: int = 256) -> None:
+    """The kernel keeps so many that wait to be accepted, whatever asyncio was given."""
+    for listener in getattr(server, "sockets", ()):
+        with socket.socket(fileno=os.dup(listener.fileno())) as twin:
+            twin.listen(length)
 
 
 class Reserve:

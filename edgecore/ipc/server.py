@@ -14,7 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from edgecore.core.descriptors import cap
+from edgecore.core.descriptors import accepted_at_once, cap, lengthen_queue
 from edgecore.ipc.http1 import (
     MAX_HEAD_BYTES,
     MAX_LOG_BODY_BYTES,
@@ -216,13 +216,17 @@ class IpcServer:
         self.loop = asyncio.get_running_loop()
         # "localhost" may mean ::1 first to a client; AWS's listens on IPv4, so do we.
         tcp = await self.loop.create_server(
-            lambda: Connection(self), "127.0.0.1", port, backlog=256
+            lambda: Connection(self), "127.0.0.1", port, backlog=accepted_at_once()
         )
+        lengthen_queue(tcp)
         self._servers.append(tcp)
         self.port = tcp.sockets[0].getsockname()[1]
         unix = await self.loop.create_unix_server(
-            lambda: Connection(self), self.unix_name.replace("@", "\0", 1), backlog=256
+            lambda: Connection(self),
+            self.unix_name.replace("@", "\0", 1),
+            backlog=accepted_at_once(),
         )
+        lengthen_queue(unix)
         self._servers.append(unix)
 
     async def stop(self) -> None:

@@ -34,6 +34,6 @@ async def keep_renewed(
             if found != shown:
                 context.load_cert_chain(identity.certificate, identity.key)
                 shown = found
-                log.info("mqtt: the server's certificate is renewed until %s", identity.renew_at)
+                log.info("mqtt: the certificate %s is renewed", identity.certificate)
         except (OSError, ValueError) as error:
             log.error("mqtt: the server's certificate is not renewed: %s", error)  # noqa: TRY400

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
+from edgecore.core.descriptors import accepted_at_once, lengthen_queue
 from edgecore.core.group import Thing
 from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
@@ -62,8 +63,12 @@ class MqttServer:
         loop = asyncio.get_running_loop()
         self._limiter = ConnectionLimiter(self._limits, loop.time())
         self._server = await loop.create_server(
-            lambda: _PendingConnection(self._on_pending), self.host, self.port, backlog=256
+            lambda: _PendingConnection(self._on_pending),
+            self.host,
+            self.port,
+            backlog=accepted_at_once(),
         )
+        lengthen_queue(self._server)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

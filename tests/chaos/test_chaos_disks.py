@@ -27,20 +27,18 @@ VOLUMES = ("images", "state", "core")
 Ways = Callable[[], object]
 
 
-def strike(begin: Ways, end: Ways) -> Callable[[], None]:
-    """For ``send(halfway=…)``: the trouble lasts a while, the cameras go on."""
+def through_trouble(plant: Plant, begin: Ways, end: Ways) -> None:
+    """The trouble lasts a while, in which the cameras go on sending."""
+    over = threading.Timer(TROUBLE_S, end)
 
     def halfway() -> None:
         begin()
-        threading.Timer(TROUBLE_S, end).start()
+        over.start()
 
-    return halfway
-
-
-def through_trouble(plant: Plant, begin: Ways, end: Ways) -> None:
     plant.start()
     plant.send(40)
-    plant.send(IMAGES, halfway=strike(begin, end))
+    plant.send(IMAGES, halfway=halfway)
+    over.join()
     plant.send(40)
 
 
