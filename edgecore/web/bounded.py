@@ -50,4 +50,5 @@ class BoundedProtocol(H11Protocol):
     def _make_room(self) -> None:
         idle = [c for c in self.connections if isinstance(c, BoundedProtocol) and c.idle]
         oldest = min((c for c in idle if c is not self), key=lambda c: c._since, default=self)
+        self.connections.discard(oldest)  # now: it is gone, and not the next one's victim
         oldest.transport.abort()
