@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def ways_in(site: Any) -> list[str]:
     pid = site.of("w0")["pid"]
     environment = dict(
         entry.split(b"=", 1)
-        for entry in open(f"/proc/{pid}/environ", "rb").read().split(b"\0")  # noqa: SIM115, PTH123
+        for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         if b"=" in entry
     )
     unix = environment[b"FANFOLD_IPC_SOCKET"].decode()
@@ -86,6 +87,6 @@ def test_the_soft_limit_is_raised_to_the_hard_one(site) -> None:
     site.prefix = ["prlimit", "--nofile=100:777"]
     site.start()
 
-    limits = open(f"/proc/{site.process.pid}/limits").read()  # noqa: SIM115, PTH123
+    limits = Path(f"/proc/{site.process.pid}/limits").read_text()
     [line] = [line for line in limits.splitlines() if line.startswith("Max open files")]
     assert line.split()[3:5] == ["777", "777"]

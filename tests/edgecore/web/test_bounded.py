@@ -58,6 +58,7 @@ def test_a_head_that_does_not_come_closes_its_connection(few, begun: bytes) -> N
         async with asyncio.timeout(DEADLINE_S):
             with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
                 await reader.readexactly(1)
+        writer.close()
         await server.stop()
 
     asyncio.run(asyncio.wait_for(scenario(), 2 * DEADLINE_S))
