@@ -93,7 +93,7 @@ def test_the_quota_is_told_from_other_errors(path):
 
 
 def test_of_a_file_of_a_newer_format_what_is_understood_goes_on_and_it_is_kept(path):
-    schema = "CREATE TABLE t(n INTEGER PRIMARY KEY, text TEXT, new)"
+    schema = "CREATE TABLE t(n INTEGER PRIMARY KEY, body, new)"
     newer, _ = open_database(path, Format(schema, 2, QUOTA))
     newer.execute("INSERT INTO t VALUES(1, 'a', 'b')")
     newer.close()
