@@ -11,6 +11,7 @@ from contract.timing import LEASE_LOOK_S, LEASE_MISSED_S
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.loop import WaitingClock
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.tensors.folder import LOOK_AGAIN_S, WakeFifo, Watch
 from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
@@ -80,7 +81,7 @@ class TransformPipeline:
         self._tensors = [ring.tensor(slot).reshape(prepare.shape) for slot in range(ring.slots)]
         self._sender, self._leases = sender, leases
         self._fifo, self._others = fifos
-        self.served = threading.Event()
+        self.served = Flag()
         self.activity = Activity()
         self.hold = Hold(prepare, self.activity)
         self._changed = threading.Condition()
@@ -131,7 +132,7 @@ class TransformPipeline:
             self._stopping = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _decode(self) -> None:
         while True:
@@ -164,7 +165,7 @@ class TransformPipeline:
 
     def _watch(self) -> None:
         while not self._stopping:
-            self._fifo.wait(LOOK_AGAIN_S)
+            self._fifo.is_rung_within(LOOK_AGAIN_S)
             now = self._clock.tick()
             self._leases.look(now)
             if self._leases.served:

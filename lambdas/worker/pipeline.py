@@ -15,6 +15,7 @@ import numpy as np
 
 from contract.messages import Record, Work
 from lambdas.common.log import get_logger
+from lambdas.common.waiting import ended_within
 from lambdas.imaging.transform import Transform
 from lambdas.worker.activity import Activity
 from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
@@ -95,7 +96,7 @@ class Pipeline:
         """Finish what is in hand and end the threads."""
         self._batches.put(_STOP)
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _wait(self, allowed: int) -> None:
         with self._changed:
