@@ -17,6 +17,7 @@ from edgecore.uplink.iot.identity import Identity
 from edgecore.uplink.iot.pacing import Pace
 from edgecore.uplink.iot.port import CannotConnect, Closed, Connect, OnMessage, Session
 from edgecore.uplink.iot.problems import Problem
+from edgecore.uplink.iot.waiting import set_within
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ STEADY_S = 30.0
 """A connection that stood so long starts the back-off anew."""
 TAKEN_OVER_SHOWN_S = 600.0
 ANSWER_S = 20.0
+SHORT_ENDS = 3
 
 
 @dataclass(eq=False)
@@ -57,7 +59,9 @@ class Link:
         self._refused_filters: dict[str, str] = {}
         self._since: float | None = None
         self._connects = 0
+        self._short_ends = 0
         self._taken_over: list[float] = []
+        self._sending = asyncio.Semaphore(quotas.SERVICES_IN_FLIGHT)
         self._hurry = asyncio.Event()
 
     # for users of the link
@@ -86,24 +90,27 @@ class Link:
     async def send(self, topic: str, payload: bytes) -> int | None:
         """QoS 1, past the spool: for shadows and jobs, which ask again. The reason code;
         None: not connected, or the connection ended before the answer."""
-        if self.session is None:
-            return None
-        now = asyncio.get_running_loop().time()
-        if (wait_s := self.pace.wait_s(now)) > 0:
-            await asyncio.sleep(wait_s)
-        session = self.session
-        if session is None:
-            return None
-        self.pace.spend(now, len(payload))
-        answer = session.publish(topic, payload)
-        await asyncio.wait({answer}, timeout=ANSWER_S)
-        return answer.result() if answer.done() and not answer.cancelled() else None
+        async with self._sending:
+            loop = asyncio.get_running_loop()
+            while (wait_s := self.pace.wait_s(loop.time())) > 0:
+                await asyncio.sleep(wait_s)
+            if self.session is None:
+                return None
+            self.pace.spend(loop.time(), len(payload))
+            answer = self.session.publish(topic, payload)
+            await asyncio.wait({answer}, timeout=ANSWER_S)
+            return answer.result() if answer.done() and not answer.cancelled() else None
 
     async def give_up(self, session: Session, words: str) -> None:
         """End a connection that is of no use any more; another is made after the back-off."""
         log.warning("cloud: giving the connection up: %s", words)
         self.problem = Problem("silence", f"{words}; connecting again")
         await session.end(words)
+
+    def answered(self) -> None:
+        """The far side acknowledged something: it is not silent any more."""
+        if self.problem is not None and self.session is not None:
+            self.problem = None
 
     def status(self) -> dict[str, Any]:
         """For ``/api/status``: ``link`` (docs/spec/uplink.md)."""
@@ -126,8 +133,7 @@ class Link:
         try:
             while True:
                 await self._once()
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._hurry.wait(), self._backoff.next_s())
+                await set_within(self._hurry, self._backoff.next_s())
                 self._hurry.clear()
         finally:
             if self.session is not None:
@@ -150,8 +156,10 @@ class Link:
             return
         self._up(session, identity)
         closed = await asyncio.shield(session.closed)
+        self._short_ends += 1
         if asyncio.get_running_loop().time() - began >= STEADY_S:
             self._backoff.reset()
+            self._short_ends = 0
         await session.end("ended")
         self._down(closed, identity)
 
@@ -192,7 +200,9 @@ class Link:
     def _up(self, session: Session, identity: Identity) -> None:
         if session.closed.done():
             return
-        self.session, self.problem, self._since = session, None, time.time()
+        self.session, self._since = session, time.time()
+        if self.problem is not None and self.problem.kind != "silence":
+            self.problem = None
         log.info("cloud: connected to %s:%d as %s", identity.host, identity.port, identity.thing)
         self._changed()
 
@@ -205,8 +215,8 @@ class Link:
                 "AWS IoT ended this connection: two cores use one certificate; provision one of "
                 "them as a thing of its own"))  # fmt: skip
         elif closed.by_peer:
-            self._say(Problem("closed", f"{identity.host} ended the connection ({closed.words}); "
-                "connecting again"))  # fmt: skip
+            self._say(Problem("closed", f"{identity.host} ended the connection ({closed.words})"
+                f"{_again(self._short_ends)}; connecting again"))  # fmt: skip
         self._changed()
 
     def _say(self, problem: Problem) -> None:
@@ -226,3 +236,13 @@ class Link:
                     listener.handler(topic, payload)
                 except Exception:
                     log.exception("cloud: a message on %s was not handled", topic)
+
+
+def _again(short_ends: int) -> str:
+    """MQTT 3.1.1 and some brokers end a connection that was taken over without a word."""
+    if short_ends < SHORT_ENDS:
+        return ""
+    return (
+        f" soon, {SHORT_ENDS} times and more: does another core use the same certificate, "
+        "or does a proxy or firewall drop the connection?"
+    )

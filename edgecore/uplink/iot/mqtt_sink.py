@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from edgecore.uplink.iot.link import Link
 from edgecore.uplink.iot.port import Closed, Session
 from edgecore.uplink.iot.refused import RefusedMessages
 from edgecore.uplink.iot.suspects import REST_S, Key, Suspects
+from edgecore.uplink.iot.waiting import set_within
 from edgecore.uplink.iot.window import Window
 from edgecore.uplink.sinks import Message, Refused, Unreachable
 
@@ -51,9 +51,7 @@ class MqttSink:
             await self._judge_front()
             if settled := await self._settled():
                 return settled
-            timeout_s = await self._push()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), timeout_s)
+            await set_within(self._wake, await self._push())
 
     async def close(self) -> None:
         await self._refused.close()
@@ -76,6 +74,8 @@ class MqttSink:
             self._session = None
         if session is not None and session is not self._session and not session.closed.done():
             self._session, self._session_since = session, self._clock()
+            left = session.receive_maximum - quotas.SERVICES_IN_FLIGHT
+            self._window.allowed = max(1, left)
 
     def _learn_from(self, closed: Closed) -> None:
         oldest = min(self._sent_at, default=None)
@@ -156,6 +156,7 @@ class MqttSink:
         self._wake.set()
         if answer.cancelled() or session is not self._session:
             return
+        self._link.answered()
         self._sent_at.pop(_key(message), None)
         self._window.answered(message, answer.result(), self._clock())
         self._suspects.accepted(_key(message))

@@ -35,6 +35,8 @@ ANSWER_TIMEOUT_S = 20.0
 KEEP_ALIVE_S = 60
 """AWS allows 30 to 1200; its SDK's default of 1200 leaves a dead link unseen for 20 minutes."""
 RECEIVE_MAXIMUM = 50
+ANY_NUMBER = 65_535
+"""What MQTT 5 means where a CONNACK names no receive maximum."""
 WHERE_THE_CERTIFICATE_TELLS = ("certificate", "not_authorized", "refused", "closed", "clock")
 """Problems that this device's own certificate or clock may explain better than the far side."""
 
@@ -73,6 +75,7 @@ class PahoSession:
         self.closed: asyncio.Future[Closed] = self._loop.create_future()
         self._acks: dict[int, asyncio.Future[int]] = {}
         self._answers: dict[int, asyncio.Future[list[int]]] = {}
+        self.receive_maximum = ANY_NUMBER
         self._ending: str | None = None
         self._logged = ""
         self._client: paho.Client
@@ -98,11 +101,11 @@ class PahoSession:
             problem = of_connecting(error, identity.host, identity.port, identity.proxy)
             raise CannotConnect(problem) from error
         self._client.loop_start()
-        try:
-            code = await asyncio.wait_for(asyncio.shield(self._connected), CONNACK_TIMEOUT_S)
-        except asyncio.TimeoutError:
+        await asyncio.wait({self._connected}, timeout=CONNACK_TIMEOUT_S)
+        if not self._connected.done():
             await self.end("no CONNACK")
-            raise CannotConnect(self._no_connack()) from None
+            raise CannotConnect(self._no_connack())
+        code = self._connected.result()
         self._client.on_log = None
         if code >= reason_codes.FAILURE:
             await self.end("refused")
@@ -162,14 +165,11 @@ class PahoSession:
         if mid is None or self.closed.done():
             raise asyncio.TimeoutError
         future = self._answers[mid] = self._loop.create_future()
-        try:
-            return await asyncio.wait_for(future, ANSWER_TIMEOUT_S)
-        except asyncio.CancelledError:
-            if self.closed.done():
-                raise asyncio.TimeoutError from None
-            raise
-        finally:
-            self._answers.pop(mid, None)
+        await asyncio.wait({future}, timeout=ANSWER_TIMEOUT_S)
+        self._answers.pop(mid, None)
+        if not future.done() or future.cancelled():
+            raise asyncio.TimeoutError
+        return future.result()
 
     def _refused(self, code: int) -> Problem:
         identity, words = self._identity, reason_codes.words(code)
@@ -196,8 +196,9 @@ class PahoSession:
 
     # paho's network thread
 
-    def _when_connected(self, _c: Any, _u: Any, _f: Any, reason: Any, _p: Any) -> None:
-        self._call(self._settle_connect, int(reason.value))
+    def _when_connected(self, _c: Any, _u: Any, _f: Any, reason: Any, properties: Any) -> None:
+        allowed = getattr(properties, "ReceiveMaximum", None) or ANY_NUMBER
+        self._call(self._settle_connect, int(reason.value), int(allowed))
 
     def _when_disconnected(self, _c: Any, _u: Any, flags: Any, reason: Any, _p: Any) -> None:
         told = bool(flags.is_disconnect_packet_from_server)
@@ -225,7 +226,8 @@ class PahoSession:
 
     # the event loop
 
-    def _settle_connect(self, code: int) -> None:
+    def _settle_connect(self, code: int, receive_maximum: int) -> None:
+        self.receive_maximum = receive_maximum
         if not self._connected.done():
             self._connected.set_result(code)
 

@@ -30,6 +30,8 @@ class Session(Protocol):
     """One connection, connected; used until ``closed`` and then thrown away."""
 
     closed: asyncio.Future[Closed]
+    receive_maximum: int
+    """How many publishes the server lets be unanswered at a time."""
 
     def publish(self, topic: str, payload: bytes) -> asyncio.Future[int]:
         """QoS 1. The reason code of the PUBACK; cancelled when the connection ends."""

@@ -24,3 +24,5 @@ BYTES_PER_S = 480_000.0
 WINDOW_MESSAGES = 20
 WINDOW_BYTES = 262_144
 """Enough for the rate above at half a second of round trip, little enough for a slow line."""
+SERVICES_IN_FLIGHT = 4
+"""Of the server's receive maximum, left for shadows and jobs."""

@@ -40,6 +40,8 @@ class Window:
     ) -> None:
         self.max_messages, self._max_bytes = max_messages, max_bytes
         self._silence_s, self._overtaken_s = silence_s, overtaken_s
+        self.allowed = max_messages
+        """How many this connection's server takes at a time."""
         self._entries: list[_Entry] = []
         self._progress_at = 0.0
 
@@ -51,7 +53,7 @@ class Window:
     def next(self) -> Message | None:
         """The next message to send, in order; None while the window is full or all is sent."""
         flying = [e for e in self._entries if e.sent_at is not None and e.code is None]
-        if len(flying) >= self.max_messages:
+        if len(flying) >= min(self.max_messages, self.allowed):
             return None
         entry = next((e for e in self._entries if e.sent_at is None), None)
         if entry is None:
