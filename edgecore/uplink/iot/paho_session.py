@@ -164,7 +164,8 @@ class PahoSession:
     async def _answer(self, mid: int | None) -> list[int]:
         if mid is None or self.closed.done():
             raise asyncio.TimeoutError
-        future = self._answers[mid] = self._loop.create_future()
+        future: asyncio.Future[list[int]] = self._loop.create_future()
+        self._answers[mid] = future
         await asyncio.wait({future}, timeout=ANSWER_TIMEOUT_S)
         self._answers.pop(mid, None)
         if not future.done() or future.cancelled():
