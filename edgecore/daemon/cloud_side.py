@@ -11,8 +11,12 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from edgecore.core.options import Options
+from edgecore.core.options import CoreError, Options
+from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
+from edgecore.jobs.artifacts import Artifacts
+from edgecore.jobs.executor import Executor
+from edgecore.jobs.s3 import S3Source
 from edgecore.uplink.iot.downlink import Downlink
 from edgecore.uplink.iot.identity import Identity, IdentityError, read_identity
 from edgecore.uplink.iot.link import Link
@@ -37,6 +41,7 @@ class CloudSide:
         self.credentials = RoleAliasCredentials(self.identity)
         self._downlink = Downlink(self.link)
         self._shadows = ShadowSync(self.link, options.state / "shadows" / "sync")
+        self._jobs: Executor | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._showing = asyncio.Lock()
 
@@ -49,6 +54,33 @@ class CloudSide:
     def start(self) -> None:
         self.spawn(self.link.run())
         self.spawn(self._shadows.run())
+
+    def execute_jobs(self, deployments: Rollout) -> None:
+        """From now on jobs decide what runs. Raises IdentityError, and CoreError where the
+        join file says that this device takes none."""
+        identity = self.identity()
+        if not identity.jobs:
+            raise CoreError(
+                f"--group jobs: {self._options.join} says jobs: false; provision the device "
+                "for jobs, or give the core a --group of its own"
+            )
+        source = S3Source(
+            self.credentials,
+            region=lambda: self._options.region or identity.region or "us-east-1",
+            endpoint_url=self._options.endpoint_url,
+            proxy=identity.proxy,
+        )
+        parts = self._options.state / "jobs" / "parts"
+        self._jobs = Executor(
+            self.link,
+            self._options.state,
+            thing=identity.thing,
+            site=identity.site,
+            deployments=deployments,
+            artifacts=Artifacts(parts, source, proxy=identity.proxy),
+        )
+        deployments.decided = self._jobs.wake
+        self.spawn(self._jobs.run())
 
     def show(self, running: RunningGroup | None) -> None:
         """Another group runs: its subscriptions and shadows count from now on."""
@@ -71,6 +103,7 @@ class CloudSide:
             "from_cloud": self._downlink.status(),
             "shadows": self._shadows.status(),
             "credentials": self.credentials.status(),
+            **({"jobs": self._jobs.status()} if self._jobs else {}),
         }
 
     def findings(self) -> list[str]:

@@ -20,6 +20,7 @@ from edgecore.daemon.check_runner import CheckRunner
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
+from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
@@ -97,6 +98,8 @@ class Daemon:
             observers=self._observers,
         )
         self._write_facts()
+        if self._cloud_side is not None and self._options.group == BY_JOBS:
+            self._cloud_side.execute_jobs(self._rollout)
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
