@@ -21,6 +21,7 @@ TIMEOUT_S = 60
 UNPACKED_FACTOR = 3
 SPARE_BYTES = 64 << 20
 NEVER_MORE_BYTES = 4 << 30
+BUSY = (408, 425, 429)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -79,7 +80,7 @@ class Artifacts:
             size = part.stat().st_size
             part.unlink()
             raise ArtifactFailed(f"{artifact.what}: SHA-256 is {found[:16]}… ({size} bytes), the "
-                f"job says {artifact.sha256[:16]}…; publish it again, nothing was changed here")  # fmt: skip
+                f"job says {artifact.sha256[:16]}…; publish it again: nothing was changed")  # fmt: skip
         part.replace(path)
         return path
 
@@ -122,13 +123,10 @@ class Artifacts:
         try:
             answer = self._open(request, timeout=TIMEOUT_S)
         except urllib.error.HTTPError as error:
-            if error.code in (408, 425, 429) or error.code >= 500:
-                raise ArtifactAway(
-                    f"{artifact.what}: {parts.hostname} answers {error.code}"
-                ) from error
-            raise ArtifactExpired(
-                f"{artifact.what}: {parts.hostname} answers {error.code}"
-            ) from error
+            said = f"{artifact.what}: {parts.hostname} answers {error.code}"
+            if error.code in BUSY or error.code >= 500:
+                raise ArtifactAway(said) from error
+            raise ArtifactExpired(said) from error
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             raise ArtifactAway(f"{artifact.what}: {parts.hostname}: {error}") from error
         return _read(answer, artifact), answer.status == 206

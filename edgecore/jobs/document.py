@@ -68,8 +68,9 @@ def parse(content: object, *, site: str) -> JobDocument:
     named = _text(content, "site")
     if site and named != site:
         raise JobRefused(f"the job is for site {named!r}, this core belongs to {site!r}")
-    issued_at, timeout_s = content.get("issued_at"), content.get("timeout_s", DEFAULT_TIMEOUT_S)
-    if not _is_number(issued_at) or issued_at <= 0:
+    issued_at: Any = content.get("issued_at")
+    timeout_s: Any = content.get("timeout_s", DEFAULT_TIMEOUT_S)
+    if not _is_number(issued_at) or not issued_at > 0:
         raise JobRefused(f"issued_at is {issued_at!r}; give epoch seconds")
     if not _is_number(timeout_s) or not MIN_TIMEOUT_S <= timeout_s <= MAX_TIMEOUT_S:
         raise JobRefused(f"timeout_s is {timeout_s!r}; give {MIN_TIMEOUT_S} to {MAX_TIMEOUT_S}")

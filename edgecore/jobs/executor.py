@@ -230,13 +230,14 @@ class Executor:
                 group = read_group(path, document, self._thing)
                 for artifact in document.artifacts:
                     files[artifact.sha256] = await self._one(record, document, artifact)
-                return files, group
             except ArtifactExpired as error:
                 if asked_anew:
                     raise JobFailedError(f"{error} again, with the document asked for anew; check "
                         "the object, and who may read it") from error  # fmt: skip
                 asked_anew = True
                 document = await self._document_anew(record)
+            else:
+                return files, group
 
     async def _one(self, record: JobRecord, document: JobDocument, artifact: Artifact) -> Path:
         backoff = Backoff(base_s=1.0, cap_s=30.0)
