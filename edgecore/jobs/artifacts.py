@@ -80,7 +80,7 @@ class Artifacts:
             size = part.stat().st_size
             part.unlink()
             raise ArtifactFailed(f"{artifact.what}: SHA-256 is {found[:16]}… ({size} bytes), the "
-                f"job says {artifact.sha256[:16]}…; publish it again: nothing was changed")  # fmt: skip
+                f"job says {artifact.sha256[:16]}…; publish it again")  # fmt: skip
         part.replace(path)
         return path
 
