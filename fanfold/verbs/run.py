@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,18 @@ def run(
     poll_s: float = typer.Option(2.0, help="How often to ask for a newer deployment; 0: never."),
     doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
     read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
+    join: Path | None = typer.Option(
+        None, help="This device's join file: AWS IoT with its certificate, over MQTT."
+    ),
+    iot_endpoint: str | None = typer.Option(
+        None, help="HOST[:PORT] instead of the join file's, e.g. an endpoint's port 443."
+    ),
+    iot_proxy: str | None = typer.Option(None, help="http://[USER:PASSWORD@]HOST:PORT"),
+    lend_static_credentials: bool = typer.Option(
+        False,
+        help="Give this shell's AWS keys to every function: each may do what you may. "
+        "With --join a role alias serves instead.",
+    ),
 ) -> None:
     """Run a site's group on this machine, with no AWS account.
 
@@ -69,6 +82,8 @@ def run(
     remember_site(state, site)
     if model and not group:
         source = str(_local_group(site, model, state, tls=mqtt_port != "off"))
+    elif join and not group:
+        source = "jobs"
     else:
         source = group or _deployed(settings.name)
     for folder in (settings.volumes.images, settings.volumes.state):
@@ -88,14 +103,38 @@ def run(
     if python := device_python():
         command += ["--python", f"{RUNTIME}={python}"]
     environment = _environment()
-    if environment.get("AWS_ENDPOINT_URL"):
-        command += ["--cloud", "iot", "--lend-static-credentials"]
+    joined = Joining(join, iot_endpoint, iot_proxy)
+    command += cloud_arguments(joined, environment, lend=lend_static_credentials)
     if not detach:
         os.execve(command[0], command, environment)  # noqa: S606 - the core takes our place
     try:
         _start(command, environment, state, held)
     finally:
         os.close(held)
+
+
+@dataclass(frozen=True)
+class Joining:
+    """How this device is joined to AWS IoT; ``file`` None: not at all."""
+
+    file: Path | None
+    endpoint: str | None = None
+    proxy: str | None = None
+
+
+def cloud_arguments(joining: Joining, environment: dict[str, str], *, lend: bool) -> list[str]:
+    """The core's arguments for its way to the cloud and for the credentials of functions."""
+    arguments: list[str] = []
+    if joining.file:
+        arguments += ["--join", str(joining.file)]
+        arguments += ["--iot-endpoint", joining.endpoint] if joining.endpoint else []
+        arguments += ["--iot-proxy", joining.proxy] if joining.proxy else []
+    elif environment.get("AWS_ENDPOINT_URL"):
+        arguments += ["--cloud", "iot"]
+    # The development cloud's keys open nothing but itself.
+    if lend or (not joining.file and running_cloud() is not None):
+        arguments.append("--lend-static-credentials")
+    return arguments
 
 
 def _environment() -> dict[str, str]:
