@@ -166,7 +166,7 @@ def web_files() -> Iterator[Files]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     files.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield files
