@@ -43,7 +43,8 @@ class Core:
     def _info(self) -> Any:
         assert self.process.poll() is None, Path(self.output.name).read_text()
         path = self.state / "core.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        info = json.loads(path.read_text()) if path.exists() else {}
+        return info if info.get("pid") == self.process.pid else None  # not a killed core's
 
     def status(self) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.info["ports"]["http"], timeout=20)
