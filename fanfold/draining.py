@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from contract.status import Status
 from edgecore.core.stats import is_drained, number, part, workers
 from fanfold.errors import INVALID, MISSING, UserError
 
@@ -48,7 +49,7 @@ class Picture:
         return [w for w in self.workers if w.drained != drain or (drain and w.inflight)]
 
 
-def picture(status: dict[str, Any]) -> Picture | None:
+def picture(status: Status) -> Picture | None:
     """The splitter's last report in the core's status; None while there is none."""
     fed = tuple(_fed(name, worker) for name, worker in sorted(workers(status).items()))
     if not fed:
@@ -62,7 +63,7 @@ def _fed(name: str, worker: Mapping[str, Any]) -> Fed:
     return Fed(name, str(worker.get("state", "unknown")), inflight, is_drained(worker))
 
 
-def seen(status: dict[str, Any], site: str) -> Picture:
+def seen(status: Status, site: str) -> Picture:
     """As `picture`; raises UserError (exit code 3) where no splitter has reported."""
     found = picture(status)
     if found is None:
@@ -74,7 +75,7 @@ def seen(status: dict[str, Any], site: str) -> Picture:
     return found
 
 
-def chosen(names: Iterable[str], status: dict[str, Any], found: Picture) -> list[str]:
+def chosen(names: Iterable[str], status: Status, found: Picture) -> list[str]:
     """The workers that are meant, without names all; UserError (exit code 2) for a stranger."""
     known = [worker.name for worker in found.workers]
     wanted = list(dict.fromkeys(names)) or known

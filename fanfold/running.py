@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fanfold.errors import MISSING, UserError
+from contract.topics import Topics
+from fanfold.errors import INVALID, MISSING, UserError
 from fanfold.output import note
 from fanfold.project import core_state, state_dir
 
@@ -70,6 +71,16 @@ class RunningCore:
             ) from error
         finally:
             connection.close()
+
+
+def topics_of(core: RunningCore) -> Topics:
+    """Topics of the site that this core runs."""
+    group = str(core.info["group"])
+    try:
+        return Topics(group)
+    except ValueError as error:
+        what = f"the running group {group!r} is no Fanfold site ({error})"
+        raise UserError(f"{what}: use an MQTT client on its own topics.", INVALID) from None
 
 
 def find(site: str | None) -> RunningCore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -10,9 +9,10 @@ import os
 import platform
 from pathlib import Path
 
+from contract import limits
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
 from fanfold.running import read
-from infra.planning import check, errors, limits
+from infra.planning import check, errors
 
 _NO_SITE = "pass a site to check it: fanfold doctor SITE"
 EXPIRES_SOON_DAYS = 30
@@ -61,7 +61,7 @@ def gpus(subject: Subject) -> Outcome:
     here = len(list(Path("/dev").glob("nvidia[0-9]*")))
     if subject.plan is None:
         return ok(f"{here} NVIDIA GPU(s) visible")
-    wanted = len(subject.plan.profile.gpus)
+    wanted = len(subject.plan.profile.accelerators)
     if here < wanted:
         return error(
             f"profile {subject.plan.profile.name} has {wanted} GPU(s), {here} visible here",
@@ -72,7 +72,7 @@ def gpus(subject: Subject) -> Outcome:
 
 def mps(subject: Subject) -> Outcome:
     """With several copies on one GPU, NVIDIA's MPS can help; it must run to be used."""
-    if subject.plan is None or not subject.plan.profile.gpus:
+    if subject.plan is None or not subject.plan.profile.accelerators:
         return skipped("MPS: no GPU in the plan")
     pipe = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))  # noqa: S108
     asked = subject.plan.site.mps
@@ -129,7 +129,7 @@ def limits_close(subject: Subject) -> Outcome:
     }
     if plan.isolation == "container":
         most = plan.profile.containers.limit
-        used[dataclasses.replace(limits.CONTAINERS, value=most)] = len(plan.functions)
+        used[limits.CONTAINERS._replace(value=most)] = len(plan.functions)
     close = [f"{n} of {limit}" for limit, n in used.items() if n >= limit.value * CLOSE]
     if close:
         fix = "More work needs another strategy (`pool`) or a second site."

@@ -55,7 +55,7 @@ def drain(
     meant = chosen(workers or [], status, before)
     view = _View(core, meant, before.t)
     with Console(core, []) as console:
-        console.publish(f"{group}/control", control(workers or [], drain=wished))
+        console.publish(running.topics_of(core).control, control(workers or [], drain=wished))
         now = _taken(view, group, drain=wished)
     if wished and wait_s:
         now = _emptied(view, now, wait_s)
@@ -104,7 +104,7 @@ def _taken(view: _View, group: str, *, drain: bool) -> Picture:
             "See `fanfold status` and `fanfold logs splitter`."
         )
     raise UserError(
-        f"the splitter of {group} did not act on {group}/control within {TAKEN_WITHIN_S:g} s: "
+        f"the splitter of {group} did not act on its control topic within {TAKEN_WITHIN_S:g} s: "
         "the group has no subscription for it. Render and deploy it again."
     )
 

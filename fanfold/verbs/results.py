@@ -67,10 +67,10 @@ def results(
     if since or job or bucket:
         raise UserError("--since, --job and --bucket go with --from cloud", INVALID)
     core = running.find(site)
-    name = core.info["group"]
+    topics = running.topics_of(core)
     pattern = stream or "+"
     seen, last = 0, time.monotonic()
-    with Console(core, [f"{name}/results/{pattern}", f"{name}/late/{pattern}"]) as console:
+    with Console(core, [topics.results(pattern), topics.late(pattern)]) as console:
         output.note(LISTENING)
         while count is None or seen < count:
             message = console.receive(0.2)
@@ -79,7 +79,7 @@ def results(
                     break
                 continue
             last = time.monotonic()
-            late = message.topic.startswith(f"{name}/late/")
+            late = message.topic.startswith(topics.late_prefix)
             for record in message.json().get("results", []):
                 if seen == count:
                     break

@@ -100,10 +100,11 @@ def _on_the_device(profile: Profile) -> None:
 
     here = psutil.cpu_count() or 1
     gpus = len(find_gpus(Path("/"), 0)[0])
-    if profile.cpu_cores > here or len(profile.gpus) > gpus:
+    if profile.cpu_cores > here or len(profile.accelerators) > gpus:
         raise UserError(
-            f"profile {profile.name} has {profile.cpu_cores} cores and {len(profile.gpus)} GPUs, "
-            f"this machine {here} and {gpus}: run `fanfold tune` on the device itself, or name "
+            f"profile {profile.name} has {profile.cpu_cores} cores and "
+            f"{len(profile.accelerators)} GPUs, this machine {here} and {gpus}: "
+            "run `fanfold tune` on the device itself, or name "
             "this machine's profile in the site (`fanfold detect`).",
             MISSING,
         )
@@ -156,7 +157,7 @@ def _values(
     named = trials.space.named(best)
     package = trials.packages[named.pop("package")]
     values: dict[str, int | str] = {k: v for k, v in named.items() if k != "transforms" or v}
-    if profile.gpus:
+    if profile.accelerators:
         values.pop("threads")
     if bucket:
         from models.package import inspect

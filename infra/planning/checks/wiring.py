@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.planning import limits, topics
+from contract import limits
+from contract.topic_filters import subject_problems
+from contract.topics import Topics
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import CLOUD, Plan
-from infra.planning.topics import Topics
 
 _ROUTES = "docs/spec/messages.md"
 _API = (
@@ -65,7 +66,7 @@ def _needed(plan: Plan) -> Iterator[tuple[str, str, str]]:
 def topics_are_valid(plan: Plan) -> Iterator[Broken]:
     """A topic is at most 256 bytes with at most 7 slashes, and its wildcards fill a level."""
     for each in plan.subscriptions:
-        for problem in topics.problems(each.subject):
+        for problem in subject_problems(each.subject):
             yield f"topic {each.subject}", f"{problem}.", "Shorten the site's or camera's name."
 
 

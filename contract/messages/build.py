@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from lambdas.common.messages.terms import (
+from contract.messages.terms import (
     DROPPED_REASONS,
     FAILED_REASONS,
     MAX_DETAIL_CHARS,
@@ -13,7 +13,7 @@ from lambdas.common.messages.terms import (
     Heartbeat,
     Record,
 )
-from lambdas.common.messages.wire import dumps, encode, pack, utf8
+from contract.messages.wire import dumps, encode, pack, utf8
 
 
 def sync_message(epoch: str) -> bytes:

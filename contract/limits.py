@@ -1,12 +1,12 @@
-"""Every quota of Greengrass V1 that a plan can run into, with where it is written down.
+"""Every limit that planner, core and Lambdas share, with where it is written down.
 
 A limit is data: the checks compare against it, the errors quote it, `docs/spec/findings.md`
-prints it. Numbers of our own (memory of a splitter, say) are not limits; they live in `sizing.py`.
+prints it. Memory of a splitter and the like are no limits; they live in `infra.planning.sizing`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _QUOTAS = "https://docs.aws.amazon.com/general/latest/gr/greengrass.html"
 _GUIDE = "https://docs.aws.amazon.com/greengrass/v1/developerguide/"
@@ -17,8 +17,7 @@ _ARTICLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """One quota: what it counts, its value and unit, and its source."""
 
     name: str
@@ -50,6 +49,13 @@ WORK_ITEMS = Limit("queued work items (maxWorkItemCount)", 1_024, "items", _GUID
 MESSAGE_BYTES = Limit("size of a message", 131_072, "bytes", _QUOTAS)
 TOPIC_BYTES = Limit("length of a topic", 256, "bytes", _QUOTAS)
 TOPIC_SLASHES = Limit("slashes in a topic", 7, "slashes", _QUOTAS)
+# `$aws/…` has up to three levels of its own in front.
+RESERVED_TOPIC_SLASHES = Limit(
+    "slashes in a topic below $aws",
+    10,
+    "slashes",
+    "https://docs.aws.amazon.com/general/latest/gr/iot-core.html",
+)
 CORE_THING_NAME_BYTES = Limit("core thing name", 124, "bytes", _QUOTAS)
 THING_NAME_CHARS = Limit(
     "thing name",
@@ -69,7 +75,7 @@ ID_CHARS = Limit(
 SPOOLER_MIN_BYTES = Limit(
     "spooler size (the core does not start below it)", 262_144, "bytes", _GUIDE + "gg-core.html"
 )
-ALL: tuple[Limit, ...] = tuple(v for v in list(globals().values()) if isinstance(v, Limit))
+ALL = tuple(v for v in list(globals().values()) if isinstance(v, Limit))
 
 # Not numbers, but of the same kind: dates and places that V1 fixes.
 FORBIDDEN_VOLUME_ROOTS = ("/var", "/sys", "/dev", "/proc")
@@ -80,9 +86,3 @@ RUNTIME = "python3.8"
 RUNTIME_SOURCE = _GUIDE + "lambda-functions.html"
 RUNTIME_CREATE_ENDS = "2027-02-01"
 RUNTIME_CREATE_ENDS_SOURCE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html"
-
-# A batch in flight is a work item, then a `done`, then an `ack`.
-WORK_ITEMS_PER_BATCH = 3
-# The other half of the core's queue is for cameras, results, heartbeats and whoever else.
-WORK_ITEMS_SHARE = 0.5
-BATCHES_IN_FLIGHT = int(WORK_ITEMS.value * WORK_ITEMS_SHARE) // WORK_ITEMS_PER_BATCH

@@ -9,21 +9,40 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from infra.planning import limits
-
 # Site, camera and worker names: one topic level each, and safe in thing names and ids.
 NAME = r"[a-z0-9][a-z0-9-]{0,40}"
 _NAME = re.compile(NAME)
 
+# The level after the site's name.
+IMAGES, WORK, TENSOR, RESULTS, LATE = "images", "work", "tensor", "results", "late"
+DONE, ACK, HEARTBEAT, JOBS, CONTROL, STATS = "done", "ack", "heartbeat", "jobs", "control", "stats"
+# The level after a camera's, in the splitter's answers.
+ACCEPTED, REJECTED = "accepted", "rejected"
 
-@dataclass(frozen=True, slots=True)
+
+def is_name(text: str) -> bool:
+    """Whether a site, camera or worker can have this name."""
+    return bool(_NAME.fullmatch(text))
+
+
+def accepted(images_topic: str) -> str:
+    """Where the splitter answers what came on `images_topic` once it is durable."""
+    return f"{images_topic}/{ACCEPTED}"
+
+
+def rejected(images_topic: str) -> str:
+    """Where the splitter answers what it refused of `images_topic`, with a reason."""
+    return f"{images_topic}/{REJECTED}"
+
+
+@dataclass(frozen=True)
 class Topics:
     """Topics of one site. Names that end in `_prefix` end in a slash and take one more level."""
 
     site: str
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.site):
+        if not is_name(self.site):
             raise ValueError(f"site name {self.site!r} does not match {NAME}")
 
     def _local(self, *levels: str) -> str:
@@ -31,47 +50,47 @@ class Topics:
 
     @property
     def images_prefix(self) -> str:
-        return self._local("images", "")
+        return self._local(IMAGES, "")
 
     @property
     def work_prefix(self) -> str:
-        return self._local("work", "")
+        return self._local(WORK, "")
 
     @property
     def tensor_prefix(self) -> str:
-        return self._local("tensor", "")
+        return self._local(TENSOR, "")
 
     @property
     def results_prefix(self) -> str:
-        return self._local("results", "")
+        return self._local(RESULTS, "")
 
     @property
     def late_prefix(self) -> str:
-        return self._local("late", "")
+        return self._local(LATE, "")
 
     @property
     def done(self) -> str:
-        return self._local("done")
+        return self._local(DONE)
 
     @property
     def ack(self) -> str:
-        return self._local("ack")
+        return self._local(ACK)
 
     @property
     def heartbeat(self) -> str:
-        return self._local("heartbeat")
+        return self._local(HEARTBEAT)
 
     @property
     def jobs(self) -> str:
-        return self._local("jobs")
+        return self._local(JOBS)
 
     @property
     def control(self) -> str:
-        return self._local("control")
+        return self._local(CONTROL)
 
     @property
     def stats(self) -> str:
-        return self._local("stats")
+        return self._local(STATS)
 
     @property
     def cloud_results(self) -> str:
@@ -89,27 +108,18 @@ class Topics:
         """Where a camera publishes; `+` for any camera."""
         return self.images_prefix + camera
 
+    def work(self, worker: str) -> str:
+        """Where a worker gets its batches; `+` for any worker."""
+        return self.work_prefix + worker
+
+    def results(self, camera: str) -> str:
+        return self.results_prefix + camera
+
+    def late(self, camera: str) -> str:
+        return self.late_prefix + camera
+
     def accepted(self, camera: str) -> str:
-        return f"{self.images(camera)}/accepted"
+        return accepted(self.images(camera))
 
     def rejected(self, camera: str) -> str:
-        return f"{self.images(camera)}/rejected"
-
-
-def problems(topic: str) -> list[str]:
-    """What Greengrass would refuse about a topic or filter; empty when it is fine."""
-    found = []
-    size = len(topic.encode())
-    if size > limits.TOPIC_BYTES.value:
-        found.append(f"{size} bytes long, {limits.TOPIC_BYTES} allowed")
-    slashes = topic.count("/")
-    if slashes > limits.TOPIC_SLASHES.value:
-        found.append(f"{slashes} slashes, {limits.TOPIC_SLASHES} allowed")
-    if not topic or topic.startswith("/") or "//" in topic:
-        found.append("an empty level")
-    levels = topic.split("/")
-    if any(("+" in level or "#" in level) and len(level) > 1 for level in levels):
-        found.append("a wildcard that does not fill its level")
-    if "#" in levels[:-1]:
-        found.append("'#' before the last level")
-    return found
+        return rejected(self.images(camera))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NamedTuple, Tuple, Union
 
+from contract.limits import MESSAGE_BYTES
+
 VERSION = 1
-# AWS IoT Core's limit for one message, which Greengrass V1 keeps for devices
-# (docs.aws.amazon.com/general/latest/gr/greengrass.html, "message size").
-MAX_MESSAGE_BYTES = 131_072
+MAX_MESSAGE_BYTES = MESSAGE_BYTES.value
 MAX_PATH_BYTES = 1_024
 MAX_DETAIL_CHARS = 500
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas.common.messages.terms import (
+from contract.messages.terms import (
     DROPPED_REASONS,
     FAILED_REASONS,
     MAX_PATH_BYTES,
@@ -23,7 +23,7 @@ from lambdas.common.messages.terms import (
     Record,
     Work,
 )
-from lambdas.common.messages.wire import decode
+from contract.messages.wire import decode
 
 
 def parse_work(payload: Payload) -> Work:

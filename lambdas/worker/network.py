@@ -7,8 +7,8 @@ from typing import Protocol, Sequence
 
 import numpy as np
 
+from contract.messages import Record, result_ok
 from lambdas.common.log import about, get_logger
-from lambdas.common.messages import Record, result_ok
 from lambdas.model.tasks.postprocess import describe
 from lambdas.worker.work import Model
 

@@ -13,13 +13,14 @@ from typing import Any, Callable
 
 import numpy as np
 
+from contract.messages import Record, Work
+from contract.timing import LEASE_RENEW_S
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, Work
-from lambdas.model.network import Network
-from lambdas.tensors.folder import LOOK_AGAIN_S, RENEW_S, LeaseFile
+from lambdas.tensors.folder import LOOK_AGAIN_S, LeaseFile
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.worker.activity import Activity
+from lambdas.worker.network import Network
 from lambdas.worker.pipeline import guarded
 from lambdas.worker.send import Sender
 from lambdas.worker.work import Batch, Model
@@ -78,7 +79,7 @@ class FedPipeline:
 
     def _renew(self) -> None:
         """Also while the network runs: the watchdog ends a hung worker, this shows a stopped."""
-        while not self._stopping.wait(RENEW_S):
+        while not self._stopping.wait(LEASE_RENEW_S):
             self._lease.renew()
 
     def _infer(self) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, Iterable
 
-from lambdas.common.messages.terms import (
+from contract.messages.terms import (
     MAX_MESSAGE_BYTES,
     VERSION,
     MessageError,

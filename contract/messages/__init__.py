@@ -6,7 +6,7 @@ already decoded, and raise `MessageError`.
 
 from __future__ import annotations
 
-from lambdas.common.messages.build import (
+from contract.messages.build import (
     ECHOED,
     ack_message,
     done_messages,
@@ -20,14 +20,14 @@ from lambdas.common.messages.build import (
     to_ranges,
     work_message,
 )
-from lambdas.common.messages.parse import (
+from contract.messages.parse import (
     parse_ack,
     parse_control,
     parse_done,
     parse_heartbeat,
     parse_work,
 )
-from lambdas.common.messages.terms import (
+from contract.messages.terms import (
     DROPPED_REASONS,
     FAILED_REASONS,
     MAX_DETAIL_CHARS,
@@ -46,7 +46,7 @@ from lambdas.common.messages.terms import (
     Record,
     Work,
 )
-from lambdas.common.messages.wire import (
+from contract.messages.wire import (
     decode,
     dumps,
     encode,
