@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.topic_filters import filter_problem, matches
 from edgecore.core.group import CLOUD, Group, Subscription, Thing
-from edgecore.core.topicfilter import filter_problem, matches
 from edgecore.uplink.iot.downlink import covers, wanted
 
 LEVELS = st.sampled_from(["a", "b", "+", "#", "$aws"])
