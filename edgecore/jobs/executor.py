@@ -215,12 +215,13 @@ class Executor:
                 "launcher started it that could change it: install the bundle, or deploy "
                 "without core"
             )
-        if record.step != "core":
-            await self._progress(record, "fetching")
-            archive = await self._files.one(record, document, core.artifact)
-            await self._progress(record, "core")
-            fault("job.before_core", job=record.job_id)
-            await asyncio.to_thread(self._core_update.request, core, archive)
+        if record.step == "core" and (problem := self._core_update.failure(core)):
+            raise JobFailedError(problem)
+        await self._progress(record, "fetching")
+        archive = await self._files.one(record, document, core.artifact)
+        await self._progress(record, "core")
+        fault("job.before_core", job=record.job_id)
+        await asyncio.to_thread(self._core_update.request, core, archive)
         while (problem := self._core_update.failure(core)) is None:
             check_time(record, document)
             await asyncio.sleep(LOOK_S)
