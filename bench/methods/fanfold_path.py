@@ -23,11 +23,11 @@ from bench.group import CAMERA, SITE, Machine, Setting, write_group
 from bench.machine import cpu_s, pss_kb
 from bench.stats import percentiles, steady_rate
 from contract.topics import Topics
-from fanfold import running
-from fanfold.errors import FAILED, UserError
-from fanfold.interpreters import RUNTIME, device_python
-from fanfold.mqtt import Console
-from fanfold.project import PROJECT
+from fanfold.common.errors import FAILED, UserError
+from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.localcore import running
+from fanfold.sending.mqtt import Console
 
 READY_TIMEOUT_S = 90
 SILENCE_S = 60.0

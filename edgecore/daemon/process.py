@@ -103,7 +103,7 @@ class Daemon:
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
-        log.info("core runs group %s, ports %s", loaded.group.name, self._ports())
+        log.info("the core runs group %s, ports %s", loaded.group.name, self._ports())
 
     def _fault_plan(self) -> FaultPlan | None:
         """Installs ``--fault-plan``; None without. Raises CoreError for a wrong file."""

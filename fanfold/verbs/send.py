@@ -18,11 +18,12 @@ import typer
 from contract.image_kinds import SUFFIXES
 from contract.limits import MESSAGE_BYTES
 from contract.topics import ACCEPTED, Topics
-from fanfold import output, running
-from fanfold.errors import FAILED, INVALID, REFUSED, UserError
-from fanfold.mqtt import Console
-from fanfold.project import read_site, remembered_site
-from fanfold.sending import Sender
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
+from fanfold.common.project import read_site, remembered_site
+from fanfold.localcore import running
+from fanfold.sending.mqtt import Console
+from fanfold.sending.sender import Sender
 
 #: How long without a single answer before giving up.
 SILENCE_S = 60.0

@@ -6,9 +6,10 @@ import typer
 from rich.table import Table
 
 from contract.status import FunctionStatus, Status
-from fanfold import output, running
-from fanfold.draining import picture
-from fanfold.errors import FAILED
+from fanfold.common import output
+from fanfold.common.errors import FAILED
+from fanfold.localcore import running
+from fanfold.localcore.draining import picture
 
 HEALTHY = {"running", "starting"}
 

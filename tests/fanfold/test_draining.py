@@ -7,8 +7,8 @@ import json
 import pytest
 
 from contract.messages import parse_control
-from fanfold.draining import chosen, control, picture, seen
-from fanfold.errors import INVALID, MISSING, UserError
+from fanfold.common.errors import INVALID, MISSING, UserError
+from fanfold.localcore.draining import chosen, control, picture, seen
 
 FUNCTIONS = [{"id": each} for each in ("splitter", "t0", "w0", "aggregator")]
 

@@ -34,7 +34,8 @@ def ends_exist(plan: Plan) -> Iterator[Broken]:
 @rule("FF105", "error", _ROUTES)
 def nothing_unreachable(plan: Plan) -> Iterator[Broken]:
     """Every function that the splitter feeds gets its work topic; every one that computes may
-    report to the aggregator and the splitter; the aggregator may acknowledge and tell the cloud."""
+    report to the aggregator and the splitter; the aggregator may acknowledge and publish to the
+    cloud."""
     routes = {(each.source, each.subject, each.target) for each in plan.subscriptions}
     for source, subject, target in _needed(plan):
         if (source, subject, target) not in routes:
