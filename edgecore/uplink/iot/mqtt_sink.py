@@ -139,8 +139,8 @@ class MqttSink:
 
     def _pump(self) -> None:
         """Keeps the window full: also called by answers, while the spool commits others."""
-        session, self._timer = self._session, None
-        if session is None or session.closed.done():
+        session = self._session
+        if session is None or session.closed.done() or self._timer is not None:
             return
         while (message := self._next()) is not None:
             now = self._clock()
@@ -148,12 +148,16 @@ class MqttSink:
             if self._suspects.alone:
                 wait_s = max(wait_s, self._session_since + REST_S - now)
             if wait_s > 0:
-                self._timer = asyncio.get_running_loop().call_later(wait_s, self._pump)
+                self._timer = asyncio.get_running_loop().call_later(wait_s, self._paced)
                 return
             self._send(session, message, now)
 
+    def _paced(self) -> None:
+        self._timer = None
+        self._pump()
+
     def _next(self) -> Message | None:
-        if self._timer is not None or (self._suspects.alone and self._window.in_flight):
+        if self._suspects.alone and self._window.in_flight:
             return None
         message = self._window.next()
         if message is None or message is self._window.front:
