@@ -28,5 +28,5 @@ def cloud_arguments(joining: Joining, environment: dict[str, str], *, lend: bool
         arguments += ["--cloud", "iot"]
     # The development cloud's keys open nothing but itself.
     if lend or (not joining.file and running_cloud() is not None):
-        arguments.append("--lend-static-credentials")
+        arguments.append("--insecure-static-credentials")
     return arguments

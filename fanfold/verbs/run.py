@@ -55,9 +55,9 @@ def run(
         None, help="HOST[:PORT] instead of the join file's, e.g. an endpoint's port 443."
     ),
     iot_proxy: str | None = typer.Option(None, help="http://[USER:PASSWORD@]HOST:PORT"),
-    lend_static_credentials: bool = typer.Option(
+    insecure_static_credentials: bool = typer.Option(
         False,
-        help="Give this shell's AWS keys to every function: each may do what you may. "
+        help="Insecure: every function gets this shell's AWS keys and may do what you may. "
         "With --join a role alias serves instead.",
     ),
 ) -> None:
@@ -92,7 +92,7 @@ def run(
         command += ["--python", f"{RUNTIME}={python}"]
     variables = environment()
     joining = Joining(join, iot_endpoint, iot_proxy)
-    command += cloud_arguments(joining, variables, lend=lend_static_credentials)
+    command += cloud_arguments(joining, variables, lend=insecure_static_credentials)
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:

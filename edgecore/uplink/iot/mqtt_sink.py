@@ -102,7 +102,7 @@ class MqttSink:
             await self._refuse(front, "topic_invalid", problem)
         if len(front.payload) > quotas.MAX_PAYLOAD_BYTES:
             await self._refuse(front, "too_large", str(self._unsendable(front)))
-        if self._suspects.guilty(_key(front), front.topic, self._clock()):
+        if self._suspects.is_poison(_key(front), front.topic, self._clock()):
             await self._refuse(front, "ends_connection", "AWS IoT ends the connection over it; "
                 "allow its topic in the certificate's policy (iot:Publish)")  # fmt: skip
         code = self._window.refused()

@@ -47,7 +47,7 @@ class Suspects:
         self._proofs.pop(key, None)
         self._alone_left = max(0, self._alone_left - 1)
 
-    def guilty(self, key: Key, topic: str, now: float) -> bool:
+    def is_poison(self, key: Key, topic: str, now: float) -> bool:
         """Whether the message at the front is to be dropped by name."""
         if self.knows(topic, now):
             return True
