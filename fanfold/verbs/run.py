@@ -15,6 +15,7 @@ from fanfold.common.project import (
     remember_site,
 )
 from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
 from fanfold.localcore.volumes import lock_volume, make_volume
 
@@ -47,6 +48,18 @@ def run(
     ),
     doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
     read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
+    join: Path | None = typer.Option(
+        None, help="This device's join file: AWS IoT with its certificate, over MQTT."
+    ),
+    iot_endpoint: str | None = typer.Option(
+        None, help="HOST[:PORT] instead of the join file's, e.g. an endpoint's port 443."
+    ),
+    iot_proxy: str | None = typer.Option(None, help="http://[USER:PASSWORD@]HOST:PORT"),
+    insecure_static_credentials: bool = typer.Option(
+        False,
+        help="Insecure: every function gets this shell's AWS keys and may do what you may. "
+        "With --join a role alias serves instead.",
+    ),
 ) -> None:
     """Run a site's group on this machine, with no AWS account.
 
@@ -57,6 +70,8 @@ def run(
     remember_site(state, site)
     if model and not group:
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
+    elif join and not group:
+        source = "jobs"
     else:
         source = group or deployed_group(settings.name)
     for folder in (settings.volumes.images, settings.volumes.state):
@@ -76,8 +91,8 @@ def run(
     if python := device_python():
         command += ["--python", f"{RUNTIME}={python}"]
     variables = environment()
-    if variables.get("AWS_ENDPOINT_URL"):
-        command += ["--cloud", "iot"]
+    joining = Joining(join, iot_endpoint, iot_proxy)
+    command += cloud_arguments(joining, variables, lend=insecure_static_credentials)
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
