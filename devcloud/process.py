@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from devcloud.auth.keys import Key
 from devcloud.auth.signing import ask
+from devcloud.iot import CA_FILE
 
 REGION = "us-east-1"
 DEFAULT_PORT = 5005
@@ -59,6 +60,7 @@ class DevCloud:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "FANFOLD_IOT_CA": str(self.ca_file),
         }
 
     def client(self, service: str, region: str = REGION) -> Any:
@@ -87,6 +89,17 @@ class DevCloud:
             self.key,
             json.dumps({"status": status, "error": error}).encode(),
         )
+
+    @property
+    def ca_file(self) -> Path:
+        """What a device must trust to reach the AWS IoT endpoint, localhost:`iot_port`."""
+        return self.state_dir.absolute() / CA_FILE
+
+    def iot(self, **wanted: Any) -> dict[str, Any]:
+        """Look at the AWS IoT data plane; `settings`, `cut`: devcloud/iot/window.py."""
+        body = json.dumps(wanted).encode() if wanted else None
+        found: dict[str, Any] = ask(f"{self.url}/moto-api/devcloud/iot", self.key, body)
+        return found
 
     def alive(self) -> bool:
         """Whether that very process answers there: another program may have the port by now."""

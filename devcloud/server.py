@@ -33,13 +33,13 @@ def main(argv: list[str] | None = None) -> int:
     key = Key.random()
     _fake_account(key)
     try:
-        server = _bind(options.port, key)
+        server, iot_port = _bind(options.port, key, options.ready.parent / "iot")
     except OSError as error:
         print(f"devcloud: port {options.port}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 3
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
-    _announce(options.ready, server.port, key)
+    _announce(options.ready, server.port, iot_port, key)
     server.serve_forever()
     return 0
 
@@ -52,14 +52,14 @@ def _fake_account(key: Key) -> None:
         AWS_DEFAULT_REGION="us-east-1",
         AWS_EC2_METADATA_DISABLED="true",
         MOTO_DISABLE_GLOBAL_CORS="true",  # no web page has any business here
-        MOTO_IOT_USE_VALID_CERT="true",  # a certificate's id is the SHA-256 of its DER
         MOTO_IAM_LOAD_MANAGED_POLICIES="true",  # cdk bootstrap attaches AWS's own policies
     )
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         os.environ.pop(name, None)
 
 
-def _bind(port: int, key: Key) -> Any:
+def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
+    """The server, ready to serve, and the port of the AWS IoT endpoint. Raises OSError."""
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -67,7 +67,7 @@ def _bind(port: int, key: Key) -> Any:
     )
     from werkzeug.serving import make_server
 
-    from devcloud import plugin
+    from devcloud import iot, plugin
     from devcloud.auth.keys import Keyring
     from devcloud.auth.middleware import Door
 
@@ -86,22 +86,18 @@ def _bind(port: int, key: Key) -> Any:
     )
     os.environ["MOTO_PORT"] = str(server.port)
     # "localhost", not 127.0.0.1: moto reads a template's URL path-style only with that name.
-    plugin.install(f"http://localhost:{server.port}")
-    return server
+    address = f"http://localhost:{server.port}"
+    plugin.install(address)
+    return server, iot.start(iot_folder, address)
 
 
-def _announce(ready: Path, port: int, key: Key) -> None:
+def _announce(ready: Path, port: int, iot_port: int, key: Key) -> None:
     """Whole under its name, and from its first byte for this user alone."""
     ready.parent.mkdir(parents=True, exist_ok=True)
     part = ready.with_suffix(".part")
     part.unlink(missing_ok=True)
-    known = {
-        "pid": os.getpid(),
-        "port": port,
-        "key_id": key.id,
-        "secret": key.secret,
-        "iot_port": 0,
-    }
+    known: dict[str, Any] = {"pid": os.getpid(), "port": port, "iot_port": iot_port}
+    known |= {"key_id": key.id, "secret": key.secret}
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         json.dump(known, out)
     part.replace(ready)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -38,6 +39,7 @@ class Holder:
 
     secret: str
     role_arn: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Keyring:
@@ -62,7 +64,8 @@ class Keyring:
         if session.expiration.replace(tzinfo=timezone.utc) <= now:
             raise SignatureRefused("ExpiredToken", "the security token has expired")
         bound = getattr(session, "bound_to_role", False)
-        return Holder(session.secret_access_key, session.role_arn if bound else None)
+        variables = getattr(session, "role_variables", {})
+        return Holder(session.secret_access_key, session.role_arn if bound else None, variables)
 
 
 def _session(key_id: str) -> Any | None:

@@ -57,7 +57,7 @@ class Door:
 
     def _refuse_beyond_role(self, holder: Holder, service: str, request: Request) -> None:
         if holder.role_arn is not None:
-            permit(holder.role_arn, service, request)
+            permit(holder, service, request)
 
 
 def request_of(environ: Environ) -> Request:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, unquote
 
+from devcloud.auth.keys import ACCOUNT, Holder
 from devcloud.auth.signature import Request, SignatureRefused
 from devcloud.plugin.roles import may
 
-ACCOUNT = "123456789012"
 
-
-def permit(role_arn: str, service: str, request: Request) -> None:
+def permit(holder: Holder, service: str, request: Request) -> None:
     """Raises SignatureRefused (AccessDenied) for what the role does not allow."""
     if service == "sts" and b"GetCallerIdentity" in request.body:
         return
     action, resource = _s3(request) if service == "s3" else (f"{service}:?", "*")
-    if service != "s3" or not may(ACCOUNT, role_arn, action, resource):
-        raise SignatureRefused("AccessDenied", f"{role_arn} may not {action} on {resource}")
+    role = holder.role_arn or ""
+    if service != "s3" or not may(ACCOUNT, role, action, resource, holder.variables):
+        raise SignatureRefused("AccessDenied", f"{role} may not {action} on {resource}")
 
 
 def _s3(request: Request) -> tuple[str, str]:
