@@ -131,7 +131,9 @@ def test_a_name_that_was_pointed_at_this_machine_is_not_this_cloud(cloud):
 
 @pytest.mark.parametrize("path", ["", "data.json", "reset", "devcloud/health", "devcloud/messages"])
 def test_the_window_and_the_controls_of_moto_are_behind_the_same_door(cloud, path):
-    answer, text = send(cloud, "POST" if path.endswith("reset") else "GET", {}, path=f"/moto-api/{path}")
+    answer, text = send(
+        cloud, "POST" if path.endswith("reset") else "GET", {}, path=f"/moto-api/{path}"
+    )
 
     assert answer.status == 403
     assert "MissingAuthenticationToken" in text

@@ -8,7 +8,6 @@ from things import Thing, make_thing
 
 import devcloud
 
-
 _numbers = itertools.count(1)
 
 

@@ -210,9 +210,7 @@ def test_a_group_is_rolled_out_at_its_rate_and_each_thing_reports(new_thing):
     things[0].cloud.iot(settings={"minute_s": 0.5})
     arn = group_of(things, f"g-{things[0].name}")
 
-    job_id = create(
-        things[0], targets=[arn], jobExecutionsRolloutConfig={"maximumPerMinute": 1}
-    )
+    job_id = create(things[0], targets=[arn], jobExecutionsRolloutConfig={"maximumPerMinute": 1})
     at_first = described(things[0], job_id)["jobProcessDetails"]
     iot = things[0].cloud.client("iot")
 
@@ -279,7 +277,8 @@ def test_a_presigned_link_of_the_document_opens_as_the_jobs_role_may(new_thing):
     trust = {"Effect": "Allow", "Principal": {"Service": "iot.amazonaws.com"},
              "Action": "sts:AssumeRole"}  # fmt: skip
     role = cloud.client("iam").create_role(
-        RoleName=f"jobs-{name}", AssumeRolePolicyDocument=json.dumps({**version, "Statement": trust})
+        RoleName=f"jobs-{name}",
+        AssumeRolePolicyDocument=json.dumps({**version, "Statement": trust}),
     )["Role"]["Arn"]
     read = {"Effect": "Allow", "Action": "s3:GetObject",
             "Resource": f"arn:aws:s3:::art-{name}/ok/*"}  # fmt: skip

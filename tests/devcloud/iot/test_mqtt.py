@@ -284,7 +284,10 @@ def test_basic_ingest_reaches_its_rule_and_no_subscriber(new_thing):
     thing = new_thing()
     cloud = thing.cloud
     cloud.client("s3").create_bucket(Bucket=f"ingest-{thing.name}")
-    trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "iot.amazonaws.com"}}}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Principal": {"Service": "iot.amazonaws.com"}},
+    }
     role = cloud.client("iam").create_role(
         RoleName=f"rule-{thing.name}", AssumeRolePolicyDocument=json.dumps(trust)
     )["Role"]["Arn"]
