@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from infra.planning import limits, topics
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import CLOUD, Plan
-from infra.planning.topics import Topics
+from infra.planning.naming import topics_of
 
 _ROUTES = "docs/spec/messages.md"
 _API = (
@@ -45,7 +45,7 @@ def nothing_unreachable(plan: Plan) -> Iterator[Broken]:
 
 
 def _needed(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    names = Topics(plan.site.name)
+    names = topics_of(plan.site)
     splitter, aggregator = plan.by_role("splitter")[0].arn, plan.by_role("aggregator")[0].arn
     for each in plan.fed:
         yield splitter, names.work_prefix + each.id, each.arn
