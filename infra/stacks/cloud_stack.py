@@ -11,11 +11,11 @@ from typing import Any
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
+from infra.planning.stack_names import cloud_id, cloud_stack_name
 from infra.stacks.acknowledgements import CFN_LINT
 from infra.stacks.identity import Things
 from infra.stacks.iot.access import DeviceAccess
 from infra.stacks.monitor import Monitor
-from infra.stacks.names import cloud_id, cloud_stack_name
 from infra.stacks.results import Results
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
+from infra.planning.stack_names import deployment_stack_name
 from infra.planning.topics import Topics
 from infra.stacks.acknowledgements import CFN_LINT, PYTHON_38, V1_IS_SHUT, acknowledge
 from infra.stacks.assets import Assets
@@ -16,7 +17,6 @@ from infra.stacks.definitions import Definitions, Group
 from infra.stacks.deployment import Deployment
 from infra.stacks.functions import Functions
 from infra.stacks.iot.job import JobDeployment
-from infra.stacks.names import deployment_stack_name
 from infra.stacks.override import RuntimeOverride
 from infra.stacks.role import GroupRole
 

@@ -20,8 +20,8 @@ from infra.planning import (
     plan_group,
     render,
 )
+from infra.planning.stack_names import cloud_id
 from infra.stacks.assets import Assets
-from infra.stacks.names import cloud_id
 from infra.stacks.override import override_of
 from infra.stacks.site_stack import DEFAULT_WAIT_S, SiteStacks
 
