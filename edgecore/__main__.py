@@ -76,6 +76,10 @@ def parser() -> argparse.ArgumentParser:
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
     add("--cloud", choices=["local", "iot"], default="local")
+    add("--join", type=Path, metavar="FILE")
+    add("--iot-endpoint", metavar="HOST[:PORT]")
+    add("--iot-proxy", metavar="URL")
+    add("--lend-static-credentials", action="store_true")
     add("--endpoint-url", default=os.environ.get("AWS_ENDPOINT_URL"))
     add("--region")
     add("--poll-s", type=float, default=5.0)
@@ -114,6 +118,10 @@ def main(argv: list[str] | None = None) -> int:
             health_s=given.health_s,
             fault_plan=given.fault_plan,
             doctor=given.doctor,
+            join=given.join and given.join.absolute(),
+            iot_endpoint=given.iot_endpoint,
+            iot_proxy=given.iot_proxy,
+            lend_static_credentials=given.lend_static_credentials,
         )
     )
 

@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
@@ -59,7 +59,7 @@ class IpcApi:
         queues: Mapping[str, WorkQueue],
         tokens: Tokens,
         shadows: Shadows,
-        credentials: Callable[[], Mapping[str, Any] | None],
+        credentials: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         self._router = router
         self._queues = queues
@@ -190,7 +190,18 @@ class IpcApi:
                     log.error("a message could not be spooled for the cloud: %s", outcome)
             _ok(answer, new_invocation_id())
 
-        task = asyncio.ensure_future(finish())
+        self._finish_later(finish())
+
+    async def _answer_credentials(self, answer: Answer) -> None:
+        try:
+            credentials = await self._credentials()
+        except LookupError as error:
+            _respond(answer, 404, str(error))
+        else:
+            answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
+
+    def _finish_later(self, answering: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(answering)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -221,10 +232,7 @@ class IpcApi:
             self._workers.log_lines(caller.worker, _log_lines(request.body))
             return _ok(answer)
         if path == f"{ROOT}credentialprovider" and request.method == "GET":
-            credentials = self._credentials()
-            if credentials is None:
-                return _respond(answer, 404, "the core has no AWS credentials")
-            answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
+            self._finish_later(self._answer_credentials(answer))
             return None
         if path == f"{ROOT}health/workers":
             body = json.dumps(self._workers.health()).encode()

@@ -89,7 +89,7 @@ def run(
         command += ["--python", f"{RUNTIME}={python}"]
     environment = _environment()
     if environment.get("AWS_ENDPOINT_URL"):
-        command += ["--cloud", "iot"]
+        command += ["--cloud", "iot", "--lend-static-credentials"]
     if not detach:
         os.execve(command[0], command, environment)  # noqa: S606 - the core takes our place
     try:
