@@ -127,8 +127,8 @@ class Identities:
     def _keep(self, thing: str, key: str, certificate: str) -> None:
         folder = self._folder / thing
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_private(folder / KEY, key)
-        _write_private(folder / CERTIFICATE, certificate)
+        write_private(folder / KEY, key)
+        write_private(folder / CERTIFICATE, certificate)
 
     def _write_record(self) -> None:
         self._record.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def _policy_name(thing: str) -> str:
     return f"fanfold-{thing}"
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """0600 from its first byte, whole under its name."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)

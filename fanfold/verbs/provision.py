@@ -15,6 +15,7 @@ from fanfold.errors import INVALID, UserError
 from fanfold.project import read_site, site_file, state_dir
 from fanfold.provision import Identities, core_policy, device_policy
 from fanfold.provision.checking import refuse_foreign
+from fanfold.provision.joining import write_join_file
 from fanfold.provision.policies import Policy
 from infra.planning import Plan, Site, plan_group
 from infra.targets.iot.names import IotNames
@@ -65,7 +66,11 @@ def provision(
             else:
                 _ensure(identities, made, rotate=rotate)
             if settings.target == "iot":
-                _attach_site_policy(access, settings, identities, box or [settings.core.thing])
+                cores = box or [settings.core.thing]
+                _attach_site_policy(access, settings, identities, cores)
+                for core in cores:
+                    path = write_join_file(access, settings, core, folder)
+                    output.note(f"join file of {core}: {path} (it holds the private key)")
     if not remove:
         output.note(f"keys in {folder}; certificate ARNs in {record}")
 

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from fanfold.project import (
     remember_site,
     state_dir,
 )
+from fanfold.provision.joining import join_file
 from fanfold.provision.local import local_certificates
 from fanfold.verbs.devcloud import running_cloud
 from fanfold.volumes import lock_volume, make_volume
 from infra.packaging import build_lambdas
-from infra.planning import check, errors, plan_group, render
+from infra.planning import Site, check, errors, plan_group, render
 
 START_TIMEOUT_S = 120
 
@@ -46,6 +48,9 @@ def run(
     ),
     model: Path | None = typer.Option(
         None, help="Without any cloud: plan the site here and run it with this model package."
+    ),
+    join: Path | None = typer.Option(
+        None, help="Target iot: the device's join file. Default: the one provisioned here."
     ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
     mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
@@ -70,7 +75,7 @@ def run(
     if model and not group:
         source = str(_local_group(site, model, state, tls=mqtt_port != "off"))
     else:
-        source = group or _deployed(settings.name)
+        source = group or _default_source(settings)
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
@@ -88,7 +93,10 @@ def run(
     if python := device_python():
         command += ["--python", f"{RUNTIME}={python}"]
     environment = _environment()
-    if environment.get("AWS_ENDPOINT_URL"):
+    if settings.target == "iot":
+        command += ["--cloud", "iot", "--join", str(_join_file(settings, join))]
+        environment = without_keys(environment)
+    elif environment.get("AWS_ENDPOINT_URL"):
         command += ["--cloud", "iot", "--lend-static-credentials"]
     if not detach:
         os.execve(command[0], command, environment)  # noqa: S606 - the core takes our place
@@ -96,6 +104,27 @@ def run(
         _start(command, environment, state, held)
     finally:
         os.close(held)
+
+
+def _default_source(settings: Site) -> str:
+    """Target iot: what a job brings; else the group that is deployed."""
+    return "jobs" if settings.target == "iot" else _deployed(settings.name)
+
+
+def _join_file(settings: Site, given: Path | None) -> Path:
+    folder = state_dir() / "certificates" / settings.name
+    path = given or join_file(folder, settings.core.thing)
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no join file. Make it: fanfold provision {settings.name}", MISSING
+        )
+    return path.absolute()
+
+
+def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
+    """A core that has a certificate gets no other credentials."""
+    secret = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+    return {name: value for name, value in environment.items() if name not in secret}
 
 
 def _environment() -> dict[str, str]:
