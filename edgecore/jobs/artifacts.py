@@ -135,12 +135,16 @@ class Artifacts:
 def _read(answer: Any, artifact: Artifact) -> Iterator[bytes]:
     import http.client
 
+    left_bytes = int(answer.headers.get("Content-Length") or 0)
     try:
         with answer:
             while chunk := answer.read(CHUNK_BYTES):
+                left_bytes -= len(chunk)
                 yield chunk
     except (OSError, http.client.HTTPException) as error:
         raise ArtifactAway(f"{artifact.what}: the download broke off ({error})") from error
+    if left_bytes > 0:  # reading by pieces, http.client does not say so itself
+        raise ArtifactAway(f"{artifact.what}: the download broke off, {left_bytes} bytes lack")
 
 
 def _sha256(path: Path) -> str:

@@ -7,8 +7,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
+from contract.status import UplinkStatus
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.committer import Committer
 from edgecore.uplink.settings import DEFAULT_MAX_BYTES, Policy
@@ -75,7 +75,7 @@ class Spooler:
             else:
                 await self._delivered(batch, taken)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> UplinkStatus:
         """For ``/api/status`` and metrics; cheap, no IO."""
         account, salvage = self._store.account, self._store.salvage
         return {

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from fanfold import output
 from fanfold.cloud.access import Access, explained
-from fanfold.errors import FAILED, UserError
+from fanfold.common import output
+from fanfold.common.errors import FAILED, UserError
 
 Document = dict[str, Any]
 BAD = ("FAILED", "REJECTED", "TIMED_OUT")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fanfold import output
 from fanfold.cloud.access import START, Access, explained
 from fanfold.cloud.deployed import read_deployed, read_site_deployed
 from fanfold.cloud.jobs import repeat, show_devices
 from fanfold.cloud.redeploy import Move, wait
-from fanfold.errors import MISSING, REFUSED, UserError
-from fanfold.project import read_site
+from fanfold.common import output
+from fanfold.common.errors import MISSING, REFUSED, UserError
+from fanfold.common.project import read_site
 from infra.planning import Site, plan_group, render
 from infra.planning.stack_names import deployment_stack_name
 from infra.targets.iot import IotNames, job_settings

@@ -8,13 +8,13 @@ from typing import Any
 
 import typer
 
-from fanfold import output
 from fanfold.cloud.access import Access, explained, reach
+from fanfold.cloud.certificates import refuse_foreign
 from fanfold.cloud.preflight import refuse_other_account
-from fanfold.errors import INVALID, UserError
-from fanfold.project import read_site, site_file, state_dir
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.common.project import read_site, site_file, state_dir
 from fanfold.provision import Identities, core_policy, device_policy
-from fanfold.provision.checking import refuse_foreign
 from fanfold.provision.joining import write_join_file
 from fanfold.provision.policies import Policy
 from infra.planning import Plan, Site, plan_group

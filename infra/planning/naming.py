@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from infra.planning.model import Thing
 from infra.planning.site import CONSOLE, Site
-from infra.planning.topics import Topics
+from contract.topics import Topics
 
 ALIAS = "live"
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}

@@ -39,16 +39,14 @@ def patched(old: Json, patch: Json) -> Json:
     return made
 
 
-def without(patch: Json, other: Json) -> Json:
-    """What of ``patch`` is about keys that ``other`` leaves alone."""
-    left: Json = {}
-    for key, value in patch.items():
-        theirs = other.get(key)
-        if key not in other:
-            left[key] = value
-        elif isinstance(value, dict) and isinstance(theirs, dict) and without(value, theirs):
-            left[key] = without(value, theirs)
-    return left
+def pruned(state: Json) -> Json:
+    """Without empty objects, which a service of shadows may or may not keep."""
+    made: Json = {}
+    for key, value in state.items():
+        below = pruned(value) if isinstance(value, dict) else value
+        if below != {}:
+            made[key] = below
+    return made
 
 
 def merged(base: Json, here: Json, cloud: Json) -> tuple[Json, Json]:
@@ -56,14 +54,12 @@ def merged(base: Json, here: Json, cloud: Json) -> tuple[Json, Json]:
     to_cloud: Json = {}
     to_here: Json = {}
     for section in SECTIONS:
-        old, ours, theirs = (state.get(section) or {} for state in (base, here, cloud))
-        our_change, their_change = difference(old, ours), difference(old, theirs)
-        if section == "desired":
-            up, down = without(our_change, their_change), their_change
-        else:
-            up, down = our_change, without(their_change, our_change)
-        if up := difference(theirs, patched(theirs, up)):
+        old, ours, theirs = (pruned(state.get(section) or {}) for state in (base, here, cloud))
+        changes = [difference(old, ours), difference(old, theirs)]
+        first, last = changes if section == "desired" else reversed(changes)
+        result = pruned(patched(patched(old, first), last))
+        if up := difference(theirs, result):
             to_cloud[section] = up
-        if down := difference(ours, patched(ours, down)):
+        if down := difference(ours, result):
             to_here[section] = down
     return to_cloud, to_here

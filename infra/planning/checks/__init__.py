@@ -10,13 +10,14 @@ from infra.planning.checks import (
     isolation,
     quotas,
     target,
+    timing,
     wiring,
 )
 from infra.planning.checks.rule import Rule
 from infra.planning.findings import Finding, by_weight
 from infra.planning.model import Plan
 
-_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, target, advice)
+_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, target, timing, advice)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(

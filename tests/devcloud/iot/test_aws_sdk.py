@@ -38,7 +38,7 @@ def connected(thing) -> Iterator[tuple[mqtt5.Client, queue.Queue]]:
         ca_filepath=str(thing.ca),
         on_publish_received=lambda data: received.put(data.publish_packet),
         on_lifecycle_connection_success=lambda data: up.put(data.negotiated_settings),
-        on_lifecycle_connection_failure=lambda data: up.put(data),
+        on_lifecycle_connection_failure=up.put,
     )  # fmt: skip
     client.start()
     try:
@@ -88,7 +88,7 @@ def test_the_sdks_jobs_client_runs_a_job(new_thing):
             iotjobs.NextJobExecutionChangedSubscriptionRequest(thing_name=thing.name),
             ServiceStreamOptions(
                 incoming_event_listener=told.put,
-                subscription_status_listener=lambda event: told.put(event),
+                subscription_status_listener=told.put,
             ),
         )
         stream.open()

@@ -1,4 +1,4 @@
-"""MQTT on the development cloud's AWS IoT endpoint; Eclipse paho and mosquitto on the other side."""
+"""MQTT on the development cloud's AWS IoT endpoint."""
 
 from __future__ import annotations
 
