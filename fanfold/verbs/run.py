@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 
+from fanfold.cloud.development import running_cloud
 from fanfold.common.errors import MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
@@ -34,7 +35,9 @@ def run(
         None, help="Without any cloud: plan the site here and run it with this model package."
     ),
     join: Path | None = typer.Option(
-        None, help="Target iot: the device's join file. Default: the one provisioned here."
+        None,
+        help="This device's join file: AWS IoT with its certificate, over MQTT. Default with "
+        "target iot: the one that was provisioned here.",
     ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
     mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
@@ -50,6 +53,15 @@ def run(
     ),
     doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
     read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
+    iot_endpoint: str | None = typer.Option(
+        None, help="HOST[:PORT] instead of the join file's, e.g. an endpoint's port 443."
+    ),
+    iot_proxy: str | None = typer.Option(None, help="http://[USER:PASSWORD@]HOST:PORT"),
+    lend_static_credentials: bool = typer.Option(
+        False,
+        help="Give this shell's AWS keys to every function: each may do what you may. "
+        "With --join a role alias serves instead.",
+    ),
 ) -> None:
     """Run a site's group on this machine, with no AWS account.
 
@@ -58,10 +70,11 @@ def run(
     settings, _ = read_site(site)
     state = core_state(settings.name)
     remember_site(state, site)
+    joined = _join_file(settings, join)
     if model and not group:
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
     else:
-        source = group or _default_source(settings)
+        source = group or ("jobs" if joined else deployed_group(settings.name))
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
@@ -79,11 +92,15 @@ def run(
     if python := device_python():
         command += ["--python", f"{RUNTIME}={python}"]
     variables = environment()
-    if settings.target == "iot":
-        command += ["--cloud", "iot", "--join", str(_join_file(settings, join))]
-        variables = without_keys(variables)
-    elif variables.get("AWS_ENDPOINT_URL"):
-        command += ["--cloud", "iot", "--lend-static-credentials"]
+    if joined:
+        variables = variables if lend_static_credentials else without_keys(variables)
+    ways = {"--join": joined, "--iot-endpoint": iot_endpoint, "--iot-proxy": iot_proxy}
+    command += [word for option, value in ways.items() if value for word in (option, str(value))]
+    if not joined and variables.get("AWS_ENDPOINT_URL"):
+        command += ["--cloud", "iot"]
+    # The development cloud's keys open nothing but itself.
+    if lend_static_credentials or (not joined and running_cloud() is not None):
+        command.append("--lend-static-credentials")
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
@@ -92,18 +109,14 @@ def run(
         os.close(held)
 
 
-def _default_source(settings: Site) -> str:
-    """Target iot: what a job brings; else the group that is deployed."""
-    return "jobs" if settings.target == "iot" else deployed_group(settings.name)
-
-
-def _join_file(settings: Site, given: Path | None) -> Path:
-    folder = state_dir() / "certificates" / settings.name
-    path = given or join_file(folder, settings.core.thing)
+def _join_file(settings: Site, given: Path | None) -> Path | None:
+    """The one given; with target iot else the one that was provisioned here."""
+    if given is None and settings.target != "iot":
+        return None
+    path = given or join_file(state_dir() / "certificates" / settings.name, settings.core.thing)
     if not path.is_file():
-        raise UserError(
-            f"{path}: no join file. Create it: fanfold provision {settings.name}", MISSING
-        )
+        said = f"{path}: no join file. Create it: fanfold provision {settings.name}"
+        raise UserError(said, MISSING)
     return path.absolute()
 
 

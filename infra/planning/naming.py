@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from contract.topics import Topics
 from infra.planning.model import Thing
 from infra.planning.site import CONSOLE, Site
-from contract.topics import Topics
 
 ALIAS = "live"
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}

@@ -9,8 +9,8 @@ from typing import Any
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
-from infra.planning.stack_names import deployment_stack_name
 from contract.topics import Topics
+from infra.planning.stack_names import deployment_stack_name
 from infra.stacks.acknowledgements import CFN_LINT, PYTHON_38, V1_IS_SHUT, acknowledge
 from infra.stacks.assets import Assets
 from infra.stacks.definitions import Definitions, Group

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from edgecore.uplink.backoff import Backoff
-from edgecore.uplink.iot.identity import read_identity
+from edgecore.uplink.iot.identity import Identity, IdentityError, read_identity
 from edgecore.uplink.iot.link import Link
 from edgecore.uplink.iot.mqtt_sink import MqttSink
 from edgecore.uplink.iot.pacing import Pace
 from edgecore.uplink.iot.paho_session import connect
+from edgecore.uplink.iot.port import CannotConnect
+from edgecore.uplink.iot.problems import Problem
 from edgecore.uplink.iot.refused import RefusedMessages
 from edgecore.uplink.iot.window import Window
 from edgecore.uplink.spooler import Spooler
@@ -39,6 +41,13 @@ def unpaced() -> Pace:
     return Pace(messages_per_s=1e6, burst_messages=1e6, bytes_per_s=1e9)
 
 
+def identity_of(join: Path) -> Identity:
+    try:
+        return read_identity(join)
+    except IdentityError as error:
+        raise CannotConnect(Problem("identity", str(error))) from error
+
+
 class Uplink:
     """``put`` messages; ``link``, ``sink`` and ``spooler`` are the real ones."""
 
@@ -46,7 +55,7 @@ class Uplink:
         self.folder = folder
         self.spooler = Spooler(folder / "spool.sqlite3", max_bytes=parts.pop("quota", 64 << 20))
         self.link = Link(
-            parts.pop("identity", lambda: read_identity(join)),
+            lambda: identity_of(join),
             connect,
             backoff=parts.pop("backoff", quick_backoff()),
             pace=parts.pop("pace", unpaced()),
