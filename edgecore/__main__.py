@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     """The arguments; ``fanfold run`` builds Options itself."""
     arguments = argparse.ArgumentParser("edgecore", description="Run one Greengrass V1 group.")
     add = arguments.add_argument
-    add("--group", required=True, metavar="SOURCE")
+    add("--group", metavar="SOURCE")
     add("--state", type=Path, default=Path(".fanfold/core"), metavar="DIR")
     add("--ipc-port", type=_port, default=8000)
     add("--mqtt-port", type=_port, default=8883)
@@ -91,11 +91,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0, 1, 2 or 3 as in docs/spec/core.md."""
-    given = parser().parse_args(argv)
+    arguments = parser()
+    given = arguments.parse_args(argv)
+    if given.group is None and given.join is None:
+        arguments.error("--group SOURCE is needed; with --join FILE it may come by a job")
     _configure_logs(given.state)
     return run(
         Options(
-            group=given.group,
+            group=given.group or "jobs",
             state=given.state.absolute(),
             ipc_port=given.ipc_port or 0,
             mqtt_port=given.mqtt_port,

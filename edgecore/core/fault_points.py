@@ -12,10 +12,18 @@ from typing import Any, Literal
 
 POINTS = frozenset(
     {
-        "router.before_enqueue", "ipc.before_reply", "supervisor.tick", "job.taken",
-        "job.fetched", "job.staged", "job.before_apply", "job.applied", "job.decided",
+        "router.before_enqueue",
+        "ipc.before_reply",
+        "supervisor.tick",
+        "job.taken",
+        "job.before_core",
+        "job.fetched",
+        "job.staged",
+        "job.before_apply",
+        "job.applied",
+        "job.decided",
     }
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)

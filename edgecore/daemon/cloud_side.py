@@ -11,6 +11,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from contract.status import UplinkStatus
 from edgecore.core.options import CoreError, Options
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
@@ -93,18 +94,21 @@ class CloudSide:
             await self._shadows.show(running.group, running.shadows)
             await self._downlink.show(running.group, running.router.publish)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> UplinkStatus:
         """``cloud`` of ``/api/status``, beside the spool's own figures (docs/spec/uplink.md)."""
         link = self.link.status()
-        return {
-            "link": link,
-            **({"last_error": link["message"]} if link["message"] else {}),
+        status: UplinkStatus = {
             **self.sink.status(),
+            "link": link,
             "from_cloud": self._downlink.status(),
             "shadows": self._shadows.status(),
             "credentials": self.credentials.status(),
-            **({"jobs": self._jobs.status()} if self._jobs else {}),
         }
+        if link["message"]:
+            status["last_error"] = link["message"]
+        if self._jobs is not None:
+            status["jobs"] = self._jobs.status()
+        return status
 
     def findings(self) -> list[str]:
         """Sentences for the operator; empty while all is well."""

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import edgecore
-from contract.status import RouterStatus, Status
+from contract.status import RouterStatus, Status, UplinkStatus
 from edgecore.core import fault_points
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
@@ -103,7 +103,7 @@ class Daemon:
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
-        log.info("core runs group %s, ports %s", loaded.group.name, self._ports())
+        log.info("the core runs group %s, ports %s", loaded.group.name, self._ports())
 
     def _fault_plan(self) -> FaultPlan | None:
         """Installs ``--fault-plan``; None without. Raises CoreError for a wrong file."""
@@ -206,9 +206,9 @@ class Daemon:
         cloud = self._cloud_side.findings() if self._cloud_side else []
         return [*(loaded.findings if loaded else ()), *own, *cloud]
 
-    def _cloud_status(self) -> dict[str, Any]:
-        side = self._cloud_side.status() if self._cloud_side else {}
-        return {**self._spooler.stats(), **side}
+    def _cloud_status(self) -> UplinkStatus:
+        spooled = self._spooler.stats()
+        return {**spooled, **self._cloud_side.status()} if self._cloud_side else spooled
 
     async def _shut_down(self) -> None:
         await self._web.stop()

@@ -156,7 +156,7 @@ class DeploymentManager(Generic[R]):
 
     def _adopt(self, loaded: LoadedGroup) -> None:
         self.loaded = apply(self._state, loaded)
-        self._remember(self.loaded, "runs already")
+        self._remember(self.loaded, "already running")
         self._report(self.loaded.deployment_id, "Success", "")
         self._changed()
 

@@ -178,11 +178,10 @@ class IpcApi:
         if outcome.refused and policy == "AllOrError":
             return _respond(answer, 429, self._full())
         if outcome.pending:
-            self._answer_after(outcome.pending, answer)
-            return None
+            return self._answer_after(outcome.pending, answer)
         return _ok(answer, new_invocation_id())
 
-    def _answer_after(self, pending: list[Awaitable[object]], answer: Answer) -> None:
+    def _answer_after(self, pending: list[Awaitable[object]], answer: Answer) -> Abandon:
         async def finish() -> None:
             outcomes = await asyncio.gather(*pending, return_exceptions=True)
             for outcome in outcomes:
@@ -190,7 +189,7 @@ class IpcApi:
                     log.error("a message could not be spooled for the cloud: %s", outcome)
             _ok(answer, new_invocation_id())
 
-        self._finish_later(finish())
+        return self._finish_later(finish())
 
     async def _answer_credentials(self, answer: Answer) -> None:
         try:
@@ -200,10 +199,11 @@ class IpcApi:
         else:
             answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
 
-    def _finish_later(self, answering: Coroutine[Any, Any, None]) -> None:
+    def _finish_later(self, answering: Coroutine[Any, Any, None]) -> Abandon:
         task = asyncio.ensure_future(answering)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return None
 
     def _shadow(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
@@ -232,8 +232,7 @@ class IpcApi:
             self._workers.log_lines(caller.worker, _log_lines(request.body))
             return _ok(answer)
         if path == f"{ROOT}credentialprovider" and request.method == "GET":
-            self._finish_later(self._answer_credentials(answer))
-            return None
+            return self._finish_later(self._answer_credentials(answer))
         if path == f"{ROOT}health/workers":
             body = json.dumps(self._workers.health()).encode()
             answer(200, body, "Content-Type: application/json\r\n")

@@ -56,6 +56,11 @@ class JobDocument:
         found = [self.group, *(code.artifact for code in self.code)]
         return tuple(found + ([self.model] if self.model else []))
 
+    @property
+    def all_artifacts(self) -> tuple[Artifact, ...]:
+        """With the core's, for what must fit on the disk."""
+        return self.artifacts + ((self.core.artifact,) if self.core else ())
+
 
 def parse(content: object, *, site: str) -> JobDocument:
     """``site``: the one that this core was provisioned for; empty: any. Raises JobRefused."""

@@ -12,21 +12,20 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-import edgecore
 from edgecore import deploy
 from edgecore.core.fault_points import fault
 from edgecore.jobs.artifacts import (
     ArtifactAway,
-    ArtifactExpired,
     ArtifactFailed,
     Artifacts,
-    check_space,
 )
 from edgecore.jobs.choosing import Pending, choose, pending
 from edgecore.jobs.cloud import JobsAway, JobsCloud, JobsRejected
-from edgecore.jobs.document import Artifact, JobDocument, JobRefused, parse
+from edgecore.jobs.core_update import CoreUpdate
+from edgecore.jobs.document import JobDocument, JobRefused, parse
+from edgecore.jobs.files import JobFailedError, JobFiles, check_time
 from edgecore.jobs.journal import JobRecord, Journal
-from edgecore.jobs.staging import read_group, stage
+from edgecore.jobs.staging import stage
 from edgecore.sources import LoadedGroup, SourceError
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.iot.link import Link
@@ -53,10 +52,6 @@ class TakenBackError(Exception):
     """The cloud has canceled, timed out or deleted the job."""
 
 
-class JobFailedError(Exception):
-    """The job ends as FAILED; the text is the reason."""
-
-
 class Executor:
     """``run`` until cancelled. ``thing`` and ``site`` are this device's."""
 
@@ -70,14 +65,19 @@ class Executor:
         deployments: Deployments,
         artifacts: Artifacts,
         backoff: Backoff | None = None,
+        core_update: CoreUpdate | None = None,
     ) -> None:
         self._link, self._state = link, state
         self._thing, self._site = thing, site
         self._deployments, self._artifacts = deployments, artifacts
         self._backoff = backoff or Backoff(base_s=2.0, cap_s=60.0)
+        self._core_update = core_update or CoreUpdate()
         self._wake = asyncio.Event()
         self._cloud = JobsCloud(link, self._wake.set)
         self.journal = Journal.open(state / "jobs")
+        self._files = JobFiles(
+            self._cloud, self.journal, artifacts, state=state, thing=thing, site=site
+        )
         self._problem: str | None = None
         link.watch(self._wake.set)
 
@@ -92,7 +92,7 @@ class Executor:
             "job": record.job_id if record else None,
             "step": record.step if record else None,
             "last": vars(last) if last else None,
-            "problem": self._problem,
+            "problem": self._problem or self._files.problem,
         }
 
     async def run(self) -> None:
@@ -172,16 +172,16 @@ class Executor:
     async def _until_decided(self, record: JobRecord, document: JobDocument) -> None:
         if record.step in ("applying", "trial") and await self._decided(record):
             return
-        self._check_core(document)
+        await self._change_core(record, document)
         await self._progress(record, "fetching")
-        files, group = await self._fetch(record, document)
+        files, group = await self._files.everything(record, document)
         fault("job.fetched", job=record.job_id)
         self._note(record, "staging")
         loaded = await asyncio.to_thread(
             stage, self._state, group, document, files, record.deployment_id
         )
         fault("job.staged", job=record.job_id)
-        self._check_time(record, document)
+        check_time(record, document)
         await self._progress(record, "applying")
         fault("job.before_apply", job=record.job_id)
         await self._deployments.deploy(loaded)
@@ -203,66 +203,33 @@ class Executor:
         self._decide(record, "SUCCEEDED" if status == "Success" else "FAILED", reason)
         return True
 
-    def _check_core(self, document: JobDocument) -> None:
-        wanted = document.core
-        if wanted is not None and wanted.version != edgecore.__version__:
+    async def _change_core(self, record: JobRecord, document: JobDocument) -> None:
+        """Returns where the wanted core runs. Else this process is stopped by the launcher, or
+        the launcher says why it is not."""
+        core = document.core
+        if core is None or not self._core_update.wanted(core):
+            return
+        if self._core_update.folder is None:
             raise JobFailedError(
-                f"the job brings core {wanted.version}, this is {edgecore.__version__}, and no "
+                f"the job brings core {core.version}, this is {self._core_update.version}, and no "
                 "launcher started it that could change it: install the bundle, or deploy "
                 "without core"
             )
-
-    def _check_time(self, record: JobRecord, document: JobDocument) -> None:
-        if not 0 <= time.time() - record.began_at <= document.timeout_s:
-            raise JobFailedError(f"not done within {document.timeout_s} s, in step {record.step}; "
-                "nothing was changed")  # fmt: skip
-
-    async def _fetch(
-        self, record: JobRecord, document: JobDocument
-    ) -> tuple[dict[str, Path], dict[str, Any]]:
-        """The files by digest, and the group's document; the group's own file first."""
-        check_space(self._state, document.artifacts)
-        asked_anew = False
-        files: dict[str, Path] = {}
-        while True:
-            try:
-                path = await self._one(record, document, document.group)
-                group = read_group(path, document, self._thing)
-                for artifact in document.artifacts:
-                    files[artifact.sha256] = await self._one(record, document, artifact)
-            except ArtifactExpired as error:
-                if asked_anew:
-                    raise JobFailedError(f"{error} again, with the document asked for anew; check "
-                        "the object, and who may read it") from error  # fmt: skip
-                asked_anew = True
-                document = await self._document_anew(record)
-            else:
-                return files, group
-
-    async def _one(self, record: JobRecord, document: JobDocument, artifact: Artifact) -> Path:
-        backoff = Backoff(base_s=1.0, cap_s=30.0)
-        while True:
-            self._check_time(record, document)
-            try:
-                return await asyncio.to_thread(self._artifacts.fetch, artifact)
-            except ArtifactAway as error:
-                self._problem = str(error)
-                log.warning("job %s: %s; tried again", record.job_id, error)
-                await asyncio.sleep(backoff.next_s())
-
-    async def _document_anew(self, record: JobRecord) -> JobDocument:
-        """The same execution's document, with addresses that were signed just now."""
-        execution = await self._cloud.describe(record.job_id)
-        content = execution.get("jobDocument")
-        document = parse(content, site=self._site)
-        record.document = dict(content) if isinstance(content, dict) else record.document
-        self.journal.write(record)
-        return document
+        if record.step != "core":
+            await self._progress(record, "fetching")
+            archive = await self._files.one(record, document, core.artifact)
+            await self._progress(record, "core")
+            fault("job.before_core", job=record.job_id)
+            await asyncio.to_thread(self._core_update.request, core, archive)
+        while (problem := self._core_update.failure(core)) is None:
+            check_time(record, document)
+            await asyncio.sleep(LOOK_S)
+        raise JobFailedError(problem)
 
     async def _progress(self, record: JobRecord, step: str) -> None:
         """Say it to the cloud first: a job that was canceled or timed out ends here."""
-        details = {"step": step, "deployment": record.deployment_id, "core": edgecore.__version__,
-            "fetched": str(self._artifacts.fetched_bytes)}  # fmt: skip
+        fetched = str(self._artifacts.fetched_bytes)
+        details = {**self._about(record), "step": step, "fetched": fetched}
         try:
             record.version = await self._cloud.update(
                 record.job_id, "IN_PROGRESS", record.version, details
@@ -285,8 +252,7 @@ class Executor:
 
     async def _tell(self, record: JobRecord) -> None:
         """Until the cloud has it, or has another opinion for good."""
-        details = {"step": record.step, "deployment": record.deployment_id,
-            "core": edgecore.__version__, "reason": record.reason or "healthy"}  # fmt: skip
+        details = {**self._about(record), "step": record.step, "reason": record.reason or "healthy"}
         version: int | None = record.version
         while True:
             try:
@@ -300,6 +266,9 @@ class Executor:
                     log.warning("job %s ended here as %s, in the cloud as %s",
                         record.job_id, record.status, status or rejected.code)  # fmt: skip
             return
+
+    def _about(self, record: JobRecord) -> dict[str, str]:
+        return {"deployment": record.deployment_id, "core": self._core_update.version}
 
     def _decide(self, record: JobRecord, status: str, reason: str) -> None:
         level = logging.INFO if status == "SUCCEEDED" else logging.ERROR

@@ -21,7 +21,7 @@ _BATCH_FRACTION = 4  # of the quota at most in flight: there is always something
 
 
 class Spooler:
-    """FIFO from the router to one sink (docs/spec/cloud.md).
+    """FIFO from the router to one sink (docs/spec/uplink.md).
 
     ``path`` None keeps it in memory, V1's default storage. ``policy`` when the quota
     ``max_bytes`` is reached: ``drop_oldest`` (V1's) or ``refuse``. Opening may raise

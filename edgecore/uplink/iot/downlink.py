@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from contract.topic_filters import filter_problem, topic_problem
 from edgecore.core.group import CLOUD, Group
 from edgecore.core.router import Outcome
-from edgecore.core.topicfilter import filter_problem, topic_problem
 from edgecore.uplink.iot import quotas
 from edgecore.uplink.iot.link import Link, Listener
 

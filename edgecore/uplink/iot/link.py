@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.core.topicfilter import matches
+from contract.topic_filters import matches
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.iot import quotas, reason_codes
 from edgecore.uplink.iot.identity import Identity

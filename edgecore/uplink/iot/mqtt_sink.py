@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
-from edgecore.core.topicfilter import topic_problem
+from contract.status import UplinkStatus
+from contract.topic_filters import topic_problem
 from edgecore.uplink.iot import quotas, reason_codes
 from edgecore.uplink.iot.link import Link
 from edgecore.uplink.iot.port import Closed, Session
@@ -56,7 +56,7 @@ class MqttSink:
     async def close(self) -> None:
         await self._refused.close()
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> UplinkStatus:
         return {
             "in_flight": self._window.in_flight,
             "window": self.max_messages,
