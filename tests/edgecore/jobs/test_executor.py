@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -15,11 +16,12 @@ from jobs_cloud import Deployed, FakeLink, Files, JobsService, group_document, j
 from edgecore.core import fault_points
 from edgecore.jobs import artifacts as artifacts_module
 from edgecore.jobs.artifacts import Artifacts
+from edgecore.jobs.core_update import CoreUpdate
 from edgecore.jobs.executor import Executor
 from edgecore.uplink.backoff import Backoff
 
 DEADLINE_S = 30.0
-POINTS = sorted(p for p in fault_points.POINTS if p.startswith("job."))
+POINTS = sorted(p for p in fault_points.POINTS if p.startswith("job.") and p != "job.before_core")
 
 
 class Killed(BaseException):
@@ -45,6 +47,7 @@ class Device:
         self.state, self.service = state, service
         state.mkdir(exist_ok=True)
         self.deployed = Deployed(state)
+        self.core_update = CoreUpdate({})
 
     def executor(self) -> Executor:
         def no_s3(*_: Any) -> Any:
@@ -59,6 +62,7 @@ class Device:
             deployments=self.deployed,
             artifacts=Artifacts(self.state / "jobs/parts", no_s3),
             backoff=Backoff(base_s=0.01, cap_s=0.02),
+            core_update=self.core_update,
         )
 
     def run_until(self, check: Callable[[], object]) -> None:
@@ -373,6 +377,44 @@ def test_a_core_of_another_version_needs_a_launcher(
     device.run_until_ended("j1")
     assert one.status == "FAILED"
     assert "no launcher" in one.details["reason"]
+    assert device.deployed.deployed == []
+
+
+def launched(folder: Path, version: str) -> CoreUpdate:
+    folder.mkdir(exist_ok=True)
+    return CoreUpdate({"FANFOLD_LAUNCHER": str(folder), "FANFOLD_VERSION": version})
+
+
+def test_a_core_that_the_launcher_started_goes_on_with_the_job_as_the_new_version(
+    device: Device, service: JobsService, files: Files, tmp_path: Path
+) -> None:
+    core = {"version": "9.9.9", **files.put("core.tar.gz", b"core")}
+    one = service.queue("j1", job(files, 1, core=core))
+    device.core_update = launched(tmp_path / "launcher", "0.1.0-a")
+    request = tmp_path / "launcher/request.json"
+    device.run_until(request.exists)
+    asked = json.loads(request.read_text())
+    assert Path(asked["archive"]).read_bytes() == b"core"
+    assert device.deployed.deployed == []
+    device.core_update = launched(tmp_path / "launcher", "9.9.9")
+    device.run_until_ended("j1")
+    assert one.status == "SUCCEEDED"
+    assert one.details["core"] == "9.9.9"
+
+
+def test_a_core_that_the_launcher_went_back_from_fails_the_job(
+    device: Device, service: JobsService, files: Files, tmp_path: Path
+) -> None:
+    core = {"version": "9.9.9", **files.put("core.tar.gz", b"core")}
+    one = service.queue("j1", job(files, 1, core=core))
+    device.core_update = launched(tmp_path / "launcher", "0.1.0-a")
+    device.run_until((tmp_path / "launcher/request.json").exists)
+    result = {"v": 1, "version": "9.9.9", "outcome": "went_back", "reason": "was not ready",
+        "running": "0.1.0-a"}  # fmt: skip
+    (tmp_path / "launcher/result.json").write_text(json.dumps(result))
+    device.run_until_ended("j1")
+    assert one.status == "FAILED"
+    assert "9.9.9: went back: was not ready" in one.details["reason"]
     assert device.deployed.deployed == []
 
 
