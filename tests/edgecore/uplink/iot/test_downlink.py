@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edgecore.core.topicfilter import filter_problem, matches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contract.topic_filters import filter_problem, matches
 from edgecore.core.group import CLOUD, Group, Subscription, Thing
 from edgecore.uplink.iot.downlink import covers, wanted
 
