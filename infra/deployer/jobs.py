@@ -1,7 +1,7 @@
 """`Custom::FanfoldJob`: a deployment as an AWS IoT job, made with its stack and waited for.
 
 Why not `AWS::IoT::Job`: it waits for no device, and a job document needs the moment of its
-deployment, which a template must not have (docs/decisions/0041-target-iot.md).
+deployment, which a template must not have (docs/decisions/0071-target-iot.md).
 
 On create and update: the artifacts are copied into the site's own bucket under their digests,
 so that neither `cdk gc` nor a later deployment takes them from a device that was off; older jobs

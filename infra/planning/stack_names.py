@@ -2,7 +2,7 @@
 
 `cdk deploy SITE` takes the deployment and, before it, the cloud stack that it depends on. The
 cloud stack has the site's own name in CloudFormation because every stack of older versions had
-it: the bucket stays where it is (docs/decisions/0040-two-stacks.md). Site names have no capital
+it: the bucket stays where it is (docs/decisions/0070-two-stacks.md). Site names have no capital
 letters, so neither name can be another site's.
 """
 

@@ -10,7 +10,7 @@ from infra.planning.model import Plan
 _GUIDE = "docs/guides/aws-today.md"
 
 
-@rule("FF150", "error", _GUIDE)
+@rule("FF160", "error", _GUIDE)
 def target_is_served(plan: Plan) -> Iterator[Broken]:
     """The target is one that this version deploys: v1 or iot."""
     if plan.site.target == "v2":
@@ -21,7 +21,7 @@ def target_is_served(plan: Plan) -> Iterator[Broken]:
         )
 
 
-@rule("FF151", "error", _GUIDE)
+@rule("FF161", "error", _GUIDE)
 def groups_go_by_jobs(plan: Plan) -> Iterator[Broken]:
     """Only target iot deploys to a thing group: a Greengrass V1 group has one core."""
     site = plan.site

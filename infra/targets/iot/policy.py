@@ -46,7 +46,7 @@ def refuse_too_long(site: str, policy: Policy) -> None:
         return
     said = f"the AWS IoT policy has {size} characters, {LONGEST} allowed."
     raise InvalidInput(
-        [Finding("FF153", "error", f"site {site}", said, "Shorten the site's name.")]
+        [Finding("FF162", "error", f"site {site}", said, "Shorten the site's name.")]
     )
 
 
