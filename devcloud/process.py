@@ -26,6 +26,10 @@ STOP_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 10.0
 
 
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Clouds that this process started, to be reaped by it."""
+
+
 class DevCloudError(Exception):
     """The development cloud cannot do what was asked; the message says the remedy.
 
@@ -143,6 +147,7 @@ def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud
             stderr=output,
             start_new_session=True,
         )
+    _children[process.pid] = process
     _wait_until_ready(process, port, ready, log)
     cloud = find(state_dir)
     if cloud is None:
@@ -198,11 +203,17 @@ def _ended_early(code: int, port: int, log: Path) -> DevCloudError:
 
 
 def _wait_for_end(pid: int) -> None:
-    """Reap it if it is a child of ours, otherwise watch for its id to go."""
+    """Reap it if this process started it, otherwise watch for its id to go."""
+    child = _children.pop(pid, None)
+    if child is not None:
+        try:
+            child.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait(STOP_TIMEOUT_S)
+        return
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
         os.kill(pid, 0)  # raises ProcessLookupError once it is gone
         time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
