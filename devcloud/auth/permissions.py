@@ -9,8 +9,8 @@ from __future__ import annotations
 from urllib.parse import parse_qs, unquote
 
 from devcloud.auth.keys import ACCOUNT, Holder
+from devcloud.auth.roles import may
 from devcloud.auth.signature import Request, SignatureRefused
-from devcloud.plugin.roles import may
 
 
 def permit(holder: Holder, service: str, request: Request) -> None:

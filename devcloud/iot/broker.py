@@ -106,11 +106,8 @@ class Broker:
         return bool(left > 0)
 
     def connections(self) -> list[Connection]:
-        return [s.connection for s in self._sessions.values() if s.connection is not None]
-
-    def connection_of(self, client_id: str) -> Connection | None:
-        session = self._sessions.get(client_id)
-        return session.connection if session else None
+        found = [s.connection for s in self._sessions.values()]
+        return [each for each in found if isinstance(each, Connection)]
 
     def cut(self, client_id: str | None = None, certificate_id: str | None = None) -> int:
         """Abort connections, of one client, of one certificate, or all; how many there were."""

@@ -95,7 +95,7 @@ class IotCloud:
         self.port = 0
         self._regions: dict[str, Region] = {}
         self._lock = threading.Lock()
-        self.broker.handlers.append(Services(self))
+        self.broker.handlers.append(Services(self.region))
         self.broker.on_message = self._ordinary
 
     def region(self, name: str) -> Region:

@@ -7,18 +7,15 @@ import contextlib
 import logging
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from devcloud.iot import greeting, packets
 from devcloud.iot.greeting import MOST_ALIASES, NOT_AUTHORIZED
 from devcloud.iot.packets import V5, Connect, Malformed, Message
 from devcloud.iot.registry import Peer, Registry
 from devcloud.iot.session import MOST_SUBSCRIPTIONS, MOST_UNACKNOWLEDGED, Session
-from devcloud.iot.settings import Throttle
-from devcloud.iot.topics import FILTERS_PER_SUBSCRIBE, is_filter, is_topic
-
-if TYPE_CHECKING:
-    from devcloud.iot.broker import Broker
+from devcloud.iot.settings import Settings, Throttle
+from devcloud.mqtt_topics import FILTERS_PER_SUBSCRIBE, is_filter, is_topic
 
 log = logging.getLogger("devcloud")
 
@@ -39,10 +36,31 @@ class Ended(Exception):  # noqa: N818 (a connection's end is no error of the clo
         self.reason, self.why = reason, why
 
 
+class Exchange(Protocol):
+    """What a connection needs of the broker."""
+
+    loop: asyncio.AbstractEventLoop
+    settings: Settings
+
+    def take_over(
+        self, connection: Connection, *, clean: bool, life_s: int
+    ) -> tuple[Session, bool]: ...
+
+    def left(self, connection: Connection) -> None: ...
+
+    def publish(self, connection: Connection, message: Message) -> None: ...
+
+    def presence(self, connection: Connection, event: str, reason: str | None = None) -> None: ...
+
+    def send_retained(self, session: Session, pattern: str) -> None: ...
+
+    def loses(self, fault: str) -> bool: ...
+
+
 class Connection:
     """Reads, checks and answers packets; the broker routes what it accepts."""
 
-    def __init__(self, broker: Broker, stream: Stream, peer: Peer, registry: Registry) -> None:
+    def __init__(self, broker: Exchange, stream: Stream, peer: Peer, registry: Registry) -> None:
         self._broker = broker
         self._reader, self._writer = stream
         self.peer, self.registry = peer, registry

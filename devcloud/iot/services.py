@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
+from devcloud.iot.connection import Connection
 from devcloud.iot.packets import Message
-from devcloud.iot.topics import RULE_PREFIX
-
-if TYPE_CHECKING:
-    from devcloud.iot.cloud import IotCloud
-    from devcloud.iot.connection import Connection
+from devcloud.mqtt_topics import RULE_PREFIX
 
 _THING = re.compile(r"\$aws/things/(?P<thing>[^/]+)/(?P<service>jobs|shadow)/(?P<rest>.+)\Z")
 
@@ -20,8 +18,9 @@ _THING = re.compile(r"\$aws/things/(?P<thing>[^/]+)/(?P<service>jobs|shadow)/(?P
 class Services:
     """What a client's message on such a topic does; False for all other topics."""
 
-    def __init__(self, cloud: IotCloud) -> None:
-        self._cloud = cloud
+    def __init__(self, region_of: Callable[[str], Any]) -> None:
+        """`region_of`: a region's name → `devcloud.iot.cloud.Region`."""
+        self._region_of = region_of
 
     def __call__(self, connection: Connection, message: Message) -> bool:
         if message.topic.startswith(RULE_PREFIX):
@@ -30,10 +29,10 @@ class Services:
         found = _THING.match(message.topic)
         if found is None:
             return False
-        region = self._cloud.region(connection.registry.region)
+        region = self._region_of(connection.registry.region)
         thing, rest = found["thing"], found["rest"]
         if found["service"] == "shadow":
-            return region.shadows.request(thing, rest, message.payload)
+            return bool(region.shadows.request(thing, rest, message.payload))
         with region.lock:
             topic, answer = region.device_side.handle(thing, rest, message.payload, time.time())
         self._answer(connection, f"$aws/things/{thing}/jobs/{topic}", answer)
@@ -49,4 +48,4 @@ class Services:
     def _ingest(self, connection: Connection, message: Message) -> None:
         """Straight to one rule; the PUBACK says nothing of what its actions did."""
         name, _, topic = message.topic.removeprefix(RULE_PREFIX).partition("/")
-        self._cloud.region(connection.registry.region).ingest(name, topic, message.payload)
+        self._region_of(connection.registry.region).ingest(name, topic, message.payload)

@@ -5,19 +5,29 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from devcloud.iot.packets import Message
-from devcloud.iot.topics import matches
-
-if TYPE_CHECKING:
-    from devcloud.iot.connection import Connection
+from devcloud.mqtt_topics import matches
 
 MOST_SUBSCRIPTIONS = 50
 MOST_UNACKNOWLEDGED = 100
 MOST_QUEUED = 10_000
 LONGEST_S = 3600
 """A persistent session lives an hour; AWS sells up to seven days."""
+
+
+class Line(Protocol):
+    """What a session needs of the connection that it has now."""
+
+    client_id: str
+    receive_maximum: int
+
+    def receives(self, topic: str) -> bool: ...
+
+    def deliver(self, message: Message, packet_id: int) -> None: ...
+
+    def cut(self, end: Any = None) -> None: ...
 
 
 @dataclass
@@ -27,7 +37,7 @@ class Session:
     client_id: str
     life_s: int = 0
     subscriptions: dict[str, int] = field(default_factory=dict)
-    connection: Connection | None = None
+    connection: Line | None = None
     left_at: float = 0.0
     _queue: deque[Message] = field(default_factory=deque)
     _sent: dict[int, Message] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from devcloud.iot.cloud import IotCloud
 from devcloud.iot.credentials import CredentialsRefused, lend
 from devcloud.iot.packets import Message
 from devcloud.iot.registry import Peer, Registry
-from devcloud.iot.topics import is_topic
+from devcloud.mqtt_topics import is_topic
 
 log = logging.getLogger("devcloud")
 

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from devcloud.iot.topics import matches
+from devcloud.auth.roles import may
+from devcloud.mqtt_topics import matches
 from devcloud.plugin.resource import Place, Resource, register
-from devcloud.plugin.roles import may
 
 log = logging.getLogger("devcloud")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devcloud.iot.topics import matches
+from devcloud.mqtt_topics import matches
 from devcloud.plugin.topic_rules import RuleRefused, _check, fill
 
 
