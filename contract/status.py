@@ -83,7 +83,7 @@ class UplinkStatus(TypedDict, total=False):
     failures: int
     last_error: str | None
     last_sync: float | None
-    # With a device certificate (docs/spec/uplink.md):
+    # With a device certificate (docs/spec/iot.md):
     in_flight: int
     window: int
     one_at_a_time: bool

@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     add("--join", type=Path, metavar="FILE")
     add("--iot-endpoint", metavar="HOST[:PORT]")
     add("--iot-proxy", metavar="URL")
-    add("--lend-static-credentials", action="store_true")
+    add("--insecure-static-credentials", "--lend-static-credentials", action="store_true")
     add("--endpoint-url", default=os.environ.get("AWS_ENDPOINT_URL"))
     add("--region")
     add("--poll-s", type=float, default=5.0)
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
             join=given.join and given.join.absolute(),
             iot_endpoint=given.iot_endpoint,
             iot_proxy=given.iot_proxy,
-            lend_static_credentials=given.lend_static_credentials,
+            insecure_static_credentials=given.insecure_static_credentials,
         )
     )
 

@@ -45,7 +45,7 @@ class Options:
     join: Path | None = None
     iot_endpoint: str | None = None
     iot_proxy: str | None = None
-    lend_static_credentials: bool = False
+    insecure_static_credentials: bool = False
 
 
 class CoreError(Exception):

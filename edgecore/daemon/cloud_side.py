@@ -95,7 +95,7 @@ class CloudSide:
             await self._downlink.show(running.group, running.router.publish)
 
     def status(self) -> UplinkStatus:
-        """``cloud`` of ``/api/status``, beside the spool's own figures (docs/spec/uplink.md)."""
+        """``cloud`` of ``/api/status``, beside the spool's own figures (docs/spec/iot.md)."""
         link = self.link.status()
         status: UplinkStatus = {
             **self.sink.status(),

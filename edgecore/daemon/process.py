@@ -147,7 +147,7 @@ class Daemon:
         )
 
     def _credentials(self) -> Credentials:
-        if self._options.lend_static_credentials:
+        if self._options.insecure_static_credentials:
             return static_credentials
         return self._cloud_side.credentials.get if self._cloud_side else no_credentials
 

@@ -129,7 +129,9 @@ class Executor:
     def _is_deploying(self) -> bool:
         """From applying to the verdict the device needs no cloud."""
         record = self.journal.current
-        return record is not None and record.step in ("applying", "trial") and not record.status
+        return (
+            record is not None and record.step in ("applying", "health_gate") and not record.status
+        )
 
     async def _take(self) -> bool:
         found = [
@@ -170,7 +172,7 @@ class Executor:
         self._end(record, record.status, document.issued_at)
 
     async def _until_decided(self, record: JobRecord, document: JobDocument) -> None:
-        if record.step in ("applying", "trial") and await self._decided(record):
+        if record.step in ("applying", "health_gate") and await self._decided(record):
             return
         await self._change_core(record, document)
         await self._progress(record, "fetching")
@@ -186,7 +188,7 @@ class Executor:
         fault("job.before_apply", job=record.job_id)
         await self._deployments.deploy(loaded)
         fault("job.applied", job=record.job_id)
-        self._note(record, "trial")
+        self._note(record, "health_gate")
         if not await self._decided(record):
             raise JobFailedError("another deployment came in between")
 
@@ -215,12 +217,13 @@ class Executor:
                 "launcher started it that could change it: install the bundle, or deploy "
                 "without core"
             )
-        if record.step != "core":
-            await self._progress(record, "fetching")
-            archive = await self._files.one(record, document, core.artifact)
-            await self._progress(record, "core")
-            fault("job.before_core", job=record.job_id)
-            await asyncio.to_thread(self._core_update.request, core, archive)
+        if record.step == "core" and (problem := self._core_update.failure(core)):
+            raise JobFailedError(problem)
+        await self._progress(record, "fetching")
+        archive = await self._files.one(record, document, core.artifact)
+        await self._progress(record, "core")
+        fault("job.before_core", job=record.job_id)
+        await asyncio.to_thread(self._core_update.request, core, archive)
         while (problem := self._core_update.failure(core)) is None:
             check_time(record, document)
             await asyncio.sleep(LOOK_S)

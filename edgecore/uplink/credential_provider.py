@@ -1,7 +1,7 @@
-"""The credentials that functions get from the core, as V1's token exchange does.
+"""The credential provider: what functions get from the core, as V1's token exchange gives it.
 
 With a join file they are the role alias's (``edgecore.uplink.iot.role_alias``); without one
-there are none, unless the operator lends this process's own by ``--lend-static-credentials``.
+there are none, unless the operator shares this process's own by ``--insecure-static-credentials``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIFETIME = timedelta(hours=1)
 async def no_credentials() -> Mapping[str, Any]:
     raise LookupError(
         "the core has no AWS credentials to give: start it with --join, or for development with "
-        "--lend-static-credentials"
+        "--insecure-static-credentials"
     )
 
 

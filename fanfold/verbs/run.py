@@ -10,10 +10,10 @@ from pathlib import Path
 
 import typer
 
-from fanfold.cloud.development import running_cloud
 from fanfold.common.errors import MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
 from fanfold.localcore.volumes import lock_volume, make_volume
 from fanfold.provision.joining import join_file
@@ -57,9 +57,9 @@ def run(
         None, help="HOST[:PORT] instead of the join file's, e.g. an endpoint's port 443."
     ),
     iot_proxy: str | None = typer.Option(None, help="http://[USER:PASSWORD@]HOST:PORT"),
-    lend_static_credentials: bool = typer.Option(
+    insecure_static_credentials: bool = typer.Option(
         False,
-        help="Give this shell's AWS keys to every function: each may do what you may. "
+        help="Insecure: every function gets this shell's AWS keys and may do what you may. "
         "With --join a role alias serves instead.",
     ),
 ) -> None:
@@ -92,15 +92,10 @@ def run(
     if python := device_python():
         command += ["--python", f"{RUNTIME}={python}"]
     variables = environment()
-    if joined:
-        variables = variables if lend_static_credentials else without_keys(variables)
-    ways = {"--join": joined, "--iot-endpoint": iot_endpoint, "--iot-proxy": iot_proxy}
-    command += [word for option, value in ways.items() if value for word in (option, str(value))]
-    if not joined and variables.get("AWS_ENDPOINT_URL"):
-        command += ["--cloud", "iot"]
-    # The development cloud's keys open nothing but itself.
-    if lend_static_credentials or (not joined and running_cloud() is not None):
-        command.append("--lend-static-credentials")
+    if joined and not insecure_static_credentials:
+        variables = without_keys(variables)
+    joining = Joining(joined, iot_endpoint, iot_proxy)
+    command += cloud_arguments(joining, variables, lend=insecure_static_credentials)
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:

@@ -54,7 +54,7 @@ class Plant:
         self.core.arguments = (
             "--cloud",
             "iot",
-            "--lend-static-credentials",
+            "--insecure-static-credentials",
             "--endpoint-url",
             cloud.url,
             "--poll-s",

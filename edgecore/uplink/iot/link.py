@@ -113,7 +113,7 @@ class Link:
             self.problem = None
 
     def status(self) -> dict[str, Any]:
-        """For ``/api/status``: ``link`` (docs/spec/uplink.md)."""
+        """For ``/api/status``: ``link`` (docs/spec/iot.md)."""
         now = time.time()
         recent = [t for t in self._taken_over if now - t < TAKEN_OVER_SHOWN_S]
         return {

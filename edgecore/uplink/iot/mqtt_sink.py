@@ -17,8 +17,10 @@ from edgecore.uplink.iot.waiting import set_within
 from edgecore.uplink.iot.window import Window
 from edgecore.uplink.sinks import Message, Refused, Unreachable
 
-GATHER_S = 0.02
+GATHER_S = 0.05
 """Answers that come together settle together: one commit of the spool for all of them."""
+LOOK_AHEAD_WINDOWS = 4
+"""The spool shows so much, so that the window stays full while it commits what was answered."""
 IDLE_S = 1.0
 
 
@@ -33,12 +35,14 @@ class MqttSink:
     ) -> None:
         self._link, self._refused = link, refused
         self._window = window or Window()
-        self.max_messages = self._window.max_messages
+        self.max_messages = LOOK_AHEAD_WINDOWS * self._window.max_messages
+        self.max_bytes = LOOK_AHEAD_WINDOWS * quotas.WINDOW_BYTES
         self._suspects = Suspects()
         self._session: Session | None = None
         self._session_since = 0.0
         self._sent_at: dict[Key, float] = {}
         self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
         link.watch(self._wake.set)
 
@@ -54,12 +58,14 @@ class MqttSink:
             await set_within(self._wake, await self._push())
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         await self._refused.close()
 
     def status(self) -> UplinkStatus:
         return {
             "in_flight": self._window.in_flight,
-            "window": self.max_messages,
+            "window": self._window.max_messages,
             "one_at_a_time": self._suspects.alone,
             "forbidden_topics": self._suspects.topics(self._clock()),
             "refused": self._refused.stats(),
@@ -92,11 +98,11 @@ class MqttSink:
         front = self._window.front
         if front is None:
             return
-        problem = topic_problem(front.topic)
-        if problem or len(front.payload) > quotas.MAX_PAYLOAD_BYTES:
-            size = f"{len(front.payload)} bytes (limit {quotas.MAX_PAYLOAD_BYTES})"
-            await self._refuse(front, "topic_invalid" if problem else "too_large", problem or size)
-        if self._suspects.guilty(_key(front), front.topic, self._clock()):
+        if problem := topic_problem(front.topic):
+            await self._refuse(front, "topic_invalid", problem)
+        if len(front.payload) > quotas.MAX_PAYLOAD_BYTES:
+            await self._refuse(front, "too_large", str(self._unsendable(front)))
+        if self._suspects.is_poison(_key(front), front.topic, self._clock()):
             await self._refuse(front, "ends_connection", "AWS IoT ends the connection over it; "
                 "allow its topic in the certificate's policy (iot:Publish)")  # fmt: skip
         code = self._window.refused()
@@ -124,26 +130,48 @@ class MqttSink:
         session = self._session
         if session is None or session.closed.done():
             return IDLE_S
-        now = self._clock()
-        if self._suspects.alone:
-            rest_s = self._session_since + REST_S - now
-            if rest_s > 0:
-                return rest_s
-        while (message := self._next()) is not None:
-            if (wait_s := self._link.pace.wait_s(now)) > 0:
-                return wait_s
-            self._send(session, message, now)
-            now = self._clock()
-        patience_s = self._window.patience_s(now)
+        self._pump()
+        patience_s = self._window.patience_s(self._clock())
         if patience_s is not None and patience_s <= 0:
             await self._link.give_up(session, "AWS IoT did not acknowledge a message in time")
             return 0.0
         return min(IDLE_S, patience_s or IDLE_S)
 
+    def _pump(self) -> None:
+        """Keeps the window full: also called by answers, while the spool commits others."""
+        session = self._session
+        if session is None or session.closed.done() or self._timer is not None:
+            return
+        while (message := self._next()) is not None:
+            now = self._clock()
+            wait_s = self._link.pace.wait_s(now)
+            if self._suspects.alone:
+                wait_s = max(wait_s, self._session_since + REST_S - now)
+            if wait_s > 0:
+                self._timer = asyncio.get_running_loop().call_later(wait_s, self._paced)
+                return
+            self._send(session, message, now)
+
+    def _paced(self) -> None:
+        self._timer = None
+        self._pump()
+
     def _next(self) -> Message | None:
         if self._suspects.alone and self._window.in_flight:
             return None
-        return self._window.next()
+        message = self._window.next()
+        if message is None or message is self._window.front:
+            return message
+        return None if self._unsendable(message) else message  # judged once it is the front
+
+    def _unsendable(self, message: Message) -> str | None:
+        """Why AWS IoT would end the connection over it, as far as is known."""
+        if problem := topic_problem(message.topic):
+            return problem
+        if len(message.payload) > quotas.MAX_PAYLOAD_BYTES:
+            return f"{len(message.payload)} bytes (limit {quotas.MAX_PAYLOAD_BYTES})"
+        known = self._suspects.knows(message.topic, self._clock())
+        return "its topic ends the connection" if known else None
 
     def _send(self, session: Session, message: Message, now: float) -> None:
         self._link.pace.spend(now, len(message.payload) + len(message.topic))
@@ -160,6 +188,7 @@ class MqttSink:
         self._sent_at.pop(_key(message), None)
         self._window.answered(message, answer.result(), self._clock())
         self._suspects.accepted(_key(message))
+        self._pump()
 
 
 def _key(message: Message) -> Key:

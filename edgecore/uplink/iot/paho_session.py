@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel
@@ -25,6 +25,7 @@ from edgecore.uplink.iot import reason_codes
 from edgecore.uplink.iot.identity import Identity
 from edgecore.uplink.iot.port import CannotConnect, Closed, OnMessage
 from edgecore.uplink.iot.problems import Problem, of_connecting
+from edgecore.uplink.iot.proxy import tunnel
 from edgecore.uplink.iot.tls import UnusableIdentity, device_context, own_certificate_problem
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,19 @@ async def connect(identity: Identity, on_message: OnMessage) -> PahoSession:
         )
         raise CannotConnect(known if known and tells else error.problem) from error
     return session
+
+
+class _Client(paho.Client):
+    """paho's own way through a proxy is PySocks, which sends an HTTP proxy no password."""
+
+    def __init__(self, proxy: str | None, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._http_proxy = proxy
+
+    def _create_socket_connection(self) -> socket.socket:
+        if self._http_proxy is None:
+            return super()._create_socket_connection()
+        return tunnel(self._http_proxy, self.host, self.port, self.connect_timeout)
 
 
 class PahoSession:
@@ -112,7 +126,8 @@ class PahoSession:
             raise CannotConnect(self._refused(code))
 
     def _make_client(self, context: Any) -> paho.Client:
-        client = paho.Client(
+        client = _Client(
+            self._identity.proxy,
             CallbackAPIVersion.VERSION2,
             client_id=self._identity.thing,
             protocol=paho.MQTTv5,
@@ -121,8 +136,6 @@ class PahoSession:
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)  # no limit of paho's: ours is the window
         client.tls_set_context(context)
-        if self._identity.proxy:
-            client.proxy_set(**_proxy(self._identity.proxy))
         client.on_connect = self._when_connected
         client.on_disconnect = self._when_disconnected
         client.on_publish = self._when_acknowledged
@@ -276,18 +289,3 @@ async def _in_a_thread_of_its_own(work: Callable[[], object]) -> None:
 
     threading.Thread(target=run, name="cloud-connect", daemon=True).start()
     await done
-
-
-def _proxy(url: str) -> dict[str, Any]:
-    """paho's arguments for ``http://[user:password@]host:port``."""
-    import socks
-
-    parts = urlsplit(url if "//" in url else f"http://{url}")
-    return {
-        "proxy_type": socks.HTTP,
-        "proxy_addr": parts.hostname,
-        "proxy_port": parts.port or 3128,
-        "proxy_rdns": True,
-        "proxy_username": unquote(parts.username) if parts.username else None,
-        "proxy_password": unquote(parts.password) if parts.password else None,
-    }

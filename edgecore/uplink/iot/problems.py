@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from edgecore.uplink.iot.proxy import ProxyError, shown
+
 Kind = Literal[
     "identity", "clock", "certificate", "dns", "network", "proxy", "trust", "refused",
     "not_authorized", "taken_over", "silence", "closed", "busy",
@@ -41,10 +43,9 @@ def clock_problem(now: float) -> Problem | None:
 def of_connecting(error: Exception, host: str, port: int, proxy: str | None) -> Problem:
     """The problem behind an exception from resolving, connecting or shaking hands."""
     where = f"{host}:{port}"
-    name = type(error).__name__
-    if "Proxy" in name or "SOCKS" in name or (proxy and "proxy" in str(error).lower()):
-        return Problem("proxy", f"HTTP proxy {proxy}: no way to {where} through it "
-            f"({_text(error)}); check the proxy's address, rights and --iot-proxy")  # fmt: skip
+    if isinstance(error, ProxyError):
+        return Problem("proxy", f"HTTP proxy {shown(proxy or '')}: no way to {where} through it "
+            f"({_text(error)}); check the proxy's address, its rights and --iot-proxy")  # fmt: skip
     if isinstance(error, socket.gaierror):
         return Problem("dns", f"{host}: this name does not resolve ({_text(error)}); check the "
             "network, the DNS server and the endpoint in the join file")  # fmt: skip
@@ -90,4 +91,5 @@ def _of_handshake(error: ssl.SSLError, where: str) -> Problem:
 
 
 def _text(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+    said = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return " ".join(said.split())

@@ -13,15 +13,15 @@ import json
 import logging
 import threading
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from edgecore.uplink.iot.identity import Identity, IdentityError
 from edgecore.uplink.iot.problems import of_connecting
+from edgecore.uplink.iot.proxy import DEFAULT_PORT, headers_of, parts_of
 from edgecore.uplink.iot.tls import UnusableIdentity, device_context, own_certificate_problem
 
 log = logging.getLogger(__name__)
@@ -166,15 +166,11 @@ def _connection(identity: Identity, host: str, port: int) -> http.client.HTTPSCo
     context = device_context(identity, alpn=False)
     if not identity.proxy:
         return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
-    proxy = urlsplit(identity.proxy if "//" in identity.proxy else f"//{identity.proxy}")
+    proxy = parts_of(identity.proxy)
     connection = http.client.HTTPSConnection(
-        proxy.hostname or "", proxy.port or 3128, timeout=TIMEOUT_S, context=context
+        proxy.hostname or "", proxy.port or DEFAULT_PORT, timeout=TIMEOUT_S, context=context
     )
-    headers = {}
-    if proxy.username:
-        pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-        headers["Proxy-Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
-    connection.set_tunnel(host, port, headers)
+    connection.set_tunnel(host, port, headers_of(identity.proxy))
     return connection
 
 

@@ -47,9 +47,9 @@ class Suspects:
         self._proofs.pop(key, None)
         self._alone_left = max(0, self._alone_left - 1)
 
-    def guilty(self, key: Key, topic: str, now: float) -> bool:
+    def is_poison(self, key: Key, topic: str, now: float) -> bool:
         """Whether the message at the front is to be dropped by name."""
-        if self._topics.get(topic, now) > now:
+        if self.knows(topic, now):
             return True
         needed = 1 if topic in self._topics else PROOFS
         if self._proofs.get(key, 0) < needed:
@@ -57,6 +57,10 @@ class Suspects:
         self._proofs.pop(key)
         self._topics[topic] = now + VERDICT_HOLDS_S
         return True
+
+    def knows(self, topic: str, now: float) -> bool:
+        """Whether the topic's messages share a verdict now."""
+        return self._topics.get(topic, now) > now
 
     def topics(self, now: float) -> list[str]:
         """Topics whose messages end the connection, as far as is known now."""

@@ -40,6 +40,16 @@ def _no_plan() -> Iterator[None]:
     fault_points.install(None)
 
 
+def kill_once_at(point: str) -> None:
+    kills = iter([True])
+
+    def plan(reached: str, _facts: Any) -> None:
+        if reached == point and next(kills, False):
+            raise Killed
+
+    fault_points.install(plan)
+
+
 class Device:
     """One state directory; a core may start there again and again."""
 
@@ -139,13 +149,7 @@ def test_power_may_go_at_any_step_and_the_job_ends_once(
     device.run_until_ended("old")
     device.deployed.verdict = "" if healthy else "it dies"
     device.deployed.deployed.clear()
-    kills = iter([True])
-
-    def plan(reached: str, _facts: Any) -> None:
-        if reached == point and next(kills, False):
-            raise Killed
-
-    fault_points.install(plan)
+    kill_once_at(point)
     one = service.queue("new", job(files, 2))
     with pytest.raises(Killed):
         device.run_until_ended("new")
@@ -392,6 +396,10 @@ def test_a_core_that_the_launcher_started_goes_on_with_the_job_as_the_new_versio
     one = service.queue("j1", job(files, 1, core=core))
     device.core_update = launched(tmp_path / "launcher", "0.1.0-a")
     request = tmp_path / "launcher/request.json"
+    kill_once_at("job.before_core")
+    with pytest.raises(Killed):
+        device.run_until(request.exists)
+    assert not request.exists()
     device.run_until(request.exists)
     asked = json.loads(request.read_text())
     assert Path(asked["archive"]).read_bytes() == b"core"

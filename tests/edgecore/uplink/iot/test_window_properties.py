@@ -130,7 +130,7 @@ def test_ends_that_speak_of_the_server_never_condemn(times: int, code: int) -> N
         suspects.closed(by_peer=True, code=code, in_flight=1, key=("e", 1), age_s=0.1)
         suspects.closed(by_peer=False, code=None, in_flight=1, key=("e", 1), age_s=0.1)
     assert not suspects.alone
-    assert not suspects.guilty(("e", 1), "t", 0.0)
+    assert not suspects.is_poison(("e", 1), "t", 0.0)
 
 
 @settings(max_examples=100, deadline=None)
@@ -144,11 +144,11 @@ def test_a_message_is_condemned_only_after_proofs_alone_and_at_once(history: lis
             suspects.closed(by_peer=True, code=None, in_flight=5, key=key, age_s=0.1)
         else:
             suspects.closed(by_peer=True, code=None, in_flight=1, key=key, age_s=100.0)
-    assert not suspects.guilty(key, "t", 0.0)
+    assert not suspects.is_poison(key, "t", 0.0)
     suspects.closed(by_peer=True, code=None, in_flight=2, key=key, age_s=REST_S)
     for _ in range(PROOFS):
-        assert not suspects.guilty(key, "t", 0.0)
+        assert not suspects.is_poison(key, "t", 0.0)
         suspects.closed(by_peer=True, code=None, in_flight=1, key=key, age_s=0.1)
-    assert suspects.guilty(key, "t", 0.0)
-    assert suspects.guilty(("e", 2), "t", 1.0), "the topic's others share the verdict"
-    assert not suspects.guilty(("e", 3), "u", 1.0)
+    assert suspects.is_poison(key, "t", 0.0)
+    assert suspects.is_poison(("e", 2), "t", 1.0), "the topic's others share the verdict"
+    assert not suspects.is_poison(("e", 3), "u", 1.0)
