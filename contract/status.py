@@ -95,7 +95,7 @@ class UplinkStatus(TypedDict, total=False):
     window: int
     one_at_a_time: bool
     forbidden_topics: list[str]
-    refused: dict[str, Any]
+    quarantined: dict[str, Any]
     link: dict[str, Any]
     from_cloud: dict[str, Any]
     shadows: dict[str, Any]
