@@ -90,6 +90,17 @@ class UplinkStatus(TypedDict, total=False):
     failures: int
     last_error: str | None
     last_sync: float | None
+    # With a device certificate (docs/spec/iot.md):
+    in_flight: int
+    window: int
+    one_at_a_time: bool
+    forbidden_topics: list[str]
+    quarantined: dict[str, Any]
+    link: dict[str, Any]
+    from_cloud: dict[str, Any]
+    shadows: dict[str, Any]
+    credentials: dict[str, Any]
+    jobs: dict[str, Any]
 
 
 class Status(TypedDict, total=False):

@@ -28,11 +28,10 @@ from edgecore.supervisor.launcher import Launcher
 from edgecore.supervisor.logfiles import DEFAULT_SPACE_BYTES
 from edgecore.supervisor.process import Reaper
 from edgecore.supervisor.supervisor import Supervisor
+from edgecore.uplink.credential_provider import Credentials
 from edgecore.uplink.spooler import Spooler
 
 log = logging.getLogger(__name__)
-
-Credentials = Callable[[], Mapping[str, Any] | None]
 
 
 class RunningGroup:
@@ -57,7 +56,8 @@ class RunningGroup:
         self.budget = WorkBudget()
         self.queues = {f.arn: WorkQueue(self.budget, loop.time) for f in group.lambdas}
         self.mqtt: list[MqttServer] = []
-        self._shadows = ShadowService(
+        self.shadow_watcher: Callable[[str, bytes], None] | None = None
+        self.shadows = ShadowService(
             options.state / "shadows", clock=time.time, publish=self._shadow_publish
         )
         self.router = Router(
@@ -79,11 +79,13 @@ class RunningGroup:
         for thing in self.group.devices:
             targets[thing.thing_arn] = DeviceTarget(thing.thing_arn, self.mqtt)
         targets[CLOUD] = CloudTarget(spooler)
-        targets[SHADOW_SERVICE] = ShadowTarget(self._shadows)
+        targets[SHADOW_SERVICE] = ShadowTarget(self.shadows)
         return targets
 
     def _shadow_publish(self, topic: str, payload: bytes) -> None:
         self.router.publish(SHADOW_SERVICE, topic, payload)
+        if self.shadow_watcher is not None:
+            self.shadow_watcher(topic, payload)
 
     @property
     def ports(self) -> dict[str, int | None]:
@@ -113,7 +115,7 @@ class RunningGroup:
             router=self.router,
             queues=self.queues,
             tokens=self._tokens,
-            shadows=self._shadows,
+            shadows=self.shadows,
             credentials=self._credentials,
         )
         self.ipc = IpcServer(self._api)

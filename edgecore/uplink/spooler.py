@@ -64,7 +64,7 @@ class Spooler:
         while True:
             self._wake.clear()
             try:
-                batch = await self._peek(sink.max_messages)
+                batch = await self._peek(sink)
             except (sqlite3.Error, OSError) as error:
                 await self._wait(error)
                 continue
@@ -114,10 +114,11 @@ class Spooler:
         await asyncio.to_thread(self._committer.close)
         self._store.close()
 
-    async def _peek(self, max_messages: int) -> list[Message]:
-        budget = self._max_bytes // _BATCH_FRACTION
+    async def _peek(self, sink: Sink) -> list[Message]:
+        quota_share = self._max_bytes // _BATCH_FRACTION
+        budget = min(quota_share, getattr(sink, "max_bytes", quota_share))
         found: list[Message] = await self._committer.call(
-            lambda: self._store.peek(max_messages, budget)
+            lambda: self._store.peek(sink.max_messages, budget)
         )
         return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contract.topics import Topics
 from infra.planning.model import Role
+from infra.planning.naming import topics_of
 from infra.planning.placement import Placement
 from infra.planning.profile import Profile
 from infra.planning.resources import MODEL_DIR, MPS_PIPES, SHM_DIR
@@ -28,7 +29,7 @@ class Environment:
 
     @property
     def topics(self) -> Topics:
-        return Topics(self.site.name)
+        return topics_of(self.site)
 
     @property
     def cameras(self) -> str:

@@ -52,7 +52,15 @@ class Plant:
         """Results go to the development cloud; with ``deploys`` the group comes from there."""
         self.far_side, cloud = far_side, far_side.cloud
         self.core.environment = cloud.env()
-        self.core.arguments = ("--cloud", "iot", "--endpoint-url", cloud.url, "--poll-s", "0.5")
+        self.core.arguments = (
+            "--cloud",
+            "iot",
+            "--insecure-static-credentials",
+            "--endpoint-url",
+            cloud.url,
+            "--poll-s",
+            "0.5",
+        )
         if deploys:
             self.core.source = f"greengrass:{NAME}"
             self.deploy()
