@@ -123,7 +123,7 @@ class CloudSide:
         found += [
             f"cloud: {t['count']} messages on {t['topic']} were refused ({t['reason']}); "
             f"they are kept in {kept}"
-            for t in self.sink.status()["refused"]["topics"]
+            for t in self.sink.status()["quarantined"]["topics"]
         ]
         problem = self.credentials.status()["problem"]
         return found + ([f"credentials: {problem}"] if problem else [])

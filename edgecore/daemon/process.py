@@ -8,11 +8,13 @@ import logging
 import os
 import signal
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import edgecore
-from contract.status import RouterStatus, Status, UplinkStatus
+from contract.status import MqttStatus, RouterStatus, Status, UplinkStatus
 from edgecore.core import fault_points
+from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
@@ -48,6 +50,7 @@ def run(options: Options) -> int:
     except CoreError as error:
         log.error("%s", error)  # noqa: TRY400 - for the user to fix, no traceback
         return error.exit_code
+    raise_limit()
     try:
         return asyncio.run(Daemon(options).run())
     except (CoreError, SourceError) as error:
@@ -193,16 +196,17 @@ class Daemon:
             "group": self._rollout.status(),
             "functions": running.supervisor.status() if running else [],
             "router": _router_status(running),
-            "mqtt": {"clients": [c for s in running.mqtt for c in s.clients()] if running else []},
+            "mqtt": _mqtt_status(running),
             "cloud": self._cloud_status(),
             "stats": self._observers.stats,
+            "silence_s": self._observers.silence_s(),
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
         }
 
     def _findings(self) -> list[str]:
         running, loaded = self._rollout.running_group, self._rollout.loaded
-        own = running.launcher.findings if running else []
+        own = [*running.launcher.findings, *running.router.findings()] if running else []
         cloud = self._cloud_side.findings() if self._cloud_side else []
         return [*(loaded.findings if loaded else ()), *own, *cloud]
 
@@ -224,6 +228,15 @@ class Daemon:
             await self._spooler.close()
         self._reaper.close()
         remove_core_json(self._options.state)
+
+
+def _mqtt_status(running: RunningGroup | None) -> MqttStatus:
+    servers = running.mqtt if running is not None else []
+    too_large: Counter[str] = sum((server.too_large for server in servers), Counter())
+    return {
+        "clients": [client for server in servers for client in server.clients()],
+        "too_large": dict(too_large),
+    }
 
 
 def _router_status(running_group: RunningGroup | None) -> RouterStatus:

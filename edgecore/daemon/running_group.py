@@ -49,6 +49,7 @@ class RunningGroup:
     ) -> None:
         self.group = group
         self._options = options
+        self._observers = observers
         self._reaper = reaper
         loop = asyncio.get_running_loop()
         self._tokens = Tokens()
@@ -99,6 +100,7 @@ class RunningGroup:
         """
         kept = dict(ports or {})
         self._plain: MqttServer | None = None
+        self._renewing: asyncio.Task[None] | None = None
         self._start_ipc_parts()
         await _listening(self.ipc.start(kept.get("ipc") or self._options.ipc_port), "--ipc-port")
         self.launcher = self._make_launcher()
@@ -143,7 +145,13 @@ class RunningGroup:
         )
 
     def _make_supervisor(self) -> Supervisor:
-        return Supervisor(self.group.lambdas, self.queues, self.launcher, on_ended=self._api.forget)
+        return Supervisor(
+            self.group.lambdas,
+            self.queues,
+            self.launcher,
+            on_ended=self._api.forget,
+            observers=self._observers,
+        )
 
     def _check_functions(self) -> None:
         try:
@@ -156,12 +164,15 @@ class RunningGroup:
     async def _start_mqtt(self, kept: Mapping[str, int | None]) -> None:
         options = self._options
         if options.mqtt_port is not None:
-            from edgecore.mqtt import ca  # cryptography: only who listens for certificates pays
+            # cryptography: only who listens for certificates pays
+            from edgecore.mqtt import ca
+            from edgecore.mqtt.renewal import keep_renewed
 
             identity = await asyncio.to_thread(ca.ensure, options.state / "ca")
             context = server_context(
                 certificate=identity.certificate, key=identity.key, members=self.group.devices
             )
+            self._renewing = asyncio.ensure_future(keep_renewed(options.state / "ca", context))
             server = self._mqtt_server("0.0.0.0", kept.get("mqtt") or options.mqtt_port, context)  # noqa: S104 - cameras are elsewhere
             await _listening(server.start(), "--mqtt-port")
             self.mqtt.append(server)
@@ -190,6 +201,8 @@ class RunningGroup:
         """Functions first, so that their last messages still find the router."""
         if hasattr(self, "supervisor"):
             await self.supervisor.stop()
+        if self._renewing is not None:
+            self._renewing.cancel()
         for server in self.mqtt:
             await server.stop()
         await self.ipc.stop()

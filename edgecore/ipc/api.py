@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 ROOT = "/2016-11-01/"
 FUNCTIONS = f"{ROOT}functions/"
+NOT_SPOOLED = (
+    "the message was not spooled for the cloud: the spool or its disk has no room or fails "
+    "(`cloud.refused_by_reason` in the core's status says which); publish it again later"
+)
 Abandon = Callable[[], None] | None
 _POLICIES: Mapping[str, QueueFullPolicy] = {"BestEffort": "BestEffort", "AllOrError": "AllOrError"}
 
@@ -178,16 +182,24 @@ class IpcApi:
         if outcome.refused and policy == "AllOrError":
             return _respond(answer, 429, self._full())
         if outcome.pending:
-            return self._answer_after(outcome.pending, answer)
+            return self._answer_after(outcome.pending, policy, answer)
         return _ok(answer, new_invocation_id())
 
-    def _answer_after(self, pending: list[Awaitable[object]], answer: Answer) -> Abandon:
+    def _answer_after(
+        self, pending: list[Awaitable[object]], policy: QueueFullPolicy, answer: Answer
+    ) -> Abandon:
+        """When the spool has it. A publisher that wants to know is told when it has not."""
+
         async def finish() -> None:
-            outcomes = await asyncio.gather(*pending, return_exceptions=True)
-            for outcome in outcomes:
-                if isinstance(outcome, Exception):
+            kept = True
+            for outcome in await asyncio.gather(*pending, return_exceptions=True):
+                if isinstance(outcome, BaseException):
                     log.error("a message could not be spooled for the cloud: %s", outcome)
-            _ok(answer, new_invocation_id())
+                kept = kept and outcome is not False and not isinstance(outcome, BaseException)
+            if kept or policy == "BestEffort":
+                _ok(answer, new_invocation_id())
+            else:
+                _respond(answer, 429, NOT_SPOOLED)
 
         return self._finish_later(finish())
 

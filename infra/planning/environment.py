@@ -75,7 +75,22 @@ class Environment:
             "FANFOLD_BACKLOG_POLICY": site.backlog.policy,
             "FANFOLD_JOURNAL_BYTES": str(site.backlog.journal_bytes),
             "FANFOLD_DROP_FOLDER": site.drop_folder,
+            **self._custody(),
         }
+
+    def _custody(self) -> Variables:
+        """Only what the site chose itself: the splitter has the same defaults."""
+        site, default = self.site, Site.model_fields
+        variables: Variables = {}
+        if site.custody.mode != "link":
+            variables["FANFOLD_CUSTODY"] = site.custody.mode
+        if site.custody.max_bytes:
+            variables["FANFOLD_CUSTODY_BYTES"] = str(site.custody.max_bytes)
+        if site.drop_subfolders != default["drop_subfolders"].default:
+            variables["FANFOLD_DROP_SUBFOLDERS"] = ",".join(site.drop_subfolders)
+        if site.drop_wait_s != default["drop_wait_s"].default:
+            variables["FANFOLD_DROP_WAIT_S"] = f"{site.drop_wait_s:g}"
+        return variables
 
     def aggregator(self) -> Variables:
         site, topics, outbox = self.site, self.topics, self.site.cloud.outbox

@@ -121,6 +121,18 @@ class Backlog(Record):
     )
 
 
+class Custody(Record):
+    """How accepted images are kept from whatever a camera does to its files afterwards."""
+
+    mode: Literal["link", "copy"] = Field(
+        default="link",
+        description="copy: for cameras that write into a file again instead of replacing it.",
+    )
+    max_bytes: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Of images held at once; above it `no_space`. 0: the disk's own."
+    )
+
+
 class Jobs(Record):
     """A job is one machine passing the cameras; it ends in a summary."""
 
@@ -213,6 +225,14 @@ class Site(Record):
     drop_folder: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+)?$")] = Field(
         default="drop", description="Below the images volume; empty: off."
     )
+    drop_subfolders: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._*?\[\]-]+$")], ...] = Field(
+        default=("dated",),
+        description="Sub-folders that are looked into: patterns; `dated`: dates and times.",
+    )
+    drop_wait_s: Annotated[float, Field(ge=1, le=3600)] = Field(
+        default=30.0, description="How long an image without its end is waited for."
+    )
+    custody: Custody = Field(default=Custody(), description="What `accepted` keeps safe.")
     job: Jobs = Field(default=Jobs(), description="Job summaries.")
     logging: Logging = Field(default=Logging(), description="Logs.")
     spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")

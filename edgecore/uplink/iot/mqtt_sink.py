@@ -68,7 +68,7 @@ class MqttSink:
             "window": self._window.max_messages,
             "one_at_a_time": self._suspects.alone,
             "forbidden_topics": self._suspects.topics(self._clock()),
-            "refused": self._refused.stats(),
+            "quarantined": self._refused.stats(),
         }
 
     def _follow_link(self) -> None:

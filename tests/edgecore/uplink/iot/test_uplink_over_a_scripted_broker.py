@@ -146,7 +146,7 @@ def test_a_puback_that_says_never_costs_that_message_alone(
             await up.put(10)
             await up.drained()
             assert up.spooler.stats()["sent"] == 9
-            assert up.sink.status()["refused"]["count"] == 1
+            assert up.sink.status()["quarantined"]["count"] == 1
             assert broker.connections == 1
             assert len(broker.received) == 10, "the refused one came once"
         await broker.stop()

@@ -149,7 +149,7 @@ def test_a_topic_that_the_policy_forbids_is_set_aside_by_name_and_the_rest_goes_
             await up.drained()
             stats = up.spooler.stats()
             assert stats["dropped_by_reason"] == {"not_authorized": 3}
-            refused = up.sink.status()["refused"]
+            refused = up.sink.status()["quarantined"]
             assert refused["topics"] == [
                 {"topic": "secret/topic", "reason": "not_authorized", "count": 3}
             ]
