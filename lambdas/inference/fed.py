@@ -16,13 +16,14 @@ import numpy as np
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, Work
+from lambdas.model.contract import Model
 from lambdas.model.network import Network
 from lambdas.tensors.folder import LOOK_AGAIN_S, PULSE_S, Desk
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.worker.activity import Activity
 from lambdas.worker.pipeline import guarded
 from lambdas.worker.send import Sender
-from lambdas.worker.work import Batch, Model
+from lambdas.worker.work import Batch
 
 _STOP = None
 _log = get_logger("inference")

@@ -16,11 +16,12 @@ import numpy as np
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, Work
 from lambdas.imaging.transform import Transform
+from lambdas.model.contract import Model
 from lambdas.model.network import Network
 from lambdas.worker.activity import Activity
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
-from lambdas.worker.work import Batch, Image, Model
+from lambdas.worker.work import Batch, Image
 
 # Two in hand: the next is decoded while the network works on this one.
 IN_HAND = 2
@@ -36,7 +37,7 @@ class Pipeline:
 
     def __init__(self, model: Model, sender: Sender, images_dir: str, mode: str = "fast") -> None:
         """`mode`: of the transform, "fast" or "exact"."""
-        package, self._runtime, hooks = model
+        package, hooks, self._runtime = model.package, model.hooks, model.runtime
         self._sender = sender
         transform = Transform(package.spec.input, mode, hooks.transform)
         self._prepare = Prepare(images_dir, transform, self._runtime.decodes())

@@ -40,7 +40,7 @@ class Prepare:
                 "read", lambda: read_inside(self._images_dir, item["file"], MAX_BYTES)
             )
             if self._pixels:
-                image.timed("transform", lambda: self._transform(data, tensor))
+                image.size = image.timed("transform", lambda: self._transform(data, tensor))
         except (PathError, ImageError) as error:
             return image.failed(error.reason, error.detail)
         except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's

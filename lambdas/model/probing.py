@@ -1,0 +1,100 @@
+"""A probe's expected answer against the one given: within its tolerances, or what differs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lambdas.model.probe_spec import Probe
+
+
+def difference(probe: Probe, answer: dict[str, Any], threshold: float) -> str | None:
+    """The first thing that is wrong, in words; None: nothing."""
+    expect = probe.expect
+    checks = (
+        ("top", _top), ("boxes", _boxes), ("classes", _classes), ("anomalous", _anomalous),
+        ("score", _score),
+    )  # fmt: skip
+    for key, check in checks:
+        if key in expect:
+            if key not in answer:
+                return f"expected {key}, the answer has {', '.join(sorted(answer)) or 'nothing'}"
+            problem = check(probe, expect[key], answer[key], threshold)
+            if problem:
+                return problem
+    return None
+
+
+def _top(probe: Probe, expect: list, given: list, threshold: float) -> str | None:  # noqa: ARG001
+    if not expect or not given:
+        return None if bool(expect) == bool(given) else "expected a class, none was given"
+    wanted, found = expect[0], given[0]
+    if found["index"] != wanted["index"]:
+        return f"expected class {_named(wanted)}, answered {_named(found)} ({found['score']:.3f})"
+    return _apart(probe, f"the score of {_named(found)}", wanted.get("score"), found["score"])
+
+
+def _boxes(probe: Probe, expect: list, given: list, threshold: float) -> str | None:
+    free = list(given)
+    sure = threshold + probe.score_tolerance
+    for wanted in expect:
+        fits = [box for box in free if _same_box(probe, wanted, box)]
+        if fits:
+            free.remove(fits[0])
+        elif wanted.get("score", 1.0) >= sure:
+            return (
+                f"expected {_named(wanted)} at {wanted['box']} ({wanted.get('score', 1):.3f}), "
+                f"{_nearest(wanted, given)}"
+            )
+    extra = next((box for box in free if box["score"] >= sure), None)
+    if extra is not None:
+        return f"answered {_named(extra)} at {extra['box']} ({extra['score']:.3f}), not expected"
+    return None
+
+
+def _same_box(probe: Probe, wanted: dict, given: dict) -> bool:
+    corners = zip(wanted["box"], given["box"])
+    return (
+        wanted["index"] == given["index"]
+        and all(abs(a - b) <= probe.box_tolerance for a, b in corners)
+        and abs(wanted.get("score", given["score"]) - given["score"]) <= probe.score_tolerance
+    )
+
+
+def _nearest(wanted: dict, given: list) -> str:
+    if not given:
+        return "answered no box"
+
+    def away(box: dict) -> float:
+        return sum(abs(a - b) for a, b in zip(wanted["box"], box["box"]))
+
+    near = min(given, key=away)
+    return f"the nearest is {_named(near)} at {near['box']} ({near['score']:.3f})"
+
+
+def _classes(probe: Probe, expect: list, given: list, threshold: float) -> str | None:  # noqa: ARG001
+    shares = {entry["index"]: entry["share"] for entry in given}
+    for wanted in expect:
+        share = shares.get(wanted["index"], 0.0)
+        problem = _apart(probe, f"the share of {_named(wanted)}", wanted["share"], share)
+        if problem:
+            return problem
+    return None
+
+
+def _anomalous(probe: Probe, expect: bool, given: bool, threshold: float) -> str | None:  # noqa: ARG001
+    words = {True: "anomalous", False: "normal"}
+    return None if expect == given else f"expected {words[expect]}, answered {words[given]}"
+
+
+def _score(probe: Probe, expect: float, given: float, threshold: float) -> str | None:  # noqa: ARG001
+    return _apart(probe, "the score", expect, given)
+
+
+def _apart(probe: Probe, what: str, expect: float | None, given: float) -> str | None:
+    if expect is None or abs(expect - given) <= probe.score_tolerance:
+        return None
+    return f"{what} is {given:.3f}, expected {expect:.3f} ± {probe.score_tolerance:g}"
+
+
+def _named(entry: dict) -> str:
+    return str(entry.get("label", entry["index"]))
