@@ -219,7 +219,7 @@ def _varint(view: memoryview, at: int) -> tuple[int, int]:
 
 def _text(value: Any) -> str:
     if not isinstance(value, memoryview):
-        raise ValueError("a number where text belongs")
+        raise ValueError("a number where text belongs")  # noqa: TRY004
     return bytes(value).decode("utf-8", "replace")
 
 
