@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lambdas.model.labels import read_labels
+from lambdas.model.onnx_file import read_onnx
+from lambdas.model.onnx_trust import external_files
 from lambdas.model.package import sagemaker_manifest, sha256_of
 from lambdas.model.spec import MANIFEST, ModelError, ModelSpec, parse_model
 
@@ -50,13 +53,15 @@ def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:
     besides. Raises `ModelError`.
     """
     document = dict(model)
-    names = {model[role] for role in ROLES if role in model} | set(model.get("files", ()))
+    names = _named(folder, model)
     for name in sorted(names):
         if not (folder / name).is_file():
             raise ModelError(f"{name} is missing in {folder}: {MANIFEST} names it")
     document["files"] = {name: sha256_of(str(folder / name)) for name in sorted(names)}
     manifest = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
-    parse_model(manifest)
+    spec = parse_model(manifest)
+    if "labels" in spec.roles:
+        read_labels((folder / spec.roles["labels"]).read_bytes(), spec.roles["labels"])
     members = {MANIFEST: manifest}
     members.update({name: (folder / name).read_bytes() for name in sorted(names)})
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +69,25 @@ def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:
     partial.write_bytes(_archive(members))
     partial.replace(out)
     return inspect(out)
+
+
+def _named(folder: Path, model: dict[str, Any]) -> set[str]:
+    """Every file that belongs to the package: of roles, `files`, probes, weights outside."""
+    listed = model.get("files", ())
+    probes = model.get("probes", ())
+    names = [model[role] for role in ROLES if role in model]
+    names += list(listed) if isinstance(listed, (list, dict)) else []
+    names += [p.get("file") for p in probes if isinstance(p, dict)] if probes else []
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ModelError(f"{MANIFEST}: {odd!r:.80} is no name of a file")
+    network = model.get("model")
+    if isinstance(network, str) and network.endswith(".onnx") and (folder / network).is_file():
+        path = folder / network
+        outside = external_files(read_onnx(str(path)), str(path.parent), network)
+        prefix = network.rpartition("/")[0]
+        names += [f"{prefix}/{name}" if prefix else name for name in outside]
+    return set(names)
 
 
 def inspect(path: Path) -> Inspection:
