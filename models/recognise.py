@@ -62,14 +62,12 @@ def shapes(facts: Facts) -> str:
 
 def labels_of(metadata: dict[str, Any]) -> tuple[str, ...]:
     """`names` of Ultralytics and YOLOv5: a Python literal in text. Raises `ModelError`."""
-    text = metadata.get("names") or metadata.get("labels")
-    if text is None:
-        return ()
+    text = metadata.get("names")
+    if text is None:  # OpenVINO's: words with spaces between them
+        return tuple(str(metadata.get("labels", "")).split())
     try:
         names = ast.literal_eval(str(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        if "{" not in str(text) and "[" not in str(text):  # OpenVINO's: words with spaces
-            return tuple(str(text).split())
         raise ModelError(f"the metadata's names are no list: {text!r:.60}") from None
     if isinstance(names, dict):
         if sorted(names) != list(range(len(names))):

@@ -19,8 +19,8 @@ from lambdas.model.runtimes.select import load_runtime
 SIDE = 32
 
 
-def proved(found, hooks=Hooks()):
-    return prove(found, load_runtime(found, -1), hooks)
+def proved(found, hooks=None):
+    return prove(found, load_runtime(found, -1), hooks or Hooks())
 
 
 def mean_net(weights, **more):
@@ -156,7 +156,7 @@ def test_a_probe_that_is_answered_right_lets_the_model_serve_and_a_wrong_one_doe
     proved(package(folder, mean_net(weights), labels=["b", "g", "r"], probes=probes))
     swapped = package(folder, mean_net(weights), labels=["b", "g", "r"], probes=probes,
                       input={"colour": "bgr"})  # fmt: skip
-    with pytest.raises(ModelError, match="probe probes/red.png: expected class 2, answered b"):
+    with pytest.raises(ModelError, match=r"probe probes/red\.png: expected class 2, answered b"):
         proved(swapped)
 
 
@@ -225,7 +225,7 @@ def test_a_second_input_gets_the_constant_that_the_package_gives_it(tmp_path):
     ]
     inputs = [("scale", TensorProto.FLOAT, ["N", 1]), ("x", TensorProto.FLOAT, ["N", 3, 32, 32])]
     model = onnx_model(nodes, [("y", TensorProto.FLOAT, ["N", 3])], {}, inputs)
-    with pytest.raises(ModelError, match="second input 'scale'.*under input in model.json"):
+    with pytest.raises(ModelError, match=r"second input 'scale'.*under input in model\.json"):
         load_runtime(package(tmp_path / "a", model), -1)
     extra = {"extra": {"scale": {"value": 1 / 510}}}
     found = package(tmp_path / "b", model, input=extra, output={"softmax": False})

