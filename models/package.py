@@ -41,8 +41,11 @@ class Inspection:
 
     @property
     def key(self) -> str:
-        """Content-addressed key: the same content is the same object."""
-        return f"models/{self.spec.name}/{self.spec.version}-{self.sha256[:16]}.tar.gz"
+        """Content-addressed key: the same content is the same object.
+
+        With the whole hash, which the core compares before it unpacks.
+        """
+        return f"models/{self.spec.name}/{self.spec.version}-{self.sha256}.tar.gz"
 
 
 def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:

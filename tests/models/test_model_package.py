@@ -46,7 +46,7 @@ def test_packing_the_same_files_twice_gives_the_same_bytes(folder):
     (folder / "tiny-symbol.json").touch()
     second = pack(folder, MODEL, folder / "b" / "other.tar.gz")
     assert first.path.read_bytes() == second.path.read_bytes()
-    assert first.key == second.key == f"models/tiny/1.0.0-{first.sha256[:16]}.tar.gz"
+    assert first.key == second.key == f"models/tiny/1.0.0-{first.sha256}.tar.gz"
 
 
 def test_every_file_that_is_named_is_hashed_and_found_again(folder):

@@ -30,7 +30,7 @@ def outside(location, length=12, offset=None, inside_if=False):
                                    [helper.make_tensor_value_info("b", TensorProto.FLOAT, [3])],
                                    [tensor])  # fmt: skip
         node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
-        condition = numpy_helper.from_array(np.bool_(True), "c")  # noqa: FBT003
+        condition = numpy_helper.from_array(np.bool_(True), "c")
         graph = helper.make_graph([node], "g", [x], [out], [condition])
     else:
         graph = helper.make_graph([helper.make_node("Add", ["x", "w"], ["y"])], "g", [x], [out],

@@ -58,8 +58,8 @@ def stretched(model):
         last.register_forward_hook(lambda layer, _, out: seen.__setitem__(layer, out))
         for last in lasts
     ]
-    model.model.eval()
     with torch.no_grad():
+        normalise(model.model)
         model.model(torch.rand(1, 3, 320, 320))
         for last in lasts:
             if last in seen:
@@ -68,6 +68,16 @@ def stretched(model):
                 last.bias.sub_(float(seen[last].mean())).mul_(scale).sub_(10.0)
     for hook in hooks:
         hook.remove()
+
+
+def normalise(network):
+    """Running means of fresh layers make every feature vanish: take them from noise."""
+    layers = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for layer in layers:
+        layer.momentum = 1.0
+    network.train()
+    network(torch.rand(2, 3, 320, 320))
+    network.eval()
 
 
 def exported(folder, name, **options):
