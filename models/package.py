@@ -65,13 +65,18 @@ def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:
     spec = parse_model(manifest)
     if "labels" in spec.roles:
         read_labels((folder / spec.roles["labels"]).read_bytes(), spec.roles["labels"])
-    members = {MANIFEST: manifest}
-    members.update({name: (folder / name).read_bytes() for name in sorted(names)})
+    content = {MANIFEST: manifest}
+    content.update({name: (folder / name).read_bytes() for name in sorted(names)})
+    write_archive(content, out)
+    return inspect(out)
+
+
+def write_archive(content: dict[str, bytes], out: Path) -> None:
+    """Files as a reproducible `tar.gz` at `out`, whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
-    partial.write_bytes(_archive(members))
+    partial.write_bytes(_archive(content))
     partial.replace(out)
-    return inspect(out)
 
 
 def _named(folder: Path, model: dict[str, Any]) -> set[str]:
@@ -100,7 +105,7 @@ def inspect(path: Path) -> Inspection:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    content = _members(path)
+    content = members(path)
     manifest = content.get(MANIFEST)
     spec = _sagemaker(path, content) if manifest is None else parse_model(manifest)
     for name, expected in sorted(spec.files.items()):
@@ -160,7 +165,8 @@ def _archive(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _members(path: Path) -> dict[str, bytes]:
+def members(path: Path) -> dict[str, bytes]:
+    """Every file of an archive, in memory. Raises `ModelError`."""
     try:
         if zipfile.is_zipfile(str(path)):
             return _zip_members(path)

@@ -21,6 +21,7 @@ from edgecore.sources.aws_clients import AwsClients, explained
 from edgecore.sources.document import Json, digest, model_data
 from edgecore.sources.errors import MISSING, SourceError
 from edgecore.sources.pinned import check_pinned, pinned_sha256
+from edgecore.sources.signed import check_signature, model_keys
 from edgecore.sources.tree import copy_tree, tree_digest
 
 _CHUNK_BYTES = 1 << 20
@@ -44,9 +45,12 @@ class Fetcher:
         for arn, entry in (document.get("Lambdas") or {}).items():
             self._code(arn, entry)
         models = {}
+        keys = model_keys(document)
         for resource in document.get("Resources") or []:
             if (data := model_data(resource)) is not None:
-                models[resource["Id"]] = self._model(resource["Id"], data)
+                found = models[resource["Id"]] = self._model(resource["Id"], data)
+                what = f"model {resource['Id']!r} at {found['S3Uri']}"
+                check_signature(what, self._state / found["Path"], keys)
         if models:
             document["Models"] = models
 

@@ -1,4 +1,4 @@
-"""`fanfold model new | try | pack | inspect | compile | publish`: model packages."""
+"""`fanfold model new | try | pack | sign | inspect | compile | publish`: model packages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from fanfold import compiling, output, trying
 from fanfold.errors import FAILED, INVALID, REFUSED, UserError
 from fanfold.pool import unpacked
-from fanfold.verbs import model_new, model_try
+from fanfold.verbs import model_new, model_sign, model_try
 from fanfold.verbs.devcloud import running_cloud
 from lambdas.model.spec import ModelError
 from models import jsonc, package
@@ -218,4 +218,5 @@ def _facts(found: package.Inspection) -> dict[str, Any]:
 def register(parent: typer.Typer) -> None:
     model_new.register(app)
     model_try.register(app)
+    model_sign.register(app)
     parent.add_typer(app, name="model")
