@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from lambdas.imaging.header import ImageError
-from lambdas.model.contract import answered, prove
 from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
+from lambdas.worker.warm_up import answered, prove
 
 EXIT_FAILED = 1
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}

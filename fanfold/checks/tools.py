@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.project import PROJECT
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.cloud.development import running_cloud
+from fanfold.common.project import PROJECT
 
 NODE_AT_LEAST = 20
 
@@ -57,8 +57,8 @@ def sandbox(subject: Subject) -> Outcome:
         check=False,
     )
     if works.returncode:
-        return (error if wanted else warning)("bubblewrap cannot make a sandbox here", fix)
-    return ok("bubblewrap can make a sandbox")
+        return (error if wanted else warning)("bubblewrap cannot create a sandbox here", fix)
+    return ok("bubblewrap can create a sandbox")
 
 
 def cloud(_: Subject) -> Outcome:
@@ -66,7 +66,7 @@ def cloud(_: Subject) -> Outcome:
     running = running_cloud()
     address = running.url if running else os.environ.get("AWS_ENDPOINT_URL")
     if not address:
-        return skipped("cloud: no development cloud runs and AWS_ENDPOINT_URL is not set")
+        return skipped("cloud: no development cloud is running and AWS_ENDPOINT_URL is not set")
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=3)
     try:

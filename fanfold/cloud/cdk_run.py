@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from devcloud import DevCloudError
 from devcloud.cdk_cli import command, environment
 from fanfold.cloud.access import START, Access
-from fanfold.errors import FAILED, MISSING, REFUSED, UserError
-from fanfold.project import PROJECT
+from fanfold.common.errors import FAILED, MISSING, REFUSED, UserError
+from fanfold.common.project import PROJECT
 
 _KEPT_LINES = 400
 _DEPLOYMENT = re.compile(r"deployment (?P<id>\S+) failed on the core: (?P<reason>.+)")
@@ -82,5 +82,5 @@ def failure(verb: str, site: str, code: int, lines: Sequence[str]) -> UserError:
         f"aws cloudformation describe-stack-events --stack-name {site}",
     }.get(verb, "")
     return UserError(
-        f"cdk {verb} {site} ended with {code}: {reason or said[-500:]} {again}", FAILED
+        f"cdk {verb} {site} ended with exit status {code}: {reason or said[-500:]} {again}", FAILED
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 import typer
 import yaml  # type: ignore[import-untyped]
 
-from fanfold import output
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
 from fanfold.detect.machine import detect as detect_machine
-from fanfold.errors import INVALID, UserError
-from fanfold.interpreters import device_python, version_of
+from fanfold.device.interpreters import device_python, version_of
 from infra.planning.profile import Profile
 
 SCHEMA = "# yaml-language-server: $schema=../schemas/profile.schema.json\n"
@@ -28,7 +28,7 @@ def detect(
 ) -> None:
     """Write a hardware profile from this machine: CPU, memory, GPUs, device files, isolation.
 
-    No GPU is a normal case. What could not be known is said on stderr.
+    No GPU is a normal case. What could not be detected is reported on stderr.
     Example: fanfold detect my-box --into device_profiles/my-box.yaml
     """
     try:

@@ -20,7 +20,7 @@ except ImportError:  # No wheel for this device: OpenCV decodes everything.
     simplejpeg = None
 
 #: EXIF orientation → what undoes it.
-_UPRIGHT: dict[int, Callable] = {
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
     4: lambda image: cv2.flip(image, 0),
@@ -56,7 +56,9 @@ class Decoder:
         self._pixels = Buffer()
         self._converted = Buffer()
 
-    def decode(self, data: bytes, header: Header, min_height_px: int, min_width_px: int):
+    def decode(
+        self, data: bytes, header: Header, min_height_px: int, min_width_px: int
+    ) -> np.ndarray:
         """H×W×3 uint8, for "grey" H×W, upright by EXIF. Raises `ImageError`.
 
         A JPEG may come out smaller than it is, by the DCT's own 1/8 steps, but not below
@@ -71,7 +73,9 @@ class Decoder:
         turn = _UPRIGHT.get(header.orientation)
         return image if turn is None else turn(image)
 
-    def _jpeg(self, data: bytes, header: Header, min_height_px: int, min_width_px: int):
+    def _jpeg(
+        self, data: bytes, header: Header, min_height_px: int, min_width_px: int
+    ) -> np.ndarray:
         if header.orientation >= 5:
             min_height_px, min_width_px = min_width_px, min_height_px
         whole = header.height_px * header.width_px * (1 if self._colour == "GRAY" else 3)
@@ -88,7 +92,7 @@ class Decoder:
         except ValueError as error:
             raise _jpeg_error(str(error)) from None
 
-    def _any(self, data: bytes):
+    def _any(self, data: bytes) -> np.ndarray:
         kind = cv2.IMREAD_GRAYSCALE if self._colour == "GRAY" else cv2.IMREAD_COLOR
         flags = kind | cv2.IMREAD_IGNORE_ORIENTATION
         try:

@@ -1,13 +1,15 @@
 """What an encoded image says before it is decoded: kind, size, orientation, completeness.
 
 Decoders allocate what a header claims, so the header is read here first, by code that
-allocates nothing. Pure, standard library only.
+allocates nothing. Pure.
 """
 
 from __future__ import annotations
 
 import struct
 from typing import NamedTuple
+
+from contract.image_kinds import BMP, JPEG, PNG, WEBP, kind_of
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 16 << 20
@@ -55,21 +57,16 @@ def read_header(data: bytes) -> Header:
         )
     if not header.complete:
         raise ImageError("truncated", f"{header.kind} without its end, {len(data)} bytes")
-    if header.kind == "jpeg" and header.components not in (1, 3):
+    if header.kind == JPEG.name and header.components not in (1, 3):
         raise ImageError("not_an_image", f"JPEG with {header.components} channels: send it as RGB")
     return header
 
 
 def _dispatch(data: bytes) -> Header:
-    if data[:2] == b"\xff\xd8":
-        return _jpeg(data)
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return _png(data)
-    if data[:2] == b"BM":
-        return _bmp(data)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp(data)
-    raise ImageError("not_an_image", f"begins with {data[:8].hex() or 'nothing'}")
+    kind = kind_of(data)
+    if kind is None:
+        raise ImageError("not_an_image", f"begins with {data[:8].hex() or 'nothing'}")
+    return _READERS[kind](data)
 
 
 def _jpeg(data: bytes) -> Header:
@@ -100,7 +97,7 @@ def _jpeg(data: bytes) -> Header:
     # A thumbnail's end lies before the scan, so only what follows it counts. From the back:
     # the scan is full of 0xFF, and looking through it costs 0.3 ms.
     complete = data.rfind(b"\xff\xd9", at) >= 0
-    return Header("jpeg", frame[0], frame[1], frame[2], orientation, complete)
+    return Header(JPEG.name, frame[0], frame[1], frame[2], orientation, complete)
 
 
 def _orientation(segment: bytes) -> int:
@@ -130,14 +127,14 @@ def _png(data: bytes) -> Header:
         raise ImageError("not_an_image", "PNG without IHDR")
     colour = data[25]
     components = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
-    return Header("png", width, height, components, 1, data.rfind(b"IEND") > 25)
+    return Header(PNG.name, width, height, components, 1, data.rfind(b"IEND") > 25)
 
 
 def _bmp(data: bytes) -> Header:
     (size,) = struct.unpack_from("<I", data, 2)
     width, height = struct.unpack_from("<ii", data, 18)
     # A negative height means: top row first.
-    return Header("bmp", width, abs(height), 3, 1, len(data) >= size)
+    return Header(BMP.name, width, abs(height), 3, 1, len(data) >= size)
 
 
 def _webp(data: bytes) -> Header:
@@ -146,14 +143,17 @@ def _webp(data: bytes) -> Header:
     form = data[12:16]
     if form == b"VP8 ":
         width, height = struct.unpack_from("<HH", data, 26)
-        return Header("webp", width & 0x3FFF, height & 0x3FFF, 3, 1, complete)
+        return Header(WEBP.name, width & 0x3FFF, height & 0x3FFF, 3, 1, complete)
     if form == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
-        return Header("webp", (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1, 3, 1, complete)
+        return Header(WEBP.name, (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1, 3, 1, complete)
     if form == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
         if len(data) < 30:
             raise IndexError
-        return Header("webp", width, height, 3, 1, complete)
+        return Header(WEBP.name, width, height, 3, 1, complete)
     raise ImageError("not_an_image", f"WebP of unknown form {form!r}")
+
+
+_READERS = {JPEG: _jpeg, PNG: _png, WEBP: _webp, BMP: _bmp}

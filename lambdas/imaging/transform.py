@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from lambdas.imaging.decode import Buffer, Decoder
-from lambdas.imaging.geometry import Placement, centre_cut, placement
 from lambdas.imaging.header import Header, ImageError, read_header
 from lambdas.model.errors import ModelError
+from lambdas.model.geometry import Placement, centre_cut, placement
 from lambdas.model.input_spec import Input
 
 MODES = ("fast", "exact")
@@ -124,8 +124,8 @@ class Transform:
         spec = self._spec
         if spec.layout == "NHWC":
             image = image.reshape(out.shape)
-            np.subtract(image, np.float32(spec.mean), out=out)
-            np.multiply(out, np.float32(spec.scale), out=out)
+            np.subtract(image, np.array(spec.mean, np.float32), out=out)
+            np.multiply(out, np.array(spec.scale, np.float32), out=out)
             return
         # Apart first, as bytes: converting every third byte costs twice as much.
         planes = cv2.split(image, self._channels) if self._pixel else [image]

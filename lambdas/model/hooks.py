@@ -18,8 +18,8 @@ from typing import Any, Callable, NamedTuple, Protocol
 
 import numpy as np
 
-from lambdas.imaging.geometry import placement
 from lambdas.model.errors import ModelError
+from lambdas.model.geometry import placement
 from lambdas.model.input_spec import Input
 
 

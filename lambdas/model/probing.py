@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict, Sequence
 
 from lambdas.model.probe_spec import Probe
+
+Entry = Dict[str, Any]
 
 
 def difference(probe: Probe, answer: dict[str, Any], threshold: float) -> str | None:
@@ -24,7 +26,9 @@ def difference(probe: Probe, answer: dict[str, Any], threshold: float) -> str | 
     return None
 
 
-def _top(probe: Probe, expect: list, given: list, threshold: float) -> str | None:  # noqa: ARG001
+def _top(
+    probe: Probe, expect: Sequence[Entry], given: Sequence[Entry], threshold: float
+) -> str | None:
     if not expect or not given:
         return None if bool(expect) == bool(given) else "expected a class, none was given"
     wanted, found = expect[0], given[0]
@@ -33,7 +37,9 @@ def _top(probe: Probe, expect: list, given: list, threshold: float) -> str | Non
     return _apart(probe, f"the score of {_named(found)}", wanted.get("score"), found["score"])
 
 
-def _boxes(probe: Probe, expect: list, given: list, threshold: float) -> str | None:
+def _boxes(
+    probe: Probe, expect: Sequence[Entry], given: Sequence[Entry], threshold: float
+) -> str | None:
     free = list(given)
     sure = threshold + probe.score_tolerance
     for wanted in expect:
@@ -51,7 +57,7 @@ def _boxes(probe: Probe, expect: list, given: list, threshold: float) -> str | N
     return None
 
 
-def _same_box(probe: Probe, wanted: dict, given: dict) -> bool:
+def _same_box(probe: Probe, wanted: Entry, given: Entry) -> bool:
     corners = zip(wanted["box"], given["box"])
     return (
         wanted["index"] == given["index"]
@@ -60,18 +66,20 @@ def _same_box(probe: Probe, wanted: dict, given: dict) -> bool:
     )
 
 
-def _nearest(wanted: dict, given: list) -> str:
+def _nearest(wanted: Entry, given: Sequence[Entry]) -> str:
     if not given:
         return "answered no box"
 
-    def away(box: dict) -> float:
+    def away(box: Entry) -> float:
         return sum(abs(a - b) for a, b in zip(wanted["box"], box["box"]))
 
     near = min(given, key=away)
     return f"the nearest is {_named(near)} at {near['box']} ({near['score']:.3f})"
 
 
-def _classes(probe: Probe, expect: list, given: list, threshold: float) -> str | None:  # noqa: ARG001
+def _classes(
+    probe: Probe, expect: Sequence[Entry], given: Sequence[Entry], threshold: float
+) -> str | None:
     shares = {entry["index"]: entry["share"] for entry in given}
     for wanted in expect:
         share = shares.get(wanted["index"], 0.0)
@@ -96,5 +104,5 @@ def _apart(probe: Probe, what: str, expect: float | None, given: float) -> str |
     return f"{what} is {given:.3f}, expected {expect:.3f} ± {probe.score_tolerance:g}"
 
 
-def _named(entry: dict) -> str:
+def _named(entry: Entry) -> str:
     return str(entry.get("label", entry["index"]))

@@ -1,24 +1,21 @@
 """N worker processes under one owner: least loaded first, the dead replaced.
 
-A process that dies gives back what it held: each image is tried again by itself, and one
-that a second process dies of, all alone, becomes a `failed` record (`killed_workers`). A
-process that was killed from outside says little about its image: there it takes five.
+A process that ends gives back what it held: each image is a suspect and tried again by
+itself; when it is poison is `lambdas.common.poison`'s rule.
 """
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import Any, Mapping
 
+from contract.messages import Record, decode, result_failed
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, decode, result_failed
-from lambdas.common.poison import DEATHS_TO_QUARANTINE, MORE_IN_TROUBLE
+from lambdas.common.poison import ends_needed, signal_of
 from lambdas.pool.member import Job, Member
 
 # One under work, one to decode meanwhile.
 IN_HAND = 2
-FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 STARTS_TO_GIVE_UP = 3
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
@@ -170,13 +167,13 @@ class Pool:
             self._settle()
 
     def _recover(self, member: Member, code: int) -> None:
-        deaths = DEATHS_TO_QUARANTINE + (MORE_IN_TROUBLE if code in FROM_OUTSIDE else 0)
+        needed = ends_needed(signal_of(code))
         failed: list[Job] = []
         with self._changed:
             member.ready = False
             jobs, member.jobs = list(member.jobs.values()), {}
             for job in jobs:
-                if job.alone and job.deaths + 1 >= deaths:
+                if job.alone and job.deaths + 1 >= needed:
                     failed.append(job)
                 else:
                     self._suspects += job.suspects()

@@ -8,15 +8,13 @@ from typing import Any, Mapping, Protocol
 
 import cv2
 
+from contract.messages import Work
 from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Work
 from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
 from lambdas.imaging.transform import chosen_mode
-from lambdas.inference.fed import FedPipeline
-from lambdas.model.contract import Model, prove
 from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
@@ -24,9 +22,11 @@ from lambdas.model.runtimes.select import load_runtime
 from lambdas.tensors.folder import Folder, LeaseFile
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
+from lambdas.worker.fed import FedPipeline
 from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
 from lambdas.worker.pipeline import Pipeline
 from lambdas.worker.send import Identity, Sender
+from lambdas.worker.warm_up import Model, prove
 
 _log = get_logger("worker")
 

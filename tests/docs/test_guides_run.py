@@ -179,7 +179,7 @@ def test_networks_become_packages_as_the_guide_types_it(hall):
 
     assert "red part" in hall.type(yolo)
     assert "1.0.0.tar.gz" in hall.type(classes)
-    assert "anomalous" in hall.type(anomaly)
+    assert "normal, score 0." in hall.type(anomaly)
 
 
 def test_a_camera_with_a_certificate(hall):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fanfold.interpreters import device_python
-from fanfold.project import PROJECT
+from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import device_python
 from models.jsonc import read
 
 RED = (230, 10, 10)

@@ -59,7 +59,7 @@ class OnnxRuntime(Runtime):
         return outputs
 
 
-def _providers(ort, gpu_id: int, package: Package) -> list:  # type: ignore[no-untyped-def]
+def _providers(ort: Any, gpu_id: int, package: Package) -> list[Any]:
     if gpu_id < 0:
         return ["CPUExecutionProvider"]
     available = ort.get_available_providers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def _device(core, gpu_id: int) -> str:  # type: ignore[no-untyped-def]
     return f"GPU.{gpu_id}"
 
 
-def _inputs(package: Package, model) -> list:  # type: ignore[no-untyped-def]
+def _inputs(package: Package, model) -> list[Any]:  # type: ignore[no-untyped-def]
     """Name, shape and element type of each input; one may have several names."""
     wanted = {package.spec.input.name, *(extra.name for extra in package.spec.input.extra)}
     found = []

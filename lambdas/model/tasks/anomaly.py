@@ -10,7 +10,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from lambdas.imaging.geometry import Placement
+from lambdas.model.geometry import Placement
 from lambdas.model.spec import ModelSpec
 from lambdas.model.tasks.fit import UnfitError, finite
 from lambdas.model.tasks.masks import run_lengths

@@ -52,7 +52,7 @@ class Boxes:
             raise UnfitError(f"ssd_detection needs an N×6 output, the network gave {rows.shape}")
         rows = finite(rows, "boxes")
         rows = rows[rows[:, 0] >= 0]
-        size = np.float32([self._spec.input.width_px, self._spec.input.height_px] * 2)
+        size = np.array([self._spec.input.width_px, self._spec.input.height_px] * 2, np.float32)
         return self._above(rows[:, 2:6] * size, rows[:, 1], rows[:, 0], as_columns(rows))
 
     def _rows(self, outputs: Sequence[np.ndarray]) -> Candidates:
@@ -193,7 +193,9 @@ class Boxes:
         spec = self._spec
         corners = _corners(boxes.astype(np.float32, copy=False), form)
         if spec.output.units == "fraction":
-            corners = corners * np.float32([spec.input.width_px, spec.input.height_px] * 2)
+            corners = corners * np.array(
+                [spec.input.width_px, spec.input.height_px] * 2, np.float32
+            )
         return corners
 
 

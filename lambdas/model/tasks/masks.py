@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lambdas.imaging.geometry import Placement
+from lambdas.model.geometry import Placement
 from lambdas.model.tasks.boxes import Candidates
 from lambdas.model.tasks.fit import UnfitError
 

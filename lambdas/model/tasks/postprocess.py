@@ -6,7 +6,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from lambdas.imaging.geometry import Placement, placement
+from lambdas.model.geometry import Placement, placement
 from lambdas.model.spec import ModelSpec
 from lambdas.model.tasks.anomaly import anomalies
 from lambdas.model.tasks.boxes import Boxes, Candidates
@@ -77,7 +77,9 @@ class Task:
         return label(self._labels, index)
 
 
-def describe(outputs: Sequence[np.ndarray], labels: Sequence[str], spec: ModelSpec) -> dict:
+def describe(
+    outputs: Sequence[np.ndarray], labels: Sequence[str], spec: ModelSpec
+) -> dict[str, Any]:
     """As `Task`, for outputs that have no names and a picture of the input's own size."""
     names = [str(number) for number in range(len(outputs))]
     return Task(spec, labels, names)(outputs, (spec.input.width_px, spec.input.height_px))

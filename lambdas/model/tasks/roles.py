@@ -25,7 +25,10 @@ class Roles:
             raise ModelError(f"output.{role} is not declared in model.json")
         return found
 
-    def of(self, outputs: Sequence[np.ndarray], role: str, default: int | None = None):
+    def of(
+        self, outputs: Sequence[np.ndarray], role: str, default: int | None = None
+    ) -> np.ndarray:
+        """The output of `role`, or output number `default`."""
         return outputs[self.index(role, default)]
 
 

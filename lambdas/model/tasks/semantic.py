@@ -6,7 +6,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from lambdas.imaging.geometry import Placement
+from lambdas.model.geometry import Placement
 from lambdas.model.spec import ModelSpec
 from lambdas.model.tasks.fit import UnfitError, classes_known, finite, scores_in_range
 from lambdas.model.tasks.masks import run_lengths

@@ -10,11 +10,11 @@ from inference_kit import Bus, start, work
 from model_kit import constant_net, onnx_model, package, seal
 from onnx import TensorProto, helper
 
-from lambdas.model.contract import answered, prove
 from lambdas.model.errors import ModelError
 from lambdas.model.hooks import Hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
+from lambdas.worker.warm_up import answered, prove
 
 SIDE = 32
 

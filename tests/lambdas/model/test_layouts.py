@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_kit import spec_of
 
-from lambdas.imaging.geometry import placement
 from lambdas.imaging.transform import Transform
+from lambdas.model.geometry import placement
 from lambdas.model.tasks.masks import run_lengths
 from lambdas.model.tasks.postprocess import Task
 from lambdas.model.tasks.suppress import suppressed

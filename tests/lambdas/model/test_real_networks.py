@@ -12,9 +12,9 @@ from model_kit import package
 from onnx import ModelProto
 from real_networks import NUDENET, OPEN_NSFW, RAPID_OCR, member, module
 
-from lambdas.model.contract import answered, prove
 from lambdas.model.hooks import Hooks
 from lambdas.model.runtimes.select import load_runtime
+from lambdas.worker.warm_up import answered, prove
 from models.drawing import pixels
 from models.photos import PHOTOS
 

@@ -16,7 +16,7 @@ import pytest
 from checkout import PROJECT
 from sim import environment
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.common.fault_points import POINTS
 
 DEADLINE_S = 90.0

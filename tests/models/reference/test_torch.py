@@ -15,11 +15,11 @@ sys.path.insert(0, str(PROJECT))
 torch = pytest.importorskip("torch")
 cv2 = pytest.importorskip("cv2")
 
-from lambdas.model.contract import answered, prove  # noqa: E402
 from lambdas.model.errors import ModelError  # noqa: E402
 from lambdas.model.hooks import Hooks  # noqa: E402
 from lambdas.model.package import load_package  # noqa: E402
 from lambdas.model.runtimes.select import load_runtime  # noqa: E402
+from lambdas.worker.warm_up import answered, prove  # noqa: E402
 from models.draft import Wishes, draft, write  # noqa: E402
 from models.facts import read_facts  # noqa: E402
 from models.jsonc import read  # noqa: E402

@@ -20,10 +20,10 @@ torch = pytest.importorskip("torch")
 ultralytics = pytest.importorskip("ultralytics")
 cv2 = pytest.importorskip("cv2")
 
-from lambdas.model.contract import answered, prove  # noqa: E402
 from lambdas.model.hooks import Hooks  # noqa: E402
 from lambdas.model.package import load_package  # noqa: E402
 from lambdas.model.runtimes.select import load_runtime  # noqa: E402
+from lambdas.worker.warm_up import answered, prove  # noqa: E402
 from models.draft import Wishes, draft, side_of, write  # noqa: E402
 from models.drawing import pixels  # noqa: E402
 from models.facts import read_facts  # noqa: E402
