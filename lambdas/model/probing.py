@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from functools import partial
+from typing import Any, Callable, Dict, Optional, Sequence
 
 from lambdas.model.probe_spec import Probe
 
 Entry = Dict[str, Any]
+Check = Callable[[Probe, Any, Any], Optional[str]]
 
 
 def difference(probe: Probe, answer: dict[str, Any], threshold: float) -> str | None:
     """The first thing that is wrong, in words; None: nothing."""
-    expect = probe.expect
-    checks = (
-        ("top", _top), ("boxes", _boxes), ("classes", _classes), ("anomalous", _anomalous),
-        ("score", _score),
-    )  # fmt: skip
-    for key, check in checks:
-        if key in expect:
-            if key not in answer:
-                return f"expected {key}, the answer has {', '.join(sorted(answer)) or 'nothing'}"
-            problem = check(probe, expect[key], answer[key], threshold)
-            if problem:
-                return problem
+    checks: dict[str, Check] = {
+        "top": _top,
+        "boxes": partial(_boxes, threshold=threshold),
+        "classes": _classes,
+        "anomalous": _anomalous,
+        "score": _score,
+    }
+    for key, check in checks.items():
+        if key not in probe.expect:
+            continue
+        if key not in answer:
+            return f"expected {key}, the answer has {', '.join(sorted(answer)) or 'nothing'}"
+        problem = check(probe, probe.expect[key], answer[key])
+        if problem:
+            return problem
     return None
 
 
-def _top(
-    probe: Probe, expect: Sequence[Entry], given: Sequence[Entry], threshold: float
-) -> str | None:
+def _top(probe: Probe, expect: Sequence[Entry], given: Sequence[Entry]) -> str | None:
     if not expect or not given:
         return None if bool(expect) == bool(given) else "expected a class, none was given"
     wanted, found = expect[0], given[0]
@@ -77,9 +80,7 @@ def _nearest(wanted: Entry, given: Sequence[Entry]) -> str:
     return f"the nearest is {_named(near)} at {near['box']} ({near['score']:.3f})"
 
 
-def _classes(
-    probe: Probe, expect: Sequence[Entry], given: Sequence[Entry], threshold: float
-) -> str | None:
+def _classes(probe: Probe, expect: Sequence[Entry], given: Sequence[Entry]) -> str | None:
     shares = {entry["index"]: entry["share"] for entry in given}
     for wanted in expect:
         share = shares.get(wanted["index"], 0.0)
@@ -89,12 +90,12 @@ def _classes(
     return None
 
 
-def _anomalous(probe: Probe, expect: bool, given: bool, threshold: float) -> str | None:  # noqa: ARG001
+def _anomalous(probe: Probe, expect: bool, given: bool) -> str | None:  # noqa: ARG001
     words = {True: "anomalous", False: "normal"}
     return None if expect == given else f"expected {words[expect]}, answered {words[given]}"
 
 
-def _score(probe: Probe, expect: float, given: float, threshold: float) -> str | None:  # noqa: ARG001
+def _score(probe: Probe, expect: float, given: float) -> str | None:
     return _apart(probe, "the score", expect, given)
 
 
