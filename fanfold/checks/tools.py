@@ -11,9 +11,10 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from devcloud.cdk_cli import cli_places, pinned
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
 from fanfold.cloud.development import running_cloud
-from fanfold.common.project import PROJECT
+from infra.where import INSTALLED
 
 NODE_AT_LEAST = 20
 
@@ -34,13 +35,14 @@ def node(_: Subject) -> Outcome:
 
 def cdk_cli(_: Subject) -> Outcome:
     """The pinned command line: npm's `latest` cannot read what our library writes."""
-    wanted = json.loads((PROJECT / "package.json").read_text())["devDependencies"]["aws-cdk"]
-    installed = PROJECT / "node_modules" / "aws-cdk" / "package.json"
-    if not installed.is_file():
-        return error("the CDK command line is not installed", "Run `npm ci`.")
-    version = json.loads(installed.read_text())["version"]
+    wanted = pinned()
+    fix = f"Run `npm install aws-cdk@{wanted}` here." if INSTALLED else "Run `npm ci`."
+    installed = next((each for each in cli_places() if each.is_file()), None)
+    if installed is None:
+        return error("the CDK command line is not installed", fix)
+    version = json.loads((installed.parents[1] / "package.json").read_text())["version"]
     if version != wanted:
-        return error(f"CDK command line {version}, pinned is {wanted}", "Run `npm ci`.")
+        return error(f"CDK command line {version}, pinned is {wanted}", fix)
     return ok(f"CDK command line {version}")
 
 

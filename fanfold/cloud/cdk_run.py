@@ -11,6 +11,7 @@ from devcloud import DevCloudError
 from devcloud.cdk_cli import command, environment
 from fanfold.cloud.access import START, Access
 from fanfold.common.errors import FAILED, MISSING, REFUSED, UserError
+from fanfold.common.extras import require
 from fanfold.common.project import PROJECT
 
 _KEPT_LINES = 400
@@ -21,6 +22,7 @@ _STOPS = ("❌", "Resource handler returned", "UPDATE_FAILED", "CREATE_FAILED", 
 
 def require_tools() -> None:
     """Raises UserError (exit code 3) where node or the pinned CDK is missing."""
+    require("deploy", "deploying")
     try:
         command(["--version"])
     except DevCloudError as error:

@@ -9,6 +9,7 @@ from devcloud import find as find_cloud
 from devcloud import start as start_cloud
 from fanfold.common import output
 from fanfold.common.errors import MISSING, UserError
+from fanfold.common.extras import require
 from fanfold.common.project import state_dir
 
 
@@ -33,6 +34,7 @@ def required() -> DevCloud:
 
 def start_here(port: int = DEFAULT_PORT) -> DevCloud:
     """Start (or find) the development cloud; DevCloudError becomes a UserError."""
+    require("devcloud", "a development cloud")
     try:
         with output.working("starting the development cloud"):
             return start_cloud(port, state())

@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 from fanfold.common.errors import INVALID, UserError
+from infra import where
 from infra.planning import InvalidInput, Profile, Site, load_site
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = where.PROJECT
 STATE = Path(".fanfold")
 _SITE_NOTE = "site"
 
@@ -19,9 +20,20 @@ def root() -> Path:
     return here if (here / "sites").is_dir() else PROJECT
 
 
+def profiles() -> Path:
+    """The folder of hardware profiles: the working directory's own, else Fanfold's."""
+    own = root() / "device_profiles"
+    return own if own.is_dir() else PROJECT / "device_profiles"
+
+
 def state_dir() -> Path:
     """What commands share: `.fanfold` below the working directory, or $FANFOLD_STATE."""
     return Path(os.environ.get("FANFOLD_STATE", STATE))
+
+
+def device_packages() -> Path:
+    """A folder from which the device's interpreter finds `lambdas` and `models`."""
+    return where.device_packages(state_dir().absolute() / "device-packages")
 
 
 def core_state(name: str) -> Path:
@@ -34,9 +46,9 @@ def site_file(site: str) -> Path:
     if site.endswith((".yaml", ".yml")):
         return Path(site)
     folder = root() / "sites"
-    path = folder / f"{site}.yaml"
-    if path.is_file():
-        return path
+    for path in (folder / f"{site}.yaml", Path(f"{site}.yaml")):
+        if path.is_file():
+            return path
     known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
     raise UserError(
         f"site {site!r} is not in {folder}; sites: {known}. Pass one of them, or a file.", INVALID
@@ -46,7 +58,7 @@ def site_file(site: str) -> Path:
 def read_site(site: str) -> tuple[Site, Profile]:
     """Site and profile, or a UserError with every finding of both files at once."""
     try:
-        return load_site(site_file(site), root() / "device_profiles")
+        return load_site(site_file(site), profiles())
     except InvalidInput as error:
         raise UserError("\n".join(str(f) for f in error.findings), INVALID) from error
 

@@ -27,6 +27,7 @@ from fanfold.device.interpreters import device_python
 from fanfold.localcore.volumes import clear, refuse_in_use
 from fanfold.sending.records import LISTENING
 from infra.planning import ResultsStore, store_of
+from infra.where import INSTALLED
 
 SITE = "demo"
 BUCKET = "fanfold-demo-models"
@@ -48,6 +49,10 @@ class Demo:
 
     def run(self) -> dict[str, Any]:
         """All steps; writes and returns the outcome. Raises UserError where one fails."""
+        if INSTALLED:
+            raise UserError(
+                "the demo makes its own model: run it in a checkout (make demo)", MISSING
+            )
         refuse_in_use(VOLUMES)
         with self._everything_stopped():
             clear(VOLUMES)

@@ -11,7 +11,7 @@ from typing import Any
 
 from fanfold.common import output
 from fanfold.common.errors import FAILED, MISSING, UserError
-from fanfold.common.project import PROJECT
+from fanfold.common.project import PROJECT, device_packages
 from fanfold.device.interpreters import answer, device_python
 from fanfold.device.pool import unpacked
 from models.package import inspect
@@ -36,7 +36,7 @@ def compile_package(package: Path, source: str, request: dict[str, Any]) -> dict
         asked = json.dumps({**request, "folder": str(folder.absolute())})
         command = [str(python), "-m", "models.compile", asked]
         with subprocess.Popen(
-            command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=words, text=True
+            command, cwd=device_packages(), stdout=subprocess.PIPE, stderr=words, text=True
         ) as process:
             try:
                 last = _follow(json.loads(line) for line in process.stdout or ())

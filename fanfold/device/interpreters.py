@@ -1,22 +1,28 @@
-"""Which interpreter runs the Lambdas: the device environment that `make setup` makes."""
+"""Which interpreter runs the Lambdas: the device environment, else the one that runs Fanfold."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 from fanfold.common.project import PROJECT, root
+from infra.where import INSTALLED
 
 RUNTIME = "python3.8"
 
 
 def device_python() -> Path | None:
-    """The device environment's interpreter: of the working folder, else of the project."""
-    for folder in (root(), PROJECT):
+    """The device environment's interpreter: of the working folder, else of the project.
+
+    Installed from a wheel there is none but the one that runs this: the extras `onnxruntime` and
+    `openvino` give it what models need.
+    """
+    for folder in (Path.cwd(), root(), PROJECT):
         path = folder / ".venv-device" / "bin" / "python"
         if path.exists():
             return path.absolute()
-    return None
+    return Path(sys.executable) if INSTALLED else None
 
 
 def version_of(python: Path) -> str | None:

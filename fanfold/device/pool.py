@@ -12,7 +12,7 @@ from typing import Any
 
 from edgecore.disk.archive import extract
 from fanfold.common.errors import INVALID, MISSING, UserError
-from fanfold.common.project import PROJECT
+from fanfold.common.project import device_packages
 from fanfold.device.interpreters import device_python
 
 
@@ -53,7 +53,9 @@ def records(files: list[Path], model: Path, workers: str, gpus: str) -> Iterator
         listed.writelines(f"{path.absolute()}\n" for path in files)
         listed.seek(0)
         command = [str(python), "-m", "lambdas.pool", str(folder.absolute()), workers, gpus]
-        with subprocess.Popen(command, cwd=PROJECT, stdin=listed, stdout=subprocess.PIPE) as pool:
+        with subprocess.Popen(
+            command, cwd=device_packages(), stdin=listed, stdout=subprocess.PIPE
+        ) as pool:
             try:
                 yield from map(json.loads, pool.stdout or ())
             except GeneratorExit:  # the reader has enough

@@ -13,11 +13,12 @@ from fanfold.cloud.development import running_cloud
 from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.inputs import hooks_of
-from fanfold.common.project import PROJECT, read_site, state_dir
+from fanfold.common.project import read_site, state_dir
 from fanfold.localcore import running
 from fanfold.provision.local import local_certificates
 from infra.packaging import build_lambdas
 from infra.planning import check, errors, plan_group, render
+from infra.where import python_path
 
 START_TIMEOUT_S = 120
 
@@ -25,8 +26,7 @@ START_TIMEOUT_S = 120
 def environment() -> dict[str, str]:
     """This shell's, pointed at the development cloud where one runs."""
     cloud = running_cloud()
-    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, **(cloud.env() if cloud else {})}
+    return {**os.environ, "PYTHONPATH": python_path(), **(cloud.env() if cloud else {})}
 
 
 def deployed_group(name: str) -> str:

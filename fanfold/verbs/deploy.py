@@ -14,7 +14,7 @@ from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, read_stack
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
-from fanfold.common.project import read_site, root, site_file, state_dir
+from fanfold.common.project import profiles, read_site, site_file, state_dir
 from fanfold.provision.detaching import detach_certificates
 from infra.planning import Plan, Site, check, errors, plan_group, render
 
@@ -118,7 +118,7 @@ def _where(site: str, settings: Site) -> list[str]:
     context = {
         "site": file.stem,
         "sites": str(file.parent),
-        "profiles": str((root() / "device_profiles").absolute()),
+        "profiles": str(profiles().absolute()),
     }
     folder = (state_dir() / "cdk.out" / settings.name).absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import typer
 
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
-from fanfold.common.project import read_site, root, site_file
+from fanfold.common.project import profiles, read_site, site_file
 from fanfold.tune.outcome import Outcome, middle
 from fanfold.tune.prepare import START_S, trials_of
 from infra.planning import InvalidInput, Profile
@@ -110,7 +110,7 @@ def _write(path: Path, values: dict[str, int | str]) -> None:
     from fanfold.tune.write import write_values
 
     try:
-        write_values(path, values, root() / "device_profiles")
+        write_values(path, values, profiles())
     except InvalidInput as error:
         raise UserError("\n".join(map(str, error.findings)), INVALID) from error
     except OSError as error:

@@ -6,6 +6,8 @@ itself; when it is poison is `lambdas.common.poison`'s rule.
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import threading
 from typing import Any, Mapping
 
@@ -124,6 +126,7 @@ class Pool:
             was_ready = self._listen(member)
             code = process.wait()
             self._recover(member, code)
+            _hang_up(process)
             if self._stopping.is_set():
                 return
             starts = 0 if was_ready else starts + 1
@@ -191,3 +194,11 @@ class Pool:
 def _key(batch: str, items: list[Record]) -> str:
     first = items[0] if items else {}
     return f"{batch} {first.get('stream')} {first.get('seq')}"
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    """Close both pipes of a process that ended."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
