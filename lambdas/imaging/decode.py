@@ -51,15 +51,15 @@ class Decoder:
     """One per thread: what `decode` returns is overwritten by the next call."""
 
     def __init__(self, colour: str) -> None:
-        """`colour`: "rgb" or "bgr", the order of the channels returned."""
-        self._colour = colour.upper()
+        """`colour`: "rgb" or "bgr", the order of the channels returned, or "grey"."""
+        self._colour = {"grey": "GRAY"}.get(colour, colour.upper())
         self._pixels = Buffer()
         self._converted = Buffer()
 
     def decode(
         self, data: bytes, header: Header, min_height_px: int, min_width_px: int
     ) -> np.ndarray:
-        """H×W×3 uint8, upright by EXIF. Raises `ImageError`.
+        """H×W×3 uint8, for "grey" H×W, upright by EXIF. Raises `ImageError`.
 
         A JPEG may come out smaller than it is, by the DCT's own 1/8 steps, but not below
         the minimum asked for; 0 asks for the full size.
@@ -68,6 +68,8 @@ class Decoder:
             image = self._jpeg(data, header, min_height_px, min_width_px)
         else:
             image = self._any(data)
+        if self._colour == "GRAY":
+            image = image.reshape(image.shape[:2])
         turn = _UPRIGHT.get(header.orientation)
         return image if turn is None else turn(image)
 
@@ -76,7 +78,7 @@ class Decoder:
     ) -> np.ndarray:
         if header.orientation >= 5:
             min_height_px, min_width_px = min_width_px, min_height_px
-        whole = header.height_px * header.width_px * 3
+        whole = header.height_px * header.width_px * (1 if self._colour == "GRAY" else 3)
         try:
             return simplejpeg.decode_jpeg(
                 data,
@@ -91,7 +93,8 @@ class Decoder:
             raise _jpeg_error(str(error)) from None
 
     def _any(self, data: bytes) -> np.ndarray:
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        kind = cv2.IMREAD_GRAYSCALE if self._colour == "GRAY" else cv2.IMREAD_COLOR
+        flags = kind | cv2.IMREAD_IGNORE_ORIENTATION
         try:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         except cv2.error as error:
@@ -100,7 +103,7 @@ class Decoder:
             raise ImageError("not_an_image", f"not decoded: {str(error)[:200]}") from None
         if image is None:
             raise ImageError("not_an_image", "its header is sound, its content is not")
-        if self._colour == "BGR":
+        if self._colour != "RGB":
             return image
         out = self._converted.shaped(*image.shape)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=out)

@@ -22,7 +22,8 @@ from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
 from lambdas.worker.network import Network
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
-from lambdas.worker.work import Batch, Image, Model
+from lambdas.worker.warm_up import Model
+from lambdas.worker.work import Batch, Image
 
 # Two in hand: the next is decoded while the network works on this one.
 IN_HAND = 2
@@ -45,7 +46,7 @@ class Pipeline:
         let_go_s: float = LET_GO_S,
     ) -> None:
         """`mode`: of the transform, "fast" or "exact"; `let_go_s`: see `Hold`."""
-        package, self._runtime, hooks = model
+        package, hooks, self._runtime = model.package, model.hooks, model.runtime
         self._sender = sender
         transform = Transform(package.spec.input, mode, hooks.transform)
         self._network = Network(model)

@@ -53,7 +53,7 @@ class Prepare:
     def _decoded(self, image: Image, data: bytes, tensor: np.ndarray) -> Record | None:
         hooked = self._transform.hooked
         try:
-            image.timed("transform", lambda: self._transform(data, tensor))
+            image.size = image.timed("transform", lambda: self._transform(data, tensor))
         except ImageError as error:
             return image.failed(error.reason, error.detail)
         except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's
