@@ -12,7 +12,18 @@ from typing import Callable
 import cv2
 import numpy as np
 
-from lambdas.imaging.header import Header, ImageError
+from lambdas.imaging import samples
+from lambdas.imaging.damage import (
+    Damage,
+    Reader,
+    check_restarts,
+    examine,
+    missing_share,
+    without_zero_tail,
+)
+from lambdas.imaging.errors import ImageError
+from lambdas.imaging.header import Header
+from lambdas.imaging.rules import MAX_LOST, Sensor
 
 try:
     import simplejpeg
@@ -47,57 +58,126 @@ class Buffer:
         return self.flat(size)[:size].reshape(shape)
 
 
+_PLAIN = Sensor()
+
+
 class Decoder:
     """One per thread: what `decode` returns is overwritten by the next call."""
 
-    def __init__(self, colour: str) -> None:
-        """`colour`: "rgb" or "bgr", the order of the channels returned."""
+    def __init__(self, colour: str, max_lost: float = MAX_LOST) -> None:
+        """`colour`: "rgb" or "bgr", the order of the channels returned.
+
+        `max_lost`: the share of a JPEG that may be missing, 0…1.
+        """
         self._colour = colour.upper()
+        self._max_lost = max_lost
         self._pixels = Buffer()
         self._converted = Buffer()
+        #: Of the image decoded last; None: none that its decoder knows of.
+        self.damage: Damage | None = None
 
-    def decode(self, data: bytes, header: Header, min_height_px: int, min_width_px: int):
+    def decode(
+        self,
+        data: bytes,
+        header: Header,
+        min_height_px: int,
+        min_width_px: int,
+        sensor: Sensor = _PLAIN,
+    ):
         """H×W×3 uint8, upright by EXIF. Raises `ImageError`.
 
         A JPEG may come out smaller than it is, by the DCT's own 1/8 steps, but not below
         the minimum asked for; 0 asks for the full size.
         """
-        if header.kind == "jpeg" and simplejpeg is not None:
+        self.damage = None
+        if header.skip:
+            data = data[header.skip :]
+        if header.kind == "jpeg":
             image = self._jpeg(data, header, min_height_px, min_width_px)
         else:
-            image = self._any(data)
+            image = self._any(data, header, sensor)
         turn = _UPRIGHT.get(header.orientation)
         return image if turn is None else turn(image)
 
     def _jpeg(self, data: bytes, header: Header, min_height_px: int, min_width_px: int):
+        if simplejpeg is None:
+            return self._jpeg_by_opencv(data, header)
         if header.orientation >= 5:
             min_height_px, min_width_px = min_width_px, min_height_px
-        whole = header.height_px * header.width_px * 3
+        # The decoder would enlarge nothing, and says no to more than there is.
+        smallest = {
+            "min_height": min(min_height_px or header.height_px, header.height_px),
+            "min_width": min(min_width_px or header.width_px, header.width_px),
+        }
         try:
-            return simplejpeg.decode_jpeg(
-                data,
-                colorspace=self._colour,
-                # The decoder would enlarge nothing, and says no to more than there is.
-                min_height=min(min_height_px or header.height_px, header.height_px),
-                min_width=min(min_width_px or header.width_px, header.width_px),
-                buffer=self._pixels.flat(whole),
-                strict=True,
-            )
+            return self._turbo(data, header, smallest)
         except ValueError as error:
-            raise _jpeg_error(str(error)) from None
-
-    def _any(self, data: bytes):
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+            said = str(error)
+        data = without_zero_tail(data, header.frame)
         try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error as error:
-            raise ImageError("not_an_image", f"not decoded: {str(error)[:200]}") from None
-        if image is None:
-            raise ImageError("not_an_image", "its header is sound, its content is not")
+            reader = Reader(lambda b: self._turbo(b, header, smallest), _grey)
+            self.damage = examine(data, header.frame, said, reader, self._max_lost)
+            return self._turbo(data, header, smallest, strict=False)
+        except ImageError:
+            raise
+        except ValueError:  # not even leniently; an ImageError is one too
+            raise _jpeg_error(said) from None
+
+    def _turbo(self, data: bytes, header: Header, smallest: dict[str, int], strict: bool = True):
+        return simplejpeg.decode_jpeg(
+            data,
+            colorspace=self._colour,
+            buffer=self._pixels.flat(header.height_px * header.width_px * 3),
+            strict=strict,
+            **smallest,
+        )
+
+    def _jpeg_by_opencv(self, data: bytes, header: Header):
+        """OpenCV warns of nothing: what is missing is measured on every image."""
+        check_restarts(data, header.frame)
+        written = without_zero_tail(data, header.frame) + _END
+        image = self._in_order(_opencv(written, _COLOUR))
+        lost = missing_share(_opencv(written, _GREY), header.frame.mcu_px)
+        if lost > self._max_lost:
+            raise ImageError("truncated", f"JPEG: {lost:.1%} of the picture is missing")
+        if lost or _END not in data[header.frame.scan_at :]:
+            self.damage = Damage(lost, "mid-grey blocks, or no end")
+        return image
+
+    def _any(self, data: bytes, header: Header, sensor: Sensor):
+        if header.kind == "raw":
+            image = samples.raw_frame(data, sensor)
+        else:
+            plain = not sensor.bayer and header.kind in ("bmp", "webp")
+            image = _opencv(data, _COLOUR if plain else _AS_IT_IS)
+        image = samples.to_eight_bits(image, sensor, header.bits)
+        return self._in_order(samples.to_bgr(image, sensor))
+
+    def _in_order(self, image: np.ndarray):
         if self._colour == "BGR":
             return image
         out = self._converted.shaped(*image.shape)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=out)
+
+
+_END = b"\xff\xd9"
+_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+_GREY = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+_AS_IT_IS = cv2.IMREAD_UNCHANGED
+
+
+def _opencv(data: bytes, flags: int) -> np.ndarray:
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise ImageError("not_an_image", f"not decoded: {str(error)[:200]}") from None
+    if image is None:
+        raise ImageError("not_an_image", "its header is sound, its content is not")
+    return image
+
+
+def _grey(data: bytes) -> np.ndarray:
+    return simplejpeg.decode_jpeg(data, "GRAY", strict=False)[..., 0]
 
 
 def _jpeg_error(text: str) -> ImageError:

@@ -15,8 +15,10 @@ from typing import Any, Callable, Mapping
 import cv2
 import numpy as np
 
+from lambdas.imaging.damage import Damage
 from lambdas.imaging.decode import Buffer, Decoder
 from lambdas.imaging.header import ImageError, read_header
+from lambdas.imaging.rules import DEFAULT, Rules, rules_of
 from lambdas.model.spec import Input, ModelError
 
 MODES = ("fast", "exact")
@@ -40,16 +42,27 @@ def chosen_mode(env: Mapping[str, str]) -> str:
     return mode
 
 
+def chosen_rules(env: Mapping[str, str]) -> Rules:
+    """FANFOLD_PICTURES. Raises `ModelError`."""
+    try:
+        return rules_of(env.get("FANFOLD_PICTURES", ""))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"FANFOLD_PICTURES: {error}") from None
+
+
 class Transform:
     """One per thread. `hook` gets H×W×3 uint8 at full size and returns the same kind."""
 
-    def __init__(self, spec: Input, mode: str = "fast", hook: Hook | None = None) -> None:
+    def __init__(
+        self, spec: Input, mode: str = "fast", hook: Hook | None = None, rules: Rules = DEFAULT
+    ) -> None:
         if mode not in MODES:
             raise ValueError(f"FANFOLD_TRANSFORM={mode!r}: use one of {', '.join(MODES)}")
         self._spec = spec
         self._scaled = mode == "fast" and hook is None
         self._hook = hook
-        self._decoder = Decoder(spec.colour)
+        self.rules = rules
+        self._decoder = Decoder(spec.colour, rules.max_lost)
         self._resized = Buffer()
         size = (spec.height_px, spec.width_px)
         self._channels = [np.empty(size, np.uint8) for _ in range(3)]
@@ -65,11 +78,17 @@ class Transform:
         """Shape of one image's tensor, without the batch."""
         return self._spec.shape[1:]
 
-    def __call__(self, data: bytes, out: np.ndarray) -> None:
-        """Write the tensor of one image into `out` (float32). Raises `ImageError`."""
-        header = read_header(data)
+    @property
+    def damage(self) -> Damage | None:
+        """What was missing of the image transformed last."""
+        return self._decoder.damage
+
+    def __call__(self, data: bytes, out: np.ndarray, camera: str = "") -> None:
+        """Write the tensor of one image of a camera into `out`. Raises `ImageError`."""
+        sensor = self.rules.sensor(camera)
+        header = read_header(data, self.rules, sensor)
         height_px, width_px = self._decoded_minimum()
-        image = self._decoder.decode(data, header, height_px, width_px)
+        image = self._decoder.decode(data, header, height_px, width_px, sensor)
         if self._hook is not None:
             image = _checked(self._hook(image))
         self._normalise(self._resize(image), out)

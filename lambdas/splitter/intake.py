@@ -20,6 +20,7 @@ from lambdas.common.messages import (
     decode,
     utf8,
 )
+from lambdas.imaging import formats
 
 # Far above any camera's frame, far below what hurts: the worker decodes what it reads.
 MAX_IMAGE_BYTES = 64 << 20
@@ -47,16 +48,9 @@ class Event(NamedTuple):
 
 
 def image_suffix(content: bytes) -> str | None:
-    """The file suffix for an encoded image by its magic number; None: not one we take."""
-    if content[:3] == b"\xff\xd8\xff":
-        return ".jpg"
-    if content[:8] == b"\x89PNG\r\n\x1a\n":
-        return ".png"
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return ".webp"
-    if content[:2] == b"BM":
-        return ".bmp"
-    return None
+    """The file suffix for an encoded image by its first bytes; None: not one we take."""
+    form = formats.identify(content[: formats.HEAD_BYTES].lstrip(b"\r\n"))
+    return form.suffix if form is not None and form.is_read else None
 
 
 def read_event(payload: Payload, images_dir: str) -> Event:
@@ -73,7 +67,8 @@ def read_event(payload: Payload, images_dir: str) -> Event:
         return Event(_content_id(raw), [], raw, suffix)
     if raw.lstrip()[:1] in (b"{", b"["):
         return _read_json(raw, images_dir)
-    raise MessageError("not_an_image", "neither JPEG, PNG, BMP or WebP nor a JSON object")
+    reason, detail = formats.refusal(raw)
+    raise MessageError(reason, f"no JSON object, and as an image: {detail}")
 
 
 def claimed_id(payload: Payload) -> str:
@@ -136,7 +131,7 @@ def _inline(text: Any) -> tuple[bytes, str]:
         raise MessageError("malformed", "image_b64 is not base64") from None
     suffix = image_suffix(content)
     if suffix is None:
-        raise MessageError("not_an_image", "image_b64 is neither JPEG, PNG, BMP nor WebP")
+        raise MessageError(*formats.refusal(content))
     return content, suffix
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, Work
+from lambdas.imaging.rules import DEFAULT, Rules
 from lambdas.imaging.transform import Transform
 from lambdas.model.network import Network
 from lambdas.worker.activity import Activity
@@ -34,11 +35,18 @@ _log = get_logger("inference")
 class Pipeline:
     """`submit` takes batches; results leave on `done_topic`, one message per batch."""
 
-    def __init__(self, model: Model, sender: Sender, images_dir: str, mode: str = "fast") -> None:
-        """`mode`: of the transform, "fast" or "exact"."""
+    def __init__(
+        self,
+        model: Model,
+        sender: Sender,
+        images_dir: str,
+        mode: str = "fast",
+        rules: Rules = DEFAULT,
+    ) -> None:
+        """`mode`: of the transform, "fast" or "exact"; `rules`: what the site says of pictures."""
         package, self._runtime, hooks = model
         self._sender = sender
-        transform = Transform(package.spec.input, mode, hooks.transform)
+        transform = Transform(package.spec.input, mode, hooks.transform, rules)
         self._prepare = Prepare(images_dir, transform, self._runtime.decodes())
         self._network = Network(model)
         self.activity = Activity()

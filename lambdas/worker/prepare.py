@@ -9,7 +9,7 @@ import numpy as np
 from lambdas.common.log import about, get_logger
 from lambdas.common.messages import Record
 from lambdas.common.paths import PathError, read_inside
-from lambdas.imaging.header import MAX_BYTES, ImageError
+from lambdas.imaging.errors import ImageError
 from lambdas.imaging.transform import Transform
 from lambdas.worker.work import Image
 
@@ -35,12 +35,14 @@ class Prepare:
         item = image.item
         if isinstance(item.get("t_in"), (int, float)):
             image.ms["queue"] = round(max(0.0, time.time() - item["t_in"]) * 1000, 3)
+        limit = self._transform.rules.max_bytes
+        camera = str(item.get("stream", ""))
         try:
-            data = image.timed(
-                "read", lambda: read_inside(self._images_dir, item["file"], MAX_BYTES)
-            )
+            data = image.timed("read", lambda: read_inside(self._images_dir, item["file"], limit))
             if self._pixels:
-                image.timed("transform", lambda: self._transform(data, tensor))
+                image.timed("transform", lambda: self._transform(data, tensor, camera))
+                if self._transform.damage is not None:
+                    item["damage"] = self._transform.damage.as_record()
         except (PathError, ImageError) as error:
             return image.failed(error.reason, error.detail)
         except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's

@@ -15,7 +15,7 @@ from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Work
 from lambdas.common.settings import InferenceSettings
-from lambdas.imaging.transform import chosen_mode
+from lambdas.imaging.transform import chosen_mode, chosen_rules
 from lambdas.inference.fed import FedPipeline
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
@@ -57,7 +57,7 @@ class Worker:
     def __init__(
         self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
     ) -> None:
-        mode = chosen_mode(env)
+        mode, rules = chosen_mode(env), chosen_rules(env)
         # Copies share this function's name: nobody could tell one's beats from another's.
         self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
         cv2.setNumThreads(settings.cv_threads)
@@ -75,7 +75,7 @@ class Worker:
         if settings.transforms:
             self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender)
         else:
-            self.pipeline = Pipeline(model, sender, settings.images_dir, mode)
+            self.pipeline = Pipeline(model, sender, settings.images_dir, mode, rules)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heart = None

@@ -62,7 +62,7 @@ def beat_message(beat: Beat) -> bytes:
 
 
 # What a result repeats of its item, so that the aggregator needs nobody else's memory.
-ECHOED = ("stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt")
+ECHOED = ("stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt", "damage")
 
 
 def result_ok(item: Record, task: str, output: Record, ms: Record) -> Record:
