@@ -4,6 +4,7 @@ PY = $(shell scripts/find_python 3.11 3.12 3.13 3.10)
 DEVICE_PY = $(shell scripts/find_python 3.8 3.9 3.10 3.11)
 BIN := .venv/bin
 DEVICE := .venv-device/bin/python
+ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 
 .PHONY: setup demo test lint unit device-tests soak clean
 
@@ -40,15 +41,15 @@ lint: setup
 test: lint unit device-tests
 
 unit: setup
-	$(BIN)/pytest tests --ignore tests/lambdas --ignore tests/runtime -m 'not soak'
+	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m 'not soak'
 
 device-tests: setup
-	$(DEVICE) -m pytest -c tests/device.ini tests/lambdas tests/runtime -m 'not soak'
+	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m 'not soak'
 
 # Hours: see docs/reliability.md. `$(BIN)/python tests/chaos/chaos_report.py` writes its table anew.
 soak: setup
-	$(BIN)/pytest tests --ignore tests/lambdas --ignore tests/runtime -m soak
-	$(DEVICE) -m pytest -c tests/device.ini tests/lambdas tests/runtime -m soak
+	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m soak
+	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m soak
 
 clean:
 	rm -rf .venv .venv-device node_modules build cdk.out .fanfold

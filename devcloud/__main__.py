@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _start(options: argparse.Namespace) -> int:
     cloud = start(options.port, options.state)
-    print(f"dev cloud answers on {cloud.url} (pid {cloud.pid})")
+    print(f"development cloud answers on {cloud.url} (pid {cloud.pid})")
     return 0
 
 
@@ -50,7 +50,9 @@ def _stop(options: argparse.Namespace) -> int:
 def _env(options: argparse.Namespace) -> int:
     cloud = find(options.state)
     if cloud is None:
-        raise DevCloudError(f"no dev cloud runs with state in {options.state}; start it first")
+        raise DevCloudError(
+            f"no development cloud runs with state in {options.state}; start it first"
+        )
     for name, value in cloud.env().items():
         print(f"export {name}={value}")
     return 0

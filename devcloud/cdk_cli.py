@@ -73,7 +73,7 @@ def environment(added: Mapping[str, str]) -> dict[str, str]:
 
 
 def bootstrap(cloud: DevCloud, account: str = ACCOUNT, region: str = REGION) -> None:
-    """`cdk bootstrap` the dev cloud; a second time changes nothing.
+    """`cdk bootstrap` the development cloud; a second time changes nothing.
 
     Raises DevCloudError with the CLI's last lines when it fails.
     """
@@ -88,7 +88,7 @@ def bootstrap(cloud: DevCloud, account: str = ACCOUNT, region: str = REGION) -> 
         )
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-        raise DevCloudError(f"cdk bootstrap of the dev cloud failed:\n{tail}")
+        raise DevCloudError(f"cdk bootstrap of the development cloud failed:\n{tail}")
 
 
 def _node_major() -> str:

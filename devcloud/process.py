@@ -1,4 +1,4 @@
-"""Starting, finding and stopping the dev cloud's process."""
+"""Starting, finding and stopping the development cloud's process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEALTH_TIMEOUT_S = 10.0
 
 
 class DevCloudError(Exception):
-    """The dev cloud cannot do what was asked; the message says the remedy.
+    """The development cloud cannot do what was asked; the message says the remedy.
 
     `exit_code`: 3 when something that it needs is missing or taken, 1 otherwise.
     """
@@ -36,7 +36,7 @@ class DevCloudError(Exception):
 
 @dataclass(frozen=True)
 class DevCloud:
-    """A running dev cloud."""
+    """A running development cloud."""
 
     pid: int
     port: int
@@ -97,14 +97,15 @@ class DevCloud:
 
 
 def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud:
-    """Start a dev cloud and wait until it answers; the one that runs here already is reused.
+    """Start a development cloud and wait until it answers, or reuse the one that runs here.
 
     `port` 0 takes a free one. Raises DevCloudError: port taken, or the process ended early.
     """
     if running := find(state_dir):
         if port not in (0, running.port):
             raise DevCloudError(
-                f"a dev cloud with state in {state_dir} runs already, on port {running.port} "
+                f"a development cloud with state in {state_dir} runs already, on port "
+                f"{running.port} "
                 f"(asked for: {port}). Stop it with `python -m devcloud stop`, or use that port."
             )
         return running
@@ -123,12 +124,12 @@ def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud
     _wait_until_ready(process, port, ready, log)
     cloud = find(state_dir)
     if cloud is None:
-        raise DevCloudError(f"the dev cloud started but does not answer; see {log}")
+        raise DevCloudError(f"the development cloud started but does not answer; see {log}")
     return cloud
 
 
 def find(state_dir: Path = DEFAULT_STATE) -> DevCloud | None:
-    """The dev cloud whose state is here, if it runs and answers."""
+    """The development cloud whose state is here, if it runs and answers."""
     try:
         written = json.loads(_ready_file(state_dir).read_text())
     except (OSError, ValueError):
@@ -150,7 +151,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, ready: Path, 
             raise _ended_early(code, port, log)
         time.sleep(0.05)
     process.kill()
-    raise DevCloudError(f"the dev cloud did not answer within {START_TIMEOUT_S:.0f} s; see {log}")
+    raise DevCloudError(
+        f"the development cloud did not answer within {START_TIMEOUT_S:.0f} s; see {log}"
+    )
 
 
 def _ended_early(code: int, port: int, log: Path) -> DevCloudError:
@@ -161,7 +164,9 @@ def _ended_early(code: int, port: int, log: Path) -> DevCloudError:
             "Choose another with --port; 0 takes any free one.",
             exit_code=3,
         )
-    return DevCloudError(f"the dev cloud ended with status {code}: {last_line[0]} (see {log})")
+    return DevCloudError(
+        f"the development cloud ended with status {code}: {last_line[0]} (see {log})"
+    )
 
 
 def _answers(pid: int, port: int) -> bool:

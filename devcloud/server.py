@@ -1,4 +1,4 @@
-"""The dev cloud's own process: moto's server with the plugin, on loopback only.
+"""The development cloud's own process: moto's server with the plugin, on loopback only.
 
 `python -m devcloud.server --port PORT --ready FILE`; FILE appears, whole, once requests
 are answered: `{"pid", "port"}`. State lives in memory and ends with the process.

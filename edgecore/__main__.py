@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from edgecore.daemon.options import Options, Web
+from edgecore.core.options import Options, Web
 from edgecore.daemon.process import run
 
 LOG_BYTES = 4 * 1024 * 1024
@@ -38,7 +38,9 @@ def _port(text: str) -> int | None:
         return None
     number = int(text)
     if not 0 <= number <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text} is no port: 0 (any free) to 65535, or off")
+        raise argparse.ArgumentTypeError(
+            f"{text} is not a port: give 1 to 65535, 0 for any free port, or off"
+        )
     return number
 
 
@@ -78,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     add("--region")
     add("--poll-s", type=float, default=5.0)
     add("--health-s", type=float, default=300.0)
-    add("--faults", type=Path, metavar="FILE")
+    add("--fault-plan", "--faults", type=Path, metavar="FILE")
     add("--doctor", type=_words, default=(), metavar="COMMAND")
     return arguments
 
@@ -110,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
             region=given.region,
             poll_s=given.poll_s,
             health_s=given.health_s,
-            faults=given.faults,
+            fault_plan=given.fault_plan,
             doctor=given.doctor,
         )
     )
@@ -128,7 +130,7 @@ def _configure_logs(state: Path) -> None:
     formatter.converter = time.gmtime
     to_stderr.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[to_file, to_stderr])
-    # botocore tells at every poll where it found its credentials.
+    # botocore logs at every poll where it found its credentials.
     for chatty in ("uvicorn", "botocore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

@@ -90,15 +90,15 @@ class CloudStatus(Answer):
     spooled: int = Field(description="Messages waiting.")
     spooled_bytes: int
     sent: int
-    dropped: int = Field(description="For space, by the policy of the group.")
+    dropped: int = Field(description="Dropped because the spool was full, by the group's policy.")
     last_sync: float | None
 
 
 class DoctorStatus(Answer):
-    t: float | None = Field(None, description="When; absent before the first examination.")
+    t: float | None = Field(None, description="When the checks ran; absent before the first run.")
     counts: dict[str, int] = Field(default_factory=dict, description="Checks by level.")
     checks: list[Examination] = Field(default_factory=list, description="Errors, then warnings.")
-    problem: str | None = Field(None, description="Why there was no examination.")
+    problem: str | None = Field(None, description="Why the checks did not run.")
 
 
 class StatusAnswer(Versioned):
@@ -117,9 +117,9 @@ class StatusAnswer(Versioned):
 
 
 class SendAnswer(Versioned):
-    accepted: int = Field(description="Images that are journaled.")
-    duplicates: int = Field(description="Of them those that were known already.")
-    resent: int = Field(description="Publishes beyond the first.")
+    accepted: int = Field(description="Images accepted (durable in the journal).")
+    duplicates: int = Field(description="Of those, images that were accepted before.")
+    resent: int = Field(description="Publishes after the first.")
     rejected: dict[str, str] = Field(description="Event id → reason.")
     elapsed_s: float
 
@@ -127,8 +127,10 @@ class SendAnswer(Versioned):
 class DrainedWorker(Answer):
     name: str
     state: Literal["ready", "draining", "drained", "unknown", "silent", "hung"]
-    inflight: int = Field(description="Images in hand.")
-    drained: bool = Field(description="An operator's wish; also of one that does not answer.")
+    inflight: int = Field(description="Images in progress.")
+    drained: bool = Field(
+        description="Requested by an operator; also set for a worker that does not answer."
+    )
 
 
 class DrainAnswer(Versioned):
@@ -136,8 +138,8 @@ class DrainAnswer(Versioned):
 
     site: str
     drain: bool = Field(description="false: `--resume`.")
-    done: bool = Field(description="All have work again, or none of them holds an image.")
-    workers: list[DrainedWorker] = Field(description="Those that were meant.")
+    done: bool = Field(description="All get work again, or none of them holds an image.")
+    workers: list[DrainedWorker] = Field(description="The workers that were asked for.")
     backlog: int = Field(description="Images of the site without a result.")
 
 
@@ -161,7 +163,7 @@ class ResultLine(Answer):
     )
     worker: str | None = None
     model: ModelName | None = None
-    late: bool = Field(False, description="It came after its gap.")
+    late: bool = Field(False, description="It came after its gap record.")
 
 
 class Stage(Answer):
@@ -225,7 +227,7 @@ class CompileImages(Answer):
     calibrate: int
     judge: int
     shared: bool = Field(description="The same images calibrated and judged.")
-    skipped: list[str] = Field(description="Files that are no images.")
+    skipped: list[str] = Field(description="Files that are not images.")
 
 
 class CompiledPackage(Answer):
@@ -248,14 +250,14 @@ class DiffAnswer(Versioned):
     site: str
     deployed: Deployment | None = Field(description="What runs now; null: nothing is deployed.")
     changes: list[Change]
-    restarts: bool = Field(description="Whether a deployment would exchange the group.")
+    restarts: bool = Field(description="Whether a deployment would replace the group.")
 
 
 class RollbackAnswer(Versioned):
     """With `--list` only `site` and `deployments`."""
 
     site: str
-    target: Deployment | None = Field(None, description="What the site went back to.")
+    target: Deployment | None = Field(None, description="What the site was rolled back to.")
     changes: list[Change] = Field(default_factory=list)
     status: str | None = Field(None, description="Of the deployment, as Greengrass names it.")
     deployments: list[Deployment] = Field(default_factory=list, description="Of `--list`.")
@@ -272,7 +274,7 @@ class Setting(Answer):
     images_per_s: float
     p99_ms: float | None = Field(description="Publish to ordered result; null: none came.")
     predicted_images_per_s: float | None
-    refused: str | None = Field(description="Why the planner would not have it.")
+    refused: str | None = Field(description="Why the planner refuses it.")
 
 
 class TuneAnswer(Versioned):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.web.metrics.stats import is_drained, number, part, workers
+from edgecore.core.stats import is_drained, number, part, workers
 from fanfold.errors import INVALID, MISSING, UserError
 
 
@@ -25,7 +25,7 @@ class Fed:
 
     def __str__(self) -> str:
         images = "image" if self.inflight == 1 else "images"
-        return f"{self.name} ({self.state}, {self.inflight} {images} in hand)"
+        return f"{self.name} ({self.state}, {self.inflight} {images} in progress)"
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,12 @@ def chosen(names: Iterable[str], status: dict[str, Any], found: Picture) -> list
     for name in wanted:
         if name in known:
             continue
-        why = "gets its work elsewhere" if name in functions else "is not of this site"
-        raise UserError(
-            f"worker {name!r} {why}; the splitter feeds {', '.join(known)}: name these", INVALID
+        why = (
+            "does not get its work from the splitter"
+            if name in functions
+            else "does not exist at this site"
         )
+        raise UserError(f"worker {name!r} {why}; workers: {', '.join(known)}", INVALID)
     return wanted
 
 

@@ -16,7 +16,7 @@ def images_to_measure(folder: Path) -> list[Path]:
     """The images of a folder in order of their names. Raises UserError where there are none."""
     files = sorted(p for p in folder.glob("*") if p.suffix.lower() in MEASURED)
     if not files:
-        raise UserError(f"{folder}: no image in this folder ({', '.join(MEASURED)})", INVALID)
+        raise UserError(f"{folder}: no images in this folder ({', '.join(MEASURED)})", INVALID)
     return files
 
 

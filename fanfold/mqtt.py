@@ -70,7 +70,8 @@ class Console:
     def __enter__(self) -> Console:
         if self._port is None:
             raise UserError(
-                "the core listens for certificates only; restart it with --mqtt-plain-port "
+                "the core accepts only clients with certificates; restart it with "
+                "--mqtt-plain-port "
                 "to use send and results on this machine",
                 MISSING,
             )

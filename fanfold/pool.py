@@ -25,7 +25,7 @@ def files_of(images: list[Path]) -> list[Path]:
         inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         found += inside
     if not found:
-        raise UserError("no files there: name images, or a folder of them", INVALID)
+        raise UserError("no files: pass images, or a folder of images", INVALID)
     return found
 
 
@@ -60,4 +60,4 @@ def records(files: list[Path], model: Path, workers: str, gpus: str) -> Iterator
                 pool.terminate()
                 raise
         if pool.returncode:
-            raise UserError("the pool ended early; its last words are above")
+            raise UserError("the pool ended early; its last output is above")

@@ -39,7 +39,7 @@ def site_file(site: str) -> Path:
         return path
     known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
     raise UserError(
-        f"site {site!r} is not in {folder}; there are: {known}. Name one, or give a file.", INVALID
+        f"site {site!r} is not in {folder}; sites: {known}. Pass one of them, or a file.", INVALID
     )
 
 

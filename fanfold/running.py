@@ -52,7 +52,7 @@ class RunningCore:
         """Whether /ready says that every function can take work, or does not by wish (drained)."""
         try:
             status, body = self._request("GET", "/ready")
-            return status == 200 or all(r.get("wished") for r in json.loads(body)["reasons"])
+            return status == 200 or all(r.get("requested") for r in json.loads(body)["reasons"])
         except (UserError, ValueError, KeyError):
             return False
 
@@ -82,7 +82,7 @@ def find(site: str | None) -> RunningCore:
         return running[0]
     if running:
         names = ", ".join(core.state.name for core in running)
-        raise UserError(f"several cores run here: {names}. Name the site.", MISSING)
+        raise UserError(f"several cores run here: {names}. Pass the site.", MISSING)
     what = f"no core of site {site!r} runs here" if site else "no core runs here"
     raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: fanfold run", MISSING)
 
@@ -99,7 +99,7 @@ def state_of(site: str | None) -> Path:
         there = [state for state in left if (state / "logs").is_dir()]
         if len(there) != 1:
             raise
-        note(f"no core runs; these are the logs that {there[0].name}'s left")
+        note(f"no core runs; showing the logs of {there[0].name}'s last run")
         return there[0]
 
 

@@ -21,9 +21,11 @@ def make_volume(path: Path) -> None:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"volume {path}: {error.strerror}. Make it, or change the site.") from error
+        raise UserError(
+            f"volume {path}: {error.strerror}. Create it, or change the site."
+        ) from error
     if path.stat().st_uid != os.getuid() and os.getuid() != 0:
-        raise UserError(f"volume {path} belongs to somebody else. Change `volumes` in the site.")
+        raise UserError(f"volume {path} belongs to another user. Change `volumes` in the site.")
 
 
 def lock_volume(path: Path, *, inherit: bool = False) -> int:
@@ -38,7 +40,8 @@ def lock_volume(path: Path, *, inherit: bool = False) -> int:
     except BlockingIOError as error:
         os.close(descriptor)
         raise UserError(
-            f"volume {path} is in use by another core. Stop that one, or change `volumes`.", REFUSED
+            f"volume {path} is in use by another core. Stop that core, or change `volumes`.",
+            REFUSED,
         ) from error
     os.set_inheritable(descriptor, inherit)
     return descriptor

@@ -31,7 +31,6 @@ COPIED = (
     "lambdas",
     "edgecore",
     "tests/lambdas",
-    "tests/edgecore_edges",
     "tests/edgecore",
     "tests/kit",
 )
@@ -134,7 +133,7 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         description="Change MODULE in one place at a time and see whether TESTS notice.",
         epilog="example: python scripts/mutate.py lambdas/aggregator/reorder.py"
-        " tests/lambdas/test_reorder.py --state build/mutants.json",
+        " tests/lambdas/aggregator/test_reorder.py --state build/mutants.json",
     )
     parser.add_argument("module")
     parser.add_argument("tests", nargs="+")

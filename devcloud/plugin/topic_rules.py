@@ -126,10 +126,12 @@ def _as_api(value: Any) -> Any:
 
 def _check(sql: str, actions: list[dict[str, Any]]) -> None:
     if not _SQL.match(sql):
-        raise RuleRefused(f"the dev cloud runs `SELECT * FROM 'topic'`, not {sql!r}")  # noqa: S608
+        raise RuleRefused(f"the development cloud runs `SELECT * FROM 'topic'`, not {sql!r}")  # noqa: S608
     for action in actions:
         if unknown := set(action) - set(_ACTIONS):
-            raise RuleRefused(f"the dev cloud has no rule action {', '.join(sorted(unknown))}")
+            raise RuleRefused(
+                f"the development cloud has no rule action {', '.join(sorted(unknown))}"
+            )
 
 
 def _run(data: Any, rule: Any, topic: str, payload: bytes) -> None:

@@ -53,7 +53,9 @@ class MetricFilter(Resource):
     def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
         pattern = properties["FilterPattern"]
         if not _PATTERN.match(pattern):
-            raise ValueError(f"the dev cloud knows the pattern {{ $.field >= 0 }}, not {pattern!r}")
+            raise ValueError(
+                f"the development cloud knows the pattern {{ $.field >= 0 }}, not {pattern!r}"
+            )
         transformations = [
             {name[0].lower() + name[1:]: value for name, value in each.items()}
             for each in properties["MetricTransformations"]

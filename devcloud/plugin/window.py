@@ -1,4 +1,4 @@
-"""What the dev cloud shows of itself below `/moto-api/devcloud/`.
+"""What the development cloud shows of itself below `/moto-api/devcloud/`.
 
 GET  health                           {"pid", "moto"}
 GET  messages?topic=PREFIX&region=R   what was published to AWS IoT: [{"topic", "payload_b64"}]

@@ -1,4 +1,4 @@
-"""How a process ended, as its exit status tells. Pure."""
+"""How a process ended, from its exit status. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Named fault points. Without a plan each costs one comparison.
 
-A plan is any callable ``(point, facts) -> Action | None``; tests and ``--faults`` install
+A plan is any callable ``(point, facts) -> Action | None``; tests and ``--fault-plan`` install
 one. Points are listed in ``POINTS`` so that a plan that names another is refused.
 """
 

@@ -1,6 +1,6 @@
-"""When a function that ended is started again. Pure: times in, a verdict out.
+"""When a function that ended is started again. Pure: times in, a delay out.
 
-AWS documents neither back-off nor a limit; these are ours. A crash loop is said aloud and
+AWS documents neither back-off nor a limit; these are ours. A crash loop is shown and
 retried slowly for ever: a device nobody visits must come back when its cause goes away.
 """
 
@@ -18,8 +18,8 @@ CRASH_LOOP_EXITS = 5
 CRASH_LOOP_WINDOW_S = 60.0
 CRASH_LOOP_DELAY_S = 60.0
 STABLE_S = 60.0
-"""A process that lived so long has proved itself: its next delay starts at the first."""
-PROVED_ANSWERS = 3
+"""A process that lived so long is stable: its next delay starts at the first."""
+STABLE_ANSWERS = 3
 """So has one that answered so many messages before something else ended it: it worked, and a
 pause would cost more than the next start. Not one: the message that ends a process may be
 answered before it does."""
@@ -29,7 +29,7 @@ HUNG_MARGIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Restart:
     """Wait ``delay_s``, showing ``state`` meanwhile."""
 
     state: Literal["backoff", "crash_loop"]
@@ -37,7 +37,7 @@ class Verdict:
 
 
 class RestartPolicy:
-    """Exponential back-off with full-range jitter in [½, 1], and the crash-loop verdict."""
+    """Exponential back-off with full-range jitter in [½, 1], and crash-loop detection."""
 
     def __init__(self) -> None:
         self._exits: deque[float] = deque(maxlen=CRASH_LOOP_EXITS)
@@ -45,23 +45,23 @@ class RestartPolicy:
 
     def after_exit(
         self, now: float, uptime_s: float, jitter: float, *, answered: int = 0
-    ) -> Verdict:
+    ) -> Restart:
         """``now`` on any monotonic clock; ``jitter`` uniform in [0, 1).
 
         ``answered``: messages that the process answered until a signal ended it. A crash
         loop is ends in a row without work between them.
         """
-        proved = uptime_s >= STABLE_S or answered >= PROVED_ANSWERS
-        if proved:
+        stable = uptime_s >= STABLE_S or answered >= STABLE_ANSWERS
+        if stable:
             self._exits.clear()
-        self._consecutive = 1 if proved else self._consecutive + 1
+        self._consecutive = 1 if stable else self._consecutive + 1
         self._exits.append(now)
         spread = 0.5 + jitter / 2
         in_loop = len(self._exits) == CRASH_LOOP_EXITS
         if in_loop and now - self._exits[0] <= CRASH_LOOP_WINDOW_S:
-            return Verdict("crash_loop", CRASH_LOOP_DELAY_S * spread)
+            return Restart("crash_loop", CRASH_LOOP_DELAY_S * spread)
         delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self._consecutive - 1, 16))
-        return Verdict("backoff", delay_s * spread)
+        return Restart("backoff", delay_s * spread)
 
 
 def is_overdue(now: float, handed_at: float, timeout_s: float) -> bool:

@@ -1,7 +1,7 @@
 """What passes the router, for whoever looks: status, dashboard, ``/api/events``.
 
-Nobody listening costs one comparison per message. A listener that falls behind loses the
-oldest messages and is told how many; the router never waits for one.
+Nobody listening costs one comparison per message. An observer that falls behind loses the
+oldest messages and learns how many; the router never waits for one.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Message:
     source: str = ""
 
 
-class Listener:
-    """A bounded queue of messages on some filters; ``linger_s`` as in ``Taps.listen``."""
+class Observer:
+    """A bounded queue of messages on some filters; ``linger_s`` as in ``Observers.listen``."""
 
     def __init__(self, filters: Sequence[str], capacity: int, linger_s: float = 0.0) -> None:
         self._linger_s = linger_s
@@ -57,25 +57,25 @@ class Listener:
         return self._queue.popleft()
 
 
-class Taps:
+class Observers:
     """The hub: ``see`` is called by the router, ``listen`` by the observers."""
 
     def __init__(self) -> None:
-        self._listeners: list[Listener] = []
+        self._observers: list[Observer] = []
         self._stats: dict[str, Mapping[str, Any]] = {}
 
     @property
     def watched(self) -> bool:
-        return bool(self._listeners)
+        return bool(self._observers)
 
     def see(self, t: float, topic: str, payload: bytes, source: str) -> None:
         """Called for every accepted message."""
         if topic.endswith(STATS_SUFFIX):
             self._keep_stats(payload)
-        if self._listeners:
+        if self._observers:
             message = Message(t=t, topic=topic, payload=payload, source=source)
-            for listener in self._listeners:
-                listener.offer(message)
+            for observer in self._observers:
+                observer.offer(message)
 
     def _keep_stats(self, payload: bytes) -> None:
         if len(payload) > MAX_STATS_BYTES:
@@ -94,7 +94,7 @@ class Taps:
         return self._stats
 
     def forget_stats(self) -> None:
-        """Another group runs: what the parts of the old one said last is no news of the new."""
+        """Another group runs: the last stats of the old one's parts do not describe it."""
         self._stats.clear()
 
     async def listen(
@@ -102,13 +102,13 @@ class Taps:
     ) -> AsyncIterator[Message]:
         """Messages on any of the filters, from now on, until closed.
 
-        ``linger_s``: a listener in no hurry is woken for all messages of that time at once,
+        ``linger_s``: an observer in no hurry is woken for all messages of that time at once,
         not for each of them while the message is on its way.
         """
-        listener = Listener(filters, capacity, linger_s)
-        self._listeners.append(listener)
+        observer = Observer(filters, capacity, linger_s)
+        self._observers.append(observer)
         try:
             while True:
-                yield await listener.next()
+                yield await observer.next()
         finally:
-            self._listeners.remove(listener)
+            self._observers.remove(observer)

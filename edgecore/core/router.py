@@ -1,7 +1,7 @@
-"""Subscriptions become deliveries. No IO of its own: outlets do it.
+"""Subscriptions become deliveries. No IO of its own: targets do that.
 
 A publisher is who its token or certificate says, never who the message claims. What no
-subscription takes is counted and dropped, as AWS's core does without a word.
+subscription takes is counted and dropped, as AWS's core does silently.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Literal, Protocol
 from edgecore.core.fault_points import active as faults_active
 from edgecore.core.fault_points import fault
 from edgecore.core.group import Subscription
-from edgecore.core.observers import Taps
+from edgecore.core.observers import Observers
 from edgecore.core.topicfilter import TopicIndex
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue, new_invocation_id
 
@@ -29,8 +29,8 @@ CACHED_TOPICS_PER_SOURCE = 4096
 """Topics may hold ids and be endless; a full cache is thrown away whole."""
 
 
-class Outlet(Protocol):
-    """Where a target's messages go. ``costs`` is how many work items one message takes."""
+class Target(Protocol):
+    """Where messages go. ``costs`` is how many work items one message takes."""
 
     costs: int
 
@@ -45,7 +45,7 @@ def subject_context(topic: str) -> str:
     return base64.b64encode(json.dumps(context).encode()).decode()
 
 
-class FunctionOutlet:
+class FunctionTarget:
     """A function's queue as a target of subscriptions."""
 
     costs = 1
@@ -104,17 +104,17 @@ class Router:
     def __init__(  # noqa: PLR0913 - clocks are arguments so that tests own them
         self,
         subscriptions: Iterable[Subscription],
-        outlets: Mapping[str, Outlet],
+        targets: Mapping[str, Target],
         budget: WorkBudget,
         *,
-        taps: Taps,
+        observers: Observers,
         wall_clock: Callable[[], float],
         call_later: Callable[[float, Callable[[], object]], object] | None = None,
     ) -> None:
         self._routes = RouteTable(subscriptions)
-        self._outlets = outlets
+        self._targets = targets
         self._budget = budget
-        self._taps = taps
+        self._observers = observers
         self._wall_clock = wall_clock
         self._call_later = call_later
         self.counters = Counters()
@@ -136,19 +136,19 @@ class Router:
 
     def _deliver(self, source: str, topic: str, payload: bytes, policy: str) -> Outcome:
         outcome = Outcome()
-        targets = self._routes.targets(source, topic)
-        if not targets:
+        arns = self._routes.targets(source, topic)
+        if not arns:
             self.counters.unrouted += 1
             log.debug("no subscription takes %s from %s", topic, source)
             return outcome
-        outlets = [self._outlets[t] for t in targets if t in self._outlets]
-        if policy == "AllOrError" and sum(o.costs for o in outlets) > self._budget.free:
-            outcome.refused = len(outlets)
+        targets = [self._targets[arn] for arn in arns if arn in self._targets]
+        if policy == "AllOrError" and sum(o.costs for o in targets) > self._budget.free:
+            outcome.refused = len(targets)
             self.counters.refused += outcome.refused
             return outcome
-        self._taps.see(self._wall_clock(), topic, payload, source)
-        for outlet in outlets:
-            result = outlet.offer(source, topic, payload)
+        self._observers.see(self._wall_clock(), topic, payload, source)
+        for target in targets:
+            result = target.offer(source, topic, payload)
             if result is False:
                 outcome.refused += 1
                 continue

@@ -113,7 +113,7 @@ def apply_update(document: Json | None, change: Json, now: int) -> Json:
 
 
 class ShadowService:
-    """Answers requests and says what else is to be published.
+    """Answers requests and publishes what follows from them.
 
     ``publish(topic, payload)`` is called for accepted, rejected and delta messages.
     """

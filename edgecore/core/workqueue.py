@@ -1,7 +1,7 @@
 """Work items of one function: waiting, in the hands of a worker, answered. No IO.
 
-V1 delivers at most once: an item whose worker dies is lost and its caller is told; what is
-still waiting survives into the replacement.
+V1 delivers at most once: an item whose worker dies is lost and its caller gets an error; what
+is still waiting survives into the replacement.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class WorkQueue:
         return True
 
     def lose_worker(self, worker: str, reason: bytes) -> int:
-        """The worker is gone: its items are lost, their callers told. Returns how many."""
+        """The worker is gone: its items are lost, their callers get errors. Returns how many."""
         self._takers.pop(worker, None)
         lost = [item for item in self._in_hand.values() if item.worker == worker]
         for item in lost:

@@ -1,8 +1,8 @@
-"""Asks a command, now and then, what is wrong with this machine (``--doctor``).
+"""Runs the checks of a command, now and then, on this machine (``--doctor``).
 
-The core examines nothing itself: `fanfold doctor --json` is such a command, and a site may
+The core checks nothing itself: `fanfold doctor --json` is such a command, and a site may
 have its own. It answers ``{"checks":[{"check","level","message","fix"},…]}``; its exit status
-says nothing here. It runs at the lowest priority, beside the inspection and not instead of it.
+is ignored here. It runs at the lowest priority, beside the inspection and not instead of it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MAX_TEXT = 500
 SHOWN = ("error", "warning")
 
 
-class Examiner:
-    """``run`` beside the core; ``status`` is the last examination."""
+class CheckRunner:
+    """``run`` beside the core; ``status`` is the last report."""
 
     def __init__(self, command: Sequence[str], first_after_s: float = FIRST_AFTER_S) -> None:
         self._command = list(command)
@@ -36,7 +36,7 @@ class Examiner:
     def status(self) -> Mapping[str, Any]:
         """``{"t","counts","checks","problem"}``: errors and warnings only; empty before the first.
 
-        ``t`` is epoch seconds; ``problem`` says why there was no examination, else None.
+        ``t`` is epoch seconds; ``problem``: why the checks did not run, else None.
         """
         return self._status
 
@@ -46,19 +46,19 @@ class Examiner:
             return
         await asyncio.sleep(self._first_after_s)
         while True:
-            self._status = await self._examine()
+            self._status = await self._run_checks()
             await asyncio.sleep(EVERY_S)
 
-    async def _examine(self) -> Mapping[str, Any]:
+    async def _run_checks(self) -> Mapping[str, Any]:
         try:
-            said = await asyncio.wait_for(self._ask(), TIMEOUT_S)
-            checks = _checks(json.loads(said))
+            output = await asyncio.wait_for(self._ask(), TIMEOUT_S)
+            checks = _checks(json.loads(output))
         except asyncio.TimeoutError:
-            return _nothing(f"no answer in {TIMEOUT_S:.0f} s")
+            return _nothing(f"no output within {TIMEOUT_S:.0f} s")
         except OSError as error:
             return _nothing(f"{self._command[0]}: {error.strerror}")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            return _nothing(f"not an answer of a doctor: {error}")
+            return _nothing(f"not the output of `fanfold doctor --json`: {error}")
         counts = Counter(check["level"] for check in checks)
         shown = sorted((c for c in checks if c["level"] in SHOWN), key=_severity)
         return {"t": time.time(), "counts": dict(counts), "checks": shown, "problem": None}
@@ -73,11 +73,11 @@ class Examiner:
             preexec_fn=_at_leisure,
         )
         try:
-            said, _ = await process.communicate()
+            output, _ = await process.communicate()
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        return said
+        return output
 
 
 def _at_leisure() -> None:

@@ -6,28 +6,27 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Sequence
 
-from edgecore.core.group import Group
 from edgecore.core.topicfilter import topic_problem
-from edgecore.daemon.engine import Engine
+from edgecore.daemon.running_group import RunningGroup
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
 
 
 class Operator:
-    """``engine``: the one that runs now; a deployment exchanges it."""
+    """``running_group``: the one that runs now; a deployment replaces it."""
 
-    def __init__(self, engine: Callable[[], Engine | None]) -> None:
-        self._engine = engine
+    def __init__(self, running_group: Callable[[], RunningGroup | None]) -> None:
+        self._running_group = running_group
 
     @property
     def offered(self) -> Collection[str]:
         return ("restart", "drain", "publish")
 
-    def _running(self) -> Engine:
-        engine = self._engine()
-        if engine is None:
+    def _running(self) -> RunningGroup:
+        running_group = self._running_group()
+        if running_group is None:
             raise ActionRefusedError("a deployment is under way: try again in a moment")
-        return engine
+        return running_group
 
     async def restart(self, function_id: str) -> None:
         if not await self._running().supervisor.restart(function_id):
@@ -35,7 +34,7 @@ class Operator:
 
     async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
         """Tell the splitter (docs/spec/messages.md, Control)."""
-        site = site_of(self._running().group).site
+        site = SiteView.of_group(self._running().group).site
         if not site:
             raise ActionRefusedError("the group has no Fanfold splitter that could drain a worker")
         asked: dict[str, object] = {"v": 1, "drain": on}
@@ -43,25 +42,20 @@ class Operator:
             asked["workers"] = list(workers)
         if not await self.publish(f"{site}/control", json.dumps(asked).encode()):
             raise ActionRefusedError(
-                f"the group lets nobody publish on {site}/control: render and deploy it again"
+                f"the group has no subscription for {site}/control: render and deploy it again"
             )
 
     async def publish(self, topic: str, payload: bytes) -> int:
-        engine = self._running()
+        running_group = self._running()
         problem = topic_problem(topic)
         if problem:
             raise ActionRefusedError(problem)
         if len(payload) > MAX_BODY_BYTES:
             raise ActionRefusedError(f"payload is {len(payload)} bytes (limit {MAX_BODY_BYTES})")
-        devices = engine.group.devices
+        devices = running_group.group.devices
         console = next((d for d in devices if d.thing_name.endswith("-console")), None)
         if console is None:
             raise ActionRefusedError("the group has no console device to publish as")
-        outcome = engine.router.publish(console.thing_arn, topic, payload)
+        outcome = running_group.router.publish(console.thing_arn, topic, payload)
         await asyncio.gather(*outcome.pending)
         return outcome.delivered
-
-
-def site_of(group: Group) -> SiteView:
-    """Where this group keeps things, from its functions' environments."""
-    return SiteView.of_environments([f.environment for f in group.lambdas])

@@ -14,21 +14,22 @@ from typing import TYPE_CHECKING, Any
 import edgecore
 from edgecore.core import fault_points
 from edgecore.core.group import Group
-from edgecore.core.observers import Taps
-from edgecore.daemon.check_runner import Examiner
-from edgecore.daemon.engine import Engine
-from edgecore.daemon.options import CoreError, Options
-from edgecore.deploy.poller import Rollout
+from edgecore.core.observers import Observers
+from edgecore.core.options import CoreError, Options
+from edgecore.daemon.check_runner import CheckRunner
+from edgecore.daemon.operator import Operator
+from edgecore.daemon.rollout import Rollout
+from edgecore.daemon.running_group import RunningGroup
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
-from edgecore.uplink.credentials import lent_credentials
+from edgecore.uplink.credential_provider import function_credentials
 from edgecore.uplink.opening import open_sink, open_spooler
 from edgecore.uplink.spooler import Spooler
-from edgecore.web.server import Front
+from edgecore.web.server import WebServer
 
 if TYPE_CHECKING:
-    from edgecore.hostile import FaultPlan
+    from edgecore.faultinjection import FaultPlan
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def run(options: Options) -> int:
     try:
         lock = StateLock(options.state)
     except CoreError as error:
-        log.error("%s", error)  # noqa: TRY400 - the user's to mend, no traceback
+        log.error("%s", error)  # noqa: TRY400 - for the user to fix, no traceback
         return error.exit_code
     try:
         return asyncio.run(Daemon(options).run())
@@ -54,11 +55,11 @@ class Daemon:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._taps = Taps()
+        self._observers = Observers()
         self._started = time.monotonic()
-        self._front = Front(options)
-        self._examiner = Examiner(options.doctor)
-        self._rollout = Rollout(options, self._new_engine, self._group_changed, self.status)
+        self._web = WebServer(options)
+        self._check_runner = CheckRunner(options.doctor)
+        self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
         self._spooler: Spooler
         self._background: list[asyncio.Task[None]] = []
 
@@ -77,67 +78,67 @@ class Daemon:
         return 0
 
     async def _start(self) -> None:
-        plan = self._hostile()
+        plan = self._fault_plan()
         loaded = await self._rollout.first_group()
         self._open_cloud(loaded.group, plan)
-        self._front.bind()
+        self._web.bind()
         await self._rollout.begin(loaded)
-        self._front.start(
+        self._web.start(
             loaded.group,
             status=self.status,
-            engine=lambda: self._rollout.engine,
-            taps=self._taps,
+            actions=Operator(lambda: self._rollout.running_group),
+            observers=self._observers,
         )
         self._write_facts()
-        self._background.append(asyncio.ensure_future(self._examiner.run()))
+        self._background.append(asyncio.ensure_future(self._check_runner.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
         log.info("core runs group %s, ports %s", loaded.group.name, self._ports())
 
-    def _hostile(self) -> FaultPlan | None:
-        """Installs ``--faults``; None without. Raises CoreError for a wrong file."""
-        if self._options.faults is None:
+    def _fault_plan(self) -> FaultPlan | None:
+        """Installs ``--fault-plan``; None without. Raises CoreError for a wrong file."""
+        if self._options.fault_plan is None:
             return None
         # Validated with pydantic, whose import is a fifth of the core's start.
-        from edgecore.hostile import HostilePlan, read_plan
+        from edgecore.faultinjection import FaultSchedule, read_plan
 
-        plan = read_plan(self._options.faults)
-        fault_points.install(HostilePlan(plan))
-        log.warning("the core is hostile: fault plan %s, seed %d", self._options.faults, plan.seed)
+        plan = read_plan(self._options.fault_plan)
+        fault_points.install(FaultSchedule(plan))
+        log.warning("fault injection is on: plan %s, seed %d", self._options.fault_plan, plan.seed)
         return plan
 
     def _open_cloud(self, group: Group, plan: FaultPlan | None) -> None:
         self._spooler = open_spooler(self._options, group)
         sink = open_sink(self._options, group)
         if plan is not None:
-            from edgecore.hostile import BadLink
+            from edgecore.faultinjection import FaultySink
 
-            sink = BadLink(sink, plan)
+            sink = FaultySink(sink, plan)
         self._background.append(asyncio.ensure_future(self._spooler.run(sink)))
 
-    def _new_engine(self, group: Group) -> Engine:
-        self._taps.forget_stats()
-        return Engine(
+    def _make_running_group(self, group: Group) -> RunningGroup:
+        self._observers.forget_stats()
+        return RunningGroup(
             group,
             self._options,
             spooler=self._spooler,
-            taps=self._taps,
+            observers=self._observers,
             reaper=self._reaper,
-            credentials=lent_credentials,
+            credentials=function_credentials,
         )
 
     def _group_changed(self) -> None:
         if self._rollout.loaded is not None:
-            self._front.show(self._rollout.loaded.group)
+            self._web.show(self._rollout.loaded.group)
         self._write_facts()
 
     def _ports(self) -> dict[str, int | None]:
-        engine = self._rollout.engine
-        return {**(engine.ports if engine is not None else {}), "http": self._front.port}
+        running = self._rollout.running_group
+        return {**(running.ports if running is not None else {}), "http": self._web.port}
 
     def _write_facts(self) -> None:
         loaded = self._rollout.loaded
-        if loaded is None or self._rollout.engine is None:
+        if loaded is None or self._rollout.running_group is None:
             return
         group = loaded.group
         facts = {
@@ -147,13 +148,13 @@ class Daemon:
             "group": group.name,
             "version": group.version,
             "deployment": loaded.deployment_id,
-            "token": self._front.token,
+            "token": self._web.token,
         }
         write_core_json(self._options.state, facts)
 
     def status(self) -> Mapping[str, Any]:
         """``GET /api/status`` (docs/spec/core.md)."""
-        engine, loaded = self._rollout.engine, self._rollout.loaded
+        running, loaded = self._rollout.running_group, self._rollout.loaded
         return {
             "v": 1,
             "core": {
@@ -164,22 +165,22 @@ class Daemon:
                 "ports": self._ports(),
             },
             "group": self._rollout.status(),
-            "functions": engine.supervisor.status() if engine else [],
-            "router": _router_status(engine),
-            "mqtt": {"clients": [c for s in engine.mqtt for c in s.clients()] if engine else []},
+            "functions": running.supervisor.status() if running else [],
+            "router": _router_status(running),
+            "mqtt": {"clients": [c for s in running.mqtt for c in s.clients()] if running else []},
             "cloud": self._spooler.stats(),
-            "stats": self._taps.stats,
+            "stats": self._observers.stats,
             "findings": self._findings(),
-            "doctor": self._examiner.status(),
+            "doctor": self._check_runner.status(),
         }
 
     def _findings(self) -> list[str]:
-        engine, loaded = self._rollout.engine, self._rollout.loaded
-        own = engine.launcher.findings if engine else []
+        running, loaded = self._rollout.running_group, self._rollout.loaded
+        own = running.launcher.findings if running else []
         return [*(loaded.findings if loaded else ()), *own]
 
     async def _shut_down(self) -> None:
-        await self._front.stop()
+        await self._web.stop()
         await self._rollout.stop()
         for task in self._background:
             task.cancel()
@@ -192,13 +193,13 @@ class Daemon:
         remove_core_json(self._options.state)
 
 
-def _router_status(engine: Engine | None) -> dict[str, int]:
-    if engine is None:
+def _router_status(running_group: RunningGroup | None) -> dict[str, int]:
+    if running_group is None:
         return {}
-    counters = engine.router.counters
+    counters = running_group.router.counters
     return {
-        "work_items": engine.budget.held,
-        "limit": engine.budget.limit,
+        "work_items": running_group.budget.held,
+        "limit": running_group.budget.limit,
         "delivered": counters.delivered,
         "refused": counters.refused,
         "unrouted": counters.unrouted,

@@ -1,20 +1,28 @@
 """Which group runs here: applied atomically, the previous one kept to go back to."""
 
-from edgecore.deploy.apply import applied_at, apply, current, is_on_trial, previous, prove, rollback
-from edgecore.deploy.manager import Exchange
+from edgecore.deploy.apply import (
+    applied_at,
+    apply,
+    commit,
+    current,
+    is_uncommitted,
+    previous,
+    rollback,
+)
+from edgecore.deploy.manager import DeploymentManager
 from edgecore.deploy.refusal import Refusal, refuse, refused
 from edgecore.deploy.report import Reporter
 
 __all__ = [
-    "Exchange",
+    "DeploymentManager",
     "Refusal",
     "Reporter",
     "applied_at",
     "apply",
+    "commit",
     "current",
-    "is_on_trial",
+    "is_uncommitted",
     "previous",
-    "prove",
     "refuse",
     "refused",
     "rollback",

@@ -11,22 +11,21 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecore.deploy import layout
-from edgecore.disk.archive import sync_folder
+from edgecore.disk import layout
+from edgecore.disk.sync import sync_folder
 
 if TYPE_CHECKING:
     from edgecore.sources.load import LoadedGroup
 
 
-def apply(state: Path, group: LoadedGroup, *, on_trial: bool = False) -> LoadedGroup:
+def apply(state: Path, group: LoadedGroup, *, uncommitted: bool = False) -> LoadedGroup:
     """Make ``group`` current; returns it with its final folder. Idempotent.
 
-    ``on_trial``: it has to prove itself (``prove``). The way back never leads to a group
-    that is still on trial, but to the one before it.
+    ``uncommitted``: until ``commit``, a rollback leads past it to the last committed group.
     """
-    old = _previous_name(state) if is_on_trial(state) else _current_name(state)
+    old = _previous_name(state) if is_uncommitted(state) else _current_name(state)
     before = _current_name(state)
-    name = _place(state, group, on_trial=on_trial)
+    name = _place(state, group, uncommitted=uncommitted)
     folder = layout.deployments(state) / name
     if old is not None and name not in (old, before):
         layout.write_durably(folder / layout.PREVIOUS_FILE, old)
@@ -56,16 +55,18 @@ def rollback(state: Path) -> LoadedGroup:
     return _read(state, name)
 
 
-def is_on_trial(state: Path) -> bool:
-    """Whether the current group was applied on trial and has not proved itself yet."""
+def is_uncommitted(state: Path) -> bool:
+    """Whether the current group has not passed its health gate yet."""
     name = _current_name(state)
-    return name is not None and (layout.deployments(state) / name / layout.TRIAL_FILE).exists()
+    return (
+        name is not None and (layout.deployments(state) / name / layout.UNCOMMITTED_FILE).exists()
+    )
 
 
-def prove(state: Path) -> None:
+def commit(state: Path) -> None:
     """The current group works: from now on it is one to go back to."""
     if (name := _current_name(state)) is not None:
-        (layout.deployments(state) / name / layout.TRIAL_FILE).unlink(missing_ok=True)
+        (layout.deployments(state) / name / layout.UNCOMMITTED_FILE).unlink(missing_ok=True)
 
 
 def applied_at(state: Path) -> float | None:
@@ -76,7 +77,7 @@ def applied_at(state: Path) -> float | None:
         return None
 
 
-def _place(state: Path, group: LoadedGroup, *, on_trial: bool) -> str:
+def _place(state: Path, group: LoadedGroup, *, uncommitted: bool) -> str:
     """Give the staged folder its name; a folder that is there already is the same group."""
     parent = layout.deployments(state)
     if group.folder.parent == parent and not group.folder.name.startswith(layout.STAGING_PREFIX):
@@ -90,8 +91,8 @@ def _place(state: Path, group: LoadedGroup, *, on_trial: bool) -> str:
             return name
         attempt += 1
         name = f"{layout.folder_name(group.deployment_id)}~{attempt}"
-    if on_trial:
-        layout.write_durably(group.folder / layout.TRIAL_FILE, "")
+    if uncommitted:
+        layout.write_durably(group.folder / layout.UNCOMMITTED_FILE, "")
     group.folder.rename(target)
     sync_folder(parent)
     return name

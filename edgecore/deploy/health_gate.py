@@ -1,6 +1,6 @@
-"""Whether a new group works: what its functions show within a time. Pure verdicts.
+"""The health gate of a new group: what its functions show within a time. Pure.
 
-Slow to start is not dead, and one good moment is not health: a group is proved when every
+Slow to start is not dead, and one good moment is not health: a group passes when every
 reason against ``/ready`` has been gone for ``SETTLE_S``, and has failed when a pinned
 function died before it ran, or twice (once may be an accident). AWS's core waits 30 s
 (``postStartHealthCheckTimeout``) and counts only what died; a model may load for minutes,
@@ -14,35 +14,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.web.metrics.health import Reason, reasons_not_ready
+from edgecore.core.readiness import Reason, reasons_not_ready
 
 LIMIT_S = 300.0
 SETTLE_S = 3.0
 STEP_S = 0.2
-_WORDS_CHARACTERS = 400
+_MAX_ERROR_CHARACTERS = 400
 _TAIL_BYTES = 16_384
-# What the runtime and the core add after a function has said itself why it ends.
+# What the runtime and the core add after a function has logged why it ends.
 _ECHOES = ("due to exception: 1", "ungracefully killed")
 
 
-class Trial:
+class HealthGate:
     """Asked every ``STEP_S`` with the core's status; keeps since when all is well."""
 
     def __init__(self, started: float, limit_s: float = LIMIT_S) -> None:
         self._started, self._limit_s = started, limit_s
-        self._well_since: float | None = None
+        self._healthy_since: float | None = None
         self._ran: set[str] = set()
 
-    def verdict(self, status: Mapping[str, Any], now: float, wall: float) -> bool | str | None:
-        """True: proved; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
+    def check(self, status: Mapping[str, Any], now: float, wall: float) -> bool | str | None:
+        """True: passed; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
         if died := self._died(status):
             return died
         reasons = _against(status, wall)
         if reasons:
-            self._well_since = None
-        elif self._well_since is None:
-            self._well_since = now
-        if self._well_since is not None and now - self._well_since >= SETTLE_S:
+            self._healthy_since = None
+        elif self._healthy_since is None:
+            self._healthy_since = now
+        if self._healthy_since is not None and now - self._healthy_since >= SETTLE_S:
             return True
         if now - self._started < self._limit_s:
             return None
@@ -66,14 +66,14 @@ class Trial:
         return None
 
 
-def is_well(status: Mapping[str, Any], wall: float) -> bool:
-    """Whether nothing speaks against the group at this moment. ``wall``: epoch seconds."""
+def is_healthy(status: Mapping[str, Any], wall: float) -> bool:
+    """Whether the group has no reason against it at this moment. ``wall``: epoch seconds."""
     return not _against(status, wall)
 
 
 def _against(status: Mapping[str, Any], wall: float) -> list[Reason]:
-    """What somebody wished for (a drained worker) is no illness."""
-    return [reason for reason in reasons_not_ready(status, wall) if not reason.wished]
+    """What an operator asked for (a drained worker) does not count."""
+    return [reason for reason in reasons_not_ready(status, wall) if not reason.requested]
 
 
 def _plain(line: str) -> str:
@@ -87,8 +87,8 @@ def _plain(line: str) -> str:
     return f"[{entry.get('level', 'INFO')}] {entry.get('logger', '')}: {entry['message']}"
 
 
-def last_words(log: Path) -> str:
-    """What a function's log says of its end: its last critical line, or its last error."""
+def last_log_error(log: Path) -> str:
+    """The last critical line of a function's log, or its last error."""
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
@@ -96,10 +96,10 @@ def last_words(log: Path) -> str:
     except OSError:
         return ""
     lines = [_plain(line) for line in lines]
-    told = [line for line in lines if not any(echo in line for echo in _ECHOES)] or lines
+    own = [line for line in lines if not any(echo in line for echo in _ECHOES)] or lines
     for mark in ("[CRITICAL]", "[FATAL]", "Error: ", "[ERROR]"):
-        said = [line for line in told if mark in line]
-        if said:
-            words = said[-1] if mark == "Error: " else said[-1].partition(mark)[2]
-            return words.lstrip("- ").strip()[:_WORDS_CHARACTERS]
+        matching = [line for line in own if mark in line]
+        if matching:
+            text = matching[-1] if mark == "Error: " else matching[-1].partition(mark)[2]
+            return text.lstrip("- ").strip()[:_MAX_ERROR_CHARACTERS]
     return ""

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from edgecore.deploy import layout
+from edgecore.disk import layout
 
 log = logging.getLogger(__name__)
 

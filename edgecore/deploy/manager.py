@@ -1,8 +1,8 @@
-"""The group that runs: begun, exchanged for a newer one, proved or rolled back.
+"""Deployments: started, replaced by a newer one, committed or rolled back.
 
-At every moment one engine runs, or the core is between two. Whatever a new group does
+At every moment one group runs, or the core is between two. Whatever a new group does
 (functions die, a port or an interpreter is missing, a bug of ours), the core ends up with
-a group that runs: the new one, or the last that had proved itself.
+a group that runs: the new one, or the last that was committed.
 """
 
 from __future__ import annotations
@@ -13,86 +13,97 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from edgecore.deploy.apply import apply, is_on_trial, previous, prove, rollback
-from edgecore.deploy.health_gate import LIMIT_S, STEP_S, Trial, is_well, last_words
+from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
+from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, last_log_error
 from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
 
 if TYPE_CHECKING:
     from edgecore.core.group import Group
-    from edgecore.daemon.engine import Engine
     from edgecore.sources.load import LoadedGroup
 
 log = logging.getLogger(__name__)
 
-Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable["Engine"]]
+
+class Runnable(Protocol):
+    """A group that runs, as far as a deployment cares."""
+
+    @property
+    def ports(self) -> Mapping[str, int | None]:
+        """Kept over deployments, so that clients find the next group where this one was."""
+
+    async def stop(self) -> None: ...
+
+
+R = TypeVar("R", bound=Runnable)
+Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
 Report = Callable[[str, str, str], None]
 """Deployment id, ``Success`` or ``Failure``, the reason."""
 
 
-class Exchange:
-    """``begin`` once, ``to`` for every newer group, ``close`` at the end.
+class DeploymentManager(Generic[R]):
+    """``begin`` once, ``switch_to`` every newer group, ``close`` at the end.
 
-    ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is told
-    how each deployment ended; ``changed`` is called when another group runs.
+    ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is called
+    with how each deployment ended; ``changed`` when another group runs.
     """
 
     def __init__(  # noqa: PLR0913 - the seams, each named
         self,
         state: Path,
         *,
-        start: Start,
+        start: Start[R],
         status: Callable[[], Mapping[str, Any]],
         report: Report,
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
     ) -> None:
-        self.engine: Engine | None = None
+        self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
         self.history = DeploymentHistory(state)
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._report, self._changed = start, status, report, changed
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
-        self._trial: asyncio.Task[None] | None = None
+        self._health_task: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def begin(self, loaded: LoadedGroup, *, on_trial: bool) -> None:
+    async def begin(self, loaded: LoadedGroup, *, uncommitted: bool) -> None:
         """Run ``loaded``. Raises what ``start`` raises where there is no way back.
 
-        ``on_trial``: go back to the group that ran here before where it is not healthy.
+        ``uncommitted``: go back to the group that ran here before if it is not healthy.
         """
         async with self._one_at_a_time:
-            self.loaded = apply(self._state, loaded, on_trial=on_trial)
+            self.loaded = apply(self._state, loaded, uncommitted=uncommitted)
             try:
-                self.engine = await self._start(self.loaded.group, {})
+                self.running_group = await self._start(self.loaded.group, {})
             except Exception as error:
                 before = self._way_back()
                 if before is None:
                     raise
                 # Raises where that one does not start either: it is not the group's fault.
-                self.engine = await self._start(before.group, {})
+                self.running_group = await self._start(before.group, {})
                 self._give_up(self.loaded, str(error))
                 self._changed()
                 return
             self._applied()
 
-    async def to(self, loaded: LoadedGroup) -> None:
-        """Exchange the group. Never raises for the new one's fault: then the old one runs."""
+    async def switch_to(self, loaded: LoadedGroup) -> None:
+        """Replace the group. Never raises for the new one's fault: then the old one runs."""
         async with self._one_at_a_time:
             if self._closed:
                 return
-            await self._end_trial()
-            self._prove_if_well()
+            await self._stop_health_gate()
+            self._commit_if_healthy()
             if self._runs_already(loaded):
                 self._adopt(loaded)
                 return
-            self.loaded = apply(self._state, loaded, on_trial=True)
-            await self._stop_engine()
+            self.loaded = apply(self._state, loaded, uncommitted=True)
+            await self._stop_running_group()
             try:
-                self.engine = await self._start(self.loaded.group, self._ports)
+                self.running_group = await self._start(self.loaded.group, self._ports)
             except Exception as error:
                 log.exception("deployment %s cannot be started", self.loaded.deployment_id)
                 await self._failed(self.loaded, str(error) or type(error).__name__)
@@ -109,37 +120,37 @@ class Exchange:
     async def revive(self) -> None:
         """Start the current group where none runs, because going back failed as well."""
         async with self._one_at_a_time:
-            if self._closed or self.engine is not None or self.loaded is None:
+            if self._closed or self.running_group is not None or self.loaded is None:
                 return
-            self.engine = await self._start(self.loaded.group, self._ports)
+            self.running_group = await self._start(self.loaded.group, self._ports)
             self._applied()
 
     async def close(self) -> None:
-        """After an exchange under way; nothing starts any more."""
+        """After a deployment under way; nothing starts any more."""
         async with self._one_at_a_time:
             self._closed = True
-            await self._end_trial()
-            await self._stop_engine()
+            await self._stop_health_gate()
+            await self._stop_running_group()
 
     def _applied(self) -> None:
         if self.loaded is None:
             return
         self._remember(self.loaded, "applied")
         self._changed()
-        self._trial = asyncio.ensure_future(self._watch(self.loaded))
+        self._health_task = asyncio.ensure_future(self._watch(self.loaded))
 
     def _runs_already(self, loaded: LoadedGroup) -> bool:
         """Whether only the deployment's id differs: nothing needs to restart for that."""
-        if self.loaded is None or self.engine is None or is_on_trial(self._state):
+        if self.loaded is None or self.running_group is None or is_uncommitted(self._state):
             return False
         return loaded.content == self.loaded.content
 
-    def _prove_if_well(self) -> None:
-        """A newer group came within the trial of one that works: that one is to go back to."""
-        if self.loaded is None or self.engine is None or not is_on_trial(self._state):
+    def _commit_if_healthy(self) -> None:
+        """A newer group came before a healthy one was committed: commit that one first."""
+        if self.loaded is None or self.running_group is None or not is_uncommitted(self._state):
             return
-        if is_well(self._status(), time.time()):
-            prove(self._state)
+        if is_healthy(self._status(), time.time()):
+            commit(self._state)
             self._report(self.loaded.deployment_id, "Success", "")
 
     def _adopt(self, loaded: LoadedGroup) -> None:
@@ -149,17 +160,17 @@ class Exchange:
         self._changed()
 
     async def _watch(self, watched: LoadedGroup) -> None:
-        """Until the group is proved or has failed."""
+        """Until the health gate passes or fails."""
         loop = asyncio.get_running_loop()
-        trial = Trial(loop.time(), self._limit_s)
-        while (verdict := trial.verdict(self._status(), loop.time(), time.time())) is None:
+        gate = HealthGate(loop.time(), self._limit_s)
+        while (answer := gate.check(self._status(), loop.time(), time.time())) is None:
             await asyncio.sleep(STEP_S)
         async with self._one_at_a_time:
-            self._trial = None
-            if verdict is not True:
-                await self._failed(watched, self._with_last_words(str(verdict)))
+            self._health_task = None
+            if answer is not True:
+                await self._failed(watched, self._with_last_log_error(str(answer)))
             else:
-                prove(self._state)
+                commit(self._state)
                 self._report(watched.deployment_id, "Success", "")
 
     async def _failed(self, current: LoadedGroup, problem: str) -> None:
@@ -167,10 +178,10 @@ class Exchange:
         if self._way_back() is None:
             self._stay(current, problem)
             return
-        await self._stop_engine()
+        await self._stop_running_group()
         before = self._give_up(current, problem)
         try:
-            self.engine = await self._start(before.group, self._ports)
+            self.running_group = await self._start(before.group, self._ports)
         except Exception:
             log.exception("the previous deployment does not start either; it is tried again")
             return
@@ -180,13 +191,13 @@ class Exchange:
         """Nothing to go back to, or it worked before: its functions are tried on."""
         log.error("deployment %s is not healthy: %s", current.deployment_id, problem)
         self._remember(current, "not healthy", problem)
-        if is_on_trial(self._state):
-            said = f"{problem}. There is no earlier deployment to go back to"
-            self._report(current.deployment_id, "Failure", said)
+        if is_uncommitted(self._state):
+            reason = f"{problem}. There is no earlier deployment to go back to"
+            self._report(current.deployment_id, "Failure", reason)
 
     def _way_back(self) -> LoadedGroup | None:
-        """The group to go back to while the current one is on trial."""
-        return previous(self._state) if is_on_trial(self._state) else None
+        """The group to go back to while the current one is uncommitted."""
+        return previous(self._state) if is_uncommitted(self._state) else None
 
     def _give_up(self, current: LoadedGroup, problem: str) -> LoadedGroup:
         """Refuse the current deployment and make the previous one current; returns that."""
@@ -199,26 +210,26 @@ class Exchange:
         self._report(failed, "Failure", back)
         return before
 
-    def _with_last_words(self, problem: str) -> str:
-        """With what the function itself said: `exited with status 1` helps nobody."""
+    def _with_last_log_error(self, problem: str) -> str:
+        """With what the function itself logged: `exited with status 1` helps nobody."""
         name = problem.removeprefix("function ").partition(":")[0]
-        said = last_words(self._state / "logs" / f"{name}.log")
-        return f"{problem}: {said}" if said and problem.startswith("function ") else problem
+        logged = last_log_error(self._state / "logs" / f"{name}.log")
+        return f"{problem}: {logged}" if logged and problem.startswith("function ") else problem
 
-    async def _stop_engine(self) -> None:
-        if self.engine is None:
+    async def _stop_running_group(self) -> None:
+        if self.running_group is None:
             return
-        stopping, self.engine = self.engine, None
+        stopping, self.running_group = self.running_group, None
         self._ports = stopping.ports
         await stopping.stop()
 
-    async def _end_trial(self) -> None:
-        if self._trial is None:
+    async def _stop_health_gate(self) -> None:
+        if self._health_task is None:
             return
-        self._trial.cancel()
+        self._health_task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._trial
-        self._trial = None
+            await self._health_task
+        self._health_task = None
 
     def _remember(self, loaded: LoadedGroup, outcome: str, detail: str = "") -> None:
         self.history.add(

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgecore.deploy import layout
+from edgecore.disk import layout
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How a deployment ended, told to the cloud it came from.
+"""How a deployment ended, reported to the cloud it came from.
 
 AWS's core did this by a private call (IAM calls it `UpdateCoreDeploymentStatus`) that was
 never published and is gone. Endpoints of our own take it at ``REPORT_PATH``
@@ -23,7 +23,7 @@ FOLLOWS_FACTOR, FOLLOWS_MARGIN_S = 3.0, 10.0
 
 
 class Reporter:
-    """Keeps what could not be told yet; ``deliver`` is called with every poll."""
+    """Keeps what could not be reported yet; ``deliver`` is called with every poll."""
 
     def __init__(self, endpoint_url: str | None, region: str, poll_s: float) -> None:
         self._url = endpoint_url and f"{endpoint_url.rstrip('/')}{REPORT_PATH}?region={region}"
@@ -35,24 +35,24 @@ class Reporter:
         self._outcomes[deployment_id] = {"status": status, "error": reason}
 
     async def deliver(self, group_id: str, *, leaving: bool = False) -> None:
-        """Say that this core follows the group, and what became of its deployments.
+        """Report that this core follows the group, and the outcome of its deployments.
 
         Never raises: an endpoint that is away hears it next time.
         """
         if self._url is None:
             return
-        told = dict(self._outcomes)
+        reported = dict(self._outcomes)
         follows_s = 0.0 if leaving else self._follows_s
-        body = {"group": group_id, "follows_s": follows_s, "deployments": told}
+        body = {"group": group_id, "follows_s": follows_s, "deployments": reported}
         try:
             await asyncio.to_thread(_post, self._url, body)
         except urllib.error.HTTPError as error:
-            log.info("the endpoint takes no reports of deployments (%d)", error.code)
+            log.info("the endpoint does not accept deployment reports (%d)", error.code)
             self._url = None
         except OSError as error:
             log.debug("report not delivered: %s", error)
             return
-        for deployment_id, outcome in told.items():
+        for deployment_id, outcome in reported.items():
             if self._outcomes.get(deployment_id) == outcome:
                 del self._outcomes[deployment_id]
 

@@ -18,6 +18,7 @@ from typing import IO
 
 from edgecore.disk import archive_tar, archive_zip
 from edgecore.disk.archive_entry import ArchiveError, Entry
+from edgecore.disk.sync import sync_folder, sync_folders
 
 __all__ = ["ArchiveError", "Limits", "extract"]
 
@@ -88,11 +89,11 @@ def safe_name(raw: str) -> str:
         raise ArchiveError(f"{raw!r} is an absolute path")
     parts = [part for part in raw.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise ArchiveError(f"{raw!r} climbs out with '..'")
+        raise ArchiveError(f"{raw!r} leads outside with '..'")
     try:
         too_long = any(len(os.fsencode(part)) > _MAX_COMPONENT_BYTES for part in parts)
     except UnicodeEncodeError as error:
-        raise ArchiveError(f"{raw!r} is not text that a file system takes") from error
+        raise ArchiveError(f"{raw!r} is not a valid file name") from error
     name = "/".join(parts)
     if too_long or len(os.fsencode(name)) > _MAX_NAME_BYTES or len(parts) > _MAX_DEPTH:
         raise ArchiveError(f"{raw[:60]!r}… is too long or too deep")
@@ -166,17 +167,3 @@ def _write(entry: Entry, path: Path, name: str, budget: _Budget) -> None:
             out.write(chunk)
         out.flush()
         os.fsync(out.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names inside ``folder`` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folders(root: Path) -> None:
-    for folder, _, _ in os.walk(root):
-        sync_folder(Path(folder))

@@ -95,7 +95,7 @@ def _entry(kind: bytes, name: str, header: bytes, body: _Body, size: int) -> Ent
         return Entry(name=name, is_file=False, executable=False, read=no_content)
     if kind not in _REGULAR:
         what = _TYPES.get(kind, f"of the unsupported type {kind!r}")
-        raise ArchiveError(f"{name!r} is {what}; only regular files are taken")
+        raise ArchiveError(f"{name!r} is {what}; only regular files are accepted")
     executable = bool(_octal(header[100:108]) & 0o100)
     return Entry(name=name, is_file=True, executable=executable, read=body.read)
 
@@ -123,7 +123,7 @@ def _pax_records(data: bytes) -> dict[str, str]:
         if not equals:
             raise ArchiveError("a malformed pax header")
         if key.startswith(b"GNU.sparse"):
-            raise ArchiveError("a sparse file; only regular files are taken")
+            raise ArchiveError("a sparse file; only regular files are accepted")
         if key in (b"path", b"size"):
             found[_text(key)] = _text(value)
         data = data[length:]

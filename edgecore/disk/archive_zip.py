@@ -59,7 +59,7 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[Entry]:
         raise ArchiveError(f"{info.filename!r} is encrypted")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         what = "a symbolic link" if kind == stat.S_IFLNK else "a special file"
-        raise ArchiveError(f"{info.filename!r} is {what}; only regular files are taken")
+        raise ArchiveError(f"{info.filename!r} is {what}; only regular files are accepted")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ArchiveError(f"{info.filename!r} uses compression method {info.compress_type}")
     if info.is_dir():

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.daemon.options import CoreError
+from edgecore.core.options import CoreError
 
 
 class StateLock:
@@ -23,7 +23,7 @@ class StateLock:
         except OSError:
             self._stream.close()
             raise CoreError(
-                f"--state {state}: another core runs there; stop it or give another folder"
+                f"--state {state}: another core uses it; stop that core or pass another folder"
             ) from None
 
     def release(self) -> None:

@@ -82,10 +82,10 @@ class IpcApi:
     def handle(self, request: Request, answer: Answer) -> Abandon:
         token = request.headers.get(b"authorization")
         if token is None:
-            return _say(answer, 401, "no Authorization header")
+            return _respond(answer, 401, "no Authorization header")
         caller = self._tokens.caller(token)
         if caller is None:
-            return _say(answer, 403, "token is not of a running function")
+            return _respond(answer, 403, "token is not of a running function")
         path = request.path
         if path.startswith(FUNCTIONS):
             return self._functions(request, path[len(FUNCTIONS) :], caller, answer)
@@ -97,7 +97,7 @@ class IpcApi:
         arn, _, verb = rest.partition("/")
         if verb == "work":
             if arn != caller.function_arn:
-                return _say(answer, 403, f"{caller.function_arn} may not do the work of {arn}")
+                return _respond(answer, 403, f"{caller.function_arn} may not serve {arn}")
             if request.method == "GET":
                 return self._get_work(caller, answer)
             if request.method == "POST":
@@ -107,12 +107,14 @@ class IpcApi:
         elif verb == "" and request.method == "GET":
             return self._get_result(request, caller, answer)
         elif verb == "initialized" and request.method == "PUT" and arn == caller.function_arn:
-            said = _json_object(request.body)
+            reported = _json_object(request.body)
             self._workers.initialized(
-                caller.worker, said.get("Success") is not False, str(said.get("Response", ""))
+                caller.worker,
+                reported.get("Success") is not False,
+                str(reported.get("Response", "")),
             )
             return _ok(answer)
-        return _say(answer, 404, f"no such call: {request.method} {request.path}")
+        return _respond(answer, 404, f"no such call: {request.method} {request.path}")
 
     def _get_work(self, caller: Caller, answer: Answer) -> Abandon:
         queue = self._queues[caller.function_arn]
@@ -133,7 +135,9 @@ class IpcApi:
         self._workers.polled(caller.worker)
         queue = self._queues[caller.function_arn]
         if not queue.finish(invocation_id, caller.worker, request.body, error):
-            return _say(answer, 404, f"invocation {invocation_id!r} is not in your hands")
+            return _respond(
+                answer, 404, f"invocation {invocation_id!r} is not assigned to this worker"
+            )
         self._workers.answered(caller.worker)
         return _ok(answer)
 
@@ -144,35 +148,35 @@ class IpcApi:
         if arn == SHADOW_ARN:
             return self._shadow(request, context, caller, answer)
         if arn == SECRETS_ARN:
-            return _say(answer, 404, "this core keeps no secrets: pass them another way")
+            return _respond(answer, 404, "this core keeps no secrets: pass them another way")
         target = self._arns.find(arn)
         if target is None:
-            return _say(answer, 404, f"function {arn} is not in the group")
+            return _respond(answer, 404, f"function {arn} is not in the group")
         return self._invoke(request, target, context, caller, answer)
 
     def _invoke(
         self, request: Request, target: str, context: str, caller: Caller, answer: Answer
     ) -> Abandon:
         if context and not _is_context(context):
-            return _say(answer, 400, "X-Amz-Client-Context is not base64 of a JSON object")
+            return _respond(answer, 400, "X-Amz-Client-Context is not base64 of a JSON object")
         wants_result = request.headers.get(b"x-amz-invocation-type") != b"Event"
         item = WorkItem(new_invocation_id(), request.body, context)
         if wants_result:
             item.reply = self._results.expect(item.invocation_id, caller.worker)
         if not self._queues[target].offer(item):
-            return _say(answer, 429, self._full())
+            return _respond(answer, 429, self._full())
         return _ok(answer, item.invocation_id)
 
     def _publish(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
             source, topic, policy = _publication(context)
         except ValueError as error:
-            return _say(answer, 400, str(error))
+            return _respond(answer, 400, str(error))
         if source and source != caller.function_arn:
-            return _say(answer, 403, f"{caller.function_arn} may not publish as {source}")
+            return _respond(answer, 403, f"{caller.function_arn} may not publish as {source}")
         outcome = self._router.publish(caller.function_arn, topic, request.body, policy)
         if outcome.refused and policy == "AllOrError":
-            return _say(answer, 429, self._full())
+            return _respond(answer, 429, self._full())
         if outcome.pending:
             self._answer_after(outcome.pending, answer)
             return None
@@ -183,7 +187,7 @@ class IpcApi:
             outcomes = await asyncio.gather(*pending, return_exceptions=True)
             for outcome in outcomes:
                 if isinstance(outcome, Exception):
-                    log.error("a message was not kept for the cloud: %s", outcome)
+                    log.error("a message could not be spooled for the cloud: %s", outcome)
             _ok(answer, new_invocation_id())
 
         task = asyncio.ensure_future(finish())
@@ -194,7 +198,7 @@ class IpcApi:
         try:
             topic = _publication(context)[1]
         except ValueError as error:
-            return _say(answer, 400, str(error))
+            return _respond(answer, 400, str(error))
         invocation_id = new_invocation_id()
         fill = self._results.expect(invocation_id, caller.worker)
         fill(self._shadows.invoke(topic, request.body), "")
@@ -207,7 +211,9 @@ class IpcApi:
             answer(200, payload, f"X-Amz-Function-Error: {error}\r\n" if error else "")
 
         if not self._results.fetch(invocation_id, caller.worker, deliver):
-            return _say(answer, 404, f"no result for invocation {invocation_id!r} of yours")
+            return _respond(
+                answer, 404, f"no result for an invocation {invocation_id!r} of this function"
+            )
         return None
 
     def _others(self, request: Request, path: str, caller: Caller, answer: Answer) -> Abandon:
@@ -217,14 +223,14 @@ class IpcApi:
         if path == f"{ROOT}credentialprovider" and request.method == "GET":
             credentials = self._credentials()
             if credentials is None:
-                return _say(answer, 404, "the core has no AWS credentials to lend")
+                return _respond(answer, 404, "the core has no AWS credentials")
             answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
             return None
         if path == f"{ROOT}health/workers":
             body = json.dumps(self._workers.health()).encode()
             answer(200, body, "Content-Type: application/json\r\n")
             return None
-        return _say(answer, 404, f"no such call: {request.method} {path}")
+        return _respond(answer, 404, f"no such call: {request.method} {path}")
 
     def _full(self) -> str:
         limit = self._router.budget.limit
@@ -236,7 +242,7 @@ def _ok(answer: Answer, invocation_id: str = "") -> Abandon:
     return None
 
 
-def _say(answer: Answer, status: int, message: str) -> Abandon:
+def _respond(answer: Answer, status: int, message: str) -> Abandon:
     answer(status, f"{message}\n".encode(), "")
     return None
 

@@ -121,7 +121,7 @@ def _parse_head(head: bytes) -> _Head:
         raise BadRequestError(400, "malformed request line")
     method = _METHODS.get(parts[0])
     if method is None:
-        raise BadRequestError(405, "method is none of GET, POST, PUT")
+        raise BadRequestError(405, "method is not GET, POST or PUT")
     if parts[2] not in _VERSIONS:
         raise BadRequestError(505, "version is neither HTTP/1.1 nor HTTP/1.0")
     headers = _parse_headers(lines[1:])
@@ -150,14 +150,14 @@ def _parse_headers(lines: list[bytes]) -> dict[bytes, bytes]:
 
 def _body_length(headers: Mapping[bytes, bytes], path: str) -> int:
     if b"transfer-encoding" in headers:
-        raise BadRequestError(411, "chunked bodies are not taken: send Content-Length")
+        raise BadRequestError(411, "chunked bodies are not supported: send Content-Length")
     text = headers.get(b"content-length", b"0")
     if not text.isdigit() or len(text) > 12:  # a terabyte is no number we need
-        raise BadRequestError(400, "Content-Length is no number")
+        raise BadRequestError(400, "Content-Length is not a number")
     length = int(text)
     limit = MAX_LOG_BODY_BYTES if path.startswith(LOG_PATH) else MAX_BODY_BYTES
     if length > limit:
-        raise BadRequestError(413, f"body is {length} bytes (limit {limit}): send less at once")
+        raise BadRequestError(413, f"body is {length} bytes (limit {limit}): send less")
     return length
 
 

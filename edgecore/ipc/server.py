@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
 
     def _expire(self) -> None:
         self._deadline = None
-        self._fail(408, f"no whole request within {REQUEST_DEADLINE_S:g} s")
+        self._fail(408, f"no complete request within {REQUEST_DEADLINE_S:g} s")
 
     def _fail(self, status: int, message: str) -> None:
         self._closing = True

@@ -33,11 +33,11 @@ def admit(
     name = packet.client_id.partition("#")[0] if plain else packet.client_id
     thing = members.get(name)
     if thing is None:
-        reason = f"client id {packet.client_id!r} is no thing of this group"
+        reason = f"client id {packet.client_id!r} is not a thing of this group"
         return ConnectCode.IDENTIFIER_REJECTED, None, reason
     if plain:
         return ConnectCode.ACCEPTED, thing, ""
     if certificate_der is None or not certificate_matches(thing, certificate_der):
-        reason = f"the certificate shown is not that of {name!r}"
+        reason = f"the client's certificate is not the one of {name!r}"
         return ConnectCode.NOT_AUTHORIZED, None, reason
     return ConnectCode.ACCEPTED, thing, ""

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edgecore.disk.archive import sync_folder
+from edgecore.disk.sync import sync_folder
 
 CA_DAYS = 20 * 365
 SERVER_DAYS = 90

@@ -217,7 +217,7 @@ class Connection:
             pause_s = min(2 * pause_s, _BUSY_RETRY_MAX_S)
         raise ProtocolError(
             f"the core had no room for {packet.topic!r} within {self._limits.busy_timeout_s} s;"
-            " unacknowledged, so the client sends it again"
+            " not acknowledged, so the client will send it again"
         )
 
     def _subscribe(self, thing: Thing, topic_filter: str) -> int:
@@ -257,7 +257,7 @@ class Connection:
         return self._last_packet + min(limits) if limits else None
 
     async def _last_words(self) -> None:
-        """Publish the will of a client that did not say goodbye [MQTT-3.1.2-8]."""
+        """Publish the will of a client that left without DISCONNECT [MQTT-3.1.2-8]."""
         will, self._will = self._will, None
         if will is None or self.thing is None:
             return

@@ -100,7 +100,7 @@ class Decoder:
     def _publish(self, flags: int, body: bytes) -> Publish:
         qos = flags >> 1 & 3
         if qos > 1:
-            raise ProtocolError(f"PUBLISH with QoS {qos}; this endpoint takes QoS 0 and 1")
+            raise ProtocolError(f"PUBLISH with QoS {qos}; this endpoint supports QoS 0 and 1")
         reader = _Reader(body)
         topic = reader.text()
         packet_id = reader.packet_id() if qos else 0
@@ -205,7 +205,7 @@ def _will(reader: _Reader, flags: int) -> Will | None:
             raise ProtocolError("CONNECT with will flags but no will [MQTT-3.1.2-11]")
         return None
     if qos > 1:
-        raise ProtocolError(f"a will with QoS {qos}; this endpoint takes QoS 0 and 1")
+        raise ProtocolError(f"a will with QoS {qos}; this endpoint supports QoS 0 and 1")
     return Will(reader.text(), reader.binary(), qos)
 
 
@@ -232,7 +232,7 @@ def _unsubscribe(reader: _Reader) -> Unsubscribe:
 
 def _check_filters(count: int) -> None:
     if not 1 <= count <= MAX_FILTERS:
-        raise ProtocolError(f"{count} topic filters in one packet; 1 to {MAX_FILTERS} are taken")
+        raise ProtocolError(f"{count} topic filters in one packet; 1 to {MAX_FILTERS} are allowed")
 
 
 def _suback(reader: _Reader) -> SubAck:

@@ -15,9 +15,9 @@ class Limits:
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
     max_clients: int = 500
     """Connections at once, accepted or still shaking hands."""
-    max_unproven_per_host: int = 100
+    max_unauthenticated_per_host: int = 100
     """Of one address, those that no CONNECT has been accepted for yet: a host that opens
-    connections and says nothing does not take the places of others."""
+    connections and sends nothing does not take the places of others."""
     connects_per_s: float = 50.0
     connect_burst: int = 100
     """Per address; all together four times as many (``ALL_HOSTS``)."""
@@ -57,8 +57,8 @@ ALL_HOSTS = 4
 _REMEMBERED_HOSTS = 1024
 
 
-class Doorman:
-    """Who may come in, before any cryptography is spent on them. Pure, as above."""
+class ConnectionLimiter:
+    """Which connections to accept, before any cryptography is spent on them. Pure, as above."""
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
@@ -66,33 +66,33 @@ class Doorman:
             ALL_HOSTS * limits.connects_per_s, ALL_HOSTS * limits.connect_burst, now
         )
         self._rates: OrderedDict[str, ConnectRate] = OrderedDict()
-        self._unproven: Counter[str] = Counter()
+        self._unauthenticated: Counter[str] = Counter()
         self._inside = 0
 
-    def enter(self, host: str, now: float) -> bool:
-        """False: refused; else ``leave`` is called once when the connection is over."""
+    def acquire(self, host: str, now: float) -> bool:
+        """False: refused; else ``release`` is called once when the connection is over."""
         limits = self._limits
         if self._inside >= limits.max_clients:
             return False
-        if self._unproven[host] >= limits.max_unproven_per_host:
+        if self._unauthenticated[host] >= limits.max_unauthenticated_per_host:
             return False
         # In this order, so that a host beyond its own rate costs the others nothing.
         if not self._rate_of(host, now).take(now) or not self._all.take(now):
             return False
         self._inside += 1
-        self._unproven[host] += 1
+        self._unauthenticated[host] += 1
         return True
 
-    def proven(self, host: str) -> None:
+    def authenticated(self, host: str) -> None:
         """Its CONNECT was accepted."""
-        self._unproven[host] -= 1
-        if not self._unproven[host]:
-            del self._unproven[host]
+        self._unauthenticated[host] -= 1
+        if not self._unauthenticated[host]:
+            del self._unauthenticated[host]
 
-    def leave(self, host: str, *, proven: bool) -> None:
+    def release(self, host: str, *, authenticated: bool) -> None:
         self._inside -= 1
-        if not proven:
-            self.proven(host)
+        if not authenticated:
+            self.authenticated(host)
 
     def _rate_of(self, host: str, now: float) -> ConnectRate:
         rate = self._rates.get(host)

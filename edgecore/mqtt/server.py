@@ -12,7 +12,7 @@ from typing import Any, cast
 from edgecore.core.group import Thing
 from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
-from edgecore.mqtt.limits import Doorman, Limits
+from edgecore.mqtt.limits import ConnectionLimiter, Limits
 from edgecore.mqtt.packets import Connect, ConnectCode
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,9 @@ class MqttServer:
     async def start(self) -> None:
         """Listen; afterwards ``port`` is the real one. Raises ``OSError`` if it is taken."""
         loop = asyncio.get_running_loop()
-        self._doorman = Doorman(self._limits, loop.time())
+        self._limiter = ConnectionLimiter(self._limits, loop.time())
         self._server = await loop.create_server(
-            lambda: _Knock(self._knocked), self.host, self.port, backlog=256
+            lambda: _PendingConnection(self._on_pending), self.host, self.port, backlog=256
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -119,7 +119,7 @@ class MqttServer:
         self._by_client_id[packet.client_id] = connection
         self._by_thing[thing.thing_arn][connection] = None
         self.counters["connects"] += 1
-        self._doorman.proven(connection.host)
+        self._limiter.authenticated(connection.host)
         return code, thing
 
     async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool:
@@ -128,11 +128,11 @@ class MqttServer:
     def count(self, what: str) -> None:
         self.counters[what] += 1
 
-    def _knocked(self, transport: asyncio.Transport) -> None:
+    def _on_pending(self, transport: asyncio.Transport) -> None:
         """A TCP connection. Whether it may go on is decided before TLS costs anything."""
         loop = asyncio.get_running_loop()
         host = str((transport.get_extra_info("peername") or ("",))[0])
-        if not self._doorman.enter(host, loop.time()):
+        if not self._limiter.acquire(host, loop.time()):
             self.counters["refused_overload"] += 1
             transport.abort()
             return
@@ -158,8 +158,8 @@ class MqttServer:
             )
             transport.abort()
         finally:
-            proven = connection is not None and connection.thing is not None
-            self._doorman.leave(host, proven=proven)
+            authenticated = connection is not None and connection.thing is not None
+            self._limiter.release(host, authenticated=authenticated)
             if connection is not None:
                 self._forget(connection)
 
@@ -202,13 +202,13 @@ class MqttServer:
             self._by_thing[connection.thing.thing_arn].pop(connection, None)
 
 
-class _Knock(asyncio.Protocol):
-    """What a connection is until it is let in: nothing of it is read."""
+class _PendingConnection(asyncio.Protocol):
+    """A connection until the limiter accepts it: nothing of it is read."""
 
-    def __init__(self, knocked: Callable[[asyncio.Transport], None]) -> None:
-        self._knocked = knocked
+    def __init__(self, on_pending: Callable[[asyncio.Transport], None]) -> None:
+        self._on_pending = on_pending
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)
         transport.pause_reading()
-        self._knocked(transport)
+        self._on_pending(transport)

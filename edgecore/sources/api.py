@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.sources.cloud import Cloud, explained
+from edgecore.sources.aws_clients import AwsClients, explained
 from edgecore.sources.document import SYSTEM_PREFIX, Json, thing_name
 from edgecore.sources.errors import MISSING, SourceError
 
@@ -31,7 +31,7 @@ class Deployment:
     version: str
 
 
-def latest_deployment(cloud: Cloud, group: str) -> Deployment:
+def latest_deployment(cloud: AwsClients, group: str) -> Deployment:
     """The newest deployment of the group with this id or name that has not failed.
 
     Where all have failed, the newest: it is what is wanted.
@@ -74,12 +74,12 @@ def _has_failed(greengrass: Any, group_id: str, deployment: Json) -> bool:
     return bool(answer.get("DeploymentStatus") == "Failure")
 
 
-def read(cloud: Cloud, group: str) -> Json:
+def read(cloud: AwsClients, group: str) -> Json:
     """The group document of the latest deployment; nothing is downloaded yet."""
     return document_of(cloud, latest_deployment(cloud, group))
 
 
-def document_of(cloud: Cloud, deployment: Deployment) -> Json:
+def document_of(cloud: AwsClients, deployment: Deployment) -> Json:
     """The group document of one deployment. Aliases resolve to what they name now."""
     group = deployment.group_name
     document: Json = {
@@ -106,7 +106,7 @@ def document_of(cloud: Cloud, deployment: Deployment) -> Json:
     return document
 
 
-def lambdas(cloud: Cloud, functions: list[Json]) -> Json:
+def lambdas(cloud: AwsClients, functions: list[Json]) -> Json:
     """What AWS Lambda says of each user function; aliases resolve to a version here."""
     found: Json = {}
     for entry in functions:
@@ -126,7 +126,7 @@ def lambdas(cloud: Cloud, functions: list[Json]) -> Json:
     return found
 
 
-def certificates(cloud: Cloud, things: list[Json]) -> Json:
+def certificates(cloud: AwsClients, things: list[Json]) -> Json:
     """PEM by thing ARN. A thing whose certificate is gone simply cannot connect."""
     found: Json = {}
     for thing in things:

@@ -84,7 +84,8 @@ def findings(document: Mapping[str, Any]) -> tuple[str, ...]:
         if kind in ("SecretsManagerSecretResourceData", "unknown")
     ]
     connectors = [
-        f"subscription {entry.get('Id')!r}: connectors are not supported; it stays silent"
+        f"subscription {entry.get('Id')!r}: connectors are not supported; the "
+        "subscription is ignored"
         for entry in _list(document, "Subscriptions")
         if _CONNECTOR_MARK in f"{entry.get('Source')} {entry.get('Target')}"
     ]
@@ -192,7 +193,7 @@ def _lambda_fields(
         return {}
     entry = (document.get("Lambdas") or {}).get(arn)
     if entry is None:
-        raise SourceError(f"function {arn}: the group names it but no code for it was found")
+        raise SourceError(f"function {arn}: the group names it, but its code was not found")
     code = entry.get("Code")
     return {
         # The API-only override (2022-10-17) is for devices whose runtime differs.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
-from edgecore.sources.cloud import Cloud, explained
+from edgecore.sources.aws_clients import AwsClients, explained
 from edgecore.sources.document import Json, digest, model_data
 from edgecore.sources.errors import MISSING, SourceError
 from edgecore.sources.tree import copy_tree, tree_digest
@@ -32,7 +32,7 @@ class Fetcher:
     """Completes a document in place: ``Lambdas[].Code`` and ``Models[].Path`` become
     paths relative to the state directory."""
 
-    def __init__(self, cloud: Cloud, state: Path, *, local_files: bool = False) -> None:
+    def __init__(self, cloud: AwsClients, state: Path, *, local_files: bool = False) -> None:
         """`local_files`: allow `file://` models. Never for a document from the network."""
         self._cloud = cloud
         self._state = state
@@ -58,7 +58,7 @@ class Fetcher:
                 return
             if not path.is_file():
                 raise SourceError(
-                    f"function {arn}: its code {path} is not there", exit_code=MISSING
+                    f"function {arn}: its code {path} does not exist", exit_code=MISSING
                 )
             sha256 = _sha256(path)
             entry["CodeSha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()

@@ -54,7 +54,9 @@ class Resolver:
         self._depth += 1
         try:
             if self._depth > _MAX_DEPTH:
-                raise SourceError("template: functions nested too deeply, or one names itself")
+                raise SourceError(
+                    "template: intrinsic functions are nested too deeply or refer to themselves"
+                )
             return self._resolve(value)
         finally:
             self._depth -= 1
@@ -69,7 +71,7 @@ class Resolver:
             if name in self._functions:
                 return self._functions[name](argument)
             if name.startswith("Fn::"):
-                raise SourceError(f"template: {name} is not supported; synthesize without it")
+                raise SourceError(f"template: {name} is not supported; remove it from the template")
         return {key: self.resolve(item) for key, item in value.items()}
 
     def _join(self, argument: Any) -> str:
@@ -121,7 +123,7 @@ class Resolver:
         try:
             resource: Mapping[str, Any] = self.resources[name]
         except KeyError as error:
-            raise SourceError(f"template: refers to {name!r}, which it does not hold") from error
+            raise SourceError(f"template: refers to {name!r}, which it does not contain") from error
         return resource
 
     def _identity(self, name: str, resource: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edgecore.core.group import Group
-from edgecore.deploy import layout
+from edgecore.disk import layout
 from edgecore.sources import api, on_device, template
-from edgecore.sources.cloud import Cloud
+from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.document import digest, findings, to_group
 from edgecore.sources.errors import MISSING, SourceError
 from edgecore.sources.fetch import Fetcher
@@ -47,16 +47,16 @@ def load(
     are not downloaded again. Raises ``SourceError``.
     """
     try:
-        return _load(source, state, Cloud(endpoint_url=endpoint_url, region=region))
+        return _load(source, state, AwsClients(endpoint_url=endpoint_url, region=region))
     except OSError as error:
         raise SourceError(
             f"state directory {state}: {error.strerror or error}; nothing was changed. "
-            "Free space there, or give the core another one (--state)",
+            "Free some space there, or pass another folder (--state)",
             exit_code=MISSING,
         ) from error
 
 
-def _load(source: str, state: Path, cloud: Cloud) -> LoadedGroup:
+def _load(source: str, state: Path, cloud: AwsClients) -> LoadedGroup:
     document = _document(source, cloud)
     to_group(document, base=state)  # refuse a malformed group before anything is fetched
     local = not source.startswith(_API)
@@ -86,12 +86,12 @@ def check_newer(
     """
     if not source.startswith(_API):
         return None
-    cloud = Cloud(endpoint_url=endpoint_url, region=region)
+    cloud = AwsClients(endpoint_url=endpoint_url, region=region)
     latest = api.latest_deployment(cloud, source[len(_API) :])
     return latest.id if latest.id != current else None
 
 
-def _document(source: str, cloud: Cloud) -> dict[str, Any]:
+def _document(source: str, cloud: AwsClients) -> dict[str, Any]:
     if source.startswith(_API):
         return api.read(cloud, source[len(_API) :])
     path_text, _, stack = source.partition("#")
@@ -106,7 +106,7 @@ def _document(source: str, cloud: Cloud) -> dict[str, Any]:
     if "Core" in content:
         return _relative_to(content, path.parent)
     raise SourceError(
-        f"{path}: is neither a template, a group document nor an on-device group.json;"
+        f"{path}: not a template, a group document or an on-device group.json;"
         " expected a key Resources, Core or GroupDefinitions"
     )
 
@@ -121,7 +121,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise SourceError(f"{path}: is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise SourceError(f"{path}: holds no JSON object")
+        raise SourceError(f"{path}: does not contain a JSON object")
     return content
 
 

@@ -36,7 +36,7 @@ def read_assembly(folder: Path, stack: str | None) -> Json:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SourceError(
-            f"{folder}: is no cloud assembly (manifest.json: {error}); run `cdk synth` first",
+            f"{folder}: not a cloud assembly (manifest.json: {error}); run `cdk synth` first",
             exit_code=MISSING,
         ) from error
     found: dict[str, tuple[Json, Path, str]] = {}
@@ -66,7 +66,9 @@ def read_template(content: Mapping[str, Any], path: Path, *, environment: str = 
     )
     groups = _of_type(content, "Group")
     if len(groups) != 1:
-        raise SourceError(f"{path}: holds {len(groups)} Greengrass groups; exactly one can run")
+        raise SourceError(
+            f"{path}: contains {len(groups)} Greengrass groups; a core runs exactly one"
+        )
     logical_id, group = next(iter(groups.items()))
     document: Json = {
         "Name": resolver.resolve((group.get("Properties") or {}).get("Name")) or logical_id,
@@ -132,7 +134,7 @@ def _lambdas(
         name = arn.partition(":function:")[2].partition(":")[0]
         if name not in by_name:
             raise SourceError(
-                f"{path}: function {arn} is not in the template, so its code is not here;"
+                f"{path}: function {arn} is not in the template, so its code is unknown;"
                 " load the group with greengrass:NAME instead",
                 exit_code=MISSING,
             )
@@ -169,7 +171,7 @@ def _code(
     if key in assets:
         return assets[key]
     raise SourceError(
-        f"{path}: the code of {name!r} (S3 key {key!r}) is no asset beside the template;"
-        " give the whole cloud assembly folder",
+        f"{path}: the code of {name!r} (S3 key {key!r}) is not an asset beside the template;"
+        " pass the whole cloud assembly folder",
         exit_code=MISSING,
     )

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecore.disk.archive import LAMBDA_LIMITS, sync_folder, sync_folders
+from edgecore.disk.archive import LAMBDA_LIMITS
+from edgecore.disk.sync import sync_folder, sync_folders
 from edgecore.sources.errors import SourceError
 
 _LEFT_OUT = ("__pycache__",)
@@ -24,7 +25,7 @@ def tree_digest(folder: Path) -> str:
         total_bytes += len(content)
         if total_bytes > LAMBDA_LIMITS.max_total_bytes:
             raise SourceError(
-                f"{folder}: holds more than {LAMBDA_LIMITS.max_total_bytes} bytes of code,"
+                f"{folder}: contains more than {LAMBDA_LIMITS.max_total_bytes} bytes of code,"
                 " AWS Lambda's limit; point Code at the function's own folder"
             )
         executable = os.access(path, os.X_OK)

@@ -67,7 +67,9 @@ class Interpreters:
     def _given(self, runtime: str, path: str, wanted: tuple[int, int]) -> Interpreter:
         version = self._probe(path)
         if version is None:
-            raise InterpreterError(f"--python {runtime}={path}: does not run; give a working one")
+            raise InterpreterError(
+                f"--python {runtime}={path}: cannot be run; pass a working interpreter"
+            )
         warning = None if version == wanted else _mismatch(runtime, path, version)
         return Interpreter(path, warning)
 
@@ -77,7 +79,7 @@ class Interpreters:
         if not running:
             raise InterpreterError(
                 f"runtime {runtime}: no working interpreter on PATH; "
-                f"install it or give --python {runtime}=PATH"
+                f"install it or pass --python {runtime}=PATH"
             )
         path = min(running, key=lambda p: abs(running[p][1] - minor))
         return Interpreter(path, _mismatch(runtime, path, running[path]))

@@ -45,7 +45,7 @@ class Launcher:
     _logs: dict[str, LogFile] = field(default_factory=dict)
 
     def check(self, function: Function) -> None:
-        """Raises InterpreterError or IsolationError for what no restart would mend."""
+        """Raises InterpreterError or IsolationError for what no restart would repair."""
         self.interpreter(function)
         self._home(function)
 
@@ -120,18 +120,18 @@ class Launcher:
         if function.isolation == "NoContainer":
             return plain_home(function, resources, folder)
         if self.isolation == "none":
-            self.find(f"function {function.id} asks for a container and runs without one")
+            self.find(f"function {function.id} is declared with a container but runs without one")
             return plain_home(function, resources, folder)
         self._bwrap = self._bwrap or self.probe_bubblewrap()
         if self._bwrap is None:
             raise IsolationError(
                 f"function {function.id} asks for a container and bubblewrap does not work here: "
-                "install bubblewrap and allow user namespaces, or give --isolation none"
+                "install bubblewrap and allow user namespaces, or pass --isolation none"
             )
         python = None if function.executable else self.interpreter(function)
         return container_home(function, resources, self._bwrap, folder, python)
 
     def find(self, text: str) -> None:
-        """Something that the operator should know; said once."""
+        """Something that the operator should know; reported once."""
         if text not in self.findings:
             self.findings.append(text)

@@ -104,19 +104,19 @@ class FunctionRunner:
         if self._stopping or killed_for in ("restart", "idle"):
             return
         now, jitter = loop.time(), random.random()  # noqa: S311
-        verdict = self._policy.after_exit(now, now - began, jitter, answered=answered)
-        self._state = verdict.state
+        restart = self._policy.after_exit(now, now - began, jitter, answered=answered)
+        self._state = restart.state
         log.warning(
             "function %s: %s; next start in %.1f s (%s)",
             self.function.id,
             self.last_error,
-            verdict.delay_s,
-            verdict.state,
+            restart.delay_s,
+            restart.state,
         )
-        await self._nap(verdict.delay_s)
+        await self._back_off(restart.delay_s)
         self._state = "stopped"
 
-    async def _nap(self, delay_s: float) -> None:
+    async def _back_off(self, delay_s: float) -> None:
         """The back-off; an operator's restart ends it."""
         self._wake.clear()
         try:
@@ -139,7 +139,9 @@ class FunctionRunner:
             self._launcher.log(self.function).write(words.encode())
         lost = self.queue.lose_worker(worker.name, f'{{"errorMessage":"{reason}"}}'.encode())
         if lost:
-            log.warning("function %s: %d item(s) in hand are lost", self.function.id, lost)
+            log.warning(
+                "function %s: %d work item(s) being processed are lost", self.function.id, lost
+            )
         self._on_ended(worker.name)
         if not self.workers:
             self._state = "stopped"
@@ -170,7 +172,7 @@ class FunctionRunner:
                 self._kill(worker, f"handler timed out after {self.function.timeout_s} s")
             elif oldest is None and self._hung(worker, now):
                 self._state = "hung"
-                self._kill(worker, "hung: work waits and it does not ask for it")
+                self._kill(worker, "hung: work is waiting and it does not ask for any")
             elif measure:
                 self._measure(worker)
                 self._watch_process(worker, now)
@@ -191,12 +193,12 @@ class FunctionRunner:
     def _watch_process(self, worker: WorkerProcess, now: float) -> None:
         """What needs no word from the worker: a stopped process, a start without an end."""
         state = process_state(worker.pid, container=self._contained)
-        verdict = self._watches[worker.name].look(now, state, fetched=worker.fetched)
-        if verdict.tell:
-            self._launcher.find(f"function {self.function.id}: {verdict.tell}")
-        if verdict.kill and not worker.killed_for:
+        check = self._watches[worker.name].look(now, state, fetched=worker.fetched)
+        if check.warn:
+            self._launcher.find(f"function {self.function.id}: {check.warn}")
+        if check.kill and not worker.killed_for:
             self._state = "hung"
-            self._kill(worker, verdict.kill)
+            self._kill(worker, check.kill)
 
     def _measure(self, worker: WorkerProcess) -> None:
         worker.rss_kb = resident_kb(worker.pid)

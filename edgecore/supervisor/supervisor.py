@@ -25,7 +25,7 @@ STOP_GRACE_S = 5.0
 
 
 class Supervisor:
-    """Also what the IPC interface tells about workers (edgecore.ipc.api.Workers)."""
+    """Also what the IPC interface reports about workers (edgecore.ipc.api.Workers)."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Supervisor:
                 except Exception:
                     log.exception("watching function %s failed", runner.function.id)
 
-    # What IPC tells.
+    # What IPC reports.
 
     def polled(self, worker: str) -> None:
         runner = self._runner_of(worker)
@@ -117,7 +117,7 @@ class Supervisor:
         if success:
             runner.workers[worker].initialized = True
         else:
-            runner.last_error = f"says it cannot start: {message}"
+            runner.last_error = f"reports that it cannot start: {message}"
 
     def log_lines(self, worker: str, lines: list[str]) -> None:
         runner = self._runner_of(worker)

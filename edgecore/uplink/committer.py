@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.uplink.store import Store
+from edgecore.uplink.spool_store import SpoolStore
 
 MAX_GROUP = 512
 MAX_GROUP_BYTES = 256 * 1024
@@ -36,7 +36,7 @@ class _Call:
 class Committer:
     """Owns the store's thread. Futures belong to the loop that asked."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: SpoolStore) -> None:
         self._store = store
         self._asked: queue.SimpleQueue[_Put | _Call | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="spool", daemon=True)

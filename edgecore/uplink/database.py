@@ -50,7 +50,7 @@ def open_database(path: Path | None, max_pages: int) -> tuple[sqlite3.Connection
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        log.error("spool %s is damaged (%s): setting it aside", path, error)  # noqa: TRY400
+        log.error("spool %s is damaged (%s): moved aside", path, error)  # noqa: TRY400
         return rescue(path, max_pages)
     return connection, None
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from edgecore.disk.archive import sync_folder
+from edgecore.disk.sync import sync_folder
 from edgecore.uplink.sinks import Message, Unreachable
 
 log = logging.getLogger(__name__)

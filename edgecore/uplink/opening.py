@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgecore.core.group import Group
-from edgecore.daemon.options import CoreError, Options
+from edgecore.core.options import CoreError, Options
 from edgecore.uplink.iot_sink import IotDataSink
 from edgecore.uplink.local_sink import LocalSink
 from edgecore.uplink.settings import spool_settings

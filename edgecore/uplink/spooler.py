@@ -13,7 +13,7 @@ from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.committer import Committer
 from edgecore.uplink.settings import DEFAULT_MAX_BYTES, Policy
 from edgecore.uplink.sinks import Message, Refused, Sink, Unreachable
-from edgecore.uplink.store import Store
+from edgecore.uplink.spool_store import SpoolStore
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Spooler:
         policy: Policy = "drop_oldest",
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._store = Store(path, max_bytes=max_bytes, policy=policy)
+        self._store = SpoolStore(path, max_bytes=max_bytes, policy=policy)
         self._committer = Committer(self._store)
         self._max_bytes = max_bytes
         self._policy = policy
@@ -116,7 +116,7 @@ class Spooler:
         await self._committer.call(lambda: self._store.commit([], ack=batch[taken - 1].id))
 
     async def _drop(self, message: Message, refusal: Refused) -> None:
-        log.error("cloud refuses a message on %r for good: %s", message.topic, refusal)
+        log.error("the cloud rejects a message on %r permanently: %s", message.topic, refusal)
         await self._committer.call(lambda: self._store.drop_first(message.id, refusal.reason))
 
     async def _wait(self, error: Exception) -> None:

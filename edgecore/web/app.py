@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from edgecore.core.observers import Taps
+from edgecore.core.observers import Observers
+from edgecore.core.readiness import reasons_not_ready
 from edgecore.web.guards import Exposure, Guard
-from edgecore.web.metrics.health import reasons_not_ready
 from edgecore.web.metrics.registry import CONTENT_TYPE_LATEST, Metrics
 
 EVENTS_CAPACITY = 1024
@@ -30,7 +30,7 @@ Status = Callable[[], Mapping[str, Any]]
 def make_app(
     status: Status,
     metrics: Metrics,
-    taps: Taps,
+    observers: Observers,
     page: ASGIApp | None,
     exposure: Exposure = LOOPBACK,
 ) -> ASGIApp:
@@ -53,7 +53,7 @@ def make_app(
     async def events(request: Request) -> Response:
         filters = request.query_params.getlist("topic") or ["#"]
         try:
-            stream = _events(taps, filters)
+            stream = _events(observers, filters)
             first = await anext(stream)
         except ValueError as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
@@ -77,9 +77,9 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield event
 
 
-async def _events(taps: Taps, filters: list[str]) -> AsyncIterator[bytes]:
+async def _events(observers: Observers, filters: list[str]) -> AsyncIterator[bytes]:
     """Messages as server-sent events; long payloads are cut, their size is told."""
-    messages = taps.listen(filters, EVENTS_CAPACITY)
+    messages = observers.listen(filters, EVENTS_CAPACITY)
     waiting = asyncio.ensure_future(anext(messages))
     try:
         await asyncio.sleep(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgecore.daemon.options import CoreError, Web
+from edgecore.core.options import CoreError, Web
 from edgecore.web.guards import BindRefusedError, Exposure
 
 MIN_PASSWORD_CHARACTERS = 12
@@ -11,7 +11,7 @@ MIN_PASSWORD_CHARACTERS = 12
 def exposure_of(web: Web) -> Exposure:
     """Raises CoreError (exit code 2) for an exposed port without a password and TLS."""
     if (web.certificate is None) != (web.key is None):
-        raise CoreError("--http-certificate and --http-key: give both or none", exit_code=2)
+        raise CoreError("--http-certificate and --http-key: pass both or neither", exit_code=2)
     exposure = Exposure(
         host=web.host,
         password=_password(web),
@@ -24,7 +24,7 @@ def exposure_of(web: Web) -> Exposure:
         raise CoreError(f"--http-host: {error}", exit_code=2) from error
     for path in (web.certificate, web.key):
         if path is not None and not path.is_file():
-            raise CoreError(f"{path}: no such file; give a PEM file", exit_code=2)
+            raise CoreError(f"{path}: no such file; pass a PEM file", exit_code=2)
     return exposure
 
 

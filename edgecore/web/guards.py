@@ -51,8 +51,9 @@ class Exposure:
         ]
         if missing:
             raise BindRefusedError(
-                f"address {self.host!r} is beyond loopback and {' and '.join(missing)} is missing: "
-                "bind 127.0.0.1 and use an SSH tunnel, or give both a password and a certificate"
+                f"address {self.host!r} is not loopback and {' and '.join(missing)} is missing: "
+                "bind 127.0.0.1 and use an SSH tunnel, or configure both a password and a "
+                "certificate"
             )
 
     @property
@@ -96,15 +97,17 @@ class Guard:
         host = headers.get("host", "")
         if _name(host) not in self._hosts:
             return PlainTextResponse(
-                f"Host {host!r} is not this core. Open it by {sorted(self._hosts)}, "
+                f"Host {host!r} is not a name of this core. Use one of {sorted(self._hosts)}, "
                 "or name it in the core's arguments.\n",
                 status_code=421,
             )
         if not _same_origin(headers, self._hosts):
-            return PlainTextResponse("A page of another origin may not ask.\n", status_code=403)
+            return PlainTextResponse(
+                "Requests from pages of another origin are refused.\n", status_code=403
+            )
         if self._password is not None and not _password_matches(headers, self._password):
             return PlainTextResponse(
-                "Password needed.\n",
+                "Password required.\n",
                 status_code=401,
                 headers={"www-authenticate": 'Basic realm="fanfold", charset="UTF-8"'},
             )

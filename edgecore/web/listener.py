@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from edgecore.daemon.options import Web
+from edgecore.core.options import Web
 
 STOP_GRACE_S = 1
 

@@ -1,4 +1,4 @@
-"""The core's face: one HTTP port with health, metrics, status and the page behind it."""
+"""The core's web server: one HTTP port with health, metrics, status and the dashboard."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from edgecore.core.group import Group
-from edgecore.core.observers import Taps
-from edgecore.daemon.engine import Engine
-from edgecore.daemon.operator import Operator, site_of
-from edgecore.daemon.options import CoreError, Options
+from edgecore.core.observers import Observers
+from edgecore.core.options import CoreError, Options
 from edgecore.web.app import make_app
 from edgecore.web.dashboard.app import Dashboard, Ports
+from edgecore.web.dashboard.ports import Actions, SiteView
 from edgecore.web.exposure import exposure_of
 from edgecore.web.listener import HttpServer
 from edgecore.web.metrics.registry import Metrics
@@ -22,7 +21,7 @@ from edgecore.web.metrics.registry import Metrics
 log = logging.getLogger(__name__)
 
 
-class Front:
+class WebServer:
     """``bind`` before anything runs, ``start`` with the first group, ``show`` every other one."""
 
     def __init__(self, options: Options) -> None:
@@ -47,7 +46,7 @@ class Front:
         except OSError as error:
             raise CoreError(
                 f"--http-port {self._options.http_port}: {error.strerror}; "
-                "stop who has it, or give another one (0: any free)"
+                "stop the process that uses the port, or pass another one (0 picks a free port)"
             ) from error
         self._server = server
 
@@ -56,28 +55,28 @@ class Front:
         group: Group,
         *,
         status: Callable[[], Mapping[str, Any]],
-        engine: Callable[[], Engine | None],
-        taps: Taps,
+        actions: Actions,
+        observers: Observers,
     ) -> None:
-        """Serve. ``status`` and ``engine`` are asked again each time."""
+        """Serve. ``status`` is asked again each time."""
         if self._server is None:
             return
         web, metrics = self._options.web, Metrics(status)
         ports = Ports(
             status=_Status(status),
-            hub=cast(Any, taps),
-            actions=Operator(engine),
+            hub=cast(Any, observers),
+            actions=actions,
             log_dir=self._options.state / "logs",
         )
         self._page = Dashboard(
             ports,
-            site_of(group),
+            SiteView.of_group(group),
             token=self.token,
             read_only=web.read_only,
             on_results=metrics.observe,
         )
         self._feeding = asyncio.ensure_future(self._page.run())
-        self._server.start(make_app(status, metrics, taps, self._page.app, self._exposure))
+        self._server.start(make_app(status, metrics, observers, self._page.app, self._exposure))
         scheme = "https" if web.certificate else "http"
         log.info(
             "dashboard: %s://%s:%d/ (actions: add #token= and the token in core.json)",
@@ -89,7 +88,7 @@ class Front:
     def show(self, group: Group) -> None:
         """Another group runs now: other cameras, workers, model, or another site altogether."""
         if self._page is not None:
-            self._page.show(site_of(group))
+            self._page.show(SiteView.of_group(group))
 
     async def stop(self) -> None:
         if self._feeding is not None:

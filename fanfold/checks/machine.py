@@ -31,7 +31,7 @@ def _port(port: int, name: str, what: str) -> Outcome:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return warning(
-                f"port {port} ({what}) is taken", f"Name another: fanfold run --{what}-port N."
+                f"port {port} ({what}) is taken", f"Use another port: fanfold run --{what}-port N."
             )
     return ok(f"port {port} ({what}) is free")
 
@@ -64,7 +64,7 @@ def disk_state(subject: Subject) -> Outcome:
 def disk_images(subject: Subject) -> Outcome:
     """The images volume."""
     if subject.plan is None:
-        return skipped("images volume: name a site to look at it")
+        return skipped("images volume: pass a site to check it")
     return _disk(Path(subject.plan.site.volumes.images), "images")
 
 
@@ -75,7 +75,7 @@ def _disk(path: Path, what: str) -> Outcome:
     free = shutil.disk_usage(there).free
     said = f"{what} ({path}): {free / 2**30:.1f} GiB free"
     if free < DISK_AT_LEAST:
-        return error(said, "Free at least 2 GiB, or name another folder.")
+        return error(said, "Free at least 2 GiB, or configure another folder.")
     return ok(said)
 
 
@@ -102,7 +102,7 @@ def memory(subject: Subject) -> Outcome:
 def clock(_: Subject) -> Outcome:
     """Order never depends on it; certificates and time stamps do."""
     if time.time() < CLOCK_AT_LEAST:
-        return error(f"the clock says {time.strftime('%Y-%m-%d')}", "Set it, or start NTP.")
+        return error(f"the clock shows {time.strftime('%Y-%m-%d')}", "Set it, or start NTP.")
     synchronized = Path("/run/systemd/timesync/synchronized").exists()
     return ok("clock is plausible" + (" and synchronized" if synchronized else ""))
 

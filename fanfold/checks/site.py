@@ -14,7 +14,7 @@ from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
 from fanfold.running import read
 from infra.planning import check, errors, limits
 
-_NO_SITE = "name a site to look at it: fanfold doctor SITE"
+_NO_SITE = "pass a site to check it: fanfold doctor SITE"
 EXPIRES_SOON_DAYS = 30
 CLOSE = 0.8
 
@@ -27,20 +27,20 @@ def plan_rules(subject: Subject) -> Outcome:
     name = subject.plan.site.name
     if wrong:
         return error(f"plan of {name}: {len(wrong)} error(s)", f"See `fanfold plan {name}`.")
-    return ok(f"plan of {name} keeps every rule")
+    return ok(f"plan of {name} passes every check")
 
 
 def cores(subject: Subject) -> Outcome:
     """The profile's cores against this machine's."""
     if subject.plan is None:
         return skipped(f"cores: {_NO_SITE}")
-    here, said = len(os.sched_getaffinity(0)), subject.plan.profile.cpu_cores
-    if here < said:
+    here, planned = len(os.sched_getaffinity(0)), subject.plan.profile.cpu_cores
+    if here < planned:
         return warning(
-            f"profile {subject.plan.profile.name} has {said} cores, this machine {here}",
-            "Expected on a development machine; on the device write a profile that fits.",
+            f"profile {subject.plan.profile.name} has {planned} cores, this machine {here}",
+            "Expected on a development machine; on the device, write a profile for it.",
         )
-    return ok(f"{here} cores, the profile says {said}")
+    return ok(f"{here} cores, the profile has {planned}")
 
 
 def architecture(subject: Subject) -> Outcome:
@@ -97,7 +97,7 @@ def certificates(subject: Subject) -> Outcome:
     if not days_left:
         return skipped("certificates: none here yet")
     name, days = min(days_left.items(), key=lambda item: item[1])
-    renew = "Restart the core: it renews what it made itself."
+    renew = "Restart the core: it renews the certificates that it issued."
     if days < 0:
         return error(f"{name} expired {-days} days ago: devices cannot connect", renew)
     if days < EXPIRES_SOON_DAYS:
@@ -144,10 +144,10 @@ def cloud_backlog(subject: Subject) -> Outcome:
         return skipped("cloud backlog: no core of this site runs here")
     cloud = core.get("/api/status")["cloud"]
     used, quota = cloud.get("spooled_bytes", 0), cloud.get("quota_bytes") or 1
-    said = f"cloud backlog: {cloud.get('spooled', 0)} messages, {used / quota:.0%} of the spool"
+    text = f"cloud backlog: {cloud.get('spooled', 0)} messages, {used / quota:.0%} of the spool"
     if used >= quota * CLOSE:
-        return warning(said, "Restore the link, or give the spooler more space in the site.")
-    return ok(said)
+        return warning(text, "Restore the link, or allow the spooler more space in the site.")
+    return ok(text)
 
 
 def model_hash(subject: Subject) -> Outcome:

@@ -22,7 +22,9 @@ def node(_: Subject) -> Outcome:
     """The CDK is a Node.js program."""
     path = shutil.which("node")
     if path is None:
-        return error("no `node` on the PATH: deploy needs it", "Install Node.js 20 or newer.")
+        return error(
+            "`node` is not on the PATH: deploying needs it", "Install Node.js 20 or newer."
+        )
     version = _first_line([path, "--version"])
     found = re.match(r"v(\d+)", version)
     if not found or int(found.group(1)) < NODE_AT_LEAST:

@@ -109,11 +109,11 @@ def _refusal(access: Access, error: Any) -> str:
         return f"the AWS credentials have expired ({code}). Sign in again (`aws sso login`)."
     if code in _UNKNOWN:
         return (
-            f"AWS does not know these credentials ({code}: {said}). Check AWS_PROFILE and the "
+            f"AWS does not accept these credentials ({code}: {said}). Check AWS_PROFILE and the "
             "AWS_* variables of this shell."
         )
     if code in _DENIED:
-        return f"not allowed ({code}: {said}). Ask for the right to {error.operation_name}."
+        return f"not allowed ({code}: {said}). Ask for permission for {error.operation_name}."
     return f"{access.where} refuses {error.operation_name}: {code}: {said}"
 
 
@@ -122,5 +122,5 @@ def _unreachable(access: Access) -> str:
         return f"Start it again: {START}"
     return (
         f"Check the region ({access.region}), the network, and AWS_ENDPOINT_URL. AWS ended "
-        f"Greengrass V1 on 2026-10-07: use an endpoint that still speaks it, or {START}"
+        f"Greengrass V1 on 2026-10-07: use an endpoint that still serves it, or {START}"
     )

@@ -56,7 +56,8 @@ def failure(verb: str, site: str, code: int, lines: Sequence[str]) -> UserError:
     if found := _DEPLOYMENT.search(said):
         return UserError(
             f"{site}: the core could not run the new group: {found['reason'].strip()} "
-            f"Nothing of it is left: CloudFormation has put the former group back. Mend the cause "
+            "Nothing of it is left: CloudFormation has restored the previous group. Fix "
+            "the cause "
             f"and run `fanfold {verb} {site}` again.",
             FAILED,
         )
@@ -64,20 +65,20 @@ def failure(verb: str, site: str, code: int, lines: Sequence[str]) -> UserError:
         return UserError(f"{site}: the CDK is not bootstrapped here. Once: {START}", MISSING)
     if "UPDATE_ROLLBACK_FAILED" in said:
         return UserError(
-            f"{site}: the update failed, and going back failed as well. Finish it: npx cdk "
+            f"{site}: the update failed, and the rollback failed as well. Finish it: npx cdk "
             f"rollback {site}; then deploy again.",
             REFUSED,
         )
     if "ExpiredToken" in said:
         return UserError(
             f"{site}: the AWS credentials expired on the way. Sign in again, then run `fanfold "
-            f"{verb} {site}` again: it goes on where it stopped.",
+            f"{verb} {site}` again: it continues where it stopped.",
             REFUSED,
         )
     reason = next((line.strip() for line in lines if any(s in line for s in _STOPS)), "")
     again = {
-        "deploy": f"The former state is put back. `fanfold diff {site}` shows what is deployed.",
-        "destroy": f"What is left goes with the next `fanfold destroy {site}`; its reasons: "
+        "deploy": f"The previous state is restored. `fanfold diff {site}` shows what is deployed.",
+        "destroy": f"The next `fanfold destroy {site}` removes what is left; to see why it failed: "
         f"aws cloudformation describe-stack-events --stack-name {site}",
     }.get(verb, "")
     return UserError(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecore.sources import api
-from edgecore.sources.cloud import Cloud
+from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.errors import MISSING, SourceError
 from fanfold.cloud.access import Access, explained
 from fanfold.errors import UserError
@@ -116,7 +116,7 @@ def read_document(access: Access, deployed: Deployed, deployment: Deployment) ->
         raise UserError(str(error), error.exit_code) from error
 
 
-class _Clients(Cloud):
+class _Clients(AwsClients):
     """The core's own reader with this command's clients."""
 
     def __init__(self, access: Access) -> None:

@@ -56,6 +56,6 @@ def refuse_older(before: Model | None, after: Model | None, *, allowed: bool) ->
     if old is not None and new is not None and new < old:
         raise UserError(
             f"model {after.name}: {after.text} is older than {before.text}, which is deployed. "
-            f"Nothing was changed. If the older one is wanted, say so: {OPTION}",
+            f"Nothing was changed. To deploy the older one anyway, add {OPTION}",
             INVALID,
         )

@@ -34,7 +34,7 @@ def refuse_other_account(access: Access, account: str, site: str) -> None:
     if found["Account"] != account:
         raise UserError(
             f"site {site} is for AWS account {account}, these credentials are of "
-            f"{found['Account']} ({found['Arn']}). Choose others (AWS_PROFILE), or change "
+            f"{found['Account']} ({found['Arn']}). Use other credentials (AWS_PROFILE), or change "
             "`account` in the site's file.",
             INVALID,
         )
@@ -50,8 +50,8 @@ def refuse_unreadable(access: Access, uri: str) -> None:
         return
     if code == "404" and _head(access, subject, "head_bucket", Bucket=bucket) is None:
         raise UserError(
-            f"{subject}: bucket {bucket} is there, but has no such object. Publish it: fanfold "
-            f"model publish PACKAGE --bucket {bucket}; then give the URI that this prints.",
+            f"{subject}: bucket {bucket} exists, but has no such object. Publish it: fanfold "
+            f"model publish PACKAGE --bucket {bucket}; then use the URI that it prints.",
             MISSING,
         )
     raise UserError(
@@ -112,13 +112,13 @@ def _bucket_words(access: Access, bucket: str, code: str, right: str) -> str:
     if code == "404":
         return (
             f"there is no bucket {bucket} in {access.where}. Check the name and the account, or "
-            f"make it: aws s3 mb s3://{bucket} --region {access.region}"
+            f"create it: aws s3 mb s3://{bucket} --region {access.region}"
         )
     if code in ("301", "307", "400"):
         return _region_words(access, bucket, _region_of(access, f"bucket {bucket}", bucket))
     return (
         f"bucket {bucket} is not readable with these credentials. Ask for {right} on it, or check "
-        "the name: a bucket of this name may be somebody else's."
+        "the name: a bucket of this name may belong to another account."
     )
 
 

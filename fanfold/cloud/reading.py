@@ -52,12 +52,14 @@ def read_landed(
     records = collected.ordered()
     output.note(
         f"{len(records)} records from {len(found)} objects of s3://{bucket}/{prefix}"
-        + (f"; {collected.repeated} had come twice" if collected.repeated else "")
+        + (f"; {collected.repeated} were duplicates" if collected.repeated else "")
     )
     return records
 
 
-_REMEDY = "Check the bucket's name (--bucket) and your right to s3:GetObject and s3:ListBucket."
+_REMEDY = (
+    "Check the bucket's name (--bucket) and your permission for s3:GetObject and s3:ListBucket."
+)
 
 
 def _where(site: Site, place: Place) -> tuple[str, str]:
@@ -73,7 +75,7 @@ def _store(site: Site) -> str:
     store = store_of(site)
     if store is None:
         raise UserError(
-            f"{site.name}: nothing of it lands in a bucket (`cloud` in its file). Name another "
+            f"{site.name}: its results are not stored in a bucket (`cloud` in its file). Pass a "
             "bucket with --bucket",
             INVALID,
         )

@@ -126,8 +126,8 @@ def wait(access: Access, deployed: Deployed, deployment_id: str, wait_s: float) 
             if status == "Failure":
                 reason = answer.get("ErrorMessage") or "no reason given"
                 raise UserError(
-                    f"deployment {deployment_id} failed on the core: {reason}. What ran before "
-                    f"runs on; see `fanfold status {deployed.name}` on the device.",
+                    f"deployment {deployment_id} failed on the core: {reason}. The previous "
+                    f"deployment still runs; see `fanfold status {deployed.name}` on the device.",
                     FAILED,
                 )
             if status == "Success" or time.monotonic() > deadline:

@@ -55,13 +55,13 @@ def refuse_unfit(site: str, stack: Stack | None) -> None:
     because = f" ({stack.reason})" if stack.reason else ""
     match stack.status:
         case "UPDATE_ROLLBACK_FAILED":
-            way = f"Finish going back first: npx cdk rollback {site}; then deploy again."
+            way = f"Finish the rollback first: npx cdk rollback {site}; then deploy again."
         case "ROLLBACK_FAILED" | "DELETE_FAILED" | "CREATE_FAILED":
-            way = f"Mend the cause, remove what is left: fanfold destroy {site}; then deploy again."
+            way = f"Fix the cause, remove what is left: fanfold destroy {site}; then deploy again."
         case status if status.endswith("_IN_PROGRESS"):
             way = "Another operation is under way: wait for its end, then try again."
         case "ROLLBACK_COMPLETE":
-            output.note(f"stack {site} failed when it was made{because}; it is made anew")
+            output.note(f"stack {site} failed when it was created{because}; it is created again")
             return
         case _:
             return
@@ -99,8 +99,8 @@ def go_forward(access: Access, site: str, wait_s: float) -> None:
     if deployed.current.version == wanted and not moves:
         if deployed.current.status != "Success":
             output.note(
-                f"the core has not answered yet ({deployed.current.status}); it takes the group "
-                f"when it can. How it ended: fanfold rollback {site} --list"
+                f"the core has not answered yet ({deployed.current.status}); it will take the "
+                f"group when it can. Follow it with: fanfold rollback {site} --list"
             )
         return
     output.note(f"{site} was rolled back: deploying the stack's group version {wanted} again")

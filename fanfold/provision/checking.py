@@ -25,7 +25,7 @@ def refuse_foreign(
         if f"cert/{PLACEHOLDER}" in arn:
             continue
         if arn in owners:
-            raise _wrong(thing, arn, f"is also that of {owners[arn]}", site)
+            raise _wrong(thing, arn, f"is also the certificate of {owners[arn]}", site)
         owners[arn] = thing
         _refuse_one(access, thing, arn, site, gone=gone)
 
@@ -34,7 +34,9 @@ def _refuse_one(access: Access, thing: str, arn: str, site: str, *, gone: bool) 
     client: Any = access.client("iot")
     region = arn.split(":")[3] if arn.count(":") >= 5 else ""
     if region != access.region:
-        raise _wrong(thing, arn, f"is of region {region or '?'}, the site of {access.region}", site)
+        raise _wrong(
+            thing, arn, f"is of region {region or '?'}, but the site is in {access.region}", site
+        )
     with explained(access, f"certificate of {thing}"):
         try:
             found = client.describe_certificate(certificateId=arn.rpartition("/")[2])
@@ -52,7 +54,8 @@ def _refuse_one(access: Access, thing: str, arn: str, site: str, *, gone: bool) 
 
 def _wrong(thing: str, arn: str, problem: str, site: str) -> UserError:
     return UserError(
-        f"certificate {arn} of thing {thing} {problem}. Nothing was changed. Make {thing} one of "
-        f"its own: remove its line from certificates/{site}.json, then fanfold provision {site}",
+        f"certificate {arn} of thing {thing} {problem}. Nothing was changed. Issue {thing} its "
+        f"own certificate: remove its line from certificates/{site}.json, then fanfold "
+        f"provision {site}",
         INVALID,
     )

@@ -23,7 +23,7 @@ def bench(
     images: Path = typer.Option(help="Folder of images."),
     model: Path | None = typer.Option(None, help="Unpacked model package, for scenario real."),
     compiled: Path | None = typer.Option(
-        None, help="A second unpacked package for scenario real, say the int8 version."
+        None, help="A second unpacked package for scenario real, such as the int8 version."
     ),
     scenario: str = typer.Option(
         "noop",
@@ -80,7 +80,9 @@ def numbers_of(text: str) -> list[int]:
     except ValueError:
         found = []
     if not found or min(found) < 1:
-        raise UserError(f"--workers {text!r}: say 1,2,4 or 1..4", INVALID)
+        raise UserError(
+            f"--workers {text!r}: use a list such as 1,2,4 or a range such as 1..4", INVALID
+        )
     return found
 
 

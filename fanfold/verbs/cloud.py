@@ -89,7 +89,7 @@ def destroy(site: str, aws: bool = AWS) -> None:
     refuse_other_account(access, settings.account, settings.name)
     stack = read_stack(access, settings.name)
     if stack is None:
-        output.note(f"{settings.name}: there is no stack of this name in {access.where}")
+        output.note(f"{settings.name}: no stack of this name in {access.where}")
         return
     plan = plan_group(settings, profile)
     with explained(access, f"things of {settings.name}", "Nothing was removed."):

@@ -54,7 +54,7 @@ def detect(
 def _write(into: Path, text: str) -> None:
     """Never over a file that somebody wrote by hand."""
     if into.exists():
-        raise UserError(f"{into} is there already: name another file, or remove it", INVALID)
+        raise UserError(f"{into} exists already: pass another file, or remove it", INVALID)
     try:
         into.write_text(text, encoding="utf-8")
     except OSError as error:

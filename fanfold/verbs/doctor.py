@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    site: str | None = typer.Argument(None, help="Also look at what this site needs."),
+    site: str | None = typer.Argument(None, help="Also check what this site needs."),
     as_json: bool = typer.Option(False, "--json", help="All outcomes as one JSON object."),
     warnings_as_errors: bool = typer.Option(False, help="Exit code 1 for a warning too."),
 ) -> None:

@@ -23,11 +23,15 @@ def register(app: typer.Typer) -> None:
 
 
 def drain(
-    workers: list[str] | None = typer.Argument(None, help="Whom; without a name all."),
-    site: str | None = typer.Option(None, help="Only needed when several cores run here."),
-    resume: bool = typer.Option(False, "--resume", help="Give them work again."),
+    workers: list[str] | None = typer.Argument(
+        None, help="Workers to drain; all if none is named."
+    ),
+    site: str | None = typer.Option(
+        None, help="Site whose core is meant; needed only if several cores run here."
+    ),
+    resume: bool = typer.Option(False, "--resume", help="Dispatch work to them again."),
     wait_s: float = typer.Option(
-        60.0, "--wait", min=0, help="Seconds for the images in hand; 0: do not wait for them."
+        60.0, "--wait", min=0, help="Seconds to wait for images in progress; 0: do not wait."
     ),
     as_json: bool = typer.Option(False, "--json", help="Each worker's state, as one JSON object."),
 ) -> None:
@@ -64,7 +68,7 @@ def drain(
         names = " ".join(worker.name for worker in left)
         raise UserError(
             f"not drained within {wait_s:g} s: {', '.join(map(str, left))}. The drain goes on; "
-            f"wait again: fanfold drain {names}, or call it off: fanfold drain {names} --resume"
+            f"wait again: fanfold drain {names}, or cancel it: fanfold drain {names} --resume"
         )
 
 
@@ -96,12 +100,12 @@ def _taken(view: _View, group: str, *, drain: bool) -> Picture:
         reports += 1
     if not reports:
         raise UserError(
-            f"the splitter of {group} has said nothing for {TAKEN_WITHIN_S:g} s. "
+            f"the splitter of {group} has sent no stats for {TAKEN_WITHIN_S:g} s. "
             "See `fanfold status` and `fanfold logs splitter`."
         )
     raise UserError(
         f"the splitter of {group} did not act on {group}/control within {TAKEN_WITHIN_S:g} s: "
-        "the group lets nobody publish there. Render and deploy it again."
+        "the group has no subscription for it. Render and deploy it again."
     )
 
 
@@ -111,7 +115,7 @@ def _emptied(view: _View, now: Picture, wait_s: float) -> Picture:
     with output.progress() as bar:
         task = bar.add_task("", total=total)
         while left := now.left(drain=True):
-            said = f"drained, {sum(worker.inflight for worker in left)} images in hand"
+            said = f"drained, {sum(worker.inflight for worker in left)} images in progress"
             bar.update(task, completed=total - len(left), description=said)
             report = view.next(deadline)
             if report is None:

@@ -28,9 +28,11 @@ def logs(
     function: str | None = typer.Argument(
         None, help="A function's id, as `fanfold status` shows it, or `core`. Without: all of them."
     ),
-    site: str | None = typer.Option(None, help="Only needed when several cores run here."),
-    lines: int = typer.Option(50, "--lines", "-n", min=0, help="How many lines from the end."),
-    follow: bool = typer.Option(False, "--follow", "-f", help="Go on with what comes."),
+    site: str | None = typer.Option(
+        None, help="Site whose core is meant; needed only if several cores run here."
+    ),
+    lines: int = typer.Option(50, "--lines", "-n", min=0, help="Number of lines from the end."),
+    follow: bool = typer.Option(False, "--follow", "-f", help="Keep following new lines."),
     image: str | None = typer.Option(None, help="Only lines about this image: its id."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line."),
 ) -> None:
@@ -58,7 +60,7 @@ def _chosen(folder: Path, function: str | None) -> list[str]:
         return known
     if function not in known:
         there = ", ".join(known) or "none"
-        raise UserError(f"no log of {function!r} in {folder}; there are: {there}.", INVALID)
+        raise UserError(f"no log of {function!r} in {folder}; logs: {there}.", INVALID)
     return [function]
 
 

@@ -69,10 +69,15 @@ def compile_(
         False, "--full-range", help="int8 weights of 8 bits, not 7: for CPUs with VNNI only."
     ),
     min_agreement: float | None = typer.Option(
-        None, min=0.0, max=1.0, help="Refused below; 0.99, with --int8 0.95, if not given."
+        None,
+        min=0.0,
+        max=1.0,
+        help="Agreement below which the package is refused; default 0.99, with --int8 0.95.",
     ),
     out: Path | None = typer.Option(None, help="Where to write the package."),
-    force: bool = typer.Option(False, "--force", help="Write it whatever the agreement is."),
+    force: bool = typer.Option(
+        False, "--force", help="Write the package whatever the agreement is."
+    ),
     as_json: bool = typer.Option(False, "--json", help="As one JSON object."),
 ) -> None:
     """Make a faster package: another runtime, int8; tells how far it agrees with the original.
@@ -112,7 +117,7 @@ def _tell(result: dict[str, Any], written: Path) -> None:
     who = "calibrated on the same" if images["shared"] else "none of which calibrated"
     if images["skipped"]:
         names = ", ".join(images["skipped"][:3])
-        output.note(f"{len(images['skipped'])} files are no images and were skipped: {names}")
+        output.note(f"{len(images['skipped'])} files are not images and were skipped: {names}")
     value = "cannot be judged" if judged["value"] is None else f"{judged['value']:.4f}"
     lines = [("agreement", f"{value}  ({judged['note']}; {images['judge']} images, {who})")]
     if speed:
@@ -160,7 +165,7 @@ def upload(path: Path, bucket: str, *, aws: bool = False) -> str:
             return str(package.publish(path, bucket, client))
     except (ClientError, BotoCoreError) as error:
         raise UserError(
-            f"s3://{bucket}: {error}. Check the bucket's name, region and your rights to it.",
+            f"s3://{bucket}: {error}. Check the bucket's name, region and your permissions for it.",
             REFUSED,
         ) from error
 

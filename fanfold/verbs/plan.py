@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
-    why: bool = typer.Option(True, help="Show why each number is what it is."),
+    why: bool = typer.Option(True, help="Show the reason for each number."),
     document: Path | None = typer.Option(
         None, help="Write the group document here, for `fanfold run --group`; `-` for stdout."
     ),

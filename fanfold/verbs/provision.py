@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 def provision(
     site: str = typer.Argument(help="A site's name."),
     rotate: bool = typer.Option(False, help="New keys and certificates for every thing."),
-    remove: bool = typer.Option(False, help="Deactivate and delete what was provisioned."),
+    remove: bool = typer.Option(
+        False, help="Deactivate and delete the certificates that were provisioned."
+    ),
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
 ) -> None:
     """Make a certificate and a narrow policy for the core, each camera and the console.
@@ -43,8 +45,8 @@ def provision(
     )
     folder = state_dir() / "certificates" / settings.name
     again = (
-        f"Nothing is lost: mend it and run `fanfold provision {settings.name}"
-        f"{' --remove' if remove else ''}` again; it goes on where it stopped."
+        f"Nothing is lost: fix the problem and run `fanfold provision {settings.name}"
+        f"{' --remove' if remove else ''}` again; it continues where it stopped."
     )
     with explained(access, f"identities of {settings.name}", again):
         identities = Identities(access.client("iot"), folder, _readable(record))

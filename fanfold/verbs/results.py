@@ -30,10 +30,16 @@ class Source(str, Enum):
 
 
 def results(
-    site: str | None = typer.Argument(None, help="Only needed when several cores run here."),
+    site: str | None = typer.Argument(
+        None, help="Site whose core is meant; needed only if several cores run here."
+    ),
     stream: str | None = typer.Option(None, help="One camera's results only."),
-    count: int | None = typer.Option(None, "--count", "-n", min=1, help="End after so many."),
-    timeout_s: float | None = typer.Option(None, help="End after so long without a result."),
+    count: int | None = typer.Option(
+        None, "--count", "-n", min=1, help="End after this many results."
+    ),
+    timeout_s: float | None = typer.Option(
+        None, help="End after this many seconds without a result."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON record a line."),
     source: Source = typer.Option(
         Source.core, "--from", help="A running core; what landed in the cloud; its S3 outbox."
@@ -94,7 +100,7 @@ def line_of(record: dict[str, Any]) -> str:
     """One record in one line: stream, number, id, what was found, by whom, how long."""
     head = f"{record.get('stream', '?'):<8} {record.get('seq', 0):>6}  "
     if record.get("status") == "gap":
-        return head + "gap: not there in time; it will come late or as failed"
+        return head + "gap: no result in time; it will follow late or as failed"
     if record.get("status") != "ok":
         return f"{head}{record.get('id')}  {record['status']}: {record.get('reason')}"
     model, spent = record.get("model") or {}, record.get("ms") or {}

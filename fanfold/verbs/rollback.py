@@ -37,7 +37,7 @@ def rollback(
     ),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
     allow_older_model: bool = typer.Option(
-        False, "--allow-older-model", help="Also where that means an older version of the model."
+        False, "--allow-older-model", help="Also if that means an older version of the model."
     ),
     list_only: bool = typer.Option(False, "--list", help="Show the deployments and stop."),
     wait_s: float = typer.Option(60.0, help="How long to wait for the core; 0: not at all."),
@@ -56,7 +56,7 @@ def rollback(
     deployed = read_deployed(access, settings.name)
     if deployed is None or deployed.current is None:
         raise UserError(
-            f"{settings.name}: nothing is deployed, so there is nothing to go back to. "
+            f"{settings.name}: nothing is deployed, so there is nothing to roll back to. "
             f"Deploy it: fanfold deploy {settings.name}",
             MISSING,
         )
@@ -92,7 +92,7 @@ class _Way:
                 return
         named = f" {to!r}" if to else ""
         raise UserError(
-            f"{deployed.name}: no former deployment{named} differs from what is deployed (group "
+            f"{deployed.name}: no earlier deployment{named} differs from what is deployed (group "
             f"version {current.version}). See: fanfold rollback {deployed.name} --list",
             MISSING,
         )
@@ -124,7 +124,7 @@ def _candidates(deployed: Deployed, current: Deployment, to: str | None) -> list
     versions = {each.version for each in found}
     if len(versions) > 1:
         ids = ", ".join(sorted(versions))
-        raise UserError(f"--to {to}: {len(versions)} group versions begin so: {ids}", INVALID)
+        raise UserError(f"--to {to}: {len(versions)} group versions start with it: {ids}", INVALID)
     if not found:
         raise UserError(
             f"--to {to}: no deployment of {deployed.name} has this version or id; see "
@@ -149,7 +149,7 @@ def _show(site: str, way: _Way) -> None:
 def _ask(site: str) -> None:
     if not sys.stdin.isatty():
         raise UserError(
-            f"{site}: nothing was changed; there is nobody to ask here. Give --yes to go back.",
+            f"{site}: nothing was changed: no terminal to ask on. Pass --yes to roll back.",
             INVALID,
         )
     typer.confirm(f"Roll {site} back?", abort=True, err=True)

@@ -53,7 +53,9 @@ def run(
     ipc_port: int = typer.Option(8000, help="Greengrass IPC; 0: any free port."),
     http_port: int = typer.Option(8080, help="Dashboard, metrics, status; 0: any free port."),
     isolation: str = typer.Option("auto", help="For functions that ask for a container."),
-    faults: Path | None = typer.Option(None, help="Fault plan: a hostile core, to test with."),
+    fault_plan: Path | None = typer.Option(
+        None, "--fault-plan", "--faults", help="Fault injection, to test with: kill, drop, delay…"
+    ),
     poll_s: float = typer.Option(2.0, help="How often to ask for a newer deployment; 0: never."),
     doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
     read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
@@ -81,8 +83,8 @@ def run(
         command += ["--doctor", shlex.join(examine)]
     if read_only:
         command.append("--read-only")
-    if faults:
-        command += ["--faults", str(faults)]
+    if fault_plan:
+        command += ["--fault-plan", str(fault_plan)]
     if python := device_python():
         command += ["--python", f"{RUNTIME}={python}"]
     environment = _environment()
@@ -130,8 +132,8 @@ def _local_group(site: str, model: Path, state: Path, *, tls: bool) -> Path:
     )
     if tls and without:
         output.warn(
-            f"no certificate of {', '.join(without)} is here: over TLS they are refused. "
-            f"Make them: fanfold provision {settings.name}"
+            f"no certificate for {', '.join(without)}: they cannot connect over TLS. "
+            f"Create it: fanfold provision {settings.name}"
         )
     path = state / "planned-group.json"
     path.write_text(json.dumps(document), encoding="utf-8")

@@ -41,12 +41,15 @@ def register(app: typer.Typer) -> None:
 
 def send(
     images: list[Path] = typer.Argument(help="Files, or folders of images (searched below)."),
-    site: str | None = typer.Option(None, help="Only needed when several cores run here."),
+    site: str | None = typer.Option(
+        None, help="Site whose core is meant; needed only if several cores run here."
+    ),
     camera: str | None = typer.Option(
-        None, help="The stream. Default: the folder's name where it is a camera, else the first."
+        None,
+        help="The stream. Default: the folder's name if it is a camera, else the first camera.",
     ),
     job: str | None = typer.Option(None, help="Job that the images belong to; the last ends it."),
-    repeat: int = typer.Option(1, min=1, help="Send the whole set so many times."),
+    repeat: int = typer.Option(1, min=1, help="Send the whole set this many times."),
     inline: bool = typer.Option(
         False, help="Send the bytes in the message (≤ 128 KB) instead of a file reference."
     ),
@@ -82,7 +85,7 @@ def _collect(paths: list[Path]) -> list[Path]:
             below = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
             if not below:
                 known = " ".join(sorted(SUFFIXES))
-                raise UserError(f"{path}: holds no image ({known})", INVALID)
+                raise UserError(f"{path}: contains no image ({known})", INVALID)
             found += below
         elif path.is_file():
             found.append(path)
@@ -95,7 +98,10 @@ def _stream(file: Path, camera: str | None, cameras: list[str]) -> str:
     if camera is None:
         return file.parent.name if file.parent.name in cameras else cameras[0]
     if camera not in cameras:
-        raise UserError(f"camera {camera!r} is not of this site: {', '.join(cameras)}", INVALID)
+        raise UserError(
+            f"camera {camera!r} does not exist at this site; cameras: {', '.join(cameras)}",
+            INVALID,
+        )
     return camera
 
 
@@ -119,7 +125,7 @@ def _events(
         if len(payload) > MAX_MESSAGE_BYTES:
             raise UserError(
                 f"{file}: {len(payload)} bytes as a message; the limit is {MAX_MESSAGE_BYTES}. "
-                "Leave --inline out.",
+                "Send it without --inline.",
                 INVALID,
             )
         events.append(Event(event_id, f"{site}/images/{stream}", payload))
@@ -156,7 +162,7 @@ def _copy_whole(source: Path, target: Path) -> None:
         os.replace(beside, target)  # noqa: PTH105 - same as rename, and says that it replaces
     except OSError as error:
         raise UserError(
-            f"{source} → {target}: {error.strerror}. Check space and rights."
+            f"{source} → {target}: {error.strerror}. Check free space and permissions."
         ) from error
 
 

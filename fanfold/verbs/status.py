@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    site: str | None = typer.Argument(None, help="Only needed when several cores run here."),
+    site: str | None = typer.Argument(
+        None, help="Site whose core is meant; needed only if several cores run here."
+    ),
     as_json: bool = typer.Option(False, "--json", help="The core's own status object."),
 ) -> None:
     """Show functions, queues, backlog and cloud of a running core.
@@ -82,7 +84,7 @@ def _show_flow(answer: dict[str, Any]) -> None:
         )
     reported = picture(answer)
     if names := " ".join(w.name for w in reported.workers if w.drained) if reported else "":
-        output.out.print(f"drained: {names} (work again: fanfold drain {names} --resume)")
+        output.out.print(f"drained: {names} (resume: fanfold drain {names} --resume)")
     output.out.print(
         f"core queue: {router['work_items']} of {router['limit']} work items, "
         f"{router['refused']} refused · cloud ({sink['sink']}): {sink['sent']} sent, "

@@ -17,8 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def stop(
-    site: str | None = typer.Argument(None, help="Only needed when several cores run here."),
-    timeout_s: float = typer.Option(30, help="How long to wait for its functions to end."),
+    site: str | None = typer.Argument(
+        None, help="Site whose core is meant; needed only if several cores run here."
+    ),
+    timeout_s: float = typer.Option(30, help="Seconds to wait for its functions to end."),
 ) -> None:
     """Stop a running core; its functions get a chance to finish.
 
@@ -26,7 +28,7 @@ def stop(
     """
     core = running.find(site)
     os.kill(core.pid, signal.SIGTERM)
-    with output.working(f"core {core.state.name} lets its functions finish"):
+    with output.working(f"core {core.state.name} is stopping its functions"):
         ended = _ended(core.pid, timeout_s)
     if ended:
         output.note(f"core {core.state.name} (pid {core.pid}) stopped")

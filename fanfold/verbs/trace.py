@@ -23,7 +23,9 @@ def trace(
     image: str | None = typer.Argument(
         None, help="STREAM/SEQ or an image's id; without it the slowest of the last 2,000."
     ),
-    site: str | None = typer.Option(None, help="Only needed when several cores run here."),
+    site: str | None = typer.Option(
+        None, help="Site whose core is meant; needed only if several cores run here."
+    ),
     as_json: bool = typer.Option(False, "--json", help="The core's own object."),
 ) -> None:
     """Show the stages of one image with their times; they sum to the total.
@@ -84,7 +86,7 @@ def _one(found: dict[str, Any]) -> None:
     table.add_row("total", f"{total:.1f} ms", "")
     output.out.print(table)
     if not found["reached_cloud"]:
-        output.note("has not left for the cloud (yet, or none is set)")
+        output.note("not sent to the cloud (yet, or none is configured)")
 
 
 def _table(*columns: str) -> Table:

@@ -32,10 +32,10 @@ def tune(
     site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
     images: Path = typer.Option(help="Folder of images like those of the line."),
     model: list[Path] = typer.Option(
-        help="Model package (.tar.gz); again for another version of it, say compiled or int8."
+        help="Model package (.tar.gz); repeat for other versions of it, such as compiled or int8."
     ),
     latency_ms: float = typer.Option(
-        float("inf"), min=0.1, help="p99 from publish to ordered result that must be kept."
+        float("inf"), min=0.1, help="p99 from publish to ordered result that must not be exceeded."
     ),
     seconds: float = typer.Option(5.0, min=0.5, help="Measuring time of one setting."),
     bucket: str | None = typer.Option(

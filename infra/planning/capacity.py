@@ -143,11 +143,11 @@ def _batches(images: int, batch_s: float) -> int:
 
 
 def _assumptions(plan: Plan) -> tuple[str, ...]:
-    load = "site: load" if plan.site.load else "full capacity all day, as the site names no load"
+    load = "site: load" if plan.site.load else "full capacity all day, as the site declares no load"
     return (
         f"images per day: {load}, spread evenly",
         f"{RESULT_BYTES} bytes per result",
-        "an S3 object per batch: ten times cloud.batch_s is a tenth of them at the least load",
+        "an S3 object per batch: ten times cloud.batch_s gives a tenth of them at low load",
         "stage times of the footprint, measured on one thread",
         f"list prices of us-east-1, {PRICES_OF}: {USD_PER_MILLION_MESSAGES:.2f} USD per million "
         f"messages of 5 KB, {USD_PER_THOUSAND_PUTS} USD per thousand S3 PUTs; not counted: "

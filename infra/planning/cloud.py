@@ -1,4 +1,4 @@
-"""What of a site leaves the device: batches, the store, the S3 outbox and the monitor."""
+"""Where a site's results go: batches, the store, the S3 outbox and the monitor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Outbox(Record):
         default=2_147_483_648, description="Quota on disk; oldest dropped and counted."
     )
     every_s: Annotated[float, Field(ge=0.1, le=86_400)] = Field(
-        default=5.0, description="An object per stream at most so often, or every 4 MiB."
+        default=5.0, description="One object per stream at most this often, or every 4 MiB."
     )
 
 
@@ -48,34 +48,35 @@ class Monitor(Record):
         default=60, description="How often splitter and aggregator report."
     )
     no_results_min: Annotated[int, Field(ge=5, le=1_440)] | None = Field(
-        default=60, description="Alarm: no result for so long, in steps of 5; null: none."
+        default=60, description="Alarm after this long without a result, in steps of 5; null: none."
     )
     failed_records: PositiveInt | None = Field(
-        default=10, description="Alarm: so many failed records in 5 minutes; null: none."
+        default=10, description="Alarm at this many failed records in 5 minutes; null: none."
     )
     backlog_percent: Annotated[int, Field(ge=1, le=100)] | None = Field(
         default=80, description="Alarm: backlog above this share of backlog.max_images; null: none."
     )
     worker_restarts: PositiveInt | None = Field(
-        default=3, description="Alarm: so many restarts of workers in 15 minutes; null: none."
+        default=3, description="Alarm at this many worker restarts in 15 minutes; null: none."
     )
     sns_topic: Annotated[str, Field(pattern=SNS_TOPIC_ARN)] | None = Field(
-        default=None, description="Where alarms are told; absent: they only show."
+        default=None,
+        description="SNS topic that alarms are sent to; absent: they only show in CloudWatch.",
     )
 
     def contradictions(self) -> list[str]:
         if self.no_results_min and self.no_results_min % 5:
-            return [f"no_results_min: {self.no_results_min} is no multiple of 5; round it"]
+            return [f"no_results_min: {self.no_results_min} is not a multiple of 5; round it"]
         return []
 
 
 class Cloud(Record):
-    """What leaves the device."""
+    """Where results and reports go."""
 
     mqtt: bool = Field(default=True, description="Batches of results to AWS IoT.")
     batch_s: PositiveFloat = Field(
         default=1.0,
-        description="A batch leaves when it is full (128 KB) or so old; each is an S3 object.",
+        description="A batch is sent when it is full (128 KB) or this old; each is an S3 object.",
     )
     store: Store | None = Field(
         default=Store(), description="Where batches and summaries land; null: nowhere."
@@ -88,7 +89,7 @@ class Cloud(Record):
     def contradictions(self) -> list[str]:
         own = self.outbox is not None and self.outbox.bucket is None
         if own and self.store is None:
-            return ["outbox: has no bucket and store is null; name a bucket, or keep the store"]
+            return ["outbox: has no bucket and store is null; set a bucket, or keep the store"]
         top = self.outbox.prefix.split("/")[0] if self.outbox else ""
         if own and top in {"batches", "jobs"}:
             return [f"outbox.prefix: {top!r} is the rule's own folder there; use another"]

@@ -106,7 +106,7 @@ class Environment:
         return {**self._model("inference", worker), "GPU_ID": str(gpu_id), **self._mps(gpu_id)}
 
     def on_demand(self, worker: str, gpu_id: int) -> Variables:
-        """Containers come and go under one name, so none of them beats or holds credits."""
+        """Containers come and go under one name, so none sends heartbeats or holds credits."""
         return {**self.inference(worker, gpu_id), "FANFOLD_ON_DEMAND": "1"}
 
     def pool(self, worker: str) -> Variables:
@@ -153,7 +153,7 @@ class Environment:
             "FANFOLD_WORKER": worker,
             "FANFOLD_MODEL_DIR": MODEL_DIR,
             "FANFOLD_DONE_TOPIC": self.topics.done,
-            "FANFOLD_BEAT_TOPIC": self.topics.beat,
+            "FANFOLD_HEARTBEAT_TOPIC": self.topics.heartbeat,
             "FANFOLD_WORKER_TIMEOUT_S": str(self.site.timeouts.worker_s),
             "OMP_NUM_THREADS": str(1 if role == "transform" else self.placement.threads),
             "FANFOLD_CV_THREADS": str(CV_THREADS),

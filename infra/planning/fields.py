@@ -41,7 +41,7 @@ class StageTimes(Record):
 
     transform: PositiveFloat = Field(description="Decode and resize, ms per image on one core.")
     inference: PositiveFloat = Field(
-        description="Network, ms per image: on one core, or on one GPU where the profile has any."
+        description="Network, ms per image: on one core, or on one GPU if the profile has any."
     )
 
 

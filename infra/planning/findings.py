@@ -16,11 +16,11 @@ INPUT_CODES = {
     "FF003": "A key is not known.",
     "FF004": "A value is of the wrong type or unit, or out of range.",
     "FF005": "A key is missing.",
-    "FF006": "Values that are each right contradict one another.",
+    "FF006": "Values that are each valid contradict one another.",
     "FF007": "A site names a profile that does not exist.",
-    "FF008": "A site that does not exist is asked for.",
+    "FF008": "The requested site does not exist.",
     "FF009": "The CDK refuses a site's stack.",
-    "FF010": "Two sites of one account and region name the same thing.",
+    "FF010": "Two sites of one account and region use the same thing.",
 }
 
 

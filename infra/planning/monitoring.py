@@ -1,4 +1,4 @@
-"""What of a site's health reports becomes a metric (docs/spec/messages.md, Health)."""
+"""Which of a site's health reports become metrics (docs/spec/messages.md, Health)."""
 
 from __future__ import annotations
 

@@ -96,13 +96,13 @@ class _Arithmetic:
         """Copies of the model that run at once."""
         told = self.site.workers
         if told != "auto":
-            return told, Reason("workers", str(told), "told to", "site: workers")
+            return told, Reason("workers", str(told), "set in the site", "site: workers")
         return self._gpu_copies() if self.gpus else self._cpu_copies()
 
     def _gpu_copies(self) -> tuple[int, Reason]:
         told = self.site.copies_per_gpu
         if told != "auto":
-            each, why, source = told, "told to", "site: copies_per_gpu"
+            each, why, source = told, "set in the site", "site: copies_per_gpu"
         else:
             each, why, source = self._copies_that_help()
         if self.site.strategy == "on_demand":
@@ -164,7 +164,7 @@ class _Arithmetic:
         """Transform functions that feed `copies` workers."""
         told, slots, ms = self.site.transforms, self.slots, self.ms
         if told != "auto":
-            return told, Reason("transforms", str(told), "told to", "site: transforms")
+            return told, Reason("transforms", str(told), "set in the site", "site: transforms")
         if not self.gpus:
             wanted = self._transform_share()
             why = f"{slots} slots shared by the stages' times"

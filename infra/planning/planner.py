@@ -49,7 +49,9 @@ def plan_group(site: Site, profile: Profile, footprint: Footprint | None = None)
 
 def _isolation(site: Site, profile: Profile) -> tuple[Isolation, Reason]:
     if site.isolation != "auto":
-        return site.isolation, Reason("isolation", site.isolation, "told to", "site: isolation")
+        return site.isolation, Reason(
+            "isolation", site.isolation, "set in the site", "site: isolation"
+        )
     chosen: Isolation = "container" if profile.containers.supported else "none"
     why = "the device runs containers" if chosen == "container" else "the device runs none"
     return chosen, Reason("isolation", chosen, why, "profile: containers.supported")

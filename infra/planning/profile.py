@@ -14,7 +14,7 @@ class Gpu(Record):
     """One accelerator."""
 
     index: Annotated[int, Field(ge=0)] = Field(
-        description="What GPU_ID carries: the driver's number of this GPU."
+        description="Value of GPU_ID: the driver's number of this GPU."
     )
     model: str = Field(description="As the driver names it.")
     memory_mb: PositiveInt = Field(description="Memory of the GPU, megabytes.")
@@ -42,12 +42,12 @@ class Containers(Record):
 class Reserved(Record):
     """Kept for the operating system, the core, the splitter and the aggregator."""
 
-    cores: Annotated[int, Field(ge=0)] = Field(default=1, description="CPU cores not given away.")
+    cores: Annotated[int, Field(ge=0)] = Field(default=1, description="CPU cores kept free.")
     memory_mb: Annotated[int, Field(ge=0)] = Field(
-        default=512, description="Main memory not given away, megabytes."
+        default=512, description="Main memory kept free, megabytes."
     )
     gpu_memory_mb: Annotated[int, Field(ge=0)] = Field(
-        default=256, description="Memory not given away on each GPU (driver, display), megabytes."
+        default=256, description="Memory kept free on each GPU (driver, display), megabytes."
     )
 
 
@@ -58,12 +58,14 @@ class Profile(Record):
         pattern=r"^[a-z0-9][a-z0-9.-]{0,60}$", description="Same as the file's name without .yaml."
     )
     description: str = Field(default="", description="For people.")
-    architecture: Literal["x86_64", "aarch64", "armv7l"] = Field(description="As `uname -m` says.")
-    cpu_cores: Count = Field(description="Logical CPUs, as `nproc` says.")
+    architecture: Literal["x86_64", "aarch64", "armv7l"] = Field(
+        description="As `uname -m` prints it."
+    )
+    cpu_cores: Count = Field(description="Logical CPUs, as `nproc` prints them.")
     memory_mb: PositiveInt = Field(description="Main memory, megabytes.")
     shared_memory_mb: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
-        description="Size of /dev/shm, megabytes, where it is not Linux's default (half of the "
+        description="Size of /dev/shm, megabytes, if it is not Linux's default (half of the "
         "main memory); 0: there is none.",
     )
     gpus: tuple[Gpu, ...] = Field(default=(), description="Accelerators; none on a CPU device.")
@@ -79,7 +81,7 @@ class Profile(Record):
         default="python3.8", description="Newest runtime of a V1 core."
     )
     containers: Containers = Field(default=Containers(), description="Isolation on this device.")
-    reserved: Reserved = Field(default=Reserved(), description="Not given to the model.")
+    reserved: Reserved = Field(default=Reserved(), description="Kept free for other uses.")
     group_owner: str = Field(
         default="ggc_group",
         description="Linux group (name or id) that may read the model without a container.",
@@ -89,7 +91,7 @@ class Profile(Record):
         found = []
         indexes = [gpu.index for gpu in self.gpus]
         if len(set(indexes)) != len(indexes):
-            found.append(f"gpus: index given twice in {indexes}; give each GPU its own")
+            found.append(f"gpus: index given twice in {indexes}; use each index once")
         if self.reserved.cores >= self.cpu_cores:
             found.append(
                 f"reserved.cores: {self.reserved.cores} of {self.cpu_cores} cpu_cores leaves none "

@@ -21,19 +21,25 @@ _MEASURED = "measured: planning/threads.py"
 _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_WINDOW": ("batches in flight per name, times the copies behind it", "site: window"),
     "FANFOLD_BATCH": ("images per message", "site: batch"),
-    "FANFOLD_WORKER_TIMEOUT_S": ("silence that means a hung worker", "site: timeouts.worker_s"),
+    "FANFOLD_WORKER_TIMEOUT_S": (
+        "time without an answer after which a worker is hung",
+        "site: timeouts.worker_s",
+    ),
     "FANFOLD_START_TIMEOUT_S": ("a start that takes longer is hung", "site: timeouts.start_s"),
-    "FANFOLD_MAX_BACKLOG": ("images taken before `busy`", "site: backlog.max_images"),
+    "FANFOLD_MAX_BACKLOG": ("images accepted before `busy`", "site: backlog.max_images"),
     "FANFOLD_JOURNAL_BYTES": ("disk for accepted images", "site: backlog.journal_bytes"),
-    "FANFOLD_CLOUD_BATCH_S": ("age at which a batch leaves", "site: cloud.batch_s"),
-    "FANFOLD_MAX_WAIT_S": ("how long a missing image holds its stream", "site: max_wait_s"),
-    "FANFOLD_MAX_HOLD": ("results held back per stream", "site: max_hold"),
+    "FANFOLD_CLOUD_BATCH_S": ("age at which a batch is sent", "site: cloud.batch_s"),
+    "FANFOLD_MAX_WAIT_S": ("how long a stream waits for a missing image", "site: max_wait_s"),
+    "FANFOLD_MAX_HOLD": ("reorder buffer: results per stream", "site: max_hold"),
     "FANFOLD_JOB_LINGER_S": ("a complete job waits for a further camera", "site: job.linger_s"),
-    "FANFOLD_OUTBOX_EVERY_S": ("age at which an S3 object leaves", "site: cloud.outbox.every_s"),
+    "FANFOLD_OUTBOX_EVERY_S": (
+        "age at which an S3 object is written",
+        "site: cloud.outbox.every_s",
+    ),
     "FANFOLD_OUTBOX_BYTES": ("disk for results without a cloud", "site: cloud.outbox.max_bytes"),
     "FANFOLD_HEALTH_EVERY_S": ("how often a part reports itself", "site: cloud.monitor.every_s"),
     "FANFOLD_POOL_WORKERS": ("processes; auto: one per core, found there", "site: workers"),
-    "FANFOLD_GPU_IDS": ("every GPU, dealt to the processes", "profile: gpus"),
+    "FANFOLD_GPU_IDS": ("every GPU, dealt round-robin to the processes", "profile: gpus"),
     "FANFOLD_TENSOR_SLOTS": (
         f"{sizing.TENSORS_PER_WORKER} per inference worker and one being filled; "
         f"{sizing.FEWEST_TENSORS} at least",

@@ -77,13 +77,13 @@ class Volumes(Record):
 
 class Timeouts(Record):
     worker_s: PositiveInt = Field(
-        default=30, description="A worker that answers nothing for so long is taken for hung."
+        default=30, description="A worker that does not answer for this long is considered hung."
     )
     handler_s: PositiveInt = Field(
         default=30, description="One call of the splitter's or the aggregator's handler."
     )
     start_s: PositiveInt = Field(
-        default=300, description="A function asks for its first work within so long of its start."
+        default=300, description="A function must ask for its first work this long after its start."
     )
 
 
@@ -105,7 +105,7 @@ class Jobs(Record):
 
     to_cloud: bool = Field(default=True, description="Summaries to AWS IoT too.")
     linger_s: Annotated[float, Field(ge=0, le=3_600)] = Field(
-        default=2.0, description="A complete job waits so long for a further camera."
+        default=2.0, description="A complete job waits this long for a further camera."
     )
 
 
@@ -153,10 +153,10 @@ class Site(Record):
     volumes: Volumes = Field(description="Folders of the device.")
     strategy: Strategy = Field(default="pinned", description="How the work is spread.")
     workers: Literal["auto"] | Count = Field(
-        default="auto", description="Inference workers in all; auto: as the hardware allows."
+        default="auto", description="Inference workers in total; auto: as the hardware allows."
     )
     copies_per_gpu: Literal["auto"] | Count = Field(
-        default="auto", description="Model copies on each GPU, where workers is auto."
+        default="auto", description="Model copies on each GPU, if workers is auto."
     )
     transforms: Literal["auto"] | Count = Field(
         default="auto", description="Transform functions (strategy decoupled)."
@@ -174,13 +174,13 @@ class Site(Record):
         default=2, description="Batches in flight per worker."
     )
     max_wait_s: PositiveFloat = Field(
-        default=10.0, description="How long a missing image holds its stream."
+        default=10.0, description="How long a stream waits for a missing image."
     )
     max_hold: PositiveInt = Field(
-        default=10_000, description="Results held back per stream at most."
+        default=10_000, description="Reorder buffer: results per stream at most."
     )
-    timeouts: Timeouts = Field(default=Timeouts(), description="Patience.")
-    backlog: Backlog = Field(default=Backlog(), description="When to say `busy`.")
+    timeouts: Timeouts = Field(default=Timeouts(), description="Timeouts and time limits.")
+    backlog: Backlog = Field(default=Backlog(), description="When to answer `busy`.")
     isolation: Literal["auto", "container", "none"] = Field(
         default="auto", description="auto: containers where the profile supports them."
     )
@@ -193,7 +193,7 @@ class Site(Record):
     spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")
     load: Load | None = Field(default=None, description="For the estimate.")
     transform: Literal["fast", "exact"] = Field(
-        default="fast", description="fast: a JPEG is decoded near the size that is needed."
+        default="fast", description="fast: a JPEG is decoded at about the size that is needed."
     )
     hooks: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")] | None = Field(
         default=None, description="Python module with `transform` and `postprocess`."
@@ -204,7 +204,7 @@ class Site(Record):
         names = [camera.name for camera in self.cameras]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            found.append(f"cameras: {', '.join(twice)} given twice; give each its own name")
+            found.append(f"cameras: {', '.join(twice)} given twice; use each name once")
         if CONSOLE in names:
             found.append(f"cameras: {CONSOLE!r} is the operator's own device; use another name")
         return found

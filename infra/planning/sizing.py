@@ -14,7 +14,7 @@ BUFFERS_KB = 65_536
 TRANSFORM_KB = 262_144
 SPLITTER_KB = 131_072
 AGGREGATOR_KB = 98_304
-HOLD_BACK_KB = 32_768  # 10,000 records of one stream as Python objects
+REORDER_BUFFER_KB = 32_768  # 10,000 records of one stream as Python objects
 OUTBOX_KB = 65_536  # boto3
 AGGREGATOR_MAX_KB = 1_048_576
 SYSTEM_KB = 32_768
@@ -52,4 +52,4 @@ def ring_kb(footprint: Footprint | None, copies: int, transforms: int) -> int:
 
 def aggregator_memory_kb(streams: int, outbox: bool) -> int:
     """All streams held back to their limit at once; capped, as a thousand streams never are."""
-    return min(AGGREGATOR_KB + streams * HOLD_BACK_KB + outbox * OUTBOX_KB, AGGREGATOR_MAX_KB)
+    return min(AGGREGATOR_KB + streams * REORDER_BUFFER_KB + outbox * OUTBOX_KB, AGGREGATOR_MAX_KB)

@@ -84,7 +84,7 @@ class _Wiring:
             *(_one(worker, topics.done, self.aggregator, "done") for worker in workers),
             _one(self.splitter, topics.done, self.aggregator, "done"),
             _one(self.aggregator, topics.ack, self.splitter, "ack"),
-            *(_one(worker, topics.beat, self.splitter, "beat") for worker in workers),
+            *(_one(worker, topics.heartbeat, self.splitter, "heartbeat") for worker in workers),
         ]
 
     def cloud(self, site: Site) -> list[Subscription]:

@@ -22,7 +22,7 @@ def network_threads(
 ) -> tuple[int, Reason]:
     """Threads of one worker's network (`OMP_NUM_THREADS`). Transforms have one each."""
     if site.threads != "auto":
-        return site.threads, _reason(site.threads, "told to", "site: threads")
+        return site.threads, _reason(site.threads, "set in the site", "site: threads")
     if profile.gpus:
         return 1, _reason(1, "the network runs on the GPU", "profile: gpus")
     cores = profile.usable_cores - transforms

@@ -58,8 +58,8 @@ class Topics:
         return self._local("ack")
 
     @property
-    def beat(self) -> str:
-        return self._local("beat")
+    def heartbeat(self) -> str:
+        return self._local("heartbeat")
 
     @property
     def jobs(self) -> str:

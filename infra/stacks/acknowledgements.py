@@ -18,7 +18,7 @@ PYTHON_38 = (
     Acknowledgment(
         id="CloudFormation-Validate::W2531",
         reason="A Greengrass V1 core runs nothing newer than python3.8; AWS Lambda still creates "
-        "such functions until 2027-02-01, and these never run in the cloud.",
+        "such functions until 2027-02-01, and these functions never run in the cloud.",
     ),
     Acknowledgment(
         id="AwsSolutions::AwsSolutions-L1",
@@ -41,7 +41,7 @@ SYSTEM_FUNCTIONS = {
     "config": {"ignore_checks": ["E1160"]}
 }
 _ONE_PREFIX = (
-    "The wildcard stands behind one prefix: keys of results, log streams and deployment ids "
+    "The wildcard follows one prefix: keys of results, log streams and deployment ids "
     "are not known beforehand."
 )
 

@@ -14,7 +14,7 @@ GRAPHS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("AcceptedImages", "Sum", "accepted"),
         ("Results", "Sum", "results"),
     ),
-    "What went wrong": (
+    "Failures": (
         ("FailedRecords", "Sum", "failed"),
         ("DroppedRecords", "Sum", "dropped"),
         ("RejectedMessages", "Sum", "rejected"),

@@ -58,7 +58,7 @@ def alarms(settings: Mapping[str, Any]) -> Iterator[Alarm]:
             statistic="Sum",
             comparison="GreaterThanOrEqualToThreshold",
             threshold=failed,
-            why=f"{failed} or more images failed within 5 minutes; the results say why.",
+            why=f"{failed} or more images failed within 5 minutes; the results give the reasons.",
         )
     if backlog := settings["BacklogImages"]:
         yield Alarm(
@@ -68,7 +68,7 @@ def alarms(settings: Mapping[str, Any]) -> Iterator[Alarm]:
             comparison="GreaterThanThreshold",
             threshold=backlog,
             periods=2,
-            why=f"More than {backlog} images wait: the workers are too slow, or stand.",
+            why=f"More than {backlog} images wait: the workers are too slow or down.",
         )
     if restarts := settings["WorkerRestarts"]:
         yield Alarm(
@@ -86,7 +86,8 @@ def alarms(settings: Mapping[str, Any]) -> Iterator[Alarm]:
         statistic="Sum",
         comparison="GreaterThanOrEqualToThreshold",
         threshold=1,
-        why="Results were dropped on the device: its quota was full before the cloud took them.",
+        why="Results were dropped on the device: its quota was full before the cloud "
+        "acknowledged them.",
     )
 
 

@@ -65,7 +65,7 @@ def _add(app: App, document: Mapping[str, Any], **options: Any) -> None:
     except (RuntimeError, ValueError) as error:
         app.node.try_remove_child(document["Name"])
         first_line = str(error).strip().splitlines()[0]
-        remedy = "The other sites are not affected; report this with the site's file."
+        remedy = "The other sites are not affected; report this together with the site's file."
         subject = f"site {document['Name']}"
         raise InvalidInput([Finding("FF009", "error", subject, first_line, remedy)]) from error
 
@@ -78,7 +78,7 @@ def _claim(document: Mapping[str, Any], path: Path, taken: dict[str, str]) -> No
     if twice:
         other = taken[f"{where}/{twice[0]}"]
         said = f"{', '.join(twice)}: site {other} has these things already."
-        remedy = "Give each site a core thing of its own."
+        remedy = "Give each site its own core thing."
         raise InvalidInput([Finding("FF010", "error", f"{path}: core.thing", said, remedy)])
     taken.update({f"{where}/{thing}": document["Name"] for thing in things})
 
@@ -135,8 +135,8 @@ def _chosen(folder: Path, wanted: str | None, found: list[Finding]) -> Iterator[
                 "FF008",
                 "error",
                 str(folder),
-                "holds no site (*.yaml).",
-                "Add one, or -c sites=DIR.",
+                "contains no site (*.yaml).",
+                "Add one, or use -c sites=DIR.",
             )
         )
     for name in names:
@@ -144,4 +144,4 @@ def _chosen(folder: Path, wanted: str | None, found: list[Finding]) -> Iterator[
             yield available[name]
         else:
             message = f"{name!r} is not a site in {folder}; there are: {known}."
-            found.append(Finding("FF008", "error", "-c site", message, "Name one of them."))
+            found.append(Finding("FF008", "error", "-c site", message, "Use one of them."))

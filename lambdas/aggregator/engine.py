@@ -1,4 +1,4 @@
-"""The aggregator: every result once, in order, committed before anyone is told.
+"""The aggregator: every result once, in order, committed before it is published.
 
 One step takes all messages that came, commits once, then acknowledges, then publishes.
 """
@@ -17,7 +17,7 @@ from lambdas.common import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
-from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.log import Throttle, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import AggregatorSettings
 
@@ -27,7 +27,7 @@ ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
 MEASURED = 512
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
-# covered by re-dispatch and `floor`.
+# covered by re-dispatch and `low_watermark`.
 RANGES_PER_ACK = 4_000
 
 _log = get_logger("aggregator")
@@ -67,8 +67,9 @@ class Aggregator(Part):
         self._stuck = False
         self._tick_at = now
         self._wall = 0.0
-        self._said = Sparingly(10.0)
-        self.emitted = self.duplicates = self.gaps = self.late = self.failed = self.foreign = 0
+        self._throttle = Throttle(10.0)
+        self.emitted = self.duplicates = self.gaps = self.late = self.failed = 0
+        self.stale_epoch = self.refused = 0
         self.dropped: Counter[str] = Counter()
         self._ms: dict[str, deque[float]] = {}
         self._load(now)
@@ -111,13 +112,13 @@ class Aggregator(Part):
         try:
             done = m.parse_done(message.payload)
         except m.MessageError as error:
-            if self._said.due(message.subject) is not None:
+            if self._throttle.due(message.subject) is not None:
                 _log.warning("ignored a message on %s: %s", message.subject, error)
             return
         if done.sync is not None:
             self._top_wanted = self.store.adopt(done.sync) or self._top_wanted
         elif self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
-            self.foreign += len(done.results)
+            self.stale_epoch += len(done.results)
         else:
             for result in done.results:
                 self._offer(done, result, now)
@@ -125,7 +126,7 @@ class Aggregator(Part):
     def _offer(self, done: m.Done, result: m.Record, now: float) -> None:
         name, seq = result["stream"], result["seq"]
         if name not in self._settings.cameras and name not in self.streams:
-            self.foreign += 1
+            self.refused += 1
             return
         stream = self.streams.setdefault(name, Stream())
         record = dict(result, worker=done.worker)
@@ -133,38 +134,38 @@ class Aggregator(Part):
             record["model"] = done.model
         low = record.pop("low", seq)
         begun = stream.next is not None
-        verdict, steps = stream.offer(seq, min(low, seq), Held(record, now, stored=False))
-        if verdict == REFUSED:
-            self.foreign += 1
+        outcome, steps = stream.offer(seq, min(low, seq), Held(record, now, stored=False))
+        if outcome == REFUSED:
+            self.refused += 1
             return
         if not begun and stream.next is not None:
             self.store.stream_at(name, stream.next)
         self._acks.setdefault(name, set()).add(seq)
-        if verdict == DUPLICATE:
+        if outcome == DUPLICATE:
             self.duplicates += 1
-        self._tell(name, steps, now)
+        self._append(name, steps, now)
 
     def _advance(self, now: float) -> None:
         for name, stream in self.streams.items():
             if stream.held:
                 steps = stream.release(now, self._settings.max_wait_s, self._settings.max_hold)
-                self._tell(name, steps, now)
+                self._append(name, steps, now)
                 for seq, held in stream.held.items():
                     if not held.stored:
                         self.store.hold(name, seq, m.dumps(held.record))
                         held.stored = True
-        for summary in self.jobs.finished(self._floor, now):
+        for summary in self.jobs.finished(self._low_watermark, now):
             body = summary_body(self._settings.site, summary)
             self.store.log(JOB, "", (0, 0, 1), body)
         self.store.job(self.jobs.take_changed())
 
-    def _floor(self, name: str) -> int:
+    def _low_watermark(self, name: str) -> int:
         stream = self.streams.get(name)
-        return stream.floor if stream else 0
+        return stream.low_watermark if stream else 0
 
     # Out
 
-    def _tell(self, name: str, steps: list[Step], now: float) -> None:
+    def _append(self, name: str, steps: list[Step], now: float) -> None:
         """Write steps of one stream to the log, in order."""
         if not steps:
             return
@@ -184,7 +185,7 @@ class Aggregator(Part):
         for kind, entries in rows.items():
             self._log(kind, name, entries)
         next_seq = self.streams[name].next
-        assert next_seq is not None  # noqa: S101 - a stream that told something has begun
+        assert next_seq is not None  # noqa: S101 - a stream that wrote something has begun
         self.store.stream_at(name, next_seq)
 
     def _terminal(self, name: str, step: Step, late: bool, now: float) -> str:
@@ -235,7 +236,7 @@ class Aggregator(Part):
         try:
             self.store.commit()
         except StoreFullError as error:
-            if self._said.due("full") is not None:
+            if self._throttle.due("full") is not None:
                 _log.error("no room, taking no results until there is: %s", error)
             self._stuck = True
             return False
@@ -247,17 +248,21 @@ class Aggregator(Part):
             return
         acks = _ranges(self._acks)
         top = {n: s.top for n, s in self.streams.items()} if self._top_wanted else None
-        floors = {name: self._floor(name) for name in acks if self.streams[name].next}
-        message = m.ack_message(self.store.epoch, acks, floors, top)
+        low_watermarks = {
+            name: self._low_watermark(name) for name in acks if self.streams[name].next
+        }
+        message = m.ack_message(self.store.epoch, acks, low_watermarks, top)
         self._acks, self._top_wanted = {}, False
         self._bus.publish(self._settings.ack_topic, message)
 
     def _tick(self, wall: float) -> None:
         if self._commit():
             self.store.compact()
-        floors = {name: s.floor for name, s in self.streams.items() if s.next}
+        low_watermarks = {name: s.low_watermark for name, s in self.streams.items() if s.next}
         held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
-        self._bus.publish(self._settings.ack_topic, m.ack_message(self.store.epoch, held, floors))
+        self._bus.publish(
+            self._settings.ack_topic, m.ack_message(self.store.epoch, held, low_watermarks)
+        )
         if self._settings.stats_topic:
             self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
 
@@ -288,8 +293,9 @@ class Aggregator(Part):
             "late": self.late,
             "failed": self.failed,
             "dropped": dict(self.dropped),
-            "foreign": self.foreign,
-            "holdback": {name: len(stream.held) for name, stream in self.streams.items()},
+            "stale_epoch": self.stale_epoch,
+            "refused": self.refused,
+            "reorder_buffer": {name: len(stream.held) for name, stream in self.streams.items()},
             "jobs": len(self.jobs.open),
             "outbox_rows": self.store.log_rows,
             "outbox_bytes": self.store.log_bytes,

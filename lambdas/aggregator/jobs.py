@@ -47,11 +47,11 @@ class Jobs:
         if job:
             job["gaps"] += 1
 
-    def finished(self, floor: Callable[[str], int], now: float) -> list[dict[str, Any]]:
+    def finished(self, low_watermark: Callable[[str], int], now: float) -> list[dict[str, Any]]:
         """Summaries of the jobs that are complete; they are forgotten here."""
         summaries = []
         for name, job in list(self.open.items()):
-            if not _complete(job, floor):
+            if not _complete(job, low_watermark):
                 self._complete_since.pop(name, None)
             elif now - self._complete_since.setdefault(name, now) >= self._linger_s:
                 summaries.append(dict(job, job=name))
@@ -79,9 +79,9 @@ class Jobs:
         return self.open[name]
 
 
-def _complete(job: dict[str, Any], floor: Callable[[str], int]) -> bool:
+def _complete(job: dict[str, Any], low_watermark: Callable[[str], int]) -> bool:
     return all(
-        stream["last_seq"] is not None and floor(name) >= stream["last_seq"]
+        stream["last_seq"] is not None and low_watermark(name) >= stream["last_seq"]
         for name, stream in job["streams"].items()
     )
 

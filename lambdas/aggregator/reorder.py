@@ -1,9 +1,9 @@
-"""One stream's records, put in order. Pure: records and `now` in, steps out.
+"""The reorder buffer of one stream. Pure: records and `now` in, steps out.
 
 A number is **emitted** in its place, or announced as a **gap** when it held the others
-too long; its record then comes **late**. `low` is the splitter's word that everything
-below has a committed record: what we have not got then was lost with somebody's disk. It
-is told in its place without a record, and the caller writes one that says so.
+too long; its record then comes **late**. `low` is the splitter's low watermark: everything below
+has a committed record. What we have not got then was lost with somebody's disk. It is
+emitted in its place without a record, and the caller writes one that says so.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Stream:
         self._waits_since: float | None = None
 
     @property
-    def floor(self) -> int:
+    def low_watermark(self) -> int:
         """Everything up to here has its record."""
         return (min(self.gaps) if self.gaps else self.next or 1) - 1
 
@@ -45,7 +45,7 @@ class Stream:
         return max(self.held) if self.held else (self.next or 1) - 1
 
     def offer(self, seq: int, low: int, record: Any) -> tuple[str, list[Step]]:
-        """Take one record: what became of it, and what can be told at once."""
+        """Take one record: what became of it, and what can be emitted at once."""
         if self.next is None:
             self.next = min(low, seq)
         if low > seq or max(seq, low) - self.next > MAX_JUMP:
@@ -75,7 +75,7 @@ class Stream:
         return steps
 
     def release(self, now: float, max_wait_s: float, max_hold: int) -> list[Step]:
-        """What may be told now, in order."""
+        """What may be emitted now, in order."""
         steps: list[Step] = []
         while self.held:
             assert self.next is not None  # noqa: S101 - held implies started

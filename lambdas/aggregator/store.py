@@ -11,7 +11,7 @@ import json
 import sqlite3
 from typing import Any
 
-from lambdas.aggregator.mend import mend
+from lambdas.aggregator.repair import repair
 from lambdas.aggregator.tables import FORMAT, SCHEMA, Row, Window, saved_window
 from lambdas.common.db import is_full, open_database, transaction
 from lambdas.common.fault_points import fault
@@ -37,7 +37,7 @@ class Store:
         self.salvage = opened.salvage
         self._db = opened.connection
         #: Rows of the log, at least, that a damaged file no longer had.
-        self.log_rows_lost = mend(self._db) if self.salvage else 0
+        self.log_rows_lost = repair(self._db) if self.salvage else 0
         self._log_quota = log_bytes
         self._room = Room(path)
         self.log_bytes: int = self._one("SELECT coalesce(sum(bytes), 0) FROM log")

@@ -1,4 +1,4 @@
-"""What the core hands over under a worker's name, and whether it is meant for this life of it."""
+"""Work that the core hands over under a worker's name, and whether this incarnation is meant."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def work_for(event: Any, incarnation: str) -> Work | None:
         _log.error("work message refused: %s", error)
         return None
     if work.to and work.to != incarnation:
-        _log.info("batch %s was for an earlier life, %s", work.batch, work.to)
+        _log.info("batch %s was for an earlier incarnation, %s", work.batch, work.to)
         return None
     return work

@@ -14,21 +14,21 @@ from lambdas.common.settings import Common, Health
 
 
 class HealthReport:
-    """Says one part's health every `health.every_s`; nothing where there is no topic."""
+    """Publishes one part's health every `health.every_s`; nothing where there is no topic."""
 
     def __init__(self, settings: Common, health: Health, part: str, bus: Bus, now: float) -> None:
         self._site = settings.site
         self._health = health
         self._part = part
         self._bus = bus
-        self._said_at = now
-        self._said: dict[str, int] = {}
+        self._reported_at = now
+        self._reported: dict[str, int] = {}
 
     def pump(
         self, counters: Mapping[str, int], levels: Mapping[str, int], now: float, wall: float
     ) -> None:
         """Publish when due; what the core refuses is in the next message."""
-        since_s = now - self._said_at
+        since_s = now - self._reported_at
         if not self._health.topic or since_s < self._health.every_s:
             return
         message = {
@@ -38,8 +38,8 @@ class HealthReport:
             "part": self._part,
             "t": round(wall, 3),
             "interval_s": round(since_s, 1),
-            **{name: value - self._said.get(name, 0) for name, value in counters.items()},
+            **{name: value - self._reported.get(name, 0) for name, value in counters.items()},
             **levels,
         }
         if self._bus.publish(self._health.topic, encode(message)):
-            self._said_at, self._said = now, dict(counters)
+            self._reported_at, self._reported = now, dict(counters)

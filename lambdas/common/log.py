@@ -51,11 +51,11 @@ def configure(level: str) -> None:
         root.propagate = False
 
 
-class Sparingly:
+class Throttle:
     """Lets a repeated complaint through once per `every_s` and counts the others.
 
-    >>> said = Sparingly(10.0)
-    >>> said.due("full") is None
+    >>> throttle = Throttle(10.0)
+    >>> throttle.due("full") is None
     False
     """
 
@@ -63,13 +63,13 @@ class Sparingly:
         self._every_s = every_s
         self._clock = clock
         self._last: dict[str, float] = {}
-        self._held: dict[str, int] = {}
+        self._suppressed: dict[str, int] = {}
 
     def due(self, subject: str) -> object:
-        """How many were held back since the last time, or None: say nothing now."""
+        """How many were suppressed since the last time, or None: log nothing now."""
         now = self._clock()
         if now - self._last.get(subject, -self._every_s) < self._every_s:
-            self._held[subject] = self._held.get(subject, 0) + 1
+            self._suppressed[subject] = self._suppressed.get(subject, 0) + 1
             return None
         self._last[subject] = now
-        return self._held.pop(subject, 0)
+        return self._suppressed.pop(subject, 0)

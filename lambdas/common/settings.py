@@ -70,7 +70,7 @@ class InferenceSettings(Common):
     gpu_id: int
     model_dir: str
     done_topic: str
-    beat_topic: str
+    heartbeat_topic: str
     worker_timeout_s: float
     cv_threads: int
     earlier_end: str
@@ -90,7 +90,7 @@ class TransformSettings(Common):
     worker: str
     model_dir: str
     done_topic: str
-    beat_topic: str
+    heartbeat_topic: str
     tensor_topic: str
     inference_workers: tuple[str, ...]
     shm_dir: str
@@ -219,7 +219,7 @@ def _of_worker(read: Reader) -> dict[str, Any]:
         "worker": read.name("FANFOLD_WORKER"),
         "model_dir": prefix.rstrip("/") + model_dir if prefix else model_dir,
         "done_topic": read.topic("FANFOLD_DONE_TOPIC"),
-        "beat_topic": read.topic("FANFOLD_BEAT_TOPIC"),
+        "heartbeat_topic": read.topic("FANFOLD_HEARTBEAT_TOPIC"),
         "worker_timeout_s": read.seconds("FANFOLD_WORKER_TIMEOUT_S", 30, 0.1, 3600),
         "cv_threads": read.integer("FANFOLD_CV_THREADS", 1, 0, 1024),
         "earlier_end": read.text("FANFOLD_EARLIER_END", ""),

@@ -75,13 +75,19 @@ def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: floa
 
 
 def missing_share(luma: np.ndarray, mcu_px: tuple[int, int]) -> float:
-    """Share of MCUs of an H×W luma plane that are mid-grey throughout."""
+    """Share of MCUs of an H×W luma plane that are mid-grey throughout.
+
+    One row of MCUs at a time: a refused picture shall not cost several copies of itself.
+    """
     width, height = mcu_px
-    rows, columns = -(-luma.shape[0] // height), -(-luma.shape[1] // width)
-    padded = np.full((rows * height, columns * width), _MID_GREY, np.uint8)
-    padded[: luma.shape[0], : luma.shape[1]] = luma
-    blocks = padded.reshape(rows, height, columns, width)
-    return float((blocks == _MID_GREY).all(axis=(1, 3)).mean())
+    columns = -(-luma.shape[1] // width)
+    edges = np.arange(0, luma.shape[1], width)
+    rows = range(0, luma.shape[0], height)
+    missing = 0
+    for top in rows:
+        grey = (luma[top : top + height] == _MID_GREY).all(axis=0)
+        missing += int(np.logical_and.reduceat(grey, edges).sum())
+    return missing / (len(rows) * columns)
 
 
 def check_restarts(data: bytes, frame: Frame) -> None:

@@ -113,6 +113,7 @@ class Decoder:
             return self._turbo(data, header, smallest)
         except ValueError as error:
             said = str(error)
+        self._pixels = Buffer()  # a picture that will be refused shall not be there twice
         data = without_zero_tail(data, header.frame)
         try:
             reader = Reader(lambda b: self._turbo(b, header, smallest), _grey)

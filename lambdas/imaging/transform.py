@@ -4,7 +4,7 @@
 decoder skip frequencies that the resize would discard anyway, down to the model's
 `decode_margin`: on photographs the tensor differs by at most `FAST_TOLERANCE` on
 average, and the best class stays the same where it has a score of 0.2 at least
-(tests/lambdas/test_inference_transform.py).
+(tests/lambdas/imaging/test_inference_transform.py).
 """
 
 from __future__ import annotations

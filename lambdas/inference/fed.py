@@ -17,7 +17,7 @@ from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, Work
 from lambdas.model.network import Network
-from lambdas.tensors.folder import LOOK_AGAIN_S, PULSE_S, Desk
+from lambdas.tensors.folder import LOOK_AGAIN_S, RENEW_S, LeaseFile
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.worker.activity import Activity
 from lambdas.worker.pipeline import guarded
@@ -29,13 +29,15 @@ _log = get_logger("inference")
 
 
 class FedPipeline:
-    """What `Heart`, `Watchdog` and `Worker` know of a pipeline, fed by a `Reader`."""
+    """What `HeartbeatSender`, `Watchdog` and `Worker` know of a pipeline, fed by a `Reader`."""
 
-    def __init__(self, model: Model, sender: Sender, reader: Reader, desk: Callable[[], Desk]):
-        """`desk`: opens this worker's desk, when it is ready to be looked for."""
+    def __init__(
+        self, model: Model, sender: Sender, reader: Reader, lease: Callable[[], LeaseFile]
+    ):
+        """`lease`: makes this worker's lease file, when it is ready to be found."""
         self._input = np.zeros(model.runtime.input.shape, np.float32)
         self._network = Network(model)
-        self._sender, self._reader, self._open_desk = sender, reader, desk
+        self._sender, self._reader, self._open_lease = sender, reader, lease
         self.activity = Activity()
         self.done = self.failed = 0
         self._changed = threading.Condition()
@@ -45,11 +47,11 @@ class FedPipeline:
         self._answered: queue.Queue[Any] = queue.Queue()
         self._threads = [
             threading.Thread(target=guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
-            for name, loop in (("infer", self._infer), ("send", self._send), ("pulse", self._pulse))
+            for name, loop in (("infer", self._infer), ("send", self._send), ("lease", self._renew))
         ]
 
     def start(self) -> FedPipeline:
-        self._desk = self._open_desk()
+        self._lease = self._open_lease()
         for thread in self._threads:
             thread.start()
         return self
@@ -74,10 +76,10 @@ class FedPipeline:
         for thread in self._threads:
             thread.join(timeout_s)
 
-    def _pulse(self) -> None:
-        """Also while the network runs: the watchdog ends who hangs, this shows who is stopped."""
-        while not self._stopping.wait(PULSE_S):
-            self._desk.beat()
+    def _renew(self) -> None:
+        """Also while the network runs: the watchdog ends a hung worker, this shows a stopped."""
+        while not self._stopping.wait(RENEW_S):
+            self._lease.renew()
 
     def _infer(self) -> None:
         while not self._stopping.is_set():

@@ -10,7 +10,7 @@ from lambdas.common.settings import inference_settings
 from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
 from lambdas.model.spec import ModelError
-from lambdas.tensors.folder import desk_path
+from lambdas.tensors.folder import lease_path
 from lambdas.tensors.leaving import remove_at_the_end
 from lambdas.worker.worker import Worker
 
@@ -18,7 +18,7 @@ with starting("worker", ModelError, SettingsError):
     _settings = inference_settings()
     log.configure(_settings.log_level)
     if _settings.transforms:
-        remove_at_the_end(desk_path(_settings.shm_dir, _settings.worker))
+        remove_at_the_end(lease_path(_settings.shm_dir, _settings.worker))
     _worker = Worker(_settings, GreengrassBus())
 
 

@@ -90,5 +90,5 @@ def _environment(package: str, count: int) -> dict[str, str]:
         "FANFOLD_WORKER": "pool",
         "FANFOLD_MODEL_DIR": os.path.abspath(package),
         "FANFOLD_DONE_TOPIC": "pool/done",
-        "FANFOLD_BEAT_TOPIC": "pool/beat",
+        "FANFOLD_HEARTBEAT_TOPIC": "pool/heartbeat",
     }

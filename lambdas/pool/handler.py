@@ -1,6 +1,6 @@
 """Entry point of the pool Lambda (pinned; encoding type `json`): one function, N processes.
 
-To the splitter it is one worker with a larger window: the same hello, beats and results.
+To the splitter it is one worker with a larger window: the same hello, heartbeats and results.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import parse_gpus, processes
 from lambdas.worker.activity import Activity
-from lambdas.worker.heartbeat import Heart, new_incarnation
+from lambdas.worker.heartbeat import HeartbeatSender, new_incarnation
 from lambdas.worker.send import ATTEMPTS, Identity
 
 _log = get_logger("pool")
 
 
 class Vitals:
-    """What `Heart` reads of a pipeline, told by a pool."""
+    """What `HeartbeatSender` reads of a pipeline, for a pool."""
 
     def __init__(self, pool: Pool) -> None:
         self.activity = Activity()
@@ -67,8 +67,8 @@ class PoolWorker(Owner):
 
     def ready(self, model: Record) -> None:
         self._identity = self._identity._replace(model=model)
-        topic = self._settings.beat_topic
-        Heart(self._bus, topic, self._identity, self._vitals).start()
+        topic = self._settings.heartbeat_topic
+        HeartbeatSender(self._bus, topic, self._identity, self._vitals).start()
 
     def done(self, job: Job, results: list[Record]) -> None:
         self._vitals.count(results)
@@ -90,5 +90,5 @@ if os.environ.get("FANFOLD_ROLE") == "pool":
 
 
 def handler(event: Any, context: Any) -> None:  # noqa: ARG001 - the core's signature
-    """Take one batch or probe; what becomes of it is told by messages."""
+    """Take one batch or probe; what becomes of it travels in messages."""
     _worker.handle(event)

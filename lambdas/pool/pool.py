@@ -11,9 +11,9 @@ import signal
 import threading
 from typing import Any, Mapping
 
-from lambdas.common.blame import DEATHS_TO_BLAME, MORE_IN_TROUBLE
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, decode, result_failed
+from lambdas.common.poison import DEATHS_TO_QUARANTINE, MORE_IN_TROUBLE
 from lambdas.pool.member import Job, Member
 
 # One under work, one to decode meanwhile.
@@ -27,7 +27,7 @@ _log = get_logger("pool")
 
 
 class Owner:
-    """What a pool tells, from its own threads; subclasses say what becomes of it."""
+    """What a pool reports, from its own threads; subclasses decide what becomes of it."""
 
     def done(self, job: Job, results: list[Record]) -> None:
         raise NotImplementedError
@@ -48,11 +48,11 @@ class Pool:
         count: int,
         gpu_ids: list[int],
         env: Mapping[str, str],
-        tell: Owner,
+        owner: Owner,
     ) -> None:
         if count < 1:
             raise ValueError(f"pool of {count} processes: at least 1")
-        self._env, self._tell = env, tell
+        self._env, self._owner = env, owner
         self._changed = threading.Condition()
         self._suspects: list[Job] = []
         self._stopping = threading.Event()
@@ -134,7 +134,7 @@ class Pool:
             _log.error("process %d of the pool ended (%d); the next in %.1f s",
                        member.index, code, wait_s)  # fmt: skip
             if starts >= STARTS_TO_GIVE_UP and not self._ever_ready:
-                self._tell.broken(
+                self._owner.broken(
                     f"{starts} processes ended before one was ready, the last: {code}"
                 )
             self._stopping.wait(wait_s)
@@ -158,19 +158,19 @@ class Pool:
             first, self._ever_ready = not self._ever_ready, True
             self._settle()
         if first:
-            self._tell.ready(message.get("model") or {})
+            self._owner.ready(message.get("model") or {})
 
     def _done(self, member: Member, message: Record) -> None:
         results: list[Any] = message["results"]
         with self._changed:
             key = _key(message["batch"], results)
             job = member.jobs.pop(key, None) or Job(message["batch"], 1, [])
-        self._tell.done(job, results)
+        self._owner.done(job, results)
         with self._changed:
             self._settle()
 
     def _recover(self, member: Member, code: int) -> None:
-        deaths = DEATHS_TO_BLAME + (MORE_IN_TROUBLE if code in FROM_OUTSIDE else 0)
+        deaths = DEATHS_TO_QUARANTINE + (MORE_IN_TROUBLE if code in FROM_OUTSIDE else 0)
         failed: list[Job] = []
         with self._changed:
             member.ready = False
@@ -183,7 +183,7 @@ class Pool:
             self._settle()
         for job in failed:
             detail = f"{job.deaths + 1} processes of the pool ended with this image in hand"
-            self._tell.done(job, [result_failed(i, "killed_workers", detail) for i in job.items])
+            self._owner.done(job, [result_failed(i, "killed_workers", detail) for i in job.items])
 
     def _settle(self) -> None:
         """After any change: suspects first, they have waited longest."""

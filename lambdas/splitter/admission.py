@@ -15,7 +15,7 @@ from lambdas.splitter.dropfolder import DropFolder, Found
 from lambdas.splitter.inbox import Inbox
 from lambdas.splitter.intake import Event, claimed_id, file_id, read_event
 from lambdas.splitter.journal import Journal
-from lambdas.splitter.verdicts import Verdicts, verdict
+from lambdas.splitter.terminal import TerminalRecords, terminal_status
 
 # Events that wait for the aggregator's first word; beyond it the camera is told to wait.
 MAX_PARKED = 1_000
@@ -33,13 +33,13 @@ class Admission:
         journal: Journal,
         backlog: Backlog,
         inbox: Inbox,
-        verdicts: Verdicts,
+        terminals: TerminalRecords,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._backlog = backlog
         self._inbox = inbox
-        self._verdicts = verdicts
+        self._terminals = terminals
         self._drop = DropFolder(settings, journal.seen_files())
         self._received: list[tuple[str, Any, float]] = []
         self._staged: list[Image] = []
@@ -92,8 +92,8 @@ class Admission:
         """What was staged is durable: it may be dispatched and answered."""
         for image in self._staged:
             self._backlog.add(image)
-            if image.verdict:
-                self._verdicts.add(image)
+            if image.terminal:
+                self._terminals.add(image)
         self.accepted += len(self._staged)
         self._staged = []
 
@@ -151,15 +151,15 @@ class Admission:
             self.duplicates += 1
             self._answer(camera, event.id, known[0], known[1], duplicate=True)
             return
-        judgement = self._room_for(event.count)
+        terminal = self._room_for(event.count)
         files = event.files
         if event.content is not None:
             files = [self._inbox.write(camera, event.id, event.suffix, event.content)]
-        first = self._stage(camera, event, files, wall, judgement)
+        first = self._stage(camera, event, files, wall, terminal)
         self._answer(camera, event.id, first, len(files), duplicate=False)
 
     def _stage(
-        self, camera: str, event: Event, files: list[str], wall: float, judgement: str | None
+        self, camera: str, event: Event, files: list[str], wall: float, terminal: str | None
     ) -> int:
         items = []
         for index, name in enumerate(files):
@@ -173,9 +173,9 @@ class Admission:
                 item["ts"] = event.ts
             item["t_in"] = round(wall, 3)
             items.append(item)
-        first = self._journal.stage(camera, event.id, items, judgement)
+        first = self._journal.stage(camera, event.id, items, terminal)
         for item in items:
-            self._staged.append(Image(item, judgement))
+            self._staged.append(Image(item, terminal))
             mark = self._drop.mark(item["file"])
             if mark:
                 self._journal.stage_file(item["file"], mark, item["seq"])
@@ -199,24 +199,24 @@ class Admission:
             self._stage(found.camera, Event(event_id, [found.path]), [found.path], wall, None)
 
     def _room_for(self, count: int) -> str | None:
-        """The verdict that new images get, or None: they are processed. May drop old ones."""
+        """The terminal status of new images, or None: they are processed. May drop old ones."""
         limit = self._settings.max_backlog
         backlog = self._backlog.outstanding + len(self._staged)
-        over = backlog - len(self._verdicts) + count - limit
+        over = backlog - len(self._terminals) + count - limit
         if over <= 0 or backlog == 0:
             return None
         detail = f"backlog {backlog} of {limit} images"
         # Records of dropped images wait for the aggregator as well: they are bounded too.
-        if self._settings.backlog_policy == "reject" or len(self._verdicts) + count > limit:
+        if self._settings.backlog_policy == "reject" or len(self._terminals) + count > limit:
             raise self._busy(detail)
         if self._settings.backlog_policy == "drop_newest":
-            return verdict("dropped", "quota_newest", detail)
+            return terminal_status("dropped", "quota_newest", detail)
         oldest = [image for image, _ in zip(self._backlog.oldest_waiting(), range(over))]
         if len(oldest) < over:
             raise self._busy(detail)
         for image in oldest:
-            self._backlog.judge(image, verdict("dropped", "quota_oldest", detail))
-            self._verdicts.judged(image)
+            self._backlog.terminate(image, terminal_status("dropped", "quota_oldest", detail))
+            self._terminals.terminated(image)
         return None
 
     def _busy(self, detail: str) -> m.MessageError:

@@ -15,13 +15,13 @@ class Image:
     `deaths`: how many workers died or hung with it in hand. `batch`: where it is now.
     """
 
-    __slots__ = ("attempt", "batch", "deaths", "item", "killed", "seq", "stream", "verdict")
+    __slots__ = ("attempt", "batch", "deaths", "item", "killed", "seq", "stream", "terminal")
 
-    def __init__(self, item: Item, verdict: str | None = None) -> None:
+    def __init__(self, item: Item, terminal: str | None = None) -> None:
         self.item = item
         self.stream: str = item["stream"]
         self.seq: int = item["seq"]
-        self.verdict = verdict
+        self.terminal = terminal
         self.attempt = 0
         self.deaths = 0
         self.killed: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class _Stream:
         self.again: list[Image] = []
 
     def peek(self) -> Image | None:
-        """The lowest number that waits; what is closed or judged meanwhile falls out."""
+        """The lowest number that waits; what is closed or terminated meanwhile falls out."""
         while self.again and not self._waits(self.again[0]):
             heapq.heappop(self.again)
         while self.fresh and not self._waits(self.fresh[0]):
@@ -57,7 +57,7 @@ class _Stream:
             self.fresh.popleft()
 
     def _waits(self, image: Image) -> bool:
-        return self.open.get(image.seq) is image and not image.verdict and image.batch is None
+        return self.open.get(image.seq) is image and not image.terminal and image.batch is None
 
 
 class Backlog:
@@ -80,12 +80,12 @@ class Backlog:
             stream.low = image.seq
         stream.open[image.seq] = image
         self.outstanding += 1
-        if not image.verdict:
+        if not image.terminal:
             stream.fresh.append(image)
             self.waiting += 1
 
     def add_earlier(self, images: list[Image]) -> None:
-        """Judged images of one stream, whatever their numbers: found open after all."""
+        """Terminated images of one stream, whatever their numbers: found open after all."""
         for image in images:
             self.add(image)
         stream = self._streams[images[0].stream]
@@ -95,14 +95,14 @@ class Backlog:
     def again(self, image: Image) -> None:
         """An image that a worker no longer has."""
         image.batch = None
-        if image.verdict is None and self.get(image.stream, image.seq) is image:
+        if image.terminal is None and self.get(image.stream, image.seq) is image:
             heapq.heappush(self._streams[image.stream].again, image)
             self.waiting += 1
 
     def suspect(self, image: Image) -> None:
         """An image that goes alone from now on: a worker ended with it in hand."""
         image.batch = None
-        if image.verdict is None and self.get(image.stream, image.seq) is image:
+        if image.terminal is None and self.get(image.stream, image.seq) is image:
             heapq.heappush(self._suspects, image)
             self.waiting += 1
 
@@ -110,7 +110,7 @@ class Backlog:
         """The suspect to try next; it stays until `take_suspect`."""
         while self._suspects:
             image = self._suspects[0]
-            if self.get(image.stream, image.seq) is image and image.verdict is None:
+            if self.get(image.stream, image.seq) is image and image.terminal is None:
                 return image
             heapq.heappop(self._suspects)
         return None
@@ -152,17 +152,17 @@ class Backlog:
             numbers = [seq for seq in range(first, last + 1) if seq in found.open]
         closed = [found.open.pop(seq) for seq in numbers]
         for image in closed:
-            if image.batch is None and image.verdict is None:
+            if image.batch is None and image.terminal is None:
                 self.waiting -= 1
         self.outstanding -= len(closed)
         return closed
 
-    def judge(self, image: Image, verdict: str) -> None:
-        """`image` gets the splitter's own record: no worker gets it any more."""
-        if image.batch is None and image.verdict is None:
+    def terminate(self, image: Image, terminal: str) -> None:
+        """`image` gets the splitter's own terminal record: no worker gets it any more."""
+        if image.batch is None and image.terminal is None:
             self.waiting -= 1
         image.batch = None
-        image.verdict = verdict
+        image.terminal = terminal
 
     def low(self, stream: str) -> int:
         """The lowest number without a committed record; call it for streams that have one."""
@@ -176,5 +176,5 @@ class Backlog:
         """Images that nobody has, streams in turn, each stream's oldest first."""
         for stream in self._streams.values():
             for image in list(stream.open.values()):
-                if image.batch is None and image.verdict is None:
+                if image.batch is None and image.terminal is None:
                     yield image

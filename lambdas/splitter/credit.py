@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-from lambdas.common.messages import Beat
+from lambdas.common.messages import Heartbeat
 from lambdas.splitter.pace import Pace, batch_of, near_end, shares
 
 # A batch that two heartbeats in a row do not name, this long after it was sent, was lost
 # on its way there or its result on the way back. Below FANFOLD_MAX_WAIT_S, so that one
 # lost message costs no gap.
 ABSENT_AFTER_S = 2.0
-ABSENT_BEATS = 2
+ABSENT_HEARTBEATS = 2
 ABSENT_LONGEST_S = 60.0
 # Heartbeats come every second. Work sent this long after the last one may have met a dead
 # worker: it is no evidence against an image. After STALE_S nothing more is sent.
 DOUBT_S = 1.2
 STALE_S = 2.5
 # After so long without a heartbeat what the worker holds goes to others too: below the
-# aggregator's hold-back, so that a frozen worker, or one that takes its time to start again,
-# costs no gap. Twice computed is cheap, the aggregator takes one. What ended, and whose fault
-# it was, is decided when the worker is heard again, or at its timeout.
+# aggregator's reorder wait, so that a frozen worker, or one that takes its time to start again,
+# costs no gap. Twice computed is cheap, the aggregator takes one. What ended, and of
+# which image, is decided when the worker is heard again, or at its timeout.
 MISSED_S = 4.0
 
 
@@ -53,13 +53,24 @@ class Batch:
 class Worker:
     """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish.
 
-    `strangers`: its last heartbeat named batches that are not, or no more, of this splitter:
-    of its process before a restart, or given to others meanwhile.
+    `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
+    splitter: of its process before a restart, or given to others meanwhile.
     """
 
     __slots__ = (
-        "batches", "busy_ms", "done", "drained", "heard_at", "incarnation", "missed", "model",
-        "name", "pace", "probed_at", "state", "strangers",
+        "batches",
+        "busy_ms",
+        "done",
+        "drained",
+        "has_unknown_batches",
+        "heard_at",
+        "incarnation",
+        "missed",
+        "model",
+        "name",
+        "pace",
+        "probed_at",
+        "state",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -71,7 +82,7 @@ class Worker:
         self.busy_ms = 0.0
         self.done = 0
         self.drained = False
-        self.strangers = False
+        self.has_unknown_batches = False
         self.pace = Pace()
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
@@ -153,7 +164,7 @@ class Credit:
         has nothing in hand that this splitter does not know: it would not be alone there.
         """
         heard = [w for w in self.workers.values() if _answers(w, now, DOUBT_S)]
-        ready = [w for w in heard if not w.strangers]
+        ready = [w for w in heard if not w.has_unknown_batches]
         fit = [w for w in ready if w.name not in avoid] or ready
         if not fit:
             return None
@@ -187,51 +198,51 @@ class Credit:
             worker.batches.pop(batch.id, None)
             worker.pace.finished(len(batch.images), batch.sent_at, now)
 
-    def heard(self, beat: Beat, now: float) -> list[Batch]:
+    def heard(self, heartbeat: Heartbeat, now: float) -> list[Batch]:
         """A heartbeat or hello; returns what the worker lost by dying since the last one."""
-        worker = self.workers.get(beat.worker)
+        worker = self.workers.get(heartbeat.worker)
         if worker is None:
             return []
         lost: list[Batch] = []
-        if worker.incarnation != beat.incarnation:
+        if worker.incarnation != heartbeat.incarnation:
             lost = self._withdraw(worker)
             self.restarts += bool(worker.incarnation)
-            worker.incarnation = beat.incarnation
+            worker.incarnation = heartbeat.incarnation
             worker.model = None
         worker.missed.clear()
-        worker.strangers = not set(beat.batches or ()) <= set(worker.batches)
+        worker.has_unknown_batches = not set(heartbeat.batches or ()) <= set(worker.batches)
         worker.heard_at = now
-        worker.busy_ms = beat.busy_ms
-        worker.model = beat.model or worker.model
-        if beat.busy_ms > self._timeout_s * 1000:
+        worker.busy_ms = heartbeat.busy_ms
+        worker.model = heartbeat.model or worker.model
+        if heartbeat.busy_ms > self._timeout_s * 1000:
             lost += self._withdraw(worker)
             worker.state = "hung"
         else:
             worker.state = "ready"
         return lost
 
-    def absent(self, beat: Beat, now: float) -> list[Batch]:
+    def absent(self, heartbeat: Heartbeat, now: float) -> list[Batch]:
         """Batches that this heartbeat should have named; they are taken back."""
-        worker = self.workers.get(beat.worker)
-        if worker is None or beat.batches is None:
+        worker = self.workers.get(heartbeat.worker)
+        if worker is None or heartbeat.batches is None:
             return []
-        named = set(beat.batches)
+        named = set(heartbeat.batches)
         lost = []
         for batch in list(worker.batches.values()):
             if batch.id in named:
                 batch.absent = 0
                 continue
-            patience_s = min(ABSENT_AFTER_S * 2 ** (batch.attempt - 1), ABSENT_LONGEST_S)
-            if now - batch.sent_at >= patience_s:
+            absent_after_s = min(ABSENT_AFTER_S * 2 ** (batch.attempt - 1), ABSENT_LONGEST_S)
+            if now - batch.sent_at >= absent_after_s:
                 batch.absent += 1
-            if batch.absent >= ABSENT_BEATS:
+            if batch.absent >= ABSENT_HEARTBEATS:
                 lost.append(worker.batches.pop(batch.id))
         return lost
 
     def missing(self, now: float) -> list[Batch]:
-        """What workers hold of whom nothing is heard, each batch told once.
+        """What workers hold of whom nothing is heard, each batch once.
 
-        An image on trial stays: it is sent elsewhere only when it is known whether this
+        A suspect stays: it is sent elsewhere only when it is known whether this
         worker has ended.
         """
         found = []

@@ -12,7 +12,7 @@ import stat
 import time
 from typing import NamedTuple
 
-from lambdas.common.log import Sparingly, get_logger
+from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import PathError, open_folder_inside, split_inside, stat_inside
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.intake import MAX_IMAGE_BYTES
@@ -43,7 +43,7 @@ class DropFolder:
         self._settling: dict[str, tuple[str, float]] = {}
         self._gone: list[str] = []
         self._next_scan = 0.0
-        self._said = Sparingly(COMPLAIN_EVERY_S)
+        self._throttle = Throttle(COMPLAIN_EVERY_S)
 
     def mark(self, path: str) -> str | None:
         """What tells one content of a drop folder's file from the next; None: not one."""
@@ -86,13 +86,13 @@ class DropFolder:
             folder = open_folder_inside(self._root, relative)
         except (PathError, OSError) as error:
             missing = isinstance(error, PathError) and error.reason == "not_found"
-            if not missing and self._said.due(camera) is not None:
+            if not missing and self._throttle.due(camera) is not None:
                 _log.warning("drop folder of %s is not read: %s", camera, error)
             return None
         try:
             return self._files(folder, camera, relative)
         except OSError as error:
-            if self._said.due(camera) is not None:
+            if self._throttle.due(camera) is not None:
                 _log.warning("drop folder of %s is not read: %s", camera, error)
             return None
         finally:

@@ -10,12 +10,12 @@ import json
 from typing import Any
 
 from lambdas.common import messages as m
-from lambdas.common.blame import Blame, charge
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
-from lambdas.common.log import Sparingly, about, get_logger
+from lambdas.common.log import Throttle, about, get_logger
 from lambdas.common.loop import Message, Part
+from lambdas.common.poison import PoisonDetector, evidence
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.admission import Admission
 from lambdas.splitter.backlog import Backlog, Image
@@ -24,7 +24,7 @@ from lambdas.splitter.inbox import Inbox
 from lambdas.splitter.journal import Journal, JournalFullError
 from lambdas.splitter.link import Link
 from lambdas.splitter.losses import Losses
-from lambdas.splitter.verdicts import Verdicts, verdict
+from lambdas.splitter.terminal import TerminalRecords, terminal_status
 
 STATS_EVERY_S = 1.0
 FLUSH_EVERY_S = 0.25
@@ -43,27 +43,27 @@ class Splitter(Part):
         )
         self.link = Link(self.journal, now)
         self.inbox = Inbox(settings.images_dir)
-        self.verdicts = Verdicts(self.journal)
-        self._blame = Blame(now)
-        self.admission = Admission(settings, self.journal, self.backlog, self.inbox, self.verdicts)
+        self.terminals = TerminalRecords(self.journal)
+        self._poison = PoisonDetector(now)
+        self.admission = Admission(settings, self.journal, self.backlog, self.inbox, self.terminals)
         self._health = HealthReport(settings, settings.health, "splitter", bus, now)
         self._batches = 0
         self._stats_at = self._flush_at = now
-        self._said = Sparingly(10.0)
+        self._throttle = Throttle(10.0)
         self.done = self._stats_done = 0
         self.redispatched = 0
         self.credit.drain(self.journal.drained, on=True)
         self._load()
-        self._losses = Losses(self.journal, self.backlog, self.verdicts)
+        self._losses = Losses(self.journal, self.backlog, self.terminals)
 
     def _load(self) -> None:
         wanted = set()
-        for text, judgement in self.journal.unfinished():
-            image = Image(json.loads(text), judgement)
+        for text, terminal in self.journal.unfinished():
+            image = Image(json.loads(text), terminal)
             wanted.add(image.item.get("file", ""))
             self.backlog.add(image)
-            if judgement:
-                self.verdicts.add(image)
+            if terminal:
+                self.terminals.add(image)
         self.inbox.sweep(wanted)
         if self.backlog.outstanding:
             _log.info("%d images wait in the journal", self.backlog.outstanding)
@@ -84,7 +84,7 @@ class Splitter(Part):
         if replies:
             fault("splitter.after_accepted")
         self._publish(self.link.due(self._settings.done_topic, now))
-        self._publish(self.verdicts.due(self._settings.done_topic, self.backlog, now))
+        self._publish(self.terminals.due(self._settings.done_topic, self.backlog, now))
         self._probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
@@ -108,43 +108,43 @@ class Splitter(Part):
         try:
             body = m.decode(message.payload)
             if "kind" in body:
-                self._on_beat(m.parse_beat(body), now)
+                self._on_heartbeat(m.parse_heartbeat(body), now)
             elif "drain" in body:
                 self._on_control(m.parse_control(body))
             else:
                 self._on_ack(m.parse_ack(body), now)
         except m.MessageError as error:
-            if self._said.due(message.subject) is not None:
+            if self._throttle.due(message.subject) is not None:
                 _log.warning("ignored a message on %s: %s", message.subject, error)
 
     def _on_ack(self, ack: m.Ack, now: float) -> None:
         if not self.link.heard(ack, now):
             return
-        self._losses.heard(ack.floor)
+        self._losses.heard(ack.low_watermark)
         for stream, ranges in ack.acks:
             for first, last in ranges:
                 self._close(stream, first, last, now)
-        for stream, floor in ack.floor.items():
-            self._close(stream, 1, floor, now)
+        for stream, low_watermark in ack.low_watermark.items():
+            self._close(stream, 1, low_watermark, now)
 
     def _close(self, stream: str, first: int, last: int, now: float) -> None:
         closed = self.backlog.close(stream, first, last)
         for image in closed:
             self.credit.finished(image, now)
             self.inbox.release(stream, image.item.get("file", ""))
-            if image.verdict:
-                self.verdicts.closed(image)
+            if image.terminal:
+                self.terminals.closed(image)
         if closed:
             self.done += len(closed)
             for low, high in m.to_ranges(image.seq for image in closed):
                 self.journal.forget(stream, low, high)
 
-    def _on_beat(self, beat: m.Beat, now: float) -> None:
-        lost = self.credit.heard(beat, now)
-        what = f"ended, {beat.earlier_end}" if beat.earlier_end else "ended or hung"
-        self._recover({beat.worker: lost} if lost else {}, what, now, beat.earlier_end)
+    def _on_heartbeat(self, heartbeat: m.Heartbeat, now: float) -> None:
+        lost = self.credit.heard(heartbeat, now)
+        what = f"ended, {heartbeat.earlier_end}" if heartbeat.earlier_end else "ended or hung"
+        self._recover({heartbeat.worker: lost} if lost else {}, what, now, heartbeat.earlier_end)
         if self.link.alive(now):
-            for batch in self.credit.absent(beat, now):
+            for batch in self.credit.absent(heartbeat, now):
                 self._again(batch)
 
     def _on_control(self, control: m.Control) -> None:
@@ -164,10 +164,10 @@ class Splitter(Part):
             if not held and not any(batch.missed for batch in batches):
                 continue
             _log.warning("worker %s %s; %d images go to another", worker, what, len(held))
-            guilty = {id(image) for image in self._blame.died(worker, batches, now, end)}
+            poisons = {id(image) for image in self._poison.died(worker, batches, now, end)}
             for image in held:
-                if id(image) in guilty:
-                    self._convict(image)
+                if id(image) in poisons:
+                    self._quarantine(image)
                 else:
                     self.backlog.suspect(image)
             self.redispatched += len(held)
@@ -188,16 +188,16 @@ class Splitter(Part):
                 self.redispatched += 1
                 self.backlog.suspect(image)
 
-    def _convict(self, image: Image) -> None:
-        detail = charge(image, "worker")
+    def _quarantine(self, image: Image) -> None:
+        detail = evidence(image, "worker")
         _log.error("failed, killed_workers: %s", detail, extra=about(image.item))
-        self.backlog.judge(image, verdict("failed", "killed_workers", detail))
-        self.verdicts.judged(image)
+        self.backlog.terminate(image, terminal_status("failed", "killed_workers", detail))
+        self.terminals.terminated(image)
 
     # Work that goes out
 
     def _commit(self, now: float) -> list[tuple[str, bytes]]:
-        """Make admissions durable; what may be said about them, only now."""
+        """Make admissions durable; replies about them go out only now."""
         if not (self.admission.staged or now - self._flush_at >= FLUSH_EVERY_S):
             return self.admission.replies()
         self._flush_at = now
@@ -207,7 +207,7 @@ class Splitter(Part):
             self.admission.committed()
             return self.admission.replies()
         self.inbox.discard()
-        if self._said.due("no room") is not None:
+        if self._throttle.due("no room") is not None:
             _log.error("no room for new images: %s", refusal)
         return self.admission.refused()
 

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, mark TEXT, seq INTEGER) W
 """
 
 _FORGET = "DELETE FROM images WHERE stream=? AND seq BETWEEN ? AND ?"
-_JUDGE = "UPDATE images SET verdict=? WHERE stream=? AND seq=?"
+_TERMINATE = "UPDATE images SET verdict=? WHERE stream=? AND seq=?"
 _REMEMBER = "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?)"
 _ADVANCE = "INSERT OR REPLACE INTO streams VALUES(?,?)"
 
@@ -59,7 +59,7 @@ class Journal:
         self._db = opened.connection
         self._room = Room(path)
         if self.salvage:
-            self._mend(self.salvage)
+            self._repair(self.salvage)
         self.epoch = str(self._meta("epoch", os.urandom(4).hex()))
         self.run = int(self._meta("run", 0)) + 1
         self._write_meta("run", self.run)
@@ -72,9 +72,9 @@ class Journal:
         self._staged_next: dict[str, int] = {}
         self._seen: list[tuple[str, str, int]] = []
         self._forgotten: list[tuple[str, int, int]] = []
-        self._verdicts: list[tuple[str, str, int]] = []
+        self._terminals: list[tuple[str, str, int]] = []
 
-    def _mend(self, salvage: Salvage) -> None:
+    def _repair(self, salvage: Salvage) -> None:
         """After damage. Numbers go on only where every one that was given out is known;
         else this is a new epoch, and the aggregator tells where it starts."""
         with transaction(self._db):
@@ -155,22 +155,22 @@ class Journal:
             self._db.executemany("DELETE FROM seen WHERE path=?", [(path,) for path in gone])
 
     def stage(
-        self, stream: str, event_id: str, items: list[dict[str, Any]], verdict: str | None
+        self, stream: str, event_id: str, items: list[dict[str, Any]], terminal: str | None
     ) -> int:
         """Number `items` (their `seq` is set) and stage them; returns the first number."""
         first = self.next_seq(stream)
         for seq, item in enumerate(items, first):
             item["seq"] = seq
-            self._staged_images.append((stream, seq, dumps(item), verdict))
+            self._staged_images.append((stream, seq, dumps(item), terminal))
         row = (self._event, stream, event_id, first, len(items))
         self._staged_events[stream, event_id] = row
         self._event += 1
         self._staged_next[stream] = first + len(items)
         return first
 
-    def add_judged(self, items: list[dict[str, Any]], verdict: str) -> None:
+    def add_terminal(self, items: list[dict[str, Any]], terminal: str) -> None:
         """Numbers given out before that have no entry any more, at once durable."""
-        rows = [(item["stream"], item["seq"], dumps(item), verdict) for item in items]
+        rows = [(item["stream"], item["seq"], dumps(item), terminal) for item in items]
         try:
             with transaction(self._db):
                 self._db.executemany("INSERT OR IGNORE INTO images VALUES(?,?,?,?)", rows)
@@ -186,13 +186,13 @@ class Journal:
         """
         self._forgotten.append((stream, first, last))
 
-    def judge(self, stream: str, seq: int, verdict: str) -> None:
+    def terminate(self, stream: str, seq: int, terminal: str) -> None:
         """Remember a terminal record of the splitter's own until it is acknowledged."""
-        self._verdicts.append((verdict, stream, seq))
+        self._terminals.append((terminal, stream, seq))
 
     @property
     def dirty(self) -> bool:
-        return bool(self._staged_events or self._forgotten or self._verdicts or self._seen)
+        return bool(self._staged_events or self._forgotten or self._terminals or self._seen)
 
     def commit(self) -> None:
         """Make everything staged durable. Raises `JournalFullError`: no event was taken."""
@@ -238,7 +238,7 @@ class Journal:
             if self._forgotten:
                 fault("splitter.before_forget")
             self._db.executemany(_FORGET, self._forgotten)
-            self._db.executemany(_JUDGE, self._verdicts)
+            self._db.executemany(_TERMINATE, self._terminals)
             if with_events:
                 self._db.executemany("INSERT INTO images VALUES(?,?,?,?)", self._staged_images)
                 self._db.executemany(_REMEMBER, self._staged_events.values())
@@ -248,7 +248,7 @@ class Journal:
             fault("splitter.before_commit")
         fault("splitter.after_commit")
         self._forgotten.clear()
-        self._verdicts.clear()
+        self._terminals.clear()
 
     def _prune(self) -> None:
         if self._event >= self._prune_at:
@@ -262,7 +262,7 @@ class Journal:
         self._seen.clear()
 
     def unfinished(self) -> Iterator[tuple[str, str | None]]:
-        """Every item without a committed record, as (item JSON, verdict), in order."""
+        """Every item without a committed record, as (item JSON, terminal status), in order."""
         yield from self._db.execute("SELECT item, verdict FROM images ORDER BY stream, seq")
 
     def streams(self) -> list[str]:

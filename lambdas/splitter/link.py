@@ -3,8 +3,8 @@
 A journal has an **epoch**. Before a new journal hands out its first number it asks the
 aggregator (`sync`) for the highest number that it knows of each stream, and goes on after
 it: a lost journal never makes a number mean two images. The aggregator, from then on,
-refuses results of older epochs; it tells its epoch in every ack, at least once a second,
-and the splitter answers a foreign one with a new `sync`.
+refuses results of a stale epoch; every ack carries its epoch, at least once a second, and
+the splitter answers another one than its own with a new `sync`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The folder in shared memory that transform and inference functions of one site share.
 
     {transform}.ring   its tensors
-    {transform}.bell   a pipe: a slot of its ring is finished
-    {worker}.desk      an inference function that is ready, and its pulse
-    tensors.bell       a pipe with one byte for each tensor that waits
+    {transform}.fifo   a wake-up FIFO: a slot of its ring is finished
+    {worker}.lease     the lease file of an inference function that is ready
+    tensors.fifo       a wake-up FIFO with one byte for each tensor that waits
 
-A bell saves waiting, nothing more: who misses one looks again within `LOOK_AGAIN_S`.
+A wake-up saves waiting, nothing more: who misses one looks again within `LOOK_AGAIN_S`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from lambdas.tensors import locks
 from lambdas.tensors.ring import RingError, identity
 
 LOOK_AGAIN_S = 0.25
-TENSORS_BELL = "tensors"
-PULSE_S = 0.5
-_LIFE_BYTE = 0
-_PULSE = struct.Struct("QQ")
-#: Lives before this one, the latest first, and how they ended: enough for whoever looks seldom.
+TENSORS_FIFO = "tensors"
+RENEW_S = 0.5
+_LIVENESS_BYTE = 0
+_LEASE = struct.Struct("QQ")
+#: Incarnations before this one, the latest first, and how they ended: enough for whoever looks
+#: seldom.
 _EARLIER = struct.Struct("4Q")
 _CRASHED = 1 << 16
 
 
-def life_of(incarnation: str) -> int:
-    """16 bits that tell one life of a worker from another; 0 is nobody's."""
+def short_incarnation(incarnation: str) -> int:
+    """16 bits that tell one incarnation of a worker from another; 0 is nobody's."""
     return zlib.crc32(incarnation.encode()) % 0xFFFF + 1
 
 
@@ -39,8 +40,8 @@ def ring_path(shm_dir: str, transform: str) -> str:
     return os.path.join(shm_dir, f"{transform}.ring")
 
 
-def desk_path(shm_dir: str, worker: str) -> str:
-    return os.path.join(shm_dir, f"{worker}.desk")
+def lease_path(shm_dir: str, worker: str) -> str:
+    return os.path.join(shm_dir, f"{worker}.lease")
 
 
 class Folder:
@@ -64,14 +65,14 @@ class Folder:
     def ring(self, transform: str) -> str:
         return ring_path(self.path, transform)
 
-    def desk(self, worker: str) -> str:
-        return desk_path(self.path, worker)
+    def lease(self, worker: str) -> str:
+        return lease_path(self.path, worker)
 
-    def bell(self, name: str) -> Bell:
-        return Bell(os.path.join(self.path, f"{name}.bell"))
+    def fifo(self, name: str) -> WakeFifo:
+        return WakeFifo(os.path.join(self.path, f"{name}.fifo"))
 
     def sweep_halves(self, transform: str) -> None:
-        """Remove what earlier lives of this transform function did not finish making."""
+        """Remove what earlier incarnations of this transform function did not finish making."""
         for name in os.listdir(self.path):
             if name.startswith(f"{transform}.ring."):
                 remove(os.path.join(self.path, name))
@@ -84,8 +85,8 @@ class Folder:
                 remove(os.path.join(self.path, name))
 
 
-class Bell:
-    """A named pipe that several may ring and several may wait for."""
+class WakeFifo:
+    """A named pipe: several processes may write a wake-up and several may wait for one."""
 
     def __init__(self, path: str) -> None:
         with contextlib.suppress(FileExistsError):
@@ -96,20 +97,20 @@ class Bell:
             os.close(self._fd)
             raise RingError(f"{path} is not a pipe: remove it")
 
-    def ring(self) -> None:
-        # 65,536 rings that nobody has heard yet are enough.
+    def wake(self) -> None:
+        # 65,536 wake-ups that nobody has taken yet are enough.
         with contextlib.suppress(BlockingIOError):
             os.write(self._fd, b"\1")
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it has been rung; hears one ring, or after the time none."""
+        """Whether there was a wake-up within the time; takes one."""
         ready, _, _ = select.select([self._fd], [], [], timeout_s)
-        return bool(ready) and self.hear(1) > 0
+        return bool(ready) and self.take(1) > 0
 
-    def hear(self, rings: int) -> int:
-        """Take up to so many rings without waiting; returns how many there were."""
+    def take(self, count: int) -> int:
+        """Take up to `count` wake-ups without waiting; returns how many there were."""
         try:
-            return len(os.read(self._fd, rings))
+            return len(os.read(self._fd, count))
         except BlockingIOError:
             return 0
 
@@ -117,44 +118,44 @@ class Bell:
         os.close(self._fd)
 
 
-class Desk:
-    """An inference function says that it is there: a lock as long as it lives, and a pulse."""
+class LeaseFile:
+    """Liveness of an inference function: a lock as long as it is alive, renewed by a counter."""
 
     def __init__(self, path: str, incarnation: str, *, after_crash: bool = False) -> None:
-        """`after_crash`: the process that had this desk ended by a fault of its own."""
-        self._life = life_of(incarnation)
+        """`after_crash`: the process that held this lease before ended by a fault of its own."""
+        self._incarnation = short_incarnation(incarnation)
         earlier = _earlier_at(path, after_crash)
         temporary = f"{path}.{incarnation}"
         self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        locks.hold(self._fd, _LIFE_BYTE)
-        self._pulse = 0
-        self.beat()
-        os.pwrite(self._fd, _EARLIER.pack(*earlier), _PULSE.size)
+        locks.hold(self._fd, _LIVENESS_BYTE)
+        self._renewals = 0
+        self.renew()
+        os.pwrite(self._fd, _EARLIER.pack(*earlier), _LEASE.size)
         os.rename(temporary, path)
 
-    def beat(self) -> None:
-        self._pulse += 1
-        os.pwrite(self._fd, _PULSE.pack(self._pulse, self._life), 0)
+    def renew(self) -> None:
+        self._renewals += 1
+        os.pwrite(self._fd, _LEASE.pack(self._renewals, self._incarnation), 0)
 
 
 def _earlier_at(path: str, crashed: bool) -> list[int]:
-    """What a new desk says of lives before it: the owner of the desk here, and those before."""
+    """Earlier incarnations for a new lease file: the holder of the one here, and those before."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return [0] * 4
     try:
-        _, life, earlier = _read(fd)
+        _, incarnation, earlier = _read(fd)
     finally:
         os.close(fd)
-    return [life | (_CRASHED if crashed else 0), *earlier[:3]]
+    return [incarnation | (_CRASHED if crashed else 0), *earlier[:3]]
 
 
 def _read(fd: int) -> tuple[bytes, int, list[int]]:
-    """Pulse, life, and the lives before it; those are 0 at the desk of an older version."""
-    found = os.pread(fd, _PULSE.size + _EARLIER.size, 0).ljust(_PULSE.size + _EARLIER.size, b"\0")
-    pulse, earlier = found[: _PULSE.size], found[_PULSE.size :]
-    return pulse, _PULSE.unpack(pulse)[1], list(_EARLIER.unpack(earlier))
+    """Renewal, incarnation and those before it; these are 0 in a lease file of an older version."""
+    found = os.pread(fd, _LEASE.size + _EARLIER.size, 0).ljust(_LEASE.size + _EARLIER.size, b"\0")
+    renewal, earlier = found[: _LEASE.size], found[_LEASE.size :]
+    return renewal, _LEASE.unpack(renewal)[1], list(_EARLIER.unpack(earlier))
 
 
 class Watch:
@@ -165,8 +166,8 @@ class Watch:
         self._seen: tuple[int, bytes] | None = None
         self._moved_at = now
         self.alive = False
-        self.life = 0
-        #: Lives that have ended here → whether they crashed.
+        self.incarnation = 0
+        #: Incarnations that have ended here → whether they crashed.
         self.ends: dict[int, bool] = {}
 
     def look(self, now: float) -> None:
@@ -176,17 +177,17 @@ class Watch:
             self.alive, self._moved_at = False, now
             return
         try:
-            self.alive = locks.held(fd, _LIFE_BYTE)
-            pulse, self.life, earlier = _read(fd)
+            self.alive = locks.held(fd, _LIVENESS_BYTE)
+            renewal, self.incarnation, earlier = _read(fd)
             self.ends = {end % _CRASHED: end >= _CRASHED for end in earlier if end}
-            seen = (os.fstat(fd).st_ino, pulse)
+            seen = (os.fstat(fd).st_ino, renewal)
         finally:
             os.close(fd)
         if seen != self._seen or not self.alive:
             self._seen, self._moved_at = seen, now
 
     def still_s(self, now: float) -> float:
-        """For how long it has lived without a pulse: it is stopped from outside."""
+        """For how long it is alive without a renewal: it is stopped from outside."""
         return now - self._moved_at
 
 

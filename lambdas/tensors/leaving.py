@@ -13,7 +13,7 @@ def remove_at_the_end(path: str) -> None:
     """Remove `path` at SIGTERM, and then do what the core's runtime does there.
 
     By its name, and before anything is made: a function stopped while it loads its model
-    also tidies up after the life before it, which was killed.
+    also tidies up after the incarnation before it, which was killed.
     """
     earlier = signal.getsignal(signal.SIGTERM)
 

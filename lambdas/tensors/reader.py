@@ -12,7 +12,7 @@ import numpy as np
 
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Record, result_failed
-from lambdas.tensors.folder import TENSORS_BELL, Bell, Folder, is_at, life_of
+from lambdas.tensors.folder import TENSORS_FIFO, Folder, WakeFifo, is_at, short_incarnation
 from lambdas.tensors.ring import DONE, READY, RUNNING, SENDING, Ring, Word, open_ring
 
 _log = get_logger("tensors")
@@ -21,8 +21,8 @@ _log = get_logger("tensors")
 class Claim:
     """One tensor in hand: nobody else works with its slot until `finish`."""
 
-    def __init__(self, ring: Ring, slot: int, word: Word, bell: Bell) -> None:
-        self._ring, self._slot, self._word, self._bell = ring, slot, word, bell
+    def __init__(self, ring: Ring, slot: int, word: Word, fifo: WakeFifo) -> None:
+        self._ring, self._slot, self._word, self._fifo = ring, slot, word, fifo
         note = ring.note(slot)
         self.item: Record = note["item"]
         self.ms: Record = note["ms"]
@@ -44,7 +44,7 @@ class Claim:
         """Its result is published."""
         self._ring.set(self._slot, self._word._replace(state=DONE))
         self._ring.release(self._slot)
-        self._bell.ring()
+        self._fifo.wake()
 
     def failed(self, reason: str, detail: str) -> Record:
         return result_failed(self.item, reason, detail, self.ms)
@@ -59,10 +59,10 @@ class Reader:
         """`model`: SHA-256 of the package; rings of another model are left alone."""
         folder.sweep_others(transforms)
         self._folder, self._model = folder, model
-        self._life = life_of(incarnation)
+        self._incarnation = short_incarnation(incarnation)
         self._rings: dict[str, Ring | None] = dict.fromkeys(transforms)
-        self._bells = {name: folder.bell(name) for name in transforms}
-        self._bell = folder.bell(TENSORS_BELL)
+        self._fifos = {name: folder.fifo(name) for name in transforms}
+        self._fifo = folder.fifo(TENSORS_FIFO)
 
     def take(self, limit: int) -> list[Claim]:
         """Up to `limit` tensors; one that goes alone comes alone."""
@@ -76,12 +76,12 @@ class Reader:
                 if claim.alone or len(claims) == limit:
                     break
         if claims:
-            self._bell.hear(len(claims))  # one ring for each, so that none is left over
+            self._fifo.take(len(claims))  # one wake-up for each, so that none is left over
         return claims
 
     def wait(self, timeout_s: float) -> None:
         """Until a tensor may be there; then the rings may also be new ones."""
-        self._bell.wait(timeout_s)
+        self._fifo.wait(timeout_s)
         self.refresh()
 
     def refresh(self) -> None:
@@ -111,9 +111,9 @@ class Reader:
         if word.state != READY:  # another worker was here first
             ring.release(slot)
             return None
-        mine = word._replace(life=self._life, state=RUNNING)
+        mine = word._replace(incarnation=self._incarnation, state=RUNNING)
         ring.set(slot, mine)
-        return Claim(ring, slot, mine, self._bells[name])
+        return Claim(ring, slot, mine, self._fifos[name])
 
 
 def _by_age(waiting: tuple[int, Any, Any, Any]) -> int:

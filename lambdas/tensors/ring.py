@@ -6,7 +6,7 @@ written, and a slot whose work has begun while nobody holds its lock is one whos
 has died. The words may be read without the lock, as a hint.
 
     header   magic, slots, tensor bytes, model
-    words    8 bytes for each slot: turn, life of the worker, alone, state
+    words    8 bytes for each slot: turn, incarnation of the worker, alone, state
     notes    what the tensor is: JSON, with the time since when it waits
     tensors
 """
@@ -48,10 +48,10 @@ class NoteTooLongError(ValueError):
 
 
 class Word(NamedTuple):
-    """`turn`: how often the slot was offered; `life`: whose work it is, 16 bits."""
+    """`turn`: how often the slot was offered; `incarnation`: whose work it is, 16 bits."""
 
     turn: int
-    life: int
+    incarnation: int
     alone: bool
     state: int
 
@@ -92,9 +92,9 @@ class Ring:
 
     def set(self, slot: int, word: Word) -> None:
         """The holder of the slot's lock says what it is now."""
-        turn, life, alone, state = word
+        turn, incarnation, alone, state = word
         # One aligned store of 8 bytes: a reader without the lock sees the old or the new.
-        self._words[slot] = (turn & 0xFFFFFFFF) << 32 | life << 16 | alone << 8 | state
+        self._words[slot] = (turn & 0xFFFFFFFF) << 32 | incarnation << 16 | alone << 8 | state
 
     def tensor(self, slot: int) -> np.ndarray:
         """Flat float32; read-only for all but the owner."""

@@ -1,12 +1,12 @@
 """Which image is in which slot, and what becomes of it there.
 
-Pure but for the ring: time comes in, verdicts go out, no thread and no message. Its user
+Pure but for the ring: time comes in, terminal records go out, no thread and no message. Its user
 serialises the calls.
 
-An inference function that dies gives its lock back. What it had begun is suspected (see
-`Blame`) and goes alone afterwards; what it had only to publish is offered again without a
-suspicion. An image that was alone in it waits until the next life says how that one ended.
-One that holds a tensor longer than the time limit keeps the slot, until it lets
+An inference function that dies gives its lock back. What it had begun is suspect (see
+`PoisonDetector`) and goes alone afterwards; what it had only to publish is offered again and is
+no suspect. An image that was alone in it waits until the next incarnation's lease file shows how
+that one ended. One that holds a tensor longer than the time limit keeps the slot, until it lets
 go of it or dies, and the image goes on in another one.
 """
 
@@ -17,9 +17,9 @@ from typing import Callable, Collection, Iterable
 
 import numpy as np
 
-from lambdas.common.blame import Blame, charge
 from lambdas.common.log import get_logger
 from lambdas.common.messages import ECHOED, Record, Work
+from lambdas.common.poison import PoisonDetector, evidence
 from lambdas.tensors.ring import (
     DONE,
     FREE,
@@ -32,7 +32,7 @@ from lambdas.tensors.ring import (
 )
 from lambdas.worker.work import Batch, Image
 
-#: What the desks tell is that a life crashed, not by which of the faults.
+#: Lease files show that an incarnation crashed, not by which of the faults.
 CRASH = "SIGSEGV"
 
 _log = get_logger("transform")
@@ -52,7 +52,7 @@ class Tensor(Image):
 
 
 class _Hand:
-    """What one inference function had in hand when it ended (see `blame.Held`)."""
+    """What one inference function had in hand when it ended (see `poison.Held`)."""
 
     doubtful = False
 
@@ -61,23 +61,23 @@ class _Hand:
         self.alone = images[0].alone
 
 
-def _killer(tensor: Tensor) -> tuple[Tensor, Record]:
-    return tensor, tensor.failed("killed_workers", charge(tensor, "inference function"))
+def _quarantined(tensor: Tensor) -> tuple[Tensor, Record]:
+    return tensor, tensor.failed("killed_workers", evidence(tensor, "inference function"))
 
 
 class Transformer:
     def __init__(self, ring: Ring, now: float, limit_s: float) -> None:
         """`limit_s`: how long an inference function may have a tensor, or be absent."""
         self._ring, self._limit_s = ring, limit_s
-        self._blame = Blame(now)
+        self._poison = PoisonDetector(now)
         self._batches: list[Batch] = []
         self._todo: deque[Tensor] = deque()
         self._free: deque[int] = deque(range(ring.slots))
         self._offered: dict[int, Tensor] = {}
         # Slots that an inference function does not let go of, and what must leave them.
         self._stuck: dict[int, Tensor | None] = {}
-        # Slots of images on trial whose inference function has ended, which life, and since when.
-        self._on_trial: dict[int, tuple[Tensor, int, float]] = {}
+        # Slots of suspects whose inference function has ended: which incarnation, and since when.
+        self._pending: dict[int, tuple[Tensor, int, float]] = {}
         self._served_at = now
         self.offers = 0
         self.done = self.failed = 0
@@ -133,30 +133,30 @@ class Transformer:
         now: float,
         served: bool,
         stopped: Collection[int] = (),
-        crashed: Callable[[int], bool | None] = lambda _life: False,
+        crashed: Callable[[int], bool | None] = lambda _incarnation: False,
     ) -> list[tuple[Tensor, Record]]:
-        """Look at every slot. `served`: an inference function lives. `stopped`: lives of those
-        that do nothing at all; what they hold goes on elsewhere, and nobody is blamed.
-        `crashed`: whether a life ended by a fault of its own; None: not known yet.
+        """Look at every slot. `served`: an inference function is alive. `stopped`: incarnations
+        that do nothing at all; what they hold goes on elsewhere and is no suspect.
+        `crashed`: whether an incarnation ended by a fault of its own; None: not known yet.
 
         Returns images that end here, with their records; they are settled by the caller.
         """
         ended: dict[int, list[tuple[int, Tensor]]] = {}
         for slot, tensor in list(self._offered.items()):
             self._look(slot, tensor, now, ended)
-            if slot in self._offered and self._ring.word(slot).life in stopped:
+            if slot in self._offered and self._ring.word(slot).incarnation in stopped:
                 self._pass_on(slot)
-        verdicts = [v for life, lost in ended.items() for v in self._ended(life, lost, now)]
+        finished = [f for who, lost in ended.items() for f in self._ended(who, lost, now)]
         if ended:  # somebody was there, if only to die at once: what is known of images stays
             self._served_at = now
-        verdicts += self._judge(now, crashed)
+        finished += self._decide(now, crashed)
         self._unstick()
         if served:
             self._served_at = now
         elif now - self._served_at > self._limit_s:
             self._served_at = now
             self._give_back()
-        return verdicts
+        return finished
 
     def _look(
         self, slot: int, tensor: Tensor, now: float, ended: dict[int, list[tuple[int, Tensor]]]
@@ -168,7 +168,7 @@ class Transformer:
             # With the lock the word is what it says: its worker has finished, or has died.
             word = self._ring.word(slot)
             if word.state == RUNNING:
-                ended.setdefault(word.life, []).append((slot, tensor))
+                ended.setdefault(word.incarnation, []).append((slot, tensor))
             elif word.state == SENDING:  # whether its result has left, nobody knows: once more
                 self._offer(tensor, slot)
             elif word.state == DONE:
@@ -179,7 +179,7 @@ class Transformer:
         elif tensor.begun_at is None:
             tensor.begun_at = now
         elif now - tensor.begun_at > self._limit_s:
-            ended.setdefault(word.life, []).append((slot, tensor))
+            ended.setdefault(word.incarnation, []).append((slot, tensor))
 
     def _pass_on(self, slot: int) -> None:
         """The holder keeps the slot; the image goes on in another one."""
@@ -187,7 +187,7 @@ class Transformer:
             self._stuck[slot] = self._offered.pop(slot)
 
     def _ended(
-        self, life: int, lost: list[tuple[int, Tensor]], now: float
+        self, incarnation: int, lost: list[tuple[int, Tensor]], now: float
     ) -> Iterable[tuple[Tensor, Record]]:
         tensors = [tensor for _, tensor in lost]
         _log.warning(
@@ -197,34 +197,35 @@ class Transformer:
         slot, tensor = lost[0]
         if tensor.alone and not self._ring.held(slot):
             del self._offered[slot]
-            self._on_trial[slot] = (tensor, life, now)
+            self._pending[slot] = (tensor, incarnation, now)
             return
-        guilty = {id(t) for t in self._blame.died(f"life {life}", [_Hand(tensors)], now)}
+        who = f"incarnation {incarnation}"
+        poisons = {id(t) for t in self._poison.died(who, [_Hand(tensors)], now)}
         for slot, tensor in lost:
             tensor.alone = True
             mine = not self._ring.held(slot)
-            if id(tensor) in guilty:
-                yield _killer(tensor)
-            if mine and id(tensor) not in guilty:
+            if id(tensor) in poisons:
+                yield _quarantined(tensor)
+            if mine and id(tensor) not in poisons:
                 self._offer(tensor, slot)
             elif mine:
                 self._leave(slot)
             else:
                 del self._offered[slot]
-                self._stuck[slot] = None if id(tensor) in guilty else tensor
+                self._stuck[slot] = None if id(tensor) in poisons else tensor
 
-    def _judge(
+    def _decide(
         self, now: float, crashed: Callable[[int], bool | None]
     ) -> Iterable[tuple[Tensor, Record]]:
-        for slot, (tensor, life, since) in list(self._on_trial.items()):
-            word = crashed(life)
+        for slot, (tensor, incarnation, since) in list(self._pending.items()):
+            word = crashed(incarnation)
             if word is None and now - since < self._limit_s:
                 continue
-            del self._on_trial[slot]
+            del self._pending[slot]
             end = CRASH if word else ""
-            if self._blame.died(f"life {life}", [_Hand([tensor])], now, end):
+            if self._poison.died(f"incarnation {incarnation}", [_Hand([tensor])], now, end):
                 self.cancel(slot)
-                yield _killer(tensor)
+                yield _quarantined(tensor)
             else:
                 self._offer(tensor, slot)
 
@@ -246,7 +247,7 @@ class Transformer:
     def _give_back(self) -> None:
         """Nobody runs the network: the splitter is to send again what waits here.
 
-        It does, because heartbeats no longer name these batches: that blames nobody.
+        It does, because heartbeats no longer name these batches: that makes no image a suspect.
         """
         if not self._batches:
             return
@@ -257,9 +258,9 @@ class Transformer:
         for slot in list(self._offered):
             if self._ring.hold(slot):
                 self._leave(slot)
-        for slot in self._on_trial:
+        for slot in self._pending:
             self.cancel(slot)
-        self._on_trial.clear()
+        self._pending.clear()
         self._stuck = dict.fromkeys(self._stuck)
         self._todo.clear()
         self._batches.clear()

@@ -10,7 +10,7 @@ from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.loop import WaitingClock
 from lambdas.common.messages import Record, Work
-from lambdas.tensors.folder import LOOK_AGAIN_S, Bell, Watch
+from lambdas.tensors.folder import LOOK_AGAIN_S, WakeFifo, Watch
 from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
 from lambdas.worker.activity import Activity
@@ -19,30 +19,30 @@ from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
 from lambdas.worker.work import Batch
 
-LOOK_AT_DESKS_S = 1.0
-# Below the aggregator's hold-back: one stopped worker costs no gap.
+LOOK_AT_LEASES_S = 1.0
+# Below the aggregator's reorder wait: one stopped worker costs no gap.
 MISSED_S = 2.0
 
 _log = get_logger("transform")
 
 
-class Desks:
-    """The inference functions, looked at once a second."""
+class Leases:
+    """Lease files of the inference functions, looked at once a second."""
 
     def __init__(
         self, paths: dict[str, str], limit_s: float, probe: Callable[[str], None], now: float
     ) -> None:
-        """`probe` asks a worker that lives and does nothing: the core ends a hung one."""
+        """`probe` asks a worker that is alive and does nothing: the core ends a hung one."""
         self._watches = {name: Watch(path, now) for name, path in paths.items()}
         self.limit_s, self._probe = limit_s, probe
         self._probed_at = dict.fromkeys(paths, now)
-        self._looked_at = now - LOOK_AT_DESKS_S
+        self._looked_at = now - LOOK_AT_LEASES_S
         self.served = False
         self.stopped: frozenset[int] = frozenset()
 
     def look(self, now: float) -> None:
-        """`served`: an inference function is at work. `stopped`: lives without a pulse."""
-        if now - self._looked_at < LOOK_AT_DESKS_S:
+        """`served`: an inference function is at work. `stopped`: incarnations without a renewal."""
+        if now - self._looked_at < LOOK_AT_LEASES_S:
             return
         self._looked_at = now
         self.served = False
@@ -50,42 +50,47 @@ class Desks:
         for name, watch in self._watches.items():
             watch.look(now)
             if watch.alive and watch.still_s(now) > MISSED_S:
-                stopped.add(watch.life)
+                stopped.add(watch.incarnation)
             hung = watch.alive and watch.still_s(now) > self.limit_s
             self.served |= watch.alive and not hung
             if hung and now - self._probed_at[name] > self.limit_s:
-                _log.warning("%s lives and does nothing for %.0f s", name, watch.still_s(now))
+                _log.warning("%s is alive and does nothing for %.0f s", name, watch.still_s(now))
                 self._probed_at[name] = now
                 self._probe(name)
         self.stopped = frozenset(stopped)
 
-    def crashed(self, life: int) -> bool | None:
-        """How this life of an inference function ended; None before its successor says so."""
-        found = (watch.ends.get(life) for watch in self._watches.values())
+    def crashed(self, incarnation: int) -> bool | None:
+        """How this incarnation ended; None before its successor's lease file shows it."""
+        found = (watch.ends.get(incarnation) for watch in self._watches.values())
         return next((end for end in found if end is not None), None)
 
 
 class TransformPipeline:
-    """What `Heart`, `Watchdog` and a handler know of a pipeline."""
+    """What `HeartbeatSender`, `Watchdog` and a handler know of a pipeline."""
 
     def __init__(
-        self, ring: Ring, prepare: Prepare, sender: Sender, desks: Desks, bells: tuple[Bell, Bell]
+        self,
+        ring: Ring,
+        prepare: Prepare,
+        sender: Sender,
+        leases: Leases,
+        fifos: tuple[WakeFifo, WakeFifo],
     ) -> None:
-        """`bells`: the one that others ring for us, and the one that we ring for them."""
+        """`fifos`: the one that wakes us, and the one that wakes the inference functions."""
         self._clock = WaitingClock()
-        self._engine = Transformer(ring, self._clock.now, desks.limit_s)
+        self._engine = Transformer(ring, self._clock.now, leases.limit_s)
         self._tensors = [ring.tensor(slot).reshape(prepare.shape) for slot in range(ring.slots)]
-        self._prepare, self._sender, self._desks = prepare, sender, desks
-        self._bell, self._others = bells
+        self._prepare, self._sender, self._leases = prepare, sender, leases
+        self._fifo, self._others = fifos
         self.served = threading.Event()
         self.activity = Activity()
         self._changed = threading.Condition()
         self._failures: list[tuple[Tensor, Record]] = []
-        self._rung = 0
+        self._woken = 0
         self._stopping = False
         self._threads = [
             threading.Thread(target=guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
-            for name, loop in (("decode", self._decode), ("warden", self._watch))
+            for name, loop in (("decode", self._decode), ("watch", self._watch))
         ]
 
     @property
@@ -146,8 +151,8 @@ class TransformPipeline:
                     self._engine.cancel(slot)
                 if failure is not None:
                     self._failures.append((tensor, failure))
-                    self._bell.ring()  # the other thread publishes it
-            self._ring_for_offers()
+                    self._fifo.wake()  # the other thread publishes it
+            self._wake_for_offers()
             fault("transform.after_offer")
 
     def _begin(self) -> tuple[Tensor, int] | None:
@@ -161,34 +166,34 @@ class TransformPipeline:
 
     def _watch(self) -> None:
         while not self._stopping:
-            self._bell.wait(LOOK_AGAIN_S)
+            self._fifo.wait(LOOK_AGAIN_S)
             now = self._clock.tick()
-            self._desks.look(now)
-            if self._desks.served:
+            self._leases.look(now)
+            if self._leases.served:
                 self.served.set()
             with self._changed:
-                verdicts = [
+                finished = [
                     *self._engine.step(
-                        now, self._desks.served, self._desks.stopped, self._desks.crashed
+                        now, self._leases.served, self._leases.stopped, self._leases.crashed
                     ),
                     *self._failures,
                 ]
                 self._failures = []
                 self._changed.notify_all()
             fault("transform.after_finish")
-            self._ring_for_offers()
-            self._publish(verdicts)
+            self._wake_for_offers()
+            self._publish(finished)
 
-    def _ring_for_offers(self) -> None:
-        """One ring for each tensor that has been offered since the last time."""
+    def _wake_for_offers(self) -> None:
+        """One wake-up for each tensor that has been offered since the last time."""
         with self._changed:
-            rings, self._rung = self._engine.offers - self._rung, self._engine.offers
-        for _ in range(rings):
-            self._others.ring()
+            count, self._woken = self._engine.offers - self._woken, self._engine.offers
+        for _ in range(count):
+            self._others.wake()
 
-    def _publish(self, verdicts: list[tuple[Tensor, Record]]) -> None:
+    def _publish(self, finished: list[tuple[Tensor, Record]]) -> None:
         batches: dict[str, list[tuple[Tensor, Record]]] = {}
-        for tensor, record in verdicts:
+        for tensor, record in finished:
             batches.setdefault(tensor.batch.id, []).append((tensor, record))
         for batch_id, pairs in batches.items():
             batch = Batch(Work(batch_id, 1, [tensor.item for tensor, _ in pairs], None))

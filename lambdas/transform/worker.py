@@ -15,10 +15,10 @@ from lambdas.common.settings import TransformSettings
 from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import Package, load_package
-from lambdas.tensors.folder import TENSORS_BELL, Folder, remove
+from lambdas.tensors.folder import TENSORS_FIFO, Folder, remove
 from lambdas.tensors.ring import Ring, RingError, create
-from lambdas.transform.pipeline import Desks, TransformPipeline
-from lambdas.worker.heartbeat import Heart, Watchdog, new_incarnation
+from lambdas.transform.pipeline import Leases, TransformPipeline
+from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Identity, Sender
 from lambdas.worker.worker import hand_over
@@ -54,15 +54,17 @@ class TransformWorker:
         def probe(worker: str) -> None:
             bus.publish(settings.tensor_topic + worker, probe_message(f"p-{settings.worker}"))
 
-        paths = {name: folder.desk(name) for name in settings.inference_workers}
-        desks = Desks(paths, settings.worker_timeout_s, probe, time.monotonic())
-        bells = folder.bell(settings.worker), folder.bell(TENSORS_BELL)
+        paths = {name: folder.lease(name) for name in settings.inference_workers}
+        leases = Leases(paths, settings.worker_timeout_s, probe, time.monotonic())
+        fifos = folder.fifo(settings.worker), folder.fifo(TENSORS_FIFO)
         prepare = Prepare(settings.images_dir, transform, pixels)
-        self.pipeline = TransformPipeline(self._ring, prepare, sender, desks, bells).start()
+        self.pipeline = TransformPipeline(self._ring, prepare, sender, leases, fifos).start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
-        # Before an inference function lives, images would wait here and nowhere better.
+        # Before an inference function is alive, images would wait here and nowhere better.
         served = self.pipeline.served
-        self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline, served).start()
+        self._heartbeats = HeartbeatSender(
+            bus, settings.heartbeat_topic, identity, self.pipeline, served
+        ).start()
         _log.info(
             "%s waits for an inference function: %d slots of %s, transform %s, incarnation %s",
             settings.worker, self._ring.slots, "×".join(map(str, transform.shape)), mode,
@@ -74,7 +76,7 @@ class TransformWorker:
         hand_over(event, self.pipeline, self._incarnation)
 
     def stop(self) -> None:
-        self._heart.stop()
+        self._heartbeats.stop()
         self._watchdog.stop()
         self.pipeline.stop()
         remove(self._ring_path)

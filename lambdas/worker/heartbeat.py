@@ -8,18 +8,18 @@ from typing import Callable, Protocol
 
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Beat, beat_message, hello_message
+from lambdas.common.messages import Heartbeat, heartbeat_message, hello_message
 from lambdas.worker.activity import Activity
 from lambdas.worker.send import Identity
 
-BEAT_S = 1.0
+HEARTBEAT_S = 1.0
 EXIT_HUNG = 70
 
-_log = get_logger("beat")
+_log = get_logger("heartbeat")
 
 
 def new_incarnation() -> str:
-    """A name that no earlier life of this worker has had."""
+    """A name that no earlier incarnation of this worker has had."""
     return os.urandom(6).hex()
 
 
@@ -38,9 +38,9 @@ class Vitals(Protocol):
     def in_hand(self) -> list[str]: ...
 
 
-class Heart:
-    """Says hello until it is taken, then beats; a thread of its own, so that it also
-    beats while the network runs and while a handler waits."""
+class HeartbeatSender:
+    """Publishes hello until the core takes it, then heartbeats; a thread of its own, so that they
+    also go out while the network runs and while a handler waits."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Heart:
         self._pipeline = pipeline
         self._begin = begin
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="fanfold-beat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="fanfold-heartbeat", daemon=True)
 
-    def start(self) -> Heart:
+    def start(self) -> HeartbeatSender:
         self._thread.start()
         return self
 
@@ -66,23 +66,23 @@ class Heart:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while self._begin is not None and not self._begin.wait(BEAT_S):
+        while self._begin is not None and not self._begin.wait(HEARTBEAT_S):
             if self._stopping.is_set():
                 return
         hello = hello_message(*self._identity)
         while not self._bus.publish(self._topic, hello):
-            if self._stopping.wait(BEAT_S):
+            if self._stopping.wait(HEARTBEAT_S):
                 return
-        while not self._stopping.wait(BEAT_S):
-            self._bus.publish(self._topic, beat_message(self._beat()))
+        while not self._stopping.wait(HEARTBEAT_S):
+            self._bus.publish(self._topic, heartbeat_message(self._heartbeat()))
 
-    def _beat(self) -> Beat:
+    def _heartbeat(self) -> Heartbeat:
         pipeline = self._pipeline
         _stage, busy_s = pipeline.activity.longest()
         worker, incarnation, model = self._identity.author
         # With the model: a splitter that was started again has not heard the hello.
-        return Beat(
-            worker, incarnation, "beat", model or None, busy_ms=busy_s * 1000,
+        return Heartbeat(
+            worker, incarnation, "heartbeat", model or None, busy_ms=busy_s * 1000,
             batches=pipeline.in_hand(), done=pipeline.done, failed=pipeline.failed,
         )  # fmt: skip
 

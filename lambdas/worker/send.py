@@ -10,14 +10,14 @@ from lambdas.common.messages import Record, done_messages, result_failed
 from lambdas.worker.work import Batch
 
 # Each attempt already waits out a full queue for `bus.GIVE_UP_S`. After them the batch
-# is no longer in hand, and the splitter, which sees that in the beats, sends it again.
+# is no longer in hand, and the splitter, which sees that in the heartbeats, sends it again.
 ATTEMPTS = 3
 
 _log = get_logger("send")
 
 
 class Identity(NamedTuple):
-    """Who speaks: `incarnation` is new at every start; `earlier_end`: see `Beat`."""
+    """Who speaks: `incarnation` is new at every start; `earlier_end`: see `Heartbeat`."""
 
     worker: str
     incarnation: str

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from lambdas.common.addressed import work_for
-from lambdas.common.blame import FAULTS
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.messages import Work
+from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
 from lambdas.imaging.transform import chosen_mode, chosen_rules
 from lambdas.inference.fed import FedPipeline
@@ -21,10 +21,10 @@ from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
 from lambdas.model.spec import ModelError
-from lambdas.tensors.folder import Desk, Folder
+from lambdas.tensors.folder import Folder, LeaseFile
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
-from lambdas.worker.heartbeat import Heart, Watchdog, new_incarnation
+from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
 from lambdas.worker.pipeline import Pipeline
 from lambdas.worker.send import Identity, Sender
 from lambdas.worker.work import Model
@@ -58,7 +58,7 @@ class Worker:
         self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
     ) -> None:
         mode, rules = chosen_mode(env), chosen_rules(env)
-        # Copies share this function's name: nobody could tell one's beats from another's.
+        # Copies share this function's name: nobody could tell one's heartbeats from another's.
         self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
         cv2.setNumThreads(settings.cv_threads)
         package = load_package(settings.model_dir)
@@ -78,9 +78,11 @@ class Worker:
             self.pipeline = Pipeline(model, sender, settings.images_dir, mode, rules)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
-        self._heart = None
+        self._heartbeats = None
         if not self._on_demand:
-            self._heart = Heart(bus, settings.beat_topic, identity, self.pipeline).start()
+            self._heartbeats = HeartbeatSender(
+                bus, settings.heartbeat_topic, identity, self.pipeline
+            ).start()
         _log.info(
             "%s is ready: %s %s (%s) on %s, transform %s, incarnation %s",
             settings.worker, package.spec.name, package.spec.version, package.spec.runtime,
@@ -95,10 +97,10 @@ class Worker:
             reader = Reader(folder, settings.transforms, incarnation, identity["sha256"])
         except RingError as error:
             raise ModelError(str(error)) from None
-        path = folder.desk(worker)
+        path = folder.lease(worker)
         crashed = sender.identity.earlier_end in FAULTS
-        desk = partial(Desk, path, incarnation, after_crash=crashed)
-        return FedPipeline(model, sender, reader, desk)
+        lease = partial(LeaseFile, path, incarnation, after_crash=crashed)
+        return FedPipeline(model, sender, reader, lease)
 
     def handle(self, event: Any) -> None:
         """One message of the work topic.
@@ -110,7 +112,7 @@ class Worker:
         hand_over(event, self.pipeline, self._incarnation, wait=self._on_demand)
 
     def stop(self) -> None:
-        if self._heart is not None:
-            self._heart.stop()
+        if self._heartbeats is not None:
+            self._heartbeats.stop()
         self._watchdog.stop()
         self.pipeline.stop()

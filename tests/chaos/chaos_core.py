@@ -47,7 +47,7 @@ class CoreProcess:
         if faults is not None:
             plan = self.out.with_name("faults.json")
             plan.write_text(json.dumps(faults))
-            command += ["--faults", str(plan)]
+            command += ["--fault-plan", str(plan)]
         (self.state / "core.json").unlink(missing_ok=True)
         with self.out.open("ab") as out:
             self.process = subprocess.Popen(

@@ -54,7 +54,7 @@ def test_every_image_ends_once_and_in_order(plant: Plant, report: Report, case: 
         strike_while_images_flow(plant, CASES[case])
         report(case, plant)
     # That one fault opens no gap with the defaults is asserted in virtual time
-    # (tests/lambdas/test_sim.py); here the report says how many there were.
+    # (tests/lambdas/whole/test_sim.py); here the report says how many there were.
     assert local.steps_back() == 0
 
 
@@ -66,7 +66,7 @@ def test_a_record_later_than_the_hold_back_is_a_gap_in_its_place_and_comes_once_
     frozen = plant.core.functions()["w0"]["pid"]
     with LocalTopics(plant.core) as local:
         plant.send(100, halfway=lambda: os.kill(frozen, signal.SIGSTOP))
-        report("hold-back of 1 s, a worker frozen", plant)
+        report("reorder wait of 1 s, a worker frozen", plant)
     assert local.gaps(), "the freeze met no image"
     assert local.steps_back() == 0
     late = [(r["stream"], r["seq"]) for r in local.late]

@@ -41,7 +41,7 @@ def plant(make_plant: Callable[..., Plant]) -> Iterator[Plant]:
     for folder in filter(None, shared):
         left = {path.suffix for path in Path(folder).iterdir()}
         shutil.rmtree(folder)
-        assert left <= {".bell"}, f"memory left in {folder}: {left}"
+        assert left <= {".fifo"}, f"memory left in {folder}: {left}"
 
 
 def _configurations(folder: Path) -> list[dict[str, Any]]:

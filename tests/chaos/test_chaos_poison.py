@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from chaos_plant import Plant, Report
 
-#: In company and alone (lambdas/common/blame.py), for who crashes: the core sees that.
+#: In company and alone (lambdas/common/poison.py), for who crashes: the core sees that.
 CRASHES = 2
 #: Who hangs looks like who is frozen from outside: each end of a worker without the image, up
 #: to three, asks for one more trial. The core's start counts as one.

@@ -1,4 +1,4 @@
-"""One dev cloud for all tests of this folder, on a free port, ended at the end."""
+"""One development cloud for all tests of this folder, on a free port, ended at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real CDK command line deploys, changes and removes a site in the dev cloud.
+"""The real CDK command line deploys, changes and removes a site in the development cloud.
 
 The steps of one site's life, in the order of the file; each CDK run takes some ten
 seconds, so they share one stack.
@@ -37,7 +37,7 @@ MODEL = b"not really a model"
 
 
 class Shop:
-    """The site `shop` in the dev cloud, as an operator sees it."""
+    """The site `shop` in the development cloud, as an operator sees it."""
 
     def __init__(self, cloud: devcloud.DevCloud, folder: Path) -> None:
         self.cloud, self.folder = cloud, folder

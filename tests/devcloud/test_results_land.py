@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 import devcloud
 from edgecore.sources.api import read as read_group
-from edgecore.sources.cloud import Cloud
+from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.document import to_group
 from infra.planning import load_site, store_of
 
@@ -215,7 +215,7 @@ def test_with_the_override_a_core_runs_what_aws_lambda_was_not_told(mill):
     done = mill.deploy("-c", "runtime_override=python3.8")
     assert done.returncode == 0, done.stdout + done.stderr
 
-    document = read_group(Cloud(endpoint_url=mill.cloud.url, region="us-east-1"), "mill")
+    document = read_group(AwsClients(endpoint_url=mill.cloud.url, region="us-east-1"), "mill")
     group = to_group(document, base=mill.file.parent)
 
     assert {entry["Runtime"] for entry in document["Lambdas"].values()} == {"python3.13"}

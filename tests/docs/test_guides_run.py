@@ -19,7 +19,7 @@ NOT_TYPED = {
     "tutorial.md": {0: "`make setup` made the environment that this test runs in"},
     "systemd.md": {0: "changes the machine's users and services"},
     "compile.md": {
-        0: "tests/cli/test_model_compile.py types it with a network of a second",
+        0: "tests/fanfold/test_model_compile.py types it with a network of a second",
         1: "needs the article's symbol, which is not part of the project",
     },
     "moving-a-v1-group.md": {0: "needs the disk of a device that ran AWS's core"},
@@ -114,10 +114,10 @@ def test_a_drop_folder(hall):
 
 
 def test_faults_on_purpose(hall):
-    (hall.folder / "hostile.yaml").write_text(
-        blocks("faults.md", "yaml")[0].replace("demo/", "hall/"), "utf-8"
+    (hall.folder / "faults.yaml").write_text(
+        blocks("fault-injection.md", "yaml")[0].replace("demo/", "hall/"), "utf-8"
     )
-    run, send, follow = blocks("faults.md", "")[0].replace("demo", "hall").splitlines()
+    run, send, follow = blocks("fault-injection.md", "")[0].replace("demo", "hall").splitlines()
 
     hall.type(f"{run} --model build/models/lite0-1.0.0.tar.gz")
     hall.type(follow)

@@ -16,7 +16,7 @@ PARSERS = {
     "## Splitter → worker": m.parse_work,
     "## Worker → aggregator": m.parse_done,
     "## Aggregator → splitter": m.parse_ack,
-    "## Worker → splitter": m.parse_beat,
+    "## Worker → splitter": m.parse_heartbeat,
     "## Control": m.parse_control,
 }
 

@@ -15,11 +15,11 @@ from zlib import compress, crc32
 
 import pytest
 import yaml
+from checkout import PROJECT
 
 from edgecore.supervisor.isolation import bubblewrap
 from fanfold.interpreters import device_python
 
-PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = 40
 SPOILT = 7
 STRATEGIES = ("pinned", "decoupled", "pool", "on_demand")
@@ -119,7 +119,7 @@ def test_every_image_ends_in_order(strategy, isolation, tmp_path):
     finally:
         run("stop", "strategies")
 
-    assert {path.suffix for path in shared_memory(tmp_path)} <= {".bell"}, "memory is left"
+    assert {path.suffix for path in shared_memory(tmp_path)} <= {".fifo"}, "memory is left"
     assert {function["isolation"] for function in running} == {isolation}
     records = [json.loads(line) for line in out.splitlines()]
     assert [record["seq"] for record in records] == list(range(1, IMAGES + 1))

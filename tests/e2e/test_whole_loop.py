@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import PROJECT
 
 from fanfold.interpreters import device_python
 
-PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = 24
 
 

@@ -1,17 +1,19 @@
+"""Nothing of the core is imported before a test asks: `runtime/` runs on the device's Python."""
+
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from core_site import DEVICE_PYTHON, Site
-
-from edgecore.supervisor.interpreters import probe
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def site(tmp_path: Path):
+    from core_site import DEVICE_PYTHON, Site
+
+    from edgecore.supervisor.interpreters import probe
+
     if not DEVICE_PYTHON.exists() or probe(os.fspath(DEVICE_PYTHON)) is None:
         pytest.skip("no .venv-device: run `make setup`")
     made = Site(tmp_path)

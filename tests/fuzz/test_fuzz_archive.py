@@ -111,8 +111,8 @@ def tar_member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", times
 
 
 SLIPS = {
-    "climbs out": (tar_member("../evil"), zip_member("../evil")),
-    "climbs out further in": (tar_member("a/../../evil"), zip_member("a/../../evil")),
+    "leads outside": (tar_member("../evil"), zip_member("../evil")),
+    "leads outside further in": (tar_member("a/../../evil"), zip_member("a/../../evil")),
     "is absolute": (tar_member("/tmp/evil"), zip_member("/tmp/evil")),
     "names a drive": (tar_member("C:/evil"), zip_member("C:/evil")),
     "has backslashes": (tar_member("a\\..\\..\\evil"), zip_member("a\\..\\..\\evil")),

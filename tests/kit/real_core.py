@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from checkout import PHOTOS, PROJECT
 from waiting import eventually
 
-PROJECT = Path(__file__).resolve().parents[2]
-PHOTOS = PROJECT / "tests/dashboard/photos"
 MODEL = {
     "v": 1, "name": "boxes", "version": "1.0.0", "runtime": "simulated", "task": "classification",
     "input": {"shape": [1, 3, 32, 32]},

@@ -1,4 +1,4 @@
-"""What the page may do, behind a token; every answer says what happened, in words."""
+"""What the page may do, behind a token; every answer has a message for the operator."""
 
 from __future__ import annotations
 
@@ -60,36 +60,42 @@ class ActionRoutes:
     def _behind_token(self, name: str, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             if self.read_only:
-                return _said("This core runs read-only: actions are off.", 403)
+                return _result("This core runs read-only: actions are off.", 403)
             if not token_matches(request.headers, self.token):
-                return _said("Token missing or wrong: the core keeps it in its core.json.", 401)
+                return _result("Token missing or wrong: it is in the core's core.json.", 401)
             if name not in self.offered:
-                return _said(f"This core does not offer {name!r}.", 404)
+                return _result(f"This core does not offer {name!r}.", 404)
             try:
                 return await handler(request)
             except _BadRequestError as error:
-                return _said(str(error), 400)
+                return _result(str(error), 400)
             except ActionRefusedError as error:
-                return _said(str(error), 409)
+                return _result(str(error), 409)
 
         return guarded
 
     async def _restart(self, request: Request) -> Response:
         function_id = _text(await _json(request), "function")
         await self.actions.restart(function_id)
-        return _said(f"Restarting {function_id}.")
+        return _result(f"Restarting {function_id}.")
 
     async def _drain(self, request: Request) -> Response:
         body = await _json(request)
         on, workers = body.get("on"), body.get("workers")
         if not isinstance(on, bool):
-            raise _BadRequestError(f"'on' is {on!r}: give true or false")
+            raise _BadRequestError(f"'on' is {on!r}: expected true or false")
         if workers is not None and not _are_names(workers):
-            raise _BadRequestError(f"'workers' is {workers!r:.80}: give a list of names, or none")
+            raise _BadRequestError(
+                f"'workers' is {workers!r:.80}: expected a list of worker names, or null"
+            )
         await self.actions.drain(on, workers)
         who = "all workers" if workers is None else ", ".join(workers)
-        rest = "what is in hand is finished, no new work" if on else "work again"
-        return _said(f"Asked for {who}: {rest}.")
+        rest = (
+            "work in progress is finished, no new work is dispatched"
+            if on
+            else "work is dispatched again"
+        )
+        return _result(f"Asked for {who}: {rest}.")
 
     async def _publish(self, request: Request) -> Response:
         body = await _json(request)
@@ -102,7 +108,9 @@ class ActionRoutes:
         view = self.view()
         if camera not in view.cameras:
             known = ", ".join(view.cameras)
-            raise _BadRequestError(f"camera {camera!r} is not of this site: {known}")
+            raise _BadRequestError(
+                f"camera {camera!r} does not exist at this site; cameras: {known}"
+            )
         content = await _body(request)
         if not content.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM")):
             raise _BadRequestError("not an image: send JPEG, PNG, WebP or BMP")
@@ -111,12 +119,13 @@ class ActionRoutes:
     async def _send(self, topic: str, payload: bytes) -> Response:
         if len(payload) > MAX_MESSAGE_BYTES:
             raise _BadRequestError(
-                f"{len(payload)} bytes, limit {MAX_MESSAGE_BYTES}: send less, or a file's name"
+                f"{len(payload)} bytes, limit {MAX_MESSAGE_BYTES}: send a smaller message, or "
+                "the name of a file"
             )
         targets = await self.actions.publish(topic, payload)
         if not targets:
-            return _said(f"Nobody subscribes to {topic} from the console.", 409)
-        return _said(f"Published {len(payload)} bytes on {topic} to {targets} target(s).")
+            return _result(f"No subscription takes {topic} from the console.", 409)
+        return _result(f"Published {len(payload)} bytes on {topic} to {targets} target(s).")
 
     async def _follow(self, request: Request) -> Response:
         """Messages as JSON Lines until the browser stops reading."""
@@ -147,7 +156,7 @@ def _is_text(payload: bytes) -> bool:
     return b"\0" not in payload and not payload.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF"))
 
 
-def _said(text: str, status: int = 200) -> JSONResponse:
+def _result(text: str, status: int = 200) -> JSONResponse:
     return JSONResponse({"ok": status < 300, "message": text}, status_code=status)
 
 
@@ -158,7 +167,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         content += chunk
         if len(content) > limit:
-            raise _BadRequestError(f"more than {MAX_MESSAGE_BYTES} bytes: send a smaller one")
+            raise _BadRequestError(f"more than {MAX_MESSAGE_BYTES} bytes: send a smaller message")
     return content
 
 
@@ -175,7 +184,7 @@ async def _json(request: Request) -> dict[str, object]:
 def _text(body: dict[str, object], key: str) -> str:
     value = body.get(key)
     if not isinstance(value, str) or not value:
-        raise _BadRequestError(f"{key!r} is {value!r}: give a text")
+        raise _BadRequestError(f"{key!r} is {value!r}: expected a non-empty string")
     return value
 
 

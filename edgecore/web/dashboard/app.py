@@ -20,7 +20,7 @@ from edgecore.web.dashboard.actions import ActionRoutes
 from edgecore.web.dashboard.feed import INTERVAL_S, MAX_BROWSERS, Feed, TooManyBrowsersError
 from edgecore.web.dashboard.history import COLUMNS
 from edgecore.web.dashboard.logroutes import log_routes
-from edgecore.web.dashboard.monitor import Monitor, Results
+from edgecore.web.dashboard.page_model import PageModel, Results
 from edgecore.web.dashboard.ports import Actions, MessageHub, SiteView, StatusProvider
 from edgecore.web.dashboard.thumbnails import (
     LARGE_SIDE_PX,
@@ -59,25 +59,25 @@ class Dashboard:
         read_only: bool = False,
         on_results: Results | None = None,
     ) -> None:
-        self.monitor = Monitor(view, on_results)
+        self.page_model = PageModel(view, on_results)
         self._ports = ports
         self._thumbnails = Thumbnails(view.images_dir)
         self._actions = ActionRoutes(
             actions=ports.actions,
             hub=ports.hub,
-            view=lambda: self.monitor.view,
+            view=lambda: self.page_model.view,
             token=token,
             read_only=read_only,
         )
         self._read_only = read_only
         self._shown = asyncio.Event()
-        self.feed = Feed(self.monitor, ports.status, self._hello)
+        self.feed = Feed(self.page_model, ports.status, self._hello)
         self.app = Starlette(routes=self._routes())
 
     def show(self, view: SiteView) -> None:
-        """Another group runs: the open pages are told, and its topics are listened to."""
-        if view != self.monitor.view:
-            self.monitor.view = view
+        """Another group runs: the open pages are updated, and its topics are listened to."""
+        if view != self.page_model.view:
+            self.page_model.view = view
             self._thumbnails = Thumbnails(view.images_dir)
             self._shown.set()
             self.feed.greet()
@@ -90,7 +90,7 @@ class Dashboard:
         """To the topics of the group that runs; again when another one does."""
         while True:
             self._shown.clear()
-            heard = asyncio.ensure_future(self._observe(self.monitor.view.filters))
+            heard = asyncio.ensure_future(self._observe(self.page_model.view.filters))
             shown = asyncio.ensure_future(self._shown.wait())
             try:
                 done, _ = await asyncio.wait([heard, shown], return_when=asyncio.FIRST_COMPLETED)
@@ -103,23 +103,23 @@ class Dashboard:
 
     async def _observe(self, filters: Sequence[str]) -> None:
         async for message in self._ports.hub.listen(filters, LISTEN_CAPACITY, LINGER_S):
-            self.monitor.observe(message)
+            self.page_model.observe(message)
             await asyncio.sleep(0)  # images go first
 
     async def _warm(self) -> None:
         """Make the pictures while their files are there, if somebody looks."""
         while True:
             await asyncio.sleep(INTERVAL_S)
-            for entry in self.monitor.gallery.latest() if self.feed.watched else ():
+            for entry in self.page_model.gallery.latest() if self.feed.watched else ():
                 with contextlib.suppress(NoThumbnailError):
                     await self._thumbnails.get(self._source(entry))
 
     def _source(self, entry: Mapping[str, Any]) -> Image:
-        content = self.monitor.inline.get(entry["id"])
+        content = self.page_model.inline.get(entry["id"])
         return Image(entry["stream"], entry["seq"], entry["file"], content)
 
     def _hello(self) -> Mapping[str, Any]:
-        view = self.monitor.view
+        view = self.page_model.view
         return {
             "site": view.site,
             "cameras": view.cameras,
@@ -160,16 +160,16 @@ class Dashboard:
         return StreamingResponse(body(), media_type="text/event-stream", headers=headers)
 
     async def _history(self, request: Request) -> Response:
-        history = self.monitor.history
+        history = self.page_model.history
         coarse = request.query_params.get("span") == "6h"
         points = history.coarse() if coarse else history.fine()
         return JSONResponse({"columns": ["t", *COLUMNS], "points": points})
 
     async def _image(self, request: Request) -> Response:
         stream, seq = request.path_params["stream"], request.path_params["seq"]
-        entry = self.monitor.gallery.get(stream, seq)
+        entry = self.page_model.gallery.get(stream, seq)
         if entry is None:
-            return _problem(404, f"image {stream} #{seq} is not among the latest any more")
+            return _problem(404, f"image {stream} #{seq} is no longer among the latest")
         side = LARGE_SIDE_PX if "large" in request.query_params else MAX_SIDE_PX
         try:
             picture = await self._thumbnails.get(self._source(entry), side)
@@ -182,18 +182,18 @@ class Dashboard:
         """``?id=`` finds one image by its id; without it the slowest of the last ones."""
         image_id = request.query_params.get("id")
         if image_id is None:
-            slowest = self.monitor.traces.slowest(SLOWEST)
+            slowest = self.page_model.traces.slowest(SLOWEST)
             return JSONResponse({"traces": [t.as_json() for t in slowest]})
-        trace = self.monitor.traces.find(image_id)
+        trace = self.page_model.traces.find(image_id)
         if trace is None:
-            return _problem(404, f"no image with id {image_id!r} among the last ones")
+            return _problem(404, f"no image with id {image_id!r} among the latest")
         return JSONResponse({"traces": [trace.as_json()]})
 
     async def _trace(self, request: Request) -> Response:
         stream, seq = request.path_params["stream"], request.path_params["seq"]
-        trace = self.monitor.traces.get(stream, seq)
+        trace = self.page_model.traces.get(stream, seq)
         if trace is None:
-            return _problem(404, f"image {stream} #{seq} is not among the last ones any more")
+            return _problem(404, f"image {stream} #{seq} is no longer among the latest")
         return JSONResponse(trace.as_json())
 
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from edgecore.web.dashboard.monitor import Monitor
+from edgecore.web.dashboard.page_model import PageModel
 from edgecore.web.dashboard.ports import StatusProvider
 
 INTERVAL_S = 0.5
@@ -26,16 +26,16 @@ class TooManyBrowsersError(Exception):
 
 
 class Feed:
-    """Ticks the monitor and sends what changed. ``run`` it beside the server."""
+    """Ticks the page_model and sends what changed. ``run`` it beside the server."""
 
     def __init__(
         self,
-        monitor: Monitor,
+        page_model: PageModel,
         provider: StatusProvider,
         hello: Callable[[], Mapping[str, Any]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._monitor = monitor
+        self._page_model = page_model
         self._provider = provider
         self._clock = clock
         self._hello = hello
@@ -60,7 +60,7 @@ class Feed:
                 browser.put_nowait(_END)
 
     def greet(self) -> None:
-        """Say hello again: another group runs."""
+        """Send ``hello`` again: another group runs."""
         for browser in self._browsers:
             self._offer(browser, self._greeting())
 
@@ -71,8 +71,8 @@ class Feed:
         """One tick; cheap while nobody looks."""
         now = self._clock()
         status = self._provider.status()
-        self._monitor.tick(status, now)
-        points = self._monitor.history.fine(after=self._last_point_t)
+        self._page_model.tick(status, now)
+        points = self._page_model.history.fine(after=self._last_point_t)
         if points and points[-1][0] is not None:
             self._last_point_t = points[-1][0]
         if not self._browsers:
@@ -86,7 +86,7 @@ class Feed:
             self._offer(browser, event)
 
     def _encode(self, status: Mapping[str, Any], now: float) -> dict[str, str]:
-        return {name: _dump(x) for name, x in self._monitor.sections(status, now).items()}
+        return {name: _dump(x) for name, x in self._page_model.sections(status, now).items()}
 
     def _offer(self, browser: asyncio.Queue[bytes], event: bytes) -> None:
         if browser.full():
@@ -101,7 +101,9 @@ class Feed:
     async def stream(self) -> AsyncIterator[bytes]:
         """A browser's events until it goes away. Raises TooManyBrowsersError at the start."""
         if len(self._browsers) >= MAX_BROWSERS:
-            raise TooManyBrowsersError(f"{MAX_BROWSERS} browsers follow this core already")
+            raise TooManyBrowsersError(
+                f"{MAX_BROWSERS} browsers are connected to this core already"
+            )
         queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
         self._browsers.add(queue)
         try:

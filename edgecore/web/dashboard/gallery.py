@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from edgecore.web.metrics.stats import model_name
+from edgecore.core.stats import model_name
 
 SHOWN = 12
 KEPT = 240

@@ -20,7 +20,7 @@ MAX_FOLLOWERS = 16
 
 
 def log_routes(folder: Path | None) -> list[Route]:
-    """None: this page has no logs to show, and says so."""
+    """None: this page has no logs to show."""
     followers: set[object] = set()
 
     async def index(_request: Request) -> Response:
@@ -29,12 +29,12 @@ def log_routes(folder: Path | None) -> list[Route]:
     async def follow(request: Request) -> Response:
         name = request.path_params["name"]
         if folder is None or name not in names(folder):
-            return _problem(404, f"no log of {name!r}: /api/logs names those that there are")
+            return _problem(404, f"no log named {name!r}: /api/logs lists the logs")
         if len(followers) >= MAX_FOLLOWERS:
-            return _problem(503, f"{MAX_FOLLOWERS} logs are followed already: close one")
+            return _problem(503, f"{MAX_FOLLOWERS} logs are being followed already: close one")
         given = request.query_params.get("lines", str(DEFAULT_LINES))
         if not (given.isascii() and given.isdigit() and int(given) <= MAX_LINES):
-            return _problem(400, f"lines is {given!r:.20}: give 0 to {MAX_LINES}")
+            return _problem(400, f"lines is {given!r:.20}: pass 0 to {MAX_LINES}")
         path = folder / f"{name}.log"
         return StreamingResponse(
             _lines(path, int(given), followers),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from edgecore.core.group import Group
 from edgecore.core.observers import Message
 
 __all__ = [
@@ -66,6 +67,11 @@ class SiteView:
     cloud_topic: str = ""
 
     @classmethod
+    def of_group(cls, group: Group) -> SiteView:
+        """Where this group keeps things, from its functions' environments."""
+        return cls.of_environments([f.environment for f in group.lambdas])
+
+    @classmethod
     def of_environments(cls, environments: Sequence[Mapping[str, str]]) -> SiteView:
         """From the environments of the group's functions (docs/spec/environment.md)."""
         merged: dict[str, str] = {}
@@ -85,6 +91,14 @@ class SiteView:
         """What the page listens to. Without a site: only stats, by their last level."""
         if not self.site:
             return ("+/stats",)
-        local = ("stats", "beat", "jobs", "work/+", "images/+", "images/+/accepted", "results/+")
+        local = (
+            "stats",
+            "heartbeat",
+            "jobs",
+            "work/+",
+            "images/+",
+            "images/+/accepted",
+            "results/+",
+        )
         cloud = (self.cloud_topic,) if self.cloud_topic else ()
         return (*(f"{self.site}/{leaf}" for leaf in local), *cloud)

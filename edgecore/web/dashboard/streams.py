@@ -43,7 +43,7 @@ class StreamTable:
             stream.images += 1
             stream.failed += status == "failed"
 
-    def holdback(self, held: Mapping[str, float]) -> None:
+    def reorder_buffer(self, held: Mapping[str, float]) -> None:
         """The aggregator names every stream that it holds back; the others hold nothing."""
         for stream in self._streams.values():
             stream.held = int(held.get(stream.name, 0))

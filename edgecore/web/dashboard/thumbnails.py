@@ -157,4 +157,4 @@ def _passed_on(content: bytes) -> Picture:
                     f"{media_type} of {len(content)} bytes, limit {MAX_PASSED_BYTES}"
                 )
             return Picture(content, media_type)
-    raise NoThumbnailError("neither JPEG, PNG, BMP nor WebP")
+    raise NoThumbnailError("not JPEG, PNG, BMP or WebP")

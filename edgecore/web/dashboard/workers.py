@@ -1,4 +1,4 @@
-"""One card per worker, from three sources: the splitter's stats, beats, and the function itself."""
+"""One card per worker, from the splitter's stats, heartbeats, and the function itself."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from edgecore.web.metrics import stats
+from edgecore.core import stats
 
 RATE_WINDOW_S = 10.0
 MAX_WORKERS = 256
@@ -18,7 +18,7 @@ class WorkerBoard:
 
     def __init__(self) -> None:
         self._batches: dict[str, dict[str, Any]] = {}
-        self._beats: dict[str, Mapping[str, Any]] = {}
+        self._heartbeats: dict[str, Mapping[str, Any]] = {}
         self._finished: dict[str, deque[float]] = {}
         self._models: dict[str, Mapping[str, Any]] = {}
 
@@ -30,10 +30,10 @@ class WorkerBoard:
             entry = {"batch": work.get("batch"), "images": len(items), "image": image}
             self._batches[worker] = entry
 
-    def beat(self, beat: Mapping[str, Any]) -> None:
-        worker = str(beat.get("worker"))
-        if worker in self._beats or len(self._beats) < MAX_WORKERS:
-            self._beats[worker] = beat
+    def heartbeat(self, heartbeat: Mapping[str, Any]) -> None:
+        worker = str(heartbeat.get("worker"))
+        if worker in self._heartbeats or len(self._heartbeats) < MAX_WORKERS:
+            self._heartbeats[worker] = heartbeat
 
     def finished(self, worker: str, t: float, model: object = None) -> None:
         if worker in self._finished or len(self._finished) < MAX_WORKERS:
@@ -53,12 +53,12 @@ class WorkerBoard:
     def _card(
         self, name: str, reported: Mapping[str, Any], function: Mapping[str, Any], now: float
     ) -> dict[str, Any]:
-        beat = self._beats.get(name, _IDLE)
+        heartbeat = self._heartbeats.get(name, _IDLE)
         inflight = reported.get("inflight", 0)
         batch = self._batches.get(name, _IDLE) if inflight else _IDLE
         gpu = str(function.get("gpu_id", "-1") or "-1")
-        told = reported.get("model") or beat.get("model") or self._models.get(name)
-        model = stats.mapping(told)
+        model_of = reported.get("model") or heartbeat.get("model") or self._models.get(name)
+        model = stats.mapping(model_of)
         return {
             "id": name,
             "function": function.get("id"),
@@ -74,8 +74,8 @@ class WorkerBoard:
             "last_error": function.get("last_error"),
             "credits": reported.get("credits"),
             "inflight": inflight,
-            "busy_ms": beat.get("busy_ms", reported.get("busy_ms", 0)),
-            "done": reported.get("done", beat.get("done", 0)),
+            "busy_ms": heartbeat.get("busy_ms", reported.get("busy_ms", 0)),
+            "done": reported.get("done", heartbeat.get("done", 0)),
             "batch": batch,
             "per_s": self._rate(name, now),
         }

@@ -11,7 +11,7 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from edgecore.web.metrics.stats import mapping, number, numbers, part, workers
+from edgecore.core.stats import mapping, number, numbers, part, workers
 
 MAX_LABEL_VALUES = 256
 """Per family. Functions are bounded by the group, but the group is not ours to trust."""
@@ -73,7 +73,9 @@ def _core(status: Mapping[str, Any]) -> Iterator[Metric]:
         "deployment": group.get("deployment"),
     }
     values = [str(v or "") for v in labels.values()]
-    yield _gauge("core_info", "Which core runs which deployment; always 1.", [(values, 1)], labels)
+    yield _gauge(
+        "core_info", "The core and the deployment it runs; always 1.", [(values, 1)], labels
+    )
     yield _gauge("core_uptime_seconds", "Time since the core started.", _one(core, "uptime_s"))
     yield _gauge(
         "deployment_applied_timestamp_seconds",
@@ -98,36 +100,55 @@ def _functions(functions: list[Mapping[str, Any]]) -> Iterator[Metric]:
         for f in functions
         for state in FUNCTION_STATES
     ]
-    yield _gauge("function_state", "1 for the state it is in.", states, ("function", "state"))
+    yield _gauge(
+        "function_state",
+        "1 for the function's current state, 0 for the others.",
+        states,
+        ("function", "state"),
+    )
     yield _counter("function_restarts", "Starts after the first.", rows("restarts"), label)
     yield _counter("function_invocations", "Invocations handed out.", rows("invocations"), label)
     yield _counter("function_errors", "Invocations that failed.", rows("errors"), label)
     yield _gauge("function_queue_items", "Work items waiting.", rows("queue"), label)
     yield _gauge(
-        "function_queue_age_seconds", "Age of the oldest waiting.", rows("oldest_ms", 1e-3), label
+        "function_queue_age_seconds",
+        "Age of the oldest waiting work item.",
+        rows("oldest_ms", 1e-3),
+        label,
     )
-    yield _gauge("function_resident_memory_bytes", "Memory in RAM.", rows("rss_kb", 1024.0), label)
+    yield _gauge(
+        "function_resident_memory_bytes",
+        "Resident memory of its processes.",
+        rows("rss_kb", 1024.0),
+        label,
+    )
 
 
 def _router(router: Mapping[str, Any], mqtt: Mapping[str, Any]) -> Iterator[Metric]:
     yield _gauge("router_queue_items", "Work items in the core.", _one(router, "work_items"))
-    yield _gauge("router_queue_limit_items", "Items the core holds.", _one(router, "limit"))
+    yield _gauge(
+        "router_queue_limit_items", "Work items the core holds at most.", _one(router, "limit")
+    )
     yield _counter("router_delivered", "Messages delivered.", _one(router, "delivered"))
     yield _counter("router_refused", "Messages refused: queue full.", _one(router, "refused"))
-    yield _counter("router_unrouted", "Messages nobody subscribed to.", _one(router, "unrouted"))
+    yield _counter(
+        "router_unrouted", "Messages that no subscription matched.", _one(router, "unrouted")
+    )
     clients = mqtt.get("clients")
     rows: list[Row] = [] if clients is None else [([], float(len(clients)))]
     yield _gauge("mqtt_clients", "Devices connected.", rows)
 
 
 def _cloud(cloud: Mapping[str, Any]) -> Iterator[Metric]:
-    yield _gauge("cloud_spooled_messages", "Messages waiting.", _one(cloud, "spooled"))
-    yield _gauge("cloud_spooled_bytes", "Bytes waiting.", _one(cloud, "spooled_bytes"))
-    yield _counter("cloud_sent", "Messages the cloud took.", _one(cloud, "sent"))
-    yield _counter("cloud_dropped", "Messages dropped for space.", _one(cloud, "dropped"))
+    yield _gauge("cloud_spooled_messages", "Messages waiting in the spool.", _one(cloud, "spooled"))
+    yield _gauge("cloud_spooled_bytes", "Bytes waiting in the spool.", _one(cloud, "spooled_bytes"))
+    yield _counter("cloud_sent", "Messages that the cloud acknowledged.", _one(cloud, "sent"))
+    yield _counter(
+        "cloud_dropped", "Messages dropped because the spool was full.", _one(cloud, "dropped")
+    )
     yield _gauge(
         "cloud_last_sync_timestamp_seconds",
-        "When the cloud last took a message, Unix time.",
+        "When the cloud last acknowledged a message, Unix time.",
         _one(cloud, "last_sync"),
     )
 
@@ -136,14 +157,20 @@ def _splitter(stats: Mapping[str, Any]) -> Iterator[Metric]:
     yield _counter("splitter_accepted_images", "Images journaled.", _one(stats, "accepted"))
     yield _counter(
         "splitter_rejected_messages",
-        "Publishes refused, by reason.",
+        "Publishes rejected, by reason.",
         _by_key(stats.get("rejected")),
         ("reason",),
     )
-    yield _counter("splitter_duplicate_images", "Resends seen.", _one(stats, "duplicates"))
-    yield _counter("splitter_redispatched_images", "Sent again.", _one(stats, "redispatched"))
-    yield _gauge("splitter_backlog_images", "Journaled, not terminal.", _one(stats, "backlog"))
-    yield _gauge("splitter_inflight_images", "At the workers now.", _one(stats, "inflight"))
+    yield _counter(
+        "splitter_duplicate_images", "Images sent again by a camera.", _one(stats, "duplicates")
+    )
+    yield _counter(
+        "splitter_redispatched_images", "Images dispatched again.", _one(stats, "redispatched")
+    )
+    yield _gauge(
+        "splitter_backlog_images", "Images accepted and not terminal yet.", _one(stats, "backlog")
+    )
+    yield _gauge("splitter_inflight_images", "Images at the workers now.", _one(stats, "inflight"))
 
 
 def _workers(reported: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
@@ -157,36 +184,54 @@ def _workers(reported: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
 
     label = ("worker",)
     infos: list[Row] = [([n, model(w, "name"), model(w, "version")], 1.0) for n, w in bounded]
-    yield _gauge("worker_info", "Its model; always 1.", infos, ("worker", "model", "version"))
+    yield _gauge(
+        "worker_info", "The worker's model; always 1.", infos, ("worker", "model", "version")
+    )
     ready: list[Row] = [([n], float(w.get("state") == "ready")) for n, w in bounded]
-    yield _gauge("worker_ready", "1 when it is given work.", ready, label)
-    yield _gauge("worker_credits", "Batches it may still be sent.", rows("credits"), label)
-    yield _gauge("worker_inflight_images", "Images it holds.", rows("inflight"), label)
-    yield _gauge("worker_busy_seconds", "On its current batch.", rows("busy_ms", 1e-3), label)
+    yield _gauge("worker_ready", "1 if the worker is ready for work.", ready, label)
+    yield _gauge("worker_credits", "Batches the worker may still be sent.", rows("credits"), label)
+    yield _gauge("worker_inflight_images", "Images the worker holds.", rows("inflight"), label)
+    yield _gauge(
+        "worker_busy_seconds", "Time spent on its current batch.", rows("busy_ms", 1e-3), label
+    )
     yield _counter("worker_done_images", "Images finished.", rows("done"), label)
 
 
 def _aggregator(stats: Mapping[str, Any]) -> Iterator[Metric]:
-    yield _counter("aggregator_emitted_records", "Records in order.", _one(stats, "emitted"))
+    yield _counter(
+        "aggregator_emitted_records", "Records emitted in order.", _one(stats, "emitted")
+    )
     yield _counter("aggregator_gaps", "Gap records written.", _one(stats, "gaps"))
-    yield _counter("aggregator_late_records", "After their gap.", _one(stats, "late"))
-    yield _counter("aggregator_failed_images", "Terminal: failed.", _one(stats, "failed"))
-    yield _counter("aggregator_duplicate_records", "Seen before.", _one(stats, "duplicates"))
+    yield _counter(
+        "aggregator_late_records", "Records that came after their gap record.", _one(stats, "late")
+    )
+    yield _counter(
+        "aggregator_failed_images", "Images that ended as failed.", _one(stats, "failed")
+    )
+    yield _counter(
+        "aggregator_duplicate_records", "Records received again.", _one(stats, "duplicates")
+    )
     yield _counter(
         "aggregator_dropped_images",
-        "Terminal: dropped, by reason.",
+        "Images that ended as dropped, by reason.",
         _by_key(stats.get("dropped")),
         ("reason",),
     )
-    held = stats.get("holdback")
+    held = stats.get("reorder_buffer")
     rows: list[Row] = [] if held is None else [([], sum(numbers(held).values()))]
-    yield _gauge("aggregator_held_records", "Waiting for an earlier one.", rows)
-    yield _gauge("aggregator_outbox_records", "Waiting for the cloud.", _one(stats, "outbox_rows"))
-    yield _gauge("aggregator_outbox_bytes", "Of the outbox on disk.", _one(stats, "outbox_bytes"))
+    yield _gauge("aggregator_held_records", "Records waiting in the reorder buffer.", rows)
+    yield _gauge(
+        "aggregator_outbox_records", "Records waiting in the outbox.", _one(stats, "outbox_rows")
+    )
+    yield _gauge(
+        "aggregator_outbox_bytes", "Size of the outbox on disk.", _one(stats, "outbox_bytes")
+    )
     yield _counter(
         "aggregator_outbox_dropped_records",
         "Dropped from the outbox for space.",
         _one(stats, "outbox_dropped"),
     )
-    yield _counter("aggregator_cloud_batches", "Batches published.", _one(stats, "cloud_batches"))
+    yield _counter(
+        "aggregator_cloud_batches", "Batches published to the cloud.", _one(stats, "cloud_batches")
+    )
     yield _counter("aggregator_s3_objects", "Objects written to S3.", _one(stats, "s3_objects"))

@@ -23,7 +23,7 @@ STAGES = ("queue", "read", "transform", "inference", "order")
 MAX_STREAMS = 100
 """Streams with a label of their own; later ones are counted under ``other``."""
 
-# From a GPU's 1 ms to the hold-back's seconds; doubling keeps every quantile within a factor 2.
+# From a GPU's 1 ms to the reorder wait's seconds; doubling keeps every quantile within a factor 2.
 BUCKETS_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.5, 1.0, 2.5, 5.0, 30)
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
@@ -40,20 +40,20 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self._images = Counter(
             "fanfold_images",
-            "Terminal records seen, by stream and outcome.",
+            "Terminal records, by stream and status.",
             ("stream", "status"),
             registry=self.registry,
         )
         self._stage = Histogram(
             "fanfold_stage_duration_seconds",
-            "Time one image spent in one stage.",
+            "Time that one image spent in one stage.",
             ("stage",),
             buckets=BUCKETS_S,
             registry=self.registry,
         )
         self._whole = Histogram(
             "fanfold_image_duration_seconds",
-            "From the splitter's acceptance to the ordered result.",
+            "Time from acceptance by the splitter to the ordered result.",
             buckets=BUCKETS_S,
             registry=self.registry,
         )

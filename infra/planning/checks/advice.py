@@ -50,8 +50,8 @@ def runtime_ends(plan: Plan) -> Iterator[Broken]:
     2027-02-01."""
     yield (
         f"{len(plan.functions)} functions",
-        f"{limits.RUNTIME}: AWS Lambda refuses new ones from {limits.RUNTIME_CREATE_ENDS}.",
-        "Create the site before, or use the deployer's runtime override after.",
+        f"{limits.RUNTIME}: AWS Lambda refuses new functions from {limits.RUNTIME_CREATE_ENDS}.",
+        "Create the site before that date, or use the runtime override after it.",
     )
 
 
@@ -71,7 +71,7 @@ def footprint_unknown(plan: Plan) -> Iterator[Broken]:
     if plan.footprint is None:
         yield (
             f"site {plan.site.name}",
-            "the model's footprint is not known, so its memory is a guess.",
+            "the model's footprint is not known, so its memory is estimated.",
             "Pack the model with `fanfold model`, which measures it, or set model.footprint.",
         )
 

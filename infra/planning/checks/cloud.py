@@ -51,7 +51,8 @@ def provisioned(plan: Plan) -> Iterator[Broken]:
         yield (
             f"site {plan.site.name}",
             f"no certificate for {', '.join(missing)}.",
-            f"Run `fanfold provision {plan.site.name}`; the local broker refuses them until then.",
+            f"Run `fanfold provision {plan.site.name}`; the local broker refuses these "
+            "devices until then.",
         )
 
 

@@ -37,7 +37,7 @@ def every_gpu_works(plan: Plan) -> Iterator[Broken]:
         yield (
             subject,
             f"{plan.copies} workers leave GPU {', '.join(idle)} idle.",
-            f"Set workers to at least {len(every)}, or take the GPU out of the profile.",
+            f"Set workers to at least {len(every)}, or remove the GPU from the profile.",
         )
     elif max(counts.values()) - min(counts.values()) > 1:
         yield subject, f"copies per GPU are uneven: {dict(counts)}.", "Deal them round-robin."

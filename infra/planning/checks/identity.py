@@ -44,7 +44,7 @@ def ids(plan: Plan) -> Iterator[Broken]:
     for kind, found in definitions.items():
         for each, count in Counter(found).items():
             if count > 1:
-                yield f"{kind} {each}", f"is there {count} times.", "Give each its own id."
+                yield f"{kind} {each}", f"appears {count} times.", "Give each its own id."
             if not _ID.fullmatch(each) or len(each) > limits.ID_CHARS.value:
                 yield f"{kind} {each}", "is not a valid id.", "Use shorter, plain names."
 

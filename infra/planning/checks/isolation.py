@@ -49,7 +49,7 @@ def device_can_isolate(plan: Plan) -> Iterator[Broken]:
     if plan.isolation == "container" and not plan.profile.containers.supported:
         yield (
             f"site {plan.site.name}",
-            f"isolation: container, but profile {plan.profile.name} runs none.",
+            f"isolation: container, but profile {plan.profile.name} does not support containers.",
             "Set isolation: none or auto.",
         )
 
@@ -62,7 +62,7 @@ def resources_match_isolation(plan: Plan) -> Iterator[Broken]:
     for resource in plan.resources:
         is_model = isinstance(resource, ModelResource)
         if bare and not is_model:
-            yield f"resource {resource.id}", "is refused without containers.", "Remove it."
+            yield f"resource {resource.id}", "is not allowed without containers.", "Remove it."
         if isinstance(resource, ModelResource) and bare is (resource.group_owner is None):
             want = "needs" if bare else "may not have"
             yield f"resource {resource.id}", f"{want} an owner here.", "Correct group_owner."
@@ -124,10 +124,14 @@ def paths_are_allowed(plan: Plan) -> Iterator[Broken]:
                     "Use another folder, e.g. below /srv, or bind-mount it there.",
                 )
             if ".." in path.parts:
-                yield f"volume {resource.id}", f"{path} has '..' in it.", "Write the plain path."
+                yield (
+                    f"volume {resource.id}",
+                    f"{path} contains '..'.",
+                    "Write the path without '..'.",
+                )
         if isinstance(resource, DeviceNode) and _is_below(PurePosixPath(resource.path), SHM_DIR):
             text = f"{resource.path} is memory, not a device."
-            yield f"device {resource.id}", text, "Take it out of the profile's devices."
+            yield f"device {resource.id}", text, "Remove it from the profile's devices."
 
 
 @rule("FF127", "error", "docs/spec/environment.md")

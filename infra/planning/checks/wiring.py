@@ -51,7 +51,7 @@ def _needed(plan: Plan) -> Iterator[tuple[str, str, str]]:
         yield splitter, names.work_prefix + each.id, each.arn
     for each in plan.by_role("transform", "inference", "pool"):
         yield each.arn, names.done, aggregator
-        yield each.arn, names.beat, splitter
+        yield each.arn, names.heartbeat, splitter
     for source in plan.by_role("transform"):
         for target in plan.workers:
             yield source.arn, names.tensor_prefix + target.id, target.arn

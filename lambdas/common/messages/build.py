@@ -10,7 +10,7 @@ from lambdas.common.messages.terms import (
     MAX_DETAIL_CHARS,
     MAX_MESSAGE_BYTES,
     VERSION,
-    Beat,
+    Heartbeat,
     Record,
 )
 from lambdas.common.messages.wire import dumps, encode, pack, utf8
@@ -23,10 +23,10 @@ def sync_message(epoch: str) -> bytes:
 def ack_message(
     epoch: str | None,
     acks: dict[str, list[list[int]]],
-    floor: dict[str, int],
+    low_watermark: dict[str, int],
     top: dict[str, int] | None = None,
 ) -> bytes:
-    message: Record = {"v": VERSION, "epoch": epoch, "floor": floor}
+    message: Record = {"v": VERSION, "epoch": epoch, "low_watermark": low_watermark}
     message["acks"] = [{"stream": s, "ranges": ranges} for s, ranges in acks.items()]
     if top is not None:
         message["top"] = top
@@ -55,9 +55,9 @@ def hello_message(
     return encode(message)
 
 
-def beat_message(beat: Beat) -> bytes:
-    """A heartbeat; `beat.kind` must be "beat"."""
-    message = dict(beat._asdict(), v=VERSION, busy_ms=round(beat.busy_ms))
+def heartbeat_message(heartbeat: Heartbeat) -> bytes:
+    """A heartbeat; `heartbeat.kind` must be "heartbeat"."""
+    message = dict(heartbeat._asdict(), v=VERSION, busy_ms=round(heartbeat.busy_ms))
     return encode({key: value for key, value in message.items() if value not in (None, "")})
 
 

@@ -15,9 +15,9 @@ from lambdas.common.messages.terms import (
     MAX_PATH_BYTES,
     SPLITTER_WORKER,
     Ack,
-    Beat,
     Control,
     Done,
+    Heartbeat,
     MessageError,
     Payload,
     Record,
@@ -77,17 +77,17 @@ def parse_ack(payload: Payload) -> Ack:
     epoch = message.get("epoch")
     return Ack(
         acks,
-        _numbers(message.get("floor"), "floor"),
+        _numbers(message.get("low_watermark"), "low_watermark"),
         None if epoch is None else _text(epoch, "epoch", 64),
         None if message.get("top") is None else _numbers(message["top"], "top"),
     )
 
 
-def parse_beat(payload: Payload) -> Beat:
+def parse_heartbeat(payload: Payload) -> Heartbeat:
     message = decode(payload)
     kind = message.get("kind")
-    if kind not in ("hello", "beat"):
-        raise MessageError("malformed", f"kind is {kind!r:.40}, use hello or beat")
+    if kind not in ("hello", "heartbeat"):
+        raise MessageError("malformed", f"kind is {kind!r:.40}, use hello or heartbeat")
     batches = message.get("batches")
     if batches is not None:
         batches = [_text(b, "batches", 64) for b in _list(batches, "batches")]
@@ -96,7 +96,7 @@ def parse_beat(payload: Payload) -> Beat:
         raise MessageError("malformed", f"busy_ms is {busy_ms!r:.40}, use a number")
     if not 0 <= busy_ms < 1e12:
         raise MessageError("malformed", f"busy_ms is {busy_ms!r:.40}, use 0 or more")
-    return Beat(
+    return Heartbeat(
         _text(message.get("worker"), "worker", 64),
         _text(message.get("incarnation"), "incarnation", 64),
         kind,

@@ -81,19 +81,19 @@ class Done(NamedTuple):
 
 
 class Ack(NamedTuple):
-    """`acks`: per stream the inclusive ranges committed; `floor`: all up to it is.
+    """`acks`: per stream the inclusive ranges committed; `low_watermark`: all up to it is.
 
     `epoch`: whose numbers these are. `top`, only in the answer to a sync: the highest
     number known per stream.
     """
 
     acks: list[tuple[str, Ranges]]
-    floor: dict[str, int]
+    low_watermark: dict[str, int]
     epoch: str | None
     top: dict[str, int] | None
 
 
-class Beat(NamedTuple):
+class Heartbeat(NamedTuple):
     """`earlier_end`, with hello: the signal that ended the worker's earlier process."""
 
     worker: str

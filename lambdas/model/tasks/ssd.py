@@ -1,7 +1,7 @@
 """SSD's last step in numpy: prior boxes, box decoding, non-maximum suppression.
 
 Equal to MXNet 1.9.1's `_contrib_MultiBoxPrior` and `_contrib_MultiBoxDetection`
-(tests/lambdas/test_inference_detection.py compares them), which no other runtime has.
+(tests/lambdas/model/test_inference_detection.py compares them), which no other runtime has.
 A compiled package carries their parameters in model.json (docs/spec/model-package.md).
 """
 

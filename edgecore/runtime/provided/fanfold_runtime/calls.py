@@ -49,7 +49,7 @@ def post_work_request(arn, body, context, invocation_type):
     """Raises WireError where the body is above the limit, before anything is sent."""
     body = _bytes(body)
     if len(body) > MAX_BODY_BYTES:
-        text = "payload is {} bytes (limit {}): send less in one message"
+        text = "payload is {} bytes (limit {}): send smaller messages"
         raise WireError(text.format(len(body), MAX_BODY_BYTES), 413)
     context = context.decode() if isinstance(context, bytes) else context
     extra = f"X-Amz-Invocation-Type: {invocation_type}\r\n"

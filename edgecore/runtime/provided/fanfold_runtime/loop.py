@@ -56,7 +56,7 @@ def _confirm(connection):
     try:
         connection.receive(waits=True)
     except WireError as error:
-        log.error("the result was not taken: %s", error)  # noqa: TRY400 - no traceback: the text says it
+        log.error("the core did not accept the result: %s", error)  # noqa: TRY400 - no traceback: the text says it
         if error.status in (0, 413):
             raise  # the connection is gone with it
 

@@ -20,7 +20,7 @@ def run(handler_name):
     configure(os.environ.get("LOG_LEVEL", "INFO"))
     missing = [name for name in REQUIRED if not os.environ.get(name)]
     if missing:
-        log.critical("environment lacks %s: start this by the core", ", ".join(missing))
+        log.critical("environment lacks %s: only the core starts this", ", ".join(missing))
         return 1
     handler = _import_handler(handler_name)
     if handler is None:
@@ -30,7 +30,7 @@ def run(handler_name):
         roundtrip(initialized_request(arn))
         loop.work(handler, arn, encoding)
     except WireError as error:
-        log.critical("the core is lost: %s", error)
+        log.critical("lost the connection to the core: %s", error)
     return _flushed(1)
 
 

@@ -1,0 +1,52 @@
+"""What the core is told at its start (docs/spec/core.md), as one frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+CloudSink = Literal["local", "iot"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """Who may reach the HTTP port, and do what there."""
+
+    host: str = "127.0.0.1"
+    names: tuple[str, ...] = ()
+    password_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Ports: 0 is any free one, None is off."""
+
+    group: str
+    state: Path = Path(".fanfold/core")
+    ipc_port: int = 8000
+    mqtt_port: int | None = 8883
+    mqtt_plain_port: int | None = None
+    http_port: int | None = 8080
+    web: Web = field(default_factory=Web)
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    isolation: Literal["auto", "none"] = "auto"
+    cloud: CloudSink = "local"
+    endpoint_url: str | None = None
+    region: str | None = None
+    poll_s: float = 5.0
+    health_s: float = 300.0
+    fault_plan: Path | None = None
+    doctor: tuple[str, ...] = ()
+
+
+class CoreError(Exception):
+    """The core cannot start; subject, value, limit, remedy in one line."""
+
+    def __init__(self, message: str, *, exit_code: int = 3) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

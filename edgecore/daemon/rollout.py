@@ -1,0 +1,165 @@
+"""Where the group comes from and when there is a newer one; the deployment manager runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edgecore import deploy, sources
+from edgecore.core.group import Group
+from edgecore.core.options import CoreError, Options
+from edgecore.daemon.running_group import RunningGroup
+from edgecore.sources import LoadedGroup, SourceError
+from edgecore.sources.errors import MISSING
+
+log = logging.getLogger(__name__)
+
+Ports = Mapping[str, int | None]
+
+
+class Rollout:
+    """One group at a time; ``on_change`` is called whenever another group runs.
+
+    ``status`` is the core's (docs/spec/core.md): a new group is judged by it.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        make_running_group: Callable[[Group], RunningGroup],
+        on_change: Callable[[], None],
+        status: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._options = options
+        self._make_running_group = make_running_group
+        # A file is what its user wants, and no other: only what is pulled can be refused.
+        self._pulls = options.group.startswith("greengrass:")
+        self._reporter = deploy.Reporter(
+            options.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or None,
+            options.region or os.environ.get("AWS_REGION") or "us-east-1",
+            options.poll_s,
+        )
+        self._manager: deploy.DeploymentManager[RunningGroup] = deploy.DeploymentManager(
+            options.state,
+            start=self._run,
+            status=status,
+            report=self._reporter,
+            changed=on_change,
+            limit_s=options.health_s,
+        )
+
+    @property
+    def running_group(self) -> RunningGroup | None:
+        return self._manager.running_group
+
+    @property
+    def loaded(self) -> LoadedGroup | None:
+        return self._manager.loaded
+
+    async def first_group(self) -> LoadedGroup:
+        """The source's group; where it is away or was refused here, the one that ran last.
+
+        Raises SourceError: there is neither.
+        """
+        options = self._options
+        last = await asyncio.to_thread(deploy.current, options.state) if self._pulls else None
+        try:
+            if last is not None and not await self._newer(last.deployment_id):
+                return last
+            return await self._load()
+        except SourceError:
+            if last is None:
+                raise
+            log.exception("%s: running the last deployment instead", options.group)
+            return last
+
+    async def begin(self, loaded: LoadedGroup) -> None:
+        """Run the first group. Raises CoreError."""
+        await self._manager.begin(loaded, uncommitted=self._pulls)
+
+    async def stop(self) -> None:
+        """After a deployment under way; reports to the cloud that this core leaves."""
+        await self._manager.close()
+        if self._pulls and self.loaded is not None:
+            await self._reporter.deliver(self.loaded.group.id, leaving=True)
+
+    async def poll(self) -> None:
+        """Ask for a newer deployment; a source that is away is asked again, not an error."""
+        logged = ""
+        while True:
+            await asyncio.sleep(self._options.poll_s)
+            try:
+                await self._follow()
+                logged = ""
+            except (SourceError, CoreError) as error:
+                if str(error) != logged:
+                    log.warning("deployment: %s", error)
+                logged = str(error)
+            except Exception:
+                log.exception("polling for a deployment failed")
+
+    def status(self) -> Mapping[str, Any]:
+        """``group`` of ``/api/status``."""
+        loaded = self.loaded
+        group = loaded.group if loaded is not None else None
+        return {
+            "name": group.name if group else None,
+            "id": group.id if group else None,
+            "version": group.version if group else None,
+            "deployment": loaded.deployment_id if loaded else None,
+            "applied_at": deploy.applied_at(self._options.state),
+            "uncommitted": deploy.is_uncommitted(self._options.state),
+            "history": self._manager.history.entries[-20:],
+        }
+
+    async def _follow(self) -> None:
+        await self._manager.revive()
+        if not self._pulls or self.loaded is None:
+            return
+        await self._reporter.deliver(self.loaded.group.id)
+        newer = await self._newer(self.loaded.deployment_id)
+        if newer is None:
+            return
+        try:
+            loaded = await self._load()
+        except SourceError as error:
+            if error.exit_code == MISSING:
+                raise  # away, which says nothing about the deployment
+            self._manager.refuse(newer, str(error))
+        else:
+            await self._manager.switch_to(loaded)
+
+    async def _newer(self, current: str) -> str | None:
+        """The id of a deployment that is neither ``current`` nor refused here."""
+        options = self._options
+        newer = await asyncio.to_thread(
+            sources.check_newer,
+            options.group,
+            current=current,
+            endpoint_url=options.endpoint_url,
+            region=options.region,
+        )
+        refusal = deploy.refused(options.state)
+        return None if refusal is not None and newer == refusal.deployment else newer
+
+    async def _load(self) -> LoadedGroup:
+        options = self._options
+        return await asyncio.to_thread(
+            sources.load,
+            options.group,
+            state=options.state,
+            endpoint_url=options.endpoint_url,
+            region=options.region,
+        )
+
+    async def _run(self, group: Group, ports: Ports) -> RunningGroup:
+        running_group = self._make_running_group(group)
+        try:
+            await running_group.start(ports)
+        except BaseException:
+            await running_group.stop()
+            raise
+        return running_group

@@ -1,0 +1,203 @@
+"""One deployment, running: queues, router, IPC, MQTT, supervisor wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edgecore.core.group import CLOUD, SHADOW_SERVICE, Group, Thing
+from edgecore.core.observers import Observers
+from edgecore.core.options import CoreError, Options
+from edgecore.core.router import FunctionTarget, Router, Target
+from edgecore.core.shadows import ShadowService
+from edgecore.core.workqueue import WorkBudget, WorkQueue
+from edgecore.daemon.targets import CloudTarget, DeviceTarget, ShadowTarget
+from edgecore.ipc.api import IpcApi
+from edgecore.ipc.server import IpcServer
+from edgecore.ipc.tokens import Tokens
+from edgecore.mqtt.server import MqttServer
+from edgecore.mqtt.tls import server_context
+from edgecore.supervisor.environment import Surroundings
+from edgecore.supervisor.interpreters import InterpreterError, Interpreters
+from edgecore.supervisor.isolation import IsolationError
+from edgecore.supervisor.launcher import Launcher
+from edgecore.supervisor.logfiles import DEFAULT_SPACE_BYTES
+from edgecore.supervisor.process import Reaper
+from edgecore.supervisor.supervisor import Supervisor
+from edgecore.uplink.spooler import Spooler
+
+log = logging.getLogger(__name__)
+
+Credentials = Callable[[], Mapping[str, Any] | None]
+
+
+class RunningGroup:
+    """``start``, then ``stop``; every deployment gets its own."""
+
+    def __init__(  # noqa: PLR0913 - the seams, each named
+        self,
+        group: Group,
+        options: Options,
+        *,
+        spooler: Spooler,
+        observers: Observers,
+        reaper: Reaper,
+        credentials: Credentials,
+    ) -> None:
+        self.group = group
+        self._options = options
+        self._reaper = reaper
+        loop = asyncio.get_running_loop()
+        self._tokens = Tokens()
+        self.budget = WorkBudget()
+        self.queues = {f.arn: WorkQueue(self.budget, loop.time) for f in group.lambdas}
+        self.mqtt: list[MqttServer] = []
+        self._shadows = ShadowService(
+            options.state / "shadows", clock=time.time, publish=self._shadow_publish
+        )
+        self.router = Router(
+            group.subscriptions,
+            self._targets(spooler),
+            self.budget,
+            observers=observers,
+            wall_clock=time.time,
+            call_later=loop.call_later,
+        )
+        self._credentials = credentials
+        self.supervisor: Supervisor
+        self.launcher: Launcher
+
+    def _targets(self, spooler: Spooler) -> dict[str, Target]:
+        targets: dict[str, Target] = {
+            arn: FunctionTarget(queue) for arn, queue in self.queues.items()
+        }
+        for thing in self.group.devices:
+            targets[thing.thing_arn] = DeviceTarget(thing.thing_arn, self.mqtt)
+        targets[CLOUD] = CloudTarget(spooler)
+        targets[SHADOW_SERVICE] = ShadowTarget(self._shadows)
+        return targets
+
+    def _shadow_publish(self, topic: str, payload: bytes) -> None:
+        self.router.publish(SHADOW_SERVICE, topic, payload)
+
+    @property
+    def ports(self) -> dict[str, int | None]:
+        tls = [s.port for s in self.mqtt if s is not self._plain]
+        plain = self._plain.port if self._plain is not None else None
+        return {"ipc": self.ipc.port, "mqtt": tls[0] if tls else None, "mqtt_plain": plain}
+
+    async def start(self, ports: Mapping[str, int | None] | None = None) -> None:
+        """Listen, then start the functions. ``ports``: those of the group before, to keep.
+
+        Raises CoreError: a port is taken, an interpreter or bubblewrap is missing.
+        """
+        kept = dict(ports or {})
+        self._plain: MqttServer | None = None
+        self._start_ipc_parts()
+        await _listening(self.ipc.start(kept.get("ipc") or self._options.ipc_port), "--ipc-port")
+        self.launcher = self._make_launcher()
+        self.supervisor = self._make_supervisor()
+        await self._start_mqtt(kept)
+        await asyncio.to_thread(self._check_functions)
+        self._api.attach(self.supervisor)
+        self.supervisor.start()
+
+    def _start_ipc_parts(self) -> None:
+        self._api = IpcApi(
+            router=self.router,
+            queues=self.queues,
+            tokens=self._tokens,
+            shadows=self._shadows,
+            credentials=self._credentials,
+        )
+        self.ipc = IpcServer(self._api)
+
+    def _make_launcher(self) -> Launcher:
+        options, group = self._options, self.group
+        files = [x for x in group.loggers if x.component == "Lambda" and x.type == "FileSystem"]
+        space = files[0].space_kb if files else None
+        extra = {"AWS_ENDPOINT_URL": options.endpoint_url} if options.endpoint_url else {}
+        around = Surroundings(
+            group=group,
+            ipc_port=self.ipc.port,
+            ipc_unix_name=self.ipc.unix_name,
+            inherited=os.environ,
+            log_level=files[0].level if files else "INFO",
+            extra=extra,
+        )
+        return Launcher(
+            around=around,
+            interpreters=Interpreters(options.pythons),
+            tokens=self._tokens,
+            reaper=self._reaper,
+            work_dir=(options.state / "work").absolute(),
+            log_dir=options.state / "logs",
+            log_space_bytes=space * 1024 if space else DEFAULT_SPACE_BYTES,
+            isolation=options.isolation,
+        )
+
+    def _make_supervisor(self) -> Supervisor:
+        return Supervisor(self.group.lambdas, self.queues, self.launcher, on_ended=self._api.forget)
+
+    def _check_functions(self) -> None:
+        try:
+            for function in self.group.lambdas:
+                if not function.executable:
+                    self.launcher.check(function)
+        except (InterpreterError, IsolationError) as error:
+            raise CoreError(str(error)) from error
+
+    async def _start_mqtt(self, kept: Mapping[str, int | None]) -> None:
+        options = self._options
+        if options.mqtt_port is not None:
+            from edgecore.mqtt import ca  # cryptography: only who listens for certificates pays
+
+            identity = await asyncio.to_thread(ca.ensure, options.state / "ca")
+            context = server_context(
+                certificate=identity.certificate, key=identity.key, members=self.group.devices
+            )
+            server = self._mqtt_server("0.0.0.0", kept.get("mqtt") or options.mqtt_port, context)  # noqa: S104 - cameras are elsewhere
+            await _listening(server.start(), "--mqtt-port")
+            self.mqtt.append(server)
+        if options.mqtt_plain_port is not None:
+            port = kept.get("mqtt_plain") or options.mqtt_plain_port
+            self._plain = self._mqtt_server("127.0.0.1", port, None)
+            await _listening(self._plain.start(), "--mqtt-plain-port")
+            self.mqtt.append(self._plain)
+
+    def _mqtt_server(self, host: str, port: int, context: Any) -> MqttServer:
+        members = {thing.thing_name: thing for thing in self.group.devices}
+        return MqttServer(
+            host=host, port=port, tls=context, members=members, on_publish=self._on_publish
+        )
+
+    async def _on_publish(self, thing: Thing, topic: str, payload: bytes) -> bool:
+        """A device's message; True once it is where this core keeps it."""
+        outcome = self.router.publish(thing.thing_arn, topic, payload)
+        if outcome.pending:
+            kept = await asyncio.gather(*outcome.pending, return_exceptions=True)
+            if any(result is False or isinstance(result, BaseException) for result in kept):
+                return False
+        return not outcome.refused
+
+    async def stop(self) -> None:
+        """Functions first, so that their last messages still find the router."""
+        if hasattr(self, "supervisor"):
+            await self.supervisor.stop()
+        for server in self.mqtt:
+            await server.stop()
+        await self.ipc.stop()
+
+
+async def _listening(start: Any, argument: str) -> None:
+    try:
+        await start
+    except OSError as error:
+        raise CoreError(
+            f"{argument}: cannot listen: {error.strerror or error}; "
+            f"stop the process that uses the port, or pass another one (0 picks a free port)"
+        ) from error

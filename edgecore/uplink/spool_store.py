@@ -1,0 +1,241 @@
+"""The spool's rows: quota, policy, order, and an exact account of what was dropped.
+
+Everything here is synchronous and belongs to one thread. Counters are written in the
+transaction that they describe, so a crash never makes them lie.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecore.uplink.database import PAGE_BYTES, Salvage, is_damage, open_database, rescue
+from edgecore.uplink.headroom import Headroom
+from edgecore.uplink.settings import Policy
+from edgecore.uplink.sinks import Message
+
+log = logging.getLogger(__name__)
+
+_ROW_BYTES = 64  # id, size, headers and the cell pointer of a row
+_FIXED_PAGES = 8  # schema, meta, interior pages of the tree
+_DROP_STEP = 32
+
+
+@dataclass
+class Account:
+    """What went through this spool since it was created."""
+
+    rows: int = 0
+    bytes: int = 0
+    put: int = 0
+    sent: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+
+    def copy(self) -> Account:
+        counters = (self.rows, self.bytes, self.put, self.sent)
+        return Account(*counters, Counter(self.dropped), list(self.gaps))
+
+    def to_json(self) -> str:
+        return json.dumps(vars(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Account:
+        fields: dict[str, Any] = json.loads(text)
+        fields["dropped"] = Counter(fields["dropped"])
+        fields["gaps"] = [(first, last) for first, last in fields["gaps"]]
+        return cls(**fields)
+
+
+class SpoolStore:
+    """FIFO of messages within ``max_bytes`` of database file (``path`` None: memory)."""
+
+    def __init__(self, path: Path | None, *, max_bytes: int, policy: Policy) -> None:
+        self._path = path
+        self._policy = policy
+        self._max_bytes = max_bytes
+        self._max_pages = max(max_bytes // PAGE_BYTES, 2 * _FIXED_PAGES)
+        self._page_limit = self._max_pages
+        self._acked = 0
+        self.protected = 0  # ids up to here are in flight and not dropped
+        self.salvage: Salvage | None = None
+        self._headroom = Headroom(path) if path is not None else None
+        try:
+            self._db, salvage = open_database(path, self._max_pages)
+        except sqlite3.OperationalError:
+            if self._headroom is None:
+                raise
+            self._headroom.release()  # the disk may be full: opening writes a little
+            self._db, salvage = open_database(path, self._max_pages)
+        self._opened(salvage)
+
+    def commit(self, puts: Sequence[tuple[str, bytes]], ack: int = 0) -> list[str | None]:
+        """SpoolStore all ``puts`` and delete ids up to ``ack`` in one transaction.
+
+        One entry per put: None when durable, else the reason why it was refused.
+        """
+        self._acked = max(self._acked, ack)
+        before = self.account.copy()
+        try:
+            return self._transaction(puts)
+        except sqlite3.DatabaseError as error:
+            self._roll_back(before)
+            if is_damage(error):
+                self._rescue()
+                return self._transaction(puts)
+            log.warning("spool: %s; using the reserve", error)
+        try:
+            self._use_reserve()
+            return self._transaction(puts)
+        except sqlite3.DatabaseError:
+            self._roll_back(before)
+        reasons: list[str | None] = ["disk_full"] * len(puts)
+        self.account.put += len(puts)
+        self.account.dropped["disk_full"] += len(puts)
+        return reasons
+
+    def peek(self, max_messages: int, max_bytes: int) -> list[Message]:
+        """The oldest messages that are not acknowledged, in order; protects them."""
+        try:
+            rows = self._db.execute(
+                "SELECT id, topic, payload FROM message WHERE id > ? ORDER BY id LIMIT ?",
+                (self._acked, max_messages),
+            ).fetchall()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self._rescue()
+            return self.peek(max_messages, max_bytes)
+        chosen: list[Message] = []
+        for number, topic, payload in rows:
+            max_bytes -= len(payload)
+            if chosen and max_bytes < 0:
+                break
+            chosen.append(Message(self.epoch, number, topic, bytes(payload)))
+        self.protected = chosen[-1].id if chosen else self._acked
+        return chosen
+
+    def drop_first(self, message_id: int, reason: str) -> None:
+        """The far side will never take this one: forget it, and count it."""
+        self.account.sent -= 1  # ``commit`` counts every deleted row as sent
+        self.account.dropped[reason] += 1
+        self.commit([], ack=message_id)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _transaction(self, puts: Sequence[tuple[str, bytes]]) -> list[str | None]:
+        self._page_limit = self._growth_limit()
+        self._db.execute("BEGIN IMMEDIATE")
+        self._delete_acknowledged()
+        reasons = [self._insert(topic, payload) for topic, payload in puts]
+        self._db.execute(
+            "INSERT OR REPLACE INTO meta VALUES ('account', ?)", (self.account.to_json(),)
+        )
+        self._db.execute("COMMIT")
+        return reasons
+
+    def _insert(self, topic: str, payload: bytes) -> str | None:
+        size = len(topic.encode()) + len(payload)
+        self.account.put += 1
+        if reason := self._make_room(size):
+            self.account.dropped[reason] += 1
+            return reason
+        self._db.execute(
+            "INSERT INTO message(size, topic, payload) VALUES (?,?,?)", (size, topic, payload)
+        )
+        self.account.rows += 1
+        self.account.bytes += size
+        return None
+
+    def _make_room(self, size: int) -> str | None:
+        needed = -(-(size + _ROW_BYTES) // PAGE_BYTES) + 1
+        if needed > (self._max_pages - _FIXED_PAGES) // 2:
+            return "too_large"
+        while self._used_pages() + needed > self._page_limit:
+            if self._policy == "refuse":
+                return "quota_refused"
+            if not self._drop_oldest():
+                return "quota_in_flight"
+        return None
+
+    def _drop_oldest(self) -> bool:
+        oldest = self._db.execute(
+            "SELECT id, size FROM message WHERE id > ? ORDER BY id LIMIT ?",
+            (max(self.protected, self._acked), _DROP_STEP),
+        ).fetchall()
+        for dropped, (number, size) in enumerate(oldest, start=1):
+            before = self._used_pages()
+            self._db.execute("DELETE FROM message WHERE id = ?", (number,))
+            self.account.rows -= 1
+            self.account.bytes -= size
+            self.account.dropped["quota_oldest"] += 1
+            if self._used_pages() < before or dropped == len(oldest):
+                break
+        return bool(oldest)
+
+    def _delete_acknowledged(self) -> None:
+        rows, size = self._db.execute(
+            "SELECT count(*), total(size) FROM message WHERE id <= ?", (self._acked,)
+        ).fetchone()
+        if rows:
+            self._db.execute("DELETE FROM message WHERE id <= ?", (self._acked,))
+            self.account.rows -= rows
+            self.account.bytes -= int(size)
+            self.account.sent += rows
+
+    def _used_pages(self) -> int:
+        (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
+        return self._pages_in_file() - int(free)
+
+    def _pages_in_file(self) -> int:
+        (pages,) = self._db.execute("PRAGMA page_count").fetchone()
+        return int(pages)
+
+    def _growth_limit(self) -> int:
+        """The quota, or less while the disk has no room to spare."""
+        if self._headroom is None:
+            return self._max_pages
+        spare = self._headroom.spare_bytes() // PAGE_BYTES
+        return min(self._max_pages, self._pages_in_file() + spare)
+
+    def _use_reserve(self) -> None:
+        """Empty the log into the database file with the space that was kept for it."""
+        if self._headroom is not None:
+            self._headroom.release()
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._headroom.hold()
+
+    def _roll_back(self, before: Account) -> None:
+        if self._db.in_transaction:  # a full disk may have rolled back by itself
+            self._db.execute("ROLLBACK")
+        self.account = before.copy()  # the next attempt counts in it, and may fail as well
+
+    def _rescue(self) -> None:
+        assert self._path is not None  # noqa: S101  (memory does not rot)
+        self._db.close()
+        self._db, salvage = rescue(self._path, self._max_pages)
+        self._opened(salvage, self.account)
+
+    def _opened(self, salvage: Salvage | None, account: Account | None = None) -> None:
+        (self.epoch,) = self._db.execute("SELECT value FROM meta WHERE key='epoch'").fetchone()
+        stored = self._db.execute("SELECT value FROM meta WHERE key='account'").fetchone()
+        self.account = account or (Account.from_json(stored[0]) if stored else Account())
+        if salvage is not None:
+            self.salvage = salvage
+            rows, size = self._db.execute("SELECT count(*), total(size) FROM message").fetchone()
+            if self.account.rows > rows:
+                self.account.dropped["damaged"] += self.account.rows - rows
+            self.account.rows, self.account.bytes = rows, int(size)
+            if salvage.gap:
+                self.account.gaps.append(salvage.gap)
+            log.error(
+                "spool: rescued %d messages from %s; ids possibly lost: %s",
+                salvage.rescued, salvage.kept.name, salvage.gap or "none",
+            )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Poison-image detection: which image ended the worker.
+
+After a worker ends with images in hand, each of them is a suspect and goes alone, to an
+idle worker, another one than it was on. A suspect that ends a worker while it is alone,
+and did so before in company, is poison and is quarantined: two restarts. Where workers
+also end without it, as when somebody kills them at random or a device fails, that evidence
+is worth less: each such end, up to three, asks for one more attempt alone. Where the core
+reports which signal ended a worker, more is known. A fault, such as SIGSEGV, comes from
+inside: a suspect that was alone in that worker is poison, whatever else happened. Another
+signal comes from outside and is the weakest evidence. The splitter asks this of its workers,
+a transform function of the inference functions that its tensors went to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol, Sequence, TypeVar
+
+#: What a process brings upon itself. SIGKILL is a person's, or a lack of memory.
+FAULTS = frozenset(("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"))
+DEATHS_TO_QUARANTINE = 2
+MORE_IN_TROUBLE = 3
+TROUBLE_WINDOW_S = 30.0
+
+
+class Suspect(Protocol):
+    """An image: how many workers have ended with it in hand, and the last of them."""
+
+    deaths: int
+    killed: tuple[str, ...]
+
+
+Image = TypeVar("Image", bound=Suspect)
+_Held_co = TypeVar("_Held_co", bound=Suspect, covariant=True)
+
+
+class Held(Protocol[_Held_co]):
+    """What a worker had in hand when it ended. `doubtful`: perhaps it never got that far."""
+
+    alone: bool
+    doubtful: bool
+
+    @property
+    def images(self) -> Sequence[_Held_co]: ...
+
+
+def evidence(image: Suspect, who: str) -> str:
+    """Why an image is quarantined; `who` has ended, in the singular."""
+    ended = f"{image.deaths} {who}{'s' if image.deaths > 1 else ''} ended"
+    return f"{ended} with this image in hand, the last with it alone"
+
+
+class PoisonDetector:
+    """Pure: remembers when workers ended, decides about what they held."""
+
+    def __init__(self, now: float) -> None:
+        # What happened before this start is not known; caution costs one more attempt.
+        self._deaths: deque[float] = deque([now], maxlen=1_000)
+
+    def died(
+        self, worker: str, batches: Sequence[Held[Image]], now: float, end: str = ""
+    ) -> list[Image]:
+        """Count a worker's end against what it held; returns the images to quarantine.
+
+        `end`: the signal that ended it, as the core reports; "" where that is not known.
+        """
+        self._deaths.append(now)
+        poison: list[Image] = []
+        for batch in batches:
+            for image in () if batch.doubtful else batch.images:
+                image.deaths += 1
+                image.killed = (*image.killed, worker)[-4:]
+                if batch.alone and image.deaths >= self._needed(image, now, end):
+                    poison.append(image)
+                    self._explained(image.deaths)
+        return poison
+
+    def _needed(self, image: Suspect, now: float, end: str) -> int:
+        if end:
+            return 1 if end in FAULTS else DEATHS_TO_QUARANTINE + MORE_IN_TROUBLE
+        while self._deaths and now - self._deaths[0] > TROUBLE_WINDOW_S:
+            self._deaths.popleft()
+        others = max(len(self._deaths) - image.deaths, 0)
+        return DEATHS_TO_QUARANTINE + min(others, MORE_IN_TROUBLE)
+
+    def _explained(self, deaths: int) -> None:
+        """The latest `deaths` are explained and are no evidence about other images."""
+        for _ in range(min(deaths, len(self._deaths))):
+            self._deaths.pop()

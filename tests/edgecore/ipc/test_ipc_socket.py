@@ -1,0 +1,156 @@
+"""The two ways in: TCP for everybody's Lambdas, a Unix socket for our own runtime."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from checkout import PROJECT
+
+from edgecore.ipc import server as server_module
+from edgecore.ipc.http1 import Request
+from edgecore.ipc.server import Answer, IpcServer
+
+DEADLINE_S = 10.0
+RESULT_AND_POLL = (
+    b"POST /result HTTP/1.1\r\nContent-Length: 2\r\n\r\nok"
+    b"GET /work HTTP/1.1\r\nContent-Length: 0\r\n\r\n"
+)
+Open = Callable[[IpcServer], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+class Core:
+    """Takes results at once; a poll waits until `item` is called."""
+
+    def __init__(self) -> None:
+        self.polled = asyncio.Event()
+
+    def handle(self, request: Request, answer: Answer) -> None:
+        if request.method == "POST":
+            answer(200, b"", "X-Is: result\r\n")
+            return
+        self._poll = answer
+        self.polled.set()
+
+    def item(self) -> None:
+        self._poll(200, b"item", "")
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[Core, IpcServer]]:
+    core = Core()
+    server = IpcServer(core)
+    await server.start(0)
+    try:
+        yield core, server
+    finally:
+        await server.stop()
+
+
+async def over_tcp(server: IpcServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", server.port)
+
+
+async def over_unix(server: IpcServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_unix_connection(server.unix_name.replace("@", "\0", 1))
+
+
+async def first_packet(open_: Open, *, item_first: bool) -> bytes:
+    async with serving() as (core, server):
+        reader, writer = await open_(server)
+        writer.write(RESULT_AND_POLL)
+        await asyncio.wait_for(core.polled.wait(), DEADLINE_S)
+        if item_first:
+            core.item()
+        found = await asyncio.wait_for(reader.read(65_536), DEADLINE_S)
+        writer.close()
+        return found
+
+
+def test_on_the_unix_socket_a_results_answer_leaves_together_with_the_next_item() -> None:
+    packet = asyncio.run(first_packet(over_unix, item_first=True))
+
+    assert packet.index(b"X-Is: result") < packet.index(b"\r\n\r\nitem")
+
+
+def test_over_tcp_a_results_answer_does_not_wait_for_the_next_item() -> None:
+    packet = asyncio.run(first_packet(over_tcp, item_first=False))
+
+    assert b"X-Is: result" in packet
+    assert b"item" not in packet
+
+
+def test_each_of_many_slow_senders_gets_408_at_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever part of a request it has sent. Soak asks the real core, after the real 10 s."""
+    monkeypatch.setattr(server_module, "REQUEST_DEADLINE_S", 0.3)
+    request = b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\n"
+
+    async def answers() -> list[bytes]:
+        async with serving() as (_, server):
+            ends = [await over_tcp(server) for _ in request]
+            for sent, (_, writer) in enumerate(ends, start=1):
+                writer.write(request[:sent])
+            reads = (asyncio.wait_for(reader.read(), DEADLINE_S) for reader, _ in ends)
+            return [answer[:12] for answer in await asyncio.gather(*reads)]
+
+    assert asyncio.run(answers()) == [b"HTTP/1.1 408"] * len(request)
+
+
+@pytest.fixture
+def wire_class(monkeypatch: pytest.MonkeyPatch) -> type:
+    provided = PROJECT / "edgecore" / "runtime" / "provided"
+    monkeypatch.syspath_prepend(str(provided))
+    sys.modules.pop("fanfold_runtime.wire", None)
+    from fanfold_runtime import wire  # type: ignore[import-not-found]
+
+    # A time limit that a test can wait for.
+    monkeypatch.setattr(wire, "_ANSWER_TIMEVAL", wire.struct.pack("ll", 0, 50_000))
+    found: type = wire.Wire
+    return found
+
+
+@pytest.mark.parametrize("unix", [True, False])
+def test_a_poll_waits_longer_than_an_answer_may_take(wire_class: type, unix: bool) -> None:
+    async def poll() -> bytes:
+        async with serving() as (core, server):
+            wire = wire_class(server.port, server.unix_name if unix else "")
+            wire.send(RESULT_AND_POLL)
+            loop = asyncio.get_running_loop()
+            both = loop.run_in_executor(None, lambda: [wire.receive(waits=True) for _ in "12"])
+            await asyncio.wait_for(core.polled.wait(), DEADLINE_S)
+            done, _ = await asyncio.wait([both], timeout=0.2)  # four times the limit
+            assert not done
+            core.item()
+            _, item = await asyncio.wait_for(both, DEADLINE_S)
+            wire.close()
+            return bytes(item.body)
+
+    assert asyncio.run(poll()) == b"item"
+
+
+def test_a_call_that_is_not_answered_in_time_is_an_error(wire_class: type) -> None:
+    async def call() -> None:
+        async with serving() as (_, server):
+            wire = wire_class(server.port, server.unix_name)
+            wire.send(b"GET /work HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+            with pytest.raises(Exception, match="no answer within"):
+                await asyncio.to_thread(wire.receive)
+
+    asyncio.run(call())
+
+
+def test_where_the_unix_socket_is_away_the_runtime_speaks_tcp(wire_class: type) -> None:
+    async def call() -> int:
+        async with serving() as (_, server):
+            wire = wire_class(server.port, "@fanfold-ipc-nobody-listens-here")
+            await asyncio.to_thread(wire.send, b"POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+            reply = await asyncio.to_thread(wire.receive)
+            wire.close()
+            return int(reply.status)
+
+    assert asyncio.run(call()) == 200

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from dashboard_replay import MODEL, jpeg
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgecore.core.observers import Message
+from edgecore.web.dashboard.gallery import KEPT, SHOWN, Gallery
+from edgecore.web.dashboard.inline import MAX_KEPT, InlineImages, message_id
+from edgecore.web.dashboard.page_model import PageModel
+from edgecore.web.dashboard.ports import SiteView
+from edgecore.web.dashboard.streams import MAX_STREAMS, StreamTable
+from edgecore.web.dashboard.workers import RATE_WINDOW_S, WorkerBoard
+
+T = 1_790_000_000.0
+VIEW = SiteView(site="demo", cameras=("cam1",), cloud_topic="fanfold/demo/results")
+
+
+def message(topic: str, body: object, t: float = T) -> Message:
+    payload = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Message(t=t, topic=topic, payload=payload)
+
+
+def record(seq: int = 1, **changes: Any) -> dict[str, Any]:
+    common = {"stream": "cam1", "seq": seq, "id": f"i{seq}", "status": "ok", "file": "a.jpg"}
+    return common | {"worker": "w0", "model": MODEL, "t_in": T, "ms": {}} | changes
+
+
+def ordered(*records: dict[str, Any], t: float = T) -> Message:
+    return message("demo/results/cam1", {"v": 1, "results": list(records)}, t)
+
+
+def status(**worker: Any) -> dict[str, Any]:
+    w0 = {"state": "ready", "inflight": 0, "credits": 2, "done": 5, "model": MODEL} | worker
+    functions = [{"id": "w0", "gpu_id": "1", "state": "running", "restarts": 2, "rss_kb": 300}]
+    return {"functions": functions, "stats": {"splitter": {"t": T, "workers": {"w0": w0}}}}
+
+
+def test_an_image_sent_inline_is_shown_though_its_file_is_deleted_when_it_is_done() -> None:
+    page_model, content = PageModel(VIEW), jpeg(64, 48)
+    image_id = "sha256:" + hashlib.sha256(content).hexdigest()[:32]
+    page_model.observe(message("demo/images/cam1", content))
+    page_model.observe(ordered(record(id=image_id, file=".fanfold/inbox/cam1/x.jpg")))
+
+    assert [e["id"] for e in page_model.gallery.latest()] == [image_id]
+    assert page_model.inline.get(image_id) == content
+
+
+def test_an_inline_image_that_was_not_kept_is_not_shown_without_its_picture() -> None:
+    page_model = PageModel(VIEW)
+    page_model.observe(ordered(record(file=".fanfold/inbox/cam1/x.jpg")))
+
+    assert page_model.gallery.latest() == []
+
+
+def test_a_failed_image_is_shown_even_without_its_picture() -> None:
+    page_model = PageModel(VIEW)
+    lost = record(file=".fanfold/inbox/x", status="failed", reason="truncated")
+    page_model.observe(ordered(lost))
+
+    assert [e["reason"] for e in page_model.gallery.latest()] == ["truncated"]
+
+
+def test_an_image_in_json_is_kept_decoded() -> None:
+    inline = InlineImages()
+    payload = json.dumps({"v": 1, "id": "x-1", "image_b64": base64.b64encode(b"abc").decode()})
+    inline.offer("cam1", message_id(payload.encode()), payload.encode(), T)
+
+    assert inline.get("x-1") == b"abc"
+
+
+@pytest.mark.parametrize("payload", [b'{"id":"a","file":"x.jpg"}', b'{"image_b64":"!"}', b"{"])
+def test_an_event_without_an_image_in_it_is_not_kept(payload: bytes) -> None:
+    inline = InlineImages()
+    inline.offer("cam1", "a", payload, T)
+
+    assert inline.get("a") is None
+
+
+def test_inline_images_are_few_however_many_streams_send_them() -> None:
+    inline = InlineImages()
+    for n in range(MAX_KEPT * 3):
+        inline.offer(f"cam{n}", f"i{n}", b"\xff\xd8", T)
+
+    assert sum(inline.get(f"i{n}") is not None for n in range(MAX_KEPT * 3)) == MAX_KEPT
+
+
+def test_a_gap_is_counted_and_not_shown_as_an_image() -> None:
+    page_model = PageModel(VIEW)
+    page_model.observe(ordered({"seq": 4, "status": "gap"}))
+
+    assert page_model.gallery.latest() == []
+    assert page_model.streams.top()[0]["gaps"] == 1
+
+
+def test_a_job_that_ended_is_listed_newest_first() -> None:
+    page_model = PageModel(VIEW)
+    for job in ("j1", "j2"):
+        page_model.observe(message("demo/jobs", {"v": 1, "job": job}))
+
+    assert [j["job"] for j in page_model.sections({}, T)["jobs"]] == ["j2", "j1"]
+
+
+def test_results_go_to_the_metrics_as_they_came() -> None:
+    got: list[tuple[str, int, float]] = []
+    page_model = PageModel(VIEW, lambda stream, records, t: got.append((stream, len(records), t)))
+    page_model.observe(ordered(record(1), record(2), t=T + 1))
+
+    assert got == [("cam1", 2, T + 1)]
+
+
+def test_a_status_of_a_core_that_only_just_began_is_no_error() -> None:
+    page_model = PageModel(SiteView())
+    page_model.tick({}, T)
+
+    assert page_model.sections({}, T)["workers"] == []
+
+
+@given(st.sampled_from(["results/cam1", "heartbeat", "jobs", "work/w0", "images/cam1/accepted"]),
+       st.binary() | st.recursive(st.none() | st.integers() | st.text(), lambda inner:
+       st.lists(inner) | st.dictionaries(st.sampled_from(["results", "items", "ms", "seq", "stream",
+       "status", "id", "worker", "count", "t_in"]), inner)))  # fmt: skip
+def test_no_message_however_wrong_stops_the_monitor(leaf: str, body: object) -> None:
+    page_model = PageModel(VIEW)
+    page_model.observe(message(f"demo/{leaf}", body))
+    page_model.tick(status(), T)
+
+    json.dumps(page_model.sections(status(), T), default=str)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["workers", "w0", "reorder_buffer", "model", "state"]), inner
+            )
+        ),
+    )
+)
+def test_stray_stats_do_not_stop_the_page(stray: object) -> None:
+    page_model = PageModel(VIEW)
+    strange = {"stats": {"splitter": stray, "aggregator": stray}}
+    page_model.tick(strange, T)
+
+    json.dumps(page_model.sections(strange, T), default=str)
+
+
+def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:
+    board = WorkerBoard()
+    items = [{"stream": "cam1", "seq": 41}, {"stream": "cam1", "seq": 42}]
+    board.dispatched("w0", {"batch": "b-1", "items": items})
+    board.heartbeat({"worker": "w0", "busy_ms": 12})
+
+    [card] = board.cards(status(inflight=2), T)
+    assert (card["device"], card["restarts"], card["busy_ms"]) == ("GPU 1", 2, 12)
+    assert card["model"] == "lite0 1.0.0"
+    assert card["batch"] == {"batch": "b-1", "images": 2, "image": "cam1 #41"}
+
+
+def test_a_drained_worker_that_is_silent_can_be_given_work_again() -> None:
+    [silent] = WorkerBoard().cards(status(state="silent", drained=True), T)
+    [ready] = WorkerBoard().cards(status(), T)
+
+    assert (silent["state"], silent["drained"], ready["drained"]) == ("silent", True, False)
+
+
+def test_a_worker_without_images_is_idle_though_it_had_a_batch() -> None:
+    board = WorkerBoard()
+    board.dispatched("w0", {"batch": "b-1", "items": [{"stream": "cam1", "seq": 41}]})
+
+    assert board.cards(status(inflight=0), T)[0]["batch"] == {}
+
+
+def test_a_probe_is_not_a_batch() -> None:
+    board = WorkerBoard()
+    board.dispatched("w0", {"v": 1, "probe": "p-9"})
+
+    assert board.cards(status(inflight=1), T)[0]["batch"] == {}
+
+
+def test_a_function_on_a_gpu_that_others_feed_has_a_card_too() -> None:
+    board = WorkerBoard()
+    functions = [
+        {"id": "splitter", "gpu_id": None, "state": "running"},
+        {"id": "w0", "gpu_id": "1", "state": "running"},
+    ]
+    workers = {"t0": {"state": "ready", "credits": 2}}
+    board.finished("w0", T, MODEL)
+    cards = board.cards({"functions": functions, "stats": {"splitter": {"workers": workers}}}, T)
+
+    assert [c["id"] for c in cards] == ["t0", "w0"]
+    assert (cards[1]["state"], cards[1]["device"], cards[1]["credits"]) == (
+        "running",
+        "GPU 1",
+        None,
+    )
+    assert cards[1]["model"] == "lite0 1.0.0"
+    assert cards[1]["per_s"] > 0
+
+
+def test_workers_come_in_the_order_of_their_numbers() -> None:
+    workers = {name: {"state": "ready"} for name in ("w10", "w2", "w1", "x")}
+    cards = WorkerBoard().cards({"stats": {"splitter": {"workers": workers}}}, T)
+
+    assert [c["id"] for c in cards] == ["w1", "w2", "w10", "x"]
+
+
+def test_a_rate_forgets_what_is_older_than_its_window() -> None:
+    board = WorkerBoard()
+    for n in range(20):
+        board.finished("w0", T + n)
+
+    assert board.cards(status(), T + 19)[0]["per_s"] == 1.1
+    assert board.cards(status(), T + 19 + 2 * RATE_WINDOW_S)[0]["per_s"] == 0.0
+
+
+def places(gallery: Gallery) -> list[tuple[str, int]]:
+    return [(e["stream"], e["seq"]) for e in gallery.latest()]
+
+
+def test_every_stream_gets_the_same_places_in_the_order_of_their_names() -> None:
+    gallery = Gallery()
+    for n in range(100):
+        gallery.offer(record(n, stream="b-fast"), T + n)
+    for n in range(3):
+        gallery.offer(record(n, stream="a-slow"), T + n)
+
+    fast = [("b-fast", n) for n in (99, 98, 97, 96, 95, 94)]
+    assert places(gallery) == [("a-slow", 2), ("a-slow", 1), ("a-slow", 0), *fast]
+
+
+def test_with_more_streams_than_places_the_last_seen_are_shown() -> None:
+    gallery = Gallery()
+    for n in range(SHOWN + 5):
+        gallery.offer(record(1, stream=f"s{n:02}"), T + n)
+
+    assert places(gallery) == [(f"s{n:02}", 1) for n in range(5, SHOWN + 5)]
+
+
+def test_a_fast_stream_is_sampled_but_its_failures_are_kept_and_shown() -> None:
+    gallery = Gallery()
+    for n in range(50):
+        gallery.offer(record(n), T + n / 1000)
+    gallery.offer(record(50, status="failed", reason="truncated"), T + 0.051)
+    for n in range(60, 100):
+        gallery.offer(record(n), T + n)
+
+    assert places(gallery)[:3] == [("cam1", 99), ("cam1", 50), ("cam1", 98)]
+
+
+def test_the_gallery_stays_small() -> None:
+    gallery = Gallery()
+    for n in range(KEPT * 2):
+        gallery.offer(record(n), T + n)
+
+    assert gallery.get("cam1", 0) is None
+    assert gallery.get("cam1", KEPT * 2 - 1) is not None
+
+
+def test_the_least_recently_seen_stream_is_forgotten_first() -> None:
+    table = StreamTable()
+    for n in range(MAX_STREAMS + 1):
+        table.result({"stream": f"s{n}", "seq": 1, "status": "ok"}, T + n)
+
+    assert len(table) == MAX_STREAMS
+    assert "s0" not in {s["name"] for s in table.top()}
+
+
+def test_a_stream_that_holds_nothing_any_more_says_so() -> None:
+    table = StreamTable()
+    table.reorder_buffer({"cam1": 9})
+    table.reorder_buffer({})
+
+    assert table.top()[0]["held"] == 0
+
+
+def test_the_view_is_read_from_any_function_of_the_group() -> None:
+    view = SiteView.of_environments(
+        [
+            {"OTHER": "1"},
+            {"FANFOLD_SITE": "demo", "FANFOLD_CAMERAS": "a,b", "FANFOLD_IMAGES_DIR": "/srv/x"},
+            {"FANFOLD_SITE": "demo", "FANFOLD_CLOUD_TOPIC": "fanfold/demo/results"},
+        ]
+    )
+
+    assert view.cameras == ("a", "b")
+    assert view.images_dir == "/srv/x"
+    assert "fanfold/demo/results" in view.filters
+
+
+def test_a_group_of_somebody_else_is_watched_for_stats_only() -> None:
+    assert SiteView.of_environments([{"X": "1"}]).filters == ("+/stats",)
+
+
+def test_a_streams_first_results_are_all_shown_and_a_fast_stream_is_then_sampled() -> None:
+    gallery = Gallery()
+
+    kept = [gallery.offer(record(seq), T + seq / 100) for seq in range(1, 31)]
+
+    assert kept == [True] * SHOWN + [False] * (30 - SHOWN)
+    assert gallery.offer(record(31), T + 10)

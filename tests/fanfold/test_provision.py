@@ -1,0 +1,133 @@
+"""Identities: made once, private, narrow, and repeatable after every kind of interruption."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+from checkout import PROJECT
+from moto import mock_aws
+
+from fanfold.provision import Identities, core_policy, device_policy
+from fanfold.provision.local import local_certificates
+
+POLICY = device_policy("us-east-1", "123456789012", "demo-cam1")
+
+
+@pytest.fixture
+def iot(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield boto3.client("iot", region_name="us-east-1")
+
+
+@pytest.fixture
+def make(iot, tmp_path):
+    return lambda: Identities(iot, tmp_path / "keys", tmp_path / "certificates" / "demo.json")
+
+
+def _active(iot) -> set[str]:
+    return {c["certificateArn"] for c in iot.list_certificates()["certificates"]}
+
+
+def test_keys_are_private_and_the_record_holds_arns_only(make, tmp_path):
+    done = make().ensure("demo-cam1", POLICY)
+
+    key = tmp_path / "keys" / "demo-cam1" / "private.pem.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert "PRIVATE KEY" in key.read_text()
+    record = (tmp_path / "certificates" / "demo.json").read_text()
+    assert json.loads(record) == {"demo-cam1": done.certificate_arn}
+
+
+def test_a_second_call_keeps_key_and_certificate(make, iot):
+    first = make().ensure("demo-cam1", POLICY)
+    again = make().ensure("demo-cam1", POLICY)
+
+    assert (again.what, again.certificate_arn) == ("kept", first.certificate_arn)
+    assert _active(iot) == {first.certificate_arn}
+
+
+def test_rotation_leaves_only_the_new_certificate(make, iot, tmp_path):
+    first = make().ensure("demo-cam1", POLICY)
+    key = (tmp_path / "keys" / "demo-cam1" / "private.pem.key").read_text()
+    second = make().ensure("demo-cam1", POLICY, rotate=True)
+
+    assert second.what == "rotated"
+    assert _active(iot) == {second.certificate_arn} != {first.certificate_arn}
+    assert (tmp_path / "keys" / "demo-cam1" / "private.pem.key").read_text() != key
+
+
+def test_a_lost_key_is_made_anew_instead_of_trusted(make, iot, tmp_path):
+    first = make().ensure("demo-cam1", POLICY)
+    (tmp_path / "keys" / "demo-cam1" / "private.pem.key").unlink()
+    second = make().ensure("demo-cam1", POLICY)
+
+    assert _active(iot) == {second.certificate_arn} != {first.certificate_arn}
+
+
+def test_a_call_cut_off_before_its_record_is_finished_by_the_next(make, iot, monkeypatch):
+    torn = make()
+    monkeypatch.setattr(torn, "_write_record", lambda: (_ for _ in ()).throw(OSError("cut off")))
+    with pytest.raises(OSError, match="cut off"):
+        torn.ensure("demo-cam1", POLICY)
+    done = make().ensure("demo-cam1", POLICY)
+
+    attached = iot.list_attached_policies(target=done.certificate_arn)["policies"]
+    assert [p["policyName"] for p in attached] == ["fanfold-demo-cam1"]
+
+
+def test_removal_leaves_no_certificate_policy_or_key(make, iot, tmp_path):
+    make().ensure("demo-cam1", POLICY)
+    make().remove("demo-cam1")
+
+    assert _active(iot) == set()
+    assert iot.list_policies()["policies"] == []
+    assert not (tmp_path / "keys" / "demo-cam1" / "private.pem.key").exists()
+    assert json.loads((tmp_path / "certificates" / "demo.json").read_text()) == {}
+
+
+def test_certificates_are_attached_to_the_things_that_exist(make, iot):
+    identities = make()
+    done = identities.ensure("demo-cam1", POLICY)
+    assert identities.attach_things() == ["demo-cam1"]
+
+    iot.create_thing(thingName="demo-cam1")
+
+    assert identities.attach_things() == []
+    found = iot.list_thing_principals(thingName="demo-cam1")["principals"]
+    assert found == [done.certificate_arn]
+
+
+def test_no_policy_reaches_beyond_its_own_thing_and_site():
+    for policy in (POLICY, core_policy("us-east-1", "123456789012", "demo-core", "demo")):
+        for statement in policy["Statement"]:
+            assert "*" not in statement["Resource"]
+            assert all(":*" not in action for action in statement["Action"])
+            assert all("demo" in r or ":greengrass:" in r for r in statement["Resource"])
+
+
+def test_provision_of_a_site_satisfies_the_planner(fanfold, iot, tmp_path):
+    project = PROJECT
+    site = tmp_path / "demo.yaml"
+    site.write_text((project / "sites" / "demo.yaml").read_text())
+
+    assert fanfold("provision", str(site), "--aws").code == 0
+
+    said = fanfold("plan", str(site))
+    assert "FF142" not in said.err
+
+
+def test_a_group_from_a_local_model_knows_the_certificates_that_are_here(make, tmp_path):
+    made = make().ensure("demo-cam1", POLICY)
+    things = [{"ThingName": name, "ThingArn": f"arn:{name}"} for name in ("core", "demo-cam1")]
+
+    found, missing = local_certificates(
+        {"Core": things[0], "Devices": things[1:]}, tmp_path / "keys"
+    )
+
+    assert made.what == "made"
+    assert found["arn:demo-cam1"].startswith("-----BEGIN CERTIFICATE")
+    assert missing == ["core"]

@@ -1,0 +1,56 @@
+"""Synthesis for tests: one Node process for all, silent about its age."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from checkout import PROJECT
+from group_documents import gpu_site
+
+os.environ.setdefault("NODE_NO_WARNINGS", "1")
+os.environ.setdefault(
+    "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION",
+    subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    .stdout.lstrip("v")
+    .partition(".")[0],
+)
+
+Synthesize = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from infra.stacks.assets import Assets
+
+    return Assets.build(tmp_path_factory.mktemp("assets"))
+
+
+@pytest.fixture(scope="session")
+def synthesize(assets: Any, tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
+    """Group document → CloudFormation template."""
+    import aws_cdk as cdk
+
+    from infra.stacks import SiteStack
+
+    def run(document: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        app = cdk.App(outdir=str(tmp_path_factory.mktemp("out")), analytics_reporting=False)
+        stack = SiteStack(app, document=document, assets=assets, **options)
+        template: dict[str, Any] = app.synth().get_stack_by_name(stack.stack_name).template
+        return template
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def template(synthesize: Synthesize) -> dict[str, Any]:
+    return synthesize(gpu_site())
+
+
+@pytest.fixture
+def project() -> Path:
+    return PROJECT

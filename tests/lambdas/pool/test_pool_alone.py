@@ -1,0 +1,133 @@
+"""The pool as a plain function: order, bad files, and processes that die."""
+
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from inference_kit import DEADLINE_S, jpeg, simulated
+
+from lambdas.pool import run
+from lambdas.pool.alone import PoolError, _environment
+from lambdas.pool.member import Job
+from lambdas.pool.pool import Owner, Pool
+from lambdas.pool.sizing import gpus_here, parse_gpus, processes
+
+
+def images(folder, count):
+    folder.mkdir()
+    for n in range(count):
+        (folder / f"{n:02}.jpg").write_bytes(jpeg(np.full((40, 40, 3), n, np.uint8)))
+    return sorted(str(path) for path in folder.iterdir())
+
+
+def model(tmp_path):
+    return simulated(tmp_path / "model", wait_ms=5, decode=True)
+
+
+def test_records_come_in_the_order_of_the_paths_and_a_bad_file_costs_one(tmp_path):
+    paths = images(tmp_path / "in", 12)
+    licence = tmp_path / "in" / "LICENSE"
+    licence.write_text("not an image")
+    paths[5:5] = [str(licence), str(tmp_path / "missing.jpg")]
+
+    records = list(run(paths, str(model(tmp_path)), "2"))
+
+    assert [record["file"] for record in records] == paths
+    assert [r["file"] for r in records if r["status"] == "failed"] == paths[5:7]
+
+
+def test_a_model_that_cannot_load_ends_in_one_sentence(tmp_path):
+    with pytest.raises(PoolError, match="before one was ready"):
+        list(run([str(tmp_path / "a.jpg")], str(tmp_path / "nomodel"), "1"))
+
+
+def test_gpus_are_found_by_the_drivers_folder_and_dealt_to_the_processes_in_turn(tmp_path):
+    for address in ("0000:00:1b.0", "0000:00:1c.0"):
+        (tmp_path / address).mkdir()
+    found = gpus_here(str(tmp_path))
+
+    assert found == [0, 1]
+    assert gpus_here(str(tmp_path / "no driver")) == []
+    pool = Pool(5, found, {}, Told())
+    assert [member.gpu_id for member in pool.members] == [0, 1, 0, 1, 0]
+
+
+def test_a_process_for_each_gpu_else_for_each_core():
+    assert processes("auto", [0, 1, 2]) == 3
+    assert processes("auto", []) == len(os.sched_getaffinity(0))
+    assert parse_gpus("0, 1") == [0, 1]
+    assert parse_gpus("auto") == gpus_here()
+    with pytest.raises(ValueError, match="use auto"):
+        processes("many", [])
+
+
+class Told(Owner):
+    def __init__(self):
+        self.results, self.changed = [], threading.Condition()
+
+    def done(self, job, results):
+        with self.changed:
+            self.results += results
+            self.changed.notify_all()
+
+    def broken(self, message):
+        raise AssertionError(message)
+
+
+def test_a_killed_process_is_replaced_and_what_it_held_is_done_by_another(tmp_path):
+    paths = images(tmp_path / "in", 10)
+    told = Told()
+    pool = Pool(1, [], _environment(str(model(tmp_path)), 1), told).start()
+    try:
+        for n, path in enumerate(paths, 1):
+            item = {"stream": "s", "seq": n, "id": f"i-{n}", "file": path.lstrip("/")}
+            pool.submit(Job(f"b-{n}", 1, [item]))
+            if n == 3:
+                pool.members[0].process.kill()
+        with told.changed:
+            assert told.changed.wait_for(lambda: len(told.results) >= 10, DEADLINE_S)
+    finally:
+        pool.stop()
+
+    assert {r["seq"]: r["status"] for r in told.results} == dict.fromkeys(range(1, 11), "ok")
+
+
+@pytest.mark.parametrize(("kills", "status"), [(4, "ok"), (5, "failed")])
+def test_it_takes_five_kills_from_outside_to_quarantine_the_image(
+    tmp_path, monkeypatch, kills, status
+):
+    marks = tmp_path / "lives"
+    marks.write_bytes(b"")
+    (tmp_path / "marking_hooks.py").write_text(
+        "import os, signal\n\n\ndef transform(image):\n"
+        f"    with open({str(marks)!r}, 'ab') as file:\n        file.write(b'.')\n"
+        f"    if os.path.getsize({str(marks)!r}) <= {kills}:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n    return image\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FANFOLD_HOOKS", "marking_hooks")
+    package = simulated(tmp_path / "model", runtime="simulated", wait_ms=1, transform=True)
+
+    (record,) = run(images(tmp_path / "in", 1), str(package), "1")
+
+    assert record["status"] == status
+    assert marks.stat().st_size == 5
+
+
+def test_an_image_that_ends_processes_fails_alone_and_the_others_succeed(tmp_path, monkeypatch):
+    (tmp_path / "killing_hooks.py").write_text(
+        "import os\n\n\ndef transform(image):\n"
+        "    return os._exit(9) if image[0, 0, 0] > 200 else image\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FANFOLD_HOOKS", "killing_hooks")
+    package = simulated(tmp_path / "model", runtime="simulated", wait_ms=1, transform=True)
+    paths = images(tmp_path / "in", 6)
+    Path(paths[3]).write_bytes(jpeg(np.full((40, 40, 3), 250, np.uint8)))
+
+    records = list(run(paths, str(package), "1"))
+
+    assert [r["seq"] for r in records if r["status"] != "ok"] == [4]
+    assert records[3]["reason"] == "killed_workers"

@@ -1,0 +1,196 @@
+"""Accepted means durable: answers, duplicates, full disks and dropped records."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from splitter_kit import JPEG, PNG, Bench, event
+
+
+def test_an_inline_image_is_accepted_dispatched_and_lies_in_the_volume(tmp_path):
+    bench = Bench(tmp_path)
+    bench.heartbeat()
+    answer = bench.image(JPEG)
+
+    assert (answer["answer"], answer["seq"], answer["duplicate"]) == ("accepted", 1, False)
+    (item,) = bench.work()
+    assert (bench.images / item["file"]).read_bytes() == JPEG
+
+
+def test_a_resent_image_is_answered_with_its_first_number_also_after_a_restart(tmp_path):
+    bench = Bench(tmp_path)
+    first = bench.image(JPEG)
+    again = bench.image(JPEG)
+    bench.restart()
+    after = bench.image(JPEG)
+
+    assert [a["seq"] for a in (first, again, after)] == [1, 1, 1]
+    assert [a["duplicate"] for a in (first, again, after)] == [False, True, True]
+    assert len(bench.inbox_files()) == 1
+
+
+def test_two_copies_in_one_group_are_one_image(tmp_path):
+    bench = Bench(tmp_path)
+    answers = bench.images_at_once([JPEG, JPEG])
+    assert sorted(a["duplicate"] for a in answers) == [False, True]
+    assert {a["seq"] for a in answers} == {1}
+
+
+def test_a_group_of_inline_images_costs_one_sync(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    synced = []
+    monkeypatch.setattr(bench.splitter.inbox, "_sync_filesystem", synced.append)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: pytest.fail("one file was synced alone"))
+
+    assert len(bench.images_at_once([JPEG + bytes([n]) for n in range(50)])) == 50
+    assert len(synced) == 1
+
+
+def test_without_a_reliable_syncfs_every_file_and_the_folder_are_synced(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    synced = []
+    monkeypatch.setattr(bench.splitter.inbox, "_sync_filesystem", None)
+    monkeypatch.setattr(os, "fsync", synced.append)
+
+    bench.images_at_once([JPEG, PNG])
+    assert len(synced) == 3
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_an_image_that_could_not_be_synced_is_neither_accepted_nor_in_the_journal(
+    tmp_path, monkeypatch
+):
+    bench = Bench(tmp_path)
+    monkeypatch.setattr(bench.splitter.inbox, "_sync", full_disk)
+    answers = bench.images_at_once([JPEG, JPEG, event(id="e", files=["cam1/x.jpg"])])
+
+    assert [a["answer"] for a in answers] == ["rejected"] * 3
+    assert {a["reason"] for a in answers} == {"no_space"}
+    assert bench.inbox_files() == []
+    assert list(bench.splitter.journal.unfinished()) == []
+    monkeypatch.undo()
+    bench.heartbeat()
+    assert bench.image(JPEG)["seq"] == 1
+    assert [item["seq"] for item in bench.work()] == [1]
+
+
+def test_acknowledged_images_leave_the_journal_also_while_syncs_fail(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    bench.image(JPEG)
+    monkeypatch.setattr(bench.splitter.inbox, "_sync", full_disk)
+    bench.ack(cam1=1)
+    bench.image(PNG)
+    assert list(bench.splitter.journal.unfinished()) == []
+
+
+def test_a_write_that_fails_leaves_no_file_and_no_descriptor(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    open_before = open_descriptors()
+    monkeypatch.setattr(os, "fdopen", lambda number, mode: Failing(number))
+    answers = bench.images_at_once([JPEG, PNG])
+
+    assert {a["reason"] for a in answers} == {"no_space"}
+    assert bench.inbox_files() == []
+    assert open_descriptors() == open_before
+
+
+def open_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class Failing:
+    """A file on a full disk."""
+
+    def __init__(self, descriptor):
+        self._descriptor = descriptor
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self._descriptor)
+
+    write = staticmethod(full_disk)
+
+
+def test_files_of_an_interrupted_write_are_swept_at_the_next_start(tmp_path):
+    bench = Bench(tmp_path)
+    bench.image(JPEG)
+    (kept,) = bench.inbox_files()
+    (kept.parent / "half.jpg.part").write_bytes(b"\xff\xd8")
+    (kept.parent / "orphan.jpg").write_bytes(JPEG)
+    bench.restart()
+    assert bench.inbox_files() == [kept]
+
+
+def test_finished_inline_images_are_kept_up_to_sixteen_per_stream(tmp_path):
+    bench = Bench(tmp_path)
+    bench.images_at_once([JPEG + bytes([n]) for n in range(40)])
+    bench.ack(cam1=40)
+    assert len(bench.inbox_files()) == 16
+
+
+def test_an_unknown_camera_is_told_which_there_are(tmp_path):
+    answer = Bench(tmp_path).image(JPEG, camera="cam9")
+    assert (answer["answer"], answer["reason"]) == ("rejected", "malformed")
+    assert "cam1, cam2" in answer["detail"]
+
+
+def test_before_the_aggregator_answers_events_wait_and_then_get_busy(tmp_path):
+    bench = Bench(tmp_path)
+    bench.splitter.link.ready = False
+    assert bench.images_at_once([JPEG]) == []
+    bench.step(after_s=11.0)
+    (answer,) = bench.answers()
+    assert answer["reason"] == "busy"
+    assert answer["retry_after_s"] > 0
+
+
+def test_images_dropped_by_the_quota_get_their_record_again_until_it_is_acknowledged(tmp_path):
+    bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="2", FANFOLD_BACKLOG_POLICY="drop_oldest")
+    bench.image(event(id="a", files=["cam1/1", "cam1/2"]))
+    bench.image(event(id="b", files=["cam1/3"]))
+    bench.restart()
+    bench.ack()
+    bench.step(after_s=3.0)
+
+    assert {(r["seq"], r["status"], r["reason"]) for r in bench.records()} == {
+        (1, "dropped", "quota_oldest")
+    }
+    assert len(bench.records()) >= 2
+    told = len(bench.records())
+    bench.ack(cam1=1)
+    bench.step(after_s=100.0)
+    assert len(bench.records()) == told
+
+
+@pytest.mark.parametrize("payload", [[1], 5, None, b"[]", b"\xff", {"v": 1}])
+def test_nonsense_on_the_parts_own_topics_is_ignored(tmp_path, payload):
+    bench = Bench(tmp_path)
+    bench.step(("demo/ack", payload), ("demo/heartbeat", payload))
+    assert bench.image(JPEG)["answer"] == "accepted"
+
+
+def test_busy_before_anything_was_finished_does_not_send_the_camera_away_for_long(tmp_path):
+    bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="200")
+    bench.image(event(id="all", files=[f"{n}.jpg" for n in range(200)]))
+    for _ in range(30):
+        bench.step(after_s=0.2)
+
+    answer = bench.image(JPEG)
+
+    assert (answer["reason"], answer["retry_after_s"]) == ("busy", 2.0)
+
+
+def test_one_second_without_a_finished_image_hardly_changes_the_time_to_wait(tmp_path):
+    admission = Bench(tmp_path).splitter.admission
+    for rate_per_s in (0.0, 100.0, 0.0):
+        admission.finished(rate_per_s)
+
+    assert admission._rate_per_s == 50.0

@@ -1,0 +1,389 @@
+import sys
+import threading
+import time
+import types
+
+import numpy as np
+import pytest
+from inference_kit import DEADLINE_S, PROBE, Bus, jpeg, lite0, photo, simulated, start, work
+
+from lambdas.model.spec import ModelError
+from lambdas.worker.heartbeat import EXIT_HUNG, Watchdog
+
+
+@pytest.fixture
+def bus():
+    return Bus()
+
+
+@pytest.fixture
+def begin(tmp_path, bus):
+    """Start a worker on a package; it is stopped when the test is over."""
+    started = []
+
+    def begin(model, **env):
+        started.append(start(tmp_path, model, bus, **env))
+        return started[-1]
+
+    yield begin
+    for worker in started:
+        worker.stop()
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images" / "cam1"
+    folder.mkdir(parents=True)
+    for name in ("coffee", "chelsea"):
+        (folder / (name + ".jpg")).write_bytes(jpeg(photo(name)))
+    return folder
+
+
+class Gate:
+    """Holds the network of a worker until a test lets it go on."""
+
+    def __init__(self, worker):
+        self.runtime = worker.pipeline._runtime
+        self.infer, self.runtime.infer = self.runtime.infer, self
+        self.entered, self.open = threading.Event(), threading.Event()
+
+    def __call__(self, batch):
+        self.entered.set()
+        assert self.open.wait(DEADLINE_S)
+        return self.infer(batch)
+
+
+def in_thread(call, *args):
+    thread = threading.Thread(target=call, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_photographs_come_back_named_in_one_message_per_batch(begin, bus, images):
+    begin(lite0()).handle(work("b-1", "cam1/coffee.jpg", "cam1/chelsea.jpg"))
+    bus.wait(bus.results)
+    (message,) = bus.messages("s/done")
+    labels = [r["output"]["top"][0]["label"] for r in message["results"]]
+    assert labels[0] == "espresso"
+    assert "cat" in labels[1]
+    assert message["model"]["name"] == "lite0"
+    assert set(message["results"][0]["ms"]) == {"read", "transform", "inference"}
+
+
+def test_every_bad_image_is_one_failed_record_with_its_reason_among_good_ones(begin, bus, images):
+    good = jpeg(photo("coffee"))
+    (images / "cut.jpg").write_bytes(good[: len(good) // 2])
+    (images / "LICENSE.txt").write_text("no image")
+    (images / "empty.jpg").write_bytes(b"")
+    (images / "folder.jpg").mkdir()
+    (images / "link.jpg").symlink_to("/etc/passwd")
+    huge = bytearray(b"BM" + bytes(52))
+    huge[2], huge[18:26] = 54, np.array([60_000, 60_000], "<i4").tobytes()
+    (images / "huge.bmp").write_bytes(bytes(huge))
+    names = ("cut.jpg", "LICENSE.txt", "empty.jpg", "folder.jpg", "link.jpg", "huge.bmp")
+    files = [
+        "cam1/coffee.jpg",
+        *("cam1/" + n for n in names),
+        "cam1/none.jpg",
+        "../x",
+        "cam1/chelsea.jpg",
+    ]
+    begin(simulated(images.parent.parent / "m", wait_ms=0)).handle(work("b-1", *files))
+    bus.wait(bus.results)
+    results = bus.results()
+    assert [r["seq"] for r in results] == list(range(1, 11))
+    assert [r.get("reason") for r in results] == [
+        None, "truncated", "not_an_image", "not_an_image", "not_a_file", "outside_volume",
+        "too_large", "not_found", "outside_volume", None,
+    ]  # fmt: skip
+    assert all(r["detail"] for r in results if r["status"] == "failed")
+
+
+def test_two_batches_are_in_hand_and_one_call_stays_open(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    gate = Gate(worker)
+    worker.handle(work("b-1", "cam1/coffee.jpg"))  # returns: nothing was in hand before it
+    assert gate.entered.wait(DEADLINE_S)
+    second = in_thread(worker.handle, work("b-2", "cam1/chelsea.jpg"))
+    # A heartbeat that names both was sent while the second call was still open.
+    bus.wait(lambda: any(len(b.get("batches", ())) == 2 for b in bus.messages("s/heartbeat")))
+    assert second.is_alive()
+    gate.open.set()
+    second.join(DEADLINE_S)
+    assert not second.is_alive()
+
+
+def test_a_probe_returns_when_the_pipeline_is_empty_and_not_before(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    gate = Gate(worker)
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    assert gate.entered.wait(DEADLINE_S)
+    probe = in_thread(worker.handle, PROBE)
+    assert probe.is_alive()
+    assert not bus.results()
+    gate.open.set()
+    probe.join(DEADLINE_S)
+    assert not probe.is_alive()
+    assert len(bus.results()) == 1
+
+
+def test_batches_come_out_in_the_order_they_went_in(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    for n in range(12):
+        worker.handle(work(f"b-{n}", "cam1/coffee.jpg", "cam1/none.jpg"))
+    worker.handle(PROBE)
+    assert [m["batch"] for m in bus.messages("s/done")] == [f"b-{n}" for n in range(12)]
+
+
+def test_a_network_with_a_batch_gets_several_images_at_once(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", batch=4, wait_ms=0))
+    worker.handle(work("b-1", *["cam1/coffee.jpg", "cam1/none.jpg", "cam1/chelsea.jpg"] * 3))
+    worker.handle(PROBE)
+    statuses = [r["status"] for r in bus.results()]
+    assert statuses == ["ok", "failed", "ok"] * 3
+
+
+def test_images_that_wait_share_one_forward_pass_and_each_has_its_own_result(
+    begin, bus, images, tmp_path
+):
+    worker = begin(simulated(tmp_path / "m", batch=4, wait_ms=0))
+    gate = Gate(worker)
+    seen = []
+
+    def mean_of_each(batch):
+        seen.append(sum(bool(row.any()) for row in batch))
+        return [batch.reshape(len(batch), -1).mean(axis=1, keepdims=True)]
+
+    gate.infer = mean_of_each
+    for shade in range(1, 9):
+        picture = jpeg(np.full((40, 40, 3), shade * 25, np.uint8))
+        (images / f"{shade}.jpg").write_bytes(picture)
+    worker.handle(work("b-1", *(f"cam1/{shade}.jpg" for shade in range(1, 9))))
+    assert gate.entered.wait(DEADLINE_S)
+    bus.wait(
+        lambda: worker.pipeline._ready.qsize() >= 4
+    )  # heartbeats go on: this is looked at again
+    gate.open.set()
+    worker.handle(PROBE)
+    assert [r["status"] for r in bus.results()] == ["ok"] * 8
+    assert max(seen) == 4
+    assert len(seen) < 8
+
+
+def test_an_image_that_the_network_refuses_costs_itself_and_not_its_neighbours(
+    begin, bus, images, tmp_path
+):
+    worker = begin(simulated(tmp_path / "m", batch=4, wait_ms=0))
+    gate = Gate(worker)
+    gate.open.set()
+
+    def refuse_black(batch):
+        if any(0 < row.max() < 30 for row in batch):
+            raise RuntimeError("too dark")
+        return [np.ones((len(batch), 3))]
+
+    gate.infer = refuse_black
+    for n, shade in enumerate((200, 20, 200, 200)):
+        (images / f"{n}.jpg").write_bytes(jpeg(np.full((40, 40, 3), shade, np.uint8)))
+    worker.handle(work("b-1", *(f"cam1/{n}.jpg" for n in range(4))))
+    worker.handle(PROBE)
+
+    assert [r["status"] for r in bus.results()] == ["ok", "failed", "ok", "ok"]
+    assert bus.results()[1]["detail"] == "too dark"
+
+
+def test_results_of_a_simulation_say_so_and_those_of_a_network_do_not(begin, bus, images, tmp_path):
+    for runtime in ("simulated", "noop"):
+        worker = begin(simulated(tmp_path / runtime, runtime, wait_ms=0))
+        worker.handle(work(runtime, "cam1/coffee.jpg"))
+        worker.handle(PROBE)
+    begin(lite0()).handle(work("b-1", "cam1/coffee.jpg"))
+    bus.wait(lambda: len(bus.results()) == 3)
+    assert [r.get("simulated") for r in bus.results()] == [True, True, None]
+
+
+def test_an_inference_that_fails_costs_its_images_and_not_the_worker(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    gate = Gate(worker)
+    gate.open.set()
+    gate.infer = lambda batch: (_ for _ in ()).throw(RuntimeError("out of memory"))
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    worker.handle(PROBE)
+    (result,) = bus.results()
+    assert (result["reason"], result["detail"]) == ("model_error", "out of memory")
+    gate.infer = lambda batch: [np.ones((1, 3))]
+    worker.handle(work("b-2", "cam1/coffee.jpg"))
+    worker.handle(PROBE)
+    assert bus.results()[1]["status"] == "ok"
+
+
+def test_hello_is_said_until_it_is_taken_and_heartbeats_follow(begin, bus, images, tmp_path):
+    bus.take_all = False
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    bus.take_all = True
+    bus.wait(lambda: len(bus.messages("s/heartbeat")) >= 2)
+    hello, heartbeat = bus.messages("s/heartbeat")[:2]
+    assert (hello["kind"], heartbeat["kind"]) == ("hello", "heartbeat")
+    assert hello["incarnation"] == heartbeat["incarnation"]
+    assert hello["model"] == heartbeat["model"]
+    assert hello["model"]["name"] == "sim"
+    assert heartbeat["batches"] == worker.pipeline.in_hand() == []
+
+
+def test_a_heartbeat_says_which_batches_are_in_hand_and_for_how_long(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    gate = Gate(worker)
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    bus.wait(lambda: any(b.get("busy_ms") for b in bus.messages("s/heartbeat")))
+    gate.open.set()
+    busy = next(b for b in bus.messages("s/heartbeat") if b.get("busy_ms"))
+    assert busy["batches"] == ["b-1"]
+
+
+def test_two_incarnations_of_a_worker_have_two_names(begin, bus, images, tmp_path):
+    model = simulated(tmp_path / "m", wait_ms=0)
+    for _ in range(2):
+        begin(model)
+    bus.wait(lambda: sum(b["kind"] == "hello" for b in bus.messages("s/heartbeat")) == 2)
+    hellos = [b for b in bus.messages("s/heartbeat") if b["kind"] == "hello"]
+    assert hellos[0]["incarnation"] != hellos[1]["incarnation"]
+
+
+def test_on_demand_says_no_hello_and_returns_when_its_batch_is_done(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0), FANFOLD_ON_DEMAND="1")
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    assert len(bus.results()) == 1
+    assert bus.messages("s/heartbeat") == []
+
+
+def test_the_watchdog_ends_a_worker_whose_network_hangs(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    gate = Gate(worker)
+    codes, ended = [], threading.Event()
+    watchdog = Watchdog(worker.pipeline, 0.05, lambda code: (codes.append(code), ended.set()))
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    watchdog.start()
+    assert ended.wait(DEADLINE_S)
+    gate.open.set()
+    watchdog.stop()
+    assert codes == [EXIT_HUNG]
+
+
+def test_an_idle_worker_is_not_taken_for_a_hung_one(begin, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    assert worker.pipeline.activity.longest() == ("", 0.0)
+
+
+def test_what_is_no_work_message_is_logged_and_nothing_else_happens(begin, bus, images, tmp_path):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    for event in (b"\xff", {}, {"v": 2}, {"v": 1, "items": [], "batch": "b"}, []):
+        worker.handle(event)
+    worker.handle(PROBE)
+    assert bus.results() == []
+
+
+def test_a_batch_for_an_earlier_incarnation_of_the_worker_is_left_alone(
+    begin, bus, images, tmp_path
+):
+    worker = begin(simulated(tmp_path / "m", wait_ms=0))
+    bus.wait(lambda: bus.messages("s/heartbeat"))
+    hello = bus.messages("s/heartbeat")[0]
+    worker.handle({**work("b-1", "cam1/coffee.jpg"), "to": "earlier"})
+    worker.handle({**work("b-2", "cam1/coffee.jpg"), "to": hello["incarnation"]})
+    worker.handle(PROBE)
+    assert [message["batch"] for message in bus.messages("s/done")] == ["b-2"]
+
+
+def test_hello_says_how_the_earlier_process_ended_where_the_core_told(begin, bus, tmp_path):
+    begin(simulated(tmp_path / "m", wait_ms=0), FANFOLD_EARLIER_END="SIGSEGV")
+    bus.wait(lambda: bus.messages("s/heartbeat"))
+    assert bus.messages("s/heartbeat")[0]["earlier_end"] == "SIGSEGV"
+
+
+def hooks(monkeypatch, **functions):
+    module = types.ModuleType("acme_hooks")
+    vars(module).update(functions)
+    monkeypatch.setitem(sys.modules, "acme_hooks", module)
+    return {"FANFOLD_HOOKS": "acme_hooks"}
+
+
+def test_a_users_hooks_stand_before_and_after_the_network(
+    begin, bus, images, tmp_path, monkeypatch
+):
+    seen = []
+    env = hooks(
+        monkeypatch,
+        transform=lambda image: seen.append(image.shape) or image[:100, :100],
+        postprocess=lambda outputs: {"shape": list(outputs[0].shape)},
+    )
+    worker = begin(simulated(tmp_path / "m", wait_ms=0), **env)
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    worker.handle(PROBE)
+    assert seen == [(400, 600, 3)]
+    assert bus.results()[0]["output"] == {"shape": [10]}
+
+
+@pytest.mark.parametrize("which", ["transform", "postprocess"])
+def test_a_hook_that_raises_costs_its_image_a_failed_record(
+    begin, bus, images, tmp_path, monkeypatch, which
+):
+    env = hooks(monkeypatch, **{which: lambda value: 1 // 0})
+    worker = begin(simulated(tmp_path / "m", wait_ms=0), **env)
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    worker.handle(PROBE)
+    (result,) = bus.results()
+    assert result["reason"] == "model_error"
+    assert f"{which}: ZeroDivisionError" in result["detail"]
+
+
+def test_an_output_that_json_cannot_say_is_a_failed_record(
+    begin, bus, images, tmp_path, monkeypatch
+):
+    env = hooks(monkeypatch, postprocess=lambda outputs: {"score": outputs[0]})
+    worker = begin(simulated(tmp_path / "m", wait_ms=0), **env)
+    worker.handle(work("b-1", "cam1/coffee.jpg"))
+    worker.handle(PROBE)
+    assert bus.results()[0]["reason"] == "model_error"
+
+
+def test_hooks_that_cannot_be_imported_stop_the_start_with_their_name(begin, tmp_path):
+    with pytest.raises(ModelError, match="FANFOLD_HOOKS=no_such_hooks: cannot be imported"):
+        begin(simulated(tmp_path / "m", wait_ms=0), FANFOLD_HOOKS="no_such_hooks")
+
+
+def test_large_results_of_a_batch_are_split_into_messages_within_the_limit(
+    begin, bus, images, tmp_path, monkeypatch
+):
+    env = hooks(monkeypatch, postprocess=lambda outputs: {"text": "x" * 50_000})
+    worker = begin(simulated(tmp_path / "m", wait_ms=0), **env)
+    worker.handle(work("b-1", *["cam1/coffee.jpg"] * 5))
+    worker.handle(PROBE)
+    assert len(bus.messages("s/done")) == 3
+    assert [r["seq"] for r in bus.results()] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_what_the_network_works_on_is_not_touched_by_decoding_ahead(begin, bus, images, rows):
+    worker = begin(simulated(images.parent / "sim", batch=rows, wait_ms=0))
+    pipeline, seen = worker.pipeline, []
+
+    def infer(batch):
+        before = batch.copy()
+        if not seen:
+            let_decoding_run_ahead()
+        seen.append(np.array_equal(before, batch) and before.any())
+        return [np.zeros((rows, 1), np.float32)]
+
+    def let_decoding_run_ahead():
+        ahead, since, deadline = -1, 0.0, time.monotonic() + DEADLINE_S
+        while time.monotonic() < min(deadline, since + 0.2 if ahead > 0 else deadline):
+            if pipeline._ready.qsize() != ahead:
+                ahead, since = pipeline._ready.qsize(), time.monotonic()
+            time.sleep(0.005)
+
+    pipeline._runtime.infer = infer
+    names = ["cam1/coffee.jpg", "cam1/chelsea.jpg"] * 6
+    worker.handle(work("b-1", *names))
+    bus.wait(lambda: len(bus.results()) == len(names))
+
+    assert all(seen)
