@@ -23,6 +23,7 @@ from lambdas.imaging.damage import (
 )
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.header import Header
+from lambdas.imaging.png_header import still
 from lambdas.imaging.rules import MAX_LOST, Sensor
 
 try:
@@ -149,6 +150,8 @@ class Decoder:
         if header.kind == "raw":
             image = samples.raw_frame(data, sensor)
         else:
+            if header.kind == "animated png":
+                data = still(data)
             plain = not sensor.bayer and header.kind in ("bmp", "webp")
             image = _opencv(data, _COLOUR if plain else _AS_IT_IS)
         image = samples.to_eight_bits(image, sensor, header.bits)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Callable, NamedTuple
 
-from lambdas.imaging import formats, jpeg_header, pnm_header, rules, tiff_header
+from lambdas.imaging import formats, jpeg_header, png_header, pnm_header, rules, tiff_header
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.exif import UPRIGHT
 from lambdas.imaging.exif import orientation as exif_orientation
@@ -93,22 +93,12 @@ def _jpeg(data: bytes) -> Header:
 
 
 def _png(data: bytes) -> Header:
-    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
-    if data[12:16] != b"IHDR":
-        raise ImageError("not_an_image", "PNG without IHDR")
-    components = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(colour, 0)
-    turned, bits, at = UPRIGHT, 0, 8
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + min(length, 65_536)]
-        if kind == b"eXIf":
-            turned = exif_orientation(body)
-        elif kind == b"sBIT" and depth == 16:
-            bits = max(body, default=0)
-        elif kind == b"IEND":
-            break
-        at += 12 + length
-    return Header("png", width, height, components, turned, data.rfind(b"IEND") > 25, bits)
+    picture = png_header.read(data)
+    kind = "animated png" if picture.animated else "png"
+    return Header(
+        kind, picture.width_px, picture.height_px, picture.components, picture.orientation,
+        picture.complete, picture.bits,
+    )  # fmt: skip
 
 
 def _bmp(data: bytes) -> Header:

@@ -338,3 +338,11 @@ def test_every_format_that_is_read_has_a_suffix_and_every_other_a_remedy():
     forms = [form for _, _, form in formats._SIGNATURES]
     assert {form.name for form in forms if form.is_read} == {"JPEG", "PNG", "BMP", "TIFF"}
     assert all(form.remedy for form in forms if not form.is_read)
+
+
+def test_a_damaged_animation_is_read_as_its_first_frame():
+    """OpenCV 5.0 ends the process on this one, if it is told of the animation."""
+    from image_zoo import animated_png
+
+    found, _ = read(animated_png().replace(b"fcTL", b"scTL", 1))
+    assert found.shape == (48, 64, 3)
