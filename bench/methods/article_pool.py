@@ -12,35 +12,12 @@ Device interpreter. Prints one JSON object:
 import json
 import multiprocessing
 import time
-from collections import namedtuple
 from itertools import cycle
-from pathlib import Path
 
+from bench.methods.article_network import Network, transform
 from bench.methods.peer import parser_of, paths_of
 
-Batch = namedtuple("Batch", ["data"])
 _model = None
-
-
-class Network:
-    """An MXNet Module bound for one image."""
-
-    def __init__(self, folder, context):
-        import mxnet as mx
-
-        spec = json.loads((Path(folder) / "model.json").read_text())
-        symbol = mx.sym.load(str(Path(folder) / spec["symbol"]))
-        saved = mx.nd.load(str(Path(folder) / spec["params"]))
-        args = {k[4:]: v for k, v in saved.items() if k.startswith("arg:")}
-        aux = {k[4:]: v for k, v in saved.items() if k.startswith("aux:")}
-        self.shape = tuple(spec["input"]["shape"])
-        self.module = mx.mod.Module(symbol, label_names=None, context=context)
-        self.module.bind(for_training=False, data_shapes=[("data", self.shape)])
-        self.module.set_params(args, aux, allow_missing=True)
-
-    def infer(self, tensor):
-        self.module.forward(Batch([tensor]), is_train=False)
-        return self.module.get_outputs()[0].asnumpy()
 
 
 class Waiting:
@@ -54,18 +31,6 @@ class Waiting:
     def infer(self, _tensor):
         time.sleep(self._wait_s)
         return [[(0.0, 0.0)]]
-
-
-def transform(path, shape):
-    """Encoded file → 1×3×H×W float32 on the CPU, as the article does it."""
-    import cv2
-    import mxnet as mx
-    import numpy as np
-
-    pixels = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
-    pixels = cv2.resize(pixels, (shape[3], shape[2]))
-    pixels = np.swapaxes(np.swapaxes(pixels, 0, 2), 1, 2)[np.newaxis, :]
-    return mx.nd.array(pixels)
 
 
 def init_worker(gpu_ids, folder, wait_ms, loaded):

@@ -22,11 +22,12 @@ from bench.gpu import GpuSampler
 from bench.group import CAMERA, SITE, Machine, Setting, write_group
 from bench.machine import cpu_s, pss_kb
 from bench.stats import percentiles, steady_rate
-from fanfold import running
-from fanfold.errors import FAILED, UserError
-from fanfold.interpreters import RUNTIME, device_python
-from fanfold.mqtt import Console
-from fanfold.project import PROJECT
+from contract.topics import Topics
+from fanfold.common.errors import FAILED, UserError
+from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.localcore import running
+from fanfold.sending.mqtt import Console
 
 READY_TIMEOUT_S = 90
 SILENCE_S = 60.0
@@ -100,7 +101,7 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     names = [f"{CAMERA}/{image.name}" for image in images]
     for image in images:
         shutil.copy(image, folder / image.name)
-    with running_core(work, group) as core, Console(core, [f"{SITE}/results/#"]) as console:
+    with running_core(work, group) as core, Console(core, [Topics(SITE).results("#")]) as console:
         client = _Client(console, names, files_per_event)
         client.run(2 * setting.workers, None)
         pids = _pids(core)
@@ -165,7 +166,7 @@ class _Client:
             files = [self._names[(len(times) + i) % len(self._names)] for i in range(size)]
             event: dict[str, Any] = {"v": 1, "id": f"bench-{self._events}"}
             event.update({"file": files[0]} if self._per_event == 1 else {"files": files})
-            self._console.publish(f"{SITE}/images/{CAMERA}", json.dumps(event).encode())
+            self._console.publish(Topics(SITE).images(CAMERA), json.dumps(event).encode())
             times += [time.perf_counter()] * size
             self._events += 1
         return times

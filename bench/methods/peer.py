@@ -42,7 +42,7 @@ def load(folder, noop):
     import cv2  # noqa: F401 - imported here so that no measured image pays for it
     import mxnet as mx
 
-    from bench.methods.article_pool import Network, transform
+    from bench.methods.article_network import Network, transform
 
     network = Network(folder, mx.cpu())
 

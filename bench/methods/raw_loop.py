@@ -8,7 +8,7 @@ import json
 import multiprocessing
 import time
 
-from bench.methods.article_pool import Network, transform
+from bench.methods.article_network import Network, transform
 from bench.methods.peer import parser_of, paths_of
 
 

@@ -7,7 +7,7 @@ one waits `--slow` times as long. Device interpreter. Prints one JSON object.
 import json
 import time
 
-from bench.methods.article_pool import transform
+from bench.methods.article_network import transform
 from bench.methods.peer import parser_of, paths_of
 from bench.methods.raw_loop import result, side_by_side
 

@@ -31,7 +31,7 @@ def transformer(mode):
 
     cv2.setNumThreads(1)
     if mode == "article":
-        from bench.methods.article_pool import transform
+        from bench.methods.article_network import transform
 
         return lambda path: transform(path, (1, 3, SIDE_PX, SIDE_PX)).wait_to_read()
 

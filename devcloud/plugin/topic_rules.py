@@ -146,10 +146,10 @@ def _run(data: Any, rule: Any, topic: str, payload: bytes) -> None:
             _ACTIONS[kind](data, settings, Published(topic, message, payload))
         except Exception as error:
             log.warning("rule %s on %s: %s", rule.rule_name, topic, error)
-            _tell(data, rule, topic, payload, str(error))
+            _report(data, rule, topic, payload, str(error))
 
 
-def _tell(data: Any, rule: Any, topic: str, payload: bytes, error: str) -> None:
+def _report(data: Any, rule: Any, topic: str, payload: bytes, error: str) -> None:
     said = {
         "ruleName": rule.rule_name,
         "topic": topic,

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgecore.core.topicfilter import TopicIndex
+from contract.topic_filters import TopicIndex
+from contract.topics import STATS
 
-STATS_SUFFIX = "/stats"
+STATS_SUFFIX = f"/{STATS}"
 MAX_STATS_PARTS = 64
 MAX_STATS_BYTES = 65_536
 

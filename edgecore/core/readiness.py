@@ -8,10 +8,11 @@ time, so the page, the endpoint and the tests give the same answer.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from contract.status import Status
 from edgecore.core.stats import DRAINED, mapping, number, part, workers
 
 STATS_STALE_S = 10.0
@@ -34,7 +35,7 @@ class Reason:
         return dataclasses.asdict(self)
 
 
-def reasons_not_ready(status: Mapping[str, Any], now: float) -> list[Reason]:
+def reasons_not_ready(status: Status, now: float) -> list[Reason]:
     """Every reason at once; empty means ready. ``now`` is epoch seconds."""
     functions = list(_functions(status))
     named = {reason.subject.removeprefix("function ") for reason in functions}
@@ -53,16 +54,16 @@ _STATE_WORDS = {
 }
 
 
-def _functions(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _functions(status: Status) -> Iterator[Reason]:
     for function in status.get("functions", []):
-        state = function.get("state")
+        state = function.get("state", "")
         if state == "running" or not (function.get("pinned") or state in {"crash_loop", "hung"}):
             continue
         problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))
         yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)
 
 
-def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
+def _parts(status: Status, now: float) -> Iterator[Reason]:
     """A Fanfold group reports stats; a group of somebody else has none and is not asked."""
     for name in mapping(status.get("stats")):
         sent = number(part(status, name).get("t"))
@@ -75,7 +76,7 @@ def _parts(status: Mapping[str, Any], now: float) -> Iterator[Reason]:
             )
 
 
-def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reason]:
+def _workers(status: Status, named: Container[str]) -> Iterator[Reason]:
     """But for those whose process has been named already: one cause is one reason.
 
     A worker is drained on an operator's request; images go to the others, while there are any.
@@ -107,7 +108,7 @@ def _workers(status: Mapping[str, Any], named: Container[str]) -> Iterator[Reaso
             )
 
 
-def _router(status: Mapping[str, Any]) -> Iterator[Reason]:
+def _router(status: Status) -> Iterator[Reason]:
     router = status.get("router", {})
     items, limit = router.get("work_items", 0), router.get("limit", 0)
     if limit and items >= limit:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, Protocol
 
+from contract.topic_filters import TopicIndex
 from edgecore.core.fault_points import active as faults_active
 from edgecore.core.fault_points import fault
 from edgecore.core.group import Subscription
 from edgecore.core.observers import Observers
-from edgecore.core.topicfilter import TopicIndex
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue, new_invocation_id
 
 log = logging.getLogger(__name__)

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from contract.status import Status
+
 DRAINED = ("draining", "drained")
 
 
@@ -31,12 +33,12 @@ def numbers(value: object) -> dict[str, float]:
     return {k: v for k, v in found if v is not None}
 
 
-def part(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def part(status: Status, name: str) -> Mapping[str, Any]:
     """The last stats of ``splitter`` or ``aggregator``; empty while there are none."""
     return mapping(mapping(status.get("stats")).get(name))
 
 
-def workers(status: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def workers(status: Status) -> dict[str, Mapping[str, Any]]:
     """The splitter's view of its workers, by name."""
     reported = mapping(part(status, "splitter").get("workers"))
     return {str(name): w for name, w in reported.items() if isinstance(w, Mapping)}

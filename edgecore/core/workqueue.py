@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-MAX_WORK_ITEMS = 1024
+from contract.limits import WORK_ITEMS
+
+MAX_WORK_ITEMS = WORK_ITEMS.value
 """``maxWorkItemCount`` of the V1 core, shared by all functions; items above it are ignored
 (AWS IoT Greengrass V1 developer guide, "Configure the core", config.json ``runtime``)."""
 

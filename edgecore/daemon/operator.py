@@ -6,7 +6,8 @@ import asyncio
 import json
 from collections.abc import Callable, Collection, Sequence
 
-from edgecore.core.topicfilter import topic_problem
+from contract.topic_filters import topic_problem
+from contract.topics import Topics
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
@@ -40,9 +41,10 @@ class Operator:
         asked: dict[str, object] = {"v": 1, "drain": on}
         if workers is not None:
             asked["workers"] = list(workers)
-        if not await self.publish(f"{site}/control", json.dumps(asked).encode()):
+        topic = Topics(site).control
+        if not await self.publish(topic, json.dumps(asked).encode()):
             raise ActionRefusedError(
-                f"the group has no subscription for {site}/control: render and deploy it again"
+                f"the group has no subscription for {topic}: render and deploy it again"
             )
 
     async def publish(self, topic: str, payload: bytes) -> int:

@@ -8,10 +8,10 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import edgecore
+from contract.status import RouterStatus, Status
 from edgecore.core import fault_points
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
@@ -93,7 +93,7 @@ class Daemon:
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
-        log.info("core runs group %s, ports %s", loaded.group.name, self._ports())
+        log.info("the core runs group %s, ports %s", loaded.group.name, self._ports())
 
     def _fault_plan(self) -> FaultPlan | None:
         """Installs ``--fault-plan``; None without. Raises CoreError for a wrong file."""
@@ -152,7 +152,7 @@ class Daemon:
         }
         write_core_json(self._options.state, facts)
 
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> Status:
         """``GET /api/status`` (docs/spec/core.md)."""
         running, loaded = self._rollout.running_group, self._rollout.loaded
         return {
@@ -193,7 +193,7 @@ class Daemon:
         remove_core_json(self._options.state)
 
 
-def _router_status(running_group: RunningGroup | None) -> dict[str, int]:
+def _router_status(running_group: RunningGroup | None) -> RouterStatus:
     if running_group is None:
         return {}
     counters = running_group.router.counters

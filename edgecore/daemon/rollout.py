@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from contract.status import GroupStatus, Status
 from edgecore import deploy, sources
 from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
@@ -31,7 +31,7 @@ class Rollout:
         options: Options,
         make_running_group: Callable[[Group], RunningGroup],
         on_change: Callable[[], None],
-        status: Callable[[], Mapping[str, Any]],
+        status: Callable[[], Status],
     ) -> None:
         self._options = options
         self._make_running_group = make_running_group
@@ -101,7 +101,7 @@ class Rollout:
             except Exception:
                 log.exception("polling for a deployment failed")
 
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> GroupStatus:
         """``group`` of ``/api/status``."""
         loaded = self.loaded
         group = loaded.group if loaded is not None else None

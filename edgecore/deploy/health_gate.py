@@ -10,10 +10,9 @@ hence the longer limit here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from contract.status import Status
 from edgecore.core.readiness import Reason, reasons_not_ready
 
 LIMIT_S = 300.0
@@ -33,7 +32,7 @@ class HealthGate:
         self._healthy_since: float | None = None
         self._ran: set[str] = set()
 
-    def check(self, status: Mapping[str, Any], now: float, wall: float) -> bool | str | None:
+    def check(self, status: Status, now: float, wall: float) -> bool | str | None:
         """True: passed; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
         if died := self._died(status):
             return died
@@ -53,7 +52,7 @@ class HealthGate:
         first = reasons[0]
         return f"not ready after {self._limit_s:.0f} s: {first.subject} {first.problem}"
 
-    def _died(self, status: Mapping[str, Any]) -> str | None:
+    def _died(self, status: Status) -> str | None:
         """The first pinned function that keeps dying, and its last error."""
         for function in status.get("functions", []):
             if not function["pinned"]:
@@ -66,12 +65,12 @@ class HealthGate:
         return None
 
 
-def is_healthy(status: Mapping[str, Any], wall: float) -> bool:
+def is_healthy(status: Status, wall: float) -> bool:
     """Whether the group has no reason against it at this moment. ``wall``: epoch seconds."""
     return not _against(status, wall)
 
 
-def _against(status: Mapping[str, Any], wall: float) -> list[Reason]:
+def _against(status: Status, wall: float) -> list[Reason]:
     """What an operator asked for (a drained worker) does not count."""
     return [reason for reason in reasons_not_ready(status, wall) if not reason.requested]
 

@@ -13,8 +13,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from contract.status import Status
 from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
 from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, last_log_error
 from edgecore.deploy.history import DeploymentHistory
@@ -55,7 +56,7 @@ class DeploymentManager(Generic[R]):
         state: Path,
         *,
         start: Start[R],
-        status: Callable[[], Mapping[str, Any]],
+        status: Callable[[], Status],
         report: Report,
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
@@ -155,7 +156,7 @@ class DeploymentManager(Generic[R]):
 
     def _adopt(self, loaded: LoadedGroup) -> None:
         self.loaded = apply(self._state, loaded)
-        self._remember(self.loaded, "runs already")
+        self._remember(self.loaded, "already running")
         self._report(self.loaded.deployment_id, "Success", "")
         self._changed()
 

@@ -2,7 +2,7 @@
 
 AWS's core did this by a private call (IAM calls it `UpdateCoreDeploymentStatus`) that was
 never published and is gone. Endpoints of our own take it at ``REPORT_PATH``
-(docs/spec/cloud.md); one that answers 404 is not asked again.
+(docs/spec/uplink.md); one that answers 404 is not asked again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Unpack a ``tar.gz`` or ``zip`` that nobody vouches for.
 
-An own reader instead of ``tarfile.extractall``: the ``data`` filter of the interpreters
-that run here predates the fixes for CVE-2025-4517/4330/4138, and an archive of a model or
-a Lambda needs none of what tar can do beyond regular files. Everything is checked while
-it streams; the target appears by one rename, whole, or not at all.
+``tarfile`` and ``zipfile`` parse; neither extracts: the ``data`` filter of the interpreters
+that run here predates the fixes for CVE-2025-4517/4330/4138, and an archive of a model or a
+Lambda needs nothing but regular files. Everything is checked while it streams; the target
+appears by one rename, whole, or not at all.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Limits:
     """What one archive may cost. The ratio counts only beyond ``ratio_grace_bytes``."""
 
     max_files: int = 10_000
+    max_folders: int = 10_000
+    """Also those that only names of files imply: each is an inode."""
     max_file_bytes: int = 2048 * MIB
     max_total_bytes: int = 4096 * MIB
     max_ratio: int = 100
@@ -50,6 +52,7 @@ class _Budget:
     limits: Limits
     packed_bytes: int
     files: int = 0
+    folders: int = 0
     total_bytes: int = 0
     taken: dict[str, bool] = field(default_factory=dict)  # name → is a regular file
 
@@ -66,9 +69,20 @@ class _Budget:
         while parent:
             if self.taken.get(parent):
                 raise ArchiveError(f"{name!r} lies below {parent!r}, which is a file")
-            self.taken[parent] = False
+            self._folder(parent)
             parent = parent.rpartition("/")[0]
-        self.taken[name] = is_file
+        if is_file:
+            self.taken[name] = True
+        else:
+            self._folder(name)
+
+    def _folder(self, name: str) -> None:
+        if name in self.taken:
+            return
+        self.folders += 1
+        if self.folders > self.limits.max_folders:
+            raise ArchiveError(f"more than {self.limits.max_folders} folders")
+        self.taken[name] = False
 
     def spend(self, name: str, written_bytes: int, chunk_bytes: int) -> None:
         limits = self.limits

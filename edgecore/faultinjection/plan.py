@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from contract.topic_filters import filter_problem
 from edgecore.core.options import CoreError
-from edgecore.core.topicfilter import filter_problem
 
 INVALID = 2
 

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from contract.topic_filters import TopicIndex
 from edgecore.core.fault_points import Action
-from edgecore.core.topicfilter import TopicIndex
 from edgecore.faultinjection.plan import FaultPlan, FunctionFaults
 
 log = logging.getLogger(__name__)

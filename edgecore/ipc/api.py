@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
+from contract.topic_filters import topic_problem
 from edgecore.core.arns import ROUTER_ARN, SECRETS_ARN, SHADOW_ARN, ArnIndex
 from edgecore.core.results import Results
 from edgecore.core.router import QueueFullPolicy, Router
-from edgecore.core.topicfilter import topic_problem
 from edgecore.core.workqueue import (
     HANDLED,
     UNHANDLED,

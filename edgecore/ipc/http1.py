@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from contract.limits import MESSAGE_BYTES
+
 MAX_HEAD_BYTES = 16_384
-MAX_BODY_BYTES = 131_072
+MAX_BODY_BYTES = MESSAGE_BYTES.value
 """128 KB, AWS IoT's message limit: what the cloud would refuse is refused here too."""
 MAX_LOG_BODY_BYTES = 1_048_576 + 65_536
 """The published client fills log requests to 1 MiB, not counting JSON's punctuation."""

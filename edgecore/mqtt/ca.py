@@ -29,12 +29,11 @@ _CLOCK_SKEW = timedelta(days=1)  # a camera's clock may run behind
 
 @dataclass(frozen=True, kw_only=True)
 class ServerIdentity:
-    """Files to give to ``ssl``; ``renew_at`` is when to call ``ensure`` again."""
+    """Files to give to ``ssl``."""
 
     ca: Path
     certificate: Path
     key: Path
-    renew_at: datetime
 
 
 def local_names() -> list[str]:
@@ -74,7 +73,6 @@ def ensure(
         ca=folder / "group-ca.pem",
         certificate=certificate_path,
         key=key_path,
-        renew_at=certificate.not_valid_after_utc - RENEW_BEFORE,
     )
 
 

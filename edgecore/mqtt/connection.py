@@ -8,6 +8,7 @@ import socket
 import time
 from typing import Protocol
 
+from contract.topic_filters import matches
 from edgecore.core.group import Thing
 from edgecore.mqtt.decoder import Decoder
 from edgecore.mqtt.encoder import encode, encode_publish
@@ -30,7 +31,7 @@ from edgecore.mqtt.packets import (
     Unsubscribe,
     Will,
 )
-from edgecore.mqtt.topics import filter_problem, matches, topic_problem
+from edgecore.mqtt.topics import filter_problem, topic_problem
 
 log = logging.getLogger(__name__)
 

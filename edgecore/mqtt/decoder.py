@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from contract.limits import MESSAGE_BYTES, TOPIC_BYTES
 from edgecore.mqtt.packets import (
     ConnAck,
     Connect,
@@ -27,9 +28,9 @@ from edgecore.mqtt.packets import (
     Will,
 )
 
-MAX_PAYLOAD_BYTES = 131_072
+MAX_PAYLOAD_BYTES = MESSAGE_BYTES.value
 """Message size from a device: 128 KB ("matches AWS IoT"), Greengrass V1 quotas page."""
-MAX_TOPIC_BYTES = 256
+MAX_TOPIC_BYTES = TOPIC_BYTES.value
 """Topic length: 256 bytes of UTF-8, Greengrass V1 quotas page."""
 MAX_FILTERS = 8
 """Subscriptions in one SUBSCRIBE: 8, AWS IoT Core message broker quotas."""

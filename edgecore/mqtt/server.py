@@ -70,14 +70,6 @@ class MqttServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def update(self, members: Mapping[str, Thing]) -> None:
-        """A new deployment: whoever is no longer the same thing is cut off."""
-        self._members = members
-        for connection in list(self._by_client_id.values()):
-            thing = connection.thing
-            if thing is not None and members.get(thing.thing_name) != thing:
-                connection.close()
-
     def deliver(self, thing_arn: str, topic: str, payload: bytes) -> int:
         """Send to the thing's connections that subscribed; how many were reached."""
         connections = self._by_thing.get(thing_arn)

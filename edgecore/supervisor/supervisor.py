@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from contract.status import FunctionStatus
 from edgecore.core.fault_points import fault
 from edgecore.core.group import Function
 from edgecore.core.workqueue import WorkQueue
@@ -141,11 +142,11 @@ class Supervisor:
         runner = self._owners.get(worker.rpartition("-")[0])
         return runner if runner is not None and worker in runner.workers else None
 
-    def status(self) -> list[dict[str, Any]]:
+    def status(self) -> list[FunctionStatus]:
         """The ``functions`` of docs/spec/core.md."""
         return [self._status_of(runner) for runner in self.runners.values()]
 
-    def _status_of(self, runner: FunctionRunner) -> dict[str, Any]:
+    def _status_of(self, runner: FunctionRunner) -> FunctionStatus:
         function, queue = runner.function, runner.queue
         workers = list(runner.workers.values())
         return {

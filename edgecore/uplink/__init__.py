@@ -1,1 +1,1 @@
-"""What leaves for the cloud: a durable spool and the sinks that empty it (docs/spec/cloud.md)."""
+"""What leaves for the cloud: a durable spool and the sinks that empty it (docs/spec/uplink.md)."""

@@ -1,4 +1,4 @@
-"""The core's own cloud credentials, provided to its functions as V1's token exchange does."""
+"""The credential provider: the core's own cloud credentials, as V1's token exchange gives them."""
 
 from __future__ import annotations
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgecore.uplink.database import PAGE_BYTES, Salvage, is_damage, open_database, rescue
-from edgecore.uplink.headroom import Headroom
+from contract.durable.database import PAGE_BYTES, is_damage
+from contract.durable.room import Room
+from edgecore.uplink.database import Salvage, open_database, rescue
 from edgecore.uplink.settings import Policy
 from edgecore.uplink.sinks import Message
 
@@ -65,14 +66,8 @@ class SpoolStore:
         self._acked = 0
         self.protected = 0  # ids up to here are in flight and not dropped
         self.salvage: Salvage | None = None
-        self._headroom = Headroom(path) if path is not None else None
-        try:
-            self._db, salvage = open_database(path, self._max_pages)
-        except sqlite3.OperationalError:
-            if self._headroom is None:
-                raise
-            self._headroom.release()  # the disk may be full: opening writes a little
-            self._db, salvage = open_database(path, self._max_pages)
+        self._db, salvage = open_database(path, self._max_pages)
+        self._room = Room(str(path)) if path is not None else None
         self._opened(salvage)
 
     def commit(self, puts: Sequence[tuple[str, bytes]], ack: int = 0) -> list[str | None]:
@@ -87,7 +82,7 @@ class SpoolStore:
         except sqlite3.DatabaseError as error:
             self._roll_back(before)
             if is_damage(error):
-                self._rescue()
+                self._rescue(error)
                 return self._transaction(puts)
             log.warning("spool: %s; using the reserve", error)
         try:
@@ -110,7 +105,7 @@ class SpoolStore:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            self._rescue()
+            self._rescue(error)
             return self.peek(max_messages, max_bytes)
         chosen: list[Message] = []
         for number, topic, payload in rows:
@@ -200,27 +195,26 @@ class SpoolStore:
 
     def _growth_limit(self) -> int:
         """The quota, or less while the disk has no room to spare."""
-        if self._headroom is None:
+        if self._room is None:
             return self._max_pages
-        spare = self._headroom.spare_bytes() // PAGE_BYTES
+        spare = self._room.spare_bytes() // 2 // PAGE_BYTES  # the log holds a page as well
         return min(self._max_pages, self._pages_in_file() + spare)
 
     def _use_reserve(self) -> None:
         """Empty the log into the database file with the space that was kept for it."""
-        if self._headroom is not None:
-            self._headroom.release()
-            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            self._headroom.hold()
+        if self._room is not None:
+            self._room.make(self._db)
+            self._room.hold()
 
     def _roll_back(self, before: Account) -> None:
         if self._db.in_transaction:  # a full disk may have rolled back by itself
             self._db.execute("ROLLBACK")
         self.account = before.copy()  # the next attempt counts in it, and may fail as well
 
-    def _rescue(self) -> None:
+    def _rescue(self, error: sqlite3.Error) -> None:
         assert self._path is not None  # noqa: S101  (memory does not rot)
         self._db.close()
-        self._db, salvage = rescue(self._path, self._max_pages)
+        self._db, salvage = rescue(self._path, self._max_pages, error)
         self._opened(salvage, self.account)
 
     def _opened(self, salvage: Salvage | None, account: Account | None = None) -> None:

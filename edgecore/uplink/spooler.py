@@ -7,8 +7,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
+from contract.status import UplinkStatus
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.committer import Committer
 from edgecore.uplink.settings import DEFAULT_MAX_BYTES, Policy
@@ -21,7 +21,7 @@ _BATCH_FRACTION = 4  # of the quota at most in flight: there is always something
 
 
 class Spooler:
-    """FIFO from the router to one sink (docs/spec/cloud.md).
+    """FIFO from the router to one sink (docs/spec/uplink.md).
 
     ``path`` None keeps it in memory, V1's default storage. ``policy`` when the quota
     ``max_bytes`` is reached: ``drop_oldest`` (V1's) or ``refuse``. Opening may raise
@@ -75,7 +75,7 @@ class Spooler:
             else:
                 await self._delivered(batch, taken)
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> UplinkStatus:
         """For ``/api/status`` and metrics; cheap, no IO."""
         account, salvage = self._store.account, self._store.salvage
         return {

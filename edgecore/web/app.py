@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from contract.status import Status
 from edgecore.core.observers import Observers
 from edgecore.core.readiness import reasons_not_ready
 from edgecore.web.guards import Exposure, Guard
@@ -24,11 +24,11 @@ KEEPALIVE_S = 15.0
 MAX_EVENT_TEXT = 4096
 LOOPBACK = Exposure()
 
-Status = Callable[[], Mapping[str, Any]]
+ReadStatus = Callable[[], Status]
 
 
 def make_app(
-    status: Status,
+    status: ReadStatus,
     metrics: Metrics,
     observers: Observers,
     page: ASGIApp | None,

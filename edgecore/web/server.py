@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
+from contract.status import Status
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
@@ -54,7 +55,7 @@ class WebServer:
         self,
         group: Group,
         *,
-        status: Callable[[], Mapping[str, Any]],
+        status: Callable[[], Status],
         actions: Actions,
         observers: Observers,
     ) -> None:
@@ -99,5 +100,5 @@ class WebServer:
 
 
 class _Status:
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, status: Callable[[], Status]) -> None:
         self.status = status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.interpreters import has_module, version_of
+from fanfold.device.interpreters import has_module, version_of
 
 _SETUP = "Run `make setup`."
 
@@ -54,7 +54,7 @@ def greengrasssdk(subject: Subject) -> Outcome:
 
 def _spec(subject: Subject, name: str) -> bool:
     """Installed, without importing it: its import needs what only a core supplies."""
-    from fanfold.interpreters import answer
+    from fanfold.device.interpreters import answer
 
     question = f"import importlib.util as u; print(u.find_spec({name!r}) is not None)"
     return subject.python is not None and answer(subject.python, question) == "True"

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.project import state_dir
-from fanfold.running import all_running
+from fanfold.common.project import state_dir
+from fanfold.localcore.running import all_running
 
 DISK_AT_LEAST = 2 << 30
 FILES_AT_LEAST = 1024
@@ -102,7 +102,7 @@ def memory(subject: Subject) -> Outcome:
 def clock(_: Subject) -> Outcome:
     """Order never depends on it; certificates and time stamps do."""
     if time.time() < CLOCK_AT_LEAST:
-        return error(f"the clock shows {time.strftime('%Y-%m-%d')}", "Set it, or start NTP.")
+        return error(f"the clock shows {time.strftime('%Y-%m-%d')}", "Set the clock, or start NTP.")
     synchronized = Path("/run/systemd/timesync/synchronized").exists()
     return ok("clock is plausible" + (" and synchronized" if synchronized else ""))
 
@@ -121,7 +121,7 @@ def shared_memory(subject: Subject) -> Outcome:
     try:
         facts = os.statvfs(SHARED_MEMORY)
     except OSError:
-        return warning(f"{SHARED_MEMORY} is not there", "Mount a tmpfs; `decoupled` needs it.")
+        return warning(f"{SHARED_MEMORY} does not exist", "Mount a tmpfs; `decoupled` needs it.")
     free_mib = facts.f_frsize * facts.f_bavail >> 20
     said = f"{SHARED_MEMORY}: {free_mib} MiB free"
     needed_mib = -(-subject.plan.rings_kb // 1024) if subject.plan else 0

@@ -14,7 +14,7 @@ Level = Literal["ok", "warning", "error", "skipped"]
 
 @dataclass(frozen=True)
 class Subject:
-    """What is examined: the device interpreter, and a site's plan and state where one is named."""
+    """What is checked: the device interpreter, and a site's plan and state where one is named."""
 
     python: Path | None
     plan: Plan | None

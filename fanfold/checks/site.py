@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -10,9 +9,10 @@ import os
 import platform
 from pathlib import Path
 
+from contract import limits
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.running import read
-from infra.planning import check, errors, limits
+from fanfold.localcore.running import read
+from infra.planning import check, errors
 
 _NO_SITE = "pass a site to check it: fanfold doctor SITE"
 EXPIRES_SOON_DAYS = 30
@@ -61,10 +61,10 @@ def gpus(subject: Subject) -> Outcome:
     here = len(list(Path("/dev").glob("nvidia[0-9]*")))
     if subject.plan is None:
         return ok(f"{here} NVIDIA GPU(s) visible")
-    wanted = len(subject.plan.profile.gpus)
+    wanted = len(subject.plan.profile.accelerators)
     if here < wanted:
         return error(
-            f"profile {subject.plan.profile.name} has {wanted} GPU(s), {here} visible here",
+            f"profile {subject.plan.profile.name} has {wanted} GPU(s), {here} visible",
             "Load the driver (nvidia-smi), or use the profile of this machine.",
         )
     return ok(f"{here} GPU(s) visible, the profile uses {wanted}")
@@ -72,19 +72,19 @@ def gpus(subject: Subject) -> Outcome:
 
 def mps(subject: Subject) -> Outcome:
     """With several copies on one GPU, NVIDIA's MPS can help; it must run to be used."""
-    if subject.plan is None or not subject.plan.profile.gpus:
+    if subject.plan is None or not subject.plan.profile.accelerators:
         return skipped("MPS: no GPU in the plan")
     pipe = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))  # noqa: S108
     asked = subject.plan.site.mps
     if (pipe / "control").exists():
         unused = "" if asked else "; the site does not use it (mps: true)"
-        return ok(f"MPS runs ({pipe}){unused}")
+        return ok(f"MPS is running ({pipe}){unused}")
     if asked:
         return error(
             f"the site has mps: true, and no MPS daemon at {pipe}",
             "nvidia-cuda-mps-control -d, or remove mps from the site.",
         )
-    return skipped("MPS does not run; the article gained 0.2 ms per image from it")
+    return skipped("MPS is not running; the article gained 0.2 ms per image with it")
 
 
 def certificates(subject: Subject) -> Outcome:
@@ -92,10 +92,10 @@ def certificates(subject: Subject) -> Outcome:
     folder = subject.state / "ca" if subject.state else None
     files = sorted(folder.glob("*.crt")) + sorted(folder.glob("*.pem")) if folder else []
     if not files:
-        return skipped("certificates: none here yet")
+        return skipped("certificates: none yet")
     days_left = {file.name: days for file in files if (days := _days_left(file)) is not None}
     if not days_left:
-        return skipped("certificates: none here yet")
+        return skipped("certificates: none yet")
     name, days = min(days_left.items(), key=lambda item: item[1])
     renew = "Restart the core: it renews the certificates that it issued."
     if days < 0:
@@ -129,19 +129,19 @@ def limits_close(subject: Subject) -> Outcome:
     }
     if plan.isolation == "container":
         most = plan.profile.containers.limit
-        used[dataclasses.replace(limits.CONTAINERS, value=most)] = len(plan.functions)
+        used[limits.CONTAINERS._replace(value=most)] = len(plan.functions)
     close = [f"{n} of {limit}" for limit, n in used.items() if n >= limit.value * CLOSE]
     if close:
-        fix = "More work needs another strategy (`pool`) or a second site."
+        fix = "More load needs another strategy (`pool`) or a second site."
         return warning(f"close to a limit: {', '.join(close)}", fix)
-    return ok(f"limits: {len(used)} quotas, none used to {CLOSE:.0%}")
+    return ok(f"limits: {len(used)} quotas, all below {CLOSE:.0%}")
 
 
 def cloud_backlog(subject: Subject) -> Outcome:
     """How full the running core's spool is: above it results are dropped by its policy."""
     core = read(subject.state) if subject.state else None
     if core is None:
-        return skipped("cloud backlog: no core of this site runs here")
+        return skipped("cloud backlog: no core of this site is running here")
     cloud = core.get("/api/status")["cloud"]
     used, quota = cloud.get("spooled_bytes", 0), cloud.get("quota_bytes") or 1
     text = f"cloud backlog: {cloud.get('spooled', 0)} messages, {used / quota:.0%} of the spool"
@@ -165,7 +165,7 @@ def model_hash(subject: Subject) -> Outcome:
                 return error(
                     f"deployed model: {name} is {found[:12]}, not {wanted[:12]}", "Deploy again."
                 )
-    return ok("deployed model: every hash is right")
+    return ok("deployed model: every hash is correct")
 
 
 SITE = (

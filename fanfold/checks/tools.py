@@ -11,9 +11,10 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from devcloud.cdk_cli import cli_places, pinned
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
-from fanfold.project import PROJECT
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.cloud.development import running_cloud
+from infra.where import INSTALLED
 
 NODE_AT_LEAST = 20
 
@@ -34,13 +35,14 @@ def node(_: Subject) -> Outcome:
 
 def cdk_cli(_: Subject) -> Outcome:
     """The pinned command line: npm's `latest` cannot read what our library writes."""
-    wanted = json.loads((PROJECT / "package.json").read_text())["devDependencies"]["aws-cdk"]
-    installed = PROJECT / "node_modules" / "aws-cdk" / "package.json"
-    if not installed.is_file():
-        return error("the CDK command line is not installed", "Run `npm ci`.")
-    version = json.loads(installed.read_text())["version"]
+    wanted = pinned()
+    fix = f"Run `npm install aws-cdk@{wanted}` here." if INSTALLED else "Run `npm ci`."
+    installed = next((each for each in cli_places() if each.is_file()), None)
+    if installed is None:
+        return error("the CDK command line is not installed", fix)
+    version = json.loads((installed.parents[1] / "package.json").read_text())["version"]
     if version != wanted:
-        return error(f"CDK command line {version}, pinned is {wanted}", "Run `npm ci`.")
+        return error(f"CDK command line {version}, pinned is {wanted}", fix)
     return ok(f"CDK command line {version}")
 
 
@@ -57,8 +59,8 @@ def sandbox(subject: Subject) -> Outcome:
         check=False,
     )
     if works.returncode:
-        return (error if wanted else warning)("bubblewrap cannot make a sandbox here", fix)
-    return ok("bubblewrap can make a sandbox")
+        return (error if wanted else warning)("bubblewrap cannot create a sandbox here", fix)
+    return ok("bubblewrap can create a sandbox")
 
 
 def cloud(_: Subject) -> Outcome:
@@ -66,7 +68,7 @@ def cloud(_: Subject) -> Outcome:
     running = running_cloud()
     address = running.url if running else os.environ.get("AWS_ENDPOINT_URL")
     if not address:
-        return skipped("cloud: no development cloud runs and AWS_ENDPOINT_URL is not set")
+        return skipped("cloud: no development cloud is running and AWS_ENDPOINT_URL is not set")
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=3)
     try:

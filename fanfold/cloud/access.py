@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devcloud import DevCloud
-from fanfold.errors import MISSING, REFUSED, UserError
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.cloud.development import running_cloud
+from fanfold.common.errors import MISSING, REFUSED, UserError
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 60
@@ -96,7 +96,7 @@ def _words(access: Access, error: Exception) -> tuple[str, int]:
                 MISSING,
             )
         case SSOError() | TokenRetrievalError():
-            return f"the AWS sign-in has ended: {error}. Run `aws sso login`.", MISSING
+            return f"the AWS sign-in has expired: {error}. Run `aws sso login`.", MISSING
         case ConnectionError() | HTTPClientError():
             return f"{access.where} cannot be reached: {error}. {_unreachable(access)}", MISSING
     return str(error), MISSING

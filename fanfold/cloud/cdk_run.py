@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from devcloud import DevCloudError
 from devcloud.cdk_cli import command, environment
 from fanfold.cloud.access import START, Access
-from fanfold.errors import FAILED, MISSING, REFUSED, UserError
-from fanfold.project import PROJECT
+from fanfold.common.errors import FAILED, MISSING, REFUSED, UserError
+from fanfold.common.extras import require
+from fanfold.common.project import PROJECT
 
 _KEPT_LINES = 400
 _DEPLOYMENT = re.compile(r"deployment (?P<id>\S+) failed on the core: (?P<reason>.+)")
@@ -21,6 +22,7 @@ _STOPS = ("❌", "Resource handler returned", "UPDATE_FAILED", "CREATE_FAILED", 
 
 def require_tools() -> None:
     """Raises UserError (exit code 3) where node or the pinned CDK is missing."""
+    require("deploy", "deploying")
     try:
         command(["--version"])
     except DevCloudError as error:
@@ -82,5 +84,5 @@ def failure(verb: str, site: str, code: int, lines: Sequence[str]) -> UserError:
         f"aws cloudformation describe-stack-events --stack-name {site}",
     }.get(verb, "")
     return UserError(
-        f"cdk {verb} {site} ended with {code}: {reason or said[-500:]} {again}", FAILED
+        f"cdk {verb} {site} ended with exit status {code}: {reason or said[-500:]} {again}", FAILED
     )

@@ -18,8 +18,8 @@ from edgecore.sources import api
 from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.errors import MISSING, SourceError
 from fanfold.cloud.access import Access, explained
-from fanfold.errors import UserError
-from fanfold.project import site_file
+from fanfold.common.errors import UserError
+from fanfold.common.project import site_file
 from infra.hooks import hook_files
 from infra.packaging import build_lambdas
 from infra.planning import Plan, render

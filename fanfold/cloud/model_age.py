@@ -7,12 +7,14 @@ Name and version stand in the object's metadata and in its key, both written by
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
 from fanfold.cloud.access import Access
-from fanfold.errors import INVALID, UserError
+from fanfold.common.errors import INVALID, UserError
 
 OPTION = "--allow-older-model"
 _KEY = re.compile(r"models/(?P<name>[^/]+)/(?P<version>[^/]+)-[0-9a-f]{16}\.tar\.gz$")
@@ -59,3 +61,12 @@ def refuse_older(before: Model | None, after: Model | None, *, allowed: bool) ->
             f"Nothing was changed. To deploy the older one anyway, add {OPTION}",
             INVALID,
         )
+
+
+def model_uri(document: Mapping[str, Any]) -> str:
+    """The S3 URI of a group's model; empty without one."""
+    for resource in document.get("Resources", []):
+        data = resource["ResourceDataContainer"].get("S3MachineLearningModelResourceData")
+        if data:
+            return str(data["S3Uri"])
+    return ""

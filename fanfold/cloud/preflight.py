@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from fanfold.cloud.access import Access, explained
+from fanfold.cloud.certificates import refuse_foreign
 from fanfold.cloud.stack import read_stack, refuse_unbootstrapped, refuse_unfit
-from fanfold.errors import INVALID, MISSING, REFUSED, UserError
-from fanfold.provision.checking import refuse_foreign
+from fanfold.common.errors import INVALID, MISSING, REFUSED, UserError
 from infra.planning import Plan
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from fanfold import output
 from fanfold.cloud.access import explained, reach
 from fanfold.cloud.landed import Record, Wanted, collect, keys, since_of
-from fanfold.errors import FAILED, INVALID, UserError
-from fanfold.project import read_site
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, UserError
+from fanfold.common.project import read_site
 from infra.planning import Site, store_of
 
 

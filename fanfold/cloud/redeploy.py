@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fanfold import output
 from fanfold.cloud.access import Access, explained
 from fanfold.cloud.deployed import Deployed, Deployment, Document
-from fanfold.errors import FAILED, UserError
+from fanfold.common import output
+from fanfold.common.errors import FAILED, UserError
 
 POLL_S = 1.0
 SYSTEM = "arn:aws:lambda:::function:"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fanfold import output
 from fanfold.cloud.access import START, Access, explained
 from fanfold.cloud.deployed import read_deployed
 from fanfold.cloud.redeploy import Move, wait
-from fanfold.errors import MISSING, REFUSED, UserError
+from fanfold.common import output
+from fanfold.common.errors import MISSING, REFUSED, UserError
 
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 

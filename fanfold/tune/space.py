@@ -40,9 +40,9 @@ def space_of(site: Site, profile: Profile, footprint: Footprint | None, packages
     as the footprint allows, and its workers need no threads.
     """
     cores = profile.usable_cores
-    if profile.gpus:
+    if profile.accelerators:
         room = _copies_that_fit(profile, footprint)
-        workers = tuple(len(profile.gpus) * n for n in COPIES if n <= room)
+        workers = tuple(len(profile.accelerators) * n for n in COPIES if n <= room)
         threads: tuple[int, ...] = (1,)
     else:
         workers = threads = _doubling(cores)
@@ -56,7 +56,7 @@ def _copies_that_fit(profile: Profile, footprint: Footprint | None) -> int:
     need = footprint.gpu_memory_mb if footprint else 0
     if need == 0:
         return max(COPIES)
-    free = min(gpu.memory_mb for gpu in profile.gpus) - profile.reserved.gpu_memory_mb
+    free = min(gpu.memory_mb for gpu in profile.accelerators) - profile.reserved.gpu_memory_mb
     return max(1, free // need)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.group import Machine, Setting
 from bench.methods import fanfold_path
-from fanfold.errors import INVALID, UserError
+from fanfold.common.errors import INVALID, UserError
 from fanfold.tune.search import Measured, Point
 from fanfold.tune.space import Space
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
-from fanfold import output
-from fanfold.errors import INVALID, UserError
-from fanfold.inputs import images_to_measure
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.common.inputs import images_to_measure
 
 DEFAULT_METHODS = "fanfold,article_pool,raw_loop,round_robin"
 

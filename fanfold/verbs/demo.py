@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from fanfold import output
-from fanfold.demo import Demo
+from fanfold.common import output
+from fanfold.demo.run import Demo
 
 
 def register(app: typer.Typer) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import typer
-import yaml  # type: ignore[import-untyped]
+from ruamel.yaml import YAML
 
-from fanfold import output
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
 from fanfold.detect.machine import detect as detect_machine
-from fanfold.errors import INVALID, UserError
-from fanfold.interpreters import device_python, version_of
+from fanfold.device.interpreters import device_python, version_of
 from infra.planning.profile import Profile
 
 SCHEMA = "# yaml-language-server: $schema=../schemas/profile.schema.json\n"
@@ -28,7 +30,7 @@ def detect(
 ) -> None:
     """Write a hardware profile from this machine: CPU, memory, GPUs, device files, isolation.
 
-    No GPU is a normal case. What could not be known is said on stderr.
+    No GPU is a normal case. What could not be detected is reported on stderr.
     Example: fanfold detect my-box --into device_profiles/my-box.yaml
     """
     try:
@@ -41,7 +43,7 @@ def detect(
     python = device_python()
     version = version_of(python) if python else None
     output.note(f"interpreter of the functions: {version or 'none; run `make setup`'}")
-    text = SCHEMA + yaml.safe_dump(profile, sort_keys=False, allow_unicode=True)
+    text = SCHEMA + _yaml(profile)
     if into is not None:
         _write(into, text)
         output.note(f"written: {into}")
@@ -49,6 +51,14 @@ def detect(
         output.print_json(profile)
     elif into is None:
         output.out.print(text, end="", markup=False)
+
+
+def _yaml(profile: dict[str, Any]) -> str:
+    yaml, text = YAML(typ="rt"), io.StringIO()
+    yaml.default_flow_style = False
+    yaml.width = 4096
+    yaml.dump(profile, text)
+    return text.getvalue()
 
 
 def _write(into: Path, text: str) -> None:

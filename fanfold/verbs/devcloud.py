@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
-from devcloud import DEFAULT_PORT, DevCloud, DevCloudError
+from devcloud import DEFAULT_PORT, DevCloudError
 from devcloud import bootstrap as cdk_bootstrap
-from devcloud import find as find_cloud
-from devcloud import start as start_cloud
-from fanfold import output
-from fanfold.errors import MISSING, UserError
-from fanfold.project import state_dir
+from fanfold.cloud.development import required, running_cloud, start_here
+from fanfold.common import output
+from fanfold.common.errors import MISSING, UserError
 
 app = typer.Typer(
     no_args_is_help=True,
     help="A cloud on this machine for the real `cdk deploy`: moto with the Greengrass types. "
     "Its state is in memory and ends with it.",
 )
-
-
-def state() -> Path:
-    return state_dir() / "devcloud"
-
-
-def running_cloud() -> DevCloud | None:
-    """The development cloud that runs here, if any."""
-    return find_cloud(state())
-
-
-def required() -> DevCloud:
-    """The running development cloud, or a UserError that says how to start one."""
-    cloud = running_cloud()
-    if cloud is None:
-        raise UserError("no development cloud runs here. Start it: fanfold devcloud start", MISSING)
-    return cloud
-
-
-def start_here(port: int = DEFAULT_PORT) -> DevCloud:
-    """Start (or find) the development cloud; DevCloudError becomes a UserError."""
-    try:
-        with output.working("starting the development cloud"):
-            return start_cloud(port, state())
-    except DevCloudError as error:
-        raise UserError(str(error), error.exit_code) from error
 
 
 @app.command()
@@ -69,7 +39,7 @@ def start(
 
 @app.command()
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
-    """Say whether it runs, and where. Exit code 3: it does not.
+    """Show whether it runs, and where. Exit code 3: it does not.
 
     Example: fanfold devcloud status --json
     """

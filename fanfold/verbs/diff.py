@@ -7,12 +7,12 @@ from typing import Any
 
 import typer
 
-from fanfold import output
 from fanfold.cloud.access import reach
 from fanfold.cloud.deployed import comparable, planned_document, read_deployed, read_document
 from fanfold.cloud.words import detail_lines, sentence
-from fanfold.errors import INVALID, UserError
-from fanfold.project import read_site
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.common.project import read_site
 from infra.planning import Change, changes, check, errors, plan_group
 
 CHANGES = 2
@@ -28,7 +28,7 @@ def diff(
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
-    """Say what `fanfold deploy SITE` would change about the group that is deployed.
+    """Show what `fanfold deploy SITE` would change in the deployed group.
 
     Reads the deployed group back from the cloud and changes nothing. Exit code 0: nothing
     would change; 2: something would. The stack's other resources: npx cdk diff SITE

@@ -7,11 +7,11 @@ from collections import Counter
 
 import typer
 
-from fanfold import output
 from fanfold.checks import ALL, Check, Outcome, Subject
-from fanfold.errors import FAILED
-from fanfold.interpreters import device_python
-from fanfold.project import core_state, read_site
+from fanfold.common import output
+from fanfold.common.errors import FAILED
+from fanfold.common.project import core_state, read_site
+from fanfold.device.interpreters import device_python
 from infra.planning import plan_group
 
 _MARKS = {"ok": "[green]ok[/green]", "warning": "[yellow]warn[/yellow]", "error": "[red]ERR[/red]"}
@@ -35,7 +35,7 @@ def doctor(
     outcomes: list[tuple[Check, Outcome]] = []
     for check in ALL:
         with output.working(f"checking {check.__name__.replace('_', ' ')}"):
-            outcome = examine(check, subject)
+            outcome = run_check(check, subject)
         outcomes.append((check, outcome))
         if not as_json:
             _show(outcome)
@@ -49,7 +49,7 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-def examine(check: Check, subject: Subject) -> Outcome:
+def run_check(check: Check, subject: Subject) -> Outcome:
     """A check that itself fails is an error with its own name, not the end of the doctor."""
     try:
         return check(subject)

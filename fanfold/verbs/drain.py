@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 import typer
 from rich.table import Table
 
-from fanfold import output, running
-from fanfold.draining import Picture, chosen, control, picture, seen
-from fanfold.errors import UserError
-from fanfold.mqtt import Console
+from fanfold.common import output
+from fanfold.common.errors import UserError
+from fanfold.localcore import running
+from fanfold.localcore.draining import Picture, chosen, control, picture, seen
+from fanfold.sending.mqtt import Console
 
 #: The splitter reports every second: after so long it has not heard us.
 TAKEN_WITHIN_S = 15.0
@@ -35,17 +36,17 @@ def drain(
     ),
     as_json: bool = typer.Option(False, "--json", help="Each worker's state, as one JSON object."),
 ) -> None:
-    """Let workers finish what they have in hand, and give them no new work.
+    """Let workers finish their work, and dispatch no new work to them.
 
     Images are accepted as before and go to the other workers; with all
     drained they wait. Nothing is lost, and it lasts until `--resume`,
     through restarts of the core too.
 
-    Workers are those that the splitter feeds: with strategy `decoupled`
+    Workers are those that get work from the splitter: with strategy `decoupled`
     the transform functions, with `pool` and `on_demand` the one function
     with all its processes.
 
-    Exit code 1: not drained in time (it goes on); 2: no such worker.
+    Exit code 1: not drained in time (draining continues); 2: no such worker.
     Example: fanfold drain w0 w1 --wait 120
     """
     core = running.find(site)
@@ -55,7 +56,7 @@ def drain(
     meant = chosen(workers or [], status, before)
     view = _View(core, meant, before.t)
     with Console(core, []) as console:
-        console.publish(f"{group}/control", control(workers or [], drain=wished))
+        console.publish(running.topics_of(core).control, control(workers or [], drain=wished))
         now = _taken(view, group, drain=wished)
     if wished and wait_s:
         now = _emptied(view, now, wait_s)
@@ -104,7 +105,7 @@ def _taken(view: _View, group: str, *, drain: bool) -> Picture:
             "See `fanfold status` and `fanfold logs splitter`."
         )
     raise UserError(
-        f"the splitter of {group} did not act on {group}/control within {TAKEN_WITHIN_S:g} s: "
+        f"the splitter of {group} did not act on its control topic within {TAKEN_WITHIN_S:g} s: "
         "the group has no subscription for it. Render and deploy it again."
     )
 
@@ -137,8 +138,8 @@ def _answer(group: str, now: Picture, *, drain: bool) -> dict[str, object]:
 
 def _show(now: Picture, *, drain: bool) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("worker", "state", "in hand"):
-        table.add_column(column, justify="right" if column == "in hand" else "left")
+    for column in ("worker", "state", "in progress"):
+        table.add_column(column, justify="right" if column == "in progress" else "left")
     for worker in now.workers:
         table.add_row(worker.name, worker.state, str(worker.inflight))
     output.out.print(table)

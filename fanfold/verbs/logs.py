@@ -11,8 +11,9 @@ from typing import Any
 import typer
 
 from edgecore.disk.logs import Tail, last_lines, names
-from fanfold import output, running
-from fanfold.errors import INVALID, UserError
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.localcore import running
 
 STEP_S = 0.2
 _STYLES = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow", "DEBUG": "dim"}

@@ -8,9 +8,10 @@ from typing import Any
 
 import typer
 
-from fanfold import compiling, output
-from fanfold.errors import FAILED, INVALID, REFUSED, UserError
-from fanfold.verbs.devcloud import running_cloud
+from fanfold.cloud.development import running_cloud
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
+from fanfold.device import compiling
 from lambdas.model.spec import ModelError
 from models import package
 
@@ -44,7 +45,7 @@ def pack(
 def inspect(
     path: Path, as_json: bool = typer.Option(False, "--json", help="As one JSON object.")
 ) -> None:
-    """Verify a package: an archive, complete, every hash right.
+    """Verify a package: a complete archive, every hash correct.
 
     Example: fanfold model inspect build/models/lite0-1.0.0.tar.gz
     """
@@ -80,7 +81,7 @@ def compile_(
     ),
     as_json: bool = typer.Option(False, "--json", help="As one JSON object."),
 ) -> None:
-    """Make a faster package: another runtime, int8; tells how far it agrees with the original.
+    """Make a faster package: another runtime, int8; shows how far it agrees with the original.
 
     Agreement: the same best class; for SSD, boxes found again (same class, overlap of a half).
     Speed is measured here, one thread, original and compiled in turn.
@@ -105,14 +106,14 @@ def compile_(
     if as_json:
         output.print_json({"v": 1, **result})
     else:
-        _tell(result, written)
+        _report(result, written)
     if result["package"] is None:
         raise UserError(f"{result['refusal']}. Nothing was written.", FAILED)
     if result["refusal"]:
         output.warn(f"written because of --force: {result['refusal']}")
 
 
-def _tell(result: dict[str, Any], written: Path) -> None:
+def _report(result: dict[str, Any], written: Path) -> None:
     images, judged, speed = result["images"], result["agreement"], result["speed"]
     who = "calibrated on the same" if images["shared"] else "none of which calibrated"
     if images["skipped"]:

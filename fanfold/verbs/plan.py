@@ -10,9 +10,9 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from fanfold import output
-from fanfold.errors import INVALID, UserError
-from fanfold.project import read_site
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.common.project import read_site
 from infra.planning import (
     Estimate,
     Finding,

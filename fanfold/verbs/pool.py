@@ -6,9 +6,9 @@ from pathlib import Path
 
 import typer
 
-from fanfold import output
-from fanfold.errors import INVALID, UserError
-from fanfold.pool import files_of, records
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.device.pool import files_of, records
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def pool(
 ) -> None:
     """Run a model over images with a pool of processes, without a core or a cloud.
 
-    One JSON line for each file, in order; a file that is no image costs one `failed` record.
+    One JSON line for each file, in order; a file that is not an image gets one `failed` record.
     Example: fanfold pool build/images --model build/models/demo.tar.gz --workers 2
     """
     if workers != "auto" and not (workers.isdigit() and 1 <= int(workers) <= 256):

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import typer
 
-from fanfold import output
 from fanfold.cloud.access import explained, reach
+from fanfold.cloud.certificates import refuse_foreign
 from fanfold.cloud.preflight import refuse_other_account
-from fanfold.errors import INVALID, UserError
-from fanfold.project import read_site, site_file, state_dir
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.common.project import read_site, site_file, state_dir
 from fanfold.provision import Identities, core_policy, device_policy
-from fanfold.provision.checking import refuse_foreign
 from infra.planning import Plan, plan_group
 
 

@@ -8,13 +8,12 @@ from typing import Any
 
 import typer
 
-from fanfold import output, running
 from fanfold.cloud.reading import Place, read_landed
-from fanfold.errors import FAILED, INVALID, UserError
-from fanfold.mqtt import Console
-
-#: Said on stderr once nothing that is published from now on can be missed.
-LISTENING = "listening for results"
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, UserError
+from fanfold.localcore import running
+from fanfold.sending.mqtt import Console
+from fanfold.sending.records import LISTENING, line_of
 
 
 def register(app: typer.Typer) -> None:
@@ -67,10 +66,10 @@ def results(
     if since or job or bucket:
         raise UserError("--since, --job and --bucket go with --from cloud", INVALID)
     core = running.find(site)
-    name = core.info["group"]
+    topics = running.topics_of(core)
     pattern = stream or "+"
     seen, last = 0, time.monotonic()
-    with Console(core, [f"{name}/results/{pattern}", f"{name}/late/{pattern}"]) as console:
+    with Console(core, [topics.results(pattern), topics.late(pattern)]) as console:
         output.note(LISTENING)
         while count is None or seen < count:
             message = console.receive(0.2)
@@ -79,7 +78,7 @@ def results(
                     break
                 continue
             last = time.monotonic()
-            late = message.topic.startswith(f"{name}/late/")
+            late = message.topic.startswith(topics.late_prefix)
             for record in message.json().get("results", []):
                 if seen == count:
                     break
@@ -94,29 +93,3 @@ def _print(record: dict[str, Any], *, late: bool, as_json: bool) -> None:
         output.print_json({**record, "late": late} if late else record)
         return
     output.out.print(line_of(record) + (" (late)" if late else ""), markup=False)
-
-
-def line_of(record: dict[str, Any]) -> str:
-    """One record in one line: stream, number, id, what was found, by whom, how long."""
-    head = f"{record.get('stream', '?'):<8} {record.get('seq', 0):>6}  "
-    if record.get("status") == "gap":
-        return head + "gap: no result in time; it will follow late or as failed"
-    if record.get("status") != "ok":
-        return f"{head}{record.get('id')}  {record['status']}: {record.get('reason')}"
-    model, spent = record.get("model") or {}, record.get("ms") or {}
-    return (
-        f"{head}{found(record):<34} {record.get('worker', ''):<5}"
-        f" {model.get('name', '')} {model.get('version', '')}"
-        f"  {spent.get('transform', 0):.1f} + {spent.get('inference', 0):.1f} ms"
-    )
-
-
-def found(record: dict[str, Any]) -> str:
-    """The best label or the number of boxes."""
-    answer = record.get("output") or {}
-    if top := answer.get("top"):
-        return f"{top[0]['label']} {top[0]['score']:.1%}"
-    if "boxes" in answer:
-        labels = ", ".join(sorted({box["label"] for box in answer["boxes"]}))
-        return f"{len(answer['boxes'])} boxes {labels}".strip()
-    return "–"

@@ -8,21 +8,20 @@ from typing import Any
 
 import typer
 
-from fanfold import output
 from fanfold.cloud.access import Access, reach
 from fanfold.cloud.deployed import (
     Deployed,
     Deployment,
-    Document,
     comparable,
     read_deployed,
     read_document,
 )
-from fanfold.cloud.model_age import identify, refuse_older
+from fanfold.cloud.model_age import identify, model_uri, refuse_older
 from fanfold.cloud.redeploy import Move, code_moves, redeploy, with_code
 from fanfold.cloud.words import detail_lines, sentence
-from fanfold.errors import INVALID, MISSING, UserError
-from fanfold.project import read_site
+from fanfold.common import output
+from fanfold.common.errors import INVALID, MISSING, UserError
+from fanfold.common.project import read_site
 from infra.planning import Change, changes
 
 
@@ -44,7 +43,7 @@ def rollback(
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
-    """Deploy what was deployed before: the group version, and the code it had then.
+    """Deploy an earlier deployment again: its group version and its code.
 
     Shows what that changes and asks. The stack is not touched and still describes the newer
     group; the next `fanfold deploy` goes forward again. A model that would become older is
@@ -102,15 +101,6 @@ class _Way:
             identify(self._access, model_uri(self.now)),
             identify(self._access, model_uri(self.then)),
         )
-
-
-def model_uri(document: Document) -> str:
-    """The S3 URI of a group's model; empty without one."""
-    for resource in document.get("Resources", []):
-        data = resource["ResourceDataContainer"].get("S3MachineLearningModelResourceData")
-        if data:
-            return str(data["S3Uri"])
-    return ""
 
 
 def _candidates(deployed: Deployed, current: Deployment, to: str | None) -> list[Deployment]:

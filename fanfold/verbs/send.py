@@ -15,17 +15,20 @@ from pathlib import Path
 
 import typer
 
-from fanfold import output, running
-from fanfold.errors import FAILED, INVALID, REFUSED, UserError
-from fanfold.mqtt import Console
-from fanfold.project import read_site, remembered_site
-from fanfold.sending import Sender
+from contract.image_kinds import SUFFIXES
+from contract.limits import MESSAGE_BYTES
+from contract.topics import ACCEPTED, Topics
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
+from fanfold.common.project import read_site, remembered_site
+from fanfold.localcore import running
+from fanfold.sending.mqtt import Console
+from fanfold.sending.sender import Sender
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 #: How long without a single answer before giving up.
 SILENCE_S = 60.0
 #: AWS IoT's limit for a message of a device, and so the core's.
-MAX_MESSAGE_BYTES = 131_072
+MAX_MESSAGE_BYTES = MESSAGE_BYTES.value
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,17 @@ def send(
     Example: fanfold send photos/ --camera cam1
     """
     core = running.find(site)
-    name = str(core.info["group"])
+    site_topics = running.topics_of(core)
     settings, _ = read_site(remembered_site(core.state))
     cameras = [c.name for c in settings.cameras]
     files = [file for _ in range(repeat) for file in _collect(images)]
     streams = [_stream(file, camera, cameras) for file in files]
     content = _as_bytes if inline else _as_file(Path(settings.volumes.images))
-    events = {e.id: e for e in _events(files, streams, name, job, content)}
+    events = {e.id: e for e in _events(files, streams, site_topics, job, content)}
     sender = Sender(deque(events))
     started = time.monotonic()
-    topics = [f"{name}/images/+/accepted", f"{name}/images/+/rejected"]
-    with Console(core, topics) as console:
+    answers = [site_topics.accepted("+"), site_topics.rejected("+")]
+    with Console(core, answers) as console:
         _drive(console, sender, events)
     _report(sender, time.monotonic() - started, as_json=as_json)
 
@@ -108,7 +111,7 @@ def _stream(file: Path, camera: str | None, cameras: list[str]) -> str:
 def _events(
     files: list[Path],
     streams: list[str],
-    site: str,
+    topics: Topics,
     job: str | None,
     content: Callable[[Path, str, str], dict[str, str]],
 ) -> list[Event]:
@@ -128,7 +131,7 @@ def _events(
                 "Send it without --inline.",
                 INVALID,
             )
-        events.append(Event(event_id, f"{site}/images/{stream}", payload))
+        events.append(Event(event_id, topics.images(stream), payload))
     return events
 
 
@@ -177,7 +180,7 @@ def _drive(console: Console, sender: Sender, events: dict[str, Event]) -> None:
             message = console.receive(0.1)
             if message is not None:
                 reply, now = message.json(), time.monotonic()
-                accepted = message.topic.endswith("/accepted")
+                accepted = message.topic.endswith(f"/{ACCEPTED}")
                 if accepted:
                     sender.on_accepted(reply)
                 else:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 from rich.table import Table
 
-from fanfold import output, running
-from fanfold.draining import picture
-from fanfold.errors import FAILED
+from contract.status import FunctionStatus, Status
+from fanfold.common import output
+from fanfold.common.errors import FAILED
+from fanfold.localcore import running
+from fanfold.localcore.draining import picture
 
 HEALTHY = {"running", "starting"}
 
@@ -38,7 +38,7 @@ def status(
         raise typer.Exit(FAILED)
 
 
-def _show(answer: dict[str, Any]) -> None:
+def _show(answer: Status) -> None:
     core, group = answer["core"], answer["group"]
     output.out.print(
         f"[bold]{core['thing']}[/bold] up {core['uptime_s']:.0f} s, pid {core['pid']} · "
@@ -55,7 +55,7 @@ def _show(answer: dict[str, Any]) -> None:
         output.warn(str(finding))
 
 
-def _row(function: dict[str, Any]) -> list[str]:
+def _row(function: FunctionStatus) -> list[str]:
     state = function["state"]
     style = "green" if state in HEALTHY else "red"
     return [
@@ -71,7 +71,7 @@ def _row(function: dict[str, Any]) -> list[str]:
     ]
 
 
-def _show_flow(answer: dict[str, Any]) -> None:
+def _show_flow(answer: Status) -> None:
     router, sink = answer["router"], answer["cloud"]
     splitter = answer["stats"].get("splitter") or {}
     aggregator = answer["stats"].get("aggregator") or {}

@@ -8,8 +8,9 @@ import time
 
 import typer
 
-from fanfold import output, running
-from fanfold.errors import UserError
+from fanfold.common import output
+from fanfold.common.errors import UserError
+from fanfold.localcore import running
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +23,7 @@ def stop(
     ),
     timeout_s: float = typer.Option(30, help="Seconds to wait for its functions to end."),
 ) -> None:
-    """Stop a running core; its functions get a chance to finish.
+    """Stop a running core; its functions can finish first.
 
     Example: fanfold stop demo
     """

@@ -8,8 +8,9 @@ from urllib.parse import quote
 import typer
 from rich.table import Table
 
-from fanfold import output, running
-from fanfold.errors import MISSING, UserError
+from fanfold.common import output
+from fanfold.common.errors import MISSING, UserError
+from fanfold.localcore import running
 
 SLOWEST = 10
 _BAR_CHARS = 30
@@ -30,7 +31,7 @@ def trace(
 ) -> None:
     """Show the stages of one image with their times; they sum to the total.
 
-    Exit code 3: the core does not keep that image any more.
+    Exit code 3: the core no longer keeps that image.
     Example: fanfold trace cam1/41
     """
     core = running.find(site)

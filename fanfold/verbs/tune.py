@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from fanfold import output
-from fanfold.errors import FAILED, INVALID, MISSING, UserError
-from fanfold.inputs import hooks_of, images_to_measure
-from fanfold.project import read_site, root, site_file, state_dir
-from fanfold.tune.outcome import Outcome, middle, words
-from infra.planning import InvalidInput, Profile, Site
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, UserError
+from fanfold.common.project import profiles, read_site, site_file
+from fanfold.tune.outcome import Outcome, middle
+from fanfold.tune.prepare import START_S, trials_of
+from infra.planning import InvalidInput, Profile
 
 if TYPE_CHECKING:
     from fanfold.tune.search import Found, Measured, Point
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 FINALISTS = 3
 FINAL_ROUNDS = 2
-#: What a start of the core and a warm-up cost beside the measuring.
-START_S = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -71,67 +69,10 @@ def tune(
         output.out.print(line, markup=False)
 
 
-def trials_of(
-    site: str, settings: Site, profile: Profile, images: Path, models: list[Path], seconds: float
-) -> Trials:
-    """What measures settings of this site; raises UserError where that cannot be done here."""
-    from bench.group import Machine
-    from fanfold.tune.space import space_of
-    from fanfold.tune.trial import Trials
-
-    files = images_to_measure(images)
-    _on_the_device(profile)
-    footprint = _footprint(models[0], settings)
-    space = space_of(settings, profile, footprint, len(models))
-    machine = Machine(
-        profile.model_dump(mode="json", exclude={"name", "containers"}),
-        {"transform": settings.transform, **({"hooks": h} if (h := settings.hooks) else {})},
-        hooks_of(site, settings.hooks),
-    )
-    work = state_dir() / "tune" / settings.name
-    return Trials(work.absolute(), space, models, files, machine, settings.strategy, seconds, _tell)
-
-
-def _on_the_device(profile: Profile) -> None:
-    """A profile of other hardware cannot be measured here."""
-    import psutil
-
-    from fanfold.detect.gpus import find_gpus
-
-    here = psutil.cpu_count() or 1
-    gpus = len(find_gpus(Path("/"), 0)[0])
-    if profile.cpu_cores > here or len(profile.gpus) > gpus:
-        raise UserError(
-            f"profile {profile.name} has {profile.cpu_cores} cores and {len(profile.gpus)} GPUs, "
-            f"this machine {here} and {gpus}: run `fanfold tune` on the device itself, or name "
-            "this machine's profile in the site (`fanfold detect`).",
-            MISSING,
-        )
-
-
-def _footprint(package: Path, settings: Site) -> Any:
-    from infra.planning import Footprint
-    from lambdas.model.spec import ModelError
-    from models.package import inspect
-
-    if not package.is_file():
-        raise UserError(f"{package}: no such model package", MISSING)
-    try:
-        said = inspect(package).spec.footprint
-    except ModelError as error:
-        raise UserError(str(error), INVALID) from error
-    return Footprint.model_validate(said) if said else settings.model.footprint
-
-
 def _search(trials: Trials, latency_ms: float) -> Found:
     from fanfold.tune.search import search
 
     return search(trials.space.axes, trials, latency_ms)
-
-
-def _tell(named: dict[str, int], measured: Measured, predicted: float | None) -> None:
-    plan = f", planned {predicted:.1f}/s" if predicted else ""
-    output.note(f"{words(named)}: {measured[0]:.1f}/s, p99 {measured[1]:.0f} ms{plan}")
 
 
 def _final(
@@ -156,7 +97,7 @@ def _values(
     named = trials.space.named(best)
     package = trials.packages[named.pop("package")]
     values: dict[str, int | str] = {k: v for k, v in named.items() if k != "transforms" or v}
-    if profile.gpus:
+    if profile.accelerators:
         values.pop("threads")
     if bucket:
         from models.package import inspect
@@ -169,7 +110,7 @@ def _write(path: Path, values: dict[str, int | str]) -> None:
     from fanfold.tune.write import write_values
 
     try:
-        write_values(path, values, root() / "device_profiles")
+        write_values(path, values, profiles())
     except InvalidInput as error:
         raise UserError("\n".join(map(str, error.findings)), INVALID) from error
     except OSError as error:

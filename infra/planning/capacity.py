@@ -10,8 +10,8 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from contract.limits import MESSAGE_BYTES
 from infra.planning.fields import StageTimes
-from infra.planning.limits import MESSAGE_BYTES
 from infra.planning.model import Plan
 from infra.planning.monitoring import METRICS, REPORTING_PARTS, alarm_count
 from infra.planning.storage import store_of
@@ -98,7 +98,9 @@ def capacity(plan: Plan) -> tuple[float | None, str]:
     footprint = plan.footprint
     if footprint is None or footprint.ms is None:
         return None, "the footprint has no times"
-    stages = _gpu_stages(plan, footprint.ms) if plan.profile.gpus else _cpu(plan, footprint.ms)
+    stages = (
+        _gpu_stages(plan, footprint.ms) if plan.profile.accelerators else _cpu(plan, footprint.ms)
+    )
     slowest = min(stages, key=lambda name: stages[name])
     return round(stages[slowest], 1), slowest
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.planning.limits import RUNTIME
+from contract.limits import RUNTIME
+from contract.topics import Topics
 from infra.planning.model import (
     DeviceNode,
     Function,
@@ -22,7 +23,6 @@ from infra.planning.model import (
     Thing,
 )
 from infra.planning.storage import store_of
-from infra.planning.topics import Topics
 
 Document = dict[str, Any]
 _MODE = {"container": "GreengrassContainer", "none": "NoContainer"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from contract.topics import Topics
 from infra.planning.model import Role
 from infra.planning.placement import Placement
 from infra.planning.profile import Profile
@@ -13,7 +14,6 @@ from infra.planning.site import Site
 from infra.planning.sizing import tensor_slots
 from infra.planning.storage import outbox_bucket
 from infra.planning.threads import ALLOCATOR, CV_THREADS
-from infra.planning.topics import Topics
 
 Variables = dict[str, str]
 
@@ -112,7 +112,7 @@ class Environment:
     def pool(self, worker: str) -> Variables:
         gpus = list(dict.fromkeys(gpu for gpu in self.placement.gpu_ids if gpu >= 0))
         processes = self.site.workers
-        if self.profile.gpus and processes == "auto":
+        if self.profile.accelerators and processes == "auto":
             processes = len(self.placement.gpu_ids)
         return {
             **self._model("pool", worker),

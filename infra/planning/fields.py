@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from infra.planning.topics import NAME
+from contract.topics import NAME
 
 
 class Record(BaseModel):

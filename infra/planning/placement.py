@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from contract.limits import FUNCTIONS_PER_GROUP, UNPINNED_WORKERS
 from infra.planning.fields import Footprint, StageTimes
-from infra.planning.limits import BATCHES_IN_FLIGHT, FUNCTIONS_PER_GROUP, UNPINNED_WORKERS
 from infra.planning.model import CPU, Isolation, Reason
-from infra.planning.profile import Gpu, Profile
+from infra.planning.profile import Accelerator, Profile
 from infra.planning.site import Site
-from infra.planning.sizing import TRANSFORM_KB, ring_kb, worker_memory_kb
+from infra.planning.sizing import BATCHES_IN_FLIGHT, TRANSFORM_KB, ring_kb, worker_memory_kb
 from infra.planning.threads import network_threads
 
 # Of a CPU device's cores, for transforms, where no footprint says better: measured 0.02 … 0.35.
@@ -48,14 +48,14 @@ def place(
     return Placement(deal(copies, arithmetic.gpus), transforms, threads, (*reasons, why))
 
 
-def deal(copies: int, gpus: tuple[Gpu, ...]) -> tuple[int, ...]:
+def deal(copies: int, gpus: tuple[Accelerator, ...]) -> tuple[int, ...]:
     """Round-robin, so that GPUs differ by one copy at most."""
     if not gpus:
         return (CPU,) * copies
     return tuple(gpus[slot % len(gpus)].index for slot in range(copies))
 
 
-def gpu_capacity(profile: Profile, gpu: Gpu, footprint: Footprint) -> int:
+def gpu_capacity(profile: Profile, gpu: Accelerator, footprint: Footprint) -> int:
     """Copies of the model that fit one GPU's memory."""
     if footprint.gpu_memory_mb == 0:
         return profile.cpu_cores
@@ -74,9 +74,13 @@ class _Arithmetic:
         return self.footprint.ms if self.footprint else None
 
     @property
-    def gpus(self) -> tuple[Gpu, ...]:
+    def gpus(self) -> tuple[Accelerator, ...]:
         """One on-demand function has one environment: all its containers share one GPU."""
-        return self.profile.gpus[:1] if self.site.strategy == "on_demand" else self.profile.gpus
+        return (
+            self.profile.accelerators[:1]
+            if self.site.strategy == "on_demand"
+            else self.profile.accelerators
+        )
 
     @property
     def slots(self) -> int:
@@ -106,7 +110,7 @@ class _Arithmetic:
         else:
             each, why, source = self._copies_that_help()
         if self.site.strategy == "on_demand":
-            return self._on_demand_copies(len(self.profile.gpus) * each)
+            return self._on_demand_copies(len(self.profile.accelerators) * each)
         total = len(self.gpus) * each
         text = f"{each} on each of {len(self.gpus)} GPUs ({why})"
         return total, Reason("workers", str(total), text, source)

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contract.limits import CONTAINERS
 from infra.planning.fields import Count, DeviceFile, PositiveInt, Record
-from infra.planning.limits import CONTAINERS
 
 
-class Gpu(Record):
-    """One accelerator."""
+class Accelerator(Record):
+    """A device that runs networks beside the CPU. What plans with one reads these fields only."""
 
     index: Annotated[int, Field(ge=0)] = Field(
         description="Value of GPU_ID: the driver's number of this GPU."
@@ -24,6 +24,10 @@ class Gpu(Record):
     devices: tuple[DeviceFile, ...] = Field(
         default=(), description="Device files of this GPU alone, e.g. /dev/nvidia0."
     )
+
+
+class Gpu(Accelerator):
+    """One accelerator."""
 
 
 class Containers(Record):
@@ -103,6 +107,11 @@ class Profile(Record):
                 f"leaves none for the model; allowed: 0 to {self.memory_mb - 1}"
             )
         return found
+
+    @property
+    def accelerators(self) -> tuple[Accelerator, ...]:
+        """All devices that copies of the model are dealt to."""
+        return self.gpus
 
     @property
     def usable_cores(self) -> int:

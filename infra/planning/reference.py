@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from infra.planning import limits
+from contract import limits
 from infra.planning.checks import RULES
 from infra.planning.findings import INPUT_CODES
 from infra.planning.profile import Profile

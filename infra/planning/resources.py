@@ -52,7 +52,10 @@ class Resources:
             found.append(Volume(id="shm", path=SHM_DIR))
         if self._mps:
             found.append(Volume(id="mps", path=MPS_PIPES))
-        files = [*self.profile.devices, *(f for gpu in self.profile.gpus for f in gpu.devices)]
+        files = [
+            *self.profile.devices,
+            *(f for gpu in self.profile.accelerators for f in gpu.devices),
+        ]
         found += [DeviceNode(id=_device_id(path), path=path) for path in dict.fromkeys(files)]
         return tuple(found)
 
@@ -89,7 +92,7 @@ class Resources:
     def _device_files(self, gpus: tuple[int, ...]) -> list[str]:
         if not gpus or gpus == (CPU,):
             return []
-        own = [f for gpu in self.profile.gpus if gpu.index in gpus for f in gpu.devices]
+        own = [f for gpu in self.profile.accelerators if gpu.index in gpus for f in gpu.devices]
         return list(dict.fromkeys([*own, *self.profile.devices]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from contract.limits import WORK_ITEMS
 from infra.planning.fields import Footprint
 
 # AWS's own example of a containerised GPU Lambda with MXNet gives it 900,000 KB.
@@ -27,6 +28,11 @@ FEWEST_TENSORS = 4
 TENSORS_PER_WORKER = 3
 # tmpfs's own default (https://www.kernel.org/doc/html/latest/filesystems/tmpfs.html).
 SHARED_MEMORY_SHARE = 0.5
+# A batch in flight is a work item, then a `done`, then an `ack`.
+WORK_ITEMS_PER_BATCH = 3
+# The other half of the core's queue is for cameras, results, heartbeats and whoever else.
+WORK_ITEMS_SHARE = 0.5
+BATCHES_IN_FLIGHT = int(WORK_ITEMS.value * WORK_ITEMS_SHARE) // WORK_ITEMS_PER_BATCH
 # Less than this for a process that imports numpy is a footprint in the wrong unit.
 SANE_MEMORY_KB = 16_384
 

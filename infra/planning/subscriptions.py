@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract.topics import Topics
 from infra.planning.model import CLOUD, Function, Subscription, Thing
 from infra.planning.site import CONSOLE, Site
-from infra.planning.topics import Topics
 
 ANY = "+"  # the console talks to every stream, and cameras may be many
 

@@ -23,7 +23,7 @@ def network_threads(
     """Threads of one worker's network (`OMP_NUM_THREADS`). Transforms have one each."""
     if site.threads != "auto":
         return site.threads, _reason(site.threads, "set in the site", "site: threads")
-    if profile.gpus:
+    if profile.accelerators:
         return 1, _reason(1, "the network runs on the GPU", "profile: gpus")
     cores = profile.usable_cores - transforms
     share = max(1, cores // copies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from infra.planning.topics import NAME
+from contract.topics import NAME
 
 # Suffix of a key → the unit's name, and what one of each written unit is in it.
 _UNITS: dict[str, tuple[str, dict[str, float]]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct
 
-from infra.planning.topics import Topics
+from contract.topics import Topics
 from infra.stacks.acknowledgements import CFN_LINT, PYTHON_38, V1_IS_SHUT, acknowledge
 from infra.stacks.assets import Assets
 from infra.stacks.definitions import Definitions, Group

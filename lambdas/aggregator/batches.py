@@ -10,9 +10,9 @@ import json
 import time
 from typing import Any, Iterable
 
+from contract.messages import utf8
 from lambdas.aggregator.store import JOB
 from lambdas.aggregator.tables import Row
-from lambdas.common.messages import utf8
 
 # Site and thing names are bounded (41 and 124 characters), the rest is fixed.
 HEAD_BYTES = 512

@@ -9,11 +9,12 @@ import json
 from collections import Counter, deque
 from typing import Any, Callable, Iterable, Mapping
 
+from contract import messages as m
+from contract.timing import ACK_EVERY_S
 from lambdas.aggregator.jobs import Jobs
 from lambdas.aggregator.reorder import DUPLICATE, EMIT, GAP, REFUSED, Step, Stream
 from lambdas.aggregator.sinks import CLOUD, CloudSink, LocalSink, sinks_of, summary_body
 from lambdas.aggregator.store import JOB, LATE, RESULTS, Store, StoreFullError
-from lambdas.common import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
@@ -21,7 +22,6 @@ from lambdas.common.log import Throttle, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import AggregatorSettings
 
-TICK_S = 1.0
 # One row is one local message and must leave room for its head.
 ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
@@ -97,7 +97,7 @@ class Aggregator(Part):
         self.cloud.pump(now, wall)
         if self.s3:
             self.s3.pump(now)
-        if now - self._tick_at >= TICK_S:
+        if now - self._tick_at >= ACK_EVERY_S:
             self._tick_at = now
             self._tick(wall)
             self.health.pump(*self._health(), now, wall)

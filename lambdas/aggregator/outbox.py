@@ -13,12 +13,12 @@ import queue
 import threading
 from typing import Any, Callable, Iterable, NamedTuple
 
+from contract.messages import dumps, utf8
 from lambdas.aggregator.sinks import S3, rows_after, rows_between
 from lambdas.aggregator.store import JOB, LATE, Store
 from lambdas.aggregator.tables import Row
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
-from lambdas.common.messages import dumps, utf8
 from lambdas.common.settings import AggregatorSettings
 
 OBJECT_BYTES = 4 << 20

@@ -6,8 +6,8 @@ import json
 import sqlite3
 from typing import Any
 
+from contract.durable.database import transaction
 from lambdas.aggregator.tables import saved_window
-from lambdas.common.db import transaction
 
 
 def repair(db: sqlite3.Connection) -> int:
@@ -45,7 +45,7 @@ def _last_number(db: sqlite3.Connection) -> int:
         " coalesce((SELECT max(seq) FROM sqlite_sequence), 0))"
     ).fetchone()
     windows = db.execute("SELECT value FROM meta WHERE key LIKE '%_window'").fetchall()
-    return max(last, *(saved_window(value).n for (value,) in windows), 0)
+    return max(int(last), *(saved_window(value).n for (value,) in windows), 0)
 
 
 def _is_json(body: Any) -> bool:

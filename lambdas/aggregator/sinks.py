@@ -10,12 +10,12 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import Any, Iterator
 
+from contract.messages import MAX_MESSAGE_BYTES, VERSION, dumps, utf8
 from lambdas.aggregator.batches import HEAD_BYTES, batch_name, partition_of
 from lambdas.aggregator.store import JOB, LATE, Store
 from lambdas.aggregator.tables import Row
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
-from lambdas.common.messages import MAX_MESSAGE_BYTES, VERSION, dumps, utf8
 from lambdas.common.settings import AggregatorSettings
 
 LOCAL, CLOUD, S3 = "local", "cloud", "s3"
@@ -98,7 +98,7 @@ class CloudSink:
 
     @property
     def _chosen(self) -> bool:
-        return self._store.windows[CLOUD].n > self._store.cursors[CLOUD]
+        return bool(self._store.windows[CLOUD].n > self._store.cursors[CLOUD])
 
     def _choose(self, now: float, wall: float) -> bool:
         """Remember the rows of the next batch; False while there is none to send."""

@@ -11,12 +11,12 @@ import json
 import sqlite3
 from typing import Any
 
+from contract.durable.database import Format, is_full, open_database, transaction
+from contract.durable.room import Room
+from contract.messages import dumps
 from lambdas.aggregator.repair import repair
 from lambdas.aggregator.tables import FORMAT, SCHEMA, Row, Window, saved_window
-from lambdas.common.db import is_full, open_database, transaction
 from lambdas.common.fault_points import fault
-from lambdas.common.messages import dumps
-from lambdas.common.room import Room
 
 RETIRED_EPOCHS = 100
 # A transaction of a full disk must fit the log file as it is: a hundred pages or so.
@@ -33,7 +33,8 @@ class StoreFullError(Exception):
 class Store:
     def __init__(self, path: str, log_bytes: int, sinks: tuple[str, ...]) -> None:
         # The log's own quota is kept below the file's, so that streams always have room.
-        opened = open_database(path, SCHEMA, FORMAT, log_bytes + log_bytes // 4 + (8 << 20))
+        quota_bytes = log_bytes + log_bytes // 4 + (8 << 20)
+        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes))
         self.salvage = opened.salvage
         self._db = opened.connection
         #: Rows of the log, at least, that a damaged file no longer had.

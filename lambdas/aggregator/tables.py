@@ -27,7 +27,7 @@ class Row(NamedTuple):
     stream: str
     first: int
     last: int
-    count: int
+    records: int
     bytes: int
     body: str
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from contract.messages import MessageError, Work, parse_work
 from lambdas.common.log import get_logger
-from lambdas.common.messages import MessageError, Work, parse_work
 
 _log = get_logger("worker")
 

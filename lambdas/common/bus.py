@@ -12,6 +12,7 @@ import threading
 import time
 from typing import Any, Callable
 
+from contract.timing import PUBLISH_GIVE_UP_S
 from lambdas.common.log import get_logger
 
 # The core's own client retries from 50 ms, doubling to 500 ms, for 3 s in all; a part
@@ -19,7 +20,6 @@ from lambdas.common.log import get_logger
 # protocol send again.
 FIRST_WAIT_S = 0.01
 LONGEST_WAIT_S = 0.2
-GIVE_UP_S = 1.0
 
 _log = get_logger("bus")
 
@@ -42,7 +42,7 @@ class GreengrassBus(Bus):
     def __init__(
         self,
         client: Any | None = None,
-        give_up_s: float = GIVE_UP_S,
+        give_up_s: float = PUBLISH_GIVE_UP_S,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

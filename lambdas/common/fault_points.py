@@ -39,7 +39,7 @@ TENSOR_POINTS = frozenset(
 )
 
 
-def _armed(value: str) -> tuple:
+def _armed(value: str) -> tuple[str, int]:
     name, _, nth = value.partition(":")
     known = POINTS | TENSOR_POINTS
     if name and name not in known:

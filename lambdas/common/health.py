@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Mapping
 
+from contract.messages import VERSION, encode
 from lambdas.common.bus import Bus
-from lambdas.common.messages import VERSION, encode
 from lambdas.common.settings import Common, Health
 
 

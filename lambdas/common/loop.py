@@ -14,6 +14,7 @@ import threading
 import time
 from typing import Any, Callable, NamedTuple
 
+from contract.timing import LONGEST_STEP_S
 from lambdas.common.log import get_logger
 
 # What is in the inbox is not accepted yet: losing it costs a resend. The bounds only
@@ -21,8 +22,6 @@ from lambdas.common.log import get_logger
 MAX_MESSAGES = 4_096
 MAX_BYTES = 64 << 20
 EXIT_BROKEN = 70
-# Far above any commit, below every time after which a silent part is given up.
-MOST_PER_STEP_S = 1.0
 
 _log = get_logger("loop")
 
@@ -51,7 +50,7 @@ def _die(error: BaseException) -> None:
 class WaitingClock:
     """Seconds in which this process could have heard the others.
 
-    Monotonic, but one step adds at most `MOST_PER_STEP_S`: after the machine slept or the
+    Monotonic, but one step adds at most `LONGEST_STEP_S`: after the machine slept or the
     process was stopped, nobody has been silent for as long, and what they said still waits
     in the core's queue. So a pause withdraws no credits and opens no gaps.
     """
@@ -62,7 +61,7 @@ class WaitingClock:
 
     def tick(self) -> float:
         read = self._clock()
-        self.now += min(max(read - self._last, 0.0), MOST_PER_STEP_S)
+        self.now += min(max(read - self._last, 0.0), LONGEST_STEP_S)
         self._last = read
         return self.now
 

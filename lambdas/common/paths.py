@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 
-from lambdas.common.messages import MAX_PATH_BYTES
+from contract.messages import MAX_PATH_BYTES
 
 
 class PathError(ValueError):

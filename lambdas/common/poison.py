@@ -13,6 +13,7 @@ a transform function of the inference functions that its tensors went to.
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from typing import Protocol, Sequence, TypeVar
 
@@ -20,6 +21,8 @@ from typing import Protocol, Sequence, TypeVar
 FAULTS = frozenset(("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"))
 DEATHS_TO_QUARANTINE = 2
 MORE_IN_TROUBLE = 3
+#: Where only is known that a process ended by a fault, not by which.
+ANY_FAULT = "SIGSEGV"
 TROUBLE_WINDOW_S = 30.0
 
 
@@ -50,6 +53,27 @@ def evidence(image: Suspect, who: str) -> str:
     return f"{ended} with this image in hand, the last with it alone"
 
 
+def ends_needed(end: str, others: int = 0) -> int:
+    """How many ends make a suspect poison, the last of them with it alone.
+
+    `end`: the signal that ended the worker, "" where nobody knows; `others`: how many workers
+    ended lately without the image.
+    """
+    if end in FAULTS:
+        return 1
+    if end:
+        return DEATHS_TO_QUARANTINE + MORE_IN_TROUBLE
+    return DEATHS_TO_QUARANTINE + min(others, MORE_IN_TROUBLE)
+
+
+def signal_of(exit_code: int) -> str:
+    """The signal that ended a child process, "" where it exited by itself."""
+    try:
+        return signal.Signals(-exit_code).name if exit_code < 0 else ""
+    except ValueError:  # a real-time signal has no name
+        return ""
+
+
 class PoisonDetector:
     """Pure: remembers when workers ended, decides about what they held."""
 
@@ -77,11 +101,11 @@ class PoisonDetector:
 
     def _needed(self, image: Suspect, now: float, end: str) -> int:
         if end:
-            return 1 if end in FAULTS else DEATHS_TO_QUARANTINE + MORE_IN_TROUBLE
+            return ends_needed(end)
         while self._deaths and now - self._deaths[0] > TROUBLE_WINDOW_S:
             self._deaths.popleft()
         others = max(len(self._deaths) - image.deaths, 0)
-        return DEATHS_TO_QUARANTINE + min(others, MORE_IN_TROUBLE)
+        return ends_needed(end, others)
 
     def _explained(self, deaths: int) -> None:
         """The latest `deaths` are explained and are no evidence about other images."""

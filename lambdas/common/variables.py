@@ -1,14 +1,15 @@
-"""Typed values out of an environment; every problem is told, not the first alone."""
+"""Typed values out of an environment; all problems are reported at once."""
 
 from __future__ import annotations
 
 import os
-import re
-from typing import Mapping
+from typing import Callable, Mapping, TypeVar
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}\Z")
+from contract.topics import is_name
+
 _NAME_RULE = "use a-z, 0-9 and '-', at most 41 characters"
 _REQUIRED = object()
+Number = TypeVar("Number", int, float)
 
 
 class SettingsError(ValueError):
@@ -37,13 +38,13 @@ class Reader:
 
     def name(self, variable: str) -> str:
         value = self.text(variable)
-        if value and not NAME.match(value):
+        if value and not is_name(value):
             self.problems.append(f"{variable}={value!r}: {_NAME_RULE}")
         return value
 
     def names(self, variable: str) -> tuple[str, ...]:
         found = tuple(v.strip() for v in self.text(variable).split(",") if v.strip())
-        bad = [v for v in found if not NAME.match(v)]
+        bad = [v for v in found if not is_name(v)]
         if bad:
             self.problems.append(f"{variable}: {', '.join(map(repr, bad))}: {_NAME_RULE}")
         if len(set(found)) != len(found):
@@ -75,12 +76,19 @@ class Reader:
         return value
 
     def integer(self, variable: str, default: int, low: int, high: int) -> int:
-        return int(self._number(variable, default, low, high, int))
+        return self._number(variable, default, low, high, int)
 
     def seconds(self, variable: str, default: float, low: float, high: float) -> float:
-        return float(self._number(variable, default, low, high, float))
+        return self._number(variable, default, low, high, float)
 
-    def _number(self, variable, default, low, high, kind):  # type: ignore[no-untyped-def]
+    def _number(
+        self,
+        variable: str,
+        default: Number,
+        low: Number,
+        high: Number,
+        kind: Callable[[str], Number],
+    ) -> Number:
         value = self.text(variable, default)
         try:
             number = kind(value)

@@ -32,7 +32,7 @@ except ImportError:  # No wheel for this device: OpenCV decodes everything.
     simplejpeg = None
 
 #: EXIF orientation → what undoes it.
-_UPRIGHT: dict[int, Callable] = {
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
     4: lambda image: cv2.flip(image, 0),

@@ -1,7 +1,7 @@
 """What an encoded image says before it is decoded: kind, size, orientation, completeness.
 
 Decoders allocate what a header claims, so the header is read here first, by code that
-allocates nothing. Pure, standard library only.
+allocates nothing. Pure.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import struct
 from typing import Callable, NamedTuple
 
-from lambdas.imaging import formats, jpeg_header, png_header, pnm_header, rules, tiff_header
+from contract import refused_kinds
+from contract.image_kinds import BMP, JPEG, PNG, PNM, TIFF, WEBP, kind_of
+from lambdas.imaging import jpeg_header, png_header, pnm_header, rules, tiff_header
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.exif import UPRIGHT
 from lambdas.imaging.exif import orientation as exif_orientation
@@ -72,13 +74,12 @@ def read_header(
 def _dispatch(data: bytes, sensor: rules.Sensor | None) -> Header:
     skip = len(data[:16]) - len(data[:16].lstrip(_LEADING))
     body = data[skip:] if skip else data
-    form = formats.identify(body)
-    read = _READERS.get(form.name) if form is not None else None
-    if read is not None:
-        return read(body)._replace(skip=skip)
+    kind = None if refused_kinds.named(body) else kind_of(body)
+    if kind is not None:
+        return _READERS[kind.name](body)._replace(skip=skip)
     if sensor is not None and 0 < sensor.raw_bytes == len(data):
         return Header("raw", sensor.width_px, sensor.height_px, 1, UPRIGHT, True, sensor.bits)
-    raise ImageError(*formats.refusal(body))
+    raise ImageError(*refused_kinds.refusal(body))
 
 
 def _jpeg(data: bytes) -> Header:
@@ -153,10 +154,10 @@ def _pnm(data: bytes) -> Header:
 
 
 _READERS: dict[str, Callable[[bytes], Header]] = {
-    formats.JPEG.name: _jpeg,
-    formats.PNG.name: _png,
-    formats.BMP.name: _bmp,
-    formats.WEBP.name: _webp,
-    formats.TIFF.name: _tiff,
-    formats.PNM.name: _pnm,
+    JPEG.name: _jpeg,
+    PNG.name: _png,
+    BMP.name: _bmp,
+    WEBP.name: _webp,
+    TIFF.name: _tiff,
+    PNM.name: _pnm,
 }

@@ -116,8 +116,8 @@ class Transform:
     def _normalise(self, image: np.ndarray, out: np.ndarray) -> None:
         spec = self._spec
         if spec.layout == "NHWC":
-            np.subtract(image, np.float32(spec.mean), out=out)
-            np.multiply(out, np.float32(spec.scale), out=out)
+            np.subtract(image, np.array(spec.mean, np.float32), out=out)
+            np.multiply(out, np.array(spec.scale, np.float32), out=out)
             return
         # Apart first, as bytes: converting every third byte costs twice as much.
         for channel, values in enumerate(cv2.split(image, self._channels)):

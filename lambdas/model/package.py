@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lambdas.common.log import get_logger
 from lambdas.model.spec import MANIFEST, ModelError, ModelSpec, parse_model
@@ -106,7 +106,7 @@ def _only(folder: str, pattern: str) -> str:
     return found[0]
 
 
-def _hyperparameters(path: str) -> dict:
+def _hyperparameters(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
             hyper = json.loads(file.read())

@@ -11,7 +11,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Mapping
 
 from lambdas.model.tasks.ssd_spec import DetectionRule, RuleError, detection_rule
 
@@ -147,7 +147,7 @@ def _detection(document: Any, task: str) -> DetectionRule | None:
         raise ModelError(f"{MANIFEST}: {error}") from None
 
 
-def _roles(document: dict, runtime: str, files: dict[str, str]) -> dict[str, str]:
+def _roles(document: Mapping[str, Any], runtime: str, files: dict[str, str]) -> dict[str, str]:
     roles = {}
     for role in (*RUNTIME_FILES[runtime], "labels"):
         name = document.get(role)
@@ -161,7 +161,7 @@ def _roles(document: dict, runtime: str, files: dict[str, str]) -> dict[str, str
     return roles
 
 
-def _files(document: dict) -> dict[str, str]:
+def _files(document: Mapping[str, Any]) -> dict[str, str]:
     files = _object(document, "files", {})
     for name, digest in files.items():
         if not _FILE.match(name) or ".." in name.split("/") or name == MANIFEST:
@@ -171,7 +171,7 @@ def _files(document: dict) -> dict[str, str]:
     return files
 
 
-def _input(document: dict) -> Input:
+def _input(document: Mapping[str, Any]) -> Input:
     layout = _choice(document, "layout", ("NCHW", "NHWC"), "NCHW")
     shape = document.get("shape")
     if not (
@@ -201,35 +201,37 @@ def _input(document: dict) -> Input:
     return built
 
 
-def _triple(document: dict, key: str, default: float) -> tuple[float, float, float]:
+def _triple(document: Mapping[str, Any], key: str, default: float) -> tuple[float, float, float]:
     value = document.get(key, [default] * 3)
     if not (isinstance(value, list) and len(value) == 3 and all(_is_number(n) for n in value)):
         raise ModelError(f"input.{key} is {value!r:.80}; use three numbers, one per channel")
     return (float(value[0]), float(value[1]), float(value[2]))
 
 
-def _object(document: dict, key: str, default: Any = None) -> dict:
+def _object(document: Mapping[str, Any], key: str, default: Any = None) -> dict[str, Any]:
     value = document.get(key, default)
     if not isinstance(value, dict):
         raise ModelError(f"{MANIFEST}: {key} is {value!r:.80}, use an object")
     return value
 
 
-def _choice(document: dict, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
+def _choice(
+    document: Mapping[str, Any], key: str, allowed: tuple[str, ...], default: str | None = None
+) -> str:
     value = document.get(key, default)
     if value not in allowed:
         raise ModelError(f"{MANIFEST}: {key} is {value!r:.80}; use one of {', '.join(allowed)}")
     return str(value)
 
 
-def _match(document: dict, key: str, pattern: re.Pattern) -> str:
+def _match(document: Mapping[str, Any], key: str, pattern: re.Pattern[str]) -> str:
     value = document.get(key)
     if not isinstance(value, str) or not pattern.match(value):
         raise ModelError(f"{MANIFEST}: {key} is {value!r:.80}; it must match {pattern.pattern}")
     return value
 
 
-def _integer(document: dict, key: str, low: int, high: int, default: int) -> int:
+def _integer(document: Mapping[str, Any], key: str, low: int, high: int, default: int) -> int:
     value = document.get(key, default)
     if value == default:
         return default
@@ -238,7 +240,7 @@ def _integer(document: dict, key: str, low: int, high: int, default: int) -> int
     return value
 
 
-def _number(document: dict, key: str, default: float) -> float:
+def _number(document: Mapping[str, Any], key: str, default: float) -> float:
     value = document.get(key, default)
     if not _is_number(value):
         raise ModelError(f"{MANIFEST}: {key} is {value!r:.80}, use a number")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from lambdas.common.messages import dumps
+from contract.messages import dumps
 from lambdas.pool.alone import PoolError, run
 from lambdas.pool.sizing import parse_gpus
 

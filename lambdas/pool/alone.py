@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
-from lambdas.common.messages import Record
+from contract.messages import Record
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import cores_here, processes
@@ -22,7 +22,7 @@ class PoolError(Exception):
 class _Collector(Owner):
     """Finished records and the pool's end, into one queue."""
 
-    def __init__(self, package: str, finished: queue.Queue) -> None:
+    def __init__(self, package: str, finished: queue.Queue[Any]) -> None:
         self._package, self._finished = package, finished
 
     def done(self, job: Job, results: list[Record]) -> None:  # noqa: ARG002 - Owner's
@@ -62,7 +62,7 @@ def _feed(pool: Pool, paths: Sequence[str], room: threading.Semaphore) -> None:
 
 
 def _in_order(
-    paths: Sequence[str], finished: queue.Queue, room: threading.Semaphore
+    paths: Sequence[str], finished: queue.Queue[Any], room: threading.Semaphore
 ) -> Iterator[Record]:
     waiting: dict[int, Record] = {}
     due = 1

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from contract.messages import Record, done_messages
 from lambdas.common import log
 from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus, GreengrassBus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, done_messages
 from lambdas.common.settings import inference_settings
 from lambdas.common.starting import EXIT_CANNOT, starting
 from lambdas.pool.member import Job

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Mapping
 
-from lambdas.common.messages import Record, dumps, utf8
+from contract.messages import Record, dumps, utf8
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

@@ -1,24 +1,23 @@
 """N worker processes under one owner: least loaded first, the dead replaced.
 
-A process that dies gives back what it held: each image is tried again by itself, and one
-that a second process dies of, all alone, becomes a `failed` record (`killed_workers`). A
-process that was killed from outside says little about its image: there it takes five.
+A process that ends gives back what it held: each image is a suspect and tried again by
+itself; when it is poison is `lambdas.common.poison`'s rule.
 """
 
 from __future__ import annotations
 
-import signal
+import contextlib
+import subprocess
 import threading
 from typing import Any, Mapping
 
+from contract.messages import Record, decode, result_failed
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, decode, result_failed
-from lambdas.common.poison import DEATHS_TO_QUARANTINE, MORE_IN_TROUBLE
+from lambdas.common.poison import ends_needed, signal_of
 from lambdas.pool.member import Job, Member
 
 # One under work, one to decode meanwhile.
 IN_HAND = 2
-FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 STARTS_TO_GIVE_UP = 3
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
@@ -127,6 +126,7 @@ class Pool:
             was_ready = self._listen(member)
             code = process.wait()
             self._recover(member, code)
+            _hang_up(process)
             if self._stopping.is_set():
                 return
             starts = 0 if was_ready else starts + 1
@@ -170,13 +170,13 @@ class Pool:
             self._settle()
 
     def _recover(self, member: Member, code: int) -> None:
-        deaths = DEATHS_TO_QUARANTINE + (MORE_IN_TROUBLE if code in FROM_OUTSIDE else 0)
+        needed = ends_needed(signal_of(code))
         failed: list[Job] = []
         with self._changed:
             member.ready = False
             jobs, member.jobs = list(member.jobs.values()), {}
             for job in jobs:
-                if job.alone and job.deaths + 1 >= deaths:
+                if job.alone and job.deaths + 1 >= needed:
                     failed.append(job)
                 else:
                     self._suspects += job.suspects()
@@ -194,3 +194,11 @@ class Pool:
 def _key(batch: str, items: list[Record]) -> str:
     first = items[0] if items else {}
     return f"{batch} {first.get('stream')} {first.get('seq')}"
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    """Close both pipes of a process that ended."""
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()

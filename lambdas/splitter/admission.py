@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lambdas.common import messages as m
+from contract import messages as m
+from contract import topics
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.dropfolder import DropFolder, Found
@@ -22,8 +23,6 @@ MAX_PARKED = 1_000
 MAX_PARKED_S = 10.0
 RETRY_AFTER_S = (0.5, 30.0)
 FIRST_RETRY_S = 2.0
-
-Outgoing = "list[tuple[str, bytes]]"
 
 
 class Admission:
@@ -114,8 +113,8 @@ class Admission:
     def replies(self) -> list[tuple[str, bytes]]:
         """Answers that may be sent now."""
         prefix = self._settings.images_topic
-        replies = [(f"{prefix}{c}/accepted", m.encode(body)) for c, body in self._accepted]
-        replies += [(f"{prefix}{c}/rejected", m.encode(body)) for c, body in self._rejected]
+        replies = [(topics.accepted(prefix + c), m.encode(body)) for c, body in self._accepted]
+        replies += [(topics.rejected(prefix + c), m.encode(body)) for c, body in self._rejected]
         self._accepted, self._rejected = [], []
         return replies
 
@@ -151,7 +150,7 @@ class Admission:
             self.duplicates += 1
             self._answer(camera, event.id, known[0], known[1], duplicate=True)
             return
-        terminal = self._room_for(event.count)
+        terminal = self._room_for(event.images)
         files = event.files
         if event.content is not None:
             files = [self._inbox.write(camera, event.id, event.suffix, event.content)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator
 
-Item = dict
+Item = Dict[str, Any]
 
 
 class Image:

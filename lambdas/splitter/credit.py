@@ -8,24 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
-from lambdas.common.messages import Heartbeat
+from contract.messages import Heartbeat
+from contract.timing import ABSENT_AFTER_S, ABSENT_HEARTBEATS, DOUBT_S, MISSED_S, STALE_S
 from lambdas.splitter.pace import Pace, batch_of, near_end, shares
 
-# A batch that two heartbeats in a row do not name, this long after it was sent, was lost
-# on its way there or its result on the way back. Below FANFOLD_MAX_WAIT_S, so that one
-# lost message costs no gap.
-ABSENT_AFTER_S = 2.0
-ABSENT_HEARTBEATS = 2
 ABSENT_LONGEST_S = 60.0
-# Heartbeats come every second. Work sent this long after the last one may have met a dead
-# worker: it is no evidence against an image. After STALE_S nothing more is sent.
-DOUBT_S = 1.2
-STALE_S = 2.5
-# After so long without a heartbeat what the worker holds goes to others too: below the
-# aggregator's reorder wait, so that a frozen worker, or one that takes its time to start again,
-# costs no gap. Twice computed is cheap, the aggregator takes one. What ended, and of
-# which image, is decided when the worker is heard again, or at its timeout.
-MISSED_S = 4.0
 
 
 class Batch:
@@ -152,7 +139,9 @@ class Credit:
             fit = [(w, count) for w, count in due if count and w in free]
             if not fit:
                 return None
-            worker, count = min(fit, key=lambda one: (one[0].load + 1) * one[0].pace.s_per_image)
+            worker, count = min(
+                fit, key=lambda one: (one[0].load + 1) * (one[0].pace.s_per_image or 0.0)
+            )
             share = -(-count // self._slots(worker))
         return worker, min(share, batch_of(worker.pace.s_per_image, largest))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport

@@ -19,9 +19,9 @@ import re
 from collections import deque
 from typing import Any, Callable
 
+from contract.volumes import INBOX
 from lambdas.common.paths import PathError, make_folder_inside, open_folder_inside
 
-FOLDER = ".fanfold/inbox"
 KEPT_PER_STREAM = 16
 _UNFINISHED = ".part"
 # syncfs(2) tells of failed writes since Linux 5.8; before, only fsync of each file does.
@@ -42,7 +42,7 @@ class Inbox:
         Raises `OSError` where there is no room, or no way in; then nothing is left behind.
         """
         name = hashlib.sha256(event_id.encode()).hexdigest()[:32] + suffix
-        relative = f"{FOLDER}/{stream}/{name}"
+        relative = f"{INBOX}/{stream}/{name}"
         try:
             folder = make_folder_inside(self._root, os.path.dirname(relative))
         except PathError as error:
@@ -84,7 +84,7 @@ class Inbox:
 
     def release(self, stream: str, relative: str) -> None:
         """The image at `relative` has its record; only the newest few are kept."""
-        if not relative.startswith(FOLDER + "/"):
+        if not relative.startswith(INBOX + "/"):
             return
         kept = self._kept.setdefault(stream, deque())
         kept.append(relative)
@@ -94,14 +94,14 @@ class Inbox:
     def sweep(self, wanted: set[str]) -> None:
         """At start: what no accepted image names was never accepted, or is finished."""
         try:
-            top = open_folder_inside(self._root, FOLDER)
+            top = open_folder_inside(self._root, INBOX)
         except (PathError, OSError):  # not there, or a link: nothing of ours is in it
             return
         try:
             # `fwalk` enters no symbolic link, and what is removed is named from its folder.
             for folder, _, names, descriptor in os.fwalk(".", dir_fd=top):
                 for name in names:
-                    if os.path.normpath(f"{FOLDER}/{folder}/{name}") not in wanted:
+                    if os.path.normpath(f"{INBOX}/{folder}/{name}") not in wanted:
                         _unlink(descriptor, name)
         finally:
             os.close(top)

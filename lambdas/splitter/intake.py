@@ -11,8 +11,8 @@ import hashlib
 import re
 from typing import Any, NamedTuple
 
-from lambdas.common import paths
-from lambdas.common.messages import (
+from contract.image_kinds import kind_of
+from contract.messages import (
     MAX_MESSAGE_BYTES,
     MAX_PATH_BYTES,
     MessageError,
@@ -20,7 +20,8 @@ from lambdas.common.messages import (
     decode,
     utf8,
 )
-from lambdas.imaging import formats
+from contract.refused_kinds import refusal
+from lambdas.common import paths
 
 # Far above any camera's frame, far below what hurts: the worker decodes what it reads.
 MAX_IMAGE_BYTES = 64 << 20
@@ -43,14 +44,9 @@ class Event(NamedTuple):
     manifest: bool = False
 
     @property
-    def count(self) -> int:
+    def images(self) -> int:
+        """How many it brings."""
         return 1 if self.content is not None else len(self.files)
-
-
-def image_suffix(content: bytes) -> str | None:
-    """The file suffix for an encoded image by its first bytes; None: not one we take."""
-    form = formats.identify(content[: formats.HEAD_BYTES].lstrip(b"\r\n"))
-    return form.suffix if form is not None and form.is_read else None
 
 
 def read_event(payload: Payload, images_dir: str) -> Event:
@@ -62,12 +58,12 @@ def read_event(payload: Payload, images_dir: str) -> Event:
     raw = utf8(payload) if isinstance(payload, str) else bytes(payload)
     if len(raw) > MAX_MESSAGE_BYTES:
         raise MessageError("too_large", f"{len(raw)} bytes, limit {MAX_MESSAGE_BYTES}: send a file")
-    suffix = image_suffix(raw)
-    if suffix:
-        return Event(_content_id(raw), [], raw, suffix)
+    kind = kind_of(raw)
+    if kind:
+        return Event(_content_id(raw), [], raw, kind.suffix)
     if raw.lstrip()[:1] in (b"{", b"["):
         return _read_json(raw, images_dir)
-    reason, detail = formats.refusal(raw)
+    reason, detail = refusal(raw)
     raise MessageError(reason, f"no JSON object, and as an image: {detail}")
 
 
@@ -76,7 +72,7 @@ def claimed_id(payload: Payload) -> str:
     try:
         if isinstance(payload, (bytes, bytearray, str)):
             raw = utf8(payload) if isinstance(payload, str) else bytes(payload)
-            if image_suffix(raw):
+            if kind_of(raw):
                 return _content_id(raw)
             payload = raw
         given = decode(payload).get("id")
@@ -129,10 +125,10 @@ def _inline(text: Any) -> tuple[bytes, str]:
         content = base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error):
         raise MessageError("malformed", "image_b64 is not base64") from None
-    suffix = image_suffix(content)
-    if suffix is None:
-        raise MessageError(*formats.refusal(content))
-    return content, suffix
+    kind = kind_of(content)
+    if kind is None:
+        raise MessageError("not_an_image", "image_b64 is neither JPEG, PNG, BMP nor WebP")
+    return content, kind.suffix
 
 
 def _content_id(content: bytes) -> str:

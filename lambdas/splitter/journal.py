@@ -12,11 +12,11 @@ import os
 import sqlite3
 from typing import Any, Iterator, NamedTuple
 
-from lambdas.common.db import is_full, open_database, transaction
+from contract.durable.database import Format, is_full, open_database, transaction
+from contract.durable.room import Room
+from contract.durable.salvage import Salvage
+from contract.messages import dumps
 from lambdas.common.fault_points import fault
-from lambdas.common.messages import dumps
-from lambdas.common.room import Room
-from lambdas.common.salvage import Salvage
 
 FORMAT = 1
 # The de-duplication window of the spec, for the whole site.
@@ -47,14 +47,14 @@ class Known(NamedTuple):
     """An event that was accepted before."""
 
     seq: int
-    count: int
+    images: int
 
 
 class Journal:
     """Owned by one thread. `epoch` names this journal; a new file is a new epoch."""
 
     def __init__(self, path: str, quota_bytes: int) -> None:
-        opened = open_database(path, SCHEMA, FORMAT, quota_bytes)
+        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes))
         self.salvage = opened.salvage
         self._db = opened.connection
         self._room = Room(path)
@@ -132,7 +132,7 @@ class Journal:
 
     def holds(self, stream: str, seq: int) -> bool:
         """Whether `seq` was handed out by a commit."""
-        return seq < self._next.get(stream, 1)
+        return bool(seq < self._next.get(stream, 1))
 
     def find_file(self, path: str, mark: str) -> int | None:
         """The number under which a drop folder's file was taken, if it has not changed since."""

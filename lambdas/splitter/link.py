@@ -9,12 +9,11 @@ the splitter answers another one than its own with a new `sync`.
 
 from __future__ import annotations
 
-from lambdas.common import messages as m
+from contract import messages as m
+from contract.timing import AGGREGATOR_ALIVE_S
 from lambdas.splitter.journal import Journal
 
 ASK_EVERY_S = 0.5
-# The aggregator is heard once a second; without it, sending images again helps nobody.
-ALIVE_S = 5.0
 
 
 class Link:
@@ -23,7 +22,7 @@ class Link:
         self.ready = journal.synced
         self._agreed = False
         self._asked_at = now - ASK_EVERY_S
-        self._heard_at = now - ALIVE_S
+        self._heard_at = now - AGGREGATOR_ALIVE_S
 
     def heard(self, ack: m.Ack, now: float) -> bool:
         """Whether `ack` speaks of this journal's numbers."""
@@ -37,7 +36,7 @@ class Link:
         return self.ready
 
     def alive(self, now: float) -> bool:
-        return now - self._heard_at < ALIVE_S
+        return now - self._heard_at < AGGREGATOR_ALIVE_S
 
     def state(self, now: float) -> str:
         if not self.ready:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.journal import Journal
 
@@ -44,7 +44,7 @@ class TerminalRecords:
 
     def due(self, done_topic: str, backlog: Backlog, now: float) -> list[tuple[str, bytes]]:
         """Messages to send now; each record again after a wait that doubles."""
-        results = []
+        results: list[m.Record] = []
         for key, (image, at, wait_s) in list(self._open.items()):
             if len(results) >= PER_STEP:
                 break

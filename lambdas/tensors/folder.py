@@ -22,7 +22,6 @@ from lambdas.tensors.ring import RingError, identity
 
 LOOK_AGAIN_S = 0.25
 TENSORS_FIFO = "tensors"
-RENEW_S = 0.5
 _LIVENESS_BYTE = 0
 _LEASE = struct.Struct("QQ")
 #: Incarnations before this one, the latest first, and how they ended: enough for whoever looks

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from contract.messages import Record, result_failed
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, result_failed
 from lambdas.tensors.folder import TENSORS_FIFO, Folder, WakeFifo, is_at, short_incarnation
 from lambdas.tensors.ring import DONE, READY, RUNNING, SENDING, Ring, Word, open_ring
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lambdas.common.messages import Record, dumps, utf8
+from contract.messages import Record, dumps, utf8
 from lambdas.tensors import locks
 
 FREE, READY, RUNNING, SENDING, DONE = range(5)

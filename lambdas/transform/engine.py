@@ -17,9 +17,9 @@ from typing import Callable, Collection, Iterable
 
 import numpy as np
 
+from contract.messages import ECHOED, Record, Work
 from lambdas.common.log import get_logger
-from lambdas.common.messages import ECHOED, Record, Work
-from lambdas.common.poison import PoisonDetector, evidence
+from lambdas.common.poison import ANY_FAULT, PoisonDetector, evidence
 from lambdas.tensors.ring import (
     DONE,
     FREE,
@@ -31,9 +31,6 @@ from lambdas.tensors.ring import (
     Word,
 )
 from lambdas.worker.work import Batch, Image
-
-#: Lease files show that an incarnation crashed, not by which of the faults.
-CRASH = "SIGSEGV"
 
 _log = get_logger("transform")
 
@@ -222,7 +219,7 @@ class Transformer:
             if word is None and now - since < self._limit_s:
                 continue
             del self._pending[slot]
-            end = CRASH if word else ""
+            end = ANY_FAULT if word else ""
             if self._poison.died(f"incarnation {incarnation}", [_Hand([tensor])], now, end):
                 self.cancel(slot)
                 yield _quarantined(tensor)

@@ -6,10 +6,11 @@ import threading
 import time
 from typing import Callable
 
+from contract.messages import Record, Work
+from contract.timing import LEASE_LOOK_S, LEASE_MISSED_S
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.loop import WaitingClock
-from lambdas.common.messages import Record, Work
 from lambdas.tensors.folder import LOOK_AGAIN_S, WakeFifo, Watch
 from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
@@ -18,10 +19,6 @@ from lambdas.worker.pipeline import IN_HAND, guarded
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
 from lambdas.worker.work import Batch
-
-LOOK_AT_LEASES_S = 1.0
-# Below the aggregator's reorder wait: one stopped worker costs no gap.
-MISSED_S = 2.0
 
 _log = get_logger("transform")
 
@@ -36,20 +33,20 @@ class Leases:
         self._watches = {name: Watch(path, now) for name, path in paths.items()}
         self.limit_s, self._probe = limit_s, probe
         self._probed_at = dict.fromkeys(paths, now)
-        self._looked_at = now - LOOK_AT_LEASES_S
+        self._looked_at = now - LEASE_LOOK_S
         self.served = False
         self.stopped: frozenset[int] = frozenset()
 
     def look(self, now: float) -> None:
         """`served`: an inference function is at work. `stopped`: incarnations without a renewal."""
-        if now - self._looked_at < LOOK_AT_LEASES_S:
+        if now - self._looked_at < LEASE_LOOK_S:
             return
         self._looked_at = now
         self.served = False
         stopped = set()
         for name, watch in self._watches.items():
             watch.look(now)
-            if watch.alive and watch.still_s(now) > MISSED_S:
+            if watch.alive and watch.still_s(now) > LEASE_MISSED_S:
                 stopped.add(watch.incarnation)
             hung = watch.alive and watch.still_s(now) > self.limit_s
             self.served |= watch.alive and not hung

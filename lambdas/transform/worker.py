@@ -8,9 +8,9 @@ from typing import Any, Mapping
 
 import cv2
 
+from contract.messages import probe_message
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import probe_message
 from lambdas.common.settings import TransformSettings
 from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
 from lambdas.model.hooks import load_hooks

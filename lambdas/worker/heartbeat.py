@@ -6,13 +6,13 @@ import os
 import threading
 from typing import Callable, Protocol
 
+from contract.messages import Heartbeat, heartbeat_message, hello_message
+from contract.timing import HEARTBEAT_S
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Heartbeat, heartbeat_message, hello_message
 from lambdas.worker.activity import Activity
 from lambdas.worker.send import Identity
 
-HEARTBEAT_S = 1.0
 EXIT_HUNG = 70
 
 _log = get_logger("heartbeat")

@@ -13,12 +13,12 @@ from typing import Any, Callable
 
 import numpy as np
 
+from contract.messages import Record, Work
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, Work
 from lambdas.imaging.rules import DEFAULT, Rules
 from lambdas.imaging.transform import Transform
-from lambdas.model.network import Network
 from lambdas.worker.activity import Activity
+from lambdas.worker.network import Network
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
 from lambdas.worker.work import Batch, Image, Model
@@ -57,10 +57,10 @@ class Pipeline:
         size = self._runtime.input.batch
         # Queues are bounded by what may be in hand: batches by `submit`, tensors by the pool.
         # Simple ones: a `Queue`'s lock and conditions cost 4 µs more at each hand-over.
-        self._batches: queue.SimpleQueue = queue.SimpleQueue()
-        self._ready: queue.SimpleQueue = queue.SimpleQueue()
-        self._finished: queue.SimpleQueue = queue.SimpleQueue()
-        self._tensors: queue.SimpleQueue = queue.SimpleQueue()
+        self._batches: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._tensors: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(size + DECODE_AHEAD):
             self._tensors.put(np.zeros(transform.shape, np.float32))
         self._input = np.zeros(self._runtime.input.shape, np.float32)
@@ -156,7 +156,9 @@ class Pipeline:
     def _input_of(self, images: list[Image]) -> np.ndarray:
         """The network's input: an image that goes alone is not copied."""
         if len(self._input) == 1:
-            return images[0].tensor[np.newaxis]
+            tensor = images[0].tensor
+            assert tensor is not None  # noqa: S101 - it was transformed into one
+            return tensor[np.newaxis]
         if self._runtime.decodes():
             for row, image in enumerate(images):
                 self._input[row] = image.tensor

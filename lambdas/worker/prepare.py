@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
+from contract.messages import Record
 from lambdas.common.log import about, get_logger
-from lambdas.common.messages import Record
 from lambdas.common.paths import PathError, read_inside
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.transform import Transform

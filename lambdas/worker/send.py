@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from contract.messages import Record, done_messages, result_failed
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Record, done_messages, result_failed
 from lambdas.worker.work import Batch
 
-# Each attempt already waits out a full queue for `bus.GIVE_UP_S`. After them the batch
+# Each attempt already waits out a full queue for `timing.PUBLISH_GIVE_UP_S`. After them the batch
 # is no longer in hand, and the splitter, which sees that in the heartbeats, sends it again.
 ATTEMPTS = 3
 
@@ -43,8 +43,8 @@ class Sender:
     def _messages(self, batch: Batch) -> list[bytes]:
         head = (batch.id, *self.identity.author)
         try:
-            return done_messages(*head, batch.results)
+            return done_messages(*head, batch.records)
         except (TypeError, ValueError) as error:  # what a hook returned and JSON cannot say
             detail = f"the output is not JSON: {error}"
             batch.results[:] = [result_failed(i, "model_error", detail) for i in batch.items]
-            return done_messages(*head, batch.results)
+            return done_messages(*head, batch.records)

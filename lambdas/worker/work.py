@@ -7,8 +7,8 @@ from typing import Any, Callable, NamedTuple
 
 import numpy as np
 
+from contract.messages import Record, Work, result_failed
 from lambdas.common.log import about, get_logger
-from lambdas.common.messages import Record, Work, result_failed
 from lambdas.model.hooks import Hooks
 from lambdas.model.package import Package
 from lambdas.model.runtimes.base import Runtime
@@ -32,6 +32,11 @@ class Batch:
         self.items = [dict(item, attempt=item.get("attempt", work.attempt)) for item in work.items]
         self.results: list[Record | None] = [None] * len(self.items)
         self.open = len(self.items)
+
+    @property
+    def records(self) -> list[Record]:
+        """The results there are, in the order of the items."""
+        return [result for result in self.results if result is not None]
 
 
 class Image:

@@ -9,14 +9,13 @@ from typing import Any, Mapping, Protocol
 import cv2
 import numpy as np
 
+from contract.messages import Work
 from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
-from lambdas.common.messages import Work
 from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
 from lambdas.imaging.transform import chosen_mode, chosen_rules
-from lambdas.inference.fed import FedPipeline
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
@@ -24,6 +23,7 @@ from lambdas.model.spec import ModelError
 from lambdas.tensors.folder import Folder, LeaseFile
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
+from lambdas.worker.fed import FedPipeline
 from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
 from lambdas.worker.pipeline import Pipeline
 from lambdas.worker.send import Identity, Sender

@@ -27,8 +27,8 @@ def report(folder, number, ratio):
     return write_report(folder, folder / "REPORT.md").read_text()
 
 
-def verdicts(scenario, rows):
-    return {target.what: target.verdict for target in targets(scenario, rows)}
+def outcomes(scenario, rows):
+    return {target.what: target.outcome for target in targets(scenario, rows)}
 
 
 def test_three_steady_rounds_decide_a_target(tmp_path):
@@ -56,23 +56,23 @@ def test_every_plot_of_the_report_is_a_picture_beside_it(tmp_path):
 def test_two_workers_are_compared_with_one_of_the_same_rounds():
     rows = rounds("fanfold", 3, 10, workers=1) + rounds("fanfold", 3, 18, workers=2)
 
-    assert verdicts("real", rows)["real: own N=2 ÷ N=1"] == "**no**"
+    assert outcomes("real", rows)["real: own N=2 ÷ N=1"] == "**no**"
 
 
 def test_the_compiled_package_is_held_against_the_articles_pool_and_half_a_gigabyte():
     rows = rounds("article_pool", 3, 10) + rounds("fanfold compiled", 3, 19)
-    found = verdicts("real", rows)
+    found = outcomes("real", rows)
 
     assert found["real N=2: fanfold compiled ÷ article_pool"] == "yes"
     assert found["real N=2: two workers with the compiled package, MB PSS"] == "yes"
 
 
-@pytest.mark.parametrize(("total_s", "verdict"), [(1.0, "yes"), (1.2, "**no**")])
-def test_simulated_accelerators_are_held_against_the_ideal_time(total_s, verdict):
+@pytest.mark.parametrize(("total_s", "outcome"), [(1.0, "yes"), (1.2, "**no**")])
+def test_simulated_accelerators_are_held_against_the_ideal_time(total_s, outcome):
     rows = rounds("fanfold", 3, 100, workers=4)
     rows = [{**r, "ideal_s": 0.95, "total_s": total_s} for r in rows]
 
-    assert verdicts("simulated", rows)["simulated N=4, simulated: share of the ideal"] == verdict
+    assert outcomes("simulated", rows)["simulated N=4, simulated: share of the ideal"] == outcome
 
 
 def test_more_accelerators_than_the_processor_can_feed_have_no_ideal_of_their_own():
@@ -80,4 +80,4 @@ def test_more_accelerators_than_the_processor_can_feed_have_no_ideal_of_their_ow
     rows += rounds("article_pool", 3, 50, workers=8)
 
     only = "simulated N=8: fanfold ÷ article_pool (ideal: 4 [4–4])"
-    assert list(verdicts("simulated", rows)) == [only]
+    assert list(outcomes("simulated", rows)) == [only]

@@ -9,7 +9,7 @@ import simplejpeg
 
 from bench import controls
 from bench.suite import SCENARIOS, Suite
-from fanfold.errors import UserError
+from fanfold.common.errors import UserError
 from fanfold.main import main
 from fanfold.verbs.bench import numbers_of
 

@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 from chaos_site import ROOT
 
-from fanfold.errors import UserError
-from fanfold.running import RunningCore
+from fanfold.common.errors import UserError
+from fanfold.localcore.running import RunningCore
 
 DEVICE_PYTHON = ROOT / ".venv-device" / "bin" / "python"
 

@@ -9,7 +9,7 @@ from typing import Any
 from chaos_core import CoreProcess
 from chaos_site import NAME
 
-from fanfold.mqtt import Console
+from fanfold.sending.mqtt import Console
 
 
 class LocalTopics:

@@ -15,8 +15,8 @@ from chaos_oracle import Sent, Verdict, judge
 from chaos_pictures import code_of, picture
 from chaos_site import NAME, make_document, make_model
 
-from fanfold.mqtt import Console
-from fanfold.sending import WINDOW, Sender
+from fanfold.sending.mqtt import Console
+from fanfold.sending.sender import WINDOW, Sender
 
 if TYPE_CHECKING:
     from chaos_cloud import FarSide

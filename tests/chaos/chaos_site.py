@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fanfold.verbs.run import with_local_files
+from fanfold.localcore.starting import with_local_files
 from infra.packaging import build_lambdas
 from infra.planning import load_site, plan_group, render
 from models.package import pack

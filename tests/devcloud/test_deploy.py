@@ -101,7 +101,7 @@ def shop(bootstrapped: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFacto
     return made
 
 
-pytestmark = pytest.mark.xdist_group("devcloud")
+pytestmark = pytest.mark.in_order
 
 
 def test_the_deployment_of_the_group_succeeded(shop):

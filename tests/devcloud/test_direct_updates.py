@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("devcloud")
 VERSION = "BootstrapVersion"
 
 

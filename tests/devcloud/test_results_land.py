@@ -44,7 +44,7 @@ BATCH = {
 }
 KEY = f"batches/site=mill/{HOUR}/{BATCH['batch']}.json"
 
-pytestmark = pytest.mark.xdist_group("devcloud")
+pytestmark = pytest.mark.in_order
 
 
 class Mill:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fanfold.reference import PAGE, commands, page
+from fanfold.reference.commands import PAGE, commands, page
 
 COMMANDS = dict(commands())
 

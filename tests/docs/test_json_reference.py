@@ -1,16 +1,16 @@
-"""docs/reference/json.md is the types of fanfold/answers.py, and the verbs keep to them."""
+"""docs/reference/json.md is the types of reference/answers.py, and the verbs keep to them."""
 
 from __future__ import annotations
 
 import pytest
 
-from fanfold.answers import ANSWERS
-from fanfold.json_reference import PAGE, page
-from fanfold.reference import commands
+from fanfold.reference.answers import ANSWERS
+from fanfold.reference.commands import commands
+from fanfold.reference.json_page import PAGE, page
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m fanfold.json_reference`"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m fanfold.reference`"
 
 
 def test_every_verb_that_prints_json_is_described_and_no_other() -> None:

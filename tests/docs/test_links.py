@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fanfold.reference import commands
+from fanfold.reference.commands import commands
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

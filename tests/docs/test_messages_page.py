@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.common import messages as m
+from contract import messages as m
 
 PAGE = Path(__file__).parents[2] / "docs" / "spec" / "messages.md"
 TEXT = PAGE.read_text("utf-8")

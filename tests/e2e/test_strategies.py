@@ -18,7 +18,7 @@ import yaml
 from checkout import PROJECT
 
 from edgecore.supervisor.isolation import bubblewrap
-from fanfold.interpreters import device_python
+from fanfold.device.interpreters import device_python
 
 IMAGES = 40
 SPOILT = 7

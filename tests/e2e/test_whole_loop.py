@@ -10,7 +10,7 @@ import sys
 import pytest
 from checkout import PROJECT
 
-from fanfold.interpreters import device_python
+from fanfold.device.interpreters import device_python
 
 IMAGES = 24
 

@@ -1,4 +1,4 @@
-"""What `--json` prints is what fanfold/answers.py promises; with a core: tests/edgecore/web."""
+"""What `--json` prints is what reference/answers.py promises; with a core: tests/edgecore/web."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from fanfold.answers import ANSWERS
+from fanfold.reference.answers import ANSWERS
 from fanfold.verbs.logs import _parsed
 
 

@@ -69,7 +69,7 @@ def test_detect_writes_a_profile_once_and_never_over_another(fanfold, tmp_path):
 
     assert valid(yaml.safe_load(target.read_text())).name == "box"
     assert again.code == 2
-    assert "there already" in again.err
+    assert "exists already" in again.err
 
 
 def test_pool_prints_a_line_for_each_file_in_order(fanfold, tmp_path):

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 from real_core import RealCore
 
 import fanfold.verbs.drain as verb
-from fanfold.answers import ANSWERS
-from fanfold.errors import UserError
-from fanfold.interpreters import device_python
+from fanfold.common.errors import UserError
+from fanfold.device.interpreters import device_python
+from fanfold.reference.answers import ANSWERS
 
 pytestmark = [
     pytest.mark.e2e,
@@ -74,12 +74,12 @@ def test_with_all_drained_images_wait_until_they_are_resumed(hall, ask):
     hall.eventually(lambda: backlog(hall) == 0, "all images are done")
 
 
-def test_when_the_wait_runs_out_it_says_what_is_in_hand_and_that_it_goes_on(hall, ask):
+def test_when_the_wait_runs_out_it_says_what_is_in_progress_and_that_draining_continues(hall, ask):
     send(hall, 2)
     said = ask("drain", "--wait", "0.1", "--json")
 
     assert said.code == 1
-    assert "in hand). Draining continues; wait again: fanfold drain w" in said.err
+    assert "in progress). Draining continues; wait again: fanfold drain w" in said.err
     assert json.loads(said.out)["done"] is False
     assert ask("drain", "w0", "w1").code == 0
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from fanfold.draining import chosen, control, picture, seen
-from fanfold.errors import INVALID, MISSING, UserError
-from lambdas.common.messages import parse_control
+from contract.messages import parse_control
+from fanfold.common.errors import INVALID, MISSING, UserError
+from fanfold.localcore.draining import chosen, control, picture, seen
 
 FUNCTIONS = [{"id": each} for each in ("splitter", "t0", "w0", "aggregator")]
 

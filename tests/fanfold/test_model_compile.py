@@ -5,10 +5,10 @@ import subprocess
 
 import pytest
 
-from fanfold import compiling
-from fanfold.answers import ModelCompileAnswer
-from fanfold.interpreters import device_python
-from fanfold.project import PROJECT
+from fanfold.common.project import PROJECT
+from fanfold.device import compiling
+from fanfold.device.interpreters import device_python
+from fanfold.reference.answers import ModelCompileAnswer
 from models.package import pack
 
 KIT = """

@@ -7,8 +7,8 @@ from collections import deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanfold.sending import Sender
-from fanfold.verbs.results import line_of
+from fanfold.sending.records import line_of
+from fanfold.sending.sender import Sender
 
 
 def test_no_more_are_under_way_than_the_window_allows():

@@ -11,7 +11,7 @@ import sys
 import pytest
 from checkout import PROJECT
 
-from fanfold.reference import commands
+from fanfold.reference.commands import commands
 
 COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3|4|9|10)[0-7](?:;[0-9]+)*m|\x1b\[[34]8;")
 """Bold and dim are no colours: NO_COLOR leaves them."""

@@ -9,9 +9,9 @@ import pytest
 from bench.group import Machine
 from bench.methods import fanfold_path
 from bench.packages import noop_package
-from fanfold.errors import INVALID
+from fanfold.common.errors import INVALID
+from fanfold.common.project import PROJECT
 from fanfold.main import main
-from fanfold.project import PROJECT
 from fanfold.tune.space import NAMES, space_of
 from fanfold.tune.trial import Trials
 from fanfold.tune.write import write_values

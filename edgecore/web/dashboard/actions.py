@@ -11,11 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from edgecore.core.topicfilter import filter_problem, topic_problem
+from contract.image_kinds import BMP, LABELS, kind_of
+from contract.limits import MESSAGE_BYTES
+from contract.topic_filters import filter_problem, topic_problem
+from contract.topics import Topics
 from edgecore.web.dashboard.ports import ActionRefusedError, Actions, MessageHub, SiteView
 from edgecore.web.guards import token_matches
 
-MAX_MESSAGE_BYTES = 131_072
+MAX_MESSAGE_BYTES = MESSAGE_BYTES.value
 """AWS IoT's limit for a device message, docs/spec/messages.md."""
 FOLLOW_CAPACITY = 256
 FOLLOW_SHOWN_BYTES = 4096
@@ -112,9 +115,9 @@ class ActionRoutes:
                 f"camera {camera!r} does not exist at this site; cameras: {known}"
             )
         content = await _body(request)
-        if not content.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM")):
-            raise _BadRequestError("not an image: send JPEG, PNG, WebP or BMP")
-        return await self._send(f"{view.site}/images/{camera}", content)
+        if kind_of(content) is None:
+            raise _BadRequestError(f"not an image: send {LABELS}")
+        return await self._send(Topics(view.site).images(camera), content)
 
     async def _send(self, topic: str, payload: bytes) -> Response:
         if len(payload) > MAX_MESSAGE_BYTES:
@@ -153,7 +156,7 @@ def _are_names(value: object) -> TypeGuard[list[str]]:
 
 
 def _is_text(payload: bytes) -> bool:
-    return b"\0" not in payload and not payload.startswith((b"\xff\xd8", b"\x89PNG", b"RIFF"))
+    return b"\0" not in payload and kind_of(payload) in (None, BMP)
 
 
 def _result(text: str, status: int = 200) -> JSONResponse:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+from contract.status import Status
 from edgecore.web.dashboard.page_model import PageModel
 from edgecore.web.dashboard.ports import StatusProvider
 
@@ -85,7 +86,7 @@ class Feed:
         for browser in self._browsers:
             self._offer(browser, event)
 
-    def _encode(self, status: Mapping[str, Any], now: float) -> dict[str, str]:
+    def _encode(self, status: Status, now: float) -> dict[str, str]:
         return {name: _dump(x) for name, x in self._page_model.sections(status, now).items()}
 
     def _offer(self, browser: asyncio.Queue[bytes], event: bytes) -> None:

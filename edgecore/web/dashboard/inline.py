@@ -13,8 +13,6 @@ import json
 import re
 from collections import OrderedDict
 
-INBOX = ".fanfold/inbox/"
-"""Below the images volume, docs/spec/messages.md."""
 EVERY_S = 0.4
 MAX_KEPT = 48
 """Of at most 128 KB each: 6 MB."""

@@ -7,11 +7,14 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from contract.status import Status
+from contract.topics import ACCEPTED, HEARTBEAT, IMAGES, JOBS, RESULTS, WORK
+from contract.volumes import INBOX
 from edgecore.core.readiness import reasons_not_ready
 from edgecore.core.stats import numbers, part
 from edgecore.web.dashboard.gallery import Gallery
 from edgecore.web.dashboard.history import History
-from edgecore.web.dashboard.inline import INBOX, InlineImages, message_id
+from edgecore.web.dashboard.inline import InlineImages, message_id
 from edgecore.web.dashboard.ports import Message, SiteView
 from edgecore.web.dashboard.streams import StreamTable
 from edgecore.web.dashboard.traces import TraceBook
@@ -53,20 +56,20 @@ class PageModel:
             self._on_cloud(message)
             return
         head, _, leaf = message.topic.removeprefix(f"{self.view.site}/").partition("/")
-        if head == "images":
+        if head == IMAGES:
             self._on_images(leaf, message)
-        elif head == "work":
+        elif head == WORK:
             self.workers.dispatched(leaf, json.loads(message.payload))
-        elif head == "heartbeat":
+        elif head == HEARTBEAT:
             self.workers.heartbeat(json.loads(message.payload))
-        elif head == "results":
+        elif head == RESULTS:
             self._on_ordered(leaf, message)
-        elif head == "jobs":
+        elif head == JOBS:
             self.jobs.appendleft(dict(json.loads(message.payload)))
 
     def _on_images(self, leaf: str, message: Message) -> None:
         camera, _, answer = leaf.partition("/")
-        if answer == "accepted":
+        if answer == ACCEPTED:
             accepted = json.loads(message.payload)
             if not accepted.get("duplicate"):
                 self.traces.accepted(camera, accepted["id"], accepted["seq"], accepted["count"])
@@ -95,7 +98,7 @@ class PageModel:
             self.history.duration("total", (t - record["t_in"]) * 1000)
         self.workers.finished(str(record.get("worker", "")), t, record.get("model"))
         self.traces.result(record, t)
-        gone = str(record.get("file", "")).startswith(INBOX)
+        gone = str(record.get("file", "")).startswith(f"{INBOX}/")
         if not gone or self.inline.get(str(record["id"])) or status != "ok":
             self.gallery.offer(record, t)
 
@@ -103,7 +106,7 @@ class PageModel:
         for record in json.loads(message.payload)["results"]:
             self.traces.cloud(record, message.t)
 
-    def tick(self, status: Mapping[str, Any], now: float) -> None:
+    def tick(self, status: Status, now: float) -> None:
         """Once or twice a second: gauges into the history, reorder wait into the streams."""
         splitter = part(status, "splitter")
         held = numbers(part(status, "aggregator").get("reorder_buffer"))
@@ -117,13 +120,13 @@ class PageModel:
         self.history.tick(now, numbers(gauges))
         self.streams.reorder_buffer(held)
 
-    def sections(self, status: Mapping[str, Any], now: float) -> Sections:
+    def sections(self, status: Status, now: float) -> Sections:
         """Everything the page shows but the charts; each section is bounded."""
         functions = status.get("functions", [])
         aggregator = {k: v for k, v in part(status, "aggregator").items() if k != "reorder_buffer"}
         splitter = {k: v for k, v in part(status, "splitter").items() if k != "workers"}
-        group = dict(status.get("group", {}))
-        group["history"] = group.get("history", [])[-20:]
+        group = {**status.get("group", {})}
+        group["history"] = status.get("group", {}).get("history", [])[-20:]
         return {
             "core": status.get("core", {}),
             "group": group,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from contract.status import Status
+from contract.topics import STATS, Topics, is_name
 from edgecore.core.group import Group
 from edgecore.core.observers import Message
 
@@ -20,7 +22,7 @@ __all__ = [
 
 
 class StatusProvider(Protocol):
-    def status(self) -> Mapping[str, Any]:
+    def status(self) -> Status:
         """The ``/api/status`` object of docs/spec/core.md; cheap, called twice a second."""
 
 
@@ -78,9 +80,10 @@ class SiteView:
         for environment in environments:
             if "FANFOLD_SITE" in environment:
                 merged.update(environment)
+        site = merged.get("FANFOLD_SITE", "")
         cameras = tuple(c for c in merged.get("FANFOLD_CAMERAS", "").split(",") if c)
         return cls(
-            site=merged.get("FANFOLD_SITE", ""),
+            site=site if is_name(site) else "",
             images_dir=merged.get("FANFOLD_IMAGES_DIR", ""),
             cameras=cameras,
             cloud_topic=merged.get("FANFOLD_CLOUD_TOPIC", ""),
@@ -90,15 +93,15 @@ class SiteView:
     def filters(self) -> tuple[str, ...]:
         """What the page listens to. Without a site: only stats, by their last level."""
         if not self.site:
-            return ("+/stats",)
+            return (f"+/{STATS}",)
+        topics = Topics(self.site)
         local = (
-            "stats",
-            "heartbeat",
-            "jobs",
-            "work/+",
-            "images/+",
-            "images/+/accepted",
-            "results/+",
+            topics.stats,
+            topics.heartbeat,
+            topics.jobs,
+            topics.work("+"),
+            topics.images("+"),
+            topics.accepted("+"),
+            topics.results("+"),
         )
-        cloud = (self.cloud_topic,) if self.cloud_topic else ()
-        return (*(f"{self.site}/{leaf}" for leaf in local), *cloud)
+        return (*local, self.cloud_topic) if self.cloud_topic else local

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from contract.status import Status
 from edgecore.core import stats
 
 RATE_WINDOW_S = 10.0
@@ -40,7 +41,7 @@ class WorkerBoard:
             self._finished.setdefault(worker, deque(maxlen=20_000)).append(t)
             self._models[worker] = stats.mapping(model)
 
-    def cards(self, status: Mapping[str, Any], now: float) -> list[dict[str, Any]]:
+    def cards(self, status: Status, now: float) -> list[dict[str, Any]]:
         """Whom the splitter feeds, and functions on a GPU or CPU slot that others feed, by name."""
         reported = stats.workers(status)
         functions = {str(f.get("id")): f for f in status.get("functions", [])}

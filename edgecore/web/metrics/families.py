@@ -6,11 +6,12 @@ is what ``rate()`` expects of a restarted process.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from contract.status import Status
 from edgecore.core.stats import mapping, number, numbers, part, workers
 
 MAX_LABEL_VALUES = 256
@@ -22,7 +23,7 @@ LEVELS = ("ok", "warning", "error", "skipped")
 Row = tuple[list[str], float]
 
 
-def families(status: Mapping[str, Any]) -> Iterator[Metric]:
+def families(status: Status) -> Iterator[Metric]:
     """All families of one status object."""
     yield from _core(status)
     yield from _doctor(mapping(status.get("doctor")))
@@ -64,7 +65,7 @@ def _labelled(items: Iterable[tuple[str, Mapping[str, Any]]], key: str, scale: f
     return [([name], value * scale) for name, value in found if value is not None]
 
 
-def _core(status: Mapping[str, Any]) -> Iterator[Metric]:
+def _core(status: Status) -> Iterator[Metric]:
     core, group = status.get("core", {}), status.get("group", {})
     labels = {
         "thing": core.get("thing"),
@@ -90,7 +91,7 @@ def _doctor(doctor: Mapping[str, Any]) -> Iterator[Metric]:
     yield _gauge("doctor_checks", "Checks of the doctor by outcome.", rows, ("level",))
 
 
-def _functions(functions: list[Mapping[str, Any]]) -> Iterator[Metric]:
+def _functions(functions: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
     def rows(key: str, scale: float = 1.0) -> list[Row]:
         return _labelled([(str(f["id"]), f) for f in functions], key, scale)
 

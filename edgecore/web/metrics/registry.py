@@ -17,6 +17,7 @@ from prometheus_client import (
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from contract.status import Status
 from edgecore.web.metrics.families import families
 
 STAGES = ("queue", "read", "transform", "inference", "order")
@@ -32,7 +33,7 @@ __all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
 class Metrics:
     """Feed it results with ``observe``; ``render`` is the body of ``/metrics``."""
 
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, status: Callable[[], Status]) -> None:
         # ``_created`` would double the series, and nobody graphs it.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
@@ -87,7 +88,7 @@ class Metrics:
 
 
 class _StatusCollector(Collector):
-    def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, status: Callable[[], Status]) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Metric]:

@@ -9,13 +9,14 @@ from infra.planning.checks import (
     identity,
     isolation,
     quotas,
+    timing,
     wiring,
 )
 from infra.planning.checks.rule import Rule
 from infra.planning.findings import Finding, by_weight
 from infra.planning.model import Plan
 
-_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, advice)
+_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, timing, advice)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(

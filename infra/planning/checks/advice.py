@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.planning import limits
+from contract import limits
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import Plan
 
@@ -15,7 +15,7 @@ def on_demand_is_not_recommended(plan: Plan) -> Iterator[Broken]:
     many there are, and gives all of them the same GPU."""
     if plan.site.strategy != "on_demand":
         return
-    gpus = len(plan.profile.gpus)
+    gpus = len(plan.profile.accelerators)
     idle = f", and {gpus - 1} of {gpus} GPUs stay idle" if gpus > 1 else ""
     yield (
         f"site {plan.site.name}",
@@ -32,7 +32,7 @@ def decoupled_gains_little(plan: Plan) -> Iterator[Broken]:
         return
     subject = f"site {plan.site.name}"
     ms = plan.footprint.ms if plan.footprint else None
-    if not plan.profile.gpus:
+    if not plan.profile.accelerators:
         text = "strategy decoupled on a CPU device: both stages share the same cores."
         yield subject, text, "Use strategy: pinned, and compare with `fanfold bench`."
     elif ms is not None and ms.transform <= ms.inference:
@@ -82,7 +82,7 @@ def idle_cores(plan: Plan) -> Iterator[Broken]:
     computing = plan.by_role("transform", "inference", "pool")
     used = sum(each.processes * each.threads for each in computing)
     usable = plan.profile.usable_cores
-    if not plan.profile.gpus and used < usable:
+    if not plan.profile.accelerators and used < usable:
         yield (
             f"profile {plan.profile.name}",
             f"{used} of {usable} usable cores have work.",

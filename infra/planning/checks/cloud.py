@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.planning import limits
+from contract import limits
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import ModelResource, Plan
 

@@ -18,7 +18,7 @@ def _gpu_copies(plan: Plan) -> Counter[int]:
     """Copies of the model on each GPU. A pool deals its processes itself, round-robin."""
     counts: Counter[int] = Counter()
     for worker in plan.workers:
-        used = tuple(gpu for gpu in plan.profile.gpus if gpu.index in worker.gpus)
+        used = tuple(gpu for gpu in plan.profile.accelerators if gpu.index in worker.gpus)
         counts.update(gpu for gpu in deal(worker.processes, used) if gpu >= 0)
     return counts
 
@@ -27,10 +27,10 @@ def _gpu_copies(plan: Plan) -> Counter[int]:
 def every_gpu_works(plan: Plan) -> Iterator[Broken]:
     """GPU_IDs cover every GPU of the profile, evenly: counts differ by one copy at most.
     (`on_demand` cannot: see FF201.)"""
-    if plan.site.strategy == "on_demand" or not plan.profile.gpus:
+    if plan.site.strategy == "on_demand" or not plan.profile.accelerators:
         return
     counts = _gpu_copies(plan)
-    every = [gpu.index for gpu in plan.profile.gpus]
+    every = [gpu.index for gpu in plan.profile.accelerators]
     subject = f"site {plan.site.name}"
     idle = [str(index) for index in every if not counts[index]]
     if idle:
@@ -53,7 +53,7 @@ def copies_fit_gpu(plan: Plan) -> Iterator[Broken]:
     if footprint is None or not footprint.gpu_memory_mb:
         return
     counts = _gpu_copies(plan)
-    for gpu in profile.gpus:
+    for gpu in profile.accelerators:
         copies, room = counts[gpu.index], gpu_capacity(profile, gpu, footprint)
         if copies <= room:
             continue
@@ -75,7 +75,7 @@ def memory_fits(plan: Plan) -> Iterator[Broken]:
     what is reserved."""
     profile = plan.profile
     total_kb = sum(_memory_kb(each) for each in plan.by_role("transform", "inference", "pool"))
-    if plan.footprint and any(gpu.shares_memory for gpu in profile.gpus):
+    if plan.footprint and any(gpu.shares_memory for gpu in profile.accelerators):
         total_kb += plan.copies * plan.footprint.gpu_memory_mb * 1024
     if total_kb > profile.usable_memory_kb:
         yield (
@@ -132,7 +132,7 @@ def gpu_files_known(plan: Plan) -> Iterator[Broken]:
     """A GPU that a container uses has device files in the profile."""
     if plan.isolation == "none":
         return
-    for gpu in plan.profile.gpus:
+    for gpu in plan.profile.accelerators:
         if not gpu.devices and not plan.profile.devices:
             yield (
                 f"GPU {gpu.index} of profile {plan.profile.name}",
@@ -147,9 +147,9 @@ def mps_makes_sense(plan: Plan) -> Iterator[Broken]:
     if not plan.site.mps:
         return
     subject = f"site {plan.site.name}"
-    if not plan.profile.gpus:
+    if not plan.profile.accelerators:
         yield subject, "mps: true on a device without a GPU.", "Remove mps."
-    elif any(gpu.shares_memory for gpu in plan.profile.gpus):
+    elif any(gpu.shares_memory for gpu in plan.profile.accelerators):
         yield subject, "mps: true on an integrated GPU, which has no MPS.", "Remove mps."
     elif plan.isolation == "container":
         yield (

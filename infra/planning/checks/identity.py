@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from infra.planning import limits
+from contract import limits
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import Plan
 

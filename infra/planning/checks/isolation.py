@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from infra.planning import limits, sizing
+from contract import limits
+from infra.planning import sizing
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import DeviceNode, ModelResource, Plan, Volume
 from infra.planning.resources import SHM_DIR

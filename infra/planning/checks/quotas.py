@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.planning import limits
+from contract import limits
+from infra.planning import sizing
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import Plan
 
@@ -33,9 +34,9 @@ def queue_never_overflows(plan: Plan) -> Iterator[Broken]:
     what is above it the core ignores without a word."""
     splitter = plan.by_role("splitter")[0]
     credits_ = int(splitter.environment["FANFOLD_WINDOW"]) * len(plan.fed)
-    items = credits_ * limits.WORK_ITEMS_PER_BATCH
-    room = int(limits.WORK_ITEMS.value * limits.WORK_ITEMS_SHARE)
-    if credits_ > limits.BATCHES_IN_FLIGHT:
+    items = credits_ * sizing.WORK_ITEMS_PER_BATCH
+    room = int(limits.WORK_ITEMS.value * sizing.WORK_ITEMS_SHARE)
+    if credits_ > sizing.BATCHES_IN_FLIGHT:
         yield (
             f"site {plan.site.name}",
             f"{credits_} batches in flight make {items} work items, {room} allowed.",

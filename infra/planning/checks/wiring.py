@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from infra.planning import limits, topics
+from contract import limits
+from contract.topic_filters import subject_problems
+from contract.topics import Topics
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import CLOUD, Plan
-from infra.planning.topics import Topics
 
 _ROUTES = "docs/spec/messages.md"
 _API = (
@@ -33,7 +34,8 @@ def ends_exist(plan: Plan) -> Iterator[Broken]:
 @rule("FF105", "error", _ROUTES)
 def nothing_unreachable(plan: Plan) -> Iterator[Broken]:
     """Every function that the splitter feeds gets its work topic; every one that computes may
-    report to the aggregator and the splitter; the aggregator may acknowledge and tell the cloud."""
+    report to the aggregator and the splitter; the aggregator may acknowledge and publish to the
+    cloud."""
     routes = {(each.source, each.subject, each.target) for each in plan.subscriptions}
     for source, subject, target in _needed(plan):
         if (source, subject, target) not in routes:
@@ -65,7 +67,7 @@ def _needed(plan: Plan) -> Iterator[tuple[str, str, str]]:
 def topics_are_valid(plan: Plan) -> Iterator[Broken]:
     """A topic is at most 256 bytes with at most 7 slashes, and its wildcards fill a level."""
     for each in plan.subscriptions:
-        for problem in topics.problems(each.subject):
+        for problem in subject_problems(each.subject):
             yield f"topic {each.subject}", f"{problem}.", "Shorten the site's or camera's name."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def _context(mx, gpu_id: int):  # type: ignore[no-untyped-def]
     return mx.gpu(gpu_id)
 
 
-def _complete(symbol, data: str, args: dict, aux: dict) -> None:  # type: ignore[no-untyped-def]
+def _complete(symbol: Any, data: str, args: Mapping[str, Any], aux: Mapping[str, Any]) -> None:
     # MXNet itself would leave what is missing at zero and answer with confidence.
     absent = [n for n in symbol.list_arguments() if n not in args and n not in (data, "label")]
     absent += [n for n in symbol.list_auxiliary_states() if n not in aux]

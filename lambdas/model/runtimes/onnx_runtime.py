@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lambdas.model.package import Package
@@ -39,7 +41,7 @@ class OnnxRuntime(Runtime):
         return outputs
 
 
-def _providers(ort, gpu_id: int) -> list:  # type: ignore[no-untyped-def]
+def _providers(ort: Any, gpu_id: int) -> list[Any]:
     if gpu_id < 0:
         return ["CPUExecutionProvider"]
     if CUDA not in ort.get_available_providers():

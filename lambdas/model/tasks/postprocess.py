@@ -55,7 +55,9 @@ def label(labels: Sequence[str], index: int) -> str:
     return labels[index] if 0 <= index < len(labels) else str(index)
 
 
-def describe(outputs: Sequence[np.ndarray], labels: Sequence[str], spec: ModelSpec) -> dict:
+def describe(
+    outputs: Sequence[np.ndarray], labels: Sequence[str], spec: ModelSpec
+) -> dict[str, Any]:
     """`output` of one result from the network's outputs for one image (no batch axis).
 
     Raises `ValueError` where the output is not what the task expects or is not finite.

@@ -27,8 +27,10 @@ def prior_boxes(layer: PriorLayer) -> np.ndarray:
     )
     centre_y = (np.arange(height, dtype=np.float32) + np.float32(layer.offsets[0])) * step_y
     centre_x = (np.arange(width, dtype=np.float32) + np.float32(layer.offsets[1])) * step_x
-    sizes = np.float32([*layer.sizes, *[layer.sizes[0]] * (len(layer.ratios) - 1)])
-    roots = np.sqrt(np.float32([*[layer.ratios[0]] * len(layer.sizes), *layer.ratios[1:]]))
+    sizes = np.array([*layer.sizes, *[layer.sizes[0]] * (len(layer.ratios) - 1)], np.float32)
+    roots = np.sqrt(
+        np.array([*[layer.ratios[0]] * len(layer.sizes), *layer.ratios[1:]], np.float32)
+    )
     # The operator's own order of operations, in float32: other orders round otherwise.
     half_w = sizes * np.float32(height) / np.float32(width) * roots / np.float32(2)
     half_h = sizes / roots / np.float32(2)
@@ -37,8 +39,8 @@ def prior_boxes(layer: PriorLayer) -> np.ndarray:
     boxes[..., 1] = centre_y[:, None, None] - half_h
     boxes[..., 2] = centre_x[None, :, None] + half_w
     boxes[..., 3] = centre_y[:, None, None] + half_h
-    boxes = boxes.reshape(-1, 4)
-    return boxes.clip(0.0, 1.0) if layer.clip else boxes
+    flat = boxes.reshape(-1, 4)
+    return flat.clip(0.0, 1.0) if layer.clip else flat
 
 
 class Detector:
@@ -51,7 +53,7 @@ class Detector:
         low, high = anchors[:, :2], anchors[:, 2:]
         self._centre = (low + high) / np.float32(2)
         self._size = high - low
-        self._variances = np.float32(rule.variances)
+        self._variances = np.array(rule.variances, np.float32)
 
     def __call__(self, scores: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """B×N×6 float32 (class, score, x0, y0, x1, y1); unused rows and suppressed have class −1.

@@ -28,7 +28,8 @@ class PriorLayer(NamedTuple):
     clip: bool = False
 
     @property
-    def count(self) -> int:
+    def boxes(self) -> int:
+        """How many prior boxes it has."""
         height, width = self.feature_map
         return height * width * (len(self.sizes) + len(self.ratios) - 1)
 
@@ -61,7 +62,7 @@ def detection_rule(document: Any) -> DetectionRule:
     if not isinstance(anchors, list) or not anchors:
         raise RuleError("output.detection.anchors is no list of feature maps with prior boxes")
     layers = tuple(_layer(entry, number) for number, entry in enumerate(anchors))
-    if sum(layer.count for layer in layers) > MAX_ANCHORS:
+    if sum(layer.boxes for layer in layers) > MAX_ANCHORS:
         raise RuleError(f"output.detection.anchors makes more than {MAX_ANCHORS} boxes")
     fields: dict[str, Any] = {"anchors": layers}
     for name, value in values.items():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.core.topicfilter import TopicIndex, filter_problem, matches, topic_problem
+from contract.topic_filters import TopicIndex, filter_problem, matches, topic_problem
 
 LEVELS = st.sampled_from(["", "a", "b", "$sys"])
 TOPICS = st.lists(LEVELS, min_size=1, max_size=4).map("/".join).filter(bool)

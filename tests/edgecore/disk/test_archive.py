@@ -143,9 +143,58 @@ def test_a_huge_pax_header_is_refused_before_it_is_read(tmp_path: Path) -> None:
     header[124:136] = b"77777777777\0"
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
-    (tmp_path / "m").write_bytes(gzip.compress(bytes(header) + bytes(4096)))
+    (tmp_path / "m").write_bytes(gzip.compress(bytes(header) + bytes(1 << 20)))
 
     with pytest.raises(ArchiveError, match="header extension"):
+        extract(tmp_path / "m", tmp_path / "out")
+
+
+def repeated_header(kind: bytes, times: int, name: str = "x", content: bytes = b"") -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, len(content)
+    padded = content + bytes(-len(content) % 512)
+    return (info.tobuf(format=tarfile.USTAR_FORMAT) + padded) * times
+
+
+def test_a_chain_of_header_extensions_is_refused_before_it_fills_the_stack(tmp_path: Path) -> None:
+    chain = repeated_header(tarfile.GNUTYPE_LONGNAME, 5000, "././@LongLink", b"name\0")
+    (tmp_path / "m").write_bytes(gzip.compress(chain + repeated_header(tarfile.REGTYPE, 1)))
+
+    with pytest.raises(ArchiveError, match="header extension"):
+        extract(tmp_path / "m", tmp_path / "out")
+
+
+@pytest.mark.parametrize("depth", [1, 20])
+def test_a_small_archive_does_not_make_folders_without_end(tmp_path: Path, depth: int) -> None:
+    names = [f"{n}/" + "/".join("d" * depth) for n in range(400 // depth)]
+    with tarfile.open(tmp_path / "m", "w:gz") as archive:
+        for name in names:
+            archive.addfile(archives.tar_member(name, tarfile.DIRTYPE))
+
+    with pytest.raises(ArchiveError, match="more than 300 folders"):
+        extract(tmp_path / "m", tmp_path / "out", limits=Limits(max_folders=300))
+    assert _below(tmp_path) == {"m"}
+    assert Limits().max_folders <= 10_000
+
+
+def test_headers_of_the_whole_archive_have_a_budget(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("edgecore.disk.archive_tar._MAX_HEADER_BYTES", 20 * 512)
+    archives.tar(tmp_path / "m", {f"{n}": b"x" for n in range(30)})
+
+    with pytest.raises(ArchiveError, match="bytes of headers"):
+        extract(tmp_path / "m", tmp_path / "out")
+
+
+def test_a_damaged_header_is_not_the_end_of_the_archive(tmp_path: Path) -> None:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        for name in ("first", "second"):
+            archive.addfile(tarfile.TarInfo(name))
+    damaged = bytearray(plain.getvalue())
+    damaged[512] ^= 1
+    (tmp_path / "m").write_bytes(gzip.compress(bytes(damaged)))
+
+    with pytest.raises(ArchiveError, match="checksum"):
         extract(tmp_path / "m", tmp_path / "out")
 
 

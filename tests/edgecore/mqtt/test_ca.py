@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from cryptography import x509
+
 from edgecore.mqtt import ca
 
 NAMES = ["localhost", "127.0.0.1"]
@@ -20,6 +22,11 @@ def test_the_second_start_changes_nothing(tmp_path: Path) -> None:
     assert _read(tmp_path / "ca") == before
 
 
+def ends(identity: ca.ServerIdentity) -> datetime:
+    certificate = x509.load_pem_x509_certificate(identity.certificate.read_bytes())
+    return certificate.not_valid_after_utc
+
+
 def test_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     ca.ensure(tmp_path / "ca", names=NAMES)
 
@@ -28,13 +35,15 @@ def test_keys_are_readable_by_their_owner_only(tmp_path: Path) -> None:
 
 
 def test_the_server_certificate_is_renewed_before_it_ends_and_the_ca_stays(tmp_path: Path) -> None:
-    first = ca.ensure(tmp_path / "ca", names=NAMES)
+    first_ends = ends(ca.ensure(tmp_path / "ca", names=NAMES))
     before = _read(tmp_path / "ca")
 
-    later = ca.ensure(tmp_path / "ca", names=NAMES, now=first.renew_at + timedelta(hours=1))
+    later = ca.ensure(
+        tmp_path / "ca", names=NAMES, now=first_ends - ca.RENEW_BEFORE + timedelta(hours=1)
+    )
 
     after = _read(tmp_path / "ca")
-    assert later.renew_at > first.renew_at
+    assert ends(later) > first_ends
     assert after["server.pem"] != before["server.pem"]
     assert after["group-ca.pem"] == before["group-ca.pem"]
 
@@ -55,7 +64,7 @@ def test_a_torn_or_foreign_file_is_made_anew(tmp_path: Path) -> None:
         identity = ca.ensure(folder, names=NAMES)
 
         assert (folder / name).read_bytes() != b"torn"
-        assert identity.renew_at > datetime.now(timezone.utc)
+        assert ends(identity) - ca.RENEW_BEFORE > datetime.now(timezone.utc)
 
 
 def test_this_machines_own_names_are_found() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.mqtt.topics import filter_problem, matches, topic_problem
+from contract.topic_filters import matches
+from edgecore.mqtt.topics import filter_problem, topic_problem
 
 levels = st.sampled_from(["", "a", "b", "$x", "+"])
 topics = st.lists(st.sampled_from(["", "a", "b", "$x"]), min_size=1, max_size=4).map("/".join)

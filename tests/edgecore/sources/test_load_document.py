@@ -57,11 +57,11 @@ def test_files_are_never_newer(tmp_path: Path) -> None:
     [
         ({"Core": None}, "has no Core"),
         ({"Functions": [{"Id": "x"}]}, "FunctionArn is missing"),
-        ({"Lambdas": {}}, "no code for it"),
+        ({"Lambdas": {}}, "its code was not found"),
         ({"Devices": [groups.thing("demo-core")]}, "appears twice"),
         ({"Devices": {}}, None),
         ({"Devices": "x"}, "must be a list"),
-        ({"code": "missing"}, "is not there"),
+        ({"code": "missing"}, "does not exist"),
     ],
 )
 def test_a_malformed_document_names_what_is_wrong(tmp_path: Path, changes, words) -> None:

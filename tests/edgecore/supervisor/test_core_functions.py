@@ -244,7 +244,7 @@ def test_memory_beyond_the_limit_is_an_end_with_a_reason(site) -> None:
     site.start("--isolation", "none")
     eventually(lambda: "memory:" in (site.of("fat")["last_error"] or ""), "memory limit")
     assert "limit 65536 KB" in site.of("fat")["last_error"]
-    assert any("asks for a container" in text for text in site.status()["findings"])
+    assert any("is declared with a container" in text for text in site.status()["findings"])
 
 
 def test_a_second_core_in_the_same_folder_is_refused_with_exit_3(site) -> None:

@@ -55,7 +55,7 @@ def test_without_a_limit_a_start_may_take_for_ever_and_an_idle_one_is_only_told(
     for now in range(0, 1000, 10):
         assert working.look(float(now), running(now / 10), fetched=False) == (None, None)
     told = [idle.look(float(now), running(), fetched=False) for now in range(0, 1000, 10)]
-    assert {verdict.kill for verdict in told} == {None}
+    assert {outcome.kill for outcome in told} == {None}
     assert told[int(QUIET_AFTER_S) // 10 - 1].warn is None
     assert "no CPU" in str(told[int(QUIET_AFTER_S) // 10].warn)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from contract.durable import database as durable
+from contract.durable.database import is_damage
 from edgecore.uplink import database
-from edgecore.uplink.database import is_damage, open_database, rescue
+from edgecore.uplink.database import open_database, rescue
 from edgecore.uplink.spool_store import SpoolStore
 
 PAGES = 4096
@@ -116,6 +118,7 @@ def test_the_gap_begins_after_what_was_read_from_the_front_and_ends_before_the_b
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     assert meta["epoch"] == epoch
     assert "moved aside" in caplog.text
+    assert str(salvage.kept) in caplog.text
     connection.execute("INSERT INTO message(size, topic, payload) VALUES (1, 't', 'x')")
     assert connection.execute("SELECT max(id) FROM message").fetchone() == (801,)
 
@@ -125,7 +128,7 @@ def test_numbers_go_on_after_the_last_one_given_out_also_if_all_had_left(tmp_pat
     filled(path, 50)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM message")
-    connection, salvage = rescue(path, PAGES)
+    connection, salvage = rescue(path, PAGES, sqlite3.DatabaseError())
     assert (salvage.rescued, salvage.gap) == (0, None)
     connection.execute("INSERT INTO message(size, topic, payload) VALUES (1, 't', 'x')")
     assert connection.execute("SELECT id FROM message").fetchall() == [(51,)]
@@ -143,16 +146,18 @@ def test_a_file_that_was_cut_gives_what_lies_before_the_cut(tmp_path: Path) -> N
 
 
 def test_each_rescue_keeps_its_own_files_with_their_log(tmp_path: Path) -> None:
-    path = tmp_path / "s"
+    path, kept = tmp_path / "s", set()
     for number in (1, 2, 3):
         path.write_bytes(b"no database, number %d " % number * 400)
         (tmp_path / "s-wal").write_bytes(b"log %d" % number)
         connection, salvage = open_database(path, PAGES)
         connection.close()
-        assert salvage.kept == tmp_path / f"s.damaged-{number}"
+        assert salvage.kept.parent == tmp_path
+        assert salvage.kept.name.startswith("s.corrupt-")
+        kept.add(salvage.kept)
         assert (salvage.rescued, salvage.gap) == (0, (1, 1))
         assert salvage.kept.read_bytes().startswith(b"no database, number %d" % number)
-    assert not (tmp_path / "s.damaged-0").exists()
+    assert len({path for path in kept if path.exists()}) == 3
 
 
 def test_where_the_damaged_file_is_gone_a_new_one_begins_and_nothing_is_claimed(
@@ -160,12 +165,12 @@ def test_where_the_damaged_file_is_gone_a_new_one_begins_and_nothing_is_claimed(
 ) -> None:
     """Somebody took it away between the two steps."""
 
-    def taken_away(path: Path) -> Path:
-        path.unlink()
-        return path.with_name("gone")
+    def taken_away(path: str) -> str:
+        Path(path).unlink()
+        return str(tmp_path / "gone")
 
     (tmp_path / "s").write_bytes(b"no database" * 400)
-    monkeypatch.setattr(database, "_set_aside", taken_away)
+    monkeypatch.setattr(durable, "_set_aside", taken_away)
     connection, salvage = open_database(tmp_path / "s", PAGES)
     assert (salvage.rescued, salvage.gap) == (0, None)
     assert connection.execute("SELECT count(*) FROM message").fetchone() == (0,)

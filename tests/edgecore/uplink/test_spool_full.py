@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 from small_disks import small_disk_at
 
-from edgecore.uplink import headroom as headroom_module
-from edgecore.uplink import store as store_module
-from edgecore.uplink.headroom import MARGIN_BYTES, RESERVE_BYTES, Headroom
+from contract.durable import database as database_module
+from contract.durable import room as room_module
+from contract.durable.room import MARGIN_BYTES, RESERVE_BYTES, Room, give_up_reserve
+from edgecore.uplink import spool_store as store_module
 from edgecore.uplink.spool_store import SpoolStore
 
 QUOTA_BYTES = 262_144
@@ -41,15 +42,15 @@ def exact(store: SpoolStore) -> None:
 def disk(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A disk with as many free blocks of 512 bytes as a test says."""
     blocks = SimpleNamespace(f_bavail=0, f_frsize=512)
-    monkeypatch.setattr(headroom_module.os, "statvfs", lambda _folder: blocks)
+    monkeypatch.setattr(room_module.os, "statvfs", lambda _folder: blocks)
     return blocks
 
 
 def test_half_of_what_is_free_beyond_the_margin_may_be_used(tmp_path: Path, disk) -> None:
-    head = Headroom(tmp_path / "s")
+    room = Room(str(tmp_path / "s"))
     for free, spare in [(0, 0), (MIB, 0), (MIB + 1024, 512), (5 * MIB, 2 * MIB)]:
         disk.f_bavail = free // 512
-        assert head.spare_bytes() == spare
+        assert room.spare_bytes() // 2 == spare
     assert MARGIN_BYTES == RESERVE_BYTES == MIB
 
 
@@ -57,21 +58,20 @@ def test_the_reserve_is_taken_while_there_is_plenty_and_given_up_at_once(
     tmp_path: Path, disk
 ) -> None:
     disk.f_bavail = (MARGIN_BYTES + 2 * RESERVE_BYTES) // 512 - 1
-    head = Headroom(tmp_path / "new" / "folders" / "s")  # its folders too
-    reserve = tmp_path / "new" / "folders" / "s.reserve"
+    database = str(tmp_path / "s")
+    room = Room(database)
+    reserve = tmp_path / "s.reserve"
     assert not reserve.exists(), "a block too few"
     disk.f_bavail += 1
-    head.hold()
+    room.hold()
     assert (reserve.stat().st_size, reserve.stat().st_blocks * 512 >= MIB) == (MIB, True)
     inode = reserve.stat().st_ino
-    head.hold()
+    room.hold()
     assert reserve.stat().st_ino == inode, "it is not taken twice"
-    head.release()
-    head.release()
+    assert give_up_reserve(database)
+    assert not give_up_reserve(database)
     assert not reserve.exists()
-    assert (Headroom(tmp_path / "new" / "folders" / "s"), reserve.exists())[1], (
-        "a start takes it as well"
-    )
+    assert (Room(database), reserve.exists())[1], "a start takes it as well"
 
 
 # A transaction that finds no room
@@ -132,15 +132,15 @@ def test_a_commit_without_room_refuses_its_messages_counts_them_and_harms_nothin
 
 def test_a_start_on_a_full_disk_gives_the_reserve_up_first(tmp_path: Path, monkeypatch) -> None:
     store_at(tmp_path / "s").close()
-    reserve, real, calls = tmp_path / "s.reserve", store_module.open_database, []
+    reserve, real, calls = tmp_path / "s.reserve", database_module._connect, []
 
-    def refusing(path, pages):
+    def refusing(path, form):
         calls.append(reserve.exists())
         if len(calls) == 1:
             raise sqlite3.OperationalError("database or disk is full")
-        return real(path, pages)
+        return real(path, form)
 
-    monkeypatch.setattr(store_module, "open_database", refusing)
+    monkeypatch.setattr(database_module, "_connect", refusing)
     store_at(tmp_path / "s").close()
     assert calls == [True, False]
 
@@ -224,14 +224,14 @@ def test_damage_found_while_running_is_rescued_from_and_its_gap_told(tmp_path, c
         numbers = _read_to_the_end(store)
         assert len(numbers) > 780
     assert numbers == sorted(set(numbers))
-    assert (tmp_path / "s.damaged-1").exists()
     assert store.salvage is not None
+    assert store.salvage.kept.exists()
     assert store.epoch == epoch
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         damaged.execute("SELECT 1")
     ((first, last),) = store.account.gaps
     assert last - first < 20
-    assert "s.damaged-1" in caplog.text
+    assert store.salvage.kept.name in caplog.text
     assert f"({first}, {last})" in caplog.text
     exact(store)
     with sqlite3.connect(path) as db:

@@ -251,7 +251,7 @@ def test_a_damaged_file_is_kept_rescued_from_and_its_gap_reported(tmp_path: Path
 
         numbers = _numbers(sink)
         assert numbers == sorted(set(numbers))
-        assert (tmp_path / "s.sqlite3.damaged-1").exists()
+        assert list(tmp_path.glob("s.sqlite3.corrupt-*"))
         assert stats["rescued"] == len(numbers)
         if at == 0.0:
             assert numbers == []
@@ -274,7 +274,8 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
         spooler = Spooler(tmp_path / "s.sqlite3")
         assert await spooler.put("t", b"00000001")
         await spooler.close()
-        assert (tmp_path / "s.sqlite3.damaged-1").read_bytes().startswith(b"this was never")
+        (kept,) = tmp_path.glob("s.sqlite3.corrupt-*[0-9]")
+        assert kept.read_bytes().startswith(b"this was never")
 
     run(scenario)
 

@@ -7,7 +7,7 @@ import pytest
 from cloud_plant import Plant, package
 
 import devcloud
-from fanfold.interpreters import device_python
+from fanfold.device.interpreters import device_python
 
 
 @pytest.fixture(scope="session")

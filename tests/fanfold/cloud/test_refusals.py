@@ -18,7 +18,7 @@ from cloud_plant import Plant
 
 from fanfold.cloud.access import Access
 from fanfold.cloud.preflight import refuse_missing_bucket, refuse_unreadable
-from fanfold.errors import UserError
+from fanfold.common.errors import UserError
 from fanfold.main import main
 
 Verb = Callable[..., tuple[int, str]]
@@ -315,7 +315,7 @@ STATES = {
 @pytest.mark.parametrize("state", STATES)
 def test_a_stack_that_cannot_be_deployed_says_the_way_out(state):
     from fanfold.cloud.stack import Stack, refuse_unfit
-    from fanfold.errors import UserError
+    from fanfold.common.errors import UserError
 
     with pytest.raises(UserError) as refused:
         refuse_unfit("line-3", Stack(state, {}, "Group: it was deployed"))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,11 +11,13 @@ import pytest
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from moto import mock_aws
+from plan_samples import PROFILE_NAMES, STRATEGIES, document
 from test_planning_properties import footprints, profiles, sites
 
 from infra.planning import plan_group, render
 
-GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
+PAIRS = [(name, strategy) for name in PROFILE_NAMES for strategy in STRATEGIES]
+every_group = pytest.mark.parametrize(("name", "strategy"), PAIRS)
 CONTENT = {
     "Core": "Cores",
     "Device": "Devices",
@@ -28,14 +28,14 @@ CONTENT = {
 }
 
 
-def definitions(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def definitions(group: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Kind → content of its definition version, without the document's own `ThingName`."""
     for kind, key in CONTENT.items():
-        entries = [document["Core"]] if kind == "Core" else document[key]
+        entries = [group["Core"]] if kind == "Core" else group[key]
         plain = [{k: v for k, v in entry.items() if k != "ThingName"} for entry in entries]
         content: dict[str, Any] = {key: plain}
         if kind == "Function":
-            content["DefaultConfig"] = document["DefaultConfig"]
+            content["DefaultConfig"] = group["DefaultConfig"]
         if plain:
             yield kind, content
 
@@ -45,10 +45,10 @@ def model() -> Any:
     return boto3.client("greengrass", region_name="us-east-1").meta.service_model
 
 
-def refusals(document: Mapping[str, Any]) -> list[str]:
+def refusals(group: Mapping[str, Any]) -> list[str]:
     """What botocore would refuse before it sends anything."""
     found = []
-    for kind, content in definitions(document):
+    for kind, content in definitions(group):
         shape = model().operation_model(f"Create{kind}DefinitionVersion").input_shape
         parameters = {**content, f"{kind}DefinitionId": "any"}
         found += [f"{kind}: unknown {name}" for name in parameters.keys() - shape.members.keys()]
@@ -58,24 +58,24 @@ def refusals(document: Mapping[str, Any]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_a_golden_group_passes_botocores_validation(path):
-    assert refusals(json.loads(path.read_text())) == []
+@every_group
+def test_a_shipped_profiles_group_passes_botocores_validation(name, strategy):
+    assert refusals(document(name, strategy)) == []
 
 
 def test_a_wrong_type_would_be_refused():
-    document = json.loads(GOLDEN[0].read_text())
-    document["Functions"][0]["FunctionConfiguration"]["Timeout"] = "thirty"
+    group = document("cpu-gateway-4core", "pinned")
+    group["Functions"][0]["FunctionConfiguration"]["Timeout"] = "thirty"
 
-    assert any("Timeout" in refusal for refusal in refusals(document))
+    assert any("Timeout" in refusal for refusal in refusals(group))
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_a_golden_group_is_kept_by_the_api_as_it_is(path):
-    document = json.loads(path.read_text())
+@every_group
+def test_a_shipped_profiles_group_is_kept_by_the_api_as_it_is(name, strategy):
+    group = document(name, strategy)
     with mock_aws():
         greengrass = boto3.client("greengrass", region_name="us-east-1")
-        for kind, content in definitions(document):
+        for kind, content in definitions(group):
             if kind == "Logger":  # moto has no loggers; tests/devcloud covers them
                 continue
             lower = kind.lower()

@@ -75,6 +75,8 @@ BROKEN = {
     "FF142": plan,
     "FF143": lambda: plan(spooler={"max_size_bytes": 262_143}),
     "FF144": lambda: replace(plan(), system_functions=plan().system_functions[:1]),
+    "FF150": lambda: plan(max_wait_s=1),
+    "FF151": lambda: plan(timeouts={"worker_s": 4}),
     "FF201": lambda: plan(strategy="on_demand"),
     "FF202": plan,
     "FF203": plan,
@@ -241,3 +243,12 @@ def test_all_broken_rules_come_together_with_errors_first():
     assert found == by_weight(found)
     levels = [finding.level for finding in found]
     assert levels == sorted(levels, key=["error", "warning", "info"].index)
+
+
+@pytest.mark.parametrize(("max_wait_s", "gaps"), [(5.9, True), (6.0, False)])
+def test_a_wait_shorter_than_a_workers_loss_takes_is_said_with_the_shortest_that_is_not(
+    max_wait_s, gaps
+):
+    found = only("FF150", plan(max_wait_s=max_wait_s))
+
+    assert ("after 6 s" in found) == gaps

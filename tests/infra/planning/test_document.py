@@ -6,8 +6,8 @@ import pytest
 from botocore.validate import ParamValidator
 from plan_samples import STRATEGIES, plan, profile
 
+from contract.limits import RUNTIME
 from infra.planning import render
-from infra.planning.limits import RUNTIME
 
 BARE = {"isolation": "none"}
 SERVICE = botocore.session.get_session().get_service_model("greengrass")

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plan_samples import FOOTPRINT, STRATEGIES, site
 
+from contract.topic_filters import subject_problems as problems
 from infra.planning import Profile, check, plan_group, render
-from infra.planning.topics import problems
 
 # A model too big for the device's memory, a pool with more device files than a container may have:
 # nothing automatic helps. Every other rule holds for every plan that is left to the planner.

@@ -3,7 +3,8 @@ import json
 import pytest
 from checkout import PROJECT
 
-from infra.planning import Profile, Site, limits
+from contract import limits
+from infra.planning import Profile, Site
 from infra.planning.reference import files
 
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from checkout import PROJECT
+from plan_samples import STRATEGIES
+from plan_samples import document as sample
 from template_queries import of_type, the
 
-GOLDEN = PROJECT / "tests/infra/planning/golden"
 KINDS = ("Core", "Device", "Function", "Resource", "Subscription", "Logger")
 # Containers with GPUs, and a device without either; every strategy of both.
-NAMES = [
-    f"{profile}-{strategy}"
-    for profile in ("two-gpu-industrial-pc", "this-machine")
-    for strategy in ("pinned", "decoupled", "pool", "on_demand")
-]
+PROFILES = ("two-gpu-industrial-pc", "this-machine")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_template_and_the_planners_document_agree(synthesize, name):
-    document = json.loads((GOLDEN / f"{name}.json").read_text())
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_template_and_the_planners_document_agree(synthesize, name, strategy):
+    document = sample(name, strategy)
 
     template = synthesize(document)
 

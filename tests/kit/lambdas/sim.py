@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from contract import messages as m
 from lambdas.aggregator.engine import Aggregator
-from lambdas.common import messages as m
 from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus
 from lambdas.common.loop import Message

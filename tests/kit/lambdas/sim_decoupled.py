@@ -9,7 +9,7 @@ from typing import Any
 
 from sim import RESTART_S, STEP_S, Hostility, Sim, Worker
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.tensors.folder import Folder, short_incarnation
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.tensors.ring import create

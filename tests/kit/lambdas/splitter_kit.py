@@ -8,7 +8,7 @@ from typing import Any
 
 from sim import environment
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.common.bus import RecordingBus
 from lambdas.common.loop import Message
 from lambdas.common.settings import splitter_settings

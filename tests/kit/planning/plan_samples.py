@@ -6,11 +6,21 @@ from typing import Any
 
 from checkout import PROJECT
 
-from infra.planning import Footprint, Plan, Profile, Site, StageTimes, load_profile, plan_group
+from infra.planning import (
+    Footprint,
+    Plan,
+    Profile,
+    Site,
+    StageTimes,
+    load_profile,
+    plan_group,
+    render,
+)
 
 PROFILES = PROJECT / "device_profiles"
 SITES = PROJECT / "sites"
 STRATEGIES = ("pinned", "decoupled", "pool", "on_demand")
+PROFILE_NAMES = sorted(path.stem for path in PROFILES.glob("*.yaml"))
 
 FOOTPRINT = Footprint(
     memory_kb=1_000_000, gpu_memory_mb=1_100, ms=StageTimes(transform=10.0, inference=35.0)
@@ -44,3 +54,8 @@ def site(**changed: Any) -> Site:
 def plan(on: Profile | None = None, **changed: Any) -> Plan:
     """The plan of a plain site with some fields changed."""
     return plan_group(site(**changed), on or profile())
+
+
+def document(name: str, strategy: str) -> dict[str, Any]:
+    """The group document of a plain site on the shipped profile ``name``."""
+    return render(plan(on=profile(name), profile=name, strategy=strategy))

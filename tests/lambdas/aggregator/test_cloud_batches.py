@@ -7,13 +7,13 @@ import json
 import pytest
 from sim import Sim, environment
 
+from contract.messages import MAX_MESSAGE_BYTES
 from lambdas.aggregator.batches import batch_name, partition_of
 from lambdas.aggregator.sinks import CLOUD, CloudSink
 from lambdas.aggregator.store import JOB, RESULTS, Store
 from lambdas.aggregator.tables import Row
 from lambdas.common.bus import RecordingBus
 from lambdas.common.health import HealthReport
-from lambdas.common.messages import MAX_MESSAGE_BYTES
 from lambdas.common.settings import Health, aggregator_settings
 
 T_IN = 1_790_000_000.5  # 2026-09-21 14:13 UTC

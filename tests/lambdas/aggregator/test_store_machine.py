@@ -109,7 +109,7 @@ class Stores(RuleBasedStateMachine):
         found = self.store.after(self.cursors[sink], limit)
         expected = [row for row in self.rows if row[0] > self.cursors[sink]][:limit]
         assert [row.n for row in found] == [number for number, _, _ in expected]
-        assert [(r.first, r.count, r.bytes) for r in found] == expected_of(expected)
+        assert [(r.first, r.records, r.bytes) for r in found] == expected_of(expected)
         if found:
             self.store.move(sink, found[-1].n)
             self.cursors[sink] = found[-1].n

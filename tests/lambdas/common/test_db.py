@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.common import db as db_module
-from lambdas.common.db import KEEP_CORRUPT, is_full, open_database, transaction
+from contract.durable import database as db_module
+from contract.durable.database import KEEP_CORRUPT, Format, is_full, open_database, transaction
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, body TEXT)"
 QUOTA = 1 << 20
@@ -22,7 +22,7 @@ def path(tmp_path):
 
 
 def opened(path, quota=QUOTA, version=1):
-    return open_database(path, SCHEMA, version, quota)
+    return open_database(path, Format(SCHEMA, version, quota))
 
 
 def pragma(connection, name):

@@ -14,7 +14,7 @@ from image_zoo import JPEG
 from inference_kit import Bus, simulated, start, work
 from splitter_kit import Bench, event
 
-from lambdas.common.messages import REJECTED_REASONS
+from contract.messages import REJECTED_REASONS
 from lambdas.common.paths import PathError, read_inside
 
 SECRET = b"\xff\xd8\xff the operator's secret"

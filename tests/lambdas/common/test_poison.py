@@ -5,7 +5,7 @@ import json
 import pytest
 from splitter_kit import JPEG, Bench, event
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.common.poison import PoisonDetector
 
 

@@ -12,8 +12,8 @@ import pytest
 from sim import CLEAN, Sim
 from splitter_kit import Bench
 
+from contract.durable.database import PAGE_BYTES
 from lambdas.aggregator.store import RESULTS, Store
-from lambdas.common.db import PAGE_BYTES
 from lambdas.splitter.journal import Journal
 
 QUOTA = 64 << 20
@@ -182,9 +182,9 @@ def test_images_in_a_damaged_page_end_as_dropped_and_all_others_as_usual(tmp_pat
     sim.manifest("cam1", "m2", 20)
     sim.settle()
 
-    terminal = sim.terminal_status()
+    found = sim.verdict()
     lost = [r["seq"] for r in sim.cloud if r["status"] == "dropped"]
-    assert terminal == CLEAN
+    assert found == CLEAN
     assert 0 < len(lost) <= 60
     assert {r["reason"] for r in sim.cloud if r["status"] == "dropped"} == {"journal_lost"}
 
@@ -214,5 +214,5 @@ def test_what_a_damaged_journal_lost_is_told_once_also_across_a_second_restart(t
     sim.run(0.6)
     sim.kill("splitter", down_s=0.1)  # what it found missing is in the journal by now, or not
     sim.settle()
-    assert sim.terminal_status() == CLEAN
+    assert sim.verdict() == CLEAN
     assert any(record["status"] == "dropped" for record in sim.cloud)

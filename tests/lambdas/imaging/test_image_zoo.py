@@ -10,7 +10,7 @@ import pytest
 from image_zoo import BAD, GOOD, GREY, PICTURE, png
 from inference_kit import Bus, simulated, start, work
 
-from lambdas.common.messages import FAILED_REASONS
+from contract.messages import FAILED_REASONS
 from lambdas.imaging.decode import Decoder
 from lambdas.imaging.header import ImageError, read_header
 

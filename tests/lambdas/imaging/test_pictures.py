@@ -26,7 +26,7 @@ from picture_kit import (
     without_intervals,
 )
 
-from lambdas.imaging import decode, formats
+from lambdas.imaging import decode
 from lambdas.imaging.decode import Decoder
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.header import read_header
@@ -332,12 +332,6 @@ def test_rules_are_read_from_their_json_and_name_what_is_wrong():
     ):
         with pytest.raises(ValueError, match=named):
             rules_of(text)
-
-
-def test_every_format_that_is_read_has_a_suffix_and_every_other_a_remedy():
-    forms = [form for _, _, form in formats._SIGNATURES]
-    assert {form.name for form in forms if form.is_read} == {"JPEG", "PNG", "BMP", "TIFF"}
-    assert all(form.remedy for form in forms if not form.is_read)
 
 
 def test_a_damaged_animation_is_read_as_its_first_frame():

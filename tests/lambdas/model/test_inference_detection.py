@@ -81,7 +81,7 @@ def test_prior_boxes_are_those_of_multiboxprior(layer):
         steps=layer.steps, offsets=layer.offsets, clip=layer.clip,
     ).asnumpy()[0]  # fmt: skip
     assert np.abs(prior_boxes(layer) - expected).max() <= 2e-7
-    assert len(expected) == layer.count
+    assert len(expected) == layer.boxes
 
 
 @settings(max_examples=150, deadline=None)

@@ -211,7 +211,7 @@ def test_the_articles_network_is_cut_before_its_detections_wherever_they_are():
     from models.compile.graph import cut
 
     found = cut(mx.sym.load(str(ARTICLE)), "data", (1, 3, 512, 512))
-    assert sum(layer.count for layer in found.rule.anchors) == 6132
+    assert sum(layer.boxes for layer in found.rule.anchors) == 6132
     assert (found.rule.nms_topk, found.rule.nms_threshold, found.rule.softmax) == (400, 0.45, True)
     assert found.network.list_outputs() == [
         "multibox_cls_pred_output",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lambdas.common.messages import Heartbeat
+from contract.messages import Heartbeat
 from lambdas.splitter.backlog import Image
 from lambdas.splitter.credit import MISSED_S, Batch, Credit
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lambdas.common.messages import Heartbeat
+from contract.messages import Heartbeat
 from lambdas.splitter.backlog import Image
 from lambdas.splitter.credit import DOUBT_S, STALE_S, Batch, Credit
 

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lambdas.common.messages import Heartbeat
+from contract.messages import Heartbeat
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.credit import ABSENT_LONGEST_S, DOUBT_S, STALE_S, Batch, Credit
 

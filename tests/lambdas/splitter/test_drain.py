@@ -7,7 +7,7 @@ import json
 import pytest
 from splitter_kit import JPEG, Bench, event
 
-from lambdas.common import messages as m
+from contract import messages as m
 
 WORKERS = ("w0", "w1", "w2")
 

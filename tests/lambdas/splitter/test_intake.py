@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from splitter_kit import JPEG, PNG, event
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, claimed_id, read_event
 
 

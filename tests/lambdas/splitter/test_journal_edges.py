@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lambdas.common.salvage import Salvage
+from contract.durable.salvage import Salvage
 from lambdas.splitter import journal as journal_module
 from lambdas.splitter.journal import Journal, JournalFullError, Known, _is_item
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.common.messages import Heartbeat
+from contract.messages import Heartbeat
 from lambdas.splitter.backlog import Image
 from lambdas.splitter.credit import Batch, Credit
 from lambdas.splitter.pace import BATCH_S, Pace, batch_of, shares

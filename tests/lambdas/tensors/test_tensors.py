@@ -187,14 +187,14 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
 
 
 def test_a_wake_up_is_taken_once_by_whoever_waits(tmp_path):
-    ringer, hearer = (WakeFifo(str(tmp_path / "b")) for _ in range(2))
-    assert not hearer.wait(0)
+    waker, waiter = (WakeFifo(str(tmp_path / "b")) for _ in range(2))
+    assert not waiter.wait(0)
     for _ in range(3):
-        ringer.ring()
+        waker.wake()
 
-    assert hearer.wait(0)
-    assert hearer.take(10) == 2
-    assert not hearer.wait(0)
+    assert waiter.wait(0)
+    assert waiter.take(10) == 2
+    assert not waiter.wait(0)
 
 
 def test_a_wake_up_that_nobody_takes_stops_nobody(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from inference_kit import work
 from rings import SIZE, ring_of
 
-from lambdas.common.messages import parse_work
+from contract.messages import parse_work
 from lambdas.tensors.folder import Folder, short_incarnation
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import READY

@@ -16,7 +16,7 @@ import pytest
 from checkout import PROJECT
 from sim import environment
 
-from lambdas.common import messages as m
+from contract import messages as m
 from lambdas.common.fault_points import POINTS
 
 DEADLINE_S = 90.0
@@ -42,13 +42,15 @@ class Part:
         threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
 
     def _read(self, stream) -> None:
-        for line in stream:
-            if line.endswith(b"\n"):
-                self.out.put(json.loads(line))
+        with stream:
+            for line in stream:
+                if line.endswith(b"\n"):
+                    self.out.put(json.loads(line))
 
     def revive(self) -> None:
         if self.process.poll() is not None:
             self.deaths.append(self.process.returncode)
+            self._hang_up()
             self._start()
 
     def give(self, topic: str, payload: str) -> None:
@@ -61,9 +63,11 @@ class Part:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            with suppress(BrokenPipeError):
-                stream.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
 
 
 class Site:

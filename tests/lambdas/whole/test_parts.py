@@ -8,10 +8,10 @@ import threading
 import pytest
 from sim import environment
 
+from contract import messages as m
 from lambdas.aggregator.engine import Aggregator
 from lambdas.aggregator.jobs import Jobs
 from lambdas.aggregator.sinks import summary_body
-from lambdas.common import messages as m
 from lambdas.common.bus import GreengrassBus, RecordingBus
 from lambdas.common.loop import Loop, Message, Part, WaitingClock
 from lambdas.common.settings import aggregator_settings, splitter_settings

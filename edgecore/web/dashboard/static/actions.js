@@ -23,27 +23,27 @@ function post(name, body) {
   return fetch(`/api/actions/${name}`, { method: "POST", body: isBlob ? body : JSON.stringify(body), headers: { "x-fanfold-token": token() } });
 }
 
-const SAID_MS = 10000;
+const NOTICE_MS = 10000;
 let fading = 0;
 
 // At the foot of the window, wherever the button was that asked.
-function say(text, ok) {
+function notify(text, ok) {
   const node = byId("actions-answer");
   setText(node, text);
   node.className = `answer ${ok ? "ok" : "bad"}`;
   node.hidden = false;
   clearTimeout(fading);
-  fading = setTimeout(() => { node.hidden = true; }, SAID_MS);
+  fading = setTimeout(() => { node.hidden = true; }, NOTICE_MS);
 }
 
 async function act(name, body) {
   try {
     const response = await post(name, body);
-    const said = await response.json();
-    say(said.message, said.ok);
+    const answer = await response.json();
+    notify(answer.message, answer.ok);
     if (response.status === 401) forget();
   } catch {
-    say("The core does not answer.", false);
+    notify("The core does not answer.", false);
   }
 }
 
@@ -54,7 +54,7 @@ function forget() {
 }
 
 export function restart(id) {
-  if (confirm(`Restart ${id}? What it holds is dispatched again.`)) act("restart", { function: id });
+  if (confirm(`Restart ${id}? Its images are dispatched again.`)) act("restart", { function: id });
 }
 
 export function drain(id, on) {
@@ -67,7 +67,7 @@ export function buildActions(hello) {
   node.hidden = false;
   const unlocked = Boolean(token()) && hello.actions.length > 0;
   for (const name of ["restart", "drain"]) document.body.classList.toggle(`can-${name}`, unlocked && hello.actions.includes(name));
-  setText(byId("actions-note"), hello.read_only ? "off: this core runs read-only" : "");
+  setText(byId("actions-note"), hello.read_only ? "disabled: this core is read-only" : "");
   const forms = { "test-image": testImage, publish, follow: followTopic, drain: drainAll };
   const shown = unlocked ? Object.entries(forms).filter(([name]) => hello.actions.includes(name)).map(([, make]) => make(hello)) : [];
   if (!hello.read_only && !unlocked) shown.push(unlock(hello));
@@ -88,7 +88,7 @@ function unlock(hello) {
     sessionStorage.setItem(KEY, f.token.value.trim());
     buildActions(hello);
   };
-  return form("Unlock", submit, field("Token, in the core's core.json and in the address that fanfold run prints", { name: "token", type: "password", required: true }), el("div", { class: "row" }, el("button", {}, "Unlock")));
+  return form("Unlock", submit, field("Token (in the core's core.json and in the address that fanfold run prints)", { name: "token", type: "password", required: true }), el("div", { class: "row" }, el("button", {}, "Unlock")));
 }
 
 function testImage(hello) {
@@ -98,7 +98,7 @@ function testImage(hello) {
   };
   const cameras = hello.cameras.map((c) => el("option", {}, c));
   return form("Send a test image", submit, field("Camera", { name: "camera" }, "select", ...cameras),
-    field("Image; none: a drawn test picture", { name: "file", type: "file", accept: "image/*" }), el("div", { class: "row" }, el("button", {}, "Send")));
+    field("Image (default: a generated test picture)", { name: "file", type: "file", accept: "image/*" }), el("div", { class: "row" }, el("button", {}, "Send")));
 }
 
 function publish(hello) {
@@ -109,8 +109,8 @@ function publish(hello) {
 
 function drainAll() {
   const button = (name, text, on) => el("button", { type: "button", name, onclick: () => act("drain", { on }) }, text);
-  return form("Drain all workers", () => {}, el("p", { class: "small dim" }, "They finish what they have and get no new work. Images are accepted and wait. One worker: on its card."),
-    el("div", { class: "row" }, button("drain-all", "Drain all", true), button("undrain-all", "Undrain all", false)));
+  return form("Drain all workers", () => {}, el("p", { class: "small dim" }, "They finish their work and get no new work. Images are accepted and queued. To drain one worker, use its card."),
+    el("div", { class: "row" }, button("drain-all", "Drain all", true), button("resume-all", "Resume all", false)));
 }
 
 function followTopic(hello) {
@@ -118,7 +118,7 @@ function followTopic(hello) {
   const button = el("button", {}, "Follow");
   const follower = new Follower(button);
   const ask = (filter) => (signal) => fetch("/api/actions/follow", { method: "POST", body: JSON.stringify({ filter }), headers: { "x-fanfold-token": token() }, signal });
-  const submit = (f) => follower.toggle(ask(f.filter.value), (m) => show(lines, m), (problem) => say(problem, false));
+  const submit = (f) => follower.toggle(ask(f.filter.value), (m) => show(lines, m), (problem) => notify(problem, false));
   return form("Follow a topic", submit, field("Topic filter", { name: "filter", required: true, value: hello.site ? `${hello.site}/results/+` : "#" }), el("div", { class: "row" }, button), lines);
 }
 
@@ -141,7 +141,7 @@ async function testPicture() {
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
 }
 
-// The message limit is 128 KB: a larger picture is made smaller here, and said to be a test.
+// The message limit is 128 KB: a larger picture is made smaller here.
 async function small(image) {
   if (image.size <= MAX_BYTES && image.type === "image/jpeg") return image;
   const bitmap = await createImageBitmap(image);

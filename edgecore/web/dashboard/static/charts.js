@@ -7,7 +7,7 @@ const HEIGHT = 180;
 const CHARTS = [
   ["chart-rate", [["ok", "ok", "--s1", true], ["failed", "failed", "--bad"], ["dropped", "dropped", "--s2"], ["gaps", "gaps", "--s4"]]],
   ["chart-latency", [["total_Q", "total", "--text"], ["queue_Q", "queue", "--s2"], ["read_Q", "read", "--s5"], ["transform_Q", "transform", "--s3"], ["inference_Q", "inference", "--s1"], ["order_Q", "order", "--s4"]]],
-  ["chart-queues", [["backlog", "backlog", "--s1", true], ["inflight", "in flight", "--s3"], ["held", "held back", "--s4"], ["router", "core queue", "--s2"], ["spooled", "cloud", "--s6"]]],
+  ["chart-queues", [["backlog", "backlog", "--s1", true], ["inflight", "in flight", "--s3"], ["held", "reorder buffer", "--s4"], ["router", "core queue", "--s2"], ["spooled", "cloud", "--s6"]]],
 ];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

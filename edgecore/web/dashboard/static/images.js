@@ -21,11 +21,11 @@ export function showImages(images) {
 function makeImage(image) {
   return el("button", { class: "image card", type: "button", onclick: () => openTrace(image.stream, image.seq, image) },
     el("div", { class: "stage" }, picture(image)),
-    el("div", { class: "words" }, verdict(image),
+    el("div", { class: "caption" }, outcome(image),
       el("div", { class: "small dim clip" }, `${image.stream} #${image.seq}, ${image.worker}`)));
 }
 
-function verdict(image) {
+function outcome(image) {
   if (image.status !== "ok") {
     return el("div", { class: "bad clip" }, `${image.status}: ${image.reason || "no reason given"}`);
   }

@@ -12,7 +12,7 @@ export async function readLines(response, onEntry) {
   }
 }
 
-// One request at a time behind a button that says Follow or Stop.
+// One request at a time behind a button labelled Follow or Stop.
 export class Follower {
   constructor(button) {
     this.button = button;

@@ -60,7 +60,7 @@ function makeLine(text) {
   try {
     entry = JSON.parse(text);
   } catch {
-    // somebody else's text
+    // not a line of ours
   }
   if (typeof entry?.message !== "string") return el("div", {}, text);
   const time = new Date(entry.t * 1000).toLocaleTimeString([], { hour12: false });

@@ -26,13 +26,13 @@ follow({
     document.title = hello.site ? `${hello.site} · Fanfold` : "Fanfold";
     setText(byId("site"), hello.site || "Fanfold");
     if (boot !== hello.boot) {
-      // A core that restarted has a new history; the old one would lie about it.
+      // A core that restarted has a new history; the old one would be wrong.
       charts.points = [];
       charts.load(columns);
       setTimeout(showSlowest, 500);
     }
     boot = hello.boot;
-    // Another group has other cameras; what somebody types meanwhile is theirs.
+    // Another group has other cameras; what an operator types meanwhile stays.
     const offered = JSON.stringify([hello.boot, hello.cameras, hello.actions, hello.site]);
     if (offered !== built) buildActions(hello);
     showLogNames();
@@ -45,9 +45,9 @@ follow({
     if (!document.hidden) show(new Set(Object.keys(sections)), t);
   },
   onLink(link, last) {
-    const words = { live: "live", stale: "no news", lost: "core is gone, retrying" };
+    const labels = { live: "live", stale: "no update", lost: "core unreachable, retrying" };
     const age = last ? ` since ${duration((Date.now() - last) / 1000)}` : "";
-    setText(byId("live"), words[link] + age);
+    setText(byId("live"), labels[link] + age);
     setClass(byId("live"), `live ${link === "live" ? "ok" : "bad"}`);
   },
 });

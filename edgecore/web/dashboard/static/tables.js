@@ -16,7 +16,7 @@ export function showNumbers(state, charts) {
     ["Latency, p99", ms(charts.latest("total_p99"))],
     ["Backlog", count(splitter.backlog), "", splitter.backlog > 1000 && "warn"],
     ["In flight", count(splitter.inflight), `of ${workers.length} workers`],
-    ["Held back", count(held), "", held > 100 && "warn"],
+    ["Reorder buffer", count(held), "", held > 100 && "warn"],
     ["Gaps", count(aggregator.gaps), "", aggregator.gaps > 0 && "warn"],
     ["Failed", count(aggregator.failed), "", aggregator.failed > 0 && "warn"],
     ["Cloud backlog", count(cloud.spooled), bytes(cloud.spooled_bytes)],
@@ -42,10 +42,10 @@ export function showProblems(reasons) {
 const SECTIONS = {
   streams(state, now) {
     const shown = state.streams.length;
-    setText(byId("streams-note"), state.streams_total > shown ? `${shown} of ${count(state.streams_total)}: held back first, then latest` : "");
+    setText(byId("streams-note"), state.streams_total > shown ? `${shown} of ${count(state.streams_total)}: those in the reorder buffer first, then the latest` : "");
     table(byId("streams"), [
       ["stream", (s) => s.name], ["images", (s) => count(s.images), "num"], ["last seq", (s) => count(s.last_seq), "num"],
-      ["held back", (s) => count(s.held), "num"], ["gaps", (s) => count(s.gaps), "num"], ["failed", (s) => count(s.failed), "num"], ["last result", (s) => ago(s.last_t, now), "num"],
+      ["reorder buffer", (s) => count(s.held), "num"], ["gaps", (s) => count(s.gaps), "num"], ["failed", (s) => count(s.failed), "num"], ["last result", (s) => ago(s.last_t, now), "num"],
     ], state.streams, (s) => s.name, "No results yet.");
   },
   functions(state) {
@@ -66,7 +66,7 @@ const SECTIONS = {
     const { cloud, aggregator = {} } = state;
     facts(byId("cloud"), [
       ["sink", cloud.sink], ["waiting", `${count(cloud.spooled)} messages, ${bytes(cloud.spooled_bytes)}`], ["sent", count(cloud.sent)],
-      ["dropped for space", count(cloud.dropped)], ["last sync", ago(cloud.last_sync, now)], ["outbox", `${count(aggregator.outbox_rows)} records, ${count(aggregator.s3_objects)} S3 objects`],
+      ["dropped, spool full", count(cloud.dropped)], ["last sync", ago(cloud.last_sync, now)], ["outbox", `${count(aggregator.outbox_rows)} records, ${count(aggregator.s3_objects)} S3 objects`],
     ]);
   },
   group(state) {
@@ -77,9 +77,9 @@ const SECTIONS = {
   },
   doctor(state, now) {
     const { t, counts = {}, checks = [], problem } = state.doctor;
-    const said = Object.entries(counts).map(([level, n]) => `${n} ${level}`).join(", ");
-    setText(byId("doctor-note"), t ? `${problem ? "not examined" : said}, ${ago(t, now)}` : "");
-    const rows = problem ? [{ level: "warning", message: `No examination: ${problem}.` }] : checks;
+    const summary = Object.entries(counts).map(([level, n]) => `${n} ${level}`).join(", ");
+    setText(byId("doctor-note"), t ? `${problem ? "checks did not run" : summary}, ${ago(t, now)}` : "");
+    const rows = problem ? [{ level: "warning", message: `The checks did not run: ${problem}.` }] : checks;
     keyed(byId("doctor"), rows, (c) => JSON.stringify(c), (c) => el("p", {},
       el("span", { class: c.level === "error" ? "bad" : "warn" }, `${c.level} `), c.message, c.fix ? el("span", { class: "dim" }, ` → ${c.fix}`) : null));
   },

@@ -45,7 +45,7 @@ function updateCard(card, w) {
   setText(part("done"), `${count(w.done)} done`);
   setText(part("model"), w.model || "no model loaded");
   part("model").title = w.model_sha256 ? `sha256 ${w.model_sha256}…` : "";
-  const batch = w.batch?.batch ? `${w.batch.image}${w.batch.images > 1 ? ` and ${w.batch.images - 1} more` : ""}, busy ${ms(w.busy_ms)}` : w.credits == null ? "gets its work from other functions" : "idle";
+  const batch = w.batch?.batch ? `${w.batch.image}${w.batch.images > 1 ? ` and ${w.batch.images - 1} more` : ""}, busy ${ms(w.busy_ms)}` : w.credits == null ? "fed by other functions" : "idle";
   setText(part("now"), batch);
   const memory = w.rss_kb ? `, ${bytes(w.rss_kb * 1024)}` : "";
   setText(part("numbers"), `${w.inflight} in flight, ${w.credits ?? "–"} credits, ${w.restarts} restart${w.restarts === 1 ? "" : "s"}${memory}`);
@@ -54,5 +54,5 @@ function updateCard(card, w) {
   part("log").hidden = !w.function;
   part("drain").hidden = !document.body.classList.contains("can-drain") || w.credits == null;
   part("drain").dataset.on = !isDrained(w);
-  setText(part("drain"), isDrained(w) ? "Undrain" : "Drain");
+  setText(part("drain"), isDrained(w) ? "Resume" : "Drain");
 }

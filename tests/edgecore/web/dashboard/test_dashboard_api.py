@@ -116,7 +116,7 @@ def test_an_image_nobody_knows_is_not_found_and_says_why(served: Served) -> None
     status, _, body = served.ask("/api/image/cam1/99")
 
     assert status == 404
-    assert "not among the latest" in json.loads(body)["message"]
+    assert "no longer among the latest" in json.loads(body)["message"]
 
 
 def test_a_file_named_outside_the_volume_is_not_shown(served: Served) -> None:
@@ -314,7 +314,7 @@ def test_a_followed_topic_comes_line_by_line(served: Served) -> None:
         connection.request("POST", "/api/actions/follow", body, {"x-fanfold-token": TOKEN})
         answer = connection.getresponse()
         answer.readline()  # the empty line that says: listening
-        served.eventually(lambda: len(served.core.observers._listeners) == 2, "the listener")
+        served.eventually(lambda: len(served.core.observers._observers) == 2, "the listener")
         served.do(lambda: served.core.publish_now("demo/results/cam1", {"results": []}))
         served.do(lambda: served.core.publish_now("demo/images/cam1", jpeg(8, 8)))
         text, binary = json.loads(answer.readline()), json.loads(answer.readline())

@@ -138,14 +138,14 @@ def test_a_followed_topic_is_shown_until_stopped(browser: Browser, served: Serve
     browser.open(served.port, token=TOKEN)
     browser.wait("document.querySelector('[name=filter]')")
     browser("evaluate", script="document.querySelector('[name=filter]').form.requestSubmit()")
-    served.eventually(lambda: len(served.core.observers._listeners) == 2, "the listener")
+    served.eventually(lambda: len(served.core.observers._observers) == 2, "the listener")
     served.do(lambda: served.core.image("cam1", "w0"))
 
     browser.wait(
         "document.querySelector('#actions .lines').innerText.includes('demo/results/cam1')"
     )
     browser("evaluate", script="document.querySelector('[name=filter]').form.requestSubmit()")
-    served.eventually(lambda: len(served.core.observers._listeners) == 1, "the listener is gone")
+    served.eventually(lambda: len(served.core.observers._observers) == 1, "the listener is gone")
 
 
 def test_read_only_hides_every_action(browser: Browser, served_read_only: Served) -> None:
@@ -221,7 +221,7 @@ def test_the_page_comes_back_after_a_core_restart(browser: Browser, tmp_path: Pa
         first.do(lambda: first.core.image("cam1", "w0"))
         browser.wait("document.querySelector('.image')")
         port = first.port
-    browser.wait("document.querySelector('#live').innerText.startsWith('core is gone')")
+    browser.wait("document.querySelector('#live').innerText.startsWith('core unreachable')")
 
     with serving(ReplayCore(tmp_path), port=port) as second:
         browser.wait("document.querySelector('#live').innerText === 'live'", 20_000)

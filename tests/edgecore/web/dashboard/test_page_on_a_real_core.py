@@ -18,8 +18,8 @@ from pydantic import TypeAdapter
 from real_core import BOX, RealCore
 
 from edgecore.web.dashboard.thumbnails import MAX_SIDE_PX
-from fanfold.answers import ANSWERS
-from fanfold.interpreters import device_python
+from fanfold.device.interpreters import device_python
+from fanfold.reference.answers import ANSWERS
 
 pytestmark = [
     needs_chromium,
@@ -141,7 +141,7 @@ def test_a_click_drains_a_worker_and_the_other_does_its_work(page: Browser, hall
     assert hall.worker("w1")["done"] == before
     assert page.text("#ready") == "ready"
 
-    assert page("evaluate", script=f"{card('w1', 'drain')}.innerText") == "Undrain"
+    assert page("evaluate", script=f"{card('w1', 'drain')}.innerText") == "Resume"
     click(page, "w1", "drain")
     page.wait(f"{card('w1', 'state')}.innerText === 'ready'")
 
@@ -153,7 +153,7 @@ def test_with_all_drained_images_wait_and_the_page_says_why(page: Browser, hall:
     hall.eventually(lambda: hall.status()["stats"]["splitter"]["backlog"] == 3, "three wait")
     assert hall.ask("/ready")[0] == 503
 
-    page("click", selector="[name=undrain-all]")
+    page("click", selector="[name=resume-all]")
     hall.eventually(lambda: hall.status()["stats"]["splitter"]["backlog"] == 0, "none waits")
     page.wait("document.querySelector('#ready').innerText === 'ready'")
 
@@ -305,7 +305,7 @@ def test_the_open_page_finds_a_core_that_restarts_and_that_is_read_only_now(
     page: Browser, hall: RealCore
 ) -> None:
     hall.stop()
-    page.wait("document.querySelector('#live').innerText.startsWith('core is gone')", 20_000)
+    page.wait("document.querySelector('#live').innerText.startsWith('core unreachable')", 20_000)
     hall.start("--read-only")
     page.wait("document.querySelector('#live').innerText === 'live'", 30_000)
     page.wait("document.querySelector('#actions-note').innerText.includes('read-only')")

@@ -8,7 +8,7 @@ import re
 import pytest
 from checkout import PROJECT
 from prometheus_client.parser import text_string_to_metric_families
-from test_metric_names import STATUS
+from sample_status import STATUS
 
 from edgecore.web.metrics.registry import Metrics
 
@@ -33,6 +33,20 @@ def test_the_reference_lists_every_family_with_its_type(served: dict[str, str]) 
     rows = re.findall(r"^\| `(fanfold_\w+)` \| (\w+) \|", text, re.M)
 
     assert dict(rows) == served
+
+
+def test_the_reference_gives_each_family_the_meaning_that_is_served() -> None:
+    text = (DOCS / "spec" / "metrics.md").read_text()
+    documented = dict(re.findall(r"^\| `(fanfold_\w+)` \|.*\| ([^|]+) \|$", text, re.M))
+    metrics = Metrics(lambda: STATUS)
+    metrics.observe("cam1", [{"status": "ok", "ms": {"inference": 1.0}, "t_in": 1.0}], now=2.0)
+    families = text_string_to_metric_families(metrics.render().decode())
+
+    assert documented == {
+        f.name + "_total" * (f.type == "counter"): f.documentation
+        for f in families
+        if f.name.startswith("fanfold_")
+    }
 
 
 def test_the_grafana_dashboard_asks_only_for_what_is_served(served: dict[str, str]) -> None:

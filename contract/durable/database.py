@@ -1,0 +1,198 @@
+"""SQLite as journal, store and spool use it: committed is durable, and a full disk drains.
+
+- WAL with `synchronous=FULL`: a commit that returned survives a power cut.
+- A checkpoint every 64 pages keeps the WAL file small, and it is never shortened below
+  that: deleting rows on a full disk then needs no new space.
+- `max_page_count` is the quota: the file never grows beyond it.
+- A file that is not a sound database is set aside, never deleted, and a new one begun with
+  what still reads of it: the owner is told and reports what that means.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import Iterator, NamedTuple
+
+from contract.durable.room import give_up_reserve
+from contract.durable.salvage import Salvage, salvage
+
+PAGE_BYTES = 4096
+CHECKPOINT_PAGES = 64
+BUSY_S = 5.0
+#: Files set aside that are kept; without a bound a failing disk would fill itself.
+KEEP_CORRUPT = 3
+#: The path of a database that is in memory only.
+MEMORY = ":memory:"
+_CORRUPT, _NOT_A_DATABASE = 11, 26  # https://www.sqlite.org/rescode.html
+_FILES = ("", "-wal", "-shm")
+
+_log = logging.getLogger("fanfold.durable")
+
+
+class Opened(NamedTuple):
+    """`salvage`: what was there was damaged; it is set aside, and this came out of it."""
+
+    connection: sqlite3.Connection
+    salvage: Salvage | None
+
+
+class DamagedError(sqlite3.DatabaseError):
+    """SQLite's own check found the file damaged."""
+
+
+class Format(NamedTuple):
+    """What an owner keeps in its file.
+
+    `schema`: idempotent SQL; `version`: of the tables, 1 and up; `quota_bytes`: the file's
+    size at most; `check_bytes`: a larger file is not checked as a whole when it is opened,
+    its damage is found when it is read; `log_bytes`: what the WAL file keeps of its space;
+    `shared`: other processes may open it as well.
+    """
+
+    schema: str
+    version: int
+    quota_bytes: int
+    check_bytes: int | None = None
+    log_bytes: int = 2 * CHECKPOINT_PAGES * PAGE_BYTES
+    shared: bool = False
+
+
+def open_database(path: str, form: Format) -> Opened:
+    """Open or create the database at `path`.
+
+    The connection belongs to one thread at a time and is in autocommit mode: begin and
+    commit are the owner's. Raises `OSError` or `sqlite3.OperationalError` where the
+    place cannot be written at all.
+    """
+    if path == MEMORY:
+        return Opened(_connect(path, form), None)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    existed = os.path.exists(path) and os.path.getsize(path) > 0
+    try:
+        return Opened(_connect_with_room(path, form), None)
+    except sqlite3.DatabaseError as error:
+        if not existed or not is_damage(error):
+            raise
+        return rescue(path, form, error)
+
+
+def rescue(path: str, form: Format, error: sqlite3.Error) -> Opened:
+    """Set the damaged file aside and begin a new one with what still reads of it.
+
+    For a file found damaged by `error` while it is in use: close its connection first.
+    """
+    aside = _set_aside(path)
+    fresh = _connect(path, form)
+    found = salvage(aside, fresh)
+    _log.error(
+        "%s is damaged (%s): moved aside, kept as %s, rescued %s; may have lost rows of: %s",
+        path,
+        error,
+        aside,
+        ", ".join(f"{count} {table}" for table, count in found.rows.items()),
+        ", ".join(found.broken) or "none",
+    )
+    return Opened(fresh, found)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block or nothing of it, durable when the block is left."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether SQLite refused for want of space: the quota's or the disk's."""
+    text = str(error)
+    return "full" in text or "disk I/O error" in text
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Corruption, as opposed to a full disk, a locked file or missing rights."""
+    if isinstance(error, DamagedError):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)  # Python 3.11
+    if code is not None:
+        return code & 0xFF in (_CORRUPT, _NOT_A_DATABASE)
+    text = str(error)
+    return "malformed" in text or "not a database" in text
+
+
+def _connect_with_room(path: str, form: Format) -> sqlite3.Connection:
+    """Opening writes a little: on a full disk with the space that was kept for it."""
+    try:
+        return _connect(path, form)
+    except sqlite3.OperationalError as error:
+        if is_full(error) and give_up_reserve(path):
+            return _connect(path, form)
+        if "unable to open" in str(error):  # SQLite does not say which
+            raise sqlite3.OperationalError(f"{path}: {error}") from None
+        raise
+
+
+def _connect(path: str, form: Format) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        if not form.shared:
+            # Before WAL: then its index is in memory, and a full disk needs no file for it.
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit={form.log_bytes}")
+        connection.execute(f"PRAGMA max_page_count={max(form.quota_bytes // PAGE_BYTES, 64)}")
+        _check(connection, path, form)
+        connection.executescript(f"{form.schema};PRAGMA user_version={form.version};")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: str, form: Format) -> None:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found not in (0, form.version):
+        raise sqlite3.OperationalError(
+            f"{path} has format {found}, this version reads {form.version}: "
+            "move it away to begin anew"
+        )
+    if form.check_bytes is not None and path != MEMORY and os.path.getsize(path) > form.check_bytes:
+        return
+    answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if answer != "ok":
+        raise DamagedError(f"database disk image is malformed: {answer}")
+
+
+def _set_aside(path: str) -> str:
+    aside = f"{path}.corrupt-{time.time_ns()}"
+    for suffix in _FILES:
+        if os.path.exists(path + suffix):
+            os.replace(path + suffix, aside + suffix)
+    _forget_old(path)
+    return aside
+
+
+def _forget_old(path: str) -> None:
+    folder, name = os.path.split(path)
+    stamps = sorted(
+        {f.split(".corrupt-")[1].split("-")[0] for f in os.listdir(folder) if ".corrupt-" in f}
+    )
+    for old in stamps[:-KEEP_CORRUPT]:
+        for suffix in _FILES:
+            aside = os.path.join(folder, f"{name}.corrupt-{old}{suffix}")
+            if os.path.exists(aside):
+                os.remove(aside)

@@ -1,0 +1,114 @@
+"""Limits, reasons and the records that the parsers return (docs/spec/messages.md)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NamedTuple, Tuple, Union
+
+from contract.limits import MESSAGE_BYTES
+
+VERSION = 1
+MAX_MESSAGE_BYTES = MESSAGE_BYTES.value
+MAX_PATH_BYTES = 1_024
+MAX_DETAIL_CHARS = 500
+
+REJECTED_REASONS = frozenset(
+    (
+        "too_large",
+        "not_an_image",
+        "unsupported",
+        "malformed",
+        "unknown_version",
+        "outside_volume",
+        "not_found",
+        "not_a_file",
+        "busy",
+        "no_space",
+    )
+)
+FAILED_REASONS = frozenset(
+    (
+        "not_an_image",
+        "unsupported",
+        "truncated",
+        "too_large",
+        "not_found",
+        "not_a_file",
+        "outside_volume",
+        "model_error",
+        "killed_workers",
+        "undispatchable",
+    )
+)
+DROPPED_REASONS = frozenset(("quota_oldest", "quota_newest", "operator", "journal_lost"))
+SPLITTER_WORKER = "splitter"
+
+Payload = Union[bytes, bytearray, str, Dict[str, Any]]
+Record = Dict[str, Any]
+Ranges = List[Tuple[int, int]]
+
+
+class MessageError(ValueError):
+    """A payload that is refused; `reason` is one of `REJECTED_REASONS`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Work(NamedTuple):
+    """A micro-batch, or a probe (`items` empty, `probe` set).
+
+    `to`: the incarnation that it was given to; "": to whoever has the worker's name.
+    """
+
+    batch: str
+    attempt: int
+    items: list[Record]
+    probe: str | None
+    to: str = ""
+
+
+class Done(NamedTuple):
+    """Finished items of one batch, or the splitter's question `sync`."""
+
+    batch: str
+    worker: str
+    incarnation: str
+    model: Record | None
+    results: list[Record]
+    sync: str | None
+
+
+class Ack(NamedTuple):
+    """`acks`: per stream the inclusive ranges committed; `low_watermark`: all up to it is.
+
+    `epoch`: whose numbers these are. `top`, only in the answer to a sync: the highest
+    number known per stream.
+    """
+
+    acks: list[tuple[str, Ranges]]
+    low_watermark: dict[str, int]
+    epoch: str | None
+    top: dict[str, int] | None
+
+
+class Heartbeat(NamedTuple):
+    """`earlier_end`, with hello: the signal that ended the worker's earlier process."""
+
+    worker: str
+    incarnation: str
+    kind: str
+    model: Record | None = None
+    busy_ms: float = 0.0
+    batches: list[str] | None = None
+    done: int = 0
+    failed: int = 0
+    earlier_end: str = ""
+
+
+class Control(NamedTuple):
+    """What an operator asks: give these workers (None: all) no new work, or work again."""
+
+    drain: bool
+    workers: list[str] | None

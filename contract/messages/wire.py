@@ -1,0 +1,87 @@
+"""JSON bytes of one message, its size and its version checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Iterable
+
+from contract.messages.terms import (
+    MAX_MESSAGE_BYTES,
+    VERSION,
+    MessageError,
+    Payload,
+    Record,
+)
+
+
+def encode(message: Record) -> bytes:
+    """Compact JSON bytes. Raises `MessageError` (`too_large`) above `MAX_MESSAGE_BYTES`."""
+    payload = utf8(dumps(message))
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise MessageError("too_large", _size_detail(len(payload)))
+    return payload
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON, non-ASCII as it is: labels in any script cost their own bytes only."""
+    try:
+        return _ENCODER.encode(value)
+    except ValueError:
+        # A network can answer NaN, and `1e999` is valid JSON: neither may stop a part.
+        return _ENCODER.encode(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8 of JSON text; a lone surrogate becomes its JSON escape instead of an error."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def decode(payload: Payload) -> Record:
+    """The JSON object in `payload`, its size and its `v` checked."""
+    message: Any = payload
+    # The core decodes JSON itself for functions of encoding type `json`: a list, a number
+    # or null then arrives as such.
+    if isinstance(payload, (bytes, bytearray, str)):
+        if len(payload) > MAX_MESSAGE_BYTES:
+            raise MessageError("too_large", _size_detail(len(payload)))
+        try:
+            message = json.loads(payload)
+        except (ValueError, RecursionError) as error:
+            raise MessageError("malformed", f"not JSON: {error}") from None
+    if not isinstance(message, dict):
+        raise MessageError("malformed", "not a JSON object")
+    version = message.get("v")
+    if version != VERSION or isinstance(version, bool):
+        raise MessageError("unknown_version", f"v is {version!r:.40}, this part knows {VERSION}")
+    return message
+
+
+def pack(bodies: Iterable[str], room: int) -> Iterable[str]:
+    """Join JSON texts with commas, in order, into pieces of at most `room` bytes of UTF-8."""
+    piece: list[str] = []
+    used = 0
+    for body in bodies:
+        size = len(utf8(body)) + 1
+        if piece and used + size - 1 > room:
+            yield ",".join(piece)
+            piece, used = [], 0
+        piece.append(body)
+        used += size
+    if piece:
+        yield ",".join(piece)
+
+
+def _size_detail(size: int) -> str:
+    return f"{size} bytes, limit {MAX_MESSAGE_BYTES}: send the image as a file and name it"

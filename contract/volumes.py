@@ -1,0 +1,8 @@
+"""Paths of Fanfold's own inside the volumes that a site gives it (docs/spec/messages.md)."""
+
+from __future__ import annotations
+
+#: Below the images volume: everything there is Fanfold's, and no drop folder.
+OWN_FOLDER = ".fanfold"
+#: Images that came inside a message lie in `{INBOX}/{stream}/` until their record is committed.
+INBOX = f"{OWN_FOLDER}/inbox"

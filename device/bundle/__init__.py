@@ -1,0 +1,1 @@
+"""Making the archive that a device is installed from: `fanfold bundle`."""

@@ -1,0 +1,74 @@
+"""The wheels of a bundle: the pinned versions, for the device's platform, by their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from device.bundle.target import Target
+
+_LAST_WORDS = 800
+
+
+class WheelsError(Exception):
+    """A wheel cannot be had for the device; which, and the remedy."""
+
+
+def requirements(constraints: str, target: Target) -> str:
+    """The lines of a file of constraints that the device needs, without markers.
+
+    pip judges markers by the machine that it runs on, not by the one that it downloads for.
+    """
+    return "".join(
+        f"{wanted.name}{wanted.specifier} {' '.join(hashes)}\n"
+        for wanted, hashes in _pinned(constraints)
+        if wanted.marker is None or wanted.marker.evaluate(target.markers)
+    )
+
+
+def _pinned(text: str) -> Iterator[tuple[Requirement, list[str]]]:
+    for line in text.replace("\\\n", " ").splitlines():
+        words = line.partition("#")[0].strip()
+        if words:
+            yield (
+                Requirement(words.partition("--hash=")[0].strip()),
+                re.findall(r"--hash=\S+", words),
+            )
+
+
+def download(requirements_txt: Path, target: Target, into: Path) -> None:
+    """Every wheel of the file, hash for hash. Raises WheelsError."""
+    into.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--only-binary=:all:", "--require-hashes", *target.pip_options()]
+    _run([*command, "-r", str(requirements_txt), "--dest", str(into)])
+
+
+def build_own(project: Path, into: Path) -> Path:
+    """Fanfold's own wheel out of a checkout. Raises WheelsError."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(into)]
+    _run(command, cwd=project)
+    return next(into.glob("fanfold-*.whl"))
+
+
+def hash_line(wheel: Path) -> str:
+    """The line of requirements.txt for a wheel that no registry has."""
+    name, version, *_ = wheel.name.split("-")
+    return f"{name}=={version} --hash=sha256:{sha256_of(wheel)}\n"
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _run(command: list[str], cwd: Path | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-_LAST_WORDS:]
+        raise WheelsError(f"{' '.join(command[1:4])} ended with {done.returncode}: {said}")

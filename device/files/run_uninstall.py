@@ -1,0 +1,5 @@
+import sys
+
+from device.install.uninstall import main
+
+sys.exit(main())

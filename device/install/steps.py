@@ -1,0 +1,145 @@
+"""The steps of an installation, each of which may run again: a half-done one is completed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from device.install.joining import volumes_of
+from device.install.layout import Layout
+from device.install.version import install_version, interpreter
+from device.launcher.versions import read, write, write_durably
+
+USER = "fanfold"
+
+
+class StepError(Exception):
+    """A step failed; what, and the remedy, in one line."""
+
+
+def make_user(layout: Layout) -> int | None:
+    """The service's own user; None where the files stay with whoever installs (`--root`)."""
+    if str(layout.root) != "/":
+        return None
+    try:
+        return pwd.getpwnam(USER).pw_uid
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--home-dir", str(layout.data)]
+        _run([*command, "--no-create-home", "--shell", "/usr/sbin/nologin", USER])
+        return pwd.getpwnam(USER).pw_uid
+
+
+def copy_programs(bundle: Path, layout: Layout) -> None:
+    """Launcher, installer and uninstaller: root's, which the service can read and not change."""
+    target = layout.on(layout.programs)
+    draft = target.with_name(f".{target.name}.new")
+    shutil.rmtree(str(draft), ignore_errors=True)
+    draft.mkdir(parents=True)
+    shutil.copytree(str(bundle / "lib"), str(draft / "lib"))
+    shutil.copy(str(bundle / "uninstall.sh"), str(draft / "uninstall.sh"))
+    shutil.rmtree(str(target), ignore_errors=True)
+    draft.replace(target)
+
+
+def make_folders(join: dict[str, Any], layout: Layout) -> list[Path]:
+    """Folders of the service, 0700; those that it shall own."""
+    site = layout.site(str(join["site"]))
+    own = [layout.data, layout.data / "sites", layout.versions, site, site / "core"]
+    own += [site / "launcher", *map(Path, volumes_of(join).values())]
+    for path in own:
+        folder = layout.on(path)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    return own
+
+
+def write_settings(
+    join: dict[str, Any], source: Path, group: str | None, extra: list[str], layout: Layout
+) -> None:
+    """The join file, 0600, and what the launcher starts the core with."""
+    name = str(join["site"])
+    folder = layout.on(layout.settings)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    copy = layout.on(layout.join(name))
+    if copy != source.resolve():
+        descriptor = os.open(str(copy), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(source.read_text(encoding="utf-8"))
+    site = layout.site(name)
+    config = {
+        "v": 1,
+        "launcher": str(site / "launcher"),
+        "versions": str(layout.versions),
+        "state": str(site / "core"),
+        "arguments": core_arguments(layout.join(name), site / "core", group, extra),
+    }
+    write_durably(layout.on(layout.config(name)), json.dumps(config, indent=1) + "\n")
+
+
+def core_arguments(join: Path, state: Path, group: str | None, extra: list[str]) -> list[str]:
+    """Functions run in the core's own interpreter, whatever runtime the group names."""
+    arguments = ["--join", str(join), "--state", str(state), "--python", "python3.8={python}"]
+    return [*arguments, *(["--group", group] if group else []), *extra]
+
+
+def add_version(bundle: Path, site: str, layout: Layout) -> str:
+    """Install the bundle's version; it goes on trial where another one has proved itself."""
+    name = install_version(bundle, layout.on(layout.versions))
+    file = layout.on(layout.site(site)) / "launcher" / "versions.json"
+    known = read(file)
+    if name not in (known.proved, known.trial):
+        write(file, known.offered(name))
+    return name
+
+
+def write_units(
+    bundle: Path, join: dict[str, Any], layout: Layout, *, containers: bool = False
+) -> None:
+    """The unit, and beside it what is this site's own: its volumes, and how far it may go."""
+    units = layout.on(layout.units)
+    units.mkdir(parents=True, exist_ok=True)
+    unit = (bundle / "units" / "fanfold@.service").read_text(encoding="utf-8")
+    (units / "fanfold@.service").write_text(unit.replace("@PYTHON@", interpreter()), "utf-8")
+    drop_in = layout.on(layout.drop_in(str(join["site"])))
+    drop_in.parent.mkdir(exist_ok=True)
+    paths = " ".join(volumes_of(join).values())
+    drop_in.write_text(f"[Service]\nReadWritePaths={paths}\n", encoding="utf-8")
+    loosened = drop_in.with_name("containers.conf")
+    if containers:
+        shutil.copy(str(bundle / "units" / "containers.conf"), str(loosened))
+    elif loosened.exists():
+        loosened.unlink()
+
+
+def give(uid: int | None, paths: list[Path], layout: Layout) -> None:
+    """Make the service's user the owner of these folders and all in them."""
+    if uid is None:
+        return
+    for path in paths:
+        top = layout.on(path)
+        for each in (top, *top.rglob("*")):
+            os.chown(str(each), uid, -1, follow_symlinks=False)
+
+
+def start(site: str, layout: Layout) -> bool:
+    """Enable and start the unit; False where no systemd runs here."""
+    if str(layout.root) != "/" or not Path("/run/systemd/system").is_dir():
+        return False
+    _run(["systemctl", "daemon-reload"])
+    _run(["systemctl", "enable", f"fanfold@{site}.service"])
+    _run(["systemctl", "restart", f"fanfold@{site}.service"])
+    return True
+
+
+def _run(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise StepError(f"{command[0]} cannot be run: {error.strerror}; install it") from error
+    if done.returncode:
+        raise StepError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")

@@ -1,0 +1,143 @@
+"""The loop: start the version that is due, judge a trial, go back, start again; until SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from device.install.version import BundleError
+from device.launcher import update
+from device.launcher.core import Core, described, environment_of
+from device.launcher.versions import TRIAL_STARTS, Versions, read, write
+
+LOOK_EVERY_S = 0.5
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+
+log = logging.getLogger("launcher")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`folder`: versions.json, request.json, result.json. `{python}` in `arguments` is replaced."""
+
+    folder: Path
+    versions: Path
+    state: Path
+    arguments: list[str]
+    ready_s: float = 300.0
+
+
+class Launcher:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._wait_s = FIRST_WAIT_S
+        self._versions = Versions()
+
+    def stop(self) -> None:
+        """End the core and return from `run`; may be called from a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        self._settings.folder.mkdir(parents=True, exist_ok=True)
+        while not self._stopping.is_set():
+            self._versions = read(self._file)
+            if self._versions.exhausted:
+                self._go_back(f"did not become ready in {TRIAL_STARTS} starts")
+            elif self._versions.current is None:
+                log.error("no version is installed: run install.sh of a bundle")
+                self._pause()
+            else:
+                self._run_once(self._versions.current)
+
+    def _run_once(self, version: str) -> None:
+        self._write(self._versions.begun())
+        log.info("starting core %s%s", version, ", on trial" if self._versions.trial else "")
+        environment = environment_of(self._settings.versions / version, self._settings.folder)
+        try:
+            core = Core(self._command(version), environment, self._settings.state)
+        except OSError as error:
+            self._again(version, f"cannot be started: {error}")
+            return
+        try:
+            self._watch(core, version)
+        finally:
+            core.stop()
+
+    def _watch(self, core: Core, version: str) -> None:
+        """Until the core ends or must; then what follows from it is on disk."""
+        settings, proved = self._settings, False
+        deadline = time.monotonic() + settings.ready_s
+        while not self._stopping.is_set():
+            code = core.ended(LOOK_EVERY_S)
+            if code is not None:
+                self._again(version, f"ended with {described(code)}")
+                return
+            if not proved and core.ready():
+                proved = True
+                self._prove(version)
+            if self._can_go_back and time.monotonic() > deadline:
+                core.stop()
+                self._go_back(f"was not ready within {settings.ready_s:g} s")
+                return
+            if proved and update.pending(settings.folder) and self._install(version):
+                return
+
+    @property
+    def _can_go_back(self) -> bool:
+        return self._versions.trial is not None and self._versions.proved is not None
+
+    def _prove(self, version: str) -> None:
+        on_trial = self._versions.trial is not None
+        self._wait_s = FIRST_WAIT_S
+        self._write(self._versions.ready())
+        if on_trial:
+            log.info("core %s is ready: this device goes back to it from now on", version)
+            update.report(self._settings.folder, version, "proved", "", version)
+
+    def _go_back(self, reason: str) -> None:
+        version, back = str(self._versions.trial), self._versions.refused()
+        self._write(back)
+        log.error("core %s %s: back to %s", version, reason, back.proved)
+        update.report(self._settings.folder, version, "went_back", reason, str(back.proved))
+
+    def _again(self, version: str, reason: str) -> None:
+        """After a core that ended by itself: the same again after a pause."""
+        log.error("core %s %s; next start in %g s", version, reason, self._wait_s)
+        self._pause()
+
+    def _write(self, versions: Versions) -> None:
+        write(self._file, versions)
+        self._versions = versions
+
+    def _install(self, running: str) -> bool:
+        """Whether another version is installed now, to be started on trial."""
+        try:
+            version = update.take(self._settings.folder, self._settings.versions)
+        except BundleError as error:
+            log.error("%s", error)  # noqa: TRY400 - one line for the person who deploys
+            update.report(self._settings.folder, "", "not_installed", str(error), running)
+            return False
+        if version == running:
+            update.report(self._settings.folder, version, "proved", "it runs already", version)
+            return False
+        log.info("core %s is installed and goes on trial", version)
+        self._write(self._versions.offered(version))
+        return True
+
+    def _pause(self) -> None:
+        self._stopping.wait(self._wait_s)
+        self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
+
+    def _command(self, version: str) -> list[str]:
+        python = str(self._settings.versions / version / "bin" / "python")
+        arguments = [each.replace("{python}", python) for each in self._settings.arguments]
+        return [python, "-m", "edgecore", *arguments]
+
+    @property
+    def _file(self) -> Path:
+        return self._settings.folder / "versions.json"

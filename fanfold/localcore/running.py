@@ -1,0 +1,130 @@
+"""Finding a core that runs on this machine, and asking it things over loopback HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contract.topics import Topics
+from fanfold.common.errors import INVALID, MISSING, UserError
+from fanfold.common.output import note
+from fanfold.common.project import core_state, state_dir
+
+TIMEOUT_S = 5
+
+
+@dataclass(frozen=True)
+class RunningCore:
+    """What `core.json` says of a core whose process is there."""
+
+    state: Path
+    info: dict[str, Any]
+
+    @property
+    def pid(self) -> int:
+        return int(self.info["pid"])
+
+    def port(self, name: str) -> int | None:
+        """`ipc`, `mqtt`, `mqtt_plain` or `http`; None where the core does not listen."""
+        port = self.info["ports"].get(name)
+        return int(port) if port else None
+
+    def get(self, path: str) -> Any:
+        """GET a JSON page of the core; raises UserError when it does not answer."""
+        answer = self.find(path)
+        if answer is None:
+            raise UserError(f"the core answered 404 to GET {path}")
+        return answer
+
+    def find(self, path: str) -> Any | None:
+        """GET a JSON page that may not be there (404): None then."""
+        status, body = self._request("GET", path)
+        if status == 404:
+            return None
+        if status != 200:
+            raise UserError(f"the core answered {status} to GET {path}: {body[:200]!r}")
+        return json.loads(body)
+
+    def ready(self) -> bool:
+        """Whether /ready says that every function can take work, or does not by wish (drained)."""
+        try:
+            status, body = self._request("GET", "/ready")
+            return status == 200 or all(r.get("requested") for r in json.loads(body)["reasons"])
+        except (UserError, ValueError, KeyError):
+            return False
+
+    def _request(self, method: str, path: str) -> tuple[int, bytes]:
+        port = self.port("http")
+        connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=TIMEOUT_S)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except OSError as error:
+            raise UserError(
+                f"the core (pid {self.pid}) does not answer on port {port}: {error}. "
+                f"See {self.state / 'logs'}."
+            ) from error
+        finally:
+            connection.close()
+
+
+def topics_of(core: RunningCore) -> Topics:
+    """Topics of the site that this core runs."""
+    group = str(core.info["group"])
+    try:
+        return Topics(group)
+    except ValueError as error:
+        what = f"the running group {group!r} is no Fanfold site ({error})"
+        raise UserError(f"{what}: use an MQTT client on its own topics.", INVALID) from None
+
+
+def find(site: str | None) -> RunningCore:
+    """The running core of a site, or the only one there is.
+
+    Raises UserError (exit code 3) when none runs or when the choice is not clear.
+    """
+    running = [core for core in (read(core_state(site)),) if core] if site else all_running()
+    if len(running) == 1:
+        return running[0]
+    if running:
+        names = ", ".join(core.state.name for core in running)
+        raise UserError(f"several cores are running here: {names}. Pass the site.", MISSING)
+    what = f"no core of site {site!r} is running here" if site else "no core is running here"
+    raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: fanfold run", MISSING)
+
+
+def state_of(site: str | None) -> Path:
+    """The state directory of the core that runs, else of the one that ran here.
+
+    Raises UserError (exit code 3) when there is none or when the choice is not clear.
+    """
+    try:
+        return find(site).state
+    except UserError:
+        left = [core_state(site)] if site else sorted((state_dir() / "core").glob("*"))
+        there = [state for state in left if (state / "logs").is_dir()]
+        if len(there) != 1:
+            raise
+        note(f"no core runs; showing the logs of {there[0].name}'s last run")
+        return there[0]
+
+
+def all_running() -> list[RunningCore]:
+    """Every core that runs below this state directory, by name."""
+    states = sorted(path.parent for path in (state_dir() / "core").glob("*/core.json"))
+    return [core for state in states if (core := read(state))]
+
+
+def read(state: Path) -> RunningCore | None:
+    """The core whose state directory this is, if its process is there."""
+    try:
+        info = json.loads((state / "core.json").read_text(encoding="utf-8"))
+        os.kill(int(info["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return RunningCore(state, info)

@@ -1,0 +1,58 @@
+"""A site's volumes on this machine: made private, and used by one core at a time.
+
+Two cores on the same journals would fight over them; the lock says so in words before
+anything starts. It is a `flock`, so it ends with its holder however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+from fanfold.common.errors import REFUSED, UserError
+
+LOCK = ".fanfold.lock"
+
+
+def make_volume(path: Path) -> None:
+    """Volumes must exist before a function opens them; private, as images may be."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"volume {path}: {error.strerror}. Create it, or change the site."
+        ) from error
+    if path.stat().st_uid != os.getuid() and os.getuid() != 0:
+        raise UserError(f"volume {path} belongs to another user. Change `volumes` in the site.")
+
+
+def lock_volume(path: Path, *, inherit: bool = False) -> int:
+    """Take the volume for as long as the returned descriptor is open.
+
+    `inherit`: a program that takes this process's place keeps it. Raises UserError
+    (exit code 4) when a core has it.
+    """
+    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise UserError(
+            f"volume {path} is in use by another core. Stop that core, or change `volumes`.",
+            REFUSED,
+        ) from error
+    os.set_inheritable(descriptor, inherit)
+    return descriptor
+
+
+def refuse_in_use(parent: Path) -> None:
+    """Raise UserError where a running core has one of the volumes below `parent`."""
+    for lock in parent.glob(f"*/{LOCK}"):
+        os.close(lock_volume(lock.parent))
+
+
+def clear(parent: Path) -> None:
+    """Remove the demo's volumes; what is not there is no error."""
+    shutil.rmtree(parent, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""What measures settings of a site, where this machine can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fanfold.common import output
+from fanfold.common.errors import INVALID, MISSING, UserError
+from fanfold.common.inputs import hooks_of, images_to_measure
+from fanfold.common.project import state_dir
+from fanfold.tune.outcome import words
+from infra.planning import Profile, Site
+
+if TYPE_CHECKING:
+    from fanfold.tune.search import Measured
+    from fanfold.tune.trial import Trials
+
+#: What a start of the core and a warm-up cost beside the measuring.
+START_S = 5
+
+
+def trials_of(  # noqa: PLR0913, PLR0917 - as the verb's options
+    site: str, settings: Site, profile: Profile, images: Path, models: list[Path], seconds: float
+) -> Trials:
+    """What measures settings of this site; raises UserError where that cannot be done here."""
+    from bench.group import Machine
+    from fanfold.tune.space import space_of
+    from fanfold.tune.trial import Trials
+
+    files = images_to_measure(images)
+    _on_the_device(profile)
+    footprint = _footprint(models[0], settings)
+    space = space_of(settings, profile, footprint, len(models))
+    machine = Machine(
+        profile.model_dump(mode="json", exclude={"name", "containers"}),
+        {"transform": settings.transform, **({"hooks": h} if (h := settings.hooks) else {})},
+        hooks_of(site, settings.hooks),
+    )
+    work = state_dir() / "tune" / settings.name
+    return Trials(
+        work.absolute(), space, models, files, machine, settings.strategy, seconds, _report
+    )
+
+
+def _on_the_device(profile: Profile) -> None:
+    """A profile of other hardware cannot be measured here."""
+    import psutil
+
+    from fanfold.detect.gpus import find_gpus
+
+    here = psutil.cpu_count() or 1
+    gpus = len(find_gpus(Path("/"), 0)[0])
+    if profile.cpu_cores > here or len(profile.accelerators) > gpus:
+        raise UserError(
+            f"profile {profile.name} has {profile.cpu_cores} cores and "
+            f"{len(profile.accelerators)} GPUs, "
+            f"this machine {here} and {gpus}: run `fanfold tune` on the device itself, or name "
+            "this machine's profile in the site (`fanfold detect`).",
+            MISSING,
+        )
+
+
+def _footprint(package: Path, settings: Site) -> Any:
+    from infra.planning import Footprint
+    from lambdas.model.spec import ModelError
+    from models.package import inspect
+
+    if not package.is_file():
+        raise UserError(f"{package}: no such model package", MISSING)
+    try:
+        said = inspect(package).spec.footprint
+    except ModelError as error:
+        raise UserError(str(error), INVALID) from error
+    return Footprint.model_validate(said) if said else settings.model.footprint
+
+
+def _report(named: dict[str, int], measured: Measured, predicted: float | None) -> None:
+    plan = f", planned {predicted:.1f}/s" if predicted else ""
+    output.note(f"{words(named)}: {measured[0]:.1f}/s, p99 {measured[1]:.0f} ms{plan}")

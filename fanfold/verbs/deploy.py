@@ -1,0 +1,151 @@
+"""`fanfold deploy | destroy SITE`: the real CDK, pointed at the right cloud."""
+
+from __future__ import annotations
+
+import typer
+
+from devcloud import DevCloudError
+from devcloud import bootstrap as cdk_bootstrap
+from fanfold.cloud.access import Access, explained, reach
+from fanfold.cloud.cdk_run import require_tools, run_cdk
+from fanfold.cloud.deployed import read_deployed, read_document
+from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
+from fanfold.cloud.preflight import look, refuse_other_account
+from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, read_stack
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, UserError
+from fanfold.common.project import profiles, read_site, site_file, state_dir
+from fanfold.provision.detaching import detach_certificates
+from infra.planning import Plan, Site, check, errors, plan_group, render
+
+AWS = typer.Option(
+    False, "--aws", help="Use the AWS credentials of this shell even if a development cloud runs."
+)
+MODEL = typer.Option(None, help="S3 URI of a model package, instead of the site's own.")
+OLDER = typer.Option(False, OPTION, help="Deploy a model of an older version than the one there.")
+WAIT = typer.Option(60, help="Seconds to wait for the core; one that is off takes it later.")
+
+OVERRIDE = typer.Option(
+    None,
+    "--runtime-override",
+    metavar="python3.N",
+    help="Create the functions with a runtime that AWS Lambda still takes; run this on the device.",
+)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("deploy")(deploy)
+    app.command("destroy")(destroy)
+
+
+def deploy(
+    site: str,
+    model: str | None = MODEL,
+    allow_older_model: bool = OLDER,
+    wait_s: int = WAIT,
+    runtime_override: str | None = OVERRIDE,
+    aws: bool = AWS,
+) -> None:
+    """Deploy a site: `cdk deploy SITE`, after checking everything that could make it fail.
+
+    Goes to the development cloud when one runs here (and bootstraps it the first time), else
+    to AWS. An unchanged site deploys nothing; after a roll-back it goes forward again. A group
+    that the core cannot run is put back by core and stack, and the reason is shown.
+    Example: fanfold deploy demo --model s3://bucket/models/lite0/1.1.0.tar.gz
+    """
+    settings, profile = read_site(site)
+    wanted = settings.with_model(model) if model else settings
+    plan = plan_group(wanted, profile)
+    if wrong := errors(check(plan)):
+        raise UserError("\n".join(map(str, wrong)), INVALID)
+    require_tools()
+    access = reach(settings.region, aws=aws)
+    refuse_other_account(access, settings.account, settings.name)
+    _bootstrap(access)
+    look(access, plan)
+    _refuse_older_model(access, plan, allowed=allow_older_model)
+    context = ["-c", f"model={model}"] if model else []
+    context += ["-c", f"wait={wait_s}"]
+    if runtime_override:
+        context += ["-c", f"runtime_override={runtime_override}"]
+    # The bucket that an earlier stack left is taken back instead of failing to be made.
+    context += ["--import-existing-resources"]
+    arguments = ["deploy", settings.name, "--require-approval", "never", *context]
+    _cdk([*arguments, *_where(site, settings)], access, settings.name)
+    go_forward(access, settings.name, wait_s)
+
+
+def destroy(site: str, aws: bool = AWS) -> None:
+    """Remove a site's stack: deployments are reset first; data and certificates are kept.
+
+    Stop the core first (`fanfold stop SITE` on the device), or it keeps running the last group.
+    Results, models and certificates stay; certificates go with `fanfold provision SITE --remove`.
+    Example: fanfold destroy demo
+    """
+    settings, profile = read_site(site)
+    require_tools()
+    access = reach(settings.region, aws=aws)
+    refuse_other_account(access, settings.account, settings.name)
+    stack = read_stack(access, settings.name)
+    if stack is None:
+        output.note(f"{settings.name}: no stack of this name in {access.where}")
+        return
+    plan = plan_group(settings, profile)
+    with explained(access, f"things of {settings.name}", "Nothing was removed."):
+        detach_certificates(access.client("iot"), [t.name for t in (plan.core, *plan.devices)])
+    _cdk(["destroy", settings.name, "--force", *_where(site, settings)], access, settings.name)
+    kept = ", ".join([*_buckets(stack.outputs), "models", "certificates"])
+    output.note(
+        f"kept: {kept}. Certificates go with: fanfold provision {settings.name} --remove. "
+        "Deploying the site again takes the rest back."
+    )
+
+
+def _buckets(outputs: dict[str, str]) -> list[str]:
+    """Buckets that outlive the stack."""
+    return [f"bucket {value}" for name, value in outputs.items() if name.endswith("Bucket")]
+
+
+def _cdk(arguments: list[str], access: Access, site: str) -> None:
+    shown = [each for each in arguments if not each.startswith("--output")]
+    output.note(f"cdk {' '.join(shown)}  → {access.cloud.url if access.cloud else 'AWS'}")
+    run_cdk(arguments, access, site)
+
+
+def _where(site: str, settings: Site) -> list[str]:
+    """Only this site, from where the other verbs read it."""
+    file = site_file(site).absolute()
+    context = {
+        "site": file.stem,
+        "sites": str(file.parent),
+        "profiles": str(profiles().absolute()),
+    }
+    folder = (state_dir() / "cdk.out" / settings.name).absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    pairs = [("-c", f"{name}={value}") for name, value in context.items()]
+    return [*(word for pair in pairs for word in pair), f"--output={folder}"]
+
+
+def _bootstrap(access: Access) -> None:
+    """A new development cloud is bootstrapped by the way; AWS only by its owner."""
+    if access.cloud is None:
+        return
+    client = access.client("ssm")
+    with explained(access, "cdk bootstrap"):
+        if client.get_parameters(Names=[BOOTSTRAP_PARAMETER])["Parameters"]:
+            return
+    with output.err.status("cdk bootstrap (about 10 s, once)"):
+        try:
+            cdk_bootstrap(access.cloud, region=access.region)
+        except DevCloudError as error:
+            raise UserError(str(error), FAILED) from error
+
+
+def _refuse_older_model(access: Access, plan: Plan, *, allowed: bool) -> None:
+    deployed = read_deployed(access, plan.site.name)
+    if allowed or deployed is None or deployed.current is None:
+        return
+    before = model_uri(read_document(access, deployed, deployed.current))
+    refuse_older(
+        identify(access, before), identify(access, model_uri(render(plan))), allowed=allowed
+    )

@@ -1,0 +1,53 @@
+"""Which tests may run beside one another (`pytest -n`), and which only in their order.
+
+Tests of one module stay in one process, as they share its fixtures. A room that shares something
+costly stays together as a whole; where every test starts a whole core of its own, each goes to
+whichever process is free.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+TOGETHER = ("devcloud", "infra/stacks", "edgecore/sources")
+APART = (
+    "chaos",
+    "docs/test_guides_run.py",
+    "e2e/test_strategies.py",
+    "edgecore/supervisor/test_core_functions.py",
+    "lambdas/whole",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        name = _group(item.path.relative_to(HERE).as_posix())
+        if name and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(name))
+    _restore_stories(items)
+
+
+def _group(path: str) -> str | None:
+    for room in TOGETHER:
+        if path.startswith(room + "/"):
+            return room
+    return None if path.startswith(APART) else path
+
+
+def _restore_stories(items: list[pytest.Item]) -> None:
+    """A module marked `in_order` is one story: its tests go back to the order of its lines."""
+    stories: dict[Path, list[int]] = {}
+    for place, item in enumerate(items):
+        if item.get_closest_marker("in_order"):
+            stories.setdefault(item.path, []).append(place)
+    for places in stories.values():
+        chapters = sorted((items[place] for place in places), key=_line)
+        for number, place in enumerate(places):
+            items[place] = chapters[number]
+
+
+def _line(item: pytest.Item) -> int:
+    return item.location[1] or 0
