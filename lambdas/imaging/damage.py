@@ -60,10 +60,10 @@ def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: floa
     scans = _scans(data, frame)
     if _lacks_only_its_end(data, reader) and scans.complete:
         return Damage(0.0, said)
-    if frame.progressive or scans.count > 1:
+    if frame.progressive or scans.seen > 1:
         # A cut blurs such a picture or takes its colours: no part of it is simply missing.
         if not scans.complete or "premature" in said.lower():
-            raise ImageError("truncated", f"JPEG of {scans.count} scans, not all whole: {said}")
+            raise ImageError("truncated", f"JPEG of {scans.seen} scans, not all whole: {said}")
         return Damage(0.0, said)
     lost = missing_share(reader.grey(data), frame.mcu_px)
     if lost > max_lost:
@@ -119,9 +119,9 @@ def _lacks_only_its_end(data: bytes, reader: Reader) -> bool:
 
 
 class _Scans(NamedTuple):
-    """`complete`: every coefficient of every component was begun to its last bit."""
+    """`seen`: scans; `complete`: every coefficient of every component was begun to its last bit."""
 
-    count: int
+    seen: int
     complete: bool
 
 

@@ -15,8 +15,9 @@ from typing import Any, Callable, Mapping
 import cv2
 import numpy as np
 
+from lambdas.imaging.buffers import Buffer
 from lambdas.imaging.damage import Damage
-from lambdas.imaging.decode import Buffer, Decoder
+from lambdas.imaging.decode import Decoder
 from lambdas.imaging.header import ImageError, read_header
 from lambdas.imaging.rules import DEFAULT, Rules, rules_of
 from lambdas.model.spec import Input, ModelError

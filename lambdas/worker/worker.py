@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from typing import Any, Mapping, Protocol
@@ -15,7 +16,7 @@ from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
-from lambdas.imaging.transform import chosen_mode, chosen_rules
+from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
@@ -25,6 +26,7 @@ from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
 from lambdas.worker.fed import FedPipeline
 from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
+from lambdas.worker.hold import LET_GO_S
 from lambdas.worker.pipeline import Pipeline
 from lambdas.worker.send import Identity, Sender
 from lambdas.worker.work import Model
@@ -75,7 +77,11 @@ class Worker:
         if settings.transforms:
             self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender)
         else:
-            self.pipeline = Pipeline(model, sender, settings.images_dir, mode, rules)
+            # Without heartbeats of its own nobody would see that it gave an image back.
+            unseen = self._on_demand or "FANFOLD_POOL_WORKERS" in env
+            let_go_s = math.inf if unseen else LET_GO_S
+            transform = Transform(package.spec.input, mode, hooks.transform, rules)
+            self.pipeline = Pipeline(model, sender, settings.images_dir, transform, let_go_s)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heartbeats = None

@@ -26,7 +26,7 @@ from picture_kit import (
     without_intervals,
 )
 
-from lambdas.imaging import decode
+from lambdas.imaging import jpeg_decode
 from lambdas.imaging.decode import Decoder
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.header import read_header
@@ -311,11 +311,11 @@ def relatives():
     yield jpeg(PHOTO[:, :1])
 
 
-@pytest.mark.skipif(decode.simplejpeg is None, reason="simplejpeg has no wheel here")
+@pytest.mark.skipif(jpeg_decode.simplejpeg is None, reason="simplejpeg has no wheel here")
 @pytest.mark.parametrize("data", list(relatives()))
 def test_both_decoders_give_the_same_pixels(data, monkeypatch):
     by_turbo, damage = read(data)
-    monkeypatch.setattr(decode, "simplejpeg", None)
+    monkeypatch.setattr(jpeg_decode, "simplejpeg", None)
     by_opencv, measured = read(data)
     assert difference(by_turbo, by_opencv) <= 0.1
     if damage is not None and damage.lost:
