@@ -15,8 +15,11 @@ from typing import Any, Callable, Mapping
 import cv2
 import numpy as np
 
-from lambdas.imaging.decode import Buffer, Decoder
+from lambdas.imaging.buffers import Buffer
+from lambdas.imaging.damage import Damage
+from lambdas.imaging.decode import Decoder
 from lambdas.imaging.header import Header, ImageError, read_header
+from lambdas.imaging.rules import DEFAULT, Rules, rules_of
 from lambdas.model.errors import ModelError
 from lambdas.model.geometry import Placement, centre_cut, placement
 from lambdas.model.input_spec import Input
@@ -42,17 +45,28 @@ def chosen_mode(env: Mapping[str, str]) -> str:
     return mode
 
 
+def chosen_rules(env: Mapping[str, str]) -> Rules:
+    """FANFOLD_PICTURES. Raises `ModelError`."""
+    try:
+        return rules_of(env.get("FANFOLD_PICTURES", ""))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"FANFOLD_PICTURES: {error}") from None
+
+
 class Transform:
     """One per thread. `hook` gets H×W×3 uint8 at full size and returns the same kind;
     H×W for a network of one channel."""
 
-    def __init__(self, spec: Input, mode: str = "fast", hook: Hook | None = None) -> None:
+    def __init__(
+        self, spec: Input, mode: str = "fast", hook: Hook | None = None, rules: Rules = DEFAULT
+    ) -> None:
         if mode not in MODES:
             raise ValueError(f"FANFOLD_TRANSFORM={mode!r}: use one of {', '.join(MODES)}")
         self._spec = spec
         self._scaled = mode == "fast" and hook is None
         self._hook = hook
-        self._decoder = Decoder(spec.colour)
+        self.rules = rules
+        self._decoder = Decoder(spec.colour, rules.max_lost)
         self._resized = Buffer()
         size = (spec.height_px, spec.width_px)
         self._pixel = (3,) if spec.channels == 3 else ()
@@ -71,16 +85,22 @@ class Transform:
         """Shape of one image's tensor, without the batch."""
         return self._spec.shape[1:]
 
-    def __call__(self, data: bytes, out: np.ndarray) -> tuple[int, int]:
-        """Write the tensor of one image into `out` (float32). Raises `ImageError`.
+    @property
+    def damage(self) -> Damage | None:
+        """What was missing of the image transformed last."""
+        return self._decoder.damage
+
+    def __call__(self, data: bytes, out: np.ndarray, camera: str = "") -> tuple[int, int]:
+        """Write the tensor of one image of a camera into `out` (float32). Raises `ImageError`.
 
         Returns width and height of the upright picture (after the hook), which lead from
         points of the tensor back to it (`geometry.placement`).
         """
-        header = read_header(data)
+        sensor = self.rules.sensor(camera)
+        header = read_header(data, self.rules, sensor)
         size = _upright(header)
         height_px, width_px = self._decoded_minimum(size)
-        image = self._decoder.decode(data, header, height_px, width_px)
+        image = self._decoder.decode(data, header, height_px, width_px, sensor)
         if self._hook is not None:
             image = _checked(self._hook(image), self._pixel)
             size = (image.shape[1], image.shape[0])

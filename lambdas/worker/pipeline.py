@@ -42,13 +42,12 @@ class Pipeline:
         model: Model,
         sender: Sender,
         images_dir: str,
-        mode: str = "fast",
+        transform: Transform,
         let_go_s: float = LET_GO_S,
     ) -> None:
-        """`mode`: of the transform, "fast" or "exact"; `let_go_s`: see `Hold`."""
-        package, hooks, self._runtime = model.package, model.hooks, model.runtime
+        """`transform`: of the model's input; `let_go_s`: see `Hold`."""
+        self._runtime = model.runtime
         self._sender = sender
-        transform = Transform(package.spec.input, mode, hooks.transform)
         self._network = Network(model)
         self.activity = Activity()
         prepare = Prepare(images_dir, transform, self._runtime.decodes())

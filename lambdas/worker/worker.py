@@ -15,7 +15,7 @@ from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
-from lambdas.imaging.transform import chosen_mode
+from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
 from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
@@ -58,7 +58,7 @@ class Worker:
     def __init__(
         self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
     ) -> None:
-        mode = chosen_mode(env)
+        mode, rules = chosen_mode(env), chosen_rules(env)
         # Copies share this function's name: nobody could tell one's heartbeats from another's.
         self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
         cv2.setNumThreads(settings.cv_threads)
@@ -78,7 +78,8 @@ class Worker:
             # Without heartbeats of its own nobody would see that it gave an image back.
             unseen = self._on_demand or "FANFOLD_POOL_WORKERS" in env
             let_go_s = math.inf if unseen else LET_GO_S
-            self.pipeline = Pipeline(model, sender, settings.images_dir, mode, let_go_s)
+            transform = Transform(package.spec.input, mode, hooks.transform, rules)
+            self.pipeline = Pipeline(model, sender, settings.images_dir, transform, let_go_s)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heartbeats = None
