@@ -14,31 +14,16 @@ from typing import Any, Iterator, NamedTuple
 
 from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
-from contract.durable.salvage import Salvage
 from contract.messages import dumps
 from lambdas.common.fault_points import fault
+from lambdas.splitter.repair import repair
+from lambdas.splitter.tables import FORMAT, SCHEMA, STEPS
 
-FORMAT = 2
 # The de-duplication window of the spec, for the whole site. Its time is the splitter's own,
 # which stands still with the device: a wall clock that jumps forgets nothing.
 REMEMBERED_IDS = 100_000
 REMEMBERED_S = 24 * 3600.0
 _PRUNE_EVERY = 1_000
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS images(stream TEXT, seq INTEGER, item TEXT, verdict TEXT,
-  PRIMARY KEY(stream, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events(n INTEGER PRIMARY KEY, stream TEXT, id TEXT,
-  seq INTEGER, count INTEGER, mark TEXT, at REAL, UNIQUE(stream, id));
-CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, mark TEXT, seq INTEGER) WITHOUT ROWID;
-"""
-
-#: What each format adds to the one before it.
-STEPS = {
-    2: "ALTER TABLE events ADD COLUMN mark TEXT; ALTER TABLE events ADD COLUMN at REAL;",
-}
 
 _FORGET = "DELETE FROM images WHERE stream=? AND seq BETWEEN ? AND ?"
 _TERMINATE = "UPDATE images SET verdict=? WHERE stream=? AND seq=?"
@@ -67,7 +52,7 @@ class Journal:
         self._db = opened.connection
         self._room = Room(path)
         if self.salvage:
-            self._repair(self.salvage)
+            repair(self._db, self.salvage)
         self.epoch = str(self._meta("epoch", os.urandom(4).hex()))
         self.run = int(self._meta("run", 0)) + 1
         self._write_meta("run", self.run)
@@ -83,25 +68,6 @@ class Journal:
         self._seen: list[tuple[str, str, int]] = []
         self._forgotten: list[tuple[str, int, int]] = []
         self._terminals: list[tuple[str, str, int]] = []
-
-    def _repair(self, salvage: Salvage) -> None:
-        """After damage. Numbers go on only where every one that was given out is known;
-        else this is a new epoch, and the aggregator tells where it starts."""
-        with transaction(self._db):
-            rows = self._db.execute("SELECT stream, seq, item FROM images").fetchall()
-            for stream, seq, item in rows:
-                if not _is_item(item, stream, seq):
-                    self._db.execute("DELETE FROM images WHERE stream=? AND seq=?", (stream, seq))
-            # Until every number below `next` is known to have an entry or a record (`Losses`).
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES('unsettled', 1)")
-            if {"meta", "streams"} & set(salvage.broken):
-                self._db.execute("DELETE FROM meta WHERE key IN ('epoch', 'synced')")
-            for table, last in (("images", "seq"), ("events", "seq + count - 1")):
-                self._db.execute(
-                    "INSERT INTO streams SELECT stream, max("  # noqa: S608
-                    f"{last}) + 1 FROM {table} WHERE true GROUP BY stream "
-                    "ON CONFLICT(stream) DO UPDATE SET next=max(next, excluded.next)"
-                )
 
     @property
     def unsettled(self) -> bool:
@@ -349,12 +315,3 @@ class Journal:
 
     def _write_meta(self, key: str, value: Any) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
-
-
-def _is_item(text: Any, stream: str, seq: int) -> bool:
-    """Whether a rescued row is what was written: a damaged page may still read as rows."""
-    try:
-        item = json.loads(text)
-    except (TypeError, ValueError):
-        return False
-    return isinstance(item, dict) and (item.get("stream"), item.get("seq")) == (stream, seq)

@@ -8,7 +8,9 @@ import pytest
 
 from contract.durable.salvage import Salvage
 from lambdas.splitter import journal as journal_module
-from lambdas.splitter.journal import Journal, JournalFullError, Known, _is_item
+from lambdas.splitter.journal import Journal, JournalFullError, Known
+from lambdas.splitter.repair import is_item as is_item_of
+from lambdas.splitter.repair import repair
 
 QUOTA = 64 << 20
 
@@ -200,7 +202,7 @@ def test_after_damage_what_is_garbage_goes_and_numbers_go_on_after_what_is_left(
     epoch = journal.epoch
     journal._db.execute("UPDATE images SET item='{' WHERE seq=5")
     journal._db.execute("DELETE FROM streams WHERE stream='a'")
-    journal._repair(Salvage("kept", {}, (broken,)))
+    repair(journal._db, Salvage("kept", {}, (broken,)))
     journal = reopened()
     assert [seq for seq, _ in unfinished(journal)] == [1, 2, 3, 4]
     assert (journal.next_seq("a"), journal.next_seq("b")) == (6, 10)
@@ -220,4 +222,4 @@ def test_after_damage_what_is_garbage_goes_and_numbers_go_on_after_what_is_left(
     ],
 )
 def test_a_rescued_row_counts_only_if_it_is_the_item_that_was_written(text, is_item):
-    assert _is_item(text, "a", 3) == is_item
+    assert is_item_of(text, "a", 3) == is_item
