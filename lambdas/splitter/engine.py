@@ -21,9 +21,10 @@ from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.credit import Credit
 from lambdas.splitter.custody import FULL, Custody
 from lambdas.splitter.dispatch import Dispatch
-from lambdas.splitter.journal import Journal, JournalFullError
+from lambdas.splitter.journal import Journal
 from lambdas.splitter.link import Link
 from lambdas.splitter.losses import Losses
+from lambdas.splitter.tables import JournalFullError
 from lambdas.splitter.terminal import TerminalRecords
 from lambdas.splitter.volume import Volume
 
@@ -40,13 +41,14 @@ class Splitter(Part):
         self._settings = settings
         self._bus = bus
         self.journal = Journal(f"{settings.own_state_dir}/journal.sqlite3", settings.journal_bytes)
+        notes = self.journal.notes
         self.backlog = Backlog()
         self.credit = Credit(
             settings.workers, settings.window, settings.batch, settings.worker_timeout_s
         )
         self.link = Link(self.journal, self._numbers, now)
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
-        self.volume = Volume(settings.images_dir, self.journal.volume, self.journal.remember_volume)
+        self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
         self._swept = False
         self.terminals = TerminalRecords(self.journal)
         self.admission = Admission(
@@ -59,7 +61,7 @@ class Splitter(Part):
         self.dispatch = Dispatch(
             settings, bus, self.journal, self.backlog, self.credit, self.terminals, now
         )
-        self.credit.drain(self.journal.drained, on=True)
+        self.credit.drain(notes.drained, on=True)
         self._load()
         self._losses = Losses(self.journal, self.backlog, self.terminals)
 
@@ -108,7 +110,7 @@ class Splitter(Part):
 
     def _numbers(self) -> dict[str, tuple[int, list[list[int]]]] | None:
         """What this journal knows of its numbers; a damaged one does not know which are done."""
-        if self.journal.unsettled:
+        if self.journal.notes.unsettled:
             return None
         streams = self.journal.streams()
         share = max(RANGES_PER_SYNC // max(len(streams), 1), 1)
@@ -175,7 +177,7 @@ class Splitter(Part):
         drained = self.credit.drained
         _log.warning("drained by the operator: %s", ", ".join(drained) or "no worker any more")
         try:
-            self.journal.remember_drained(drained)
+            self.journal.notes.remember_drained(drained)
         except JournalFullError as error:
             _log.error("drained only until the next restart, the disk is full: %s", error)
 

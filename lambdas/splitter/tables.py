@@ -17,3 +17,7 @@ CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, mark TEXT, seq INTEGER) W
 STEPS = {
     2: "ALTER TABLE events ADD COLUMN mark TEXT; ALTER TABLE events ADD COLUMN at REAL;",
 }
+
+
+class JournalFullError(Exception):
+    """Neither quota nor disk have room; nothing of what was staged was taken."""

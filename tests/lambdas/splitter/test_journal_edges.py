@@ -8,9 +8,10 @@ import pytest
 
 from contract.durable.salvage import Salvage
 from lambdas.splitter import journal as journal_module
-from lambdas.splitter.journal import Journal, JournalFullError, Known
+from lambdas.splitter.journal import Journal, Known
 from lambdas.splitter.repair import is_item as is_item_of
 from lambdas.splitter.repair import repair
+from lambdas.splitter.tables import JournalFullError
 
 QUOTA = 64 << 20
 
@@ -187,10 +188,10 @@ def test_numbers_start_after_what_the_aggregator_knows_and_never_go_back(reopene
 
 def test_drained_workers_are_remembered(reopened):
     journal = reopened()
-    assert journal.drained == []
+    assert journal.notes.drained == []
     assert len(bytes.fromhex(journal.epoch)) == 4
-    journal.remember_drained(["w1", "w2"])
-    assert reopened().drained == ["w1", "w2"]
+    journal.notes.remember_drained(["w1", "w2"])
+    assert reopened().notes.drained == ["w1", "w2"]
 
 
 @pytest.mark.parametrize("broken", ["images", "meta", "streams"])
