@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bench.custody import WAYS, main, measure
+from bench.custody import WAYS, Load, main, measure
 
 
 def test_every_way_is_measured_in_every_round(tmp_path):
-    found = measure(tmp_path, rounds=2, manifests=2, files=3, kib=1)
+    found = measure(tmp_path, 2, Load(manifests=2, files=3, kib=1))
 
     assert {way: len(values) for way, values in found.items()} == dict.fromkeys(WAYS, 2)
     assert list(tmp_path.iterdir()) == [], "it leaves nothing behind"
