@@ -221,6 +221,8 @@ class Aggregator(Part):
             "gaps": self.writer.gaps,
             "late": self.writer.late,
             "failed": self.writer.failed,
+            "answered": self.writer.answered,
+            "model_errors": self.writer.model_errors,
             "dropped": dict(self.writer.dropped),
             "stale_epoch": self.stale_epoch,
             "refused": self.refused,

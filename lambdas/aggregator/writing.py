@@ -13,6 +13,8 @@ from lambdas.aggregator.store import LATE, RESULTS, Store
 # One row is one local message and must leave room for its head.
 ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
+# Failures that speak of the model, not of the image; a deployment is judged by them.
+MODEL_REASONS = ("model_error", "killed_workers")
 
 
 class Held:
@@ -32,6 +34,7 @@ class Writer:
         self._jobs = jobs
         self.stages = Stages()
         self.emitted = self.gaps = self.late = self.failed = 0
+        self.answered = self.model_errors = 0
         self.dropped: Counter[str] = Counter()
 
     def append(self, name: str, stream: Stream, steps: list[Step], now: float, wall: float) -> None:
@@ -79,6 +82,8 @@ class Writer:
         self.emitted += 1
         self.late += late
         self.failed += record["status"] == "failed"
+        self.answered += record["status"] == "ok"
+        self.model_errors += record.get("reason") in MODEL_REASONS
         if record["status"] == "dropped":
             self.dropped[record["reason"]] += 1
         self._jobs.count(record, wall)
