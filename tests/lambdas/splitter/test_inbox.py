@@ -62,3 +62,16 @@ def test_the_marker_of_a_volume_is_on_the_disk_with_the_name_of_its_folder(tmp_p
     assert synced == [f"{tmp_path}/{name}" for name in (".fanfold/volume.part", ".fanfold")] + [
         str(tmp_path)
     ]
+
+
+def test_manifests_that_come_together_cost_one_sync(bench, monkeypatch):
+    synced = []
+    monkeypatch.setattr(bench.splitter.custody.inbox, "_sync_filesystem", synced.append)
+    (bench.images / "cam1").mkdir()
+    for n in range(6):
+        (bench.images / f"cam1/{n}.jpg").write_bytes(JPEG)
+    manifests = [[f"cam1/{n}.jpg" for n in range(first, first + 2)] for first in (0, 2, 4)]
+    answers = bench.images_at_once([event(id=f"m{n}", files=f) for n, f in enumerate(manifests)])
+
+    assert [(a["answer"], a["count"]) for a in answers] == [("accepted", 2)] * 3
+    assert len(synced) == 1
