@@ -50,6 +50,7 @@ class FunctionRunner:
         if problem:
             launcher.find(f"function {function.id}: {problem}")
         self._stopping = False
+        self._launching = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -61,7 +62,13 @@ class FunctionRunner:
 
     @property
     def starting(self) -> int:
-        return sum(not worker.fetched for worker in self.workers.values())
+        """Processes that have not asked for work yet, those being launched among them."""
+        return self._launching + sum(not worker.fetched for worker in self.workers.values())
+
+    @property
+    def processes(self) -> int:
+        """Those that run and those being launched."""
+        return self._launching + len(self.workers)
 
     def start_pinned(self) -> None:
         self._state = "starting"
@@ -69,6 +76,7 @@ class FunctionRunner:
 
     def start_one(self) -> None:
         """On demand: one more worker now."""
+        self._launching += 1
         self._spawn_task(self._run_once())
 
     def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -78,6 +86,7 @@ class FunctionRunner:
 
     async def _keep_running(self) -> None:
         while not self._stopping:
+            self._launching += 1
             await self._run_once()
             if not self._stopping:
                 self.restarts += 1
@@ -88,9 +97,8 @@ class FunctionRunner:
         name = f"{self.function.id}-{next(_serial)}"
         began = loop.time()
         killed_for, answered = "", 0
-        self._state = "starting"
         try:
-            worker = await self._launcher.start(self.function, name, self._earlier_end)
+            worker = await self._launch(name)
         except (OSError, InterpreterError, IsolationError) as error:
             self.last_error = f"cannot be started: {error}"
             log.error("function %s %s", self.function.id, self.last_error)  # noqa: TRY400
@@ -118,6 +126,13 @@ class FunctionRunner:
         )
         await self._back_off(restart.delay_s)
         self._state = "stopped"
+
+    async def _launch(self, name: str) -> WorkerProcess:
+        self._state = "starting"
+        try:
+            return await self._launcher.start(self.function, name, self._earlier_end)
+        finally:
+            self._launching -= 1
 
     async def _back_off(self, delay_s: float) -> None:
         """The back-off; an operator's restart ends it."""
