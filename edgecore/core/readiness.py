@@ -59,6 +59,13 @@ def _functions(status: Status) -> Iterator[Reason]:
         state = function.get("state", "")
         if state == "running" or not (function.get("pinned") or state in {"crash_loop", "hung"}):
             continue
+        if not function.get("startable", True):
+            yield Reason(
+                subject=f"function {function.get('id')}",
+                problem=str(function.get("last_error") or "cannot be started"),
+                remedy="give this machine what it lacks; it is tried again every minute",
+            )
+            continue
         problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))
         yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)
 

@@ -93,7 +93,7 @@ class RunningGroup:
     async def start(self, ports: Mapping[str, int | None] | None = None) -> None:
         """Listen, then start the functions. ``ports``: those of the group before, to keep.
 
-        Raises CoreError: a port is taken, an interpreter or bubblewrap is missing.
+        Raises CoreError: a port is taken, or bubblewrap is missing and all functions need it.
         """
         kept = dict(ports or {})
         self._plain: MqttServer | None = None
@@ -144,12 +144,19 @@ class RunningGroup:
         return Supervisor(self.group.lambdas, self.queues, self.launcher, on_ended=self._api.forget)
 
     def _check_functions(self) -> None:
-        try:
-            for function in self.group.lambdas:
-                if not function.executable:
-                    self.launcher.check(function)
-        except (InterpreterError, IsolationError) as error:
-            raise CoreError(str(error)) from error
+        """What can start starts; what cannot is a finding.
+
+        Raises CoreError where no function at all finds its container: one remedy helps all.
+        """
+        uncontained = 0
+        for function in self.group.lambdas:
+            try:
+                self.launcher.check(function)
+            except (InterpreterError, IsolationError) as error:
+                self.supervisor.block(function, str(error))
+                uncontained += isinstance(error, IsolationError)
+                if uncontained == len(self.group.lambdas):
+                    raise CoreError(str(error)) from error
 
     async def _start_mqtt(self, kept: Mapping[str, int | None]) -> None:
         options = self._options

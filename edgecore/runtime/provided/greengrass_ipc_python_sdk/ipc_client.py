@@ -19,7 +19,7 @@ class IPCException(Exception):  # noqa: N818 - the name the published SDK import
     """The core refused or could not be reached; the text says which and why."""
 
 
-class IPCClient:
+class IPCClient(object):
     """One per SDK client; connections are per thread, below it.
 
     ``endpoint`` and ``port`` are taken and ignored: the core is where GG_DAEMON_PORT says.
@@ -59,4 +59,4 @@ def _call(request):
     try:
         return roundtrip(request)
     except WireError as error:
-        raise IPCException(str(error)) from error
+        raise IPCException(str(error))
