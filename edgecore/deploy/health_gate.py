@@ -32,11 +32,11 @@ class HealthGate:
         self._healthy_since: float | None = None
         self._ran: set[str] = set()
 
-    def check(self, status: Status, now: float, wall: float) -> bool | str | None:
-        """True: passed; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
+    def check(self, status: Status, now: float) -> bool | str | None:
+        """True: passed; text: why it has failed; None: ask again."""
         if died := self._died(status):
             return died
-        reasons = _against(status, wall)
+        reasons = _against(status)
         if reasons:
             self._healthy_since = None
         elif self._healthy_since is None:
@@ -68,17 +68,23 @@ class HealthGate:
         return None
 
 
-def is_healthy(status: Status, wall: float) -> bool:
-    """Whether the group has no reason against it at this moment. ``wall``: epoch seconds."""
-    return not _against(status, wall)
+def is_healthy(status: Status) -> bool:
+    """Whether the group has no reason against it at this moment."""
+    return not _against(status)
 
 
+<<<<<<< HEAD
 def _against(status: Status, wall: float) -> list[Reason]:
     """What an operator asked for (a drained worker) does not count, nor what no start mends:
     beside others that run, a function that this machine cannot start is a finding."""
     functions = [f for f in status.get("functions", []) if _startable(f)]
     status = {**status, "functions": functions}
     return [reason for reason in reasons_not_ready(status, wall) if not reason.requested]
+=======
+def _against(status: Status) -> list[Reason]:
+    """What an operator asked for (a drained worker) does not count."""
+    return [reason for reason in reasons_not_ready(status) if not reason.requested]
+>>>>>>> main
 
 
 def _startable(function: FunctionStatus) -> bool:

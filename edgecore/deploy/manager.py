@@ -150,7 +150,7 @@ class DeploymentManager(Generic[R]):
         """A newer group came before a healthy one was committed: commit that one first."""
         if self.loaded is None or self.running_group is None or not is_uncommitted(self._state):
             return
-        if is_healthy(self._status(), time.time()):
+        if is_healthy(self._status()):
             commit(self._state)
             self._report(self.loaded.deployment_id, "Success", "")
 
@@ -164,7 +164,7 @@ class DeploymentManager(Generic[R]):
         """Until the health gate passes or fails."""
         loop = asyncio.get_running_loop()
         gate = HealthGate(loop.time(), self._limit_s)
-        while (answer := gate.check(self._status(), loop.time(), time.time())) is None:
+        while (answer := gate.check(self._status(), loop.time())) is None:
             await asyncio.sleep(STEP_S)
         async with self._one_at_a_time:
             self._health_task = None

@@ -290,6 +290,13 @@ class DemoAnswer(Answer):
     seconds: dict[str, float] = Field(description="Step → what it took.")
 
 
+class BundleAnswer(Versioned):
+    path: str
+    version: str = Field(description="Fanfold's, and ten digits of a hash over all files.")
+    size: int = Field(description="Bytes of the archive.")
+    parts: dict[str, int] = Field(description="Bytes of each part, the largest first.")
+
+
 ANSWERS: dict[str, type[BaseModel]] = {
     "doctor": DoctorAnswer,
     "demo": DemoAnswer,
@@ -305,6 +312,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "tune": TuneAnswer,
     "detect": Profile,
     "devcloud status": DevcloudStatusAnswer,
+    "bundle": BundleAnswer,
     "model inspect": ModelInspectAnswer,
     "model compile": ModelCompileAnswer,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contract.topics import Topics
 from infra.planning.model import Role
+from infra.planning.naming import topics_of
 from infra.planning.placement import Placement
 from infra.planning.profile import Profile
 from infra.planning.resources import MODEL_DIR, MPS_PIPES, SHM_DIR
@@ -28,7 +29,7 @@ class Environment:
 
     @property
     def topics(self) -> Topics:
-        return Topics(self.site.name)
+        return topics_of(self.site)
 
     @property
     def cameras(self) -> str:
@@ -74,7 +75,22 @@ class Environment:
             "FANFOLD_BACKLOG_POLICY": site.backlog.policy,
             "FANFOLD_JOURNAL_BYTES": str(site.backlog.journal_bytes),
             "FANFOLD_DROP_FOLDER": site.drop_folder,
+            **self._custody(),
         }
+
+    def _custody(self) -> Variables:
+        """Only what the site chose itself: the splitter has the same defaults."""
+        site, default = self.site, Site.model_fields
+        variables: Variables = {}
+        if site.custody.mode != "link":
+            variables["FANFOLD_CUSTODY"] = site.custody.mode
+        if site.custody.max_bytes:
+            variables["FANFOLD_CUSTODY_BYTES"] = str(site.custody.max_bytes)
+        if site.drop_subfolders != default["drop_subfolders"].default:
+            variables["FANFOLD_DROP_SUBFOLDERS"] = ",".join(site.drop_subfolders)
+        if site.drop_wait_s != default["drop_wait_s"].default:
+            variables["FANFOLD_DROP_WAIT_S"] = f"{site.drop_wait_s:g}"
+        return variables
 
     def aggregator(self) -> Variables:
         site, topics, outbox = self.site, self.topics, self.site.cloud.outbox

@@ -95,6 +95,8 @@ class Decoder:
         try:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
         except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError(str(error)[:200]) from None
             raise ImageError("not_an_image", f"not decoded: {str(error)[:200]}") from None
         if image is None:
             raise ImageError("not_an_image", "its header is sound, its content is not")

@@ -79,9 +79,9 @@ class Reader:
             self._fifo.take(len(claims))  # one wake-up for each, so that none is left over
         return claims
 
-    def wait(self, timeout_s: float) -> None:
+    def look_within(self, timeout_s: float) -> None:
         """Until a tensor may be there; then the rings may also be new ones."""
-        self._fifo.wait(timeout_s)
+        self._fifo.is_rung_within(timeout_s)
         self.refresh()
 
     def refresh(self) -> None:

@@ -120,6 +120,10 @@ class Transformer:
         """The image has its result, published by whoever made it."""
         self.done += ok
         self.failed += not ok
+        self.give_back(tensor)
+
+    def give_back(self, tensor: Tensor) -> None:
+        """The image is no longer in hand here; without a result the splitter sends it again."""
         batch = tensor.batch
         batch.open -= 1
         if batch.open == 0 and batch in self._batches:

@@ -25,10 +25,14 @@ class Model(NamedTuple):
 
 
 class Batch:
-    """A micro-batch in hand; `results` fill up in the order of its items."""
+    """A micro-batch in hand; `results` fill up in the order of its items.
+
+    A result that stays None is an image that was given back. `volume`: see `Work`.
+    """
 
     def __init__(self, work: Work) -> None:
         self.id = work.batch
+        self.volume = work.volume
         self.items = [dict(item, attempt=item.get("attempt", work.attempt)) for item in work.items]
         self.results: list[Record | None] = [None] * len(self.items)
         self.open = len(self.items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from typing import Any, Mapping, Protocol
@@ -25,6 +26,7 @@ from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
 from lambdas.worker.fed import FedPipeline
 from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
+from lambdas.worker.hold import LET_GO_S
 from lambdas.worker.pipeline import Pipeline
 from lambdas.worker.send import Identity, Sender
 from lambdas.worker.work import Model
@@ -75,7 +77,10 @@ class Worker:
         if settings.transforms:
             self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender)
         else:
-            self.pipeline = Pipeline(model, sender, settings.images_dir, mode)
+            # Without heartbeats of its own nobody would see that it gave an image back.
+            unseen = self._on_demand or "FANFOLD_POOL_WORKERS" in env
+            let_go_s = math.inf if unseen else LET_GO_S
+            self.pipeline = Pipeline(model, sender, settings.images_dir, mode, let_go_s)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heartbeats = None

@@ -39,17 +39,17 @@ def status(state: str) -> dict[str, Any]:
 def test_a_group_whose_workers_are_drained_on_purpose_is_committed() -> None:
     gate = HealthGate(0.0)
 
-    assert gate.check(status("drained"), 1.0, NOW) is None
-    assert gate.check(status("drained"), 1.0 + SETTLE_S, NOW) is True
+    assert gate.check(status("drained"), 1.0) is None
+    assert gate.check(status("drained"), 1.0 + SETTLE_S) is True
 
 
 def test_a_group_whose_worker_hangs_is_not() -> None:
     gate = HealthGate(0.0)
 
-    assert gate.check(status("hung"), 1.0, NOW) is None
-    assert "w0 is hung" in str(gate.check(status("hung"), LIMIT_S + 1, NOW))
+    assert gate.check(status("hung"), 1.0) is None
+    assert "w0 is hung" in str(gate.check(status("hung"), LIMIT_S + 1))
 
 
 @pytest.mark.parametrize(("state", "well"), [("ready", True), ("drained", True), ("hung", False)])
 def test_a_group_is_well_while_nothing_but_wishes_speaks_against_it(state: str, well: bool) -> None:
-    assert is_healthy(status(state), NOW) is well
+    assert is_healthy(status(state)) is well
