@@ -73,18 +73,12 @@ def is_healthy(status: Status) -> bool:
     return not _against(status)
 
 
-<<<<<<< HEAD
-def _against(status: Status, wall: float) -> list[Reason]:
+def _against(status: Status) -> list[Reason]:
     """What an operator asked for (a drained worker) does not count, nor what no start mends:
     beside others that run, a function that this machine cannot start is a finding."""
     functions = [f for f in status.get("functions", []) if _startable(f)]
-    status = {**status, "functions": functions}
-    return [reason for reason in reasons_not_ready(status, wall) if not reason.requested]
-=======
-def _against(status: Status) -> list[Reason]:
-    """What an operator asked for (a drained worker) does not count."""
-    return [reason for reason in reasons_not_ready(status) if not reason.requested]
->>>>>>> main
+    mendable: Status = {**status, "functions": functions}
+    return [reason for reason in reasons_not_ready(mendable) if not reason.requested]
 
 
 def _startable(function: FunctionStatus) -> bool:
