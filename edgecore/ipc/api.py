@@ -34,6 +34,7 @@ NOT_SPOOLED = (
     "the message was not spooled for the cloud: the spool or its disk has no room or fails "
     "(`cloud.refused_by_reason` in the core's status says which); publish it again later"
 )
+NO_SECRETS = "this core keeps no secrets: pass the value in the function's environment or in a file"
 Abandon = Callable[[], None] | None
 _POLICIES: Mapping[str, QueueFullPolicy] = {"BestEffort": "BestEffort", "AllOrError": "AllOrError"}
 
@@ -152,7 +153,7 @@ class IpcApi:
         if arn == SHADOW_ARN:
             return self._shadow(request, context, caller, answer)
         if arn == SECRETS_ARN:
-            return _respond(answer, 404, "this core keeps no secrets: pass them another way")
+            return self._no_secret(caller, answer)
         target = self._arns.find(arn)
         if target is None:
             return _respond(answer, 404, f"function {arn} is not in the group")
@@ -225,6 +226,13 @@ class IpcApi:
         invocation_id = new_invocation_id()
         fill = self._results.expect(invocation_id, caller.worker)
         fill(self._shadows.invoke(topic, request.body), "")
+        return _ok(answer, invocation_id)
+
+    def _no_secret(self, caller: Caller, answer: Answer) -> Abandon:
+        """The answer of V1's secret manager that the SDK raises as SecretsManagerError."""
+        invocation_id = new_invocation_id()
+        fill = self._results.expect(invocation_id, caller.worker)
+        fill(json.dumps({"Status": 404, "Message": NO_SECRETS}).encode(), "")
         return _ok(answer, invocation_id)
 
     def _get_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:

@@ -67,7 +67,8 @@ class FunctionRunner:
         return sum(not worker.fetched for worker in self.workers.values())
 
     def start_pinned(self) -> None:
-        self._state = "starting"
+        if self.startable:
+            self._state = "starting"
         self._spawn_task(self._keep_running())
 
     def start_one(self) -> None:

@@ -32,7 +32,10 @@ class IPCClient(object):
         self, function_arn, input_bytes, client_context, invocation_type="RequestResponse"
     ):
         """Invoke ``function_arn``; returns the invocation id. Raises IPCException."""
-        request = post_work_request(function_arn, input_bytes, client_context, invocation_type)
+        try:
+            request = post_work_request(function_arn, input_bytes, client_context, invocation_type)
+        except WireError as error:  # too large
+            raise IPCException(str(error))
         return _call(request).invocation_id
 
     def get_work(self, function_arn):
