@@ -26,6 +26,7 @@ _DEFINITIONS = (
     ("Resource", "Resources"),
     ("Subscription", "Subscriptions"),
     ("Logger", "Loggers"),
+    ("Connector", "Connectors"),
 )
 _ENVIRONMENT = re.compile(r"^aws://([^/]+)/([^/]+)$")
 
@@ -64,6 +65,13 @@ def read_template(content: Mapping[str, Any], path: Path, *, environment: str = 
         account=account if account.isdigit() else _DEFAULT_ACCOUNT,
         region=region if region != "unknown-region" else _DEFAULT_REGION,
     )
+    document = definitions_of(content, path, resolver)
+    document["Lambdas"] = _lambdas(content, resolver, path, document.get("Functions", []))
+    return document
+
+
+def definitions_of(content: Mapping[str, Any], path: Path, resolver: Resolver) -> Json:
+    """The group's definitions, resolved; ``Lambdas`` are not in it yet."""
     groups = _of_type(content, "Group")
     if len(groups) != 1:
         raise SourceError(
@@ -83,7 +91,6 @@ def read_template(content: Mapping[str, Any], path: Path, *, environment: str = 
         raise SourceError(f"{path}: has {len(cores)} cores; exactly one is deployable")
     document["Core"] = _named(cores[0])
     document["Devices"] = [_named(device) for device in document.get("Devices", [])]
-    document["Lambdas"] = _lambdas(content, resolver, path, document.get("Functions", []))
     return document
 
 
