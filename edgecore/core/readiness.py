@@ -22,12 +22,14 @@ class Reason:
     """One cause of not being ready: what it is about, what is wrong, what to do.
 
     ``requested``: an operator asked for it: nothing is broken, and it does not end by itself.
+    ``lasting``: this machine lacks something for a function; the others run without it.
     """
 
     subject: str
     problem: str
     remedy: str
     requested: bool = False
+    lasting: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -72,6 +74,7 @@ def _functions(status: Status) -> Iterator[Reason]:
                 subject=f"function {function.get('id')}",
                 problem=str(function.get("last_error") or "cannot be started"),
                 remedy="give this machine what it lacks; it is tried again every minute",
+                lasting=True,
             )
             continue
         problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))

@@ -67,7 +67,9 @@ class RunningCore:
         """Whether /ready says that every function can take work, or does not by wish (drained)."""
         try:
             status, body = self._request("GET", "/ready")
-            return status == 200 or all(r.get("requested") for r in json.loads(body)["reasons"])
+            return status == 200 or all(
+                r.get("requested") or r.get("lasting") for r in json.loads(body)["reasons"]
+            )
         except (UserError, ValueError, KeyError):
             return False
 

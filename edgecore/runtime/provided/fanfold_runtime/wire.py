@@ -1,7 +1,7 @@
 """HTTP/1.1 over a raw socket, one connection per thread, kept open.
 
-Measured: http.client costs the caller 152 µs per request, this 36 µs; a new connection for
-each, as AWS's own client makes, 328 µs. The core's Unix socket, where it offers one, saves
+Measured: http.client costs the caller 152 us per request, this 36 us; a new connection for
+each, as AWS's own client makes, 328 us. The core's Unix socket, where it offers one, saves
 both sides half of what loopback TCP costs (docs/performance.md).
 """
 
