@@ -56,7 +56,7 @@ def not_honoured(options: Options) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def options_for(
+def options_for(  # noqa: PLR0913 - keyword-only
     source: str,
     state: Path,
     pythons: Mapping[str, str],

@@ -13,8 +13,8 @@ import typer
 from fanfold.common.errors import MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
-from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.foreign import options_for, pythons_of, review
+from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
 from fanfold.localcore.volumes import lock_volume, make_volume
 from fanfold.provision.joining import join_file
