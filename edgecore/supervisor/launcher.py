@@ -26,6 +26,7 @@ from edgecore.supervisor.logfiles import LogFile
 from edgecore.supervisor.process import Reaper, WorkerProcess
 
 BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
+NODE_BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "node" / "bootstrap.js"
 IsolationChoice = Literal["auto", "none"]
 
 
@@ -123,8 +124,11 @@ class Launcher:
         if function.runtime == EXECUTABLE_RUNTIME:
             own_program(function)
             return [program_name(function), *shlex.split(function.exec_args or "")]
-        python = self.interpreter(function)
-        return [python, "-u", str(BOOTSTRAP), function.handler or "handler.handler"]
+        interpreter = self.interpreter(function)
+        handler = function.handler or "handler.handler"
+        if str(function.runtime).startswith("nodejs"):
+            return [interpreter, str(NODE_BOOTSTRAP), handler]
+        return [interpreter, "-u", str(BOOTSTRAP), handler]
 
     def _home(self, function: Function) -> Home:
         resources, folder = self.around.group.resources, self.work_dir / function.id
