@@ -75,7 +75,10 @@ def heartbeat_message(heartbeat: Heartbeat) -> bytes:
 
 
 # What a result repeats of its item, so that the aggregator needs nobody else's memory.
-ECHOED = ("stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt", "sha256")
+ECHOED = (
+    "stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt", "sha256",
+    "damage",
+)  # fmt: skip
 
 
 def result_ok(item: Record, task: str, output: Record, ms: Record) -> Record:

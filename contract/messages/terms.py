@@ -15,6 +15,7 @@ REJECTED_REASONS = frozenset(
     (
         "too_large",
         "not_an_image",
+        "unsupported",
         "malformed",
         "unknown_version",
         "outside_volume",
@@ -28,6 +29,7 @@ REJECTED_REASONS = frozenset(
 FAILED_REASONS = frozenset(
     (
         "not_an_image",
+        "unsupported",
         "truncated",
         "too_large",
         "not_found",

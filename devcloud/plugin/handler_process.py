@@ -24,6 +24,8 @@ from typing import Any
 log = logging.getLogger("devcloud")
 
 GRACE_S = 5.0
+THIS_RUNS_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""Set by devcloud/server.py: the handler talks to this cloud, and to no other."""
 ANSWER_TIMEOUT_S = 10.0
 ANSWER_BYTES = 65_536
 """CloudFormation takes 4 KB; who sends more has made a mistake."""
@@ -92,11 +94,10 @@ def _run(call: Invocation, event: Mapping[str, Any], folder: str) -> str:
 
 def _inherited() -> dict[str, str]:
     """What a process needs to run at all; nothing of the user's cloud settings."""
-    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+            *THIS_RUNS_KEY)  # fmt: skip
     return {
         **{name: os.environ[name] for name in keep if name in os.environ},
-        "AWS_ACCESS_KEY_ID": os.environ["AWS_ACCESS_KEY_ID"],  # this run's (devcloud/server.py)
-        "AWS_SECRET_ACCESS_KEY": os.environ["AWS_SECRET_ACCESS_KEY"],
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

@@ -84,7 +84,8 @@ class Launcher:
                 core.stop()
                 self._go_back(f"was not ready within {settings.ready_s:g} s")
                 return
-            if proved and update.pending(settings.folder) and self._install(version):
+            waiting = proved or not self._can_go_back  # nothing of this trial would be lost
+            if waiting and update.pending(settings.folder) and self._install(version):
                 return
 
     @property

@@ -104,7 +104,7 @@ def _spool(status: Status) -> Iterator[Reason]:
         yield Reason(
             subject="cloud spool",
             problem=f"takes no messages: {refusing}",
-            remedy="make room on the core's state disk, or mend it: results wait with the "
+            remedy="make room on the core's state disk, or repair it: results wait with the "
             "aggregator, and it is tried each second",
         )
 

@@ -11,6 +11,8 @@ import json
 import subprocess
 import tarfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from fanfold.cloud.access import Access
 from fanfold.cloud.jobs import SiteJob, read_jobs
 from fanfold.common import output
 from fanfold.common.errors import FAILED, UserError
-from fanfold.common.project import read_site
+from fanfold.common.project import read_site, site_file
 from fanfold.demo.run import BUCKET, VOLUMES, Demo
 from fanfold.localcore.volumes import clear, refuse_in_use
 from infra.targets.iot.names import IotNames
@@ -43,7 +45,7 @@ class IotDemo(Demo):
     def run(self) -> dict[str, Any]:
         """All steps; writes and returns the outcome. Raises UserError where one fails."""
         refuse_in_use(VOLUMES)
-        with self._everything_stopped():
+        with self._everything_stopped(), self._no_certificates():
             clear(VOLUMES)
             self._prepare()
             first, second = self._publish()
@@ -61,6 +63,16 @@ class IotDemo(Demo):
             self._look_at_the_device()
             thing = f"thing/{read_site(self.site)[0].core.thing}"
             return self._judge([before, after], (thing, thing), landed)
+
+    @contextmanager
+    def _no_certificates(self) -> Iterator[None]:
+        """A cloud in memory forgets its certificates; the record of them must not outlive it."""
+        record = site_file(self.site).parent / "certificates" / f"{self.site}.json"
+        record.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            record.unlink(missing_ok=True)
 
     def _deploy(self, uri: str, measure: str) -> str:
         self._step(f"cdk deploy {self.site} -c model={uri}: an IoT job for the device")

@@ -37,6 +37,7 @@ def write_join_file(access: Access, site: Site, thing: str, folder: Path) -> Pat
         "role_alias": IotNames(site.name, site.account, site.region).role_alias,
         "certificate_pem": (folder / thing / CERTIFICATE).read_text(encoding="ascii"),
         "key_pem": (folder / thing / KEY).read_text(encoding="ascii"),
+        "volumes": {"images": site.volumes.images, "state": site.volumes.state},
     }
     if access.cloud is not None:  # AWS's own roots are in every system's trust
         content["ca_pem"] = access.cloud.ca_file.read_text(encoding="ascii")

@@ -210,6 +210,14 @@ class ModelInspectAnswer(Versioned):
     footprint: dict[str, Any] | None
 
 
+class ModelTryAnswer(Versioned):
+    image: str
+    output: dict[str, Any] | None = Field(None, description="As in a result; absent: no answer.")
+    problem: str | None = Field(None, description="Why there is no answer.")
+    ms: float | None = Field(None, description="Decoding to answer, milliseconds.")
+    drawn: str | None = Field(None, description="The drawing (PNG).")
+
+
 class Agreement(Answer):
     measure: Literal["top1", "boxes"]
     value: float | None = Field(description="0 to 1; null: nothing to judge by.")
@@ -315,5 +323,6 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "bundle": BundleAnswer,
     "model inspect": ModelInspectAnswer,
     "model compile": ModelCompileAnswer,
+    "model try": ModelTryAnswer,
 }
-"""Verb → its answer; of `results` and `logs` one line of it."""
+"""Verb → its answer; of `results`, `logs` and `model try` one line of it."""

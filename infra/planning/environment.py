@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from contract.topics import Topics
@@ -168,6 +169,7 @@ class Environment:
             **self.common(role),
             "FANFOLD_WORKER": worker,
             "FANFOLD_MODEL_DIR": MODEL_DIR,
+            **_pinned(self.site.model.s3_uri),
             "FANFOLD_DONE_TOPIC": self.topics.done,
             "FANFOLD_HEARTBEAT_TOPIC": self.topics.heartbeat,
             "FANFOLD_WORKER_TIMEOUT_S": str(self.site.timeouts.worker_s),
@@ -187,3 +189,9 @@ class Environment:
             "CUDA_MPS_PIPE_DIRECTORY": MPS_PIPES,
             "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(100 // sharing),
         }
+
+
+def _pinned(uri: str | None) -> Variables:
+    """The archive's SHA-256 where the model's address has it: the core checks it (`core.md`)."""
+    match = re.search(r"-([0-9a-f]{64})\.(?:tar\.gz|tgz|zip)\Z", uri or "")
+    return {"FANFOLD_MODEL_SHA256": match.group(1)} if match else {}

@@ -27,6 +27,8 @@ from lambdas.common.settings import AggregatorSettings
 ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
 MEASURED = 512
+# Failures that speak of the model, not of the image; a deployment is judged by them.
+MODEL_REASONS = ("model_error", "killed_workers")
 # Results that come before the splitter has told its numbers; more are sent again.
 EARLY_MESSAGES = 2_000
 ASK_AGAIN_S = 10.0
@@ -79,6 +81,7 @@ class Aggregator(Part):
         self._throttle = Throttle(10.0)
         self.store_behind = 0
         self.emitted = self.duplicates = self.gaps = self.late = self.failed = 0
+        self.answered = self.model_errors = 0
         self.stale_epoch = self.refused = 0
         self.dropped: Counter[str] = Counter()
         self._ms: dict[str, deque[float]] = {}
@@ -261,6 +264,8 @@ class Aggregator(Part):
         self.emitted += 1
         self.late += late
         self.failed += record["status"] == "failed"
+        self.answered += record["status"] == "ok"
+        self.model_errors += record.get("reason") in MODEL_REASONS
         if record["status"] == "dropped":
             self.dropped[record["reason"]] += 1
         self.jobs.count(record, self._wall)
@@ -348,6 +353,8 @@ class Aggregator(Part):
             "gaps": self.gaps,
             "late": self.late,
             "failed": self.failed,
+            "answered": self.answered,
+            "model_errors": self.model_errors,
             "dropped": dict(self.dropped),
             "stale_epoch": self.stale_epoch,
             "refused": self.refused,

@@ -20,6 +20,7 @@ from contract.messages import (
     decode,
     utf8,
 )
+from contract.refused_kinds import refusal
 from lambdas.common import paths
 
 # Far above any camera's frame, far below what hurts: the worker decodes what it reads.
@@ -62,7 +63,8 @@ def read_event(payload: Payload, images_dir: str) -> Event:
         return Event(_content_id(raw), [], raw, kind.suffix)
     if raw.lstrip()[:1] in (b"{", b"["):
         return _read_json(raw, images_dir)
-    raise MessageError("not_an_image", "neither JPEG, PNG, BMP or WebP nor a JSON object")
+    reason, detail = refusal(raw)
+    raise MessageError(reason, f"no JSON object, and as an image: {detail}")
 
 
 def claimed_id(payload: Payload) -> str:

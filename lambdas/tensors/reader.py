@@ -27,6 +27,8 @@ class Claim:
         self.item: Record = note["item"]
         self.ms: Record = note["ms"]
         self.batch: str = note["batch"]
+        size = note.get("size")
+        self.size: tuple[int, int] | None = (size[0], size[1]) if size else None
 
     @property
     def alone(self) -> bool:

@@ -24,7 +24,8 @@ from lambdas.worker.activity import Activity
 from lambdas.worker.network import Network
 from lambdas.worker.pipeline import guarded
 from lambdas.worker.send import Sender
-from lambdas.worker.work import Batch, Model
+from lambdas.worker.warm_up import Model
+from lambdas.worker.work import Batch
 
 _STOP = None
 _log = get_logger("inference")

@@ -22,7 +22,8 @@ from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
 from lambdas.worker.network import Network
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
-from lambdas.worker.work import Batch, Image, Model
+from lambdas.worker.warm_up import Model
+from lambdas.worker.work import Batch, Image
 
 # Two in hand: the next is decoded while the network works on this one.
 IN_HAND = 2
@@ -41,13 +42,12 @@ class Pipeline:
         model: Model,
         sender: Sender,
         images_dir: str,
-        mode: str = "fast",
+        transform: Transform,
         let_go_s: float = LET_GO_S,
     ) -> None:
-        """`mode`: of the transform, "fast" or "exact"; `let_go_s`: see `Hold`."""
-        package, self._runtime, hooks = model
+        """`transform`: of the model's input; `let_go_s`: see `Hold`."""
+        self._runtime = model.runtime
         self._sender = sender
-        transform = Transform(package.spec.input, mode, hooks.transform)
         self._network = Network(model)
         self.activity = Activity()
         prepare = Prepare(images_dir, transform, self._runtime.decodes())

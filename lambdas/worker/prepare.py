@@ -15,7 +15,7 @@ from contract.messages import Record
 from lambdas.common.log import about, get_logger
 from lambdas.common.marker import require
 from lambdas.common.paths import PathError, read_inside
-from lambdas.imaging.header import MAX_BYTES, ImageError
+from lambdas.imaging.errors import ImageError
 from lambdas.imaging.transform import Transform
 from lambdas.worker.work import Image
 
@@ -53,7 +53,10 @@ class Prepare:
     def _decoded(self, image: Image, data: bytes, tensor: np.ndarray) -> Record | None:
         hooked = self._transform.hooked
         try:
-            image.timed("transform", lambda: self._transform(data, tensor))
+            camera = str(image.item.get("stream", ""))
+            image.size = image.timed("transform", lambda: self._transform(data, tensor, camera))
+            if self._transform.damage is not None:
+                image.item["damage"] = self._transform.damage.as_record()
         except ImageError as error:
             return image.failed(error.reason, error.detail)
         except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's
@@ -88,12 +91,13 @@ class Prepare:
 
     def _read(self, item: Record) -> bytes:
         kept, accepted = item.get("kept"), item.get("stat")
+        limit = self._transform.rules.max_bytes
         if kept is None:
-            return read_inside(self._images_dir, item["file"], MAX_BYTES, accepted)
+            return read_inside(self._images_dir, item["file"], limit, accepted)
         try:
-            return read_inside(self._images_dir, kept, MAX_BYTES, accepted)
+            return read_inside(self._images_dir, kept, limit, accepted)
         except PathError as error:
             # Somebody removed what the splitter kept; the camera's own name may still lead there.
             if error.reason != "not_found" or not (accepted and accepted[2]):
                 raise
-            return read_inside(self._images_dir, item["file"], MAX_BYTES, accepted)
+            return read_inside(self._images_dir, item["file"], limit, accepted)

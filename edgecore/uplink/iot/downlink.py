@@ -6,7 +6,6 @@ the router: a topic that no subscription of the group takes reaches nobody.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -44,10 +43,7 @@ class Downlink:
             self._listener = None
         self._filters = filters
         if filters:
-            try:
-                self._listener = await self._link.listen(filters, self._arrived)
-            except asyncio.TimeoutError:
-                log.warning("cloud: no answer to SUBSCRIBE; asked again on the next connection")
+            self._listener = await self._link.listen(filters, self._arrived)
 
     def status(self) -> dict[str, Any]:
         return {

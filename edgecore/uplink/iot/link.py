@@ -74,8 +74,11 @@ class Link:
         """Messages on ``filters``, on this connection and every later one."""
         listener = Listener(tuple(filters), handler)
         self._listeners.append(listener)
-        if self.session is not None:
-            await self._subscribe(self.session, filters)
+        if (session := self.session) is not None:
+            try:
+                await self._subscribe(session, filters)
+            except asyncio.TimeoutError:
+                await self.give_up(session, "no answer to SUBSCRIBE")
         return listener
 
     async def leave(self, listener: Listener) -> None:

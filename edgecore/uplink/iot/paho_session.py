@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -23,9 +21,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edgecore.uplink.iot import reason_codes
 from edgecore.uplink.iot.identity import Identity
+from edgecore.uplink.iot.paho_client import Client, in_a_thread_of_its_own
 from edgecore.uplink.iot.port import CannotConnect, Closed, OnMessage
 from edgecore.uplink.iot.problems import Problem, of_connecting
-from edgecore.uplink.iot.proxy import tunnel
 from edgecore.uplink.iot.tls import UnusableIdentity, device_context, own_certificate_problem
 
 log = logging.getLogger(__name__)
@@ -65,19 +63,6 @@ async def connect(identity: Identity, on_message: OnMessage) -> PahoSession:
     return session
 
 
-class _Client(paho.Client):
-    """paho's own way through a proxy is PySocks, which sends an HTTP proxy no password."""
-
-    def __init__(self, proxy: str | None, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._http_proxy = proxy
-
-    def _create_socket_connection(self) -> socket.socket:
-        if self._http_proxy is None:
-            return super()._create_socket_connection()
-        return tunnel(self._http_proxy, self.host, self.port, self.connect_timeout)
-
-
 class PahoSession:
     """``edgecore.uplink.iot.port.Session``; ``open`` first."""
 
@@ -102,7 +87,7 @@ class PahoSession:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         try:
-            await _in_a_thread_of_its_own(
+            await in_a_thread_of_its_own(
                 lambda: self._client.connect(
                     identity.host,
                     identity.port,
@@ -126,7 +111,7 @@ class PahoSession:
             raise CannotConnect(self._refused(code))
 
     def _make_client(self, context: Any) -> paho.Client:
-        client = _Client(
+        client = Client(
             self._identity.proxy,
             CallbackAPIVersion.VERSION2,
             client_id=self._identity.thing,
@@ -267,25 +252,3 @@ class PahoSession:
         for answer in self._answers.values():
             answer.cancel()
         self._acks.clear()
-
-
-async def _in_a_thread_of_its_own(work: Callable[[], object]) -> None:
-    """Resolving and connecting may hang for long; no end of the core waits for this thread."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def finish(error: Exception | None) -> None:
-        if not done.done():
-            done.set_result(None) if error is None else done.set_exception(error)
-
-    def run() -> None:
-        problem: Exception | None = None
-        try:
-            work()
-        except Exception as error:  # handed to whoever waits
-            problem = error
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(finish, problem)
-
-    threading.Thread(target=run, name="cloud-connect", daemon=True).start()
-    await done

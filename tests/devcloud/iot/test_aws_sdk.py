@@ -166,6 +166,7 @@ def legacy(thing, kind=AWSIoTMQTTClient):
     return client
 
 
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS:DeprecationWarning")
 def test_awss_first_sdk_over_mqtt_311_subscribes_and_publishes(new_thing):
     thing = new_thing()
     topic, received = f"site/{thing.name}/legacy", queue.Queue()
@@ -178,6 +179,7 @@ def test_awss_first_sdk_over_mqtt_311_subscribes_and_publishes(new_thing):
     client.disconnect()
 
 
+@pytest.mark.filterwarnings("ignore:ssl.PROTOCOL_TLS:DeprecationWarning")
 def test_awss_first_sdk_keeps_a_shadow(new_thing):
     thing = new_thing()
     answers: queue.Queue = queue.Queue()

@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from every import every
 from small_disks import small_disk_at
 from spooling import DEADLINE_S, Remembering, drained, refused, unreachable
 
@@ -103,7 +104,7 @@ def test_over_quota_the_oldest_go_each_is_counted_and_the_file_stays_within(
         path, quota = tmp_path / "s.sqlite3", 262_144
         count = 3 * quota // (size + 16)
         spooler, sink = Spooler(path, max_bytes=quota), Remembering(max_messages=50)
-        assert all(await _fill(spooler, count, size))
+        assert every(await _fill(spooler, count, size))
         stats = spooler.stats()
         assert path.stat().st_size <= quota
         assert stats["dropped_by_reason"] == {"quota_oldest": count - stats["spooled"]}
@@ -317,9 +318,9 @@ def test_a_full_disk_never_wedges_the_spool(small_disk: Path) -> None:
 def test_backoff_grows_with_jitter_and_never_beyond_its_cap() -> None:
     waits = [(b := Backoff()) and [b.next_s() for _ in range(40)] for _ in range(20)]
 
-    assert all(0.25 <= w[0] <= 0.5 for w in waits)
-    assert all(s <= CAP_S for w in waits for s in w)
-    assert all(w[39] >= CAP_S / 2 for w in waits)
+    assert every(0.25 <= w[0] <= 0.5 for w in waits)
+    assert every(s <= CAP_S for w in waits for s in w)
+    assert every(w[39] >= CAP_S / 2 for w in waits)
     assert len({w[39] for w in waits}) > 1
 
 

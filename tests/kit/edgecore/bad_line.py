@@ -40,6 +40,7 @@ class BadLine:
             writer.transport.abort()
             return
         self.connections += 1
+        self._writers.add(writer)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
@@ -63,7 +64,6 @@ class BadLine:
                 else:
                     _write(writer, data)
         for one in both:
-            self._writers.discard(one)
             loop.call_later(self.delay_s, one.transport.abort)
 
 

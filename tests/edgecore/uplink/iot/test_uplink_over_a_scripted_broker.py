@@ -223,7 +223,13 @@ def test_the_servers_receive_maximum_is_kept(tmp_path: Path, ca: OwnCa) -> None:
 
 def test_the_core_ends_at_once_while_it_connects_to_nobody(tmp_path: Path, ca: OwnCa) -> None:
     async def scenario() -> None:
-        silent = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
+        async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                writer.close()
+
+        silent = await asyncio.start_server(hold, "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
         async with uplink(tmp_path / "u", ca.join(tmp_path, THING, port)) as up:
             await up.put(1)
