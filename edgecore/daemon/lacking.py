@@ -12,7 +12,7 @@ _SHOWN = 5
 
 def lacking(group: Group, options: Options) -> list[str]:
     """One sentence for each, with what to do."""
-    found = []
+    found: list[str] = []
     if options.mqtt_port is not None:
         found += _certificates(group)
     if options.join is None:

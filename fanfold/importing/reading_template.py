@@ -30,7 +30,7 @@ def parse(text: str, path: Path) -> Json:
     """YAML (JSON is YAML) with ``!Ref`` and its like written out."""
     import yaml
 
-    loader = type("Loader", (yaml.SafeLoader,), {})
+    loader: Any = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", _tagged)
     # Dates stay text: AWSTemplateFormatVersion looks like one.
     loader.yaml_implicit_resolvers = {
