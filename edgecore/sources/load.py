@@ -131,7 +131,10 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read: {error}", exit_code=MISSING) from error
     except ValueError as error:
-        raise SourceError(f"{path}: is not JSON: {error}") from error
+        raise SourceError(
+            f"{path}: is not JSON: {error}; a YAML template or a greengo.yaml is imported first: "
+            "fanfold import FILE FOLDER"
+        ) from error
     if not isinstance(content, dict):
         raise SourceError(f"{path}: does not contain a JSON object")
     return content

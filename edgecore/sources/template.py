@@ -136,13 +136,18 @@ def _lambdas(
     found: Json = {}
     for entry in functions:
         arn = entry["FunctionArn"]
+        if not isinstance(arn, str):
+            raise SourceError(
+                f"{path}: function {entry.get('Id')!r} has the ARN {arn!r}: a parameter without a "
+                "default? Import the template first: fanfold import TEMPLATE FOLDER"
+            )
         if arn.startswith(SYSTEM_PREFIX):
             continue
         name = arn.partition(":function:")[2].partition(":")[0]
         if name not in by_name:
             raise SourceError(
                 f"{path}: function {arn} is not in the template, so its code is unknown;"
-                " load the group with greengrass:NAME instead",
+                " import the template (fanfold import TEMPLATE FOLDER), or load greengrass:NAME",
                 exit_code=MISSING,
             )
         properties = by_name[name]
@@ -179,6 +184,6 @@ def _code(
         return assets[key]
     raise SourceError(
         f"{path}: the code of {name!r} (S3 key {key!r}) is not an asset beside the template;"
-        " pass the whole cloud assembly folder",
+        " pass the whole cloud assembly folder, or import it: fanfold import TEMPLATE FOLDER",
         exit_code=MISSING,
     )
