@@ -13,6 +13,7 @@ from edgecore.sources.errors import SourceError
 from edgecore.sources.intrinsics import Resolver
 from edgecore.sources.template import definitions_of
 from fanfold.common.errors import INVALID, UserError
+from fanfold.importing.conditions import decided
 from fanfold.importing.imported import Imported, Json
 from fanfold.importing.reading_template import local_code, read
 
@@ -28,7 +29,10 @@ def from_template(
     content = read(path, region, parameters)
     content = _without_imports(content, imports, path)
     _fill_parameters(content, parameters, path)
-    resolver = Resolver(content, account=_account(parameters), region=region)
+    account = _account(parameters)
+    plain = Resolver(content, account=account, region=region)
+    content = decided(content, plain.resolve)
+    resolver = Resolver(content, account=account, region=region)
     document = definitions_of(content, path, resolver)
     imported = Imported(source=str(path), document=document)
     document["Lambdas"] = {}

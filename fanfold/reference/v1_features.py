@@ -85,9 +85,11 @@ FEATURES = (
     Feature("Cloud to function or device, SyncShadow", "yes", "with `--join`; else a finding, and "
         "`fanfold publish --as cloud TOPIC`",
         ("test_devices.py::test_publish_as_the_cloud_reaches_functions_and_devices",)),
-    Feature("Templates: YAML, SAM, parameters, `Fn::ImportValue`, inline and S3 code",
-        "deployed by CloudFormation", "`fanfold import`; no conditions, macros or nested stacks",
+    Feature("Templates: YAML, SAM, parameters, conditions, `Fn::ImportValue`, inline and S3 code",
+        "deployed by CloudFormation",
+        "`fanfold import`; no macros, nested stacks or custom resources",
         ("test_import.py::test_a_yaml_template_with_inline_code",
+         "test_import.py::test_conditions_decide_what_is_there",
          "test_import.py::test_a_sam_template_with_code_beside_it",
          "test_import.py::test_a_parameter_without_a_default_is_asked_for",
          "test_import.py::test_a_value_of_another_stack_is_asked_for",

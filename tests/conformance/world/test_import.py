@@ -79,6 +79,23 @@ def test_a_yaml_template_with_inline_code(tmp_path: Path) -> None:
     assert (tmp_path / "imported" / entry["Code"] / "index.py").exists()
 
 
+def test_conditions_decide_what_is_there(tmp_path: Path) -> None:
+    head = """Parameters: {Stage: {Type: String, Default: test}}
+Conditions:
+  Live: !Equals [!Ref Stage, live]
+  Test: !Not [!Condition Live]
+"""
+    other = """
+  Second:
+    Type: AWS::Greengrass::FunctionDefinition
+    Condition: Live
+    Properties: {Name: f, InitialVersion: {Functions: []}}
+"""
+    function = f"!If [Test, '{ARN}', !Ref Nothing]"
+    document = _imported(tmp_path, _template(tmp_path, function, other, head=head))
+    assert document["Functions"][0]["FunctionArn"] == ARN
+
+
 @pytest.mark.parametrize("reference", ["!Ref Hello.Version", "!Ref Hello.Alias"])
 def test_a_sam_template_with_code_beside_it(tmp_path: Path, reference: str) -> None:
     pytest.importorskip("samtranslator")
