@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Protocol
 
-from contract.topic_filters import topic_problem
 from edgecore.core.arns import ROUTER_ARN, SECRETS_ARN, SHADOW_ARN, ArnIndex
 from edgecore.core.results import Results
 from edgecore.core.router import QueueFullPolicy, Router
@@ -22,6 +19,7 @@ from edgecore.core.workqueue import (
     WorkQueue,
     new_invocation_id,
 )
+from edgecore.ipc.contexts import is_context, publication
 from edgecore.ipc.http1 import Request
 from edgecore.ipc.server import Answer
 from edgecore.ipc.tokens import Caller, Tokens
@@ -36,7 +34,6 @@ NOT_SPOOLED = (
 )
 NO_SECRETS = "this core keeps no secrets: pass the value in the function's environment or in a file"
 Abandon = Callable[[], None] | None
-_POLICIES: Mapping[str, QueueFullPolicy] = {"BestEffort": "BestEffort", "AllOrError": "AllOrError"}
 
 
 class Workers(Protocol):
@@ -162,7 +159,7 @@ class IpcApi:
     def _invoke(
         self, request: Request, target: str, context: str, caller: Caller, answer: Answer
     ) -> Abandon:
-        if context and not _is_context(context):
+        if context and not is_context(context):
             return _respond(answer, 400, "X-Amz-Client-Context is not base64 of JSON")
         wants_result = request.headers.get(b"x-amz-invocation-type") != b"Event"
         item = WorkItem(new_invocation_id(), request.body, context)
@@ -174,7 +171,7 @@ class IpcApi:
 
     def _publish(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
-            source, topic, policy = _publication(context)
+            source, topic, policy = publication(context)
         except ValueError as error:
             return _respond(answer, 400, str(error))
         if source and source != caller.function_arn:
@@ -220,7 +217,7 @@ class IpcApi:
 
     def _shadow(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
-            topic = _publication(context)[1]
+            topic = publication(context)[1]
         except ValueError as error:
             return _respond(answer, 400, str(error))
         invocation_id = new_invocation_id()
@@ -284,34 +281,6 @@ def _json_object(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-@lru_cache(maxsize=1024)
-def _is_context(text: str) -> bool:
-    """It is handed on in a header: what another process cannot read would end that one."""
-    try:
-        json.loads(base64.b64decode(text, validate=True))
-    except (ValueError, RecursionError, binascii.Error):
-        return False
-    return True
-
-
-@lru_cache(maxsize=4096)
-def _publication(context: str) -> tuple[str, str, QueueFullPolicy]:
-    """(claimed source, topic, policy) of a client context. Raises ValueError with the reason."""
-    try:
-        custom = json.loads(base64.b64decode(context, validate=True))["custom"]
-        source, topic = custom.get("source", ""), custom["subject"]
-        policy = custom.get("queueFullPolicy") or "BestEffort"
-        topic.encode(), source.encode()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise ValueError("X-Amz-Client-Context is not base64 of custom.subject") from None
-    if policy not in _POLICIES:
-        raise ValueError(f"queueFullPolicy {policy!r} is neither BestEffort nor AllOrError")
-    problem = topic_problem(topic)
-    if problem:
-        raise ValueError(problem)
-    return source, topic, _POLICIES[policy]
 
 
 def _log_lines(body: bytes) -> list[str]:

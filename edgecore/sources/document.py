@@ -187,6 +187,7 @@ def _lambda_fields(
         "handler": entry.get("Handler"),
         "code": base / code if code else None,
         "code_sha256": entry.get("CodeSha256"),
+        "code_problem": entry.get("CodeProblem"),
     }
 
 

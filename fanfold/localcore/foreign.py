@@ -47,7 +47,9 @@ def not_honoured(options: Options) -> list[str]:
     interpreters = Interpreters(options.pythons)
     for function in loaded.group.lambdas:
         try:
-            if function.runtime == EXECUTABLE_RUNTIME:
+            if function.code_problem:
+                found.append(f"function {function.id} cannot be started: {function.code_problem}")
+            elif function.runtime == EXECUTABLE_RUNTIME:
                 own_program(function)
             elif warning := interpreters.find(function.runtime or "none").warning:
                 found.append(warning)

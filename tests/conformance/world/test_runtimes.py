@@ -39,6 +39,15 @@ def test_one_function_that_cannot_start_stops_no_other(site: Site) -> None:
         assert any(f"function {name} " in text for text in site.status()["findings"])
 
 
+def test_a_function_without_its_code_stops_no_other(site: Site) -> None:
+    site.function("good", ANSWERS)
+    site.function("lost", ANSWERS)
+    site.document["Lambdas"][arn_of("lost")]["Code"] = "nowhere"
+    site.start()
+    eventually(lambda: site.of("good")["state"] == "running", "the other runs")
+    assert "does not exist" in site.of("lost")["last_error"]
+
+
 def test_messages_for_a_function_that_cannot_start_take_no_room_from_the_others(
     site: Site,
 ) -> None:
