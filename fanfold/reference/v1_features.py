@@ -37,7 +37,8 @@ class Feature(NamedTuple):
 FUNCTIONS = "tests/edgecore/supervisor/test_core_functions.py"
 FEATURES = (
     Feature("A function whose runtime or code is missing", "fails alone",
-        "fails alone: a finding and its card; tried again every minute; messages for it are lost and take no room",
+        "fails alone: a finding and its card; tried again every minute; messages for it are lost "
+        "and take no room",
         ("test_runtimes.py::test_one_function_that_cannot_start_stops_no_other",
          "test_runtimes.py::test_a_function_without_its_code_stops_no_other",
          "test_runtimes.py::test_messages_for_a_function_that_cannot_start_take_no_room_from_the_others")),
