@@ -37,8 +37,7 @@ def import_(
 ) -> None:
     """Bring a Greengrass V1 group into one folder: group.json, code, and a report.
 
-    REPORT.md says in a sentence each what the core will not honour and what is
-    missing. Nothing runs yet: python -m edgecore --group FOLDER/group.json
+    REPORT.md lists what the core will not honour and what is missing. Nothing runs yet: python -m edgecore --group FOLDER/group.json
 
     Exit code 2: the source is not understood, or needs a value; 3: it cannot be read.
     Example: fanfold import template.yaml press --parameter CoreName=press
@@ -57,7 +56,7 @@ def import_(
     output.note(
         f"{folder / 'group.json'}: {len(document.get('Functions') or [])} functions, "
         f"{len(document.get('Subscriptions') or [])} subscriptions, "
-        f"{len(document.get('Devices') or [])} devices; {folder / 'REPORT.md'} says the rest"
+        f"{len(document.get('Devices') or [])} devices; {folder / 'REPORT.md'} lists the rest"
     )
 
 
