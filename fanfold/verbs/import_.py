@@ -37,7 +37,8 @@ def import_(
 ) -> None:
     """Bring a Greengrass V1 group into one folder: group.json, code, and a report.
 
-    REPORT.md lists what the core will not honour and what is missing. Nothing runs yet: python -m edgecore --group FOLDER/group.json
+    REPORT.md lists what the core will not honour and what is missing. Nothing
+    runs yet: python -m edgecore --group FOLDER/group.json
 
     Exit code 2: the source is not understood, or needs a value; 3: it cannot be read.
     Example: fanfold import template.yaml press --parameter CoreName=press
