@@ -52,6 +52,7 @@ class FunctionStatus(Answer):
     arn: str
     pinned: bool
     state: Literal["starting", "running", "backoff", "crash_loop", "stopped", "hung"]
+    startable: bool = Field(True, description="Whether this machine has what it runs with.")
     pid: int | None
     restarts: int
     queue: int = Field(description="Work items waiting.")
