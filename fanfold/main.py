@@ -26,7 +26,7 @@ HELP = (
 VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback", "run",
     "status", "send", "results", "trace", "logs", "drain", "stop", "bench", "tune", "detect",
-    "pool", "bundle",
+    "pool", "replay", "bundle",
 )  # fmt: skip
 
 

@@ -39,9 +39,7 @@ class Shard(NamedTuple):
 def shard_of(line: str) -> Shard:
     """What `Shard.line` wrote."""
     document = json.loads(line)
-    return Shard(
-        document["key"], document["stream"], document["first"], tuple(document["names"])
-    )
+    return Shard(document["key"], document["stream"], document["first"], tuple(document["names"]))
 
 
 def stream_of(name: str) -> str:

@@ -10,16 +10,15 @@ from typing import Protocol
 
 from replay.cut import Shard
 from replay.engines.engine import CameBack, Done, Ended, Engine, Event, Unable
-from replay.errors import Unfit
+from replay.errors import UnfitError
 from replay.ledger import Ledger
-from replay.place import Place
-from replay.plan import Plan
+from replay.plan import Replay
 from replay.shard import Outcome, quarantined
 
 WAIT_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-#: So many starts may fail in a row, where nothing was done before, until the package is at fault.
-UNABLE_TO_GIVE_UP = 3
+#: So many starts may fail in a row until the package is at fault; more where some nodes fit.
+UNABLE_TO_GIVE_UP, UNABLE_WHERE_SOME_FIT = 3, 100
 
 
 class Told(Protocol):
@@ -59,11 +58,11 @@ class Tally:
 
 class Driver:
     def __init__(
-        self, plan: Plan, model: str, store: Place, engine: Engine, told: Told,
+        self, replay: Replay, engine: Engine, told: Told,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
-        self._model, self._store, self._engine, self._told = model, store, engine, told
-        self._ledger = Ledger(iter(plan))
+        self._replay, self._engine, self._told = replay, engine, told
+        self._ledger = Ledger(iter(replay.plan))
         self._sleep = sleep
         self._in_hand = 0
         self._alone = False
@@ -105,7 +104,8 @@ class Driver:
         match event:
             case Done(outcome):
                 self._in_hand -= 1
-                self._unable, self._pause_s = 0, FIRST_PAUSE_S
+                self._pause_s = FIRST_PAUSE_S
+                self._unable = 0 if outcome.written else self._unable
                 self.tally.add(outcome)
             case Ended(shards, how):
                 self._in_hand -= len(shards)
@@ -116,8 +116,9 @@ class Driver:
                 self._come_back(shard, why)
             case Unable(shard, where, why):
                 self._unable += 1
-                if self.tally.shards == 0 and self._unable >= UNABLE_TO_GIVE_UP:
-                    raise Unfit(f"the package does not fit {where}: {why}")
+                some_fit = self.tally.images > self.tally.found
+                if self._unable >= (UNABLE_WHERE_SOME_FIT if some_fit else UNABLE_TO_GIVE_UP):
+                    raise UnfitError(f"the package does not fit {where}: {why}")
                 self._come_back(shard, f"the package does not fit {where}: {why}")
 
     def _come_back(self, shard: Shard, why: str) -> None:
@@ -128,7 +129,7 @@ class Driver:
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
 
     def _quarantine(self, shard: Shard) -> None:
-        quarantined(shard, self._model, self._store)
+        quarantined(shard, self._replay.model, self._replay.store)
         self.tally.quarantined.append(_name(shard))
         failed = {"killed_workers": len(shard.names)}
         self.tally.add(Outcome(shard.key, len(shard.names), failed, True))

@@ -7,9 +7,9 @@ class ReplayError(Exception):
     """A sentence for the user: subject, value, limit, remedy."""
 
 
-class Unfit(ReplayError):
+class UnfitError(ReplayError):
     """The package cannot be loaded where the shard was to run."""
 
 
-class Overloaded(ReplayError):
+class OverloadedError(ReplayError):
     """The archive or the store refused for longer than a shard waits; nothing is lost."""

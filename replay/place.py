@@ -115,7 +115,7 @@ def _walk(root: str, below: str) -> Iterator[Entry]:
     try:
         names = sorted_on_disk(
             each.name + ("/" if each.is_dir() else "")
-            for each in os.scandir(os.path.join(root, below))
+            for each in os.scandir(f"{root}/{below}")
             if not each.name.startswith(".")
         )
     except FileNotFoundError:
@@ -126,7 +126,7 @@ def _walk(root: str, below: str) -> Iterator[Entry]:
             yield from _walk(root, inside.rstrip("/"))
             continue
         try:
-            found = os.stat(os.path.join(root, inside))
+            found = Path(root, inside).stat()
         except OSError:
             # It was listed, so it gets its record: a link that leads nowhere, a file just deleted.
             yield Entry(inside, 0, "")

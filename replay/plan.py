@@ -8,7 +8,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from replay.cut import Shard, cut, shard_of
 from replay.errors import ReplayError
@@ -37,7 +37,7 @@ def make_plan(
     archive: Place, shard_images: int, seen: Callable[[int], None] = lambda _: None
 ) -> Plan:
     """List and cut; `name` is the hash of all shards. Raises `ReplayError` without images."""
-    spool = tempfile.TemporaryFile("w+", encoding="ascii")
+    spool = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - the plan closes it
     digest, shards, images = hashlib.sha256(), 0, 0
     for shard in cut(archive.entries(), shard_images):
         spool.write(shard.line() + "\n")
@@ -50,6 +50,20 @@ def make_plan(
         raise ReplayError(f"{archive.url}: no images there (by suffix: .jpg, .png, .bmp, .webp)")
     spool.flush()
     return Plan(spool, digest.hexdigest()[:16], shards, images)
+
+
+class Replay(NamedTuple):
+    """One plan through one model; `model` is `model_key`'s."""
+
+    plan: Plan
+    model: str
+    archive: Place
+    store: Place
+
+    @property
+    def folder(self) -> str:
+        """Below the output: what is made of all shards."""
+        return f"{self.model}/replay={self.plan.name}"
 
 
 def model_key(sha256: str) -> str:
@@ -67,13 +81,3 @@ def model_key(sha256: str) -> str:
 def shard_name(model: str, key: str) -> str:
     """Where a shard's records are, below the output."""
     return f"{model}/shards/{key}.jsonl"
-
-
-def replay_folder(model: str, plan: str) -> str:
-    """Where what is made of all shards of one plan is, below the output."""
-    return f"{model}/replay={plan}"
-
-
-def manifest_name(model: str, plan: str, index: int) -> str:
-    """Where an array's task finds what shard number `index`, from 0, holds."""
-    return f"{replay_folder(model, plan)}/manifests/{index:08d}.json"

@@ -1,4 +1,4 @@
-"""Image files through a pool of processes that keep the model loaded, for several shards at once."""
+"""Image files through a pool of processes that keep the model loaded, for several shards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lambdas.pool.alone import environment
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import parse_gpus, processes
-from replay.errors import Unfit
+from replay.errors import UnfitError
 
 Taken = Callable[[Record], None]
 
@@ -50,9 +50,9 @@ class Runner(Owner):
         self._pool.submit(Job(batch, 1, [item]))
 
     def check(self) -> None:
-        """Raises `Unfit` when the package cannot be loaded here."""
+        """Raises `UnfitError` when the package cannot be loaded here."""
         if self._why_not:
-            raise Unfit(f"{self._package}: {self._why_not}; its reason is in the log above")
+            raise UnfitError(f"{self._package}: {self._why_not}; its reason is in the log above")
 
     def stop(self) -> None:
         self._pool.stop()

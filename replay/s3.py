@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from replay.errors import Overloaded, ReplayError
+from replay.errors import OverloadedError, ReplayError
 from replay.place import Entry
 
 Answer = TypeVar("Answer")
@@ -32,7 +32,7 @@ class Patience:
         self.waits = 0
 
     def __call__(self, what: str, ask: Callable[[], Answer]) -> Answer:
-        """Raises `Overloaded` after `patience_s` of pauses, and what is no throttling at once."""
+        """Raises `OverloadedError` after `patience_s` of pauses; other errors pass at once."""
         from botocore.exceptions import ClientError, HTTPClientError
 
         wait_s, waited_s = FIRST_WAIT_S, 0.0
@@ -43,7 +43,7 @@ class Patience:
                 if code_of(error) not in THROTTLED:
                     raise
                 if waited_s >= self._patience_s:
-                    raise Overloaded(
+                    raise OverloadedError(
                         f"{what}: refused for {waited_s:.0f} s of pauses ({error}); it is tried "
                         "again, start fewer workers if this stays"
                     ) from error
@@ -84,22 +84,23 @@ class Bucket:
         return cls(boto3.client("s3", config=config), bucket, prefix, Patience())
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        token: dict[str, str] = {}
-        where = self._prefix + prefix
+        token = ""
         while True:
-            page = self._ask(
-                f"s3://{self._bucket}/{where}",
-                lambda: self._client.list_objects_v2(
-                    Bucket=self._bucket, Prefix=where, **token
-                ),
-            )
+            page = self._page(self._prefix + prefix, token)
             for found in page.get("Contents", ()):
                 name = found["Key"][len(self._prefix) :]
                 if not name.endswith("/"):  # consoles make such objects for folders
                     yield Entry(name, found["Size"], found["ETag"].strip('"'))
-            if not page.get("IsTruncated"):
+            token = page.get("NextContinuationToken", "")
+            if not token:
                 return
-            token = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def _page(self, where: str, token: str) -> Any:
+        after = {"ContinuationToken": token} if token else {}
+        return self._ask(
+            f"s3://{self._bucket}/{where}",
+            lambda: self._client.list_objects_v2(Bucket=self._bucket, Prefix=where, **after),
+        )
 
     def read(self, name: str) -> bytes:
         def get() -> bytes:

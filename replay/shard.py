@@ -115,7 +115,7 @@ class _Collected:
             self._submit(index, str(path), fetched=path)
         except FileNotFoundError:
             self._fail(index, "not_found", "it was listed, and is gone")
-        except BaseException as error:  # noqa: BLE001 - raised again where records are waited for
+        except BaseException as error:
             with self._changed:
                 self._error = error
                 self._changed.notify_all()

@@ -34,7 +34,7 @@ def _bytes(name: str) -> bytes:
 
 
 def _spilled(names: list[str]) -> IO[str]:
-    file = tempfile.TemporaryFile("w+", encoding="ascii")
+    file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - the merge closes it
     file.writelines(json.dumps(name) + "\n" for name in names)
     file.seek(0)
     return file

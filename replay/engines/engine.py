@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, Union
+from typing import NamedTuple, Protocol
 
 from replay.cut import Shard
 from replay.shard import Outcome
@@ -34,7 +34,7 @@ class Unable(NamedTuple):
     why: str
 
 
-Event = Union[Done, Ended, CameBack, Unable]
+Event = Done | Ended | CameBack | Unable
 
 
 class Engine(Protocol):

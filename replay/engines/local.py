@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -97,7 +98,5 @@ class LocalEngine:
         process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                try:
+                with contextlib.suppress(OSError):  # what it did not read is unsent
                     stream.close()
-                except OSError:
-                    pass  # what it did not read is unsent

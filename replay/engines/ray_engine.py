@@ -21,7 +21,7 @@ import lambdas
 import replay
 from replay.cut import Shard, shard_of
 from replay.engines.engine import CameBack, Done, Ended, Event, Unable
-from replay.errors import Overloaded, ReplayError, Unfit
+from replay.errors import OverloadedError, ReplayError, UnfitError
 from replay.package import unpacked
 from replay.place import place_of
 from replay.runner import Runner
@@ -33,7 +33,7 @@ _runners: dict[Job, Runner] = {}
 
 
 def _task(line: str, job: Job, package: bytes) -> tuple[str, Any]:
-    """Runs in a Ray worker. What went wrong is told in values: no class need be there to unpickle."""
+    """Runs in a Ray worker. What went wrong is told in values, which any driver unpickles."""
     where = f"node {ray.get_runtime_context().get_node_id()[:12]}"
     try:
         runner = _runners.get(job)
@@ -44,12 +44,12 @@ def _task(line: str, job: Job, package: bytes) -> tuple[str, Any]:
             runner = _runners[job] = Runner(folder, "1", gpus, job.python)
         archive, store = place_of(job.source), place_of(job.out)
         outcome = run_shard(shard_of(line), job.model, archive, store, runner)
-    except Unfit as error:
+    except UnfitError as error:
         _runners.pop(job, None)
         return "unable", (where, str(error))
-    except Overloaded as error:
+    except OverloadedError as error:
         return "again", str(error)
-    except Exception as error:  # noqa: BLE001 - the driver says it, with the shard
+    except Exception as error:
         return "error", f"{where}: {type(error).__name__}: {error}"
     return "done", outcome._asdict()
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from replay.cut import shard_of
 from replay.engines.local import LANES
-from replay.errors import Overloaded, ReplayError, Unfit
+from replay.errors import OverloadedError, ReplayError, UnfitError
 from replay.place import place_of
 from replay.runner import Runner
 from replay.shard import Job, run_shard
@@ -39,13 +39,13 @@ def main() -> int:
         shard = shard_of(line)
         try:
             outcome = run_shard(shard, job.model, archive, store, runner)
-        except Unfit as error:
+        except UnfitError as error:
             say(key=shard.key, unable=str(error))
-        except Overloaded as error:
+        except OverloadedError as error:
             say(key=shard.key, again=str(error))
         except ReplayError as error:
             say(key=shard.key, error=str(error))
-        except Exception as error:  # noqa: BLE001 - the driver says it, with the shard
+        except Exception as error:
             say(key=shard.key, error=f"{type(error).__name__}: {error}")
         else:
             say(key=shard.key, done=outcome._asdict())
