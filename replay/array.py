@@ -2,7 +2,8 @@
 
 `REPLAY`: folder or S3 URI that `fanfold replay --render` wrote, with `job.json` and manifests.
 Task I runs the shards I, I + N, I + 2N … Each start of a shard leaves a mark first: where three
-marks and no result are found, the three tasks before died of it, and it is quarantined. A task that is told to
+marks and no result are found, the three tasks before died of it, and it is quarantined. A task
+that is told to
 go (SIGTERM: a node is drained or preempted) takes its mark back. Exit code 0: every shard of this
 task is written; 1: try again; 2: the arguments are wrong.
 """

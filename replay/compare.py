@@ -64,7 +64,7 @@ class Live:
 
     def of(self, file: str) -> Record | None:
         row = self._database.execute("SELECT record FROM live WHERE file = ?", (file,)).fetchone()
-        found: Any = json.loads(row[0]) if row else None
+        found: Record | None = json.loads(row[0]) if row else None
         return found
 
     def close(self) -> None:

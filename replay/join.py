@@ -46,7 +46,7 @@ def join(replay: Replay, each: Callable[[Record], None]) -> Joined:
                 if record["status"] == "ok":
                     ok += 1
                 else:
-                    failed[record.get("reason", record["status"])] += 1
+                    failed[str(record.get("reason") or record["status"])] += 1
                 each(record)
         files.close()
     if images != plan.images:

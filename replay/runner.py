@@ -40,9 +40,10 @@ class Runner(Owner):
             self._count += 1
             batch = f"r-{self._count}"
             self._open[batch] = taken
-        item = {"stream": "replay", "seq": 1, "id": batch, "file": os.path.realpath(path)[1:]}
+        file = os.path.realpath(path)[1:]
+        item: Record = {"stream": "replay", "seq": 1, "id": batch, "file": file}
         try:
-            item["file"].encode()
+            file.encode()
         except UnicodeEncodeError:
             detail = "its name is not UTF-8: rename it"
             self.done(Job(batch, 1, [item]), [result_failed(item, "not_found", detail)])
