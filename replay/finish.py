@@ -31,7 +31,7 @@ def finish(replay: Replay, spec: ModelSpec, against: tuple[Place, Parsed] | None
         "v": 1,
         "replay": plan.name,
         "model": spec.identity,
-        "from": archive.url,
+        "archive": archive.url,
         "results": f"{store.url}/{folder}",
         "shards": plan.shards,
         **joined._asdict(),

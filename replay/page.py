@@ -41,7 +41,7 @@ def page(report: dict[str, Any], worst: list[Worst], read: Callable[[str], bytes
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width'>"
         f"<title>{escape(title)}</title><style>{_STYLE}</style>"
-        f"<h1>{escape(title)}</h1><p>{report['images']:,} images of {escape(report['from'])}: "
+        f"<h1>{escape(title)}</h1><p>{report['images']:,} images of {escape(report['archive'])}: "
         f"{report['ok']:,} ok, {sum(report['failed'].values()):,} failed.</p>"
         f"{_table(('failed because', 'images'), sorted(report['failed'].items()))}"
         f"{compared}{pictures}</html>\n"
