@@ -63,6 +63,9 @@ class RouterStatus(TypedDict, total=False):
 
 
 class MqttStatus(TypedDict, total=False):
+    """`too_large`: messages above the limit that were refused, by thing."""
+
+    too_large: dict[str, int]
     clients: list[dict[str, Any]]
 
 
@@ -78,15 +81,31 @@ class UplinkStatus(TypedDict, total=False):
     sent: int
     dropped: int
     dropped_by_reason: dict[str, int]
+    refused: int
+    refused_by_reason: dict[str, int]
+    refusing: str | None
+    renumbered: int
     gaps: list[list[int]]
     rescued: int
     failures: int
     last_error: str | None
     last_sync: float | None
+    # With a device certificate (docs/spec/iot.md):
+    in_flight: int
+    window: int
+    one_at_a_time: bool
+    forbidden_topics: list[str]
+    quarantined: dict[str, Any]
+    link: dict[str, Any]
+    from_cloud: dict[str, Any]
+    shadows: dict[str, Any]
+    credentials: dict[str, Any]
+    jobs: dict[str, Any]
 
 
 class Status(TypedDict, total=False):
-    """`stats`: the last message of each part on `{site}/stats`, as anybody may have sent it."""
+    """`stats`: the last message of each part on `{site}/stats`, as anybody may have sent it.
+    `silence_s`: how long since each part's stats and each worker's heartbeat, in seconds."""
 
     v: int
     core: CoreStatus
@@ -96,5 +115,6 @@ class Status(TypedDict, total=False):
     mqtt: MqttStatus
     cloud: UplinkStatus
     stats: Mapping[str, Any]
+    silence_s: Mapping[str, Mapping[str, float]]
     findings: list[str]
     doctor: Mapping[str, Any]

@@ -40,10 +40,15 @@ class Topics:
     """Topics of one site. Names that end in `_prefix` end in a slash and take one more level."""
 
     site: str
+    #: Target iot: the core's thing, a level of what goes to the cloud; policies name it.
+    core: str | None = None
 
     def __post_init__(self) -> None:
         if not is_name(self.site):
             raise ValueError(f"site name {self.site!r} does not match {NAME}")
+
+    def _cloud(self, level: str) -> str:
+        return "/".join(filter(None, ("fanfold", self.site, self.core, level)))
 
     def _local(self, *levels: str) -> str:
         return "/".join((self.site, *levels))
@@ -94,15 +99,15 @@ class Topics:
 
     @property
     def cloud_results(self) -> str:
-        return f"fanfold/{self.site}/results"
+        return self._cloud("results")
 
     @property
     def cloud_jobs(self) -> str:
-        return f"fanfold/{self.site}/jobs"
+        return self._cloud("jobs")
 
     @property
     def cloud_health(self) -> str:
-        return f"fanfold/{self.site}/health"
+        return self._cloud("health")
 
     def images(self, camera: str) -> str:
         """Where a camera publishes; `+` for any camera."""

@@ -7,9 +7,9 @@
 State is kept in memory: it ends with the process.
 """
 
+from devcloud.auth.keys import ACCOUNT
 from devcloud.cdk_cli import bootstrap, cdk
 from devcloud.process import (
-    ACCOUNT,
     DEFAULT_PORT,
     DEFAULT_STATE,
     REGION,

@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from devcloud.process import ACCOUNT, REGION, DevCloud, DevCloudError
+from devcloud.auth.keys import ACCOUNT
+from devcloud.process import REGION, DevCloud, DevCloudError
 from infra.where import INSTALLED, PROJECT
 
 IMPORT = "CDK_IMPORT_EXISTING_RESOURCES"

@@ -9,18 +9,25 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-ACCOUNT = "123456789012"
+from devcloud.auth.keys import Key
+from devcloud.auth.signing import ask
+from devcloud.iot import CA_FILE
+
 REGION = "us-east-1"
 DEFAULT_PORT = 5005
 DEFAULT_STATE = Path(".fanfold/devcloud")
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 10.0
+
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Clouds that this process started, to be reaped by it."""
 
 
 class DevCloudError(Exception):
@@ -41,6 +48,8 @@ class DevCloud:
     pid: int
     port: int
     state_dir: Path
+    key: Key = field(repr=False)
+    iot_port: int = 0
 
     @property
     def url(self) -> str:
@@ -50,11 +59,12 @@ class DevCloud:
         """What makes boto3 and the CDK talk to this cloud and to no other."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "devcloud",
-            "AWS_SECRET_ACCESS_KEY": "devcloud",
+            "AWS_ACCESS_KEY_ID": self.key.id,
+            "AWS_SECRET_ACCESS_KEY": self.key.secret,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "FANFOLD_IOT_CA": str(self.ca_file),
         }
 
     def client(self, service: str, region: str = REGION) -> Any:
@@ -65,28 +75,43 @@ class DevCloud:
             service,
             region_name=region,
             endpoint_url=self.url,
-            aws_access_key_id="devcloud",
-            aws_secret_access_key="devcloud",  # noqa: S106 (moto accepts anything)
+            aws_access_key_id=self.key.id,
+            aws_secret_access_key=self.key.secret,
         )
 
     def messages(self, topic_prefix: str = "", region: str = REGION) -> list[dict[str, str]]:
         """What was published to AWS IoT, oldest first: `topic` and `payload_b64`."""
-        address = f"{self.url}/moto-api/devcloud/messages?region={region}&topic={topic_prefix}"
-        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 (loopback)
-            found: list[dict[str, str]] = json.load(answer)
+        query = urlencode({"region": region, "topic": topic_prefix})
+        address = f"{self.url}/moto-api/devcloud/messages?{query}"
+        found: list[dict[str, str]] = ask(address, self.key)
         return found
 
     def end_deployments(self, status: str, error: str | None = None, region: str = REGION) -> None:
         """How deployments made from now on end: Success (the default), Failure, InProgress."""
-        request = urllib.request.Request(  # noqa: S310 (loopback)
+        ask(
             f"{self.url}/moto-api/devcloud/deployments?region={region}",
-            data=json.dumps({"status": status, "error": error}).encode(),
-            headers={"Content-Type": "application/json"},
+            self.key,
+            json.dumps({"status": status, "error": error}).encode(),
         )
-        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+
+    @property
+    def ca_file(self) -> Path:
+        """What a device must trust to reach the AWS IoT endpoint, localhost:`iot_port`."""
+        return self.state_dir.absolute() / CA_FILE
+
+    def iot(self, **wanted: Any) -> dict[str, Any]:
+        """Look at the AWS IoT data plane; `settings`, `cut`: devcloud/iot/window.py."""
+        body = json.dumps(wanted).encode() if wanted else None
+        found: dict[str, Any] = ask(f"{self.url}/moto-api/devcloud/iot", self.key, body)
+        return found
 
     def alive(self) -> bool:
-        return _answers(self.pid, self.port)
+        """Whether that very process answers there: another program may have the port by now."""
+        try:
+            health = ask(f"{self.url}/moto-api/devcloud/health", self.key, None, HEALTH_TIMEOUT_S)
+            return bool(health.get("pid") == self.pid)
+        except (OSError, ValueError, AttributeError):
+            return False
 
     def stop(self) -> None:
         """End the process and wait for it; nothing happens if it is gone already."""
@@ -110,6 +135,7 @@ def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud
             )
         return running
     state_dir.mkdir(parents=True, exist_ok=True)
+    state_dir.chmod(0o700)  # keys of this run lie here
     ready = _ready_file(state_dir)
     ready.unlink(missing_ok=True)
     log = state_dir / "server.log"
@@ -121,6 +147,7 @@ def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud
             stderr=output,
             start_new_session=True,
         )
+    _children[process.pid] = process
     _wait_until_ready(process, port, ready, log)
     cloud = find(state_dir)
     if cloud is None:
@@ -129,12 +156,18 @@ def start(port: int = DEFAULT_PORT, state_dir: Path = DEFAULT_STATE) -> DevCloud
 
 
 def find(state_dir: Path = DEFAULT_STATE) -> DevCloud | None:
-    """The development cloud whose state is here, if it runs and answers."""
+    """The development cloud that runs here, answers, and is this user's."""
     try:
         written = json.loads(_ready_file(state_dir).read_text())
-    except (OSError, ValueError):
+        cloud = DevCloud(
+            pid=written["pid"],
+            port=written["port"],
+            state_dir=state_dir,
+            key=Key(written["key_id"], written["secret"]),
+            iot_port=written["iot_port"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    cloud = DevCloud(pid=written["pid"], port=written["port"], state_dir=state_dir)
     return cloud if cloud.alive() else None
 
 
@@ -169,22 +202,18 @@ def _ended_early(code: int, port: int, log: Path) -> DevCloudError:
     )
 
 
-def _answers(pid: int, port: int) -> bool:
-    """Whether that very process answers there: another program may have the port by now."""
-    address = f"http://127.0.0.1:{port}/moto-api/devcloud/health"
-    try:
-        with urllib.request.urlopen(address, timeout=HEALTH_TIMEOUT_S) as answer:
-            return bool(json.load(answer).get("pid") == pid)
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 def _wait_for_end(pid: int) -> None:
-    """Reap it if it is a child of ours, otherwise watch for its id to go."""
+    """Reap it if this process started it, otherwise watch for its id to go."""
+    child = _children.pop(pid, None)
+    if child is not None:
+        try:
+            child.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait(STOP_TIMEOUT_S)
+        return
     deadline = time.monotonic() + STOP_TIMEOUT_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
         os.kill(pid, 0)  # raises ProcessLookupError once it is gone
         time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)

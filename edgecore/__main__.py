@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     """The arguments; ``fanfold run`` builds Options itself."""
     arguments = argparse.ArgumentParser("edgecore", description="Run one Greengrass V1 group.")
     add = arguments.add_argument
-    add("--group", required=True, metavar="SOURCE")
+    add("--group", metavar="SOURCE")
     add("--state", type=Path, default=Path(".fanfold/core"), metavar="DIR")
     add("--ipc-port", type=_port, default=8000)
     add("--mqtt-port", type=_port, default=8883)
@@ -76,6 +76,10 @@ def parser() -> argparse.ArgumentParser:
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
     add("--cloud", choices=["local", "iot"], default="local")
+    add("--join", type=Path, metavar="FILE")
+    add("--iot-endpoint", metavar="HOST[:PORT]")
+    add("--iot-proxy", metavar="URL")
+    add("--insecure-static-credentials", "--lend-static-credentials", action="store_true")
     add("--endpoint-url", default=os.environ.get("AWS_ENDPOINT_URL"))
     add("--region")
     add("--poll-s", type=float, default=5.0)
@@ -87,11 +91,14 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0, 1, 2 or 3 as in docs/spec/core.md."""
-    given = parser().parse_args(argv)
+    arguments = parser()
+    given = arguments.parse_args(argv)
+    if given.group is None and given.join is None:
+        arguments.error("--group SOURCE is needed; with --join FILE it may come by a job")
     _configure_logs(given.state)
     return run(
         Options(
-            group=given.group,
+            group=given.group or "jobs",
             state=given.state.absolute(),
             ipc_port=given.ipc_port or 0,
             mqtt_port=given.mqtt_port,
@@ -114,6 +121,10 @@ def main(argv: list[str] | None = None) -> int:
             health_s=given.health_s,
             fault_plan=given.fault_plan,
             doctor=given.doctor,
+            join=given.join and given.join.absolute(),
+            iot_endpoint=given.iot_endpoint,
+            iot_proxy=given.iot_proxy,
+            insecure_static_credentials=given.insecure_static_credentials,
         )
     )
 

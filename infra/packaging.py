@@ -11,6 +11,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 LAMBDAS = PROJECT / "lambdas"
 CONTRACT = PROJECT / "contract"
 DEPLOYER = PROJECT / "infra" / "deployer" / "handler.py"
+JOBS_DEPLOYER = ("infra/__init__.py", "infra/deployer/__init__.py", "infra/deployer/handler.py",
+                 "infra/deployer/jobs.py")  # fmt: skip
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can write
 _UNIX = 3
 _MODE = 0o644
@@ -33,6 +35,11 @@ def build_lambdas(
 def build_deployer(target: Path) -> Path:
     """Write the deployer's zip: one module, `handler`."""
     return write_zip(target, {"handler.py": DEPLOYER})
+
+
+def build_jobs_deployer(target: Path) -> Path:
+    """Write the zip of target iot's deployer: `infra.deployer.jobs` and what it stands on."""
+    return write_zip(target, {name: PROJECT / name for name in JOBS_DEPLOYER})
 
 
 def write_zip(target: Path, files: dict[str, Path]) -> Path:

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lambdas.model.labels import read_labels
+from lambdas.model.onnx_file import read_onnx
+from lambdas.model.onnx_trust import external_files
 from lambdas.model.package import sagemaker_manifest, sha256_of
 from lambdas.model.spec import MANIFEST, ModelError, ModelSpec, parse_model
 
@@ -38,8 +41,11 @@ class Inspection:
 
     @property
     def key(self) -> str:
-        """Content-addressed key: the same content is the same object."""
-        return f"models/{self.spec.name}/{self.spec.version}-{self.sha256[:16]}.tar.gz"
+        """Content-addressed key: the same content is the same object.
+
+        With the whole hash, which the core compares before it unpacks.
+        """
+        return f"models/{self.spec.name}/{self.spec.version}-{self.sha256}.tar.gz"
 
 
 def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:
@@ -50,20 +56,46 @@ def pack(folder: Path, model: dict[str, Any], out: Path) -> Inspection:
     besides. Raises `ModelError`.
     """
     document = dict(model)
-    names = {model[role] for role in ROLES if role in model} | set(model.get("files", ()))
+    names = _named(folder, model)
     for name in sorted(names):
         if not (folder / name).is_file():
             raise ModelError(f"{name} is missing in {folder}: {MANIFEST} names it")
     document["files"] = {name: sha256_of(str(folder / name)) for name in sorted(names)}
     manifest = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
-    parse_model(manifest)
-    members = {MANIFEST: manifest}
-    members.update({name: (folder / name).read_bytes() for name in sorted(names)})
+    spec = parse_model(manifest)
+    if "labels" in spec.roles:
+        read_labels((folder / spec.roles["labels"]).read_bytes(), spec.roles["labels"])
+    content = {MANIFEST: manifest}
+    content.update({name: (folder / name).read_bytes() for name in sorted(names)})
+    write_archive(content, out)
+    return inspect(out)
+
+
+def write_archive(content: dict[str, bytes], out: Path) -> None:
+    """Files as a reproducible `tar.gz` at `out`, whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(out.name + ".partial")
-    partial.write_bytes(_archive(members))
+    partial.write_bytes(_archive(content))
     partial.replace(out)
-    return inspect(out)
+
+
+def _named(folder: Path, model: dict[str, Any]) -> set[str]:
+    """Every file that belongs to the package: of roles, `files`, probes, weights outside."""
+    listed = model.get("files", ())
+    probes = model.get("probes", ())
+    names = [model[role] for role in ROLES if role in model]
+    names += list(listed) if isinstance(listed, (list, dict)) else []
+    names += [p.get("file") for p in probes if isinstance(p, dict)] if probes else []
+    odd = next((name for name in names if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ModelError(f"{MANIFEST}: {odd!r:.80} is no name of a file")
+    network = model.get("model")
+    if isinstance(network, str) and network.endswith(".onnx") and (folder / network).is_file():
+        path = folder / network
+        outside = external_files(read_onnx(str(path)), str(path.parent), network)
+        prefix = network.rpartition("/")[0]
+        names += [f"{prefix}/{name}" if prefix else name for name in outside]
+    return set(names)
 
 
 def inspect(path: Path) -> Inspection:
@@ -73,7 +105,7 @@ def inspect(path: Path) -> Inspection:
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    content = _members(path)
+    content = members(path)
     manifest = content.get(MANIFEST)
     spec = _sagemaker(path, content) if manifest is None else parse_model(manifest)
     for name, expected in sorted(spec.files.items()):
@@ -133,7 +165,8 @@ def _archive(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _members(path: Path) -> dict[str, bytes]:
+def members(path: Path) -> dict[str, bytes]:
+    """Every file of an archive, in memory. Raises `ModelError`."""
     try:
         if zipfile.is_zipfile(str(path)):
             return _zip_members(path)

@@ -10,21 +10,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import logging
 import os
 import sqlite3
 import time
 from contextlib import contextmanager
-from typing import Iterator, NamedTuple
+from typing import Iterator, Mapping, NamedTuple
 
 from contract.durable.room import give_up_reserve
-from contract.durable.salvage import Salvage, salvage
+from contract.durable.salvage import Salvage, columns_of, salvage
 
 PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 64
 BUSY_S = 5.0
 #: Files set aside that are kept; without a bound a failing disk would fill itself.
 KEEP_CORRUPT = 3
+PROBE_BYTES = 64 << 10
+# Of the databases that are open, to ask them whether there is room.
+_folders: set[str] = set()
 #: The path of a database that is in memory only.
 MEMORY = ":memory:"
 _CORRUPT, _NOT_A_DATABASE = 11, 26  # https://www.sqlite.org/rescode.html
@@ -50,7 +55,10 @@ class Format(NamedTuple):
     `schema`: idempotent SQL; `version`: of the tables, 1 and up; `quota_bytes`: the file's
     size at most; `check_bytes`: a larger file is not checked as a whole when it is opened,
     its damage is found when it is read; `log_bytes`: what the WAL file keeps of its space;
-    `shared`: other processes may open it as well.
+    `shared`: other processes may open it as well. `steps[n]` is the SQL that makes version n
+    of version n - 1; a file of an older version takes one step after the other, each in a
+    transaction. A file that no step leads from, or of a newer version, is set aside like a
+    damaged one, and what this version understands of it goes on.
     """
 
     schema: str
@@ -59,6 +67,7 @@ class Format(NamedTuple):
     check_bytes: int | None = None
     log_bytes: int = 2 * CHECKPOINT_PAGES * PAGE_BYTES
     shared: bool = False
+    steps: Mapping[int, str] = {}
 
 
 def open_database(path: str, form: Format) -> Opened:
@@ -70,7 +79,9 @@ def open_database(path: str, form: Format) -> Opened:
     """
     if path == MEMORY:
         return Opened(_connect(path, form), None)
-    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    folder = os.path.dirname(path) or "."
+    os.makedirs(folder, exist_ok=True)
+    _folders.add(folder)
     existed = os.path.exists(path) and os.path.getsize(path) > 0
     try:
         return Opened(_connect_with_room(path, form), None)
@@ -89,7 +100,8 @@ def rescue(path: str, form: Format, error: sqlite3.Error) -> Opened:
     fresh = _connect(path, form)
     found = salvage(aside, fresh)
     _log.error(
-        "%s is damaged (%s): moved aside, kept as %s, rescued %s; may have lost rows of: %s",
+        "%s is damaged or not of this format (%s): moved aside, kept as %s, rescued %s; "
+        "may have lost rows of: %s",
         path,
         error,
         aside,
@@ -116,6 +128,35 @@ def is_full(error: sqlite3.Error) -> bool:
     """Whether SQLite refused for want of space: the quota's or the disk's."""
     text = str(error)
     return "full" in text or "disk I/O error" in text
+
+
+def is_out_of_room(error: sqlite3.Error) -> bool:
+    """As `is_full`, and every other I/O error is none: it is for the top, and ends the process.
+
+    After a failed fsync the kernel counts the pages as clean, so that a second fsync on the
+    same file would succeed and mean nothing (PostgreSQL's lesson of 2018). The next process
+    reads what is on the disk, and writes it to the database file anew.
+    """
+    text = str(error)
+    if "full" in text:
+        return True
+    # What SQLite says of EDQUOT, too, and Python 3.8 does not tell which it was.
+    return "disk I/O error" in text and any(map(_has_no_space, _folders))
+
+
+def _has_no_space(folder: str) -> bool:
+    probe = os.path.join(folder, f".space-{os.getpid()}")
+    try:
+        with open(probe, "wb", buffering=0) as file:
+            file.write(bytes(PROBE_BYTES))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    else:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            os.remove(probe)
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -155,26 +196,54 @@ def _connect(path: str, form: Format) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit={form.log_bytes}")
         connection.execute(f"PRAGMA max_page_count={max(form.quota_bytes // PAGE_BYTES, 64)}")
-        _check(connection, path, form)
+        found = _check(connection, path, form)
+        for step in range(found + 1, form.version + 1) if found else ():
+            _take_step(connection, path, form, step)
         connection.executescript(f"{form.schema};PRAGMA user_version={form.version};")
+        _check_columns(connection, form)
+        # What an earlier process could not sync is written to the file anew, and synced.
+        connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check(connection: sqlite3.Connection, path: str, form: Format) -> None:
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found not in (0, form.version):
-        raise sqlite3.OperationalError(
-            f"{path} has format {found}, this version reads {form.version}: "
-            "move it away to begin anew"
-        )
+def _check(connection: sqlite3.Connection, path: str, form: Format) -> int:
+    """The file's version, 0 for a new one."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > form.version:
+        raise DamagedError(f"it has format {found}, this version reads up to {form.version}")
     if form.check_bytes is not None and path != MEMORY and os.path.getsize(path) > form.check_bytes:
-        return
+        return found
     answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if answer != "ok":
         raise DamagedError(f"database disk image is malformed: {answer}")
+    return found
+
+
+def _take_step(connection: sqlite3.Connection, path: str, form: Format, step: int) -> None:
+    if step not in form.steps:
+        raise DamagedError(f"no step leads to format {step}")
+    sql = f"BEGIN IMMEDIATE;{form.steps[step]}PRAGMA user_version={step};COMMIT;"
+    try:
+        connection.executescript(sql)
+    except sqlite3.OperationalError as error:
+        if is_full(error):
+            raise
+        raise DamagedError(f"the step to format {step} does not fit: {error}") from None
+    _log.info("%s is of format %d now", path, step)
+
+
+def _check_columns(connection: sqlite3.Connection, form: Format) -> None:
+    """A file may say a format and have tables of another."""
+    fresh = sqlite3.connect(MEMORY)
+    fresh.executescript(form.schema)
+    tables = fresh.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+    for (table,) in tables:
+        if not set(columns_of(fresh, table)) <= set(columns_of(connection, table)):
+            raise DamagedError(f"its table {table} has not the columns of its format")
+    fresh.close()
 
 
 def _set_aside(path: str) -> str:

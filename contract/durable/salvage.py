@@ -85,6 +85,10 @@ def _copy_counters(damaged: sqlite3.Connection, fresh: sqlite3.Connection) -> bo
     return True
 
 
+def columns_of(database: sqlite3.Connection, table: str) -> list[str]:
+    return [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")]
+
+
 def _copy(
     damaged: sqlite3.Connection, fresh: sqlite3.Connection, table: str
 ) -> tuple[int, tuple[Any, Any] | None]:
@@ -92,11 +96,17 @@ def _copy(
     columns = fresh.execute(f"PRAGMA table_info({table})").fetchall()
     # In the order of the tree itself: any other would be sorted, and read whole for that.
     key = [name for _, name, _, _, _, place in sorted(columns, key=lambda c: c[5]) if place]
-    front = _copy_in_order(damaged, fresh, table, ", ".join(key), len(columns))
+    try:
+        # A file of another format has others, too.
+        there = set(columns_of(damaged, table))
+    except _UNREADABLE:
+        there = set()
+    both = ", ".join(name for _, name, *_ in columns if name in there or not there)
+    front = _copy_in_order(damaged, fresh, table, ", ".join(key), both)
     if front.complete:
         return front.rows, None
     backward = ", ".join(f"{name} DESC" for name in key)
-    back = _copy_in_order(damaged, fresh, table, backward, len(columns))
+    back = _copy_in_order(damaged, fresh, table, backward, both)
     return front.rows + back.rows, (front.last, back.last)
 
 
@@ -107,12 +117,13 @@ class _Copied(NamedTuple):
 
 
 def _copy_in_order(
-    damaged: sqlite3.Connection, fresh: sqlite3.Connection, table: str, order: str, width: int
+    damaged: sqlite3.Connection, fresh: sqlite3.Connection, table: str, order: str, columns: str
 ) -> _Copied:
     copied, last = 0, None
-    insert = f"INSERT OR IGNORE INTO {table} VALUES({','.join('?' * width)})"
+    marks = ",".join("?" * (columns.count(",") + 1))
+    insert = f"INSERT OR IGNORE INTO {table}({columns}) VALUES({marks})"
     try:
-        for row in damaged.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608
+        for row in damaged.execute(f"SELECT {columns} FROM {table} ORDER BY {order}"):  # noqa: S608
             copied += fresh.execute(insert, row).rowcount
             last = row[0]
     except _UNREADABLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Any, Iterable
 
 from contract.messages.terms import (
     DROPPED_REASONS,
@@ -16,8 +16,14 @@ from contract.messages.terms import (
 from contract.messages.wire import dumps, encode, pack, utf8
 
 
-def sync_message(epoch: str) -> bytes:
-    return encode({"v": VERSION, "sync": epoch})
+def sync_message(
+    epoch: str, numbers: dict[str, tuple[int, list[list[int]]]] | None = None
+) -> bytes:
+    message: Record = {"v": VERSION, "sync": epoch}
+    if numbers is not None:
+        message["next"] = {stream: next_seq for stream, (next_seq, _) in numbers.items()}
+        message["open"] = {stream: ranges for stream, (_, ranges) in numbers.items() if ranges}
+    return encode(message)
 
 
 def ack_message(
@@ -25,18 +31,25 @@ def ack_message(
     acks: dict[str, list[list[int]]],
     low_watermark: dict[str, int],
     top: dict[str, int] | None = None,
+    **more: Any,
 ) -> bytes:
+    """`more`: `incarnation`, `answers` and `behind` of an `Ack`, where they say something."""
     message: Record = {"v": VERSION, "epoch": epoch, "low_watermark": low_watermark}
     message["acks"] = [{"stream": s, "ranges": ranges} for s, ranges in acks.items()]
     if top is not None:
         message["top"] = top
+    message.update((key, value) for key, value in more.items() if value)
     return encode(message)
 
 
-def work_message(batch: str, attempt: int, items: list[Record], to: str = "") -> bytes:
+def work_message(
+    batch: str, attempt: int, items: list[Record], to: str = "", volume: str = ""
+) -> bytes:
     message = {"v": VERSION, "batch": batch, "attempt": attempt, "items": items}
     if to:
         message["to"] = to
+    if volume:
+        message["volume"] = volume
     return encode(message)
 
 
@@ -62,7 +75,10 @@ def heartbeat_message(heartbeat: Heartbeat) -> bytes:
 
 
 # What a result repeats of its item, so that the aggregator needs nobody else's memory.
-ECHOED = ("stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt")
+ECHOED = (
+    "stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt", "sha256",
+    "damage",
+)  # fmt: skip
 
 
 def result_ok(item: Record, task: str, output: Record, ms: Record) -> Record:

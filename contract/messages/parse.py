@@ -12,6 +12,7 @@ from typing import Any
 from contract.messages.terms import (
     DROPPED_REASONS,
     FAILED_REASONS,
+    MAX_DETAIL_CHARS,
     MAX_PATH_BYTES,
     SPLITTER_WORKER,
     Ack,
@@ -20,6 +21,7 @@ from contract.messages.terms import (
     Heartbeat,
     MessageError,
     Payload,
+    Ranges,
     Record,
     Work,
 )
@@ -45,6 +47,7 @@ def parse_work(payload: Payload) -> Work:
         items,
         None,
         "" if to is None else _text(to, "to", 64),
+        _text(message["volume"], "volume", 64) if message.get("volume") else "",
     )
 
 
@@ -52,7 +55,8 @@ def parse_done(payload: Payload) -> Done:
     message = decode(payload)
     sync = message.get("sync")
     if sync is not None:
-        return Done("", SPLITTER_WORKER, "", None, [], _text(sync, "sync", 64))
+        epoch = _text(sync, "sync", 64)
+        return Done("", SPLITTER_WORKER, "", None, [], epoch, _sync_numbers(message))
     results = _list(message.get("results"), "results")
     for result in results:
         _check_keyed(result)
@@ -65,6 +69,16 @@ def parse_done(payload: Payload) -> Done:
         results,
         None,
     )
+
+
+def _sync_numbers(message: Record) -> dict[str, tuple[int, Ranges]] | None:
+    if message.get("next") is None:
+        return None
+    given = _object(message.get("open"), "open") or {}
+    return {
+        stream: (next_seq, [_range(pair) for pair in _list(given.get(stream, []), "open")])
+        for stream, next_seq in _numbers(message["next"], "next").items()
+    }
 
 
 def parse_ack(payload: Payload) -> Ack:
@@ -80,6 +94,9 @@ def parse_ack(payload: Payload) -> Ack:
         _numbers(message.get("low_watermark"), "low_watermark"),
         None if epoch is None else _text(epoch, "epoch", 64),
         None if message.get("top") is None else _numbers(message["top"], "top"),
+        str(message.get("incarnation") or "")[:64],
+        str(message.get("answers") or "")[:64],
+        _numbers(message.get("behind"), "behind"),
     )
 
 
@@ -106,6 +123,7 @@ def parse_heartbeat(payload: Payload) -> Heartbeat:
         _integer(message.get("done", 0), "done", 0),
         _integer(message.get("failed", 0), "failed", 0),
         _text(message["earlier_end"], "earlier_end", 16) if message.get("earlier_end") else "",
+        str(message.get("trouble") or "")[:MAX_DETAIL_CHARS],
     )
 
 

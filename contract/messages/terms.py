@@ -15,6 +15,7 @@ REJECTED_REASONS = frozenset(
     (
         "too_large",
         "not_an_image",
+        "unsupported",
         "malformed",
         "unknown_version",
         "outside_volume",
@@ -22,16 +23,19 @@ REJECTED_REASONS = frozenset(
         "not_a_file",
         "busy",
         "no_space",
+        "id_reused",
     )
 )
 FAILED_REASONS = frozenset(
     (
         "not_an_image",
+        "unsupported",
         "truncated",
         "too_large",
         "not_found",
         "not_a_file",
         "outside_volume",
+        "changed",
         "model_error",
         "killed_workers",
         "undispatchable",
@@ -58,6 +62,7 @@ class Work(NamedTuple):
     """A micro-batch, or a probe (`items` empty, `probe` set).
 
     `to`: the incarnation that it was given to; "": to whoever has the worker's name.
+    `volume`: the identity of the images volume that the files are on; "": not told.
     """
 
     batch: str
@@ -65,10 +70,15 @@ class Work(NamedTuple):
     items: list[Record]
     probe: str | None
     to: str = ""
+    volume: str = ""
 
 
 class Done(NamedTuple):
-    """Finished items of one batch, or the splitter's question `sync`."""
+    """Finished items of one batch, or the splitter's question `sync`.
+
+    `numbers`, with a question: per stream the number that it gives next, and the ranges
+    below it that have no committed record as far as it knows; None: it does not know.
+    """
 
     batch: str
     worker: str
@@ -76,23 +86,31 @@ class Done(NamedTuple):
     model: Record | None
     results: list[Record]
     sync: str | None
+    numbers: dict[str, tuple[int, Ranges]] | None = None
 
 
 class Ack(NamedTuple):
     """`acks`: per stream the inclusive ranges committed; `low_watermark`: all up to it is.
 
-    `epoch`: whose numbers these are. `top`, only in the answer to a sync: the highest
-    number known per stream.
+    `epoch`: whose numbers these are. `incarnation`: of the aggregator. Only in the answer
+    to a sync: `answers`, the epoch that asked; `top`, the highest number known per stream;
+    `behind`, how many records per stream the splitter saw committed that are not there.
     """
 
     acks: list[tuple[str, Ranges]]
     low_watermark: dict[str, int]
     epoch: str | None
     top: dict[str, int] | None
+    incarnation: str = ""
+    answers: str = ""
+    behind: dict[str, int] | None = None
 
 
 class Heartbeat(NamedTuple):
-    """`earlier_end`, with hello: the signal that ended the worker's earlier process."""
+    """`earlier_end`, with hello: the signal that ended the worker's earlier process.
+
+    `trouble`: why it cannot read images now, which is no image's fault; "": it can.
+    """
 
     worker: str
     incarnation: str
@@ -103,6 +121,7 @@ class Heartbeat(NamedTuple):
     done: int = 0
     failed: int = 0
     earlier_end: str = ""
+    trouble: str = ""
 
 
 class Control(NamedTuple):

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -17,12 +18,17 @@ import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 log = logging.getLogger("devcloud")
 
 GRACE_S = 5.0
+THIS_RUNS_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""Set by devcloud/server.py: the handler talks to this cloud, and to no other."""
+ANSWER_TIMEOUT_S = 10.0
+ANSWER_BYTES = 65_536
+"""CloudFormation takes 4 KB; who sends more has made a mistake."""
 _BOOT = """
 import importlib, json, os, sys, time
 class Context:
@@ -88,36 +94,41 @@ def _run(call: Invocation, event: Mapping[str, Any], folder: str) -> str:
 
 def _inherited() -> dict[str, str]:
     """What a process needs to run at all; nothing of the user's cloud settings."""
-    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+            *THIS_RUNS_KEY)  # fmt: skip
     return {
         **{name: os.environ[name] for name in keep if name in os.environ},
-        "AWS_ACCESS_KEY_ID": "devcloud",
-        "AWS_SECRET_ACCESS_KEY": "devcloud",
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
 class _AnswerServer:
-    """Takes one PUT on a free loopback port."""
+    """Takes one PUT on a free loopback port, from who knows the path: the handler alone."""
 
     def __init__(self) -> None:
         self.answer: dict[str, Any] | None = None
+        self._path = f"/answer/{secrets.token_urlsafe(24)}"
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = ANSWER_TIMEOUT_S
+
             def do_PUT(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                outer.answer = outer.answer or json.loads(body)
+                length = int(self.headers.get("Content-Length", 0))
+                if not secrets.compare_digest(self.path, outer._path) or length > ANSWER_BYTES:
+                    self.send_error(403)
+                    return
+                outer.answer = outer.answer or json.loads(self.rfile.read(length))
                 self.send_response(200)
                 self.end_headers()
 
             def log_message(self, *args: Any) -> None:
                 """Quiet: the answer itself is what matters."""
 
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/answer"
+        self.url = f"http://127.0.0.1:{self._server.server_port}{self._path}"
 
     def __enter__(self) -> _AnswerServer:
         self._thread.start()

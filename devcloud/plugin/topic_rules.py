@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from devcloud.auth.roles import may
+from devcloud.mqtt_topics import matches
 from devcloud.plugin.resource import Place, Resource, register
-from devcloud.plugin.roles import may
 
 log = logging.getLogger("devcloud")
 
@@ -49,6 +50,17 @@ def install() -> None:
                     _run(self, rule, topic, body)
 
     IoTDataPlaneBackend.publish = publish
+
+
+def run_named(data: Any, name: str, topic: str, payload: bytes) -> bool:
+    """Basic Ingest: that rule alone, whatever its FROM says; False where there is none."""
+    data.published_payloads.append((f"$aws/rules/{name}/{topic}", payload))
+    rule = data.iot_backend.rules.get(name)
+    if rule is None or rule.rule_disabled:
+        return False
+    with _lock:
+        _run(data, rule, topic, payload)
+    return True
 
 
 @dataclass(frozen=True)
@@ -88,17 +100,6 @@ class TopicRule(Resource):
 
     def remove(self) -> None:
         _iot(self.place).delete_topic_rule(self.physical_resource_id)
-
-
-def matches(pattern: str, topic: str) -> bool:
-    """MQTT's own rule: `+` is one level, `#` the rest."""
-    wanted, levels = pattern.split("/"), topic.split("/")
-    for position, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if position >= len(levels) or level not in ("+", levels[position]):
-            return False
-    return len(wanted) == len(levels)
 
 
 def fill(template: str, topic: str, message: Mapping[str, Any]) -> str:

@@ -18,7 +18,10 @@ class Core:
 
     def __init__(self, command: list[str], environment: dict[str, str], state: Path) -> None:
         self._state = state
-        self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+        state.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(  # in its own folder: `-m` looks there first
+            command, env=environment, cwd=str(state), stdin=subprocess.DEVNULL
+        )
 
     def ended(self, within_s: float) -> int | None:
         """The exit code when it ends within so many seconds, else None."""

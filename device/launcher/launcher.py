@@ -84,7 +84,8 @@ class Launcher:
                 core.stop()
                 self._go_back(f"was not ready within {settings.ready_s:g} s")
                 return
-            if proved and update.pending(settings.folder) and self._install(version):
+            waiting = proved or not self._can_go_back  # nothing of this trial would be lost
+            if waiting and update.pending(settings.folder) and self._install(version):
                 return
 
     @property
@@ -94,16 +95,16 @@ class Launcher:
     def _prove(self, version: str) -> None:
         on_trial = self._versions.trial is not None
         self._wait_s = FIRST_WAIT_S
-        self._write(self._versions.ready())
-        if on_trial:
+        if on_trial:  # told before it is remembered: a power cut in between tells it again
             log.info("core %s is ready: this device goes back to it from now on", version)
             update.report(self._settings.folder, version, "proved", "", version)
+        self._write(self._versions.ready())
 
     def _go_back(self, reason: str) -> None:
         version, back = str(self._versions.trial), self._versions.refused()
-        self._write(back)
         log.error("core %s %s: back to %s", version, reason, back.proved)
         update.report(self._settings.folder, version, "went_back", reason, str(back.proved))
+        self._write(back)
 
     def _again(self, version: str, reason: str) -> None:
         """After a core that ended by itself: the same again after a pause."""

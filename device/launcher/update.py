@@ -40,6 +40,8 @@ def take(folder: Path, versions: Path) -> str:
     finally:
         shutil.rmtree(str(unpacked), ignore_errors=True)
         request.unlink()
+        for archive in (*folder.glob("*.archive"), *folder.glob("*.tar")):
+            archive.unlink()  # 130 MB that nobody needs any more
 
 
 def report(folder: Path, version: str, outcome: str, reason: str, running: str) -> None:

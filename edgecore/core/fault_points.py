@@ -10,7 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-POINTS = frozenset({"router.before_enqueue", "ipc.before_reply", "supervisor.tick"})
+POINTS = frozenset(
+    {
+        "router.before_enqueue",
+        "ipc.before_reply",
+        "supervisor.tick",
+        "job.taken",
+        "job.before_core",
+        "job.fetched",
+        "job.staged",
+        "job.before_apply",
+        "job.applied",
+        "job.decided",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.topic_filters import TopicIndex
-from contract.topics import STATS
+from contract.topics import HEARTBEAT, STATS
+from edgecore.core.reports import Reports
 
 STATS_SUFFIX = f"/{STATS}"
+HEARTBEAT_SUFFIX = f"/{HEARTBEAT}"
 MAX_STATS_PARTS = 64
 MAX_STATS_BYTES = 65_536
 
@@ -64,6 +66,8 @@ class Observers:
     def __init__(self) -> None:
         self._observers: list[Observer] = []
         self._stats: dict[str, Mapping[str, Any]] = {}
+        self.stats_reports = Reports()
+        self.heartbeats = Reports()
 
     @property
     def watched(self) -> bool:
@@ -73,21 +77,36 @@ class Observers:
         """Called for every accepted message."""
         if topic.endswith(STATS_SUFFIX):
             self._keep_stats(payload)
+        elif topic.endswith(HEARTBEAT_SUFFIX):
+            self._keep_heartbeat(payload)
         if self._observers:
             message = Message(t=t, topic=topic, payload=payload, source=source)
             for observer in self._observers:
                 observer.offer(message)
 
     def _keep_stats(self, payload: bytes) -> None:
-        if len(payload) > MAX_STATS_BYTES:
-            return
-        try:
-            stats = json.loads(payload)
-        except (ValueError, RecursionError):
-            return  # somebody else's topic; ours are JSON objects
-        part = stats.get("part") if isinstance(stats, dict) else None
+        stats = _object(payload)
+        part = stats.get("part")
         if isinstance(part, str) and (part in self._stats or len(self._stats) < MAX_STATS_PARTS):
             self._stats[part] = stats
+            self.stats_reports.heard(part)
+
+    def _keep_heartbeat(self, payload: bytes) -> None:
+        worker = _object(payload).get("worker")
+        if isinstance(worker, str):
+            self.heartbeats.heard(worker)
+
+    def tick(self, now: float) -> None:
+        """``now`` on the loop's clock, a few times a second."""
+        self.stats_reports.tick(now)
+        self.heartbeats.tick(now)
+
+    def silence_s(self) -> dict[str, dict[str, float]]:
+        """For ``/api/status``: how long since each part's stats and each worker's heartbeat."""
+        return {
+            "stats": self.stats_reports.silence_s(),
+            "heartbeats": self.heartbeats.silence_s(),
+        }
 
     @property
     def stats(self) -> Mapping[str, Mapping[str, Any]]:
@@ -97,6 +116,8 @@ class Observers:
     def forget_stats(self) -> None:
         """Another group runs: the last stats of the old one's parts do not describe it."""
         self._stats.clear()
+        self.stats_reports.forget()
+        self.heartbeats.forget()
 
     async def listen(
         self, filters: Sequence[str], capacity: int, linger_s: float = 0.0
@@ -113,3 +134,14 @@ class Observers:
                 yield await observer.next()
         finally:
             self._observers.remove(observer)
+
+
+def _object(payload: bytes) -> Mapping[str, Any]:
+    """A JSON object, or an empty one: others may publish on such a topic too."""
+    if len(payload) > MAX_STATS_BYTES:
+        return {}
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -42,6 +42,10 @@ class Options:
     health_s: float = 300.0
     fault_plan: Path | None = None
     doctor: tuple[str, ...] = ()
+    join: Path | None = None
+    iot_endpoint: str | None = None
+    iot_proxy: str | None = None
+    insecure_static_credentials: bool = False
 
 
 class CoreError(Exception):

@@ -1,8 +1,8 @@
 """May traffic be sent here, and if not, why not: the meaning of ``/ready``.
 
 ``/live`` asks whether the core's own loop still answers; ``/ready`` asks whether an image
-that is published now would be inspected. Both are functions of the status object and of the
-time, so the page, the endpoint and the tests give the same answer.
+that is published now would be inspected. Both are functions of the status object, so the
+page, the endpoint and the tests give the same verdict, and no change of the clock another.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.status import Status
-from edgecore.core.stats import DRAINED, mapping, number, part, workers
-
-STATS_STALE_S = 10.0
-"""Stats come once a second; ten missing ones are a part that no longer works."""
+from edgecore.core.reports import HEARTBEAT_LIMIT_S, STATS_LIMIT_S
+from edgecore.core.stats import DRAINED, mapping, numbers, part, workers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +33,21 @@ class Reason:
         return dataclasses.asdict(self)
 
 
-def reasons_not_ready(status: Status, now: float) -> list[Reason]:
-    """Every reason at once; empty means ready. ``now`` is epoch seconds."""
+def reasons_not_ready(status: Status) -> list[Reason]:
+    """Every reason at once; empty means ready."""
     functions = list(_functions(status))
     named = {reason.subject.removeprefix("function ") for reason in functions}
-    return [*functions, *_parts(status, now), *_workers(status, named), *_router(status)]
+    silent = list(_silent_workers(status, named))
+    named |= {reason.subject.removeprefix("worker ") for reason in silent}
+    return [
+        *functions,
+        *_images_volume(status),
+        *_spool(status),
+        *_parts(status),
+        *silent,
+        *_workers(status, named),
+        *_router(status),
+    ]
 
 
 _STATE_WORDS = {
@@ -63,16 +71,57 @@ def _functions(status: Status) -> Iterator[Reason]:
         yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)
 
 
-def _parts(status: Status, now: float) -> Iterator[Reason]:
+def _images_volume(status: Status) -> Iterator[Reason]:
+    volume = mapping(part(status, "splitter").get("images_volume"))
+    state, detail = volume.get("state"), volume.get("detail")
+    if state == "away":
+        yield Reason(
+            subject="images volume",
+            problem=f"is away: {detail}",
+            remedy="mount it again: what was accepted waits, and goes on by itself",
+        )
+    elif state == "refuses":
+        yield Reason(
+            subject="images volume",
+            problem=f"takes no new images: {detail}",
+            remedy="make it writable again: cameras are told busy, and it is tried each second",
+        )
+
+
+def _spool(status: Status) -> Iterator[Reason]:
+    refusing = mapping(status.get("cloud")).get("refusing")
+    if refusing:
+        yield Reason(
+            subject="cloud spool",
+            problem=f"takes no messages: {refusing}",
+            remedy="make room on the core's state disk, or repair it: results wait with the "
+            "aggregator, and it is tried each second",
+        )
+
+
+def _silence(status: Status, kind: str) -> dict[str, float]:
+    return numbers(mapping(status.get("silence_s")).get(kind))
+
+
+def _parts(status: Status) -> Iterator[Reason]:
     """A Fanfold group reports stats; a group of somebody else has none and is not asked."""
-    for name in mapping(status.get("stats")):
-        sent = number(part(status, name).get("t"))
-        age_s = now - (sent or now)
-        if age_s > STATS_STALE_S:
+    for name, age_s in _silence(status, "stats").items():
+        if age_s > STATS_LIMIT_S:
             yield Reason(
                 subject=name,
-                problem=f"has sent no stats for {age_s:.0f} s (limit {STATS_STALE_S:.0f} s)",
+                problem=f"has sent no stats for {age_s:.0f} s (limit {STATS_LIMIT_S:.0f} s)",
                 remedy="its process or the router is stuck: read its log, restart it",
+            )
+
+
+def _silent_workers(status: Status, named: Container[str]) -> Iterator[Reason]:
+    """Also while a batch runs a worker beats, from a thread of its own."""
+    for name, age_s in _silence(status, "heartbeats").items():
+        if age_s > HEARTBEAT_LIMIT_S and name not in named:
+            yield Reason(
+                subject=f"worker {name}",
+                problem=f"has sent no heartbeat for {age_s:.0f} s (limit {HEARTBEAT_LIMIT_S:g} s)",
+                remedy="it is frozen or hung: it is replaced at its time limit; read its log",
             )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 QueueFullPolicy = Literal["BestEffort", "AllOrError"]
 
+MAX_UNROUTED = 256
+MAX_UNROUTED_SHOWN = 10
 CACHED_TOPICS_PER_SOURCE = 4096
 """Topics may hold ids and be endless; a full cache is thrown away whole."""
 
@@ -118,6 +121,8 @@ class Router:
         self._wall_clock = wall_clock
         self._call_later = call_later
         self.counters = Counters()
+        self.unrouted: Counter[tuple[str, str]] = Counter()
+        """By (source, topic); beyond ``MAX_UNROUTED`` pairs the rest are one."""
 
     @property
     def budget(self) -> WorkBudget:
@@ -138,8 +143,7 @@ class Router:
         outcome = Outcome()
         arns = self._routes.targets(source, topic)
         if not arns:
-            self.counters.unrouted += 1
-            log.debug("no subscription takes %s from %s", topic, source)
+            self._count_unrouted(source, topic)
             return outcome
         targets = [self._targets[arn] for arn in arns if arn in self._targets]
         if policy == "AllOrError" and sum(o.costs for o in targets) > self._budget.free:
@@ -159,6 +163,21 @@ class Router:
         self.counters.refused += outcome.refused
         return outcome
 
+    def _count_unrouted(self, source: str, topic: str) -> None:
+        """Said once for each client and topic: a mistyped topic is acknowledged like any other."""
+        self.counters.unrouted += 1
+        pair = (source, topic)
+        if pair not in self.unrouted and len(self.unrouted) >= MAX_UNROUTED:
+            pair = ("", "")
+        if pair not in self.unrouted:
+            log.warning("no subscription takes %r from %s: it is dropped", topic, source)
+        self.unrouted[pair] += 1
+
+    def findings(self) -> list[str]:
+        """What the operator should know of messages that nobody gets, most frequent first."""
+        found = self.unrouted.most_common(MAX_UNROUTED_SHOWN)
+        return [_unrouted_words(source, topic, count) for (source, topic), count in found]
+
     def _publish_faulty(self, source: str, topic: str, payload: bytes, policy: str) -> Outcome:
         action = fault("router.before_enqueue", source=source, topic=topic)
         if action is None:
@@ -174,3 +193,12 @@ class Router:
         if action.kind == "duplicate":
             self._deliver(source, topic, payload, policy)
         return self._deliver(source, topic, payload, policy)
+
+
+def _unrouted_words(source: str, topic: str, count: int) -> str:
+    who = source.rpartition(":")[2].removeprefix("thing/") if source else "others"
+    what = f"on {topic!r}" if topic else "on further topics"
+    return (
+        f"{who} has published {count} message(s) {what}, which no subscription takes: "
+        "correct the topic, or deploy a subscription for it"
+    )

@@ -145,6 +145,10 @@ class ShadowService:
         self._publish(f"{topic}/accepted", answer)
         return bytes(answer)
 
+    def document(self, thing: str) -> Json | None:
+        """State, metadata and version as they are kept; None where there is no shadow."""
+        return self._load(thing)
+
     def _get(self, thing: str, _payload: bytes) -> bytes:
         document = self._load(thing)
         if document is None:

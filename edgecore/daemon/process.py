@@ -8,11 +8,13 @@ import logging
 import os
 import signal
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import edgecore
-from contract.status import RouterStatus, Status
+from contract.status import MqttStatus, RouterStatus, Status, UplinkStatus
 from edgecore.core import fault_points
+from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
@@ -20,15 +22,22 @@ from edgecore.daemon.check_runner import CheckRunner
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
+from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
-from edgecore.uplink.credential_provider import function_credentials
+from edgecore.uplink.credential_provider import (
+    Credentials,
+    no_credentials,
+    static_credentials,
+)
 from edgecore.uplink.opening import open_sink, open_spooler
+from edgecore.uplink.sinks import Sink
 from edgecore.uplink.spooler import Spooler
 from edgecore.web.server import WebServer
 
 if TYPE_CHECKING:
+    from edgecore.daemon.cloud_side import CloudSide
     from edgecore.faultinjection import FaultPlan
 
 log = logging.getLogger(__name__)
@@ -41,6 +50,7 @@ def run(options: Options) -> int:
     except CoreError as error:
         log.error("%s", error)  # noqa: TRY400 - for the user to fix, no traceback
         return error.exit_code
+    raise_limit()
     try:
         return asyncio.run(Daemon(options).run())
     except (CoreError, SourceError) as error:
@@ -61,6 +71,7 @@ class Daemon:
         self._check_runner = CheckRunner(options.doctor)
         self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
         self._spooler: Spooler
+        self._cloud_side: CloudSide | None = None
         self._background: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
@@ -90,6 +101,8 @@ class Daemon:
             observers=self._observers,
         )
         self._write_facts()
+        if self._cloud_side is not None and self._options.group == BY_JOBS:
+            self._cloud_side.execute_jobs(self._rollout)
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
@@ -109,7 +122,16 @@ class Daemon:
 
     def _open_cloud(self, group: Group, plan: FaultPlan | None) -> None:
         self._spooler = open_spooler(self._options, group)
-        sink = open_sink(self._options, group)
+        if self._options.join is not None:
+            from edgecore.daemon.cloud_side import CloudSide  # TLS and MQTT: who joins pays
+
+            self._cloud_side = CloudSide(self._options)
+            self._cloud_side.start()
+        sink: Sink = (
+            self._cloud_side.sink
+            if self._cloud_side is not None
+            else open_sink(self._options, group)
+        )
         if plan is not None:
             from edgecore.faultinjection import FaultySink
 
@@ -124,10 +146,17 @@ class Daemon:
             spooler=self._spooler,
             observers=self._observers,
             reaper=self._reaper,
-            credentials=function_credentials,
+            credentials=self._credentials(),
         )
 
+    def _credentials(self) -> Credentials:
+        if self._options.insecure_static_credentials:
+            return static_credentials
+        return self._cloud_side.credentials.get if self._cloud_side else no_credentials
+
     def _group_changed(self) -> None:
+        if self._cloud_side is not None:
+            self._cloud_side.show(self._rollout.running_group)
         if self._rollout.loaded is not None:
             self._web.show(self._rollout.loaded.group)
         self._write_facts()
@@ -167,17 +196,23 @@ class Daemon:
             "group": self._rollout.status(),
             "functions": running.supervisor.status() if running else [],
             "router": _router_status(running),
-            "mqtt": {"clients": [c for s in running.mqtt for c in s.clients()] if running else []},
-            "cloud": self._spooler.stats(),
+            "mqtt": _mqtt_status(running),
+            "cloud": self._cloud_status(),
             "stats": self._observers.stats,
+            "silence_s": self._observers.silence_s(),
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
         }
 
     def _findings(self) -> list[str]:
         running, loaded = self._rollout.running_group, self._rollout.loaded
-        own = running.launcher.findings if running else []
-        return [*(loaded.findings if loaded else ()), *own]
+        own = [*running.launcher.findings, *running.router.findings()] if running else []
+        cloud = self._cloud_side.findings() if self._cloud_side else []
+        return [*(loaded.findings if loaded else ()), *own, *cloud]
+
+    def _cloud_status(self) -> UplinkStatus:
+        spooled = self._spooler.stats()
+        return {**spooled, **self._cloud_side.status()} if self._cloud_side else spooled
 
     async def _shut_down(self) -> None:
         await self._web.stop()
@@ -187,10 +222,21 @@ class Daemon:
         for task in self._background:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self._cloud_side is not None:
+            await self._cloud_side.close()
         if hasattr(self, "_spooler"):
             await self._spooler.close()
         self._reaper.close()
         remove_core_json(self._options.state)
+
+
+def _mqtt_status(running: RunningGroup | None) -> MqttStatus:
+    servers = running.mqtt if running is not None else []
+    too_large: Counter[str] = sum((server.too_large for server in servers), Counter())
+    return {
+        "clients": [client for server in servers for client in server.clients()],
+        "too_large": dict(too_large),
+    }
 
 
 def _router_status(running_group: RunningGroup | None) -> RouterStatus:

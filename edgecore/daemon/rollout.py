@@ -12,12 +12,17 @@ from edgecore import deploy, sources
 from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
 from edgecore.daemon.running_group import RunningGroup
+from edgecore.daemon.waiting_group import BY_JOBS, WAITING, last_or_waiting
 from edgecore.sources import LoadedGroup, SourceError
 from edgecore.sources.errors import MISSING
 
 log = logging.getLogger(__name__)
 
 Ports = Mapping[str, int | None]
+
+
+def _nobody() -> None:
+    pass
 
 
 class Rollout:
@@ -37,6 +42,10 @@ class Rollout:
         self._make_running_group = make_running_group
         # A file is what its user wants, and no other: only what is pulled can be refused.
         self._pulls = options.group.startswith("greengrass:")
+        self._by_jobs = options.group == BY_JOBS
+        self._outcomes: dict[str, tuple[str, str]] = {}
+        self.decided: Callable[[], None] = _nobody
+        """Called when it is known how a deployment ended."""
         self._reporter = deploy.Reporter(
             options.endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or None,
             options.region or os.environ.get("AWS_REGION") or "us-east-1",
@@ -46,7 +55,7 @@ class Rollout:
             options.state,
             start=self._run,
             status=status,
-            report=self._reporter,
+            report=self._report,
             changed=on_change,
             limit_s=options.health_s,
         )
@@ -65,6 +74,8 @@ class Rollout:
         Raises SourceError: there is neither.
         """
         options = self._options
+        if self._by_jobs:
+            return await asyncio.to_thread(last_or_waiting, options)
         last = await asyncio.to_thread(deploy.current, options.state) if self._pulls else None
         try:
             if last is not None and not await self._newer(last.deployment_id):
@@ -78,7 +89,24 @@ class Rollout:
 
     async def begin(self, loaded: LoadedGroup) -> None:
         """Run the first group. Raises CoreError."""
-        await self._manager.begin(loaded, uncommitted=self._pulls)
+        waits = loaded.deployment_id == WAITING
+        await self._manager.begin(loaded, uncommitted=self._pulls or (self._by_jobs and not waits))
+
+    async def deploy(self, loaded: LoadedGroup) -> None:
+        """A job's group instead of the one that runs; ``outcome`` tells how it ended."""
+        await self._manager.switch_to(loaded)
+
+    def outcome(self, deployment_id: str) -> tuple[str, str] | None:
+        """``Success`` or ``Failure`` and the reason, also of a core before this one."""
+        if told := self._outcomes.get(deployment_id):
+            return told
+        refusal = deploy.refused(self._options.state)
+        if refusal is not None and refusal.deployment == deployment_id:
+            return "Failure", refusal.reason
+        loaded = self.loaded
+        runs = loaded is not None and loaded.deployment_id == deployment_id
+        committed = runs and not deploy.is_uncommitted(self._options.state)
+        return ("Success", "") if committed else None
 
     async def stop(self) -> None:
         """After a deployment under way; reports to the cloud that this core leaves."""
@@ -114,6 +142,11 @@ class Rollout:
             "uncommitted": deploy.is_uncommitted(self._options.state),
             "history": self._manager.history.entries[-20:],
         }
+
+    def _report(self, deployment_id: str, status: str, reason: str) -> None:
+        self._outcomes[deployment_id] = (status, reason)
+        self._reporter(deployment_id, status, reason)
+        self.decided()
 
     async def _follow(self) -> None:
         await self._manager.revive()

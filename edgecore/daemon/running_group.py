@@ -28,11 +28,10 @@ from edgecore.supervisor.launcher import Launcher
 from edgecore.supervisor.logfiles import DEFAULT_SPACE_BYTES
 from edgecore.supervisor.process import Reaper
 from edgecore.supervisor.supervisor import Supervisor
+from edgecore.uplink.credential_provider import Credentials
 from edgecore.uplink.spooler import Spooler
 
 log = logging.getLogger(__name__)
-
-Credentials = Callable[[], Mapping[str, Any] | None]
 
 
 class RunningGroup:
@@ -50,13 +49,15 @@ class RunningGroup:
     ) -> None:
         self.group = group
         self._options = options
+        self._observers = observers
         self._reaper = reaper
         loop = asyncio.get_running_loop()
         self._tokens = Tokens()
         self.budget = WorkBudget()
         self.queues = {f.arn: WorkQueue(self.budget, loop.time) for f in group.lambdas}
         self.mqtt: list[MqttServer] = []
-        self._shadows = ShadowService(
+        self.shadow_watcher: Callable[[str, bytes], None] | None = None
+        self.shadows = ShadowService(
             options.state / "shadows", clock=time.time, publish=self._shadow_publish
         )
         self.router = Router(
@@ -78,11 +79,13 @@ class RunningGroup:
         for thing in self.group.devices:
             targets[thing.thing_arn] = DeviceTarget(thing.thing_arn, self.mqtt)
         targets[CLOUD] = CloudTarget(spooler)
-        targets[SHADOW_SERVICE] = ShadowTarget(self._shadows)
+        targets[SHADOW_SERVICE] = ShadowTarget(self.shadows)
         return targets
 
     def _shadow_publish(self, topic: str, payload: bytes) -> None:
         self.router.publish(SHADOW_SERVICE, topic, payload)
+        if self.shadow_watcher is not None:
+            self.shadow_watcher(topic, payload)
 
     @property
     def ports(self) -> dict[str, int | None]:
@@ -97,6 +100,7 @@ class RunningGroup:
         """
         kept = dict(ports or {})
         self._plain: MqttServer | None = None
+        self._renewing: asyncio.Task[None] | None = None
         self._start_ipc_parts()
         await _listening(self.ipc.start(kept.get("ipc") or self._options.ipc_port), "--ipc-port")
         self.launcher = self._make_launcher()
@@ -111,7 +115,7 @@ class RunningGroup:
             router=self.router,
             queues=self.queues,
             tokens=self._tokens,
-            shadows=self._shadows,
+            shadows=self.shadows,
             credentials=self._credentials,
         )
         self.ipc = IpcServer(self._api)
@@ -141,7 +145,13 @@ class RunningGroup:
         )
 
     def _make_supervisor(self) -> Supervisor:
-        return Supervisor(self.group.lambdas, self.queues, self.launcher, on_ended=self._api.forget)
+        return Supervisor(
+            self.group.lambdas,
+            self.queues,
+            self.launcher,
+            on_ended=self._api.forget,
+            observers=self._observers,
+        )
 
     def _check_functions(self) -> None:
         try:
@@ -154,12 +164,15 @@ class RunningGroup:
     async def _start_mqtt(self, kept: Mapping[str, int | None]) -> None:
         options = self._options
         if options.mqtt_port is not None:
-            from edgecore.mqtt import ca  # cryptography: only who listens for certificates pays
+            # cryptography: only who listens for certificates pays
+            from edgecore.mqtt import ca
+            from edgecore.mqtt.renewal import keep_renewed
 
             identity = await asyncio.to_thread(ca.ensure, options.state / "ca")
             context = server_context(
                 certificate=identity.certificate, key=identity.key, members=self.group.devices
             )
+            self._renewing = asyncio.ensure_future(keep_renewed(options.state / "ca", context))
             server = self._mqtt_server("0.0.0.0", kept.get("mqtt") or options.mqtt_port, context)  # noqa: S104 - cameras are elsewhere
             await _listening(server.start(), "--mqtt-port")
             self.mqtt.append(server)
@@ -188,6 +201,8 @@ class RunningGroup:
         """Functions first, so that their last messages still find the router."""
         if hasattr(self, "supervisor"):
             await self.supervisor.stop()
+        if self._renewing is not None:
+            self._renewing.cancel()
         for server in self.mqtt:
             await server.stop()
         await self.ipc.stop()

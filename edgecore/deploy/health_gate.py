@@ -1,5 +1,8 @@
 """The health gate of a new group: what its functions show within a time. Pure.
 
+A model that starts and then fails the images is found by the first live ones
+(`LiveImages`), also after the commit: the old one comes back.
+
 Slow to start is not dead, and one good moment is not health: a group passes when every
 reason against ``/ready`` has been gone for ``SETTLE_S``, and has failed when a pinned
 function died before it ran, or twice (once may be an accident). AWS's core waits 30 s
@@ -14,10 +17,19 @@ from pathlib import Path
 
 from contract.status import Status
 from edgecore.core.readiness import Reason, reasons_not_ready
+from edgecore.core.stats import number, part
 
 LIMIT_S = 300.0
 SETTLE_S = 3.0
 STEP_S = 0.2
+LIVE_IMAGES = 50
+"""How many of the first images that a new group answers are watched."""
+LIVE_FEWEST = 5
+"""Failures below this number are chance."""
+LIVE_SHARE = 0.5
+"""Above this share of failures that are the model's, the old group comes back."""
+LIVE_LIMIT_S = 3600.0
+LIVE_STEP_S = 1.0
 _MAX_ERROR_CHARACTERS = 400
 _TAIL_BYTES = 16_384
 # What the runtime and the core add after a function has logged why it ends.
@@ -32,11 +44,11 @@ class HealthGate:
         self._healthy_since: float | None = None
         self._ran: set[str] = set()
 
-    def check(self, status: Status, now: float, wall: float) -> bool | str | None:
-        """True: passed; text: why it has failed; None: ask again. ``wall``: epoch seconds."""
+    def check(self, status: Status, now: float) -> bool | str | None:
+        """True: passed; text: why it has failed; None: ask again."""
         if died := self._died(status):
             return died
-        reasons = _against(status, wall)
+        reasons = _against(status)
         if reasons:
             self._healthy_since = None
         elif self._healthy_since is None:
@@ -65,14 +77,38 @@ class HealthGate:
         return None
 
 
-def is_healthy(status: Status, wall: float) -> bool:
-    """Whether the group has no reason against it at this moment. ``wall``: epoch seconds."""
-    return not _against(status, wall)
+class LiveImages:
+    """What became of the first images of a new group, by the aggregator's counters."""
+
+    def __init__(self, started: float, images: int = LIVE_IMAGES) -> None:
+        self._started, self._images = started, images
+
+    def check(self, status: Status, now: float) -> bool | str | None:
+        """True: enough were answered, or time is up; text: the model fails them; None: ask again.
+
+        A group without these counters, somebody else's, is not asked.
+        """
+        counters = part(status, "aggregator")
+        errors, answered = number(counters.get("model_errors")), number(counters.get("answered"))
+        if errors is None or answered is None:
+            return True if now - self._started > LIVE_LIMIT_S else None
+        total = errors + answered
+        if errors >= LIVE_FEWEST and errors > LIVE_SHARE * total:
+            return (
+                f"the model failed {errors:.0f} of the first {total:.0f} images (limit "
+                f"{LIVE_SHARE:.0%}; reasons model_error, killed_workers)"
+            )
+        return True if total >= self._images or now - self._started > LIVE_LIMIT_S else None
 
 
-def _against(status: Status, wall: float) -> list[Reason]:
+def is_healthy(status: Status) -> bool:
+    """Whether the group has no reason against it at this moment."""
+    return not _against(status)
+
+
+def _against(status: Status) -> list[Reason]:
     """What an operator asked for (a drained worker) does not count."""
-    return [reason for reason in reasons_not_ready(status, wall) if not reason.requested]
+    return [reason for reason in reasons_not_ready(status) if not reason.requested]
 
 
 def _plain(line: str) -> str:

@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from contract.status import Status
 from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
-from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, last_log_error
+from edgecore.deploy.health_gate import (
+    LIMIT_S,
+    LIVE_STEP_S,
+    STEP_S,
+    HealthGate,
+    LiveImages,
+    is_healthy,
+    last_log_error,
+)
 from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
 
@@ -150,7 +158,7 @@ class DeploymentManager(Generic[R]):
         """A newer group came before a healthy one was committed: commit that one first."""
         if self.loaded is None or self.running_group is None or not is_uncommitted(self._state):
             return
-        if is_healthy(self._status(), time.time()):
+        if is_healthy(self._status()):
             commit(self._state)
             self._report(self.loaded.deployment_id, "Success", "")
 
@@ -164,21 +172,38 @@ class DeploymentManager(Generic[R]):
         """Until the health gate passes or fails."""
         loop = asyncio.get_running_loop()
         gate = HealthGate(loop.time(), self._limit_s)
-        while (answer := gate.check(self._status(), loop.time(), time.time())) is None:
+        while (answer := gate.check(self._status(), loop.time())) is None:
             await asyncio.sleep(STEP_S)
         async with self._one_at_a_time:
             self._health_task = None
             if answer is not True:
                 await self._failed(watched, self._with_last_log_error(str(answer)))
-            else:
-                commit(self._state)
-                self._report(watched.deployment_id, "Success", "")
+                return
+            new = is_uncommitted(self._state)
+            commit(self._state)
+            self._report(watched.deployment_id, "Success", "")
+            if new and previous(self._state) is not None:
+                self._health_task = asyncio.ensure_future(self._watch_images(watched))
+
+    async def _watch_images(self, watched: LoadedGroup) -> None:
+        """The first live images of a group that has been committed."""
+        loop = asyncio.get_running_loop()
+        live = LiveImages(loop.time())
+        while (answer := live.check(self._status(), loop.time())) is None:
+            await asyncio.sleep(LIVE_STEP_S)
+        async with self._one_at_a_time:
+            self._health_task = None
+            if answer is not True:
+                await self._go_back(watched, str(answer))
 
     async def _failed(self, current: LoadedGroup, problem: str) -> None:
         """The current group is not healthy: go back where there is a way back."""
         if self._way_back() is None:
             self._stay(current, problem)
             return
+        await self._go_back(current, problem)
+
+    async def _go_back(self, current: LoadedGroup, problem: str) -> None:
         await self._stop_running_group()
         before = self._give_up(current, problem)
         try:

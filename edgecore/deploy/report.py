@@ -8,6 +8,7 @@ never published and is gone. Endpoints of our own take it at ``REPORT_PATH``
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import urllib.error
@@ -57,8 +58,23 @@ class Reporter:
                 del self._outcomes[deployment_id]
 
 
+@functools.cache
+def _session() -> Any:
+    from botocore.session import get_session
+
+    return get_session()
+
+
 def _post(url: str, body: dict[str, Any]) -> None:
+    """Signed with the credentials that boto3 finds: the development cloud asks for no less."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    data = json.dumps(body).encode()
+    signed = AWSRequest("POST", url, {"Content-Type": "application/json"}, data=data)
+    if credentials := _session().get_credentials():
+        SigV4Auth(credentials, "greengrass", "us-east-1").add_auth(signed)
     request = urllib.request.Request(  # noqa: S310 - the operator's own endpoint
-        url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+        url, data=data, headers=dict(signed.headers)
     )
     urllib.request.urlopen(request, timeout=TIMEOUT_S).close()  # noqa: S310

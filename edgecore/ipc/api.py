@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 ROOT = "/2016-11-01/"
 FUNCTIONS = f"{ROOT}functions/"
+NOT_SPOOLED = (
+    "the message was not spooled for the cloud: the spool or its disk has no room or fails "
+    "(`cloud.refused_by_reason` in the core's status says which); publish it again later"
+)
 Abandon = Callable[[], None] | None
 _POLICIES: Mapping[str, QueueFullPolicy] = {"BestEffort": "BestEffort", "AllOrError": "AllOrError"}
 
@@ -59,7 +63,7 @@ class IpcApi:
         queues: Mapping[str, WorkQueue],
         tokens: Tokens,
         shadows: Shadows,
-        credentials: Callable[[], Mapping[str, Any] | None],
+        credentials: Callable[[], Awaitable[Mapping[str, Any]]],
     ) -> None:
         self._router = router
         self._queues = queues
@@ -178,21 +182,40 @@ class IpcApi:
         if outcome.refused and policy == "AllOrError":
             return _respond(answer, 429, self._full())
         if outcome.pending:
-            self._answer_after(outcome.pending, answer)
-            return None
+            return self._answer_after(outcome.pending, policy, answer)
         return _ok(answer, new_invocation_id())
 
-    def _answer_after(self, pending: list[Awaitable[object]], answer: Answer) -> None:
-        async def finish() -> None:
-            outcomes = await asyncio.gather(*pending, return_exceptions=True)
-            for outcome in outcomes:
-                if isinstance(outcome, Exception):
-                    log.error("a message could not be spooled for the cloud: %s", outcome)
-            _ok(answer, new_invocation_id())
+    def _answer_after(
+        self, pending: list[Awaitable[object]], policy: QueueFullPolicy, answer: Answer
+    ) -> Abandon:
+        """When the spool has it. A publisher that wants to know is told when it has not."""
 
-        task = asyncio.ensure_future(finish())
+        async def finish() -> None:
+            kept = True
+            for outcome in await asyncio.gather(*pending, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    log.error("a message could not be spooled for the cloud: %s", outcome)
+                kept = kept and outcome is not False and not isinstance(outcome, BaseException)
+            if kept or policy == "BestEffort":
+                _ok(answer, new_invocation_id())
+            else:
+                _respond(answer, 429, NOT_SPOOLED)
+
+        return self._finish_later(finish())
+
+    async def _answer_credentials(self, answer: Answer) -> None:
+        try:
+            credentials = await self._credentials()
+        except LookupError as error:
+            _respond(answer, 404, str(error))
+        else:
+            answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
+
+    def _finish_later(self, answering: Coroutine[Any, Any, None]) -> Abandon:
+        task = asyncio.ensure_future(answering)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return None
 
     def _shadow(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
@@ -221,11 +244,7 @@ class IpcApi:
             self._workers.log_lines(caller.worker, _log_lines(request.body))
             return _ok(answer)
         if path == f"{ROOT}credentialprovider" and request.method == "GET":
-            credentials = self._credentials()
-            if credentials is None:
-                return _respond(answer, 404, "the core has no AWS credentials")
-            answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
-            return None
+            return self._finish_later(self._answer_credentials(answer))
         if path == f"{ROOT}health/workers":
             body = json.dumps(self._workers.health()).encode()
             answer(200, body, "Content-Type: application/json\r\n")

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from edgecore.core.descriptors import accepted_at_once, cap, lengthen_queue
 from edgecore.ipc.http1 import (
     MAX_HEAD_BYTES,
     MAX_LOG_BODY_BYTES,
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 REQUEST_DEADLINE_S = 10.0
 """From a request's first byte (or from connecting) to its last: slow senders are cut off."""
 MAX_CONNECTIONS = 1024
+MAX_UNPROVED = 128
+"""Connections on which no request with a function's token has come yet. One more ends the
+oldest of them: who only connects keeps no function out."""
 MAX_BUFFERED_BYTES = MAX_HEAD_BYTES + MAX_LOG_BODY_BYTES
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -66,10 +70,14 @@ class Connection(asyncio.Protocol):
             self._fail(503, f"the core holds {MAX_CONNECTIONS} connections already")
             return
         self._server.connections.add(self)
+        self._server.unproved[self] = None
+        if len(self._server.unproved) > cap(MAX_UNPROVED):
+            next(iter(self._server.unproved)).close()
         self._arm()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._server.connections.discard(self)
+        self._server.unproved.pop(self, None)
         self._closing = True
         self._disarm()
         if self._abandon is not None:
@@ -140,6 +148,8 @@ class Connection(asyncio.Protocol):
                 return
             self._busy = False
             self._abandon = None
+            if status not in (401, 403):
+                self._server.unproved.pop(self, None)
             self._gathered.append(response(status, body, headers, keep_alive=request.keep_alive))
             if self._resumable or not self._gathers or not request.keep_alive:
                 self._flush()
@@ -182,6 +192,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def close(self) -> None:
+        self._server.unproved.pop(self, None)
         self._transport.abort()
 
 
@@ -195,6 +206,7 @@ class IpcServer:
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
         self.connections: set[Connection] = set()
+        self.unproved: dict[Connection, None] = {}  # the oldest first
         self.port = 0
         self.unix_name = f"@fanfold-ipc-{secrets.token_hex(8)}"
         self._servers: list[asyncio.Server] = []
@@ -204,13 +216,17 @@ class IpcServer:
         self.loop = asyncio.get_running_loop()
         # "localhost" may mean ::1 first to a client; AWS's listens on IPv4, so do we.
         tcp = await self.loop.create_server(
-            lambda: Connection(self), "127.0.0.1", port, backlog=256
+            lambda: Connection(self), "127.0.0.1", port, backlog=accepted_at_once()
         )
+        lengthen_queue(tcp)
         self._servers.append(tcp)
         self.port = tcp.sockets[0].getsockname()[1]
         unix = await self.loop.create_unix_server(
-            lambda: Connection(self), self.unix_name.replace("@", "\0", 1), backlog=256
+            lambda: Connection(self),
+            self.unix_name.replace("@", "\0", 1),
+            backlog=accepted_at_once(),
         )
+        lengthen_queue(unix)
         self._servers.append(unix)
 
     async def stop(self) -> None:

@@ -6,25 +6,28 @@ import asyncio
 import logging
 import socket
 import time
-from typing import Protocol
 
 from contract.topic_filters import matches
 from edgecore.core.group import Thing
 from edgecore.mqtt.decoder import Decoder
 from edgecore.mqtt.encoder import encode, encode_publish
+from edgecore.mqtt.gate import Gate
 from edgecore.mqtt.limits import Limits
 from edgecore.mqtt.packets import (
     SUBSCRIBE_FAILURE,
     ConnAck,
     Connect,
-    ConnectCode,
     Disconnect,
+    Oversize,
     Packet,
     PingReq,
     PingResp,
     ProtocolError,
     PubAck,
+    PubComp,
     Publish,
+    PubRec,
+    PubRel,
     SubAck,
     Subscribe,
     UnsubAck,
@@ -38,17 +41,6 @@ log = logging.getLogger(__name__)
 _READ_BYTES = 65_536
 _BUSY_RETRY_S = 0.05
 _BUSY_RETRY_MAX_S = 1.0
-
-
-class Gate(Protocol):
-    """What a connection needs of its server."""
-
-    def admit(self, connection: Connection, packet: Connect) -> tuple[ConnectCode, Thing | None]:
-        """Decide on a CONNECT; when accepted the connection is registered."""
-
-    async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool: ...
-
-    def count(self, what: str) -> None: ...
 
 
 class Connection:
@@ -80,6 +72,7 @@ class Connection:
         self._handling = False
         self._watchdog: asyncio.TimerHandle | None = None
         self._filters: dict[str, None] = {}
+        self._unreleased: set[int] = set()  # QoS 2: taken, and not to be taken again
         self.host = host
         self.thing: Thing | None = None
         self.client_id = ""
@@ -155,6 +148,11 @@ class Connection:
         match packet:
             case Publish():
                 await self._publish(self.thing, packet)
+            case PubRel(packet_id):
+                self._unreleased.discard(packet_id)
+                self._send(PubComp(packet_id))
+            case Oversize():
+                self._refuse(self.thing, packet)
             case PingReq():
                 self._send(PingResp())
             case Subscribe(packet_id, requests):
@@ -197,9 +195,26 @@ class Connection:
     async def _publish(self, thing: Thing, packet: Publish) -> None:
         if problem := topic_problem(packet.topic, thing.thing_name):
             raise ProtocolError(problem)
+        if packet.qos == 2 and packet.packet_id in self._unreleased:
+            self._send(PubRec(packet.packet_id))
+            return
         self.published += 1
-        if await self._offer(thing, packet) and packet.qos:
+        if await self._offer(thing, packet):
+            self._acknowledge(packet)
+
+    def _acknowledge(self, packet: Publish | Oversize) -> None:
+        if packet.qos == 1:
             self._send(PubAck(packet.packet_id))
+        elif packet.qos == 2:
+            self._unreleased.add(packet.packet_id)
+            self._send(PubRec(packet.packet_id))
+
+    def _refuse(self, thing: Thing, packet: Oversize) -> None:
+        """Taken off the client's hands, else it would send the same for ever."""
+        if problem := topic_problem(packet.topic, thing.thing_name):
+            raise ProtocolError(problem)
+        self._gate.refuse_oversize(thing, packet)
+        self._acknowledge(packet)
 
     async def _offer(self, thing: Thing, packet: Publish) -> bool:
         """Hand over; QoS 1 waits for room, since 3.1.1 has no "busy" to answer with."""

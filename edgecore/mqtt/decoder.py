@@ -1,8 +1,8 @@
 """Bytes in, packets out. No IO, no clock.
 
-MQTT 3.1.1 (OASIS, 2014) as far as this endpoint speaks it: QoS 2 is refused by name.
-The decoder is incremental and bounded: a packet that announces more than the limit is
-refused from its fixed header, before its body is buffered.
+MQTT 3.1.1 (OASIS, 2014). The decoder is incremental and bounded: a PUBLISH that announces
+more than the limit is read without being kept, any other such packet is refused from its
+fixed header.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from contract.limits import MESSAGE_BYTES, TOPIC_BYTES
+from edgecore.mqtt.fields import Fields
+from edgecore.mqtt.oversize import MAX_SKIPPED_BYTES, Skipping
 from edgecore.mqtt.packets import (
     ConnAck,
     Connect,
@@ -19,7 +21,10 @@ from edgecore.mqtt.packets import (
     PingResp,
     ProtocolError,
     PubAck,
+    PubComp,
     Publish,
+    PubRec,
+    PubRel,
     SubAck,
     Subscribe,
     Type,
@@ -37,7 +42,11 @@ MAX_FILTERS = 8
 
 _PUBLISH_OVERHEAD = 2 + MAX_TOPIC_BYTES + 2
 _LENGTH_SHIFT_END = 28  # four bytes of seven bits (2.2.3)
-_RESERVED_FLAGS: Mapping[int, int] = {Type.SUBSCRIBE: 2, Type.UNSUBSCRIBE: 2}
+_RESERVED_FLAGS: Mapping[int, int] = {
+    Type.PUBREL: 2,
+    Type.SUBSCRIBE: 2,
+    Type.UNSUBSCRIBE: 2,
+}
 
 
 class Decoder:
@@ -47,27 +56,42 @@ class Decoder:
         self._max_payload_bytes = max_payload_bytes
         self._max_body_bytes = max_payload_bytes + _PUBLISH_OVERHEAD
         self._buffer = bytearray()
+        self._skipping: Skipping | None = None
+        self._skip_from = 0
 
     @property
     def has_partial(self) -> bool:
-        return bool(self._buffer)
+        return bool(self._buffer) or self._skipping is not None
 
     def feed(self, data: bytes) -> Iterator[Packet]:
         """Add ``data``; yield every packet it completes, in order. Consume it fully."""
         self._buffer += data
         at = 0
         try:
-            while (frame := self._frame(at)) is not None:
-                start, end = frame
-                first = self._buffer[at]
-                body = bytes(self._buffer[start:end])
-                at = end
-                yield self._packet(first >> 4, first & 0x0F, body)
+            while True:
+                if self._skipping is not None:
+                    at = self._skipping.swallow(self._buffer, at)
+                    skipped = self._skipping.packet()
+                    if skipped is None:
+                        return
+                    self._skipping = None
+                    yield skipped
+                elif (frame := self._frame(at)) is not None:
+                    first = self._buffer[at]
+                    body = bytes(self._buffer[frame[0] : frame[1]])
+                    at = frame[1]
+                    if (packet := self._packet(first >> 4, first & 0x0F, body)) is not None:
+                        yield packet
+                elif self._skipping is None:
+                    return
+                else:
+                    at = self._skip_from
         finally:
             del self._buffer[:at]
 
     def _frame(self, at: int) -> tuple[int, int] | None:
-        """Where the next packet's body starts and ends, None while bytes are missing."""
+        """Where the next packet's body starts and ends, None while bytes are missing or where
+        it is one to skip."""
         buffer = self._buffer
         if at < len(buffer):
             _check_first_byte(buffer[at])
@@ -83,34 +107,55 @@ class Decoder:
                     raise ProtocolError("remaining length has more than four bytes")
                 continue
             if length > self._max_body_bytes:
-                raise ProtocolError(
-                    f"packet of {length} bytes; limit {self._max_body_bytes}"
-                    f" ({self._max_payload_bytes} of payload)"
-                )
+                self._begin_to_skip(buffer[at], cursor, length)
+                return None
             return (cursor, cursor + length) if cursor + length <= len(buffer) else None
         return None
 
-    def _packet(self, kind: int, flags: int, body: bytes) -> Packet:
+    def _begin_to_skip(self, first: int, start: int, length: int) -> None:
+        """A body above the limit: of a PUBLISH its head is read, once it is there."""
+        if first >> 4 != Type.PUBLISH or length > MAX_SKIPPED_BYTES:
+            raise ProtocolError(
+                f"packet of {length} bytes; limit {self._max_body_bytes}"
+                f" ({self._max_payload_bytes} of payload)"
+            )
+        topic_bytes = int.from_bytes(self._buffer[start : start + 2], "big")
+        if topic_bytes > MAX_TOPIC_BYTES:
+            raise ProtocolError(f"topic of {topic_bytes} bytes; limit {MAX_TOPIC_BYTES}")
+        head = bytes(self._buffer[start : start + 2 + topic_bytes + 2])
+        if len(head) < 2 + topic_bytes + 2:
+            return
+        reader = Fields(head)
+        qos, topic, packet_id = _publish_head(reader, first & 0x0F)
+        used = len(head) - len(reader.rest())
+        self._skipping = Skipping(topic, qos, packet_id, length - used)
+        self._skip_from = start + used
+
+    def _packet(self, kind: int, flags: int, body: bytes) -> Packet | None:
         if kind == Type.PUBLISH:
             return self._publish(flags, body)
-        reader = _Reader(body)
+        reader = Fields(body)
         packet = _DECODERS[kind](reader)
         reader.finish()
         return packet
 
-    def _publish(self, flags: int, body: bytes) -> Publish:
-        qos = flags >> 1 & 3
-        if qos > 1:
-            raise ProtocolError(f"PUBLISH with QoS {qos}; this endpoint supports QoS 0 and 1")
-        reader = _Reader(body)
-        topic = reader.text()
-        packet_id = reader.packet_id() if qos else 0
+    def _publish(self, flags: int, body: bytes) -> Packet | None:
+        reader = Fields(body)
+        qos, topic, packet_id = _publish_head(reader, flags)
         payload = reader.rest()
         if len(payload) > self._max_payload_bytes:
-            raise ProtocolError(
-                f"payload of {len(payload)} bytes on {topic!r}; limit {self._max_payload_bytes}"
-            )
+            skipping = Skipping(topic, qos, packet_id, len(payload))
+            skipping.swallow(bytearray(payload), 0)
+            return skipping.packet()
         return Publish(topic, payload, qos, packet_id, bool(flags & 1), bool(flags & 8))
+
+
+def _publish_head(reader: Fields, flags: int) -> tuple[int, str, int]:
+    """QoS, topic and packet identifier; what follows is the payload."""
+    qos = flags >> 1 & 3
+    if qos > 2:
+        raise ProtocolError("PUBLISH with QoS 3 [MQTT-3.3.1-4]")
+    return qos, reader.text(), reader.packet_id() if qos else 0
 
 
 def _check_first_byte(first: int) -> None:
@@ -119,65 +164,12 @@ def _check_first_byte(first: int) -> None:
     if kind == Type.PUBLISH:
         return
     if kind not in _DECODERS:
-        raise ProtocolError(f"packet type {kind} is not part of QoS 0 and 1")
+        raise ProtocolError(f"packet type {kind} is not part of MQTT 3.1.1")
     if flags != _RESERVED_FLAGS.get(kind, 0):
         raise ProtocolError(f"reserved flags {flags:#x} in packet type {kind}")
 
 
-class _Reader:
-    """Takes fields off one packet's body."""
-
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-        self._at = 0
-
-    def byte(self) -> int:
-        return self._take(1)[0]
-
-    def uint16(self) -> int:
-        return int.from_bytes(self._take(2), "big")
-
-    def packet_id(self) -> int:
-        value = self.uint16()
-        if value == 0:
-            raise ProtocolError("packet identifier 0 [MQTT-2.3.1-1]")
-        return value
-
-    def binary(self) -> bytes:
-        return self._take(self.uint16())
-
-    def text(self) -> str:
-        try:
-            value = self.binary().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ProtocolError("a string is not UTF-8 [MQTT-1.5.3-1]") from error
-        if "\0" in value:
-            raise ProtocolError("a string holds U+0000 [MQTT-1.5.3-2]")
-        return value
-
-    def rest(self) -> bytes:
-        taken = self._body[self._at :]
-        self._at = len(self._body)
-        return taken
-
-    @property
-    def at_end(self) -> bool:
-        return self._at >= len(self._body)
-
-    def finish(self) -> None:
-        if not self.at_end:
-            raise ProtocolError(f"{len(self._body) - self._at} bytes too many in a packet")
-
-    def _take(self, size: int) -> bytes:
-        end = self._at + size
-        if end > len(self._body):
-            raise ProtocolError("a packet ends inside a field")
-        taken = self._body[self._at : end]
-        self._at = end
-        return taken
-
-
-def _connect(reader: _Reader) -> Connect:
+def _connect(reader: Fields) -> Connect:
     name, level = reader.text(), reader.byte()
     if name not in ("MQTT", "MQIsdp"):
         raise ProtocolError(f"protocol name {name[:20]!r}; expected 'MQTT'")
@@ -199,18 +191,18 @@ def _connect(reader: _Reader) -> Connect:
     return Connect(level, client_id, keep_alive_s, bool(flags & 2), will)
 
 
-def _will(reader: _Reader, flags: int) -> Will | None:
+def _will(reader: Fields, flags: int) -> Will | None:
     qos, retain = flags >> 3 & 3, flags & 0x20
     if not flags & 4:
         if qos or retain:
             raise ProtocolError("CONNECT with will flags but no will [MQTT-3.1.2-11]")
         return None
-    if qos > 1:
-        raise ProtocolError(f"a will with QoS {qos}; this endpoint supports QoS 0 and 1")
+    if qos > 2:
+        raise ProtocolError("a will with QoS 3 [MQTT-3.1.2-14]")
     return Will(reader.text(), reader.binary(), qos)
 
 
-def _subscribe(reader: _Reader) -> Subscribe:
+def _subscribe(reader: Fields) -> Subscribe:
     packet_id = reader.packet_id()
     requests = []
     while not reader.at_end:
@@ -222,7 +214,7 @@ def _subscribe(reader: _Reader) -> Subscribe:
     return Subscribe(packet_id, tuple(requests))
 
 
-def _unsubscribe(reader: _Reader) -> Unsubscribe:
+def _unsubscribe(reader: Fields) -> Unsubscribe:
     packet_id = reader.packet_id()
     filters = []
     while not reader.at_end:
@@ -236,19 +228,22 @@ def _check_filters(count: int) -> None:
         raise ProtocolError(f"{count} topic filters in one packet; 1 to {MAX_FILTERS} are allowed")
 
 
-def _suback(reader: _Reader) -> SubAck:
+def _suback(reader: Fields) -> SubAck:
     return SubAck(reader.packet_id(), tuple(reader.rest()))
 
 
-def _connack(reader: _Reader) -> ConnAck:
+def _connack(reader: Fields) -> ConnAck:
     present = bool(reader.byte() & 1)
     return ConnAck(reader.byte(), present)
 
 
-_DECODERS: Mapping[int, Callable[[_Reader], Packet]] = {
+_DECODERS: Mapping[int, Callable[[Fields], Packet]] = {
     Type.CONNECT: _connect,
     Type.CONNACK: _connack,
     Type.PUBACK: lambda reader: PubAck(reader.packet_id()),
+    Type.PUBREC: lambda reader: PubRec(reader.packet_id()),
+    Type.PUBREL: lambda reader: PubRel(reader.packet_id()),
+    Type.PUBCOMP: lambda reader: PubComp(reader.packet_id()),
     Type.SUBSCRIBE: _subscribe,
     Type.SUBACK: _suback,
     Type.UNSUBSCRIBE: _unsubscribe,

@@ -8,11 +8,15 @@ from edgecore.mqtt.packets import (
     ConnAck,
     Connect,
     Disconnect,
+    Oversize,
     Packet,
     PingReq,
     PingResp,
     PubAck,
+    PubComp,
     Publish,
+    PubRec,
+    PubRel,
     SubAck,
     Subscribe,
     Type,
@@ -31,19 +35,28 @@ def encode_publish(packet: Publish) -> bytes:
     return b"".join((head, topic, identifier, packet.payload))
 
 
+_ACKNOWLEDGES = {
+    PubAck: Type.PUBACK << 4,
+    PubRec: Type.PUBREC << 4,
+    PubRel: Type.PUBREL << 4 | 2,
+    PubComp: Type.PUBCOMP << 4,
+    UnsubAck: Type.UNSUBACK << 4,
+}
+
+
 def encode(packet: Packet) -> bytes:  # noqa: PLR0911  (one return per packet type)
     """The bytes of any packet."""
     match packet:
         case Publish():
             return encode_publish(packet)
-        case PubAck(packet_id):
-            return struct.pack(">BBH", Type.PUBACK << 4, 2, packet_id)
+        case PubAck() | PubRec() | PubRel() | PubComp() | UnsubAck():
+            return struct.pack(">BBH", _ACKNOWLEDGES[type(packet)], 2, packet.packet_id)
+        case Oversize():
+            raise ValueError("an Oversize is only ever received")
         case ConnAck(code, present):
             return bytes((Type.CONNACK << 4, 2, present, code))
         case SubAck(packet_id, codes):
             return _frame(Type.SUBACK, 0, packet_id.to_bytes(2, "big") + bytes(codes))
-        case UnsubAck(packet_id):
-            return struct.pack(">BBH", Type.UNSUBACK << 4, 2, packet_id)
         case PingReq():
             return bytes((Type.PINGREQ << 4, 0))
         case PingResp():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
+from edgecore.core.descriptors import cap
 from edgecore.mqtt.decoder import MAX_PAYLOAD_BYTES
 
 
@@ -14,7 +15,10 @@ class Limits:
 
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
     max_clients: int = 500
-    """Connections at once, accepted or still shaking hands."""
+    """Accepted clients at once."""
+    max_unauthenticated: int = 200
+    """Connections that no CONNECT has been accepted for yet. One more ends the oldest of the
+    address that has most of them: who connects and stays silent keeps nobody out."""
     max_unauthenticated_per_host: int = 100
     """Of one address, those that no CONNECT has been accepted for yet: a host that opens
     connections and sends nothing does not take the places of others."""
@@ -44,6 +48,11 @@ class ConnectRate:
         self._tokens = float(burst)
         self._at = now
 
+    @property
+    def taken(self) -> float:
+        """How far it is from full."""
+        return self._burst - self._tokens
+
     def take(self, now: float) -> bool:
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_s)
         self._at = now
@@ -54,6 +63,8 @@ class ConnectRate:
 
 
 ALL_HOSTS = 4
+OWN_CONNECTS = 5
+"""So many an address has for itself, however many others come at the same time."""
 _REMEMBERED_HOSTS = 1024
 
 
@@ -67,32 +78,46 @@ class ConnectionLimiter:
         )
         self._rates: OrderedDict[str, ConnectRate] = OrderedDict()
         self._unauthenticated: Counter[str] = Counter()
-        self._inside = 0
+        self._clients = 0
 
     def acquire(self, host: str, now: float) -> bool:
         """False: refused; else ``release`` is called once when the connection is over."""
         limits = self._limits
-        if self._inside >= limits.max_clients:
+        if self._clients >= limits.max_clients:
             return False
-        if self._unauthenticated[host] >= limits.max_unauthenticated_per_host:
+        if self._unauthenticated.get(host, 0) >= limits.max_unauthenticated_per_host:
             return False
+        rate = self._rate_of(host, now)
         # In this order, so that a host beyond its own rate costs the others nothing.
-        if not self._rate_of(host, now).take(now) or not self._all.take(now):
+        if not rate.take(now):
             return False
-        self._inside += 1
+        if rate.taken > OWN_CONNECTS and not self._all.take(now):
+            return False
         self._unauthenticated[host] += 1
         return True
 
+    def crowding(self) -> str | None:
+        """The address whose oldest unauthenticated connection must go; None while there is
+        room for all."""
+        if self._unauthenticated.total() <= cap(self._limits.max_unauthenticated):
+            return None
+        return self._unauthenticated.most_common(1)[0][0]
+
     def authenticated(self, host: str) -> None:
         """Its CONNECT was accepted."""
+        self._clients += 1
+        self._end_of_unauthenticated(host)
+
+    def release(self, host: str, *, authenticated: bool) -> None:
+        if authenticated:
+            self._clients -= 1
+        else:
+            self._end_of_unauthenticated(host)
+
+    def _end_of_unauthenticated(self, host: str) -> None:
         self._unauthenticated[host] -= 1
         if not self._unauthenticated[host]:
             del self._unauthenticated[host]
-
-    def release(self, host: str, *, authenticated: bool) -> None:
-        self._inside -= 1
-        if not authenticated:
-            self.authenticated(host)
 
     def _rate_of(self, host: str, now: float) -> ConnectRate:
         rate = self._rates.get(host)

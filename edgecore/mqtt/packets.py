@@ -83,6 +83,36 @@ class PubAck:
 
 
 @dataclass(frozen=True, slots=True)
+class PubRec:
+    packet_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PubRel:
+    packet_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PubComp:
+    packet_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Oversize:
+    """A PUBLISH above the limit, whose payload was read and thrown away.
+
+    ``size`` is the payload's in bytes, ``message_id`` what its sender calls it, if that can
+    be told (`edgecore.mqtt.oversize`).
+    """
+
+    topic: str
+    size: int
+    qos: int = 0
+    packet_id: int = 0
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Subscribe:
     packet_id: int
     requests: tuple[tuple[str, int], ...]
@@ -125,6 +155,10 @@ Packet = (
     | ConnAck
     | Publish
     | PubAck
+    | PubRec
+    | PubRel
+    | PubComp
+    | Oversize
     | Subscribe
     | SubAck
     | Unsubscribe

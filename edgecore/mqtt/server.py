@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
+from edgecore.core.descriptors import accepted_at_once, lengthen_queue
 from edgecore.core.group import Thing
 from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
 from edgecore.mqtt.limits import ConnectionLimiter, Limits
-from edgecore.mqtt.packets import Connect, ConnectCode
+from edgecore.mqtt.packets import Connect, ConnectCode, Oversize
 
 log = logging.getLogger(__name__)
 
@@ -49,17 +51,24 @@ class MqttServer:
         self._limits = limits or Limits()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unauthenticated: dict[asyncio.Task[None], str] = {}  # by host, the oldest first
         self._by_client_id: dict[str, Connection] = {}
         self._by_thing: dict[str, dict[Connection, None]] = defaultdict(dict)
         self.counters: Counter[str] = Counter()
+        self.too_large: Counter[str] = Counter()
+        """Messages above the limit, by thing: read, acknowledged and refused."""
 
     async def start(self) -> None:
         """Listen; afterwards ``port`` is the real one. Raises ``OSError`` if it is taken."""
         loop = asyncio.get_running_loop()
         self._limiter = ConnectionLimiter(self._limits, loop.time())
         self._server = await loop.create_server(
-            lambda: _PendingConnection(self._on_pending), self.host, self.port, backlog=256
+            lambda: _PendingConnection(self._on_pending),
+            self.host,
+            self.port,
+            backlog=accepted_at_once(),
         )
+        lengthen_queue(self._server)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -112,10 +121,21 @@ class MqttServer:
         self._by_thing[thing.thing_arn][connection] = None
         self.counters["connects"] += 1
         self._limiter.authenticated(connection.host)
+        self._unauthenticated.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
         return code, thing
 
     async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool:
         return await self._on_publish(thing, topic, payload)
+
+    def refuse_oversize(self, thing: Thing, packet: Oversize) -> None:
+        limit = self._limits.max_payload_bytes
+        self.counters["too_large"] += 1
+        self.too_large[thing.thing_name] += 1
+        detail = f"payload of {packet.size} bytes (limit {limit}): send the image as a file"
+        if self.too_large[thing.thing_name] == 1:
+            log.warning("mqtt client %r: %r: %s", thing.thing_name, packet.topic, detail)
+        said = {"v": 1, "id": packet.message_id, "reason": "too_large", "detail": detail}
+        self.deliver(thing.thing_arn, f"{packet.topic}/rejected", json.dumps(said).encode())
 
     def count(self, what: str) -> None:
         self.counters[what] += 1
@@ -131,6 +151,16 @@ class MqttServer:
         task = loop.create_task(self._serve(transport, host))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        self._unauthenticated[task] = host
+        if (crowding := self._limiter.crowding()) is not None:
+            self._end_oldest_of(crowding)
+
+    def _end_oldest_of(self, host: str) -> None:
+        task = next((task for task, of in self._unauthenticated.items() if of == host), None)
+        if task is not None:
+            del self._unauthenticated[task]
+            self.counters["evicted_unauthenticated"] += 1
+            task.cancel()
 
     async def _serve(self, transport: asyncio.Transport, host: str) -> None:
         accepted_at = asyncio.get_running_loop().time()
@@ -150,6 +180,7 @@ class MqttServer:
             )
             transport.abort()
         finally:
+            self._unauthenticated.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
             authenticated = connection is not None and connection.thing is not None
             self._limiter.release(host, authenticated=authenticated)
             if connection is not None:

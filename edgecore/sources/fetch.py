@@ -20,6 +20,8 @@ from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
 from edgecore.sources.aws_clients import AwsClients, explained
 from edgecore.sources.document import Json, digest, model_data
 from edgecore.sources.errors import MISSING, SourceError
+from edgecore.sources.pinned import check_pinned, pinned_sha256
+from edgecore.sources.signed import check_signature, model_keys
 from edgecore.sources.tree import copy_tree, tree_digest
 
 _CHUNK_BYTES = 1 << 20
@@ -43,9 +45,12 @@ class Fetcher:
         for arn, entry in (document.get("Lambdas") or {}).items():
             self._code(arn, entry)
         models = {}
+        keys = model_keys(document)
         for resource in document.get("Resources") or []:
             if (data := model_data(resource)) is not None:
-                models[resource["Id"]] = self._model(resource["Id"], data)
+                found = models[resource["Id"]] = self._model(resource["Id"], data)
+                what = f"model {resource['Id']!r} at {found['S3Uri']}"
+                check_signature(what, self._state / found["Path"], keys)
         if models:
             document["Models"] = models
 
@@ -141,12 +146,15 @@ class Fetcher:
                 )["Body"]
                 shutil.copyfileobj(body, packed, _CHUNK_BYTES)
             packed.flush()
+            if pinned_sha256(identity["S3Uri"]):
+                check_pinned(what, identity["S3Uri"], _sha256(Path(packed.name)))
             self._unpack(what, Path(packed.name), target)
 
     def _local_model(self, resource_id: str, uri: str, path: Path) -> Json:
         if not path.is_file():
             raise SourceError(f"model {resource_id!r}: no file {path}", exit_code=MISSING)
         sha256 = _sha256(path)
+        check_pinned(f"model {resource_id!r} at {uri}", uri, sha256)
         relative = f"cache/models/{sha256[:32]}"
         self._unpack(f"model {resource_id!r} at {uri}", path, self._state / relative)
         return {"S3Uri": uri, "ETag": sha256, "VersionId": None, "Path": relative}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from edgecore.core.descriptors import Reserve
 from edgecore.core.group import Function
 from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
@@ -40,6 +41,7 @@ class Launcher:
     log_space_bytes: int
     isolation: IsolationChoice = "auto"
     findings: list[str] = field(default_factory=list)
+    descriptors: Reserve = field(default_factory=Reserve)
     probe_bubblewrap: Callable[[], str | None] = bubblewrap
     _bwrap: str | None = None
     _logs: dict[str, LogFile] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Launcher:
                 cwd=home.cwd,
                 environment=environment,
                 write_log=self.log(function).write,
+                descriptors=self.descriptors,
             )
         except OSError:
             self.tokens.revoke(name)
@@ -106,6 +109,7 @@ class Launcher:
         self.reaper.forget(worker.pid)
 
     def close(self) -> None:
+        self.descriptors.close()
         for log in self._logs.values():
             log.close()
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgecore.core.descriptors import Reserve
 from edgecore.supervisor.procstate import children, contained
 
 PR_SET_PDEATHSIG = 1
@@ -62,6 +63,7 @@ class WorkerProcess:
     started_at: float
     last_seen: float
     fetched: bool = False
+    fetched_at: float = 0.0
     initialized: bool = False
     answered: int = 0
     killed_for: str = ""
@@ -102,26 +104,28 @@ class WorkerProcess:
         await self.process.wait()
 
 
-async def start(
+async def start(  # noqa: PLR0913  (keyword-only but the first two)
     name: str,
     command: Sequence[str],
     *,
     cwd: Path,
     environment: dict[str, str],
     write_log: Callable[[bytes], None],
+    descriptors: Reserve,
 ) -> WorkerProcess:
     """Raises OSError where the command cannot be started."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=cwd,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_die_with_parent,
-        limit=MAX_LINE_BYTES,
-    )
+    with descriptors.lent():
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=cwd,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+            limit=MAX_LINE_BYTES,
+        )
     now = asyncio.get_running_loop().time()
     worker = WorkerProcess(name, process, started_at=now, last_seen=now)
     worker.output = asyncio.ensure_future(_pump(process, write_log))

@@ -12,6 +12,7 @@ from typing import Any
 from edgecore.core.ending import signal_of
 from edgecore.core.group import Function
 from edgecore.core.lifecycle import FunctionState, RestartPolicy, is_hung, is_overdue
+from edgecore.core.reports import HUNG_AFTER_S
 from edgecore.core.workqueue import WorkQueue
 from edgecore.supervisor.interpreters import InterpreterError
 from edgecore.supervisor.isolation import IsolationError
@@ -54,7 +55,9 @@ class FunctionRunner:
 
     @property
     def state(self) -> FunctionState:
-        return self._state
+        """A process that a signal has stopped shows as hung before it is replaced."""
+        frozen = any(watch.frozen for watch in self._watches.values())
+        return "hung" if frozen and self._state == "running" else self._state
 
     @property
     def starting(self) -> int:
@@ -153,7 +156,7 @@ class FunctionRunner:
             return
         found.last_seen = asyncio.get_running_loop().time()
         if not found.fetched:
-            found.fetched = True
+            found.fetched, found.fetched_at = True, found.last_seen
             self._state = "running"
 
     def answered(self, worker: str) -> None:
@@ -176,6 +179,14 @@ class FunctionRunner:
             elif measure:
                 self._measure(worker)
                 self._watch_process(worker, now)
+
+    def silent(self, now: float, silent_s: float) -> None:
+        """Its reports have not come for ``silent_s``; a new process has that long as well."""
+        for worker in list(self.workers.values()):
+            quiet_s = min(silent_s, now - worker.fetched_at)
+            if worker.fetched and not worker.killed_for and quiet_s > HUNG_AFTER_S:
+                self._state = "hung"
+                self._kill(worker, f"hung: no report for {quiet_s:.0f} s")
 
     def _hung(self, worker: WorkerProcess, now: float) -> bool:
         # Before its first poll a function may legally work in its module for ever (V1 does

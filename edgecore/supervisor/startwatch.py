@@ -29,12 +29,16 @@ class StartCheck(NamedTuple):
 
 @dataclass(slots=True)
 class StartWatch:
-    """One worker's; asked about once a second, times on any monotonic clock."""
+    """One worker's; asked about once a second, times on any monotonic clock.
+
+    ``frozen``: stopped at the last two looks.
+    """
 
     timeout_s: float
     start_limit_s: float | None
     started_at: float
     stopped_since: float | None = None
+    frozen: bool = False
     _cpu_s: float = 0.0
     _quiet_since: float | None = None
 
@@ -42,6 +46,7 @@ class StartWatch:
         """``fetched``: it has asked for work at least once; then only a stop counts."""
         if state is None:
             return StartCheck()
+        self.frozen = state.stopped and self.stopped_since is not None
         if not state.stopped:
             self.stopped_since = None
         elif self.stopped_since is None:

@@ -12,6 +12,7 @@ from typing import Any
 from contract.status import FunctionStatus
 from edgecore.core.fault_points import fault
 from edgecore.core.group import Function
+from edgecore.core.observers import Observers
 from edgecore.core.workqueue import WorkQueue
 from edgecore.supervisor.launcher import Launcher
 from edgecore.supervisor.runner import FunctionRunner
@@ -35,8 +36,10 @@ class Supervisor:
         launcher: Launcher,
         *,
         on_ended: Callable[[str], None],
+        observers: Observers,
     ) -> None:
         self._launcher = launcher
+        self._observers = observers
         self._on_ended = on_ended
         self.runners = {
             f.arn: FunctionRunner(f, queues[f.arn], launcher, self._ended) for f in functions
@@ -91,13 +94,24 @@ class Supervisor:
             await asyncio.sleep(TICK_S)
             count += 1
             fault("supervisor.tick", supervisor=self)
+            self._observers.tick(loop.time())
+            measure = count % TICKS_PER_MEASURE == 0
+            if measure:
+                self._launcher.descriptors.fill()
+                self._look_for_silent(loop.time())
             for runner in self.runners.values():
                 try:
-                    runner.tick(loop.time(), measure=count % TICKS_PER_MEASURE == 0)
+                    runner.tick(loop.time(), measure=measure)
                     if not runner.function.pinned and runner.queue.depth:
                         self._demand(runner)
                 except Exception:
                     log.exception("watching function %s failed", runner.function.id)
+
+    def _look_for_silent(self, now: float) -> None:
+        """A part that reported and stopped: its process may live, and do nothing."""
+        for part, silent_s in self._observers.stats_reports.silence_s().items():
+            if part in self._owners:
+                self._owners[part].silent(now, silent_s)
 
     # What IPC reports.
 

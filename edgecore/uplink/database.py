@@ -19,6 +19,7 @@ from contract.durable.salvage import Salvage as Found
 _LOG_BYTES = 1 << 20
 _QUICK_CHECK_BYTES = 64 << 20  # larger files are found damaged when the damage is read
 _FORMAT = 1
+_FULL = 13  # https://www.sqlite.org/rescode.html
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message(
   id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER NOT NULL, topic TEXT NOT NULL,
@@ -47,6 +48,19 @@ def rescue(
 ) -> tuple[sqlite3.Connection, Salvage | None]:
     """The file was found damaged while it was in use; its connection is closed."""
     return _ready(database.rescue(str(path), _format(max_pages), error), max_pages)
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """No room: on the disk, or within ``max_page_count``."""
+    code = getattr(error, "sqlite_errorcode", None)  # Python 3.11
+    return code & 0xFF == _FULL if code is not None else "is full" in str(error)
+
+
+def new_epoch(connection: sqlite3.Connection) -> str:
+    """Give what is in the file a name that no message has had."""
+    epoch = secrets.token_hex(4)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (epoch,))
+    return epoch
 
 
 def _format(max_pages: int) -> Format:

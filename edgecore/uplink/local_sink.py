@@ -9,28 +9,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import hashlib
 import json
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from edgecore.disk.sync import sync_folder
-from edgecore.uplink.sinks import Message, Unreachable
+from edgecore.uplink.sinks import Message, StaleEpoch, Unreachable
 
 log = logging.getLogger(__name__)
 
 _FILE_BYTES = 16 << 20
 _FOLDER_BYTES = 1 << 30
-_TAIL_BYTES = 1 << 20  # holds the longest line: 128 KB of payload as base64 and more
+_BATCH = 512
+_KEY = re.compile(rb'\{"epoch":"([0-9a-f]+)","id":(\d+),')
 
 
 class LocalSink:
     """Durable on return. A batch that comes again after a crash is recognised by its ids."""
 
     name = "local"
-    max_messages = 512
+    max_messages = _BATCH
 
     def __init__(
         self, folder: Path, *, file_bytes: int = _FILE_BYTES, folder_bytes: int = _FOLDER_BYTES
@@ -40,13 +44,16 @@ class LocalSink:
         self._folder_bytes = folder_bytes
         self._file: IO[bytes] | None = None
         self._seen: tuple[str, int] = ("", 0)
+        self._known: dict[int, bytes] = {}  # the last lines of the latest epoch, by id
+        self._synced_bytes = 0
+        self._unsure: tuple[Path, int] | None = None
         self.files_dropped = 0
 
     async def deliver(self, messages: Sequence[Message]) -> int:
         try:
             await asyncio.to_thread(self._write, messages)
         except OSError as error:
-            await self.close()  # what was half written is cut off when it is opened again
+            self._give_up_file()
             raise Unreachable(f"{self._folder}: {error}") from error
         return len(messages)
 
@@ -58,26 +65,54 @@ class LocalSink:
     def _write(self, messages: Sequence[Message]) -> None:
         out = self._file or self._open()
         epoch, last_id = self._seen
-        fresh = [m for m in messages if m.epoch != epoch or m.id > last_id]
+        lines = [(m, _line(m)) for m in messages]
+        for message, line in lines:
+            if message.epoch == epoch and message.id <= last_id:
+                self._check_same(message.id, line)
+        fresh = [(m, line) for m, line in lines if m.epoch != epoch or m.id > last_id]
         if not fresh:
             return
-        out.write(b"".join(map(_line, fresh)))
+        self._synced_bytes = out.tell()
+        out.write(b"".join(line for _, line in fresh))
         out.flush()
         os.fsync(out.fileno())
-        self._seen = (fresh[-1].epoch, fresh[-1].id)
+        self._seen = (fresh[-1][0].epoch, fresh[-1][0].id)
+        self._known = {m.id: _digest(line) for m, line in lines}
         if out.tell() >= self._file_bytes:
             out.close()
             self._file = None
 
+    def _give_up_file(self) -> None:
+        """After an error it is opened again and cut to what was synced: what an fsync that
+        failed has left in the cache may look written and not be."""
+        file, self._file = self._file, None
+        if file is None:
+            return
+        self._unsure = (Path(file.name), self._synced_bytes)
+        with contextlib.suppress(OSError):
+            file.close()
+
+    def _check_same(self, message_id: int, line: bytes) -> None:
+        """What comes again after a crash is of the last batch, and the same."""
+        if self._known.get(message_id) != _digest(line):
+            raise StaleEpoch(
+                f"message {message_id} is in {self._folder} already, with other content: "
+                "the spool is older than what was sent from it"
+            )
+
     def _open(self) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)
         files = self.files()
+        if self._unsure is not None:
+            os.truncate(*self._unsure)
+            self._unsure = None
         if files:
-            self._seen = _cut_torn_line(files[-1]) or self._seen
+            self._seen, self._known = _read_back(files[-1]) or (self._seen, self._known)
         if not files or files[-1].stat().st_size >= self._file_bytes:
             number = int(files[-1].stem.rpartition("-")[2]) + 1 if files else 1
             files.append(self._folder / f"messages-{number:06d}.jsonl")
         self._file = files[-1].open("ab")
+        self._synced_bytes = self._file.tell()
         sync_folder(self._folder)
         self._make_room(files[:-1])
         return self._file
@@ -115,17 +150,27 @@ def _payload(payload: bytes) -> bytes:
     return b'"payload":' + payload
 
 
-def _cut_torn_line(path: Path) -> tuple[str, int] | None:
-    """Remove what a crash left after the last newline; the last whole line's key."""
+def _digest(line: bytes) -> bytes:
+    return hashlib.blake2b(line.rstrip(b"\n"), digest_size=16).digest()
+
+
+def _read_back(path: Path) -> tuple[tuple[str, int], dict[int, bytes]] | None:
+    """Remove what a crash left after the last newline. The last whole line's key, and what is
+    known of the lines of its epoch: a batch is never cut by the end of a file."""
     with path.open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _TAIL_BYTES))
-        tail = file.read()
-        whole = tail[: tail.rfind(b"\n") + 1]
-        if len(whole) != len(tail):
-            file.truncate(size - len(tail) + len(whole))
+        content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) != len(content):
+            file.truncate(len(whole))
     lines = whole.splitlines()
     if not lines:
         return None
-    record = json.loads(lines[-1])
-    return str(record["epoch"]), int(record["id"])
+    last = json.loads(lines[-1])
+    epoch = str(last["epoch"])
+    keys = ((_KEY.match(line), line) for line in lines)
+    known = {
+        int(key[2]): _digest(line)
+        for key, line in keys
+        if key is not None and key[1].decode() == epoch
+    }
+    return (epoch, int(last["id"])), known

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
 from edgecore.uplink.iot_sink import IotDataSink
@@ -25,9 +27,11 @@ def open_sink(options: Options, group: Group) -> Sink:
     """``--cloud``: files below the state directory, or AWS IoT's data endpoint."""
     if options.cloud != "iot":
         return LocalSink(options.state / "cloud")
-    import boto3
-
     region = options.region or group.region
-    return IotDataSink(
-        boto3.client("iot-data", endpoint_url=options.endpoint_url, region_name=region)
-    )
+
+    def make_client() -> Any:
+        import boto3
+
+        return boto3.client("iot-data", endpoint_url=options.endpoint_url, region_name=region)
+
+    return IotDataSink(make_client)

@@ -30,12 +30,18 @@ class Refused(Exception):  # noqa: N818
         self.reason = reason
 
 
+class StaleEpoch(Exception):  # noqa: N818
+    """The far side knows the first message's key with other content: the spool is older than
+    what was sent from it before (a backup was restored). It is numbered anew."""
+
+
 class Sink(Protocol):
     """Takes messages in order, at least once.
 
     ``deliver`` returns how many messages from the front are safe on the far side (at
-    least one), or raises ``Unreachable`` (none is) or ``Refused`` (the first never will
-    be). It is called with at most ``max_messages`` at a time: 1 is one in flight.
+    least one), or raises ``Unreachable`` (none is), ``StaleEpoch`` (none is) or ``Refused``
+    (the first never will be). It is called with at most ``max_messages`` at a time: 1 is
+    one in flight.
     """
 
     name: str

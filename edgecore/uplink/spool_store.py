@@ -1,23 +1,22 @@
 """The spool's rows: quota, policy, order, and an exact account of what was dropped.
 
 Everything here is synchronous and belongs to one thread. Counters are written in the
-transaction that they describe, so a crash never makes them lie.
+transaction that they describe, so a crash never makes them lie. What the disk does not
+take is refused, and stays its owner's: only a quota drops what was taken.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import sqlite3
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from contract.durable.database import PAGE_BYTES, is_damage
 from contract.durable.room import Room
-from edgecore.uplink.database import Salvage, open_database, rescue
+from edgecore.uplink.account import Account
+from edgecore.uplink.database import Salvage, is_full, new_epoch, open_database, rescue
 from edgecore.uplink.settings import Policy
 from edgecore.uplink.sinks import Message
 
@@ -26,32 +25,6 @@ log = logging.getLogger(__name__)
 _ROW_BYTES = 64  # id, size, headers and the cell pointer of a row
 _FIXED_PAGES = 8  # schema, meta, interior pages of the tree
 _DROP_STEP = 32
-
-
-@dataclass
-class Account:
-    """What went through this spool since it was created."""
-
-    rows: int = 0
-    bytes: int = 0
-    put: int = 0
-    sent: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    gaps: list[tuple[int, int]] = field(default_factory=list)
-
-    def copy(self) -> Account:
-        counters = (self.rows, self.bytes, self.put, self.sent)
-        return Account(*counters, Counter(self.dropped), list(self.gaps))
-
-    def to_json(self) -> str:
-        return json.dumps(vars(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Account:
-        fields: dict[str, Any] = json.loads(text)
-        fields["dropped"] = Counter(fields["dropped"])
-        fields["gaps"] = [(first, last) for first, last in fields["gaps"]]
-        return cls(**fields)
 
 
 class SpoolStore:
@@ -64,6 +37,7 @@ class SpoolStore:
         self._max_pages = max(max_bytes // PAGE_BYTES, 2 * _FIXED_PAGES)
         self._page_limit = self._max_pages
         self._acked = 0
+        self._lost = False  # the connection is closed, and could not be opened again
         self.protected = 0  # ids up to here are in flight and not dropped
         self.salvage: Salvage | None = None
         self._db, salvage = open_database(path, self._max_pages)
@@ -76,32 +50,65 @@ class SpoolStore:
         One entry per put: None when durable, else the reason why it was refused.
         """
         self._acked = max(self._acked, ack)
+        try:
+            return self._durably(puts)
+        except (sqlite3.DatabaseError, OSError) as error:
+            reason = self._reason(error)
+            if puts and not self.account.refused[reason]:
+                log.error("spool: messages are refused (%s): %s", reason, error)  # noqa: TRY400
+        if puts:
+            self.account.refused[reason] += len(puts)
+        return [reason] * len(puts)
+
+    def _durably(self, puts: Sequence[tuple[str, bytes]]) -> list[str | None]:
+        """A transaction, with a second try after what can be mended. Raises sqlite3.DatabaseError
+        or OSError; then nothing of it is counted."""
         before = self.account.copy()
         try:
             return self._transaction(puts)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
             self._roll_back(before)
-            if is_damage(error):
-                self._rescue(error)
-                return self._transaction(puts)
-            log.warning("spool: %s; using the reserve", error)
+            self._mend(error)
+        before = self.account.copy()
         try:
-            self._use_reserve()
             return self._transaction(puts)
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, OSError):
             self._roll_back(before)
-        reasons: list[str | None] = ["disk_full"] * len(puts)
-        self.account.put += len(puts)
-        self.account.dropped["disk_full"] += len(puts)
-        return reasons
+            raise
+
+    def _mend(self, error: Exception) -> None:
+        """Rescue what is damaged, use the reserve on a full disk, else open the file anew: after
+        an error a connection's view of the disk is worth nothing (an fsync that failed once may
+        succeed the next time without having written)."""
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            self._rescue(error)
+        elif isinstance(error, sqlite3.Error) and is_full(error):
+            log.warning("spool: %s; using the reserve", error)
+            self._use_reserve()
+        else:
+            log.warning("spool: %s; opening it again", error)
+            self._reopen()
+
+    def _reason(self, error: Exception) -> str:
+        if not (isinstance(error, sqlite3.Error) and is_full(error)):
+            return "disk_error"
+        try:
+            at_quota = self._pages_in_file() > self._max_pages - _FIXED_PAGES
+        except sqlite3.Error:
+            return "disk_error"
+        return "quota_refused" if at_quota else "disk_full"
 
     def peek(self, max_messages: int, max_bytes: int) -> list[Message]:
         """The oldest messages that are not acknowledged, in order; protects them."""
         try:
-            rows = self._db.execute(
-                "SELECT id, topic, payload FROM message WHERE id > ? ORDER BY id LIMIT ?",
-                (self._acked, max_messages),
-            ).fetchall()
+            rows = (
+                self._connection()
+                .execute(
+                    "SELECT id, topic, payload FROM message WHERE id > ? ORDER BY id LIMIT ?",
+                    (self._acked, max_messages),
+                )
+                .fetchall()
+            )
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
@@ -122,12 +129,22 @@ class SpoolStore:
         self.account.dropped[reason] += 1
         self.commit([], ack=message_id)
 
+    def renew_epoch(self) -> None:
+        """The far side has seen these numbers with other content: this file is older than that.
+        What is in it is numbered under a new epoch."""
+        self.epoch = new_epoch(self._connection())
+
     def close(self) -> None:
         self._db.close()
 
+    def _connection(self) -> sqlite3.Connection:
+        if self._lost:
+            self._reopen()
+        return self._db
+
     def _transaction(self, puts: Sequence[tuple[str, bytes]]) -> list[str | None]:
+        self._connection().execute("BEGIN IMMEDIATE")
         self._page_limit = self._growth_limit()
-        self._db.execute("BEGIN IMMEDIATE")
         self._delete_acknowledged()
         reasons = [self._insert(topic, payload) for topic, payload in puts]
         self._db.execute(
@@ -138,10 +155,10 @@ class SpoolStore:
 
     def _insert(self, topic: str, payload: bytes) -> str | None:
         size = len(topic.encode()) + len(payload)
-        self.account.put += 1
         if reason := self._make_room(size):
-            self.account.dropped[reason] += 1
+            self.account.refused[reason] += 1
             return reason
+        self.account.put += 1
         self._db.execute(
             "INSERT INTO message(size, topic, payload) VALUES (?,?,?)", (size, topic, payload)
         )
@@ -153,7 +170,9 @@ class SpoolStore:
         needed = -(-(size + _ROW_BYTES) // PAGE_BYTES) + 1
         if needed > (self._max_pages - _FIXED_PAGES) // 2:
             return "too_large"
-        while self._used_pages() + needed > self._page_limit:
+        while (used := self._used_pages() + needed) > self._page_limit:
+            if used <= self._max_pages:
+                return "disk_full"
             if self._policy == "refuse":
                 return "quota_refused"
             if not self._drop_oldest():
@@ -207,15 +226,35 @@ class SpoolStore:
             self._room.hold()
 
     def _roll_back(self, before: Account) -> None:
-        if self._db.in_transaction:  # a full disk may have rolled back by itself
-            self._db.execute("ROLLBACK")
+        with contextlib.suppress(sqlite3.Error):
+            if self._db.in_transaction:  # SQLite may have done so itself
+                self._db.execute("ROLLBACK")
         self.account = before.copy()  # the next attempt counts in it, and may fail as well
 
     def _rescue(self, error: sqlite3.Error) -> None:
         assert self._path is not None  # noqa: S101  (memory does not rot)
-        self._db.close()
+        self._connection().close()
         self._db, salvage = rescue(self._path, self._max_pages, error)
         self._opened(salvage, self.account)
+
+    def _reopen(self) -> None:
+        """A commit that failed may be there all the same: then its messages come twice, with two
+        numbers. Whoever was refused sends them again in any case."""
+        if self._path is None:
+            return
+        self._lost = True
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        self._db, salvage = open_database(self._path, self._max_pages)
+        self._opened(salvage, self.account)
+        self._lost = False
+        if salvage is None:
+            self._recount()
+
+    def _recount(self) -> None:
+        rows, size = self._db.execute("SELECT count(*), total(size) FROM message").fetchone()
+        self.account.put += rows - self.account.rows
+        self.account.rows, self.account.bytes = rows, int(size)
 
     def _opened(self, salvage: Salvage | None, account: Account | None = None) -> None:
         (self.epoch,) = self._db.execute("SELECT value FROM meta WHERE key='epoch'").fetchone()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from contract.status import UplinkStatus
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.committer import Committer
 from edgecore.uplink.settings import DEFAULT_MAX_BYTES, Policy
-from edgecore.uplink.sinks import Message, Refused, Sink, Unreachable
+from edgecore.uplink.sinks import Message, Refused, Sink, StaleEpoch, Unreachable
 from edgecore.uplink.spool_store import SpoolStore
 
 log = logging.getLogger(__name__)
@@ -46,10 +47,13 @@ class Spooler:
         self._sink = ""
         self._last_sync: float | None = None
         self._last_error: str | None = None
+        self.renumbered = 0
+        self._refusing: str | None = None  # why the last message was not taken
 
     async def put(self, topic: str, payload: bytes) -> bool:
         """True: on disk. False: refused and counted by reason."""
         reason = await self._committer.put(topic, payload)
+        self._refusing = reason
         if reason is None:
             self._wake.set()
         return reason is None
@@ -59,7 +63,11 @@ class Spooler:
         self._sink = sink.name
         while True:
             self._wake.clear()
-            batch = await self._peek(sink.max_messages)
+            try:
+                batch = await self._peek(sink)
+            except (sqlite3.Error, OSError) as error:
+                await self._wait(error)
+                continue
             if not batch:
                 await self._wake.wait()
                 continue
@@ -67,6 +75,8 @@ class Spooler:
                 taken = await sink.deliver(batch)
             except Refused as refusal:
                 await self._drop(batch[0], refusal)
+            except StaleEpoch as error:
+                await self._renumber(error)
             except Unreachable as error:
                 await self._wait(error)
             except Exception as error:
@@ -88,7 +98,11 @@ class Spooler:
             "sent": account.sent,
             "dropped": account.dropped.total(),
             "dropped_by_reason": dict(account.dropped),
+            "refusing": self._refusing,
+            "refused": account.refused.total(),
+            "refused_by_reason": dict(account.refused),
             "gaps": [list(gap) for gap in account.gaps],
+            "renumbered": self.renumbered,
             "rescued": salvage.rescued if salvage else 0,
             "failures": self._backoff.failures,
             "last_error": self._last_error,
@@ -100,10 +114,11 @@ class Spooler:
         await asyncio.to_thread(self._committer.close)
         self._store.close()
 
-    async def _peek(self, max_messages: int) -> list[Message]:
-        budget = self._max_bytes // _BATCH_FRACTION
+    async def _peek(self, sink: Sink) -> list[Message]:
+        quota_share = self._max_bytes // _BATCH_FRACTION
+        budget = min(quota_share, getattr(sink, "max_bytes", quota_share))
         found: list[Message] = await self._committer.call(
-            lambda: self._store.peek(max_messages, budget)
+            lambda: self._store.peek(sink.max_messages, budget)
         )
         return found
 
@@ -118,6 +133,14 @@ class Spooler:
     async def _drop(self, message: Message, refusal: Refused) -> None:
         log.error("the cloud rejects a message on %r permanently: %s", message.topic, refusal)
         await self._committer.call(lambda: self._store.drop_first(message.id, refusal.reason))
+
+    async def _renumber(self, error: StaleEpoch) -> None:
+        log.error("spool: %s: it is numbered under a new epoch", error)
+        self.renumbered += 1
+        try:
+            await self._committer.call(self._store.renew_epoch)
+        except (sqlite3.Error, OSError) as failure:
+            await self._wait(failure)
 
     async def _wait(self, error: Exception) -> None:
         self._last_error = str(error) or type(error).__name__

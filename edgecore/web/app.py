@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
@@ -40,7 +39,7 @@ def make_app(
         return PlainTextResponse("live\n")  # it is the loop's answer that counts
 
     async def ready(_request: Request) -> Response:
-        reasons = [reason.as_json() for reason in reasons_not_ready(status(), time.time())]
+        reasons = [reason.as_json() for reason in reasons_not_ready(status())]
         body = {"ready": not reasons, "reasons": reasons}
         return JSONResponse(body, status_code=503 if reasons else 200)
 

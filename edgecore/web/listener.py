@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from edgecore.core.descriptors import accepted_at_once
 from edgecore.core.options import Web
+from edgecore.web.bounded import BoundedProtocol
 
 STOP_GRACE_S = 1
 
@@ -43,6 +45,8 @@ class HttpServer:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=STOP_GRACE_S,
+            backlog=accepted_at_once(),
+            http=BoundedProtocol,
             ssl_certfile=self._web.certificate,
             ssl_keyfile=self._web.key,
         )

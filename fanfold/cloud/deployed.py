@@ -18,16 +18,18 @@ from edgecore.sources import api
 from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.errors import MISSING, SourceError
 from fanfold.cloud.access import Access, explained
+from fanfold.cloud.jobs import SiteJob, group_document, read_jobs
 from fanfold.common.errors import UserError
 from fanfold.common.project import site_file
 from infra.hooks import hook_files
 from infra.packaging import build_lambdas
-from infra.planning import Plan, render
+from infra.planning import Plan, Site, render
+from infra.targets.iot.names import IotNames
 
 Document = dict[str, Any]
 _NOT_COMPARED = (
     "Id", "Version", "DeploymentId", "Certificates", "Models",  # of the deployment
-    "Region", "Account", "Cloud",  # of the stack
+    "Region", "Account", "Cloud", "Target",  # of the stack
 )  # fmt: skip
 _HASH_DIGITS = 12
 LOOKED_AT = 30
@@ -53,6 +55,8 @@ class Deployed:
     group_id: str
     name: str
     deployments: tuple[Deployment, ...]
+    target: str = "v1"
+    jobs: tuple[SiteJob, ...] = ()
 
     @property
     def current(self) -> Deployment | None:
@@ -72,6 +76,22 @@ class Deployed:
             if each.version == deployment.version and each.status != "Failure":
                 return self.code_at(each)
         return deployment.created_at
+
+
+def read_site_deployed(access: Access, site: Site) -> Deployed | None:
+    """What is deployed of a site, by its target; None: nothing ever was."""
+    if site.target == "iot":
+        return _read_jobs(access, site)
+    return read_deployed(access, site.name)
+
+
+def _read_jobs(access: Access, site: Site) -> Deployed | None:
+    names = IotNames(site.name, site.account, site.region)
+    jobs = read_jobs(access, names.job_prefix)
+    made = tuple(
+        Deployment(job.id, job.version, job.created_at, job.outcome, job.error) for job in jobs
+    )
+    return Deployed("", site.name, made, "iot", tuple(jobs)) if made else None
 
 
 def read_deployed(access: Access, site: str) -> Deployed | None:
@@ -104,6 +124,9 @@ def _deployment(greengrass: Any, group_id: str, made: Mapping[str, Any]) -> Depl
 
 def read_document(access: Access, deployed: Deployed, deployment: Deployment) -> Document:
     """The group document of a deployment, as the core reads it."""
+    if deployed.target == "iot":
+        job = next(job for job in deployed.jobs if job.id == deployment.id)
+        return group_document(access, job)
     wanted = api.Deployment(
         id=deployment.id,
         group_id=deployed.group_id,

@@ -17,7 +17,9 @@ from fanfold.cloud.access import Access
 from fanfold.common.errors import INVALID, UserError
 
 OPTION = "--allow-older-model"
-_KEY = re.compile(r"models/(?P<name>[^/]+)/(?P<version>[^/]+)-[0-9a-f]{16}\.tar\.gz$")
+_KEY = re.compile(
+    r"models/(?P<name>[^/]+)/(?P<version>[^/]+)-[0-9a-f]{16}(?:[0-9a-f]{48})?\.tar\.gz$"
+)
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,21 @@ from fanfold.cloud.certificates import refuse_foreign
 from fanfold.cloud.stack import read_stack, refuse_unbootstrapped, refuse_unfit
 from fanfold.common.errors import INVALID, MISSING, REFUSED, UserError
 from infra.planning import Plan
+from infra.planning.stack_names import deployment_stack_name
 
 
 def look(access: Access, plan: Plan) -> None:
     """Raises UserError for the first thing that a deployment would fail at."""
     site = plan.site
     refuse_unbootstrapped(access, site.account)
-    refuse_unfit(site.name, read_stack(access, site.name))
+    for name in (site.name, deployment_stack_name(site.name)):
+        refuse_unfit(name, read_stack(access, name))
     if site.model.s3_uri:
         refuse_unreadable(access, site.model.s3_uri)
     for what, bucket in _buckets(plan):
         refuse_missing_bucket(access, what, bucket)
+    if site.core.group is not None:
+        return
     things = {thing.name: thing.certificate_arn for thing in (plan.core, *plan.devices)}
     refuse_foreign(access, things, site.name)
 

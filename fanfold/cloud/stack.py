@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanfold.cloud.access import START, Access, explained
-from fanfold.cloud.deployed import read_deployed
+from fanfold.cloud.deployed import read_deployed, read_site_deployed
+from fanfold.cloud.jobs import repeat, show_devices
 from fanfold.cloud.redeploy import Move, wait
 from fanfold.common import output
 from fanfold.common.errors import MISSING, REFUSED, UserError
+from fanfold.common.project import read_site
+from infra.planning import Site, plan_group, render
+from infra.planning.stack_names import deployment_stack_name
+from infra.targets.iot import IotNames, job_settings
 
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
@@ -91,7 +96,8 @@ def go_forward(access: Access, site: str, wait_s: float) -> None:
 
     CloudFormation knows nothing of a roll-back: for an unchanged template it does nothing.
     """
-    stack, deployed = read_stack(access, site), read_deployed(access, site)
+    stack = read_stack(access, deployment_stack_name(site))
+    deployed = read_deployed(access, site)
     wanted = stack.outputs.get("GroupVersionId") if stack else None
     if stack is None or wanted is None or deployed is None or deployed.current is None:
         return
@@ -121,7 +127,7 @@ def _aliases_behind(access: Access, site: str) -> list[Move]:
     moves = []
     with explained(access, f"stack {site}"):
         pages = access.client("cloudformation").get_paginator("list_stack_resources")
-        for page in pages.paginate(StackName=site):
+        for page in pages.paginate(StackName=deployment_stack_name(site)):
             for resource in page["StackResourceSummaries"]:
                 if resource["ResourceType"] == "AWS::Lambda::Version":
                     moves += _behind(access, resource["PhysicalResourceId"])
@@ -136,3 +142,20 @@ def _behind(access: Access, version_arn: str) -> list[Move]:
         for alias in aliases
         if alias["FunctionVersion"] != version
     ]
+
+
+def go_forward_by_job(access: Access, site: Site, wait_s: float) -> None:
+    """Target iot: say what the stack's job did; make it again where a roll-back came later."""
+    stack = read_stack(access, deployment_stack_name(site.name))
+    deployed = read_site_deployed(access, site)
+    wanted = stack.outputs.get("JobId") if stack else None
+    if wanted is None or deployed is None:
+        return
+    newest, job = deployed.jobs[0], next((j for j in deployed.jobs if j.id == wanted), None)
+    if job is None or newest.version == job.version:
+        show_devices(newest)
+        return
+    output.note(f"{site.name} was rolled back: deploying what job {wanted} brought again")
+    document = render(plan_group(site, read_site(site.name)[1]))
+    target = IotNames.of(document).target(document)
+    repeat(access, job, target, job_settings(document), wait_s)

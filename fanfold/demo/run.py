@@ -43,6 +43,8 @@ class Demo:
     """One run of the demo; `work` keeps packages and photographs between runs."""
 
     images: int
+    site: str = SITE
+    outcome_file: str = "demo.json"
     work: Path = PROJECT / "build" / "demo"
     state: Path = PROJECT / ".fanfold" / "demo"
     measured: dict[str, float] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class Demo:
         try:
             yield
         finally:
-            self._quiet(["stop", SITE])
+            self._quiet(["stop", self.site])
             self._quiet(["devcloud", "stop"])
             clear(VOLUMES)
 
@@ -97,22 +99,22 @@ class Demo:
 
     def _deploy(self, uri: str, measure: str) -> str:
         """The real `cdk deploy`; returns the id of the group."""
-        self._step(f"cdk deploy {SITE} -c model={uri}")
-        said = self._fanfold(["deploy", SITE, "--model", uri], measure, show=False)
+        self._step(f"cdk deploy {self.site} -c model={uri}")
+        said = self._fanfold(["deploy", self.site, "--model", uri], measure, show=False)
         for line in said.splitlines():
-            if line.startswith(f"{SITE}.") or "Deployment time" in line:
+            if line.startswith(f"{self.site}.") or "Deployment time" in line:
                 output.out.print(f"  {line.strip()}", markup=False)
-        return output_of(said, "GroupId")
+        return output_of(said, "GroupId", self.site)
 
     def _core(self) -> None:
         self._step("The embedded core pulls the group and starts its functions")
         ports = ["--mqtt-plain-port", "0", "--ipc-port", "0", "--http-port", "0"]
-        self._fanfold(["run", SITE, "--detach", "--poll-s", "0.5", *ports], "core ready")
-        self._fanfold(["status", SITE], None)
+        self._fanfold(["run", self.site, "--detach", "--poll-s", "0.5", *ports], "core ready")
+        self._fanfold(["status", self.site], None)
 
     def _send(self, what: str) -> list[dict[str, Any]]:
         self._step(f"Photographs to the local topic, ordered results back ({what})")
-        command = ["results", SITE, "--json", "-n", str(self.images)]
+        command = ["results", self.site, "--json", "-n", str(self.images)]
         reader = subprocess.Popen(
             self._command([*command, "--timeout-s", str(RESULT_TIMEOUT_S)]),
             env=self._environment(),
@@ -123,7 +125,7 @@ class Demo:
         if reader.stderr is None or LISTENING not in reader.stderr.readline():
             raise UserError("`fanfold results` did not start to listen", FAILED)
         started = time.monotonic()
-        self._fanfold(["send", str(self.work / "photos"), "--site", SITE], None)
+        self._fanfold(["send", str(self.work / "photos"), "--site", self.site], None)
         text, _ = reader.communicate(timeout=RESULT_TIMEOUT_S * 2)
         self.measured[f"{what}: {self.images} images"] = time.monotonic() - started
         records = [json.loads(line) for line in text.splitlines()]
@@ -136,7 +138,7 @@ class Demo:
         started = time.monotonic()
         while time.monotonic() < deadline:
             answer = subprocess.run(
-                self._command(["status", SITE, "--json"]),
+                self._command(["status", self.site, "--json"]),
                 env=self._environment(), capture_output=True, text=True, check=False,
             )  # fmt: skip
             if answer.stdout and _versions(json.loads(answer.stdout)) == {version}:
@@ -165,14 +167,24 @@ class Demo:
     ) -> dict[str, Any]:
         """The demo checks itself: exit status 0 only when nothing is wrong."""
         outcome = judge(runs, self.images, groups, landed) | {"seconds": self.measured}
-        path = PROJECT / "build" / "demo.json"
+        outcome |= self._further_facts()
+        path = PROJECT / "build" / self.outcome_file
         path.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-        wrong = complaints(outcome)
+        wrong = [*complaints(outcome), *self._further_complaints(outcome)]
         said = "; ".join(wrong) or "every image has one result, in order, from the right model"
-        output.out.print(f"\n[bold]{'✗' if wrong else '✓'}[/bold] {said}  (build/demo.json)")
+        output.out.print(
+            f"\n[bold]{'✗' if wrong else '✓'}[/bold] {said}  (build/{self.outcome_file})"
+        )
         if wrong:
             raise UserError(f"the demo failed: {said}", FAILED)
         return outcome
+
+    def _further_facts(self) -> dict[str, Any]:
+        """What another target's demo measures beside."""
+        return {}
+
+    def _further_complaints(self, outcome: dict[str, Any]) -> list[str]:  # noqa: ARG002
+        return []
 
     def _await_landed(self, sent: set[tuple[str, int]]) -> set[tuple[str, int]]:
         """What is in the bucket, once all is or the time is up: batches wait up to a second."""
@@ -187,9 +199,11 @@ class Demo:
             time.sleep(0.2)
 
     def _store(self) -> ResultsStore:
-        found = store_of(read_site(SITE)[0])
+        found = store_of(read_site(self.site)[0])
         if found is None:
-            raise UserError(f"site {SITE} stores no results; see cloud.store in its file", INVALID)
+            raise UserError(
+                f"site {self.site} stores no results; see cloud.store in its file", INVALID
+            )
         return found
 
     def _step(self, words: str) -> None:
@@ -238,10 +252,10 @@ def _versions(status: dict[str, Any]) -> set[str]:
     return {(w.get("model") or {}).get("version", "?") for w in workers.values()}
 
 
-def output_of(said: str, name: str) -> str:
+def output_of(said: str, name: str, site: str) -> str:
     """A stack output from what `cdk deploy` printed."""
     lines = (line.strip() for line in said.splitlines())
-    prefix = f"{SITE}.{name} = "
+    prefix = f"{site}.{name} = "
     return next((line[len(prefix) :] for line in lines if line.startswith(prefix)), "")
 
 

@@ -41,8 +41,11 @@ class Identities:
         self._record = record
         self.arns: dict[str, str] = _read(record)
 
-    def ensure(self, thing: str, policy: Policy, *, rotate: bool = False) -> Provisioned:
-        """A usable certificate for `thing`; an existing one is kept unless `rotate`."""
+    def ensure(self, thing: str, policy: Policy | None, *, rotate: bool = False) -> Provisioned:
+        """A usable certificate for `thing`; an existing one is kept unless `rotate`.
+
+        `policy` None: it is attached by who knows it.
+        """
         old = self.arns.get(thing)
         usable = old is not None and self._is_active(old) and (self._folder / thing / KEY).exists()
         if old is not None and usable and not rotate:
@@ -81,7 +84,9 @@ class Identities:
                 missing.append(thing)
         return missing
 
-    def _grant(self, thing: str, arn: str, policy: Policy) -> None:
+    def _grant(self, thing: str, arn: str, policy: Policy | None) -> None:
+        if policy is None:
+            return
         name, text = _policy_name(thing), json.dumps(policy, sort_keys=True)
         try:
             self._client.create_policy(policyName=name, policyDocument=text)
@@ -95,10 +100,18 @@ class Identities:
     def _retire(self, thing: str, arn: str) -> None:
         certificate = arn.rpartition("/")[2]
         missing = self._ignore_missing
-        missing(self._client.detach_policy, policyName=_policy_name(thing), target=arn)
+        for policy in self._attached(arn):
+            missing(self._client.detach_policy, policyName=policy, target=arn)
         missing(self._client.detach_thing_principal, thingName=thing, principal=arn)
         missing(self._client.update_certificate, certificateId=certificate, newStatus="INACTIVE")
         missing(self._client.delete_certificate, certificateId=certificate)
+
+    def _attached(self, arn: str) -> list[str]:
+        try:
+            found = self._client.list_attached_policies(target=arn)["policies"]
+        except self._client.exceptions.ResourceNotFoundException:
+            return []
+        return [policy["policyName"] for policy in found]
 
     def _is_active(self, arn: str) -> bool:
         try:
@@ -114,8 +127,8 @@ class Identities:
     def _keep(self, thing: str, key: str, certificate: str) -> None:
         folder = self._folder / thing
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_private(folder / KEY, key)
-        _write_private(folder / CERTIFICATE, certificate)
+        write_private(folder / KEY, key)
+        write_private(folder / CERTIFICATE, certificate)
 
     def _write_record(self) -> None:
         self._record.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +141,7 @@ def _policy_name(thing: str) -> str:
     return f"fanfold-{thing}"
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """0600 from its first byte, whole under its name."""
     beside = path.with_name(f".{path.name}.new")
     beside.unlink(missing_ok=True)

@@ -201,6 +201,14 @@ class ModelInspectAnswer(Versioned):
     footprint: dict[str, Any] | None
 
 
+class ModelTryAnswer(Versioned):
+    image: str
+    output: dict[str, Any] | None = Field(None, description="As in a result; absent: no answer.")
+    problem: str | None = Field(None, description="Why there is no answer.")
+    ms: float | None = Field(None, description="Decoding to answer, milliseconds.")
+    drawn: str | None = Field(None, description="The drawing (PNG).")
+
+
 class Agreement(Answer):
     measure: Literal["top1", "boxes"]
     value: float | None = Field(description="0 to 1; null: nothing to judge by.")
@@ -281,6 +289,13 @@ class DemoAnswer(Answer):
     seconds: dict[str, float] = Field(description="Step → what it took.")
 
 
+class BundleAnswer(Versioned):
+    path: str
+    version: str = Field(description="Fanfold's, and ten digits of a hash over all files.")
+    size: int = Field(description="Bytes of the archive.")
+    parts: dict[str, int] = Field(description="Bytes of each part, the largest first.")
+
+
 ANSWERS: dict[str, type[BaseModel]] = {
     "doctor": DoctorAnswer,
     "demo": DemoAnswer,
@@ -297,7 +312,9 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "tune": TuneAnswer,
     "detect": Profile,
     "devcloud status": DevcloudStatusAnswer,
+    "bundle": BundleAnswer,
     "model inspect": ModelInspectAnswer,
     "model compile": ModelCompileAnswer,
+    "model try": ModelTryAnswer,
 }
-"""Verb → its answer; of `results` and `logs` one line of it."""
+"""Verb → its answer; of `results`, `logs` and `model try` one line of it."""

@@ -1,4 +1,5 @@
-"""Sending images so that each is accepted: a window, a resend by deadline, patience with `busy`.
+"""Sending images so that each is accepted: a window, a resend by deadline, patience with `busy`
+and `no_space`.
 
 Pure but for the `now` that callers pass in; `verbs/send.py` connects it to the broker.
 """
@@ -13,6 +14,8 @@ from typing import Any
 #: Below the core's 1,024 work items, which a pinned splitter shares with everybody.
 WINDOW = 128
 RESEND_S = 5.0
+#: The site has no room now: the same event is welcome later.
+RETRIED = ("busy", "no_space")
 
 
 @dataclass
@@ -58,11 +61,12 @@ class Sender:
         return True
 
     def on_rejected(self, reply: dict[str, Any], now: float) -> bool:
-        """True when it settled one of ours; `busy` goes back to the queue's head."""
+        """True when it settled one of ours; what may be sent again later (`busy`, `no_space`)
+        goes back to the queue's head."""
         event_id = str(reply.get("id"))
         if self.in_flight.pop(event_id, None) is None:
             return False
-        if reply.get("reason") == "busy":
+        if reply.get("reason") in RETRIED:
             self.waiting.appendleft(event_id)
             self.hold_until = now + float(reply.get("retry_after_s") or 1.0)
             return False

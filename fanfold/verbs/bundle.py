@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bundle(
-    arch: str = typer.Option(platform.machine(), help="aarch64 or x86_64."),
+    arch: str | None = typer.Option(None, help="aarch64 or x86_64. Default: as here."),
     python: str = typer.Option("3.11", help="The device's Python: 3.10 to 3.13."),
     runtime: str = typer.Option("onnxruntime", help="onnxruntime or openvino."),
     out: Path = typer.Option(Path("build/bundles"), help="Folder to write the archive into."),
@@ -38,7 +38,7 @@ def bundle(
     if wheel is None and needs_wheel():
         raise UserError("Fanfold's own wheel is needed here: --wheel fanfold-….whl", MISSING)
     try:
-        target = Target(arch, python, runtime)
+        target = Target(arch or platform.machine(), python, runtime)
         with output.working("fetching wheels and packing"):
             made = make_bundle(target, out, state_dir() / "bundle", wheel)
     except TargetError as error:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from devcloud import DevCloudError
 from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
-from fanfold.cloud.deployed import read_deployed, read_document
+from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
-from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, read_stack
+from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import profiles, read_site, site_file, state_dir
 from fanfold.provision.detaching import detach_certificates
 from infra.planning import Plan, Site, check, errors, plan_group, render
+from infra.planning.stack_names import cloud_id, deployment_stack_name
+from infra.targets.iot.names import IotNames
 
 AWS = typer.Option(
     False, "--aws", help="Use the AWS credentials of this shell even if a development cloud runs."
@@ -72,7 +76,10 @@ def deploy(
     context += ["--import-existing-resources"]
     arguments = ["deploy", settings.name, "--require-approval", "never", *context]
     _cdk([*arguments, *_where(site, settings)], access, settings.name)
-    go_forward(access, settings.name, wait_s)
+    if settings.target == "iot":
+        go_forward_by_job(access, wanted, wait_s)
+    else:
+        go_forward(access, settings.name, wait_s)
 
 
 def destroy(site: str, aws: bool = AWS) -> None:
@@ -86,19 +93,40 @@ def destroy(site: str, aws: bool = AWS) -> None:
     require_tools()
     access = reach(settings.region, aws=aws)
     refuse_other_account(access, settings.account, settings.name)
-    stack = read_stack(access, settings.name)
-    if stack is None:
+    stacks = [
+        found
+        for name in (settings.name, deployment_stack_name(settings.name))
+        if (found := read_stack(access, name))
+    ]
+    if not stacks:
         output.note(f"{settings.name}: no stack of this name in {access.where}")
         return
     plan = plan_group(settings, profile)
+    if settings.target == "iot":
+        _detach_policy(access, settings)
     with explained(access, f"things of {settings.name}", "Nothing was removed."):
         detach_certificates(access.client("iot"), [t.name for t in (plan.core, *plan.devices)])
-    _cdk(["destroy", settings.name, "--force", *_where(site, settings)], access, settings.name)
-    kept = ", ".join([*_buckets(stack.outputs), "models", "certificates"])
+    both = [settings.name, cloud_id(settings.name)]
+    _cdk(["destroy", *both, "--force", *_where(site, settings)], access, settings.name)
+    outputs = {name: value for stack in stacks for name, value in stack.outputs.items()}
+    kept = ", ".join([*_buckets(outputs), "models", "certificates"])
     output.note(
         f"kept: {kept}. Certificates go with: fanfold provision {settings.name} --remove. "
         "Deploying the site again takes the rest back."
     )
+
+
+def _detach_policy(access: Access, site: Site) -> None:
+    """AWS IoT deletes no policy that a certificate holds; `fanfold provision` attaches it again."""
+    iot: Any = access.client("iot")
+    policy = IotNames(site.name, site.account, site.region).policy
+    with explained(access, f"policy {policy}", "Nothing was removed."):
+        try:
+            targets = iot.list_targets_for_policy(policyName=policy)["targets"]
+        except iot.exceptions.ResourceNotFoundException:
+            return
+        for target in targets:
+            iot.detach_policy(policyName=policy, target=target)
 
 
 def _buckets(outputs: dict[str, str]) -> list[str]:
@@ -142,7 +170,7 @@ def _bootstrap(access: Access) -> None:
 
 
 def _refuse_older_model(access: Access, plan: Plan, *, allowed: bool) -> None:
-    deployed = read_deployed(access, plan.site.name)
+    deployed = read_site_deployed(access, plan.site)
     if allowed or deployed is None or deployed.current is None:
         return
     before = model_uri(read_document(access, deployed, deployed.current))

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from fanfold.cloud.access import reach
-from fanfold.cloud.deployed import comparable, planned_document, read_deployed, read_document
+from fanfold.cloud.deployed import comparable, planned_document, read_document, read_site_deployed
 from fanfold.cloud.words import detail_lines, sentence
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
@@ -39,7 +39,7 @@ def diff(
     if wrong := errors(check(plan)):
         raise UserError("\n".join(map(str, wrong)), INVALID)
     access = reach(settings.region, aws=aws)
-    deployed = read_deployed(access, settings.name)
+    deployed = read_site_deployed(access, settings)
     current = deployed.current if deployed else None
     before = None
     if deployed and current:

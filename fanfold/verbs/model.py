@@ -1,8 +1,7 @@
-"""`fanfold model pack | inspect | compile | publish`: model packages."""
+"""`fanfold model new | try | pack | sign | inspect | compile | publish`: model packages."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import typer
 from fanfold.cloud.development import running_cloud
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
-from fanfold.device import compiling
+from fanfold.device import compiling, trying
+from fanfold.device.pool import unpacked
+from fanfold.models import new, sign, try_out
 from lambdas.model.spec import ModelError
-from models import package
+from models import jsonc, package
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,20 +26,47 @@ app = typer.Typer(
 def pack(
     folder: Path = typer.Argument(help="Holds model.json (hashes not needed) and its files."),
     out: Path = typer.Option(Path("model.tar.gz"), help="Where to write the package."),
+    run: bool = typer.Option(True, "--run/--no-run", help="Run it once on this machine first."),
 ) -> None:
-    """Pack a folder; the same files always give the same bytes.
+    """Pack a folder, after its model has run once; the same files always give the same bytes.
+
+    What could not serve is refused in a sentence: a network too new for the device's runtime,
+    weights that are missing, keys that nobody knows, labels that are not as many as outputs,
+    a probe that is answered wrong.
 
     Example: fanfold model pack my-model/ --out my-model-1.0.0.tar.gz
     """
     manifest = folder / "model.json"
     try:
-        model = json.loads(manifest.read_text(encoding="utf-8"))
-        made = package.pack(folder, model, out)
-    except FileNotFoundError as error:
+        model = jsonc.read(manifest.read_bytes())
+        made = package.pack(folder, model, out.with_name(out.name + ".trial"))
+        try:
+            if run and not made.spec.simulated:
+                model = _ran(made.path, made.spec.runtime, model)
+            made = package.pack(folder, model, out)
+        finally:
+            out.with_name(out.name + ".trial").unlink(missing_ok=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"{manifest}: no such file. It describes the model.", INVALID) from error
     except (ModelError, ValueError) as error:
         raise UserError(str(error), INVALID) from error
     output.out.print(f"{made.path}  {made.size_bytes} bytes  sha256 {made.sha256}")
+
+
+def _ran(archive: Path, runtime: str, model: dict[str, Any]) -> dict[str, Any]:
+    """model.json with what the run has told apart. Raises `UserError` where it cannot serve."""
+    try:
+        trying.interpreter(runtime)
+    except UserError as error:
+        output.warn(f"packed without a run: {error}")
+        return model
+    with unpacked(archive) as folder:
+        trial = trying.run(folder, runtime, [])
+    if model.get("task") == "classification" and trial.softmax is not None:
+        declared = model.get("output", {})
+        if "softmax" not in declared and "activation" not in declared:
+            return {**model, "output": {**declared, "softmax": trial.softmax}}
+    return model
 
 
 @app.command()
@@ -189,4 +217,7 @@ def _facts(found: package.Inspection) -> dict[str, Any]:
 
 
 def register(parent: typer.Typer) -> None:
+    new.register(app)
+    try_out.register(app)
+    sign.register(app)
     parent.add_typer(app, name="model")

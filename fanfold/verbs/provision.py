@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from fanfold.cloud.access import explained, reach
+from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.certificates import refuse_foreign
 from fanfold.cloud.preflight import refuse_other_account
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site, site_file, state_dir
 from fanfold.provision import Identities, core_policy, device_policy
-from infra.planning import Plan, plan_group
+from fanfold.provision.joining import write_join_file
+from fanfold.provision.policies import Policy
+from infra.planning import Plan, Site, plan_group
+from infra.targets.iot.names import IotNames
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +30,9 @@ def provision(
     rotate: bool = typer.Option(False, help="New keys and certificates for every thing."),
     remove: bool = typer.Option(
         False, help="Deactivate and delete the certificates that were provisioned."
+    ),
+    box: list[str] | None = typer.Option(
+        None, "--thing", help="Target iot with a thing group: a box of it, made where it is not."
     ),
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
 ) -> None:
@@ -54,7 +61,16 @@ def provision(
             _remove(identities, settings.name)
         else:
             refuse_foreign(access, identities.arns, settings.name, gone=True)
-            _ensure(identities, made, rotate=rotate)
+            if settings.core.group is not None:
+                _boxes(access, settings, identities, box or [], rotate=rotate)
+            else:
+                _ensure(identities, made, rotate=rotate)
+            if settings.target == "iot":
+                cores = box or [settings.core.thing]
+                _attach_site_policy(access, settings, identities, cores)
+                for core in cores:
+                    path = write_join_file(access, settings, core, folder)
+                    output.note(f"join file of {core}: {path} (it holds the private key)")
     if not remove:
         output.note(f"keys in {folder}; certificate ARNs in {record}")
 
@@ -62,7 +78,8 @@ def provision(
 def _ensure(identities: Identities, made: Plan, *, rotate: bool) -> None:
     site = made.site
     core = core_policy(site.region, site.account, made.core.name, site.name)
-    policies = {made.core.name: core}
+    # Target iot: the site's own policy, with variables, is the stack's.
+    policies: dict[str, Policy | None] = {made.core.name: None if site.target == "iot" else core}
     for device in made.devices:
         policies[device.name] = device_policy(site.region, site.account, device.name)
     for thing, policy in policies.items():
@@ -73,6 +90,42 @@ def _ensure(identities: Identities, made: Plan, *, rotate: bool) -> None:
             f"not deployed yet: {', '.join(missing)}. After `fanfold deploy {site.name}` run this "
             "again: it attaches the certificates to the things."
         )
+
+
+def _boxes(
+    access: Access, site: Site, identities: Identities, boxes: list[str], *, rotate: bool
+) -> None:
+    """Things of the site's group, each with a certificate of its own."""
+    if not boxes:
+        said = f"{site.name} is for thing group {site.core.group}: name the box with --thing NAME"
+        raise UserError(said, INVALID)
+    iot: Any = access.client("iot")
+    for name in boxes:
+        iot.create_thing(thingName=name)
+        done = identities.ensure(name, None, rotate=rotate)
+        output.out.print(f"{done.what:<8} {name}  {done.certificate_arn}", markup=False)
+        try:
+            iot.add_thing_to_thing_group(thingGroupName=site.core.group, thingName=name)
+        except iot.exceptions.ResourceNotFoundException:
+            output.note(f"{_not_yet(site)}: it puts {name} into group {site.core.group}.")
+    identities.attach_things()
+
+
+def _attach_site_policy(
+    access: Access, site: Site, identities: Identities, things: list[str]
+) -> None:
+    """The stack's policy on the certificates of the cores."""
+    iot: Any = access.client("iot")
+    policy = IotNames(site.name, site.account, site.region).policy
+    try:
+        for thing in things:
+            iot.attach_policy(policyName=policy, target=identities.arns[thing])
+    except iot.exceptions.ResourceNotFoundException:
+        output.note(f"{_not_yet(site)}: it gives the certificates policy {policy}.")
+
+
+def _not_yet(site: Site) -> str:
+    return f"not deployed yet. After `fanfold deploy {site.name}` run this again"
 
 
 def _remove(identities: Identities, site: str) -> None:

@@ -13,16 +13,18 @@ from fanfold.cloud.deployed import (
     Deployed,
     Deployment,
     comparable,
-    read_deployed,
     read_document,
+    read_site_deployed,
 )
+from fanfold.cloud.jobs import repeat
 from fanfold.cloud.model_age import identify, model_uri, refuse_older
 from fanfold.cloud.redeploy import Move, code_moves, redeploy, with_code
 from fanfold.cloud.words import detail_lines, sentence
 from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import read_site
-from infra.planning import Change, changes
+from infra.planning import Change, changes, plan_group, render
+from infra.targets.iot import IotNames, job_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -50,9 +52,9 @@ def rollback(
     refused unless you allow it.
     Example: fanfold rollback line-3
     """
-    settings, _ = read_site(site)
+    settings, profile = read_site(site)
     access = reach(settings.region, aws=aws)
-    deployed = read_deployed(access, settings.name)
+    deployed = read_site_deployed(access, settings)
     if deployed is None or deployed.current is None:
         raise UserError(
             f"{settings.name}: nothing is deployed, so there is nothing to roll back to. "
@@ -68,7 +70,13 @@ def rollback(
     refuse_older(*way.models(), allowed=allow_older_model)
     if not yes:
         _ask(settings.name)
-    status = redeploy(access, deployed, way.target, way.moves, wait_s)
+    if deployed.target == "iot":
+        job = next(each for each in deployed.jobs if each.id == way.target.id)
+        document = render(plan_group(settings, profile))
+        names = IotNames.of(document)
+        status = repeat(access, job, names.target(document), job_settings(document), wait_s)
+    else:
+        status = redeploy(access, deployed, way.target, way.moves, wait_s)
     _done(settings.name, way, status, as_json=as_json)
 
 
@@ -84,7 +92,9 @@ class _Way:
         for target in _candidates(deployed, current, to):
             self.target = target
             then = read_document(access, deployed, target)
-            self.moves: list[Move] = code_moves(access, then, deployed.code_at(target))
+            self.moves: list[Move] = []
+            if deployed.target == "v1":  # a job carries its code; a group names an alias
+                self.moves = code_moves(access, then, deployed.code_at(target))
             self.then = with_code(then, access, self.moves)
             self.changes: list[Change] = changes(comparable(self.now), comparable(self.then))
             if self.changes:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
-from fanfold.common.project import (
-    core_state,
-    read_site,
-    remember_site,
-)
+from fanfold.common.errors import MISSING, UserError
+from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
 from fanfold.localcore.volumes import lock_volume, make_volume
+from fanfold.provision.joining import join_file
+from infra.planning import Site
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +34,11 @@ def run(
     model: Path | None = typer.Option(
         None, help="Without any cloud: plan the site here and run it with this model package."
     ),
+    join: Path | None = typer.Option(
+        None,
+        help="This device's join file: AWS IoT with its certificate, over MQTT. Default with "
+        "target iot: the one that was provisioned here.",
+    ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
     mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
     mqtt_port: str = typer.Option("off", help="Broker with TLS and client certificates."),
@@ -47,6 +53,15 @@ def run(
     ),
     doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
     read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
+    iot_endpoint: str | None = typer.Option(
+        None, help="HOST[:PORT] instead of the join file's, e.g. an endpoint's port 443."
+    ),
+    iot_proxy: str | None = typer.Option(None, help="http://[USER:PASSWORD@]HOST:PORT"),
+    insecure_static_credentials: bool = typer.Option(
+        False,
+        help="Insecure: every function gets this shell's AWS keys and may do what you may. "
+        "With --join a role alias serves instead.",
+    ),
 ) -> None:
     """Run a site's group on this machine, with no AWS account.
 
@@ -55,10 +70,11 @@ def run(
     settings, _ = read_site(site)
     state = core_state(settings.name)
     remember_site(state, site)
+    joined = _join_file(settings, join)
     if model and not group:
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
     else:
-        source = group or deployed_group(settings.name)
+        source = group or ("jobs" if joined else deployed_group(settings.name))
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
@@ -76,11 +92,30 @@ def run(
     if python := device_python():
         command += ["--python", f"{RUNTIME}={python}"]
     variables = environment()
-    if variables.get("AWS_ENDPOINT_URL"):
-        command += ["--cloud", "iot"]
+    if joined and not insecure_static_credentials:
+        variables = without_keys(variables)
+    joining = Joining(joined, iot_endpoint, iot_proxy)
+    command += cloud_arguments(joining, variables, lend=insecure_static_credentials)
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
         start(command, variables, state, held)
     finally:
         os.close(held)
+
+
+def _join_file(settings: Site, given: Path | None) -> Path | None:
+    """The one given; with target iot else the one that was provisioned here."""
+    if given is None and settings.target != "iot":
+        return None
+    path = given or join_file(state_dir() / "certificates" / settings.name, settings.core.thing)
+    if not path.is_file():
+        said = f"{path}: no join file. Create it: fanfold provision {settings.name}"
+        raise UserError(said, MISSING)
+    return path.absolute()
+
+
+def without_keys(variables: Mapping[str, str]) -> dict[str, str]:
+    """A core that has a certificate gets no other credentials."""
+    secret = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+    return {name: value for name, value in variables.items() if name not in secret}

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import typer
 from rich.table import Table
 
 from contract.status import FunctionStatus, Status
+from fanfold.cloud.site_status import show_from_cloud
 from fanfold.common import output
-from fanfold.common.errors import FAILED
+from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
 from fanfold.localcore.draining import picture
+
+
+class Source(str, Enum):
+    """Who is asked."""
+
+    core = "core"
+    cloud = "cloud"
+
 
 HEALTHY = {"running", "starting"}
 
@@ -23,12 +34,23 @@ def status(
         None, help="Site whose core is meant; needed only if several cores run here."
     ),
     as_json: bool = typer.Option(False, "--json", help="The core's own status object."),
+    source: Source = typer.Option(
+        Source.core, "--from", help="A running core; or what the cloud says of the site's devices."
+    ),
+    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
 ) -> None:
     """Show functions, queues, backlog and cloud of a running core.
 
+    With `--from cloud` (SITE is needed) what is deployed, and with target iot each device's word.
     Exit code 0: all functions run; 1: one does not; 3: no core runs.
     Example: fanfold status
     """
+    if source is Source.cloud:
+        if site is None:
+            raise UserError("--from cloud: name the site", INVALID)
+        if not show_from_cloud(site, aws=aws, as_json=as_json):
+            raise typer.Exit(FAILED)
+        return
     answer = running.find(site).get("/api/status")
     if as_json:
         output.print_json(answer)

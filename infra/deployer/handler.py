@@ -15,6 +15,8 @@ SUCCESS with `DeploymentStatus` `InProgress`, and the core takes the group when 
 A deployment that the core reports as failed does fail it.
 """
 
+from __future__ import annotations
+
 import json
 import time
 import traceback
@@ -40,17 +42,17 @@ def handler(event: dict[str, Any], context: Any) -> None:
     """Entry point of AWS Lambda: never raises."""
     answer: dict[str, Any] = {"Status": "FAILED", "Reason": "", "Data": {}}
     try:
-        data = _handle(event, boto3.client("greengrass", config=_patience()), _Clock(context))
+        data = _handle(event, boto3.client("greengrass", config=patience()), Clock(context))
         answer.update(Status="SUCCESS", Data=data)
     except DeploymentError as error:
         answer["Reason"] = str(error)
     except Exception as error:
         traceback.print_exc()
         answer["Reason"] = f"{type(error).__name__}: {error}"
-    _respond(event, answer)
+    respond(event, answer, _physical_id(event))
 
 
-def _handle(event: dict[str, Any], greengrass: Any, clock: "_Clock") -> dict[str, str]:
+def _handle(event: dict[str, Any], greengrass: Any, clock: Clock) -> dict[str, str]:
     properties = event["ResourceProperties"]
     group_id = properties["GroupId"]
     if event["RequestType"] == "Delete":
@@ -89,7 +91,7 @@ def _overridden(greengrass: Any, group_id: str, version_id: str, runtime: str) -
     return str(version["Version"])
 
 
-def _deploy(greengrass: Any, group_id: str, version_id: str, clock: "_Clock") -> str:
+def _deploy(greengrass: Any, group_id: str, version_id: str, clock: Clock) -> str:
     """CreateDeployment; one that is still running is waited for a few times."""
     for tries_left in reversed(range(CONFLICT_TRIES)):
         try:
@@ -105,9 +107,7 @@ def _deploy(greengrass: Any, group_id: str, version_id: str, clock: "_Clock") ->
     raise AssertionError("unreachable")
 
 
-def _wait(
-    greengrass: Any, group_id: str, deployment_id: str, wait_s: float, clock: "_Clock"
-) -> str:
+def _wait(greengrass: Any, group_id: str, deployment_id: str, wait_s: float, clock: Clock) -> str:
     deadline = clock.now() + wait_s
     while True:
         answer = greengrass.get_deployment_status(GroupId=group_id, DeploymentId=deployment_id)
@@ -130,9 +130,10 @@ def _reset(greengrass: Any, group_id: str) -> None:
         print(f"group {group_id} is gone already: {error}")  # noqa: T201 (CloudWatch Logs)
 
 
-def _respond(event: dict[str, Any], answer: dict[str, Any]) -> None:
+def respond(event: dict[str, Any], answer: dict[str, Any], name: str) -> None:
+    """Answer CloudFormation; `name`: the physical id of a resource that has none yet."""
     body = {
-        "PhysicalResourceId": event.get("PhysicalResourceId") or _physical_id(event),
+        "PhysicalResourceId": event.get("PhysicalResourceId") or name,
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],
@@ -153,11 +154,11 @@ def _physical_id(event: dict[str, Any]) -> str:
     return f"deployment-of-{event['ResourceProperties'].get('GroupId', 'unknown')}"
 
 
-def _patience() -> Any:
+def patience() -> Any:
     return Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"})
 
 
-class _Clock:
+class Clock:
     """Time left of this invocation, less what answering takes."""
 
     def __init__(self, context: Any) -> None:

@@ -22,6 +22,7 @@ from infra.planning.model import (
     SystemFunction,
     Thing,
 )
+from infra.planning.site import Site
 from infra.planning.storage import store_of
 
 Document = dict[str, Any]
@@ -53,12 +54,30 @@ def render(plan: Plan) -> Document:
             for function in plan.functions
         },
         "Cloud": _cloud(plan),
+        **_target(plan.site),
     }
+
+
+def _target(site: Site) -> Document:
+    """What target iot adds, for the stack alone; a document of v1 is what it always was."""
+    if site.target != "iot":
+        return {}
+    rollout = site.rollout
+    found: Document = {
+        "TimeoutSeconds": rollout.timeout_s,
+        "Retries": rollout.retries,
+        "PerMinute": rollout.per_minute,
+        "Growth": rollout.growth and rollout.growth.model_dump(),
+        "Abort": rollout.abort and rollout.abort.model_dump(),
+        "Group": site.core.group,
+    }
+    return {"Target": {"Name": "iot", **{k: v for k, v in found.items() if v is not None}}}
 
 
 def _cloud(plan: Plan) -> Document:
     """What the stack makes beside the group; the core has no use for it."""
-    site, topics, found = plan.site, Topics(plan.site.name), Document()
+    site, found = plan.site, Document()
+    topics = Topics(site.name, "+" if site.target == "iot" else None)
     to_cloud = site.cloud.mqtt
     if store := store_of(site):
         found["Results"] = {

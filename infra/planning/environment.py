@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from contract.topics import Topics
 from infra.planning.model import Role
+from infra.planning.naming import topics_of
 from infra.planning.placement import Placement
 from infra.planning.profile import Profile
 from infra.planning.resources import MODEL_DIR, MPS_PIPES, SHM_DIR
@@ -28,7 +30,7 @@ class Environment:
 
     @property
     def topics(self) -> Topics:
-        return Topics(self.site.name)
+        return topics_of(self.site)
 
     @property
     def cameras(self) -> str:
@@ -74,7 +76,22 @@ class Environment:
             "FANFOLD_BACKLOG_POLICY": site.backlog.policy,
             "FANFOLD_JOURNAL_BYTES": str(site.backlog.journal_bytes),
             "FANFOLD_DROP_FOLDER": site.drop_folder,
+            **self._custody(),
         }
+
+    def _custody(self) -> Variables:
+        """Only what the site chose itself: the splitter has the same defaults."""
+        site, default = self.site, Site.model_fields
+        variables: Variables = {}
+        if site.custody.mode != "link":
+            variables["FANFOLD_CUSTODY"] = site.custody.mode
+        if site.custody.max_bytes:
+            variables["FANFOLD_CUSTODY_BYTES"] = str(site.custody.max_bytes)
+        if site.drop_subfolders != default["drop_subfolders"].default:
+            variables["FANFOLD_DROP_SUBFOLDERS"] = ",".join(site.drop_subfolders)
+        if site.drop_wait_s != default["drop_wait_s"].default:
+            variables["FANFOLD_DROP_WAIT_S"] = f"{site.drop_wait_s:g}"
+        return variables
 
     def aggregator(self) -> Variables:
         site, topics, outbox = self.site, self.topics, self.site.cloud.outbox
@@ -152,6 +169,7 @@ class Environment:
             **self.common(role),
             "FANFOLD_WORKER": worker,
             "FANFOLD_MODEL_DIR": MODEL_DIR,
+            **_pinned(self.site.model.s3_uri),
             "FANFOLD_DONE_TOPIC": self.topics.done,
             "FANFOLD_HEARTBEAT_TOPIC": self.topics.heartbeat,
             "FANFOLD_WORKER_TIMEOUT_S": str(self.site.timeouts.worker_s),
@@ -171,3 +189,9 @@ class Environment:
             "CUDA_MPS_PIPE_DIRECTORY": MPS_PIPES,
             "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(100 // sharing),
         }
+
+
+def _pinned(uri: str | None) -> Variables:
+    """The archive's SHA-256 where the model's address has it: the core checks it (`core.md`)."""
+    match = re.search(r"-([0-9a-f]{64})\.(?:tar\.gz|tgz|zip)\Z", uri or "")
+    return {"FANFOLD_MODEL_SHA256": match.group(1)} if match else {}

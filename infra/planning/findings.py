@@ -20,6 +20,7 @@ INPUT_CODES = {
     "FF007": "A site names a profile that does not exist.",
     "FF008": "The requested site does not exist.",
     "FF009": "The CDK refuses a site's stack.",
+    "FF162": "The AWS IoT policy of a site's cores is longer than AWS takes.",
     "FF010": "Two sites of one account and region use the same thing.",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from contract.topics import Topics
 from infra.planning.model import Thing
 from infra.planning.site import CONSOLE, Site
 
@@ -54,6 +55,11 @@ class Names:
             certificate_arn=certificate or f"{where}:cert/{placeholder(name)}",
             provisioned=certificate is not None,
         )
+
+
+def topics_of(site: Site) -> Topics:
+    """With target iot each core speaks to the cloud on topics that carry its thing's name."""
+    return Topics(site.name, site.core.thing if site.target == "iot" else None)
 
 
 def placeholder(thing: str) -> str:

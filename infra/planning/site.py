@@ -18,9 +18,13 @@ from infra.planning.fields import (
     Record,
 )
 from infra.planning.findings import Finding, InvalidInput
+from infra.planning.rollout import Rollout
 
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
+Target = Literal["v1", "iot", "v2"]
 CONSOLE = "console"
+EACH_THING = "${thing}"
+"""In a document for a thing group: the device puts its own thing name there."""
 
 MODEL_URI = r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$"
 MODEL_URI_WORDS = "s3://BUCKET/KEY ending in .tar.gz or .zip"
@@ -29,12 +33,29 @@ CertificateArn = Annotated[str, Field(pattern=CERTIFICATE_ARN)]
 
 
 class Core(Record):
-    """The thing that is the device."""
+    """The thing that is the device, or a group of things that are alike."""
 
-    thing: str = Field(pattern=r"^[A-Za-z0-9:_-]{1,124}$", description="Thing name of the core.")
+    thing: str = Field(
+        default=EACH_THING,
+        pattern=r"^([A-Za-z0-9:_-]{1,124}|\$\{thing\})$",
+        description="Thing name of the core.",
+    )
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,128}$")] | None = Field(
+        default=None,
+        description="Target iot, instead of thing: a thing group, one site on many boxes.",
+    )
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."
     )
+
+    def contradictions(self) -> list[str]:
+        if self.group is None and self.thing == EACH_THING:
+            return ["thing: is missing; name the core's thing, or (target iot) a group"]
+        if self.group is not None and self.thing != EACH_THING:
+            return [f"thing {self.thing} and group {self.group}: give one of them"]
+        if self.group is not None and self.certificate is not None:
+            return ["certificate: every box of a group has its own; remove it"]
+        return []
 
 
 class Camera(Record):
@@ -100,6 +121,18 @@ class Backlog(Record):
     )
 
 
+class Custody(Record):
+    """How accepted images are kept from whatever a camera does to its files afterwards."""
+
+    mode: Literal["link", "copy"] = Field(
+        default="link",
+        description="copy: for cameras that write into a file again instead of replacing it.",
+    )
+    max_bytes: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Of images held at once; above it `no_space`. 0: the disk's own."
+    )
+
+
 class Jobs(Record):
     """A job is one machine passing the cameras; it ends in a summary."""
 
@@ -147,6 +180,10 @@ class Site(Record):
         description="File of `fanfold provision`, thing name → certificate ARN (YAML or JSON), "
         "relative to this one; default certificates/{name}.json.",
     )
+    target: Target = Field(
+        default="v1", description="How the group reaches the device: v1, iot, v2."
+    )
+    rollout: Rollout = Field(default=Rollout(), description="Target iot: the deployment's job.")
     model: Model = Field(default=Model(), description="The model package.")
     cameras: tuple[Camera, ...] = Field(min_length=1, description="One stream each.")
     console: Console = Field(default=Console(), description="The operator's own device.")
@@ -188,6 +225,14 @@ class Site(Record):
     drop_folder: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]+)?$")] = Field(
         default="drop", description="Below the images volume; empty: off."
     )
+    drop_subfolders: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._*?\[\]-]+$")], ...] = Field(
+        default=("dated",),
+        description="Sub-folders that are looked into: patterns; `dated`: dates and times.",
+    )
+    drop_wait_s: Annotated[float, Field(ge=1, le=3600)] = Field(
+        default=30.0, description="How long an image without its end is waited for."
+    )
+    custody: Custody = Field(default=Custody(), description="What `accepted` keeps safe.")
     job: Jobs = Field(default=Jobs(), description="Job summaries.")
     logging: Logging = Field(default=Logging(), description="Logs.")
     spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")

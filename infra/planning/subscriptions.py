@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from contract.topics import Topics
 from infra.planning.model import CLOUD, Function, Subscription, Thing
+from infra.planning.naming import topics_of
 from infra.planning.site import CONSOLE, Site
 
 ANY = "+"  # the console talks to every stream, and cameras may be many
@@ -28,7 +29,7 @@ def subscriptions(
     inner = [f for f in functions if f.role not in {"splitter", "aggregator"}]
     transforms = [by_id[f.id] for f in inner if f.role == "transform"]
     inference = [by_id[f.id] for f in inner if f.role != "transform"]
-    wiring = _Wiring(Topics(site.name), by_id["splitter"], by_id["aggregator"])
+    wiring = _Wiring(topics_of(site), by_id["splitter"], by_id["aggregator"])
     found: list[Subscription] = []
     for device in devices:
         end = _End(device.id, device.arn)

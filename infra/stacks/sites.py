@@ -1,4 +1,4 @@
-"""Every site of a folder as a stack; what is wrong with a site stops that site only."""
+"""Every site of a folder as two stacks; what is wrong with a site stops that site only."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from infra.planning import (
     plan_group,
     render,
 )
+from infra.planning.stack_names import cloud_id
 from infra.stacks.assets import Assets
 from infra.stacks.override import override_of
-from infra.stacks.site_stack import DEFAULT_WAIT_S, SiteStack
+from infra.stacks.site_stack import DEFAULT_WAIT_S, SiteStacks
 
 
 def add_sites(app: App, project: Path) -> list[Finding]:
-    """Add one stack per site file; returns the findings of all sites, errors among them.
+    """Add the stacks of each site file; returns the findings of all sites, errors among them.
 
     Context: `sites` and `profiles` (folders), `site` (only this one, or several, separated
     by commas), `model` (an S3 URI that overrides the sites' own), `wait` (seconds to wait
@@ -59,11 +60,14 @@ def add_sites(app: App, project: Path) -> list[Finding]:
 
 
 def _add(app: App, document: Mapping[str, Any], **options: Any) -> None:
-    """One stack; what the CDK refuses about it must not stop the others."""
+    """One site; what the CDK refuses about it must not stop the others."""
     try:
-        SiteStack(app, document=document, **options)
-    except (RuntimeError, ValueError) as error:
-        app.node.try_remove_child(document["Name"])
+        SiteStacks(app, document=document, **options)
+    except (RuntimeError, ValueError, InvalidInput) as error:
+        for name in (document["Name"], cloud_id(document["Name"])):
+            app.node.try_remove_child(name)
+        if isinstance(error, InvalidInput):
+            raise
         first_line = str(error).strip().splitlines()[0]
         remedy = "The other sites are not affected; report this together with the site's file."
         subject = f"site {document['Name']}"
@@ -73,7 +77,9 @@ def _add(app: App, document: Mapping[str, Any], **options: Any) -> None:
 def _claim(document: Mapping[str, Any], path: Path, taken: dict[str, str]) -> None:
     """A thing belongs to one stack of an account and region; two would fight over it."""
     where = f"{document['Account']}/{document['Region']}"
-    things = [entry["ThingName"] for entry in (document["Core"], *document["Devices"])]
+    group = document.get("Target", {}).get("Group")
+    named = [entry["ThingName"] for entry in (document["Core"], *document["Devices"])]
+    things = [f"group {group}"] if group else named
     twice = [thing for thing in things if f"{where}/{thing}" in taken]
     if twice:
         other = taken[f"{where}/{twice[0]}"]

@@ -6,6 +6,7 @@ One step takes all messages that came, commits once, then acknowledges, then pub
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter, deque
 from typing import Any, Callable, Iterable, Mapping
 
@@ -26,6 +27,11 @@ from lambdas.common.settings import AggregatorSettings
 ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
 MEASURED = 512
+# Failures that speak of the model, not of the image; a deployment is judged by them.
+MODEL_REASONS = ("model_error", "killed_workers")
+# Results that come before the splitter has told its numbers; more are sent again.
+EARLY_MESSAGES = 2_000
+ASK_AGAIN_S = 10.0
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
 # covered by re-dispatch and `low_watermark`.
 RANGES_PER_ACK = 4_000
@@ -63,12 +69,19 @@ class Aggregator(Part):
         self.s3 = make_s3(self.store) if make_s3 else None
         self.health = HealthReport(settings, settings.health, "aggregator", bus, now)
         self._acks: dict[str, set[int]] = {}
-        self._top_wanted = False
+        # Of this process: results are taken only once the splitter has told its numbers.
+        self._incarnation = os.urandom(4).hex()
+        self._agreed = False
+        self._asked_again_at = now - ASK_AGAIN_S
+        self._early: list[m.Done] = []
+        self._asked: dict[str, dict[str, int]] = {}
         self._stuck = False
-        self._tick_at = now
+        self._tick_at = now - ACK_EVERY_S
         self._wall = 0.0
         self._throttle = Throttle(10.0)
+        self.store_behind = 0
         self.emitted = self.duplicates = self.gaps = self.late = self.failed = 0
+        self.answered = self.model_errors = 0
         self.stale_epoch = self.refused = 0
         self.dropped: Counter[str] = Counter()
         self._ms: dict[str, deque[float]] = {}
@@ -116,8 +129,48 @@ class Aggregator(Part):
                 _log.warning("ignored a message on %s: %s", message.subject, error)
             return
         if done.sync is not None:
-            self._top_wanted = self.store.adopt(done.sync) or self._top_wanted
-        elif self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
+            self._agree(done.sync, done.numbers, now)
+        elif not self._agreed:
+            if len(self._early) < EARLY_MESSAGES:
+                self._early.append(done)
+        else:
+            self._take(done, now)
+
+    def _agree(self, epoch: str, numbers: Any, now: float) -> None:
+        """The splitter says whose numbers these are. What it saw committed and is not here was
+        recorded by a store that is lost since: it is never recorded a second time."""
+        behind: dict[str, int] = {}
+        if self.store.adopt(epoch):
+            for name, (upto, ranges) in (numbers or {}).items():
+                stream = self.streams.setdefault(name, Stream())
+                unknown, closed = stream.pass_over(ranges, upto)
+                for seq in closed:
+                    self.store.ungap(name, seq)
+                if unknown:
+                    behind[name] = unknown
+                if stream.next is not None:
+                    self.store.stream_at(name, stream.next)
+            self._agreed = True
+        if behind:
+            self.store_behind += sum(behind.values())
+            _log.error(
+                "this store is older than the splitter's journal: records that it does not have, "
+                "per stream: %s; a new epoch begins", behind,
+            )  # fmt: skip
+        self._asked[epoch] = behind
+        early, self._early = self._early, []
+        for done in early if self._agreed else ():
+            self._take(done, now)
+
+    def _agree_again(self, now: float) -> None:
+        """Numbers that this store cannot place: ask for the splitter's word, as after a start."""
+        if now - self._asked_again_at >= ASK_AGAIN_S:
+            self._asked_again_at = now
+            self._agreed = False
+            self._incarnation = os.urandom(4).hex()
+
+    def _take(self, done: m.Done, now: float) -> None:
+        if self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
             self.stale_epoch += len(done.results)
         else:
             for result in done.results:
@@ -137,6 +190,7 @@ class Aggregator(Part):
         outcome, steps = stream.offer(seq, min(low, seq), Held(record, now, stored=False))
         if outcome == REFUSED:
             self.refused += 1
+            self._agree_again(now)
             return
         if not begun and stream.next is not None:
             self.store.stream_at(name, stream.next)
@@ -210,6 +264,8 @@ class Aggregator(Part):
         self.emitted += 1
         self.late += late
         self.failed += record["status"] == "failed"
+        self.answered += record["status"] == "ok"
+        self.model_errors += record.get("reason") in MODEL_REASONS
         if record["status"] == "dropped":
             self.dropped[record["reason"]] += 1
         self.jobs.count(record, self._wall)
@@ -244,15 +300,22 @@ class Aggregator(Part):
         return True
 
     def _send_acks(self) -> None:
-        if not (self._acks or self._top_wanted):
-            return
-        acks = _ranges(self._acks)
-        top = {n: s.top for n, s in self.streams.items()} if self._top_wanted else None
-        low_watermarks = {
-            name: self._low_watermark(name) for name in acks if self.streams[name].next
-        }
-        message = m.ack_message(self.store.epoch, acks, low_watermarks, top)
-        self._acks, self._top_wanted = {}, False
+        asked, self._asked = self._asked, {}
+        for epoch, behind in asked.items():
+            top = {name: stream.top for name, stream in self.streams.items()}
+            self._send_ack({}, {}, top, answers=epoch, behind=behind)
+        if self._acks:
+            acks = _ranges(self._acks)
+            self._acks = {}
+            low_watermarks = {
+                name: self._low_watermark(name) for name in acks if self.streams[name].next
+            }
+            self._send_ack(acks, low_watermarks)
+
+    def _send_ack(self, acks: Any, low_watermarks: Any, top: Any = None, **more: Any) -> None:
+        message = m.ack_message(
+            self.store.epoch, acks, low_watermarks, top, incarnation=self._incarnation, **more
+        )
         self._bus.publish(self._settings.ack_topic, message)
 
     def _tick(self, wall: float) -> None:
@@ -260,9 +323,7 @@ class Aggregator(Part):
             self.store.compact()
         low_watermarks = {name: s.low_watermark for name, s in self.streams.items() if s.next}
         held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
-        self._bus.publish(
-            self._settings.ack_topic, m.ack_message(self.store.epoch, held, low_watermarks)
-        )
+        self._send_ack(held, low_watermarks)
         if self._settings.stats_topic:
             self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
 
@@ -292,9 +353,12 @@ class Aggregator(Part):
             "gaps": self.gaps,
             "late": self.late,
             "failed": self.failed,
+            "answered": self.answered,
+            "model_errors": self.model_errors,
             "dropped": dict(self.dropped),
             "stale_epoch": self.stale_epoch,
             "refused": self.refused,
+            "store_behind": self.store_behind,
             "reorder_buffer": {name: len(stream.held) for name, stream in self.streams.items()},
             "jobs": len(self.jobs.open),
             "outbox_rows": self.store.log_rows,

@@ -20,6 +20,7 @@ from lambdas.aggregator.tables import Row
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.settings import AggregatorSettings
+from lambdas.common.waiting import Flag
 
 OBJECT_BYTES = 4 << 20
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 30.0
@@ -57,8 +58,8 @@ class Uploader:
     def __init__(self, bucket: str, make_client: Callable[[], Any]) -> None:
         self._bucket = bucket
         self._make_client = make_client
-        self._jobs: queue.Queue[list[Upload]] = queue.Queue()
-        self._stopping = threading.Event()
+        self._jobs: queue.Queue[list[Upload] | None] = queue.Queue()
+        self._stopping = Flag()
         self.finished: queue.Queue[int] = queue.Queue()
         self.last_error = ""
         threading.Thread(target=self._run, name="fanfold-outbox", daemon=True).start()
@@ -68,14 +69,14 @@ class Uploader:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._jobs.put(None)
 
     def _run(self) -> None:
         client = None
         while not self._stopping.is_set():
-            try:
-                uploads = self._jobs.get(timeout=0.5)
-            except queue.Empty:
-                continue
+            uploads = self._jobs.get()
+            if uploads is None:
+                return
             for upload in uploads:
                 wait_s = FIRST_RETRY_S
                 while not self._stopping.is_set():
@@ -89,7 +90,7 @@ class Uploader:
                         client = None
                         self.last_error = f"{type(error).__name__}: {error}"
                         _log.warning("s3://%s/%s: %s", self._bucket, upload.key, self.last_error)
-                        self._stopping.wait(wait_s)
+                        self._stopping.is_set_within(wait_s)
                         wait_s = min(wait_s * 2, LONGEST_RETRY_S)
             if not self._stopping.is_set():
                 self.last_error = ""

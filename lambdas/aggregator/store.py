@@ -11,7 +11,7 @@ import json
 import sqlite3
 from typing import Any
 
-from contract.durable.database import Format, is_full, open_database, transaction
+from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
 from contract.messages import dumps
 from lambdas.aggregator.repair import repair
@@ -114,7 +114,7 @@ class Store:
                 self._db.execute(f"{put} meta VALUES(?,?)", (f"{sink}_window", dumps(chosen)))
                 self._db.execute(f"{put} cursors VALUES(?,?)", (sink, self.cursors[sink]))
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             return False
         self.windows[sink] = chosen
@@ -180,7 +180,7 @@ class Store:
         try:
             self._write()
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             return False
         return True
@@ -234,7 +234,7 @@ class Store:
                 with transaction(self._db):
                     self._db.execute("DELETE FROM log WHERE n <= ?", (step[-1][0],))
             except sqlite3.Error as error:
-                if not is_full(error):
+                if not is_out_of_room(error):
                     raise
                 if made_room:
                     return records

@@ -16,6 +16,7 @@ from typing import Any, Callable, NamedTuple
 
 from contract.timing import LONGEST_STEP_S
 from lambdas.common.log import get_logger
+from lambdas.common.waiting import Bell, ended_within
 
 # What is in the inbox is not accepted yet: losing it costs a resend. The bounds only
 # keep memory small while a commit is slow.
@@ -74,6 +75,7 @@ class Loop:
         self._tick_s = tick_s
         self._on_error = on_error
         self._changed = threading.Condition()
+        self._bell = Bell()
         self._inbox: list[Message] = []
         self._bytes = 0
         self._stopping = False
@@ -94,19 +96,20 @@ class Loop:
             self._inbox.append(Message(subject, payload))
             self._bytes += size
             if len(self._inbox) == 1:
-                self._changed.notify_all()
+                self._bell.ring()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Let the step in progress end, close the part, and return."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join(timeout_s)
+            self._bell.ring()
+        ended_within(self._thread, timeout_s)
 
     def _take(self) -> list[Message]:
+        if not self._inbox and not self._stopping:
+            self._bell.is_rung_within(self._tick_s)
         with self._changed:
-            if not self._inbox and not self._stopping:
-                self._changed.wait(self._tick_s)
             taken, self._inbox, self._bytes = self._inbox, [], 0
             self._changed.notify_all()
             return taken

@@ -4,6 +4,10 @@ The path is walked one component at a time with `O_NOFOLLOW` relative to the fol
 before it, so a symbolic link, however it got there and whenever it is swapped in,
 leads nowhere. What is opened is a regular file or nothing: a FIFO would block its
 reader for ever, a device might be worse.
+
+Two kinds of errors leave this module. `PathError` is the file's own fault. `OSError` is the
+machine's (a volume that is away, EIO, no descriptor, no memory): it says nothing about the
+file, so nobody may make a record of it.
 """
 
 from __future__ import annotations
@@ -12,12 +16,19 @@ import contextlib
 import errno
 import os
 import stat
+from typing import Sequence
 
 from contract.messages import MAX_PATH_BYTES
 
+# What open(2) says of a name or of what lies there. ENXIO is what a socket says; EACCES and
+# EPERM are a file that this function may not read.
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+_UNFIT = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES, errno.EPERM, errno.EINVAL)
+
 
 class PathError(ValueError):
-    """`reason`: outside_volume, not_found, not_a_file or too_large (closed sets of the spec)."""
+    """`reason`: outside_volume, not_found, not_a_file, too_large or changed (closed sets of
+    the spec)."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -29,7 +40,7 @@ def open_inside(root: str, relative: str, max_bytes: int) -> tuple[int, os.stat_
     """A read-only descriptor (the caller closes it) and its status.
 
     `relative` is `/`-separated, below `root`; empty and `.` components are refused with
-    `..`: a path has one spelling. Raises `PathError`.
+    `..`: a path has one spelling. Raises `PathError`, and `OSError` for the machine's troubles.
     """
     parts = split_inside(relative)
     folder = _descend(root, parts[:-1], relative)
@@ -39,17 +50,17 @@ def open_inside(root: str, relative: str, max_bytes: int) -> tuple[int, os.stat_
         descriptor = _open_at(folder, parts[-1], flags, relative)
     finally:
         os.close(folder)
-    status = os.fstat(descriptor)
     try:
-        _check(status, relative, max_bytes)
-    except PathError:
+        status = os.fstat(descriptor)
+        check_file(status, relative, max_bytes)
+    except BaseException:
         os.close(descriptor)
         raise
     return descriptor, status
 
 
 def open_folder_inside(root: str, relative: str) -> int:
-    """A descriptor of a folder below `root` (the caller closes it); `PathError` as above."""
+    """A descriptor of a folder below `root` (the caller closes it); errors as above."""
     return _descend(root, split_inside(relative), relative)
 
 
@@ -66,21 +77,50 @@ def stat_inside(root: str, relative: str, max_bytes: int) -> os.stat_result:
     return status
 
 
-def read_inside(root: str, relative: str, max_bytes: int) -> bytes:
-    """The whole file, of at most `max_bytes`, also if it grows while it is read."""
+def read_inside(
+    root: str, relative: str, max_bytes: int, accepted: Sequence[int] | None = None
+) -> bytes:
+    """The whole file, of at most `max_bytes`, also if it grows while it is read.
+
+    `accepted`: size in bytes, mtime in nanoseconds and inode at acceptance (0: not checked).
+    A file that is another one, before or after it was read, is a `PathError`, `changed`.
+    """
     descriptor, status = open_inside(root, relative, max_bytes)
     with open(descriptor, "rb", buffering=0) as file:
-        # Memory for what is asked is taken at once, so ask for the file's size. One byte
-        # more tells the end without another call.
-        content = file.read(status.st_size + 1)
-        if len(content) == status.st_size:
+        if accepted is not None:
+            check_same(status, accepted, relative)
+        content = _read(file, status.st_size, relative, max_bytes)
+        if accepted is not None:
+            check_same(os.fstat(descriptor), accepted, relative)
+            if len(content) != accepted[0]:
+                raise PathError("changed", f"{relative!r:.200} changed while it was read")
+        return content
+
+
+def _read(file, size: int, relative: str, max_bytes: int) -> bytes:  # type: ignore[no-untyped-def]
+    # Memory for what is asked is taken at once, so ask for the file's size. One byte
+    # more tells the end without another call.
+    content: bytes = file.read(size + 1)
+    if len(content) == size:
+        return content
+    while len(content) <= max_bytes:
+        more = file.read(max_bytes + 1 - len(content))
+        if not more:
             return content
-        while len(content) <= max_bytes:
-            more = file.read(max_bytes + 1 - len(content))
-            if not more:
-                return content
-            content += more
+        content += more
     raise PathError("too_large", f"{relative!r:.200} has more than {max_bytes} bytes")
+
+
+def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -> None:
+    """Raises `PathError`, `changed`: not the file that was accepted, or not as it was."""
+    found = (status.st_size, status.st_mtime_ns, status.st_ino)
+    for what, now, then in zip(("size", "mtime", "inode"), found, accepted):
+        if then and now != then:
+            raise PathError(
+                "changed",
+                f"{relative!r:.200} was written again after it was accepted: "
+                f"its {what} is {now}, was {then}",
+            )
 
 
 def split_inside(relative: str) -> tuple[str, ...]:
@@ -94,6 +134,28 @@ def split_inside(relative: str) -> tuple[str, ...]:
             f"{relative!r:.200}: give a path below the images volume, without empty, '.' or '..'",
         )
     return parts
+
+
+def explain(error: Exception, folder: int, name: str, relative: str) -> Exception:
+    """The `PathError` that a failed call on `name` in `folder` means, or the error itself."""
+    code = getattr(error, "errno", None)
+    if code in (errno.ELOOP, errno.ENOTDIR) and _is_link(folder, name):
+        return PathError("outside_volume", f"{relative!r:.200}: {name!r:.80} is a symbolic link")
+    if code in _MISSING or isinstance(error, UnicodeError):
+        return PathError("not_found", f"{relative!r:.200} is not in the images volume")
+    if code in _UNFIT:
+        return PathError("not_a_file", f"{relative!r:.200}: {os.strerror(code)}")
+    return error
+
+
+def check_file(status: os.stat_result, relative: str, max_bytes: int) -> None:
+    """Raises `PathError` for what is no regular file of at most `max_bytes`."""
+    if not stat.S_ISREG(status.st_mode):
+        raise PathError("not_a_file", f"{relative!r:.200} is not a regular file")
+    if status.st_size > max_bytes:
+        raise PathError(
+            "too_large", f"{relative!r:.200} has {status.st_size} bytes, limit {max_bytes}"
+        )
 
 
 def _descend(root: str, parts: tuple[str, ...], relative: str, make: bool = False) -> int:
@@ -115,17 +177,7 @@ def _open_at(folder: int, name: str, flags: int, relative: str) -> int:
     try:
         return os.open(name, flags, dir_fd=folder)
     except (OSError, UnicodeError) as error:
-        raise _explain(error, folder, name, relative) from None
-
-
-def _explain(error: Exception, folder: int, name: str, relative: str) -> PathError:
-    code = getattr(error, "errno", None)
-    if code in (errno.ELOOP, errno.ENOTDIR) and _is_link(folder, name):
-        return PathError("outside_volume", f"{relative!r:.200}: {name!r:.80} is a symbolic link")
-    if code in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, None):
-        return PathError("not_found", f"{relative!r:.200} is not in the images volume")
-    # ENXIO is what a socket says; EACCES is a file that this function may not read.
-    return PathError("not_a_file", f"{relative!r:.200}: {os.strerror(code or 0)}")
+        raise explain(error, folder, name, relative) from None
 
 
 def _is_link(folder: int, name: str) -> bool:
@@ -133,12 +185,3 @@ def _is_link(folder: int, name: str) -> bool:
         return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except OSError:
         return False
-
-
-def _check(status: os.stat_result, relative: str, max_bytes: int) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise PathError("not_a_file", f"{relative!r:.200} is not a regular file")
-    if status.st_size > max_bytes:
-        raise PathError(
-            "too_large", f"{relative!r:.200} has {status.st_size} bytes, limit {max_bytes}"
-        )

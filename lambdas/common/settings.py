@@ -13,6 +13,7 @@ from typing import Any, Mapping
 from lambdas.common.variables import Reader
 
 QUOTA_POLICIES = ("reject", "drop_oldest", "drop_newest")
+CUSTODY_MODES = ("link", "copy")
 # Python's names, and those of a Greengrass logger (WARN, FATAL).
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
 _ROLES = ("splitter", "inference", "aggregator", "transform")
@@ -62,6 +63,12 @@ class SplitterSettings(Common):
     journal_bytes: int
     drop_folder: str
     on_demand: bool = False
+    # Patterns of sub-folders of a camera's drop folder; how long an image without its end is
+    # waited for.
+    drop_subfolders: tuple[str, ...] = ("dated",)
+    drop_wait_s: float = 30.0
+    custody: str = "link"
+    custody_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,10 @@ def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
         journal_bytes=read.integer("FANFOLD_JOURNAL_BYTES", 1 << 30, 1 << 20, 1 << 44),
         on_demand=env.get("FANFOLD_ON_DEMAND") == "1",
         drop_folder="" if env.get("FANFOLD_DROP_FOLDER") == "" else _drop_folder(read),
+        drop_subfolders=_patterns(env.get("FANFOLD_DROP_SUBFOLDERS", "dated")),
+        drop_wait_s=read.seconds("FANFOLD_DROP_WAIT_S", 30, 1, 3600),
+        custody=read.choice("FANFOLD_CUSTODY", "link", CUSTODY_MODES),
+        custody_bytes=read.integer("FANFOLD_CUSTODY_BYTES", 0, 0, 1 << 50),
         **_common(read, "splitter"),
     )
     read.finish()
@@ -175,6 +186,10 @@ def _drop_folder(read: Reader) -> str:
             f"FANFOLD_DROP_FOLDER={value!r}: name a folder below the images volume"
         )
     return value
+
+
+def _patterns(value: str) -> tuple[str, ...]:
+    return tuple(pattern.strip() for pattern in value.split(",") if pattern.strip())
 
 
 def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings:

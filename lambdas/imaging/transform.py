@@ -15,9 +15,14 @@ from typing import Any, Callable, Mapping
 import cv2
 import numpy as np
 
-from lambdas.imaging.decode import Buffer, Decoder
-from lambdas.imaging.header import ImageError, read_header
-from lambdas.model.spec import Input, ModelError
+from lambdas.imaging.buffers import Buffer
+from lambdas.imaging.damage import Damage
+from lambdas.imaging.decode import Decoder
+from lambdas.imaging.header import Header, ImageError, read_header
+from lambdas.imaging.rules import DEFAULT, Rules, rules_of
+from lambdas.model.errors import ModelError
+from lambdas.model.geometry import Placement, centre_cut, placement
+from lambdas.model.input_spec import Input
 
 MODES = ("fast", "exact")
 #: Mean absolute difference to `exact`, in units of a pixel's 0…255.
@@ -40,19 +45,34 @@ def chosen_mode(env: Mapping[str, str]) -> str:
     return mode
 
 
-class Transform:
-    """One per thread. `hook` gets H×W×3 uint8 at full size and returns the same kind."""
+def chosen_rules(env: Mapping[str, str]) -> Rules:
+    """FANFOLD_PICTURES. Raises `ModelError`."""
+    try:
+        return rules_of(env.get("FANFOLD_PICTURES", ""))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"FANFOLD_PICTURES: {error}") from None
 
-    def __init__(self, spec: Input, mode: str = "fast", hook: Hook | None = None) -> None:
+
+class Transform:
+    """One per thread. `hook` gets H×W×3 uint8 at full size and returns the same kind;
+    H×W for a network of one channel."""
+
+    def __init__(
+        self, spec: Input, mode: str = "fast", hook: Hook | None = None, rules: Rules = DEFAULT
+    ) -> None:
         if mode not in MODES:
             raise ValueError(f"FANFOLD_TRANSFORM={mode!r}: use one of {', '.join(MODES)}")
         self._spec = spec
         self._scaled = mode == "fast" and hook is None
         self._hook = hook
-        self._decoder = Decoder(spec.colour)
+        self.rules = rules
+        self._decoder = Decoder(spec.colour, rules.max_lost)
         self._resized = Buffer()
         size = (spec.height_px, spec.width_px)
-        self._channels = [np.empty(size, np.uint8) for _ in range(3)]
+        self._pixel = (3,) if spec.channels == 3 else ()
+        self._channels = [np.empty(size, np.uint8) for _ in range(spec.channels)]
+        self._boxed = np.full((*size, *self._pixel), round(spec.pad), np.uint8)
+        self._inside = (0, 0, 0, 0)
         self._interpolation = _INTERPOLATION[spec.interpolation]
 
     @property
@@ -65,43 +85,71 @@ class Transform:
         """Shape of one image's tensor, without the batch."""
         return self._spec.shape[1:]
 
-    def __call__(self, data: bytes, out: np.ndarray) -> None:
-        """Write the tensor of one image into `out` (float32). Raises `ImageError`."""
-        header = read_header(data)
-        height_px, width_px = self._decoded_minimum()
-        image = self._decoder.decode(data, header, height_px, width_px)
-        if self._hook is not None:
-            image = _checked(self._hook(image))
-        self._normalise(self._resize(image), out)
+    @property
+    def damage(self) -> Damage | None:
+        """What was missing of the image transformed last."""
+        return self._decoder.damage
 
-    def _decoded_minimum(self) -> tuple[int, int]:
+    def __call__(self, data: bytes, out: np.ndarray, camera: str = "") -> tuple[int, int]:
+        """Write the tensor of one image of a camera into `out` (float32). Raises `ImageError`.
+
+        Returns width and height of the upright picture (after the hook), which lead from
+        points of the tensor back to it (`geometry.placement`).
+        """
+        sensor = self.rules.sensor(camera)
+        header = read_header(data, self.rules, sensor)
+        size = _upright(header)
+        height_px, width_px = self._decoded_minimum(size)
+        image = self._decoder.decode(data, header, height_px, width_px, sensor)
+        if self._hook is not None:
+            image = _checked(self._hook(image), self._pixel)
+            size = (image.shape[1], image.shape[0])
+        self._normalise(self._resize(image, placement(self._spec, *size)), out)
+        return size
+
+    def _decoded_minimum(self, size: tuple[int, int]) -> tuple[int, int]:
         if not self._scaled:
             return 0, 0
         spec = self._spec
         wanted = (spec.height_px, spec.width_px)
         if spec.resize == "shorter_side_crop":
             wanted = (spec.resize_to, spec.resize_to)
+        elif spec.resize == "letterbox":
+            place = placement(spec, *size)
+            wanted = (place.height_px, place.width_px)
         return math.ceil(wanted[0] * spec.decode_margin), math.ceil(wanted[1] * spec.decode_margin)
 
-    def _resize(self, image: np.ndarray) -> np.ndarray:
+    def _resize(self, image: np.ndarray, place: Placement) -> np.ndarray:
         spec = self._spec
         if spec.resize == "shorter_side_crop":
-            image = _centre_square(image, spec)
-        if image.shape[:2] == (spec.height_px, spec.width_px):
-            return image
-        out = self._resized.shaped(spec.height_px, spec.width_px, 3)
-        return cv2.resize(
-            image, (spec.width_px, spec.height_px), dst=out, interpolation=self._interpolation
-        )
+            left, top, width, height = centre_cut(spec, image.shape[1], image.shape[0])
+            image = image[top : top + height, left : left + width]
+        if image.shape[:2] != (place.height_px, place.width_px):
+            out = self._resized.shaped(place.height_px, place.width_px, *self._pixel)
+            size = (place.width_px, place.height_px)
+            image = cv2.resize(image, size, dst=out, interpolation=self._interpolation)
+        return self._framed(image, place) if spec.resize == "letterbox" else image
+
+    def _framed(self, image: np.ndarray, place: Placement) -> np.ndarray:
+        """The picture within its border, which is painted anew only where it has moved."""
+        inside = place[1:5]
+        if inside != self._inside:
+            self._boxed[...] = round(self._spec.pad)
+            self._inside = inside
+        rows = slice(place.top, place.top + place.height_px)
+        self._boxed[rows, place.left : place.left + place.width_px] = image
+        return self._boxed
 
     def _normalise(self, image: np.ndarray, out: np.ndarray) -> None:
         spec = self._spec
         if spec.layout == "NHWC":
+            image = image.reshape(out.shape)
             np.subtract(image, np.array(spec.mean, np.float32), out=out)
             np.multiply(out, np.array(spec.scale, np.float32), out=out)
             return
         # Apart first, as bytes: converting every third byte costs twice as much.
-        for channel, values in enumerate(cv2.split(image, self._channels)):
+        planes = cv2.split(image, self._channels) if self._pixel else [image]
+        for channel, values in enumerate(planes):
             plane = out[channel]
             np.copyto(plane, values)
             if spec.mean[channel] != 0.0:
@@ -110,24 +158,20 @@ class Transform:
                 plane *= np.float32(spec.scale[channel])
 
 
-def _centre_square(image: np.ndarray, spec: Input) -> np.ndarray:
-    """The part of the image that becomes the input: cut before the resize, not after.
-
-    Resizing the shorter side to `resize_to` and cutting H×W from the centre takes the
-    same region; cutting first resizes only the pixels that are kept.
-    """
-    height, width = image.shape[:2]
-    ratio = min(height, width) / spec.resize_to
-    keep_h = max(1, round(spec.height_px * ratio))
-    keep_w = max(1, round(spec.width_px * ratio))
-    top, left = (height - keep_h) // 2, (width - keep_w) // 2
-    return image[top : top + keep_h, left : left + keep_w]
+def _upright(header: Header) -> tuple[int, int]:
+    turned = header.orientation >= 5
+    size = (header.width_px, header.height_px)
+    return size[::-1] if turned else size
 
 
-def _checked(image: Any) -> np.ndarray:
+def _checked(image: Any, pixel: tuple[int, ...]) -> np.ndarray:
     """A hook's answer; what is wrong with it fails the image and says why."""
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3:
-        raise ImageError("not_an_image", "the hook `transform` must return H×W×3 uint8")
-    if image.shape[2] != 3 or 0 in image.shape:
-        raise ImageError("not_an_image", f"the hook `transform` returned shape {image.shape}")
+    kind = "H×W×3 uint8" if pixel else "H×W uint8"
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        raise ImageError("not_an_image", f"the hook `transform` must return {kind}")
+    if image.ndim != 2 + len(pixel) or image.shape[2:] != pixel or 0 in image.shape:
+        raise ImageError(
+            "not_an_image",
+            f"the hook `transform` returned shape {image.shape}, it must return {kind}",
+        )
     return image

@@ -9,6 +9,7 @@ import os
 from typing import Any, NamedTuple
 
 from lambdas.common.log import get_logger
+from lambdas.model.labels import read_labels
 from lambdas.model.spec import MANIFEST, ModelError, ModelSpec, parse_model
 
 _CHUNK_BYTES = 1 << 20
@@ -119,5 +120,5 @@ def _labels(folder: str, spec: ModelSpec) -> list[str]:
     name = spec.roles.get("labels")
     if name is None:
         return []
-    with open(os.path.join(folder, name), encoding="utf-8") as file:
-        return [line.rstrip("\n") for line in file]
+    with open(os.path.join(folder, name), "rb") as file:
+        return read_labels(file.read(), name)

@@ -16,7 +16,7 @@ from lambdas.common import log
 from lambdas.common.bus import Bus
 from lambdas.common.settings import inference_settings
 from lambdas.common.variables import SettingsError
-from lambdas.model.spec import ModelError
+from lambdas.model.errors import ModelError
 from lambdas.worker.worker import Worker
 
 EXIT_NO_MODEL = 1

@@ -25,12 +25,27 @@ from lambdas.worker.send import ATTEMPTS, Identity
 _log = get_logger("pool")
 
 
+class PoolHold:
+    """Its processes hold images themselves, and say why."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @property
+    def trouble(self) -> str:
+        return self._pool.trouble
+
+    def look(self) -> None:
+        """Each process looks itself."""
+
+
 class Vitals:
     """What `HeartbeatSender` reads of a pipeline, for a pool."""
 
     def __init__(self, pool: Pool) -> None:
         self.activity = Activity()
         self.in_hand = pool.in_hand
+        self.hold = PoolHold(pool)
         self.done = self.failed = 0
 
     def count(self, results: list[Record]) -> None:
@@ -63,7 +78,7 @@ class PoolWorker(Owner):
         if work.probe is not None:
             self._pool.drain()
         else:
-            self._pool.submit(Job(work.batch, work.attempt, work.items))
+            self._pool.submit(Job(work.batch, work.attempt, work.items, volume=work.volume))
 
     def ready(self, model: Record) -> None:
         self._identity = self._identity._replace(model=model)

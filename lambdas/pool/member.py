@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Mapping
 
-from contract.messages import Record, dumps, utf8
+from contract.messages import Record, work_message
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -15,23 +15,29 @@ PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(_
 class Job:
     """What one work message carries; `alone`: suspected of having ended a process."""
 
-    __slots__ = ("alone", "attempt", "batch", "deaths", "items")
+    __slots__ = ("alone", "attempt", "batch", "deaths", "items", "volume")
 
-    def __init__(
-        self, batch: str, attempt: int, items: list[Record], deaths: int = 0, alone: bool = False
+    def __init__(  # noqa: PLR0913, PLR0917 - a record
+        self,
+        batch: str,
+        attempt: int,
+        items: list[Record],
+        deaths: int = 0,
+        alone: bool = False,
+        volume: str = "",
     ) -> None:
         self.batch, self.attempt, self.items = batch, attempt, items
-        self.deaths, self.alone = deaths, alone
+        self.deaths, self.alone, self.volume = deaths, alone, volume
 
     def line(self) -> bytes:
         """The work message, as one line."""
-        work = {"v": 1, "batch": self.batch, "attempt": self.attempt, "items": self.items}
-        return utf8(dumps(work)) + b"\n"
+        work = work_message(self.batch, self.attempt, self.items, volume=self.volume)
+        return work + b"\n"
 
     def suspects(self) -> list[Job]:
         """Each item by itself, after the process that held them has died."""
         return [
-            Job(self.batch, self.attempt + 1, [item], self.deaths + 1, alone=True)
+            Job(self.batch, self.attempt + 1, [item], self.deaths + 1, True, self.volume)
             for item in self.items
         ]
 
@@ -43,6 +49,8 @@ class Member:
         self.index, self.gpu_id = index, gpu_id
         self.process: subprocess.Popen[bytes] | None = None
         self.ready = False
+        #: Why its process cannot read images now.
+        self.trouble = ""
         self.jobs: dict[str, Job] = {}
 
     def takes(self, job: Job, at_most: int) -> bool:

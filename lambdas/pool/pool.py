@@ -14,6 +14,7 @@ from typing import Any, Mapping
 from contract.messages import Record, decode, result_failed
 from lambdas.common.log import get_logger
 from lambdas.common.poison import ends_needed, signal_of
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.pool.member import Job, Member
 
 # One under work, one to decode meanwhile.
@@ -54,7 +55,7 @@ class Pool:
         self._env, self._owner = env, owner
         self._changed = threading.Condition()
         self._suspects: list[Job] = []
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._ever_ready = False
         self.members = [
             Member(index, gpu_ids[index % len(gpu_ids)] if gpu_ids else -1)
@@ -85,6 +86,11 @@ class Pool:
         with self._changed:
             return self._held()
 
+    @property
+    def trouble(self) -> str:
+        """Why a process cannot read images now; "": all can."""
+        return next((member.trouble for member in self.members if member.trouble), "")
+
     def stop(self, timeout_s: float = 10.0) -> None:
         """End every process."""
         self._stopping.set()
@@ -94,7 +100,7 @@ class Pool:
                     member.process.kill()
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _held(self) -> list[str]:
         held = [job.batch for member in self.members for job in member.jobs.values()]
@@ -137,7 +143,7 @@ class Pool:
                 self._owner.broken(
                     f"{starts} processes ended before one was ready, the last: {code}"
                 )
-            self._stopping.wait(wait_s)
+            self._stopping.is_set_within(wait_s)
 
     def _listen(self, member: Member) -> bool:
         """Read what the process publishes until it ends; True when it was ever ready."""
@@ -150,6 +156,8 @@ class Pool:
                 self._done(member, message)
             elif message.get("kind") == "hello":
                 self._welcome(member, message)
+            else:
+                member.trouble = str(message.get("trouble") or "")
         return member.ready
 
     def _welcome(self, member: Member, message: Record) -> None:
@@ -173,7 +181,7 @@ class Pool:
         needed = ends_needed(signal_of(code))
         failed: list[Job] = []
         with self._changed:
-            member.ready = False
+            member.ready, member.trouble = False, ""
             jobs, member.jobs = list(member.jobs.values()), {}
             for job in jobs:
                 if job.alone and job.deaths + 1 >= needed:

@@ -1,22 +1,27 @@
-"""From what arrived to what is accepted: duplicates, quota, numbers, answers.
+"""From what arrived to what is accepted: duplicates, quota, custody, numbers, answers.
 
 Answers are collected and handed out only after the commit that makes them true.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import Any
 
 from contract import messages as m
 from contract import topics
+from lambdas.common.log import Throttle, get_logger
+from lambdas.common.paths import PathError, stat_inside
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.backlog import Backlog, Image
+from lambdas.splitter.custody import FULL, Custody, Taken, mark_of, marks_digest
 from lambdas.splitter.dropfolder import DropFolder, Found
-from lambdas.splitter.inbox import Inbox
-from lambdas.splitter.intake import Event, claimed_id, file_id, read_event
-from lambdas.splitter.journal import Journal
+from lambdas.splitter.dropscan import shown_path
+from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
+from lambdas.splitter.journal import Journal, Known
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
+from lambdas.splitter.volume import Volume
 
 # Events that wait for the aggregator's first word; beyond it the camera is told to wait.
 MAX_PARKED = 1_000
@@ -24,27 +29,34 @@ MAX_PARKED_S = 10.0
 RETRY_AFTER_S = (0.5, 30.0)
 FIRST_RETRY_S = 2.0
 
+Outgoing = "list[tuple[str, bytes]]"
+
+_log = get_logger("splitter")
+
 
 class Admission:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that an image passes
         self,
         settings: SplitterSettings,
         journal: Journal,
         backlog: Backlog,
-        inbox: Inbox,
+        custody: Custody,
+        volume: Volume,
         terminals: TerminalRecords,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._backlog = backlog
-        self._inbox = inbox
+        self._custody = custody
+        self._volume = volume
         self._terminals = terminals
-        self._drop = DropFolder(settings, journal.seen_files())
+        self.drop = DropFolder(settings, journal.seen_files())
         self._received: list[tuple[str, Any, float]] = []
         self._staged: list[Image] = []
         self._accepted: list[tuple[str, dict[str, Any]]] = []
         self._rejected: list[tuple[str, dict[str, Any]]] = []
         self._rate_per_s: float | None = None
+        self._throttle = Throttle(60.0)
         self.accepted = 0
         self.duplicates = 0
         self.rejected: Counter[str] = Counter()
@@ -54,12 +66,12 @@ class Admission:
         """Whether answers or images wait for a commit."""
         return bool(self._accepted or self._staged)
 
-    def received(self, camera: str, payload: Any, now: float) -> None:
+    def received(self, camera: str, payload: Any, now: float, ready: bool) -> None:
         if camera not in self._settings.cameras:
             known = ", ".join(self._settings.cameras)
             wrong = m.MessageError("malformed", f"no such camera; there are {known}")
             self._reject(camera, claimed_id(payload), wrong)
-        elif len(self._received) >= MAX_PARKED and not self._journal.synced:
+        elif len(self._received) >= MAX_PARKED and not ready:
             busy = self._busy("the aggregator has not answered yet")
             self._reject(camera, claimed_id(payload), busy)
         else:
@@ -80,11 +92,10 @@ class Admission:
                 event_id = event.id
                 self._admit(camera, event, wall)
             except m.MessageError as error:
-                self._reject(camera, event_id or claimed_id(payload), error)
+                self._reject(camera, event_id or claimed_id(payload), self._checked(error))
             except OSError as error:
-                full = m.MessageError("no_space", str(error))
-                self._reject(camera, event_id or claimed_id(payload), full)
-        if ready:
+                self._reject(camera, event_id or claimed_id(payload), self._pushed_back(error))
+        if ready and self._volume.ready:
             self._pick_up(now, wall)
 
     def committed(self) -> None:
@@ -96,18 +107,19 @@ class Admission:
         self.accepted += len(self._staged)
         self._staged = []
 
-    def refused(self) -> list[tuple[str, bytes]]:
-        """The commit failed for want of space: nothing that is new was accepted."""
+    def refused(self, reason: str = "no_space", detail: str = "") -> list[tuple[str, bytes]]:
+        """Nothing of this group became durable: nothing that is new was accepted."""
         self._staged = []
-        self._drop.reload(self._journal.seen_files())
-        full = m.MessageError("no_space", "the journal has no room; free space or raise its quota")
+        self.drop.reload(self._journal.seen_files())
+        why = detail or "the journal has no room; free space or raise its quota"
+        error = m.MessageError(reason, why)
         answers, self._accepted = self._accepted, []
         for camera, answer in answers:
             # A second copy in the same group is a duplicate of what was not taken.
             if answer["duplicate"] and self._journal.holds(camera, answer["seq"]):
                 self._accepted.append((camera, answer))
             else:
-                self._reject(camera, answer["id"], full)
+                self._reject(camera, answer["id"], error)
         return self.replies()
 
     def replies(self) -> list[tuple[str, bytes]]:
@@ -137,65 +149,149 @@ class Admission:
             "accepted": self.accepted,
             "rejected": dict(self.rejected),
             "duplicates": self.duplicates,
+            "drop": self.drop.describe(),
         }
 
     def _admit(self, camera: str, event: Event, wall: float) -> None:
-        mark = None
-        known = self._journal.find(camera, event.id)
-        if known is None and len(event.files) == 1:
-            mark = self._drop.mark(event.files[0])
-            seq = self._journal.find_file(event.files[0], mark) if mark else None
-            known = (seq, 1) if seq else None  # type: ignore[assignment]
+        known = self._known(camera, event)
         if known:
             self.duplicates += 1
-            self._answer(camera, event.id, known[0], known[1], duplicate=True)
+            self._answer(camera, event.id, known.seq, known.images, duplicate=True)
             return
+        if self._volume.away:
+            raise self._busy(f"images volume: {self._volume.away}")
         terminal = self._room_for(event.images)
-        files = event.files
+        first = self._journal.next_seq(camera)
+        since = self._custody.group_size()
+        try:
+            taken = self._take(camera, event, first) if terminal is None else []
+        except BaseException:
+            self._custody.discard(since)
+            raise
+        for item, had in zip(self._stage(camera, event, taken, wall, terminal), taken):
+            if had is not None and event.content is None:
+                self.drop.picked(item["file"], had.mark, item["seq"], self._journal)
+        self._answer(camera, event.id, first, event.images, duplicate=False)
+
+    def _known(self, camera: str, event: Event) -> Known | None:
+        """What was accepted under this id, if it is the same content. Raises `MessageError`."""
+        known = self._journal.find(camera, event.id)
+        if known is None:
+            if len(event.files) != 1:
+                return None
+            mark = self.drop.mark(event.files[0])
+            seq = self.drop.taken(event.files[0], mark, self._journal) if mark else None
+            return Known(seq, 1, "") if seq else None
+        if known.mark:
+            now = self._mark_of(event)
+            if now and now != known.mark:
+                raise m.MessageError(
+                    "id_reused",
+                    f"{event.id!r:.140} was accepted as {camera} {known.seq} with other content: "
+                    "give each image an id of its own, or none",
+                )
+        return known
+
+    def _mark_of(self, event: Event) -> str:
+        """What identifies the content of an event; "": its files are not all there any more."""
         if event.content is not None:
-            files = [self._inbox.write(camera, event.id, event.suffix, event.content)]
-        first = self._stage(camera, event, files, wall, terminal)
-        self._answer(camera, event.id, first, len(files), duplicate=False)
+            return hashlib.sha256(event.content).hexdigest()[:32]
+        root = self._settings.images_dir
+        try:
+            return marks_digest(
+                mark_of(stat_inside(root, name, MAX_IMAGE_BYTES)) for name in event.files
+            )
+        except PathError:
+            return ""
+
+    def _take(self, camera: str, event: Event, first: int) -> list[Taken | None]:
+        """Custody of each image; None for one of a manifest that cannot be had.
+
+        Raises `MessageError` where a single file cannot, and `OSError`.
+        """
+        if event.content is not None:
+            return [self._custody.take_bytes(camera, first, event.suffix, event.content)]
+        taken: list[Taken | None] = []
+        for seq, name in enumerate(event.files, first):
+            try:
+                taken.append(self._custody.take_file(camera, seq, name))
+            except PathError as error:
+                if not event.manifest:
+                    raise m.MessageError(error.reason, error.detail) from None
+                if error.reason == "not_found" and not self._volume.confirm():
+                    raise self._busy(f"images volume: {self._volume.away}") from None
+                taken.append(None)
+        return taken
 
     def _stage(
-        self, camera: str, event: Event, files: list[str], wall: float, terminal: str | None
-    ) -> int:
+        self,
+        camera: str,
+        event: Event,
+        taken: list[Taken | None],
+        wall: float,
+        terminal: str | None,
+    ) -> list[dict[str, Any]]:
         items = []
-        for index, name in enumerate(files):
+        for index in range(event.images):
             item: dict[str, Any] = {"stream": camera, "seq": 0}
             item["id"] = f"{event.id}/{index}" if event.manifest else event.id
-            item["file"] = name
+            self._describe(item, event, index, taken[index] if taken else None)
             if event.job is not None:
                 item["job"] = event.job
-                item["last"] = event.last and index == len(files) - 1
+                item["last"] = event.last and index == event.images - 1
             if event.ts is not None:
                 item["ts"] = event.ts
             item["t_in"] = round(wall, 3)
             items.append(item)
-        first = self._journal.stage(camera, event.id, items, terminal)
-        for item in items:
-            self._staged.append(Image(item, terminal))
-            mark = self._drop.mark(item["file"])
-            if mark:
-                self._journal.stage_file(item["file"], mark, item["seq"])
-                self._drop.know(item["file"], mark)
-        return first
+        self._journal.stage(camera, event.id, items, terminal, _event_mark(event, taken))
+        self._staged += [Image(item, terminal) for item in items]
+        return items
+
+    @staticmethod
+    def _describe(item: dict[str, Any], event: Event, index: int, taken: Taken | None) -> None:
+        """Where the image is, what it was called and how to know it again."""
+        if event.content is not None:
+            item["file"] = taken.kept if taken else ""
+        else:
+            item["file"] = event.files[index]
+        if taken is None:
+            return
+        if event.content is None:
+            item["kept"] = taken.kept
+        item["stat"] = list(taken.stat)
+        if taken.digest:
+            item["digest"] = taken.digest
 
     def _pick_up(self, now: float, wall: float) -> None:
         """Files in the drop folder that no event named."""
         room = self._settings.max_backlog - self._backlog.outstanding - len(self._staged)
-        for found in self._drop.scan(now, room):
-            self._pick_up_one(found, wall)
-        gone = self._drop.gone()
+        for found in self.drop.scan(now, room):
+            since = self._custody.group_size()
+            try:
+                self._pick_up_one(found, wall)
+            except (PathError, OSError) as error:
+                self._custody.discard(since)
+                self.drop.wait(found)
+                if isinstance(error, OSError):
+                    self._pushed_back(error)
+                    return
+        gone = self.drop.gone()
         if gone:
             self._journal.forget_files(gone)
 
     def _pick_up_one(self, found: Found, wall: float) -> None:
-        if self._journal.find_file(found.path, found.mark):
+        event_id = found.event_id
+        known = self._journal.find(found.camera, event_id)
+        if known is not None:
+            self.drop.picked(found.path, found.mark, known.seq, self._journal)
             return
-        event_id = file_id(self._settings.images_dir, [found.path])
-        if self._journal.find(found.camera, event_id) is None:
-            self._stage(found.camera, Event(event_id, [found.path]), [found.path], wall, None)
+        seq = self._journal.next_seq(found.camera)
+        taken = self._custody.take_file(found.camera, seq, found.path)
+        if taken.mark != found.mark:
+            raise PathError("changed", "written again while it was picked up")
+        event = Event(event_id, [shown_path(found.path)])
+        (item,) = self._stage(found.camera, event, [taken], wall, None)
+        self.drop.picked(found.path, found.mark, item["seq"], self._journal)
 
     def _room_for(self, count: int) -> str | None:
         """The terminal status of new images, or None: they are processed. May drop old ones."""
@@ -221,14 +317,40 @@ class Admission:
     def _busy(self, detail: str) -> m.MessageError:
         return m.MessageError("busy", detail)
 
+    def _checked(self, error: m.MessageError) -> m.MessageError:
+        """A file is "not found" only where its volume is there."""
+        if error.reason == "not_found" and not self._volume.confirm():
+            return self._busy(f"images volume: {self._volume.away}")
+        return error
+
+    def _pushed_back(self, error: OSError) -> m.MessageError:
+        """The machine cannot take it now: the camera keeps it and sends it again."""
+        if error.errno in FULL:
+            return m.MessageError("no_space", str(error))
+        if self._volume.confirm():
+            self._volume.failed(error)
+        return self._busy(f"images volume: {error}")
+
     def _answer(self, camera: str, event_id: str, seq: int, count: int, duplicate: bool) -> None:
         body = {"v": m.VERSION, "id": event_id, "stream": camera, "seq": seq, "count": count}
         self._accepted.append((camera, dict(body, duplicate=duplicate)))
 
     def _reject(self, camera: str, event_id: str, error: m.MessageError) -> None:
         self.rejected[error.reason] += 1
+        if error.reason == "id_reused" and self._throttle.due(camera) is not None:
+            _log.warning("%s: %s", camera, error.detail)
         body: dict[str, Any] = {"v": m.VERSION, "id": event_id, "stream": camera}
         body.update(reason=error.reason, detail=error.detail[: m.MAX_DETAIL_CHARS])
         if error.reason in ("busy", "no_space"):
             body["retry_after_s"] = self._retry_after_s()
         self._rejected.append((camera, body))
+
+
+def _event_mark(event: Event, taken: list[Taken | None]) -> str:
+    """What the journal remembers of an event's content; "": nothing that could be compared."""
+    had = [one for one in taken if one is not None]
+    if len(had) != event.images:
+        return ""
+    if event.content is not None:
+        return had[0].mark[:32]
+    return marks_digest(one.mark for one in had)

@@ -6,6 +6,8 @@ import heapq
 from collections import deque
 from typing import Any, Dict, Iterator
 
+from contract.messages import to_ranges
+
 Item = Dict[str, Any]
 
 
@@ -171,6 +173,20 @@ class Backlog:
             # Images are added in order and dicts keep it, so the first key is the lowest.
             found.low = next(iter(found.open))
         return found.low
+
+    def open_ranges(self, stream: str, limit: int) -> list[list[int]]:
+        """Its numbers without a committed record; what would not fit counts as open, too."""
+        found = self._streams.get(stream)
+        ranges = to_ranges(found.open) if found else []
+        return (
+            [*ranges[: limit - 1], [ranges[limit - 1][0], ranges[-1][1]]]
+            if (len(ranges) > limit)
+            else ranges
+        )
+
+    def __iter__(self) -> Iterator[Image]:
+        for stream in self._streams.values():
+            yield from stream.open.values()
 
     def oldest_waiting(self) -> Iterator[Image]:
         """Images that nobody has, streams in turn, each stream's oldest first."""

@@ -42,22 +42,12 @@ class Worker:
 
     `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
     splitter: of its process before a restart, or given to others meanwhile.
+    `trouble`: why it cannot read images now: it gets none.
     """
 
     __slots__ = (
-        "batches",
-        "busy_ms",
-        "done",
-        "drained",
-        "has_unknown_batches",
-        "heard_at",
-        "incarnation",
-        "missed",
-        "model",
-        "name",
-        "pace",
-        "probed_at",
-        "state",
+        "batches", "busy_ms", "done", "drained", "has_unknown_batches", "heard_at",
+        "incarnation", "missed", "model", "name", "pace", "probed_at", "state", "trouble",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -70,6 +60,7 @@ class Worker:
         self.done = 0
         self.drained = False
         self.has_unknown_batches = False
+        self.trouble = ""
         self.pace = Pace()
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
@@ -86,6 +77,8 @@ class Worker:
     @property
     def shown_state(self) -> str:
         """For the stats: a drained worker that does not answer is still silent or hung."""
+        if self.trouble and self.state == "ready":
+            return "blocked"
         if self.drained and self.state == "ready":
             return "draining" if self.batches else "drained"
         return self.state
@@ -203,6 +196,11 @@ class Credit:
         worker.heard_at = now
         worker.busy_ms = heartbeat.busy_ms
         worker.model = heartbeat.model or worker.model
+        worker.trouble = heartbeat.trouble
+        if heartbeat.trouble:
+            for batch in worker.batches.values():
+                if batch.id in (heartbeat.batches or ()):
+                    batch.sent_at = now  # the machine's time, not the image's
         if heartbeat.busy_ms > self._timeout_s * 1000:
             lost += self._withdraw(worker)
             worker.state = "hung"
@@ -263,7 +261,7 @@ class Credit:
 
     def describe(self, worker: Worker) -> dict[str, Any]:
         """One worker for the stats message."""
-        given = worker.state == "ready" and not worker.drained
+        given = worker.state == "ready" and not worker.drained and not worker.trouble
         return {
             "state": worker.shown_state,
             "drained": worker.drained,
@@ -273,6 +271,7 @@ class Credit:
             "done": worker.done,
             "busy_ms": round(worker.busy_ms),
             "model": worker.model,
+            **({"trouble": worker.trouble} if worker.trouble else {}),
         }
 
     def _open(self, worker: Worker, now: float) -> bool:
@@ -297,4 +296,4 @@ class Credit:
 
 def _answers(worker: Worker, now: float, within_s: float = STALE_S) -> bool:
     heard = worker.state == "ready" and now - worker.heard_at <= within_s
-    return heard and not worker.drained
+    return heard and not worker.drained and not worker.trouble

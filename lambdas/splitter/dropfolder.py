@@ -1,29 +1,46 @@
 """Files that lie in the drop folder and that no event named.
 
-`{images}/{drop}/{camera}/…`, one level per camera. Images arrive whole, by rename. A file
-is picked up when it has lain unchanged for a while, so an event that names it comes first.
-Files stay where they are: Fanfold deletes nothing that a user put there.
+A file is picked up when it has lain unchanged for a moment and has its end; without one it
+is waited for, within bounds. Files stay where they are: Fanfold deletes nothing that a user
+put there. What is left is counted by reason, and each name is said once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-import stat
 import time
-from typing import NamedTuple
+from collections import Counter
+from typing import Any, NamedTuple
 
 from lambdas.common.log import Throttle, get_logger
-from lambdas.common.paths import PathError, open_folder_inside, split_inside, stat_inside
+from lambdas.common.paths import PathError, open_inside, stat_inside
 from lambdas.common.settings import SplitterSettings
+from lambdas.splitter.custody import mark_of
+from lambdas.splitter.dropscan import (
+    INCOMPLETE,
+    NOT_AN_IMAGE,
+    Lying,
+    Scan,
+    content_of,
+    shown_path,
+)
 from lambdas.splitter.intake import MAX_IMAGE_BYTES
+from lambdas.splitter.journal import Journal
 
-SCAN_EVERY_S = 1.0
+# A camera that writes its file again each second is seen between two writings.
+SCAN_EVERY_S = 0.2
+SETTLE_S = 0.4
 # Scanning takes at most a twentieth of the time, however full the folder is.
 SCAN_SHARE = 20
-SETTLE_S = 2.0
 PER_SCAN = 1_000
-_UNFINISHED = (".part", ".tmp", ".crdownload", "~")
 COMPLAIN_EVERY_S = 60.0
+# What is left is named after it has lain so long: uploads pass through many a state.
+NAME_AFTER_S = 5.0
+NAMES_SHOWN = 20
+NAMES_SAID = 10_000
+# Where nothing is wrong, nothing is said.
+_QUIET = frozenset(("hidden", "unfinished"))
 
 _log = get_logger("dropfolder")
 
@@ -33,30 +50,60 @@ class Found(NamedTuple):
     path: str
     mark: str
 
+    @property
+    def event_id(self) -> str:
+        digest = hashlib.sha256(os.fsencode(f"{self.path}\0{self.mark}\0"))
+        return "file:" + digest.hexdigest()[:32]
+
+
+class _Settling:
+    """One file that may become an image: since when it has its `mark`, what its content is."""
+
+    __slots__ = ("content", "mark", "since")
+
+    def __init__(self, mark: str, since: float) -> None:
+        self.mark, self.since, self.content = mark, since, ""
+
 
 class DropFolder:
     def __init__(self, settings: SplitterSettings, seen: dict[str, str]) -> None:
         self._root = settings.images_dir
         self._folder = settings.drop_folder.strip("/")
-        self._cameras = settings.cameras
+        self._scan = Scan(self._root, self._folder, settings.cameras, settings.drop_subfolders)
+        self._wait_s = settings.drop_wait_s
         self._seen = seen
-        self._settling: dict[str, tuple[str, float]] = {}
+        self._settling: dict[str, _Settling] = {}
         self._gone: list[str] = []
         self._next_scan = 0.0
-        self._throttle = Throttle(COMPLAIN_EVERY_S)
+        self._complaints = Throttle(COMPLAIN_EVERY_S)
+        self._left: Counter[str] = Counter()
+        self._left_since: dict[str, float] = {}
+        self._named: dict[str, str] = {}
+        self._waiting = 0
 
     def mark(self, path: str) -> str | None:
         """What tells one content of a drop folder's file from the next; None: not one."""
         if not self._folder or not path.startswith(self._folder + "/"):
             return None
         try:
-            status = stat_inside(self._root, path, MAX_IMAGE_BYTES)
+            return mark_of(stat_inside(self._root, path, MAX_IMAGE_BYTES))
         except PathError:
             return None
-        return f"{status.st_size}:{status.st_mtime_ns}"
 
-    def know(self, path: str, mark: str) -> None:
-        self._seen[path] = mark
+    def taken(self, path: str, mark: str, journal: Journal) -> int | None:
+        """The number under which the file was taken, if it has not changed since."""
+        return journal.find_file(shown_path(path), mark)
+
+    def picked(self, path: str, mark: str, seq: int, journal: Journal) -> None:
+        """The file is an accepted image, once the journal commits; others are none of ours."""
+        if self._folder and path.startswith(self._folder + "/"):
+            key = shown_path(path)
+            journal.stage_file(key, mark, seq)
+            self._seen[key] = mark
+
+    def wait(self, found: Found) -> None:
+        """It could not be taken now: it settles anew."""
+        self._settling.pop(shown_path(found.path), None)
 
     def reload(self, seen: dict[str, str]) -> None:
         self._seen = seen
@@ -66,83 +113,100 @@ class DropFolder:
         gone, self._gone = self._gone, []
         return gone
 
+    def describe(self) -> dict[str, Any]:
+        """For the stats: what lies there and is no image of ours, by reason."""
+        names = dict(list(self._named.items())[-NAMES_SHOWN:])
+        return {"left": dict(self._left), "waiting": self._waiting, "names": names}
+
     def scan(self, now: float, room: int) -> list[Found]:
         """New files, oldest first per camera, at most `room`."""
         if not self._folder or now < self._next_scan or room <= 0:
             return []
         began = time.perf_counter()
-        listed = {camera: self._list(camera) for camera in self._cameras}
-        present = [found for files in listed.values() for found in files or ()]
-        ready = [found for found in present if self._settled(found, now)]
-        self._forget(present, [camera for camera, files in listed.items() if files is None])
+        unread: list[str] = []
+        lying = list(self._scan.lying(lambda folder, error: self._failed(folder, error, unread)))
+        left: Counter[str] = Counter()
+        here: set[str] = set()
+        ready: list[tuple[str, int, Found]] = []
+        waiting = 0
+        for one in lying:
+            key = shown_path(one.path)
+            here.add(key)
+            why = one.why or self._judge(one, key, now)
+            if why == "ready":
+                ready.append((one.camera, one.mtime_ns, Found(one.camera, one.path, one.mark)))
+            elif why == "waits":
+                waiting += 1
+            elif why:
+                left[why] += 1
+                self._leave(key, why, now)
+        self._left, self._waiting = left, waiting
+        self._forget(here, unread)
         took_s = time.perf_counter() - began
         self._next_scan = now + max(SCAN_EVERY_S, took_s * SCAN_SHARE)
-        return ready[: min(room, PER_SCAN)]
+        return [found for _, _, found in sorted(ready)][: min(room, PER_SCAN)]
 
-    def _list(self, camera: str) -> list[Found] | None:
-        """Files of one camera, oldest first; None: its folder cannot be read now."""
-        relative = f"{self._folder}/{camera}"
+    def _failed(self, folder: str, error: Exception, unread: list[str]) -> None:
+        unread.append(folder)
+        missing = isinstance(error, PathError) and error.reason == "not_found"
+        if not missing and self._complaints.due(folder) is not None:
+            _log.warning("drop folder %s is not read: %s", shown_path(folder), error)
+
+    def _judge(self, one: Lying, key: str, now: float) -> str:
+        """Either "ready", "waits", why it is left, or "" for what has been taken."""
+        if same_mark(self._seen.get(key, ""), one.mark):
+            return ""
+        settling = self._settling.get(key)
+        if settling is None or settling.mark != one.mark:
+            self._settling[key] = _Settling(one.mark, now)
+            return "waits"
+        if now - settling.since < SETTLE_S:
+            return "waits"
+        if not settling.content:
+            settling.content = self._content(one)
+        if settling.content == NOT_AN_IMAGE:
+            return NOT_AN_IMAGE
+        if settling.content == INCOMPLETE and now - settling.since < self._wait_s:
+            return "waits"
+        return settling.content if settling.content == "unreadable" else "ready"
+
+    def _content(self, one: Lying) -> str:
         try:
-            folder = open_folder_inside(self._root, relative)
-        except (PathError, OSError) as error:
-            missing = isinstance(error, PathError) and error.reason == "not_found"
-            if not missing and self._throttle.due(camera) is not None:
-                _log.warning("drop folder of %s is not read: %s", camera, error)
-            return None
+            descriptor, status = open_inside(self._root, one.path, MAX_IMAGE_BYTES)
+        except PathError as error:
+            return "" if error.reason == "not_found" else "unreadable"
+        except OSError:
+            return ""
         try:
-            return self._files(folder, camera, relative)
-        except OSError as error:
-            if self._throttle.due(camera) is not None:
-                _log.warning("drop folder of %s is not read: %s", camera, error)
-            return None
+            return content_of(descriptor, status.st_size)
+        except OSError:
+            return ""
         finally:
-            os.close(folder)
+            os.close(descriptor)
 
-    def _files(self, folder: int, camera: str, relative: str) -> list[Found]:
-        found = []
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(".") or entry.name.endswith(_UNFINISHED):
-                    continue
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:  # taken away since it was listed
-                    continue
-                if not (stat.S_ISREG(status.st_mode) and 0 < status.st_size <= MAX_IMAGE_BYTES):
-                    continue
-                if _nameable(entry.name):
-                    mark = f"{status.st_size}:{status.st_mtime_ns}"
-                    file = Found(camera, f"{relative}/{entry.name}", mark)
-                    found.append((status.st_mtime_ns, file))
-        return [file for _, file in sorted(found)]
+    def _leave(self, key: str, why: str, now: float) -> None:
+        since = self._left_since.setdefault(key, now)
+        if why in _QUIET or now - since < NAME_AFTER_S or self._named.get(key) == why:
+            return
+        if len(self._named) < NAMES_SAID:
+            self._named[key] = why
+            _log.warning("left in the drop folder: %s (%s)", key, why)
 
-    def _settled(self, found: Found, now: float) -> bool:
-        if self._seen.get(found.path) == found.mark:
-            return False
-        mark, since = self._settling.get(found.path, ("", now))
-        if mark != found.mark:
-            self._settling[found.path] = (found.mark, now)
-            return False
-        return now - since >= SETTLE_S
-
-    def _forget(self, present: list[Found], unread: list[str]) -> None:
+    def _forget(self, here: set[str], unread: list[str]) -> None:
         """Files that are gone; of folders that could not be read, nothing is known."""
-        here = {found.path for found in present}
-        unknown = tuple(f"{self._folder}/{camera}/" for camera in unread)
+        unknown = tuple(f"{shown_path(folder)}/" for folder in unread)
         for path in [p for p in self._seen if p not in here and not p.startswith(unknown)]:
             del self._seen[path]
             self._gone.append(path)
-        for path, (mark, _) in list(self._settling.items()):
+        for key, settling in list(self._settling.items()):
             # A name whose content is new settles again, although it was seen before.
-            if path not in here or self._seen.get(path) == mark:
-                del self._settling[path]
+            if key not in here or same_mark(self._seen.get(key, ""), settling.mark):
+                del self._settling[key]
+        for known in (self._left_since, self._named):
+            for key in [k for k in known if k not in here]:
+                del known[key]
 
 
-def _nameable(name: str) -> bool:
-    """A name that a JSON message can carry as it is."""
-    try:
-        name.encode()
-        split_inside(name)
-    except (UnicodeError, PathError):
-        return False
-    return name.isprintable()
+def same_mark(old: str, new: str) -> bool:
+    """Whether a file is the one that was marked; marks of version 0.1 have no inode."""
+    return old == new or (old.count(":") == 1 and new.startswith(old + ":"))

@@ -20,14 +20,17 @@ from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.admission import Admission
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.credit import Batch, Credit, Worker
-from lambdas.splitter.inbox import Inbox
+from lambdas.splitter.custody import FULL, Custody
 from lambdas.splitter.journal import Journal, JournalFullError
 from lambdas.splitter.link import Link
 from lambdas.splitter.losses import Losses
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
+from lambdas.splitter.volume import Volume
 
 STATS_EVERY_S = 1.0
 FLUSH_EVERY_S = 0.25
+# Of all streams together, so that the question fits a message.
+RANGES_PER_SYNC = 3_000
 
 _log = get_logger("splitter")
 
@@ -41,11 +44,15 @@ class Splitter(Part):
         self.credit = Credit(
             settings.workers, settings.window, settings.batch, settings.worker_timeout_s
         )
-        self.link = Link(self.journal, now)
-        self.inbox = Inbox(settings.images_dir)
+        self.link = Link(self.journal, self._numbers, now)
+        self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
+        self.volume = Volume(settings.images_dir, self.journal.volume, self.journal.remember_volume)
+        self._swept = False
         self.terminals = TerminalRecords(self.journal)
         self._poison = PoisonDetector(now)
-        self.admission = Admission(settings, self.journal, self.backlog, self.inbox, self.terminals)
+        self.admission = Admission(
+            settings, self.journal, self.backlog, self.custody, self.volume, self.terminals
+        )
         self._health = HealthReport(settings, settings.health, "splitter", bus, now)
         self._batches = 0
         self._stats_at = self._flush_at = now
@@ -57,18 +64,20 @@ class Splitter(Part):
         self._losses = Losses(self.journal, self.backlog, self.terminals)
 
     def _load(self) -> None:
-        wanted = set()
         for text, terminal in self.journal.unfinished():
             image = Image(json.loads(text), terminal)
-            wanted.add(image.item.get("file", ""))
+            self.custody.holds(image.item)
             self.backlog.add(image)
             if terminal:
                 self.terminals.add(image)
-        self.inbox.sweep(wanted)
         if self.backlog.outstanding:
             _log.info("%d images wait in the journal", self.backlog.outstanding)
 
     def step(self, messages: list[Message], now: float, wall: float) -> None:
+        self.journal.tick(now)
+        self.volume.look(now, empty=not self.backlog.outstanding)
+        if self.volume.ready and not self._swept:
+            self._sweep()
         for message in messages:
             self._sort(message, now)
         self.admission.admit(self.link.ready, now, wall)
@@ -96,6 +105,17 @@ class Splitter(Part):
     def close(self) -> None:
         self.journal.close()
 
+    def _numbers(self) -> dict[str, tuple[int, list[list[int]]]] | None:
+        """What this journal knows of its numbers; a damaged one does not know which are done."""
+        if self.journal.unsettled:
+            return None
+        streams = self.journal.streams()
+        share = max(RANGES_PER_SYNC // max(len(streams), 1), 1)
+        return {
+            name: (self.journal.committed_next(name), self.backlog.open_ranges(name, share))
+            for name in streams
+        }
+
     # Messages
 
     def _sort(self, message: Message, now: float) -> None:
@@ -103,7 +123,7 @@ class Splitter(Part):
         if message.subject.startswith(prefix):
             camera = message.subject[len(prefix) :]
             if "/" not in camera:
-                self.admission.received(camera, message.payload, now)
+                self.admission.received(camera, message.payload, now, self.link.ready)
             return
         try:
             body = m.decode(message.payload)
@@ -131,7 +151,7 @@ class Splitter(Part):
         closed = self.backlog.close(stream, first, last)
         for image in closed:
             self.credit.finished(image, now)
-            self.inbox.release(stream, image.item.get("file", ""))
+            self.custody.release(image.item)
             if image.terminal:
                 self.terminals.closed(image)
         if closed:
@@ -203,19 +223,25 @@ class Splitter(Part):
         self._flush_at = now
         refusal = self._make_durable()
         if refusal is None:
-            self.inbox.keep()
+            if self.custody.group_size():
+                self.volume.took()
+            self.custody.keep()
+            self.custody.tidy(now)
             self.admission.committed()
             return self.admission.replies()
-        self.inbox.discard()
+        self.custody.discard()
         if self._throttle.due("no room") is not None:
-            _log.error("no room for new images: %s", refusal)
+            _log.error("no new images are taken: %s", refusal)
+        if isinstance(refusal, OSError) and refusal.errno not in FULL:
+            self.volume.failed(refusal)
+            return self.admission.refused("busy", f"images volume: {refusal}")
         return self.admission.refused()
 
     def _make_durable(self) -> Exception | None:
-        """Inline images, then the journal that names them; the error of a full disk."""
+        """The images, then the journal that names them; the error of a full disk."""
         refusal: Exception | None = None
         try:
-            self.inbox.sync()
+            self.custody.sync()
         except OSError as error:
             # Without its file an image must not be in the journal; acknowledged ones go on.
             self.journal.unstage()
@@ -227,8 +253,21 @@ class Splitter(Part):
             refusal = error
         return refusal
 
+    def _sweep(self) -> None:
+        """Files that no accepted image names, once at start, when their volume is there."""
+        wanted = {
+            str(image.item.get(key, "")) for image in self.backlog for key in ("file", "kept")
+        }
+        try:
+            self.custody.sweep(wanted)
+        except OSError as error:
+            if self._throttle.due("sweep") is not None:
+                _log.warning("left-over files are not looked for: %s", error)
+            return
+        self._swept = True
+
     def _dispatch(self, now: float) -> None:
-        if not self.link.ready:
+        if not (self.link.ready and self.volume.ready):
             return
         self._dispatch_suspects(now)
         while self.backlog.waiting:
@@ -264,7 +303,9 @@ class Splitter(Part):
             for image in images
         ]
         topic = self._settings.work_topic + worker.name
-        message = m.work_message(batch_id, batch.attempt, items, worker.incarnation)
+        message = m.work_message(
+            batch_id, batch.attempt, items, worker.incarnation, self.volume.identity
+        )
         if self._bus.publish(topic, message):
             fault("splitter.after_dispatch")
             return True
@@ -278,6 +319,7 @@ class Splitter(Part):
         for worker in self.credit.workers.values():
             if (
                 worker.state == "unknown"
+                or worker.trouble
                 or now - worker.probed_at < self._settings.worker_timeout_s
             ):
                 continue
@@ -303,6 +345,13 @@ class Splitter(Part):
             "redispatched": self.redispatched,
             "done": self.done,
             "aggregator": self.link.state(now),
+            "numbers": self.link.describe(),
+            "images_volume": self.volume.describe(),
+            "custody": {
+                "bytes": self.custody.held_bytes,
+                "copied": self.custody.copied,
+                "untidy": self.custody.untidy,
+            },
             "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
         }
         if self.journal.salvage:

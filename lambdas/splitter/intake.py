@@ -1,6 +1,6 @@
 """What a camera sent: an image or an event naming images, told apart by content.
 
-Nothing here changes state; `read_event` looks at files only where the form needs it.
+Nothing here changes state; `read_event` looks at files only where they have no id.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contract.messages import (
     decode,
     utf8,
 )
+from contract.refused_kinds import refusal
 from lambdas.common import paths
 
 # Far above any camera's frame, far below what hurts: the worker decodes what it reads.
@@ -62,7 +63,8 @@ def read_event(payload: Payload, images_dir: str) -> Event:
         return Event(_content_id(raw), [], raw, kind.suffix)
     if raw.lstrip()[:1] in (b"{", b"["):
         return _read_json(raw, images_dir)
-    raise MessageError("not_an_image", "neither JPEG, PNG, BMP or WebP nor a JSON object")
+    reason, detail = refusal(raw)
+    raise MessageError(reason, f"no JSON object, and as an image: {detail}")
 
 
 def claimed_id(payload: Payload) -> str:
@@ -80,12 +82,15 @@ def claimed_id(payload: Payload) -> str:
 
 
 def file_id(images_dir: str, files: list[str]) -> str:
-    """The id of files that nobody named: their paths, sizes and times of change."""
+    """The id of files that nobody named: their paths, sizes, times of change and inodes.
+
+    Raises `OSError` where the machine cannot tell.
+    """
     digest = hashlib.sha256()
     for name in files:
         try:
             status = paths.stat_inside(images_dir, name, MAX_IMAGE_BYTES)
-            mark = f"{status.st_size}:{status.st_mtime_ns}"
+            mark = f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
         except paths.PathError as error:
             mark = error.reason
         digest.update(f"{name}\0{mark}\0".encode("utf-8", "surrogatepass"))
@@ -106,10 +111,11 @@ def _read_json(payload: Payload, images_dir: str) -> Event:
         return Event(given or _content_id(content), [], content, suffix, **common)
     if forms[0] == "file":
         name = _path(message["file"])
-        try:
-            paths.stat_inside(images_dir, name, MAX_IMAGE_BYTES)
-        except paths.PathError as error:
-            raise MessageError(error.reason, error.detail) from None
+        if given is None:
+            try:
+                paths.stat_inside(images_dir, name, MAX_IMAGE_BYTES)
+            except paths.PathError as error:
+                raise MessageError(error.reason, error.detail) from None
         return Event(given or file_id(images_dir, [name]), [name], **common)
     names = message["files"]
     if not isinstance(names, list) or not names:

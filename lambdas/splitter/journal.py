@@ -12,15 +12,17 @@ import os
 import sqlite3
 from typing import Any, Iterator, NamedTuple
 
-from contract.durable.database import Format, is_full, open_database, transaction
+from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
 from contract.durable.salvage import Salvage
 from contract.messages import dumps
 from lambdas.common.fault_points import fault
 
-FORMAT = 1
-# The de-duplication window of the spec, for the whole site.
+FORMAT = 2
+# The de-duplication window of the spec, for the whole site. Its time is the splitter's own,
+# which stands still with the device: a wall clock that jumps forgets nothing.
 REMEMBERED_IDS = 100_000
+REMEMBERED_S = 24 * 3600.0
 _PRUNE_EVERY = 1_000
 
 SCHEMA = """
@@ -29,13 +31,18 @@ CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOU
 CREATE TABLE IF NOT EXISTS images(stream TEXT, seq INTEGER, item TEXT, verdict TEXT,
   PRIMARY KEY(stream, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events(n INTEGER PRIMARY KEY, stream TEXT, id TEXT,
-  seq INTEGER, count INTEGER, UNIQUE(stream, id));
+  seq INTEGER, count INTEGER, mark TEXT, at REAL, UNIQUE(stream, id));
 CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, mark TEXT, seq INTEGER) WITHOUT ROWID;
 """
 
+#: What each format adds to the one before it.
+STEPS = {
+    2: "ALTER TABLE events ADD COLUMN mark TEXT; ALTER TABLE events ADD COLUMN at REAL;",
+}
+
 _FORGET = "DELETE FROM images WHERE stream=? AND seq BETWEEN ? AND ?"
 _TERMINATE = "UPDATE images SET verdict=? WHERE stream=? AND seq=?"
-_REMEMBER = "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?)"
+_REMEMBER = "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?,?,?)"
 _ADVANCE = "INSERT OR REPLACE INTO streams VALUES(?,?)"
 
 
@@ -44,17 +51,18 @@ class JournalFullError(Exception):
 
 
 class Known(NamedTuple):
-    """An event that was accepted before."""
+    """An event that was accepted before. `mark`: of its content; "": not known."""
 
     seq: int
     images: int
+    mark: str = ""
 
 
 class Journal:
     """Owned by one thread. `epoch` names this journal; a new file is a new epoch."""
 
     def __init__(self, path: str, quota_bytes: int) -> None:
-        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes))
+        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes, steps=STEPS))
         self.salvage = opened.salvage
         self._db = opened.connection
         self._room = Room(path)
@@ -64,10 +72,12 @@ class Journal:
         self.run = int(self._meta("run", 0)) + 1
         self._write_meta("run", self.run)
         self._next = dict(self._db.execute("SELECT stream, next FROM streams"))
-        last = self._db.execute("SELECT max(n) FROM events").fetchone()[0]
+        last, at = self._db.execute("SELECT max(n), max(at) FROM events").fetchone()
         self._event = (last or 0) + 1
+        self._age_s = float(at or 0.0)
+        self._now: float | None = None
         self._prune_at = self._event
-        self._staged_events: dict[tuple[str, str], tuple[int, str, str, int, int]] = {}
+        self._staged_events: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._staged_images: list[tuple[str, int, str, str | None]] = []
         self._staged_next: dict[str, int] = {}
         self._seen: list[tuple[str, str, int]] = []
@@ -82,6 +92,8 @@ class Journal:
             for stream, seq, item in rows:
                 if not _is_item(item, stream, seq):
                     self._db.execute("DELETE FROM images WHERE stream=? AND seq=?", (stream, seq))
+            # Until every number below `next` is known to have an entry or a record (`Losses`).
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('unsettled', 1)")
             if {"meta", "streams"} & set(salvage.broken):
                 self._db.execute("DELETE FROM meta WHERE key IN ('epoch', 'synced')")
             for table, last in (("images", "seq"), ("events", "seq + count - 1")):
@@ -90,6 +102,18 @@ class Journal:
                     f"{last}) + 1 FROM {table} WHERE true GROUP BY stream "
                     "ON CONFLICT(stream) DO UPDATE SET next=max(next, excluded.next)"
                 )
+
+    @property
+    def unsettled(self) -> bool:
+        """Since damage: accepted images may be missing here that have no record yet."""
+        return bool(self._meta("unsettled", 0))
+
+    def settled(self) -> None:
+        try:
+            self._write_meta("unsettled", 0)
+        except sqlite3.Error as error:
+            if not is_out_of_room(error):
+                raise
 
     @property
     def synced(self) -> bool:
@@ -104,6 +128,28 @@ class Journal:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES('synced', 1)")
         self._next.update(after)
 
+    def renew(self, top: dict[str, int]) -> None:
+        """A new epoch, which begins above `top` and above every number of this journal."""
+        epoch = os.urandom(4).hex()
+        after = {s: max(n + 1, self._next.get(s, 1)) for s, n in top.items()}
+        with transaction(self._db):
+            self._db.executemany(_ADVANCE, after.items())
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES('epoch', ?)", (epoch,))
+        self._next.update(after)
+        self.epoch = epoch
+
+    @property
+    def volume(self) -> str:
+        """The identity of the images volume that the entries speak of; "": none yet."""
+        return str(self._meta("volume", ""))
+
+    def remember_volume(self, identity: str) -> None:
+        try:
+            self._write_meta("volume", identity)
+        except sqlite3.Error as error:
+            if not is_out_of_room(error):
+                raise
+
     @property
     def drained(self) -> list[str]:
         """Workers that an operator drained, until undrained."""
@@ -114,21 +160,33 @@ class Journal:
         try:
             self._write_meta("drained", json.dumps(names))
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             raise JournalFullError(str(error)) from None
 
     def next_seq(self, stream: str) -> int:
         return self._staged_next.get(stream) or self._next.get(stream, 1)
 
+    def committed_next(self, stream: str) -> int:
+        """As `next_seq`, without what is staged."""
+        return int(self._next.get(stream, 1))
+
     def find(self, stream: str, event_id: str) -> Known | None:
+        """The event, if it was accepted within the window."""
         staged = self._staged_events.get((stream, event_id))
         if staged:
-            return Known(staged[3], staged[4])
+            return Known(*staged[3:6])
         row = self._db.execute(
-            "SELECT seq, count FROM events WHERE stream=? AND id=?", (stream, event_id)
+            "SELECT seq, count, coalesce(mark, '') FROM events"
+            " WHERE stream=? AND id=? AND coalesce(at, 0) >= ?",
+            (stream, event_id, self._age_s - REMEMBERED_S),
         ).fetchone()
         return Known(*row) if row else None
+
+    def tick(self, now: float) -> None:
+        """`now`: monotonic seconds of this process."""
+        self._age_s += 0.0 if self._now is None else max(0.0, now - self._now)
+        self._now = now
 
     def holds(self, stream: str, seq: int) -> bool:
         """Whether `seq` was handed out by a commit."""
@@ -139,8 +197,10 @@ class Journal:
         for name, staged_mark, seq in self._seen:
             if name == path and staged_mark == mark:
                 return seq
+        # A mark of version 0.1 is its first two parts.
         row = self._db.execute(
-            "SELECT seq FROM seen WHERE path=? AND mark=?", (path, mark)
+            "SELECT seq FROM seen WHERE path=? AND mark IN (?, ?)",
+            (path, mark, mark.rpartition(":")[0]),
         ).fetchone()
         return row[0] if row else None
 
@@ -155,14 +215,22 @@ class Journal:
             self._db.executemany("DELETE FROM seen WHERE path=?", [(path,) for path in gone])
 
     def stage(
-        self, stream: str, event_id: str, items: list[dict[str, Any]], terminal: str | None
+        self,
+        stream: str,
+        event_id: str,
+        items: list[dict[str, Any]],
+        terminal: str | None,
+        mark: str = "",
     ) -> int:
-        """Number `items` (their `seq` is set) and stage them; returns the first number."""
+        """Number `items` (their `seq` is set) and stage them; returns the first number.
+
+        `mark` identifies their content.
+        """
         first = self.next_seq(stream)
         for seq, item in enumerate(items, first):
             item["seq"] = seq
             self._staged_images.append((stream, seq, dumps(item), terminal))
-        row = (self._event, stream, event_id, first, len(items))
+        row = (self._event, stream, event_id, first, len(items), mark, self._age_s)
         self._staged_events[stream, event_id] = row
         self._event += 1
         self._staged_next[stream] = first + len(items)
@@ -175,7 +243,7 @@ class Journal:
             with transaction(self._db):
                 self._db.executemany("INSERT OR IGNORE INTO images VALUES(?,?,?,?)", rows)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             raise JournalFullError(str(error)) from None
 
@@ -215,7 +283,7 @@ class Journal:
         try:
             self._write(with_events=True)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
             return str(error)
         self._room.hold()
@@ -230,7 +298,7 @@ class Journal:
         try:
             self._write(with_events=False)
         except sqlite3.Error as error:
-            if not is_full(error):
+            if not is_out_of_room(error):
                 raise
 
     def _write(self, with_events: bool) -> None:
@@ -252,7 +320,8 @@ class Journal:
 
     def _prune(self) -> None:
         if self._event >= self._prune_at:
-            self._db.execute("DELETE FROM events WHERE n < ?", (self._event - REMEMBERED_IDS,))
+            oldest = (self._event - REMEMBERED_IDS, self._age_s - REMEMBERED_S)
+            self._db.execute("DELETE FROM events WHERE n < ? OR coalesce(at, 0) < ?", oldest)
             self._prune_at = self._event + _PRUNE_EVERY
 
     def _clear_staged(self) -> None:

@@ -25,7 +25,7 @@ class Losses:
         self._journal = journal
         self._backlog = backlog
         self._terminals = terminals
-        damaged = journal.salvage is not None
+        damaged = journal.unsettled
         self._next = {s: journal.next_seq(s) for s in journal.streams()} if damaged else {}
 
     def heard(self, low_watermarks: Mapping[str, int]) -> None:
@@ -42,6 +42,8 @@ class Losses:
                 _log.error("no room to record what %s has lost: %s", stream, error)
                 return
             del self._next[stream]
+            if not self._next:
+                self._journal.settled()
 
     def _record(self, stream: str, numbers: list[int]) -> None:
         if not numbers:

@@ -27,6 +27,8 @@ class Claim:
         self.item: Record = note["item"]
         self.ms: Record = note["ms"]
         self.batch: str = note["batch"]
+        size = note.get("size")
+        self.size: tuple[int, int] | None = (size[0], size[1]) if size else None
 
     @property
     def alone(self) -> bool:
@@ -79,9 +81,9 @@ class Reader:
             self._fifo.take(len(claims))  # one wake-up for each, so that none is left over
         return claims
 
-    def wait(self, timeout_s: float) -> None:
+    def look_within(self, timeout_s: float) -> None:
         """Until a tensor may be there; then the rings may also be new ones."""
-        self._fifo.wait(timeout_s)
+        self._fifo.is_rung_within(timeout_s)
         self.refresh()
 
     def refresh(self) -> None:

@@ -101,7 +101,7 @@ class Transformer:
     def offer(self, tensor: Tensor, slot: int, now_ns: int) -> Record | None:
         """The slot is filled: any inference function may take it. A record where it cannot be."""
         item = {key: tensor.item[key] for key in ECHOED if key in tensor.item}
-        note = {"batch": tensor.batch.id, "item": item, "ms": tensor.ms}
+        note = {"batch": tensor.batch.id, "item": item, "ms": tensor.ms, "size": tensor.size}
         try:
             self._ring.put_note(slot, now_ns, note)
         except NoteTooLongError as error:
@@ -120,6 +120,10 @@ class Transformer:
         """The image has its result, published by whoever made it."""
         self.done += ok
         self.failed += not ok
+        self.give_back(tensor)
+
+    def give_back(self, tensor: Tensor) -> None:
+        """The image is no longer in hand here; without a result the splitter sends it again."""
         batch = tensor.batch
         batch.open -= 1
         if batch.open == 0 and batch in self._batches:

@@ -11,10 +11,12 @@ from contract.timing import LEASE_LOOK_S, LEASE_MISSED_S
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
 from lambdas.common.loop import WaitingClock
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.tensors.folder import LOOK_AGAIN_S, WakeFifo, Watch
 from lambdas.tensors.ring import Ring
 from lambdas.transform.engine import Tensor, Transformer
 from lambdas.worker.activity import Activity
+from lambdas.worker.hold import GIVEN_BACK, Hold
 from lambdas.worker.pipeline import IN_HAND, guarded
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
@@ -77,10 +79,11 @@ class TransformPipeline:
         self._clock = WaitingClock()
         self._engine = Transformer(ring, self._clock.now, leases.limit_s)
         self._tensors = [ring.tensor(slot).reshape(prepare.shape) for slot in range(ring.slots)]
-        self._prepare, self._sender, self._leases = prepare, sender, leases
+        self._sender, self._leases = sender, leases
         self._fifo, self._others = fifos
-        self.served = threading.Event()
+        self.served = Flag()
         self.activity = Activity()
+        self.hold = Hold(prepare, self.activity)
         self._changed = threading.Condition()
         self._failures: list[tuple[Tensor, Record]] = []
         self._woken = 0
@@ -129,7 +132,7 @@ class TransformPipeline:
             self._stopping = True
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _decode(self) -> None:
         while True:
@@ -138,8 +141,7 @@ class TransformPipeline:
             if begun is None:
                 return
             tensor, slot = begun
-            with self.activity.busy("decode"):
-                failure = self._prepare(tensor, self._tensors[slot])
+            failure = self.hold(tensor, self._tensors[slot])
             fault("transform.before_offer")
             with self._changed:
                 if failure is None:
@@ -163,7 +165,7 @@ class TransformPipeline:
 
     def _watch(self) -> None:
         while not self._stopping:
-            self._fifo.wait(LOOK_AGAIN_S)
+            self._fifo.is_rung_within(LOOK_AGAIN_S)
             now = self._clock.tick()
             self._leases.look(now)
             if self._leases.served:
@@ -194,9 +196,12 @@ class TransformPipeline:
             batches.setdefault(tensor.batch.id, []).append((tensor, record))
         for batch_id, pairs in batches.items():
             batch = Batch(Work(batch_id, 1, [tensor.item for tensor, _ in pairs], None))
-            batch.results = [record for _, record in pairs]
+            batch.results = [None if r is GIVEN_BACK else r for _, r in pairs]
             self._sender.send(batch)
             with self._changed:
-                for tensor, _ in pairs:
-                    self._engine.settle(tensor, ok=False)
+                for tensor, record in pairs:
+                    if record is GIVEN_BACK:
+                        self._engine.give_back(tensor)
+                    else:
+                        self._engine.settle(tensor, ok=False)
                 self._changed.notify_all()

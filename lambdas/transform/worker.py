@@ -12,7 +12,7 @@ from contract.messages import probe_message
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.settings import TransformSettings
-from lambdas.imaging.transform import Transform, chosen_mode
+from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import Package, load_package
 from lambdas.tensors.folder import TENSORS_FIFO, Folder, remove
@@ -39,7 +39,7 @@ class TransformWorker:
         cv2.setNumThreads(settings.cv_threads)
         package = load_package(settings.model_dir)
         hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
-        transform = Transform(package.spec.input, mode, hooks.transform)
+        transform = Transform(package.spec.input, mode, hooks.transform, chosen_rules(env))
         # The measurement without a model reads files and wants no pixels (`Runtime.decodes`).
         pixels = package.spec.runtime != "noop"
         self._incarnation = new_incarnation()

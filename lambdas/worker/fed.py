@@ -17,13 +17,15 @@ from contract.messages import Record, Work
 from contract.timing import LEASE_RENEW_S
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.tensors.folder import LOOK_AGAIN_S, LeaseFile
 from lambdas.tensors.reader import Claim, Reader
 from lambdas.worker.activity import Activity
 from lambdas.worker.network import Network
 from lambdas.worker.pipeline import guarded
 from lambdas.worker.send import Sender
-from lambdas.worker.work import Batch, Model
+from lambdas.worker.warm_up import Model
+from lambdas.worker.work import Batch
 
 _STOP = None
 _log = get_logger("inference")
@@ -40,11 +42,12 @@ class FedPipeline:
         self._network = Network(model)
         self._sender, self._reader, self._open_lease = sender, reader, lease
         self.activity = Activity()
+        self.hold = None  # files are the transform functions' affair
         self.done = self.failed = 0
         self._changed = threading.Condition()
         self._claims: Counter[str] = Counter()
         self._ended = 0
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._answered: queue.Queue[Any] = queue.Queue()
         self._threads = [
             threading.Thread(target=guarded, args=(loop,), name=f"fanfold-{name}", daemon=True)
@@ -75,11 +78,11 @@ class FedPipeline:
         """Finish what is in hand and end the threads."""
         self._stopping.set()
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _renew(self) -> None:
         """Also while the network runs: the watchdog ends a hung worker, this shows a stopped."""
-        while not self._stopping.wait(LEASE_RENEW_S):
+        while not self._stopping.is_set_within(LEASE_RENEW_S):
             self._lease.renew()
 
     def _infer(self) -> None:
@@ -88,7 +91,7 @@ class FedPipeline:
             if claims:
                 self._run(claims)
             else:
-                self._reader.wait(LOOK_AGAIN_S)
+                self._reader.look_within(LOOK_AGAIN_S)
         self._answered.put(_STOP)
 
     def _run(self, claims: list[Claim]) -> None:

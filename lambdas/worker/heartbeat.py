@@ -10,6 +10,7 @@ from contract.messages import Heartbeat, heartbeat_message, hello_message
 from contract.timing import HEARTBEAT_S
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
+from lambdas.common.waiting import Flag, ended_within
 from lambdas.worker.activity import Activity
 from lambdas.worker.send import Identity
 
@@ -21,6 +22,15 @@ _log = get_logger("heartbeat")
 def new_incarnation() -> str:
     """A name that no earlier incarnation of this worker has had."""
     return os.urandom(6).hex()
+
+
+class Holding(Protocol):
+    """Images that cannot be read now (`hold`)."""
+
+    @property
+    def trouble(self) -> str: ...
+
+    def look(self) -> None: ...
 
 
 class Vitals(Protocol):
@@ -35,6 +45,9 @@ class Vitals(Protocol):
     @property
     def failed(self) -> int: ...
 
+    @property
+    def hold(self) -> Holding | None: ...
+
     def in_hand(self) -> list[str]: ...
 
 
@@ -48,13 +61,13 @@ class HeartbeatSender:
         topic: str,
         identity: Identity,
         pipeline: Vitals,
-        begin: threading.Event | None = None,
+        begin: Flag | None = None,
     ) -> None:
         """`begin`: hello waits for it."""
         self._bus, self._topic, self._identity = bus, topic, identity
         self._pipeline = pipeline
         self._begin = begin
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._thread = threading.Thread(target=self._run, name="fanfold-heartbeat", daemon=True)
 
     def start(self) -> HeartbeatSender:
@@ -63,27 +76,31 @@ class HeartbeatSender:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._stopping.set()
-        self._thread.join(timeout_s)
+        ended_within(self._thread, timeout_s)
 
     def _run(self) -> None:
-        while self._begin is not None and not self._begin.wait(HEARTBEAT_S):
+        while self._begin is not None and not self._begin.is_set_within(HEARTBEAT_S):
             if self._stopping.is_set():
                 return
         hello = hello_message(*self._identity)
         while not self._bus.publish(self._topic, hello):
-            if self._stopping.wait(HEARTBEAT_S):
+            if self._stopping.is_set_within(HEARTBEAT_S):
                 return
-        while not self._stopping.wait(HEARTBEAT_S):
+        while not self._stopping.is_set_within(HEARTBEAT_S):
             self._bus.publish(self._topic, heartbeat_message(self._heartbeat()))
 
     def _heartbeat(self) -> Heartbeat:
         pipeline = self._pipeline
         _stage, busy_s = pipeline.activity.longest()
         worker, incarnation, model = self._identity.author
+        hold = pipeline.hold
+        if hold is not None:
+            hold.look()
         # With the model: a splitter that was started again has not heard the hello.
         return Heartbeat(
             worker, incarnation, "heartbeat", model or None, busy_ms=busy_s * 1000,
             batches=pipeline.in_hand(), done=pipeline.done, failed=pipeline.failed,
+            trouble=hold.trouble if hold is not None else "",
         )  # fmt: skip
 
 
@@ -97,7 +114,7 @@ class Watchdog:
         self._pipeline = pipeline
         self._limit_s = limit_s
         self._exit_now = exit_now
-        self._stopping = threading.Event()
+        self._stopping = Flag()
         self._thread = threading.Thread(target=self._run, name="fanfold-watchdog", daemon=True)
 
     def start(self) -> Watchdog:
@@ -106,10 +123,10 @@ class Watchdog:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._stopping.set()
-        self._thread.join(timeout_s)
+        ended_within(self._thread, timeout_s)
 
     def _run(self) -> None:
-        while not self._stopping.wait(min(1.0, self._limit_s / 4)):
+        while not self._stopping.is_set_within(min(1.0, self._limit_s / 4)):
             stage, busy_s = self._pipeline.activity.longest()
             if busy_s > self._limit_s:
                 _log.critical(

@@ -15,12 +15,15 @@ import numpy as np
 
 from contract.messages import Record, Work
 from lambdas.common.log import get_logger
+from lambdas.common.waiting import ended_within
 from lambdas.imaging.transform import Transform
 from lambdas.worker.activity import Activity
+from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
 from lambdas.worker.network import Network
 from lambdas.worker.prepare import Prepare
 from lambdas.worker.send import Sender
-from lambdas.worker.work import Batch, Image, Model
+from lambdas.worker.warm_up import Model
+from lambdas.worker.work import Batch, Image
 
 # Two in hand: the next is decoded while the network works on this one.
 IN_HAND = 2
@@ -34,14 +37,21 @@ _log = get_logger("inference")
 class Pipeline:
     """`submit` takes batches; results leave on `done_topic`, one message per batch."""
 
-    def __init__(self, model: Model, sender: Sender, images_dir: str, mode: str = "fast") -> None:
-        """`mode`: of the transform, "fast" or "exact"."""
-        package, self._runtime, hooks = model
+    def __init__(
+        self,
+        model: Model,
+        sender: Sender,
+        images_dir: str,
+        transform: Transform,
+        let_go_s: float = LET_GO_S,
+    ) -> None:
+        """`transform`: of the model's input; `let_go_s`: see `Hold`."""
+        self._runtime = model.runtime
         self._sender = sender
-        transform = Transform(package.spec.input, mode, hooks.transform)
-        self._prepare = Prepare(images_dir, transform, self._runtime.decodes())
         self._network = Network(model)
         self.activity = Activity()
+        prepare = Prepare(images_dir, transform, self._runtime.decodes())
+        self.hold = Hold(prepare, self.activity, let_go_s)
         self._changed = threading.Condition()
         self._in_hand: dict[str, int] = {}
         self.done = 0
@@ -86,7 +96,7 @@ class Pipeline:
         """Finish what is in hand and end the threads."""
         self._batches.put(_STOP)
         for thread in self._threads:
-            thread.join(timeout_s)
+            ended_within(thread, timeout_s)
 
     def _wait(self, allowed: int) -> None:
         with self._changed:
@@ -103,8 +113,7 @@ class Pipeline:
             for index in range(len(batch.items)):
                 image = Image(batch, index)
                 tensor = self._tensors.get()
-                with self.activity.busy("decode"):
-                    failure = self._prepare(image, tensor)
+                failure = self.hold(image, tensor)
                 if failure is not None:
                     self._tensors.put(tensor)
                     self._ready.put((image, failure))
@@ -165,7 +174,7 @@ class Pipeline:
 
     def _finish(self, image: Image, result: Record) -> None:
         batch = image.batch
-        batch.results[image.index] = result
+        batch.results[image.index] = None if result is GIVEN_BACK else result
         batch.open -= 1
         if batch.open == 0:
             self._finished.put(batch)
@@ -179,9 +188,10 @@ class Pipeline:
                 return
             self._sender.send(batch)
             with self._changed:
-                failed = sum(result["status"] != "ok" for result in batch.results)
+                told = batch.records
+                failed = sum(result["status"] != "ok" for result in told)
                 self.failed += failed
-                self.done += len(batch.results) - failed
+                self.done += len(told) - failed
                 left = self._in_hand.pop(batch.id, 1) - 1
                 if left > 0:
                     self._in_hand[batch.id] = left

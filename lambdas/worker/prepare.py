@@ -1,15 +1,21 @@
-"""One image of a batch: file → the network's input tensor, or its `failed` record."""
+"""One image of a batch: file → the network's input tensor, or its `failed` record.
+
+A record is made only of what is the image's own fault. What the machine did leaves as
+`OSError` or `MemoryError`, and the image is kept (`hold`).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 import numpy as np
 
 from contract.messages import Record
 from lambdas.common.log import about, get_logger
+from lambdas.common.marker import require
 from lambdas.common.paths import PathError, read_inside
-from lambdas.imaging.header import MAX_BYTES, ImageError
+from lambdas.imaging.errors import ImageError
 from lambdas.imaging.transform import Transform
 from lambdas.worker.work import Image
 
@@ -31,21 +37,67 @@ class Prepare:
         return self._transform.shape
 
     def __call__(self, image: Image, tensor: np.ndarray) -> Record | None:
-        """Read and transform one image; its `failed` record where that cannot be done."""
+        """Read and transform one image; its `failed` record where that cannot be done.
+
+        Raises `OSError` and `MemoryError`: not the image's fault.
+        """
         item = image.item
         if isinstance(item.get("t_in"), (int, float)):
             image.ms["queue"] = round(max(0.0, time.time() - item["t_in"]) * 1000, 3)
         try:
-            data = image.timed(
-                "read", lambda: read_inside(self._images_dir, item["file"], MAX_BYTES)
-            )
-            if self._pixels:
-                image.timed("transform", lambda: self._transform(data, tensor))
-        except (PathError, ImageError) as error:
+            data = image.timed("read", lambda: self.read(image))
+        except PathError as error:
+            return image.failed(error.reason, error.detail)
+        return self._decoded(image, data, tensor) if self._pixels else None
+
+    def _decoded(self, image: Image, data: bytes, tensor: np.ndarray) -> Record | None:
+        hooked = self._transform.hooked
+        try:
+            camera = str(image.item.get("stream", ""))
+            image.size = image.timed("transform", lambda: self._transform(data, tensor, camera))
+            if self._transform.damage is not None:
+                image.item["damage"] = self._transform.damage.as_record()
+        except ImageError as error:
             return image.failed(error.reason, error.detail)
         except Exception as error:  # a hook, or a decoder's surprise: one image's, not the worker's
-            hooked = self._transform.hooked
-            _log.warning("%s: %r", item["file"], error, exc_info=hooked, extra=about(item))
+            if isinstance(error, MemoryError) and not hooked:
+                raise
+            item = image.item
+            _log.warning("%s: %r", item["file"], error, exc_info=error, extra=about(item))
             reason = "model_error" if hooked else "not_an_image"
             return image.failed(reason, f"transform: {type(error).__name__}: {error}")
         return None
+
+    def read(self, image: Image) -> bytes:
+        """The bytes that were accepted; their SHA-256 goes into the record.
+
+        Raises `PathError`, and `OSError` for the machine's troubles.
+        """
+        item = image.item
+        try:
+            data = self._read(item)
+        except PathError as error:
+            if error.reason != "not_found":
+                raise
+            # Is it the file that is not there, or the volume? And once more, since a volume
+            # may have come back between the two questions.
+            require(self._images_dir, image.batch.volume)
+            data = self._read(item)
+        digest = hashlib.sha256(data).hexdigest()
+        item["sha256"] = digest
+        if item.get("digest", digest) != digest:
+            raise PathError("changed", "its bytes are not those that were accepted")
+        return data
+
+    def _read(self, item: Record) -> bytes:
+        kept, accepted = item.get("kept"), item.get("stat")
+        limit = self._transform.rules.max_bytes
+        if kept is None:
+            return read_inside(self._images_dir, item["file"], limit, accepted)
+        try:
+            return read_inside(self._images_dir, kept, limit, accepted)
+        except PathError as error:
+            # Somebody removed what the splitter kept; the camera's own name may still lead there.
+            if error.reason != "not_found" or not (accepted and accepted[2]):
+                raise
+            return read_inside(self._images_dir, item["file"], limit, accepted)

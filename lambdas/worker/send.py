@@ -46,5 +46,8 @@ class Sender:
             return done_messages(*head, batch.records)
         except (TypeError, ValueError) as error:  # what a hook returned and JSON cannot say
             detail = f"the output is not JSON: {error}"
-            batch.results[:] = [result_failed(i, "model_error", detail) for i in batch.items]
+            batch.results[:] = [
+                result and result_failed(item, "model_error", detail)
+                for item, result in zip(batch.items, batch.results)
+            ]
             return done_messages(*head, batch.records)

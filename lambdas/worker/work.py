@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
 import numpy as np
 
 from contract.messages import Record, Work, result_failed
 from lambdas.common.log import about, get_logger
-from lambdas.model.hooks import Hooks
-from lambdas.model.package import Package
-from lambdas.model.runtimes.base import Runtime
 
 _log = get_logger("inference")
 
 
-class Model(NamedTuple):
-    """A package, its network loaded, and the user's code around it."""
-
-    package: Package
-    runtime: Runtime
-    hooks: Hooks = Hooks()
-
-
 class Batch:
-    """A micro-batch in hand; `results` fill up in the order of its items."""
+    """A micro-batch in hand; `results` fill up in the order of its items.
+
+    A result that stays None is an image that was given back. `volume`: see `Work`.
+    """
 
     def __init__(self, work: Work) -> None:
         self.id = work.batch
+        self.volume = work.volume
         self.items = [dict(item, attempt=item.get("attempt", work.attempt)) for item in work.items]
         self.results: list[Record | None] = [None] * len(self.items)
         self.open = len(self.items)
@@ -40,14 +33,18 @@ class Batch:
 
 
 class Image:
-    """One item of a batch between the stages; `tensor` is lent to it from the pool."""
+    """One item of a batch between the stages; `tensor` is lent to it from the pool.
 
-    __slots__ = ("batch", "index", "ms", "tensor")
+    `size`: width and height of the upright picture, once it is decoded.
+    """
+
+    __slots__ = ("batch", "index", "ms", "size", "tensor")
 
     def __init__(self, batch: Batch, index: int) -> None:
         self.batch = batch
         self.index = index
         self.ms: dict[str, float] = {}
+        self.size: tuple[int, int] | None = None
         self.tensor: np.ndarray | None = None
 
     @property

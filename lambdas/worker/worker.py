@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import partial
 from typing import Any, Mapping, Protocol
 
 import cv2
-import numpy as np
 
 from contract.messages import Work
 from lambdas.common.addressed import work_for
@@ -15,19 +15,20 @@ from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
-from lambdas.imaging.transform import chosen_mode
+from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
+from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
-from lambdas.model.spec import ModelError
 from lambdas.tensors.folder import Folder, LeaseFile
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
 from lambdas.worker.fed import FedPipeline
 from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
+from lambdas.worker.hold import LET_GO_S
 from lambdas.worker.pipeline import Pipeline
 from lambdas.worker.send import Identity, Sender
-from lambdas.worker.work import Model
+from lambdas.worker.warm_up import Model, prove
 
 _log = get_logger("worker")
 
@@ -57,25 +58,28 @@ class Worker:
     def __init__(
         self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
     ) -> None:
-        mode = chosen_mode(env)
+        mode, rules = chosen_mode(env), chosen_rules(env)
         # Copies share this function's name: nobody could tell one's heartbeats from another's.
         self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
         cv2.setNumThreads(settings.cv_threads)
         package = load_package(settings.model_dir)
         hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
         runtime = load_runtime(package, settings.gpu_id)
-        # The first run allocates and chooses kernels; no image should pay for that.
-        runtime.infer(np.zeros(runtime.input.shape, np.float32))
+        # Also because the first runs allocate and choose kernels: no image should pay for that.
+        model = prove(package, runtime, hooks, mode)
         self._incarnation = new_incarnation()
         identity = Identity(
             settings.worker, self._incarnation, package.spec.identity, settings.earlier_end
         )
-        model = Model(package, runtime, hooks)
         sender = Sender(bus, settings.done_topic, identity)
         if settings.transforms:
             self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender)
         else:
-            self.pipeline = Pipeline(model, sender, settings.images_dir, mode)
+            # Without heartbeats of its own nobody would see that it gave an image back.
+            unseen = self._on_demand or "FANFOLD_POOL_WORKERS" in env
+            let_go_s = math.inf if unseen else LET_GO_S
+            transform = Transform(package.spec.input, mode, hooks.transform, rules)
+            self.pipeline = Pipeline(model, sender, settings.images_dir, transform, let_go_s)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heartbeats = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Sequence
 
+from lambdas.model.errors import ModelError
+
 #: Intersection over union from which two boxes are the same object, as in PASCAL VOC.
 SAME_BOX = 0.5
 
@@ -27,9 +29,14 @@ class Agreement(NamedTuple):
 
 
 def compare(task: str, first: Sequence[dict], second: Sequence[dict]) -> Agreement:
-    """Of `output` of results, one per image, of the original and of the compiled network."""
-    if task == "ssd_detection":
+    """Of `output` of results, one per image, of the original and of the compiled network.
+
+    Raises `ModelError` for a task whose agreement cannot be told.
+    """
+    if any("boxes" in output for output in first):
         return _boxes([o["boxes"] for o in first], [o["boxes"] for o in second])
+    if task != "classification":
+        raise ModelError(f"task {task}: only classifiers and detectors can be compiled")
     same = sum(a["top"][0]["index"] == b["top"][0]["index"] for a, b in zip(first, second))
     note = f"{same} of {len(first)} images have the same best class"
     return Agreement("top1", same / len(first), len(first), len(first), note)

@@ -9,6 +9,8 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 import numpy as np
 
+from lambdas.model.onnx_file import read_onnx
+from lambdas.model.onnx_trust import external_files
 from lambdas.model.package import Package, sagemaker_manifest
 from lambdas.model.spec import MANIFEST, ModelError
 from lambdas.model.tasks.ssd_spec import DetectionRule, detection_document
@@ -122,7 +124,11 @@ def _to_mxnet(
 def _to_onnx(package: Package, out: Path, step: Callable[[str], None]) -> DetectionRule | None:
     step("convert")
     if package.spec.runtime == "onnxruntime":
-        out.write_bytes(Path(package.path("model")).read_bytes())
+        source = Path(package.path("model"))
+        out.write_bytes(source.read_bytes())
+        for name in external_files(read_onnx(str(source)), str(source.parent), source.name):
+            (out.parent / name).parent.mkdir(parents=True, exist_ok=True)
+            (out.parent / name).write_bytes((source.parent / name).read_bytes())
         return package.spec.detection
     import mxnet as mx
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -33,15 +34,17 @@ class CoreProcess:
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ("--poll-s", "0")
     process: subprocess.Popen[bytes] | None = None
+    prefix: tuple[str, ...] = ()
+    python: Path = DEVICE_PYTHON
 
     def __post_init__(self) -> None:
         self._ports = {"mqtt_plain": 0, "ipc": 0, "http": 0}
 
     def launch(self, faults: dict[str, Any] | None = None) -> None:
         """Start it and return at once."""
-        command = [sys.executable, "-m", "edgecore", "--state", str(self.state)]
+        command = [*self.prefix, sys.executable, "-m", "edgecore", "--state", str(self.state)]
         command += ["--group", self.source, "--mqtt-port", "off", *self.arguments]
-        command += ["--python", f"python3.8={DEVICE_PYTHON}"]
+        command += ["--python", f"python3.8={self.python}"]
         for name, port in self._ports.items():
             command += [f"--{name.replace('_', '-')}-port", str(port)]
         if faults is not None:
@@ -65,6 +68,15 @@ class CoreProcess:
                 return time.monotonic() - began
             time.sleep(0.02)
         raise AssertionError(self.out.read_text()[-4000:])
+
+    def preload(self, environment: Mapping[str, str]) -> None:
+        """``environment`` for the core and for every function, which inherits none of it."""
+        self.environment = {**self.environment, **environment}
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+        lines.append(f'exec {DEVICE_PYTHON} "$@"')
+        self.python = self.out.with_name("python3.8")
+        self.python.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+        self.python.chmod(0o755)
 
     def running(self) -> RunningCore | None:
         try:

@@ -43,6 +43,7 @@ class Plant:
         self.recovery_s: list[float] = []
         self.notes: dict[str, Any] = {}
         self.busy: list[dict[str, Any]] = []
+        self.accepted: set[str] = set()
         self.far_side: FarSide | None = None
         self._options: dict[str, Any] = {"wait_ms": wait_ms, **site}
         self.deploy()
@@ -51,7 +52,15 @@ class Plant:
         """Results go to the development cloud; with ``deploys`` the group comes from there."""
         self.far_side, cloud = far_side, far_side.cloud
         self.core.environment = cloud.env()
-        self.core.arguments = ("--cloud", "iot", "--endpoint-url", cloud.url, "--poll-s", "0.5")
+        self.core.arguments = (
+            "--cloud",
+            "iot",
+            "--insecure-static-credentials",
+            "--endpoint-url",
+            cloud.url,
+            "--poll-s",
+            "0.5",
+        )
         if deploys:
             self.core.source = f"greengrass:{NAME}"
             self.deploy()
@@ -85,14 +94,16 @@ class Plant:
     ) -> None:
         """Until each of ``count`` images is accepted; ``halfway`` may end and start the core.
 
-        ``more`` goes into every event, ``poison`` into the picture.
+        ``more`` goes into every event, ``poison`` into the picture; with ``names`` so many file
+        names are used in turn, each again for another picture.
         """
-        poison = more.pop("poison", None)
+        poison, names = more.pop("poison", None), more.pop("names", None)
         events = {}
         for number in range(len(self.sent), len(self.sent) + count):
             stream = f"cam{number % 2 + 1}"
             image_id = f"i-{number:06d}"
-            name = self._draw(image_id, f"{stream}/{number:06d}.png", poison)
+            place = number if names is None else number // 2 % names
+            name = self._draw(image_id, f"{stream}/{place:06d}.png", poison)
             body = json.dumps({"v": 1, "id": image_id, "file": name, **more}).encode()
             events[image_id] = (f"{NAME}/images/{stream}", body)
         self._send(events, deadline_s, halfway, window)
@@ -115,11 +126,25 @@ class Plant:
             path.with_name(path.name + ".part").rename(path)
             self.sent[name] = Sent(name, code_of(name))
 
+    def redraw(self) -> None:
+        """After a power cut cameras write again, beside and renamed, what they have heard no
+        `accepted` for and is not whole. The rest is not theirs any more."""
+        for image_id, image in self.sent.items():
+            path = self.folder / "images" / image.file
+            whole = path.exists() and path.read_bytes() == picture(image.code)
+            if image_id not in self.accepted and not whole:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                beside = path.with_name(f".{path.name}.part")
+                beside.write_bytes(picture(image.code))
+                beside.replace(path)
+
     def _draw(self, image_id: str, name: str, poison: str | None = None) -> str:
         """Writes and remembers the picture of one image; the name of its file."""
         path = self.folder / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture(code_of(image_id), poison))
+        beside = path.with_name(f".{path.name}.part")
+        beside.write_bytes(picture(code_of(image_id), poison))
+        beside.replace(path)
         self.sent[image_id] = Sent(name, code_of(image_id), fatal=poison is not None)
         return name
 
@@ -141,6 +166,7 @@ class Plant:
                     console.publish(*events[event_id])
                 message = console.receive(0.05)
                 if message is not None and message.topic.endswith("/accepted"):
+                    self.accepted.add(message.json()["id"])
                     sender.on_accepted(message.json())
                 elif message is not None:
                     self._rejected(message.json(), sender)

@@ -29,13 +29,33 @@ FIGURES = """
 """
 
 
-def table(runs: Iterable[Mapping[str, Any]]) -> str:
-    """The machines of the runs in a line, one row per fault, then what else was measured."""
-    ordered = sorted(runs, key=lambda run: str(run["fault"]))
-    machines = sorted({_machine(run["machine"]) for run in ordered})
-    noted = [run for run in ordered if run.get("notes")]
-    figures = FIGURES + "".join(map(_figures, noted)) if noted else ""
-    return "; ".join(machines) + ".\n\n" + HEAD + "".join(map(_row, ordered)) + figures
+def table(runs: Iterable[Mapping[str, Any]], earlier: str = "") -> str:
+    """The machines of the runs in a line, one row per fault, then what else was measured.
+
+    ``earlier``: the table so far; its rows of faults that ``runs`` has not stay.
+    """
+    ran = list(runs)
+    machines = {_machine(run["machine"]) for run in ran} | _machines_of(earlier)
+    rows = _rows_of(earlier, HEAD) | {str(run["fault"]): _row(run) for run in ran}
+    noted = {str(run["fault"]): _figures(run) for run in ran if run.get("notes")}
+    figures = _rows_of(earlier, FIGURES) | noted
+    images = sum(int(row.split("|")[3]) for row in rows.values())
+    counted = f"{len(rows)} kinds of fault, {images:,} images.\n\n"
+    beside = FIGURES + "".join(figures[name] for name in sorted(figures)) if figures else ""
+    body = "".join(rows[name] for name in sorted(rows))
+    return f"{'; '.join(sorted(machines))}.\n\n{counted}{HEAD}{body}{beside}"
+
+
+def _machines_of(earlier: str) -> set[str]:
+    line = earlier.strip().partition("\n")[0]
+    return {each.strip() for each in line.rstrip(".").split(";") if each.strip()}
+
+
+def _rows_of(earlier: str, head: str) -> dict[str, str]:
+    """The rows below ``head``, by fault."""
+    _, _, below = earlier.partition(head.strip("\n") + "\n")
+    rows = (line for line in below.partition("\n\n")[0].splitlines() if line.startswith("| "))
+    return {line.split("|")[1].strip(): line + "\n" for line in rows}
 
 
 def _machine(found: Mapping[str, Any]) -> str:
@@ -70,12 +90,17 @@ def between(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n{text}{END}{after}"
 
 
+def _inside(page: str) -> str:
+    return page.partition(BEGIN)[2].partition(END)[0]
+
+
 def main() -> int:
     runs = [json.loads(path.read_text()) for path in VERDICTS.glob("*.json")]
     if not runs:
         sys.stderr.write("no verdicts below build/chaos: run `pytest tests/chaos` first\n")
         return 3
-    PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), table(runs)), encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(between(page, table(runs, _inside(page))), encoding="utf-8")
     return 0
 
 

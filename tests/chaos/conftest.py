@@ -29,7 +29,7 @@ def make_plant(tmp_path: Path) -> Iterator[Callable[..., Plant]]:
     made: list[Plant] = []
 
     def make(**options: Any) -> Plant:
-        made.append(Plant(tmp_path, **options))
+        made.append(Plant(options.pop("folder", tmp_path), **options))
         return made[-1]
 
     yield make

@@ -24,6 +24,19 @@ def test_what_was_measured_besides_has_a_table_of_its_own() -> None:
     assert "| core killed | rss_growth_kb 12 |\n" in table([RUN])
 
 
+def test_rows_of_earlier_runs_stay_and_the_images_of_all_are_counted() -> None:
+    earlier = table([RUN, {**RUN, "fault": "disk full", "images": 1_000}])
+    later = {**RUN, "runs": 50, "images": 9, "machine": {**MACHINE, "date": "2026-02-02"}}
+    found = table([later], earlier)
+
+    assert "| core killed | 50 | 9 |" in found
+    assert "| disk full | 5 | 1000 |" in found
+    assert found.count("| disk full | rss_growth_kb 12 |\n") == 1
+    assert "2 kinds of fault, 1,009 images.\n" in found
+    assert found.startswith("2026-01-02, P, 2 cores, 8.0 GiB, Linux 6, Python 3.11; 2026-02-02")
+    assert table([], found) == found
+
+
 def test_only_what_is_between_the_marks_is_replaced() -> None:
     assert between(f"a{BEGIN}old{END}z", "new\n") == f"a{BEGIN}\nnew\n{END}z"
 

@@ -11,6 +11,8 @@ HEADS = {
     "png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
     "webp": b"RIFF\x24\x00\x00\x00WEBPVP8 ",
     "bmp": b"BM\x36\x00\x00\x00",
+    "tiff": b"MM\x00*\x00\x00\x00\x08",
+    "pnm": b"P5 640 480 255\n",
 }
 
 

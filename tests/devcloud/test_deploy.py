@@ -58,7 +58,9 @@ class Shop:
         return self.cdk("deploy", "shop", "--require-approval", "never", *arguments)
 
     def outputs(self) -> dict[str, str]:
-        (stack,) = self.cloud.client("cloudformation").describe_stacks(StackName="shop")["Stacks"]
+        (stack,) = self.cloud.client("cloudformation").describe_stacks(StackName="shop-Deployment")[
+            "Stacks"
+        ]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
     def group_versions(self) -> list[str]:
@@ -195,7 +197,7 @@ def test_a_deployment_that_fails_on_the_core_fails_and_leaves_the_old_group(shop
 
 
 def test_destroy_resets_the_group_first_and_leaves_nothing_of_it(shop):
-    done = shop.cdk("destroy", "shop", "--force")
+    done = shop.cdk("destroy", "shop", "shop-Cloud", "--force")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert shop.cloud.client("greengrass").list_groups()["Groups"] == []

@@ -187,7 +187,7 @@ def test_what_the_planner_names_is_what_the_stack_made(mill):
 
 
 def test_the_data_outlives_the_stack(mill):
-    done = mill.cdk("destroy", "mill", "--force")
+    done = mill.cdk("destroy", "mill", "mill-Cloud", "--force")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert KEY in mill.keys("batches/")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from devcloud.plugin.topic_rules import RuleRefused, _check, fill, matches
+from devcloud.mqtt_topics import matches
+from devcloud.plugin.topic_rules import RuleRefused, _check, fill
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from every import every
+
 import pytest
 
 from fanfold.reference.commands import PAGE, commands, page
@@ -20,4 +22,4 @@ def test_every_verb_has_a_section_with_its_options(path):
     assert COMMANDS[path].help, "give the verb a docstring"
     for parameter in COMMANDS[path].params:
         if parameter.name != "help" and parameter.param_type_name == "option":
-            assert all(f"`{name}`" in section for name in parameter.opts)
+            assert every(f"`{name}`" in section for name in parameter.opts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from every import every
+
 import pytest
 
 from fanfold.reference.answers import ANSWERS
@@ -27,4 +29,4 @@ def test_every_verb_that_prints_json_is_described_and_no_other() -> None:
 def test_every_verb_has_its_table(verb: str) -> None:
     section = page().split(f"## fanfold {verb}\n", 1)[1].split("\n## ", 1)[0]
 
-    assert all(f"| `{key}` |" in section for key in ANSWERS[verb].model_fields)
+    assert every(f"| `{key}` |" in section for key in ANSWERS[verb].model_fields)

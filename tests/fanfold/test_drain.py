@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from every import every
 from pydantic import TypeAdapter
 from real_core import RealCore
 
@@ -88,7 +89,7 @@ def test_without_a_wait_it_returns_when_the_splitter_has_taken_it(hall, ask):
     answer = ask("drain", "--wait", "0", "--json")
 
     assert answer.code == 0
-    assert all(worker["drained"] for worker in json.loads(answer.out)["workers"])
+    assert every(worker["drained"] for worker in json.loads(answer.out)["workers"])
 
 
 @pytest.mark.parametrize("name", ["w9", "aggregator"])

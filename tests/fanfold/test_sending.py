@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,10 +29,11 @@ def test_an_unanswered_event_is_sent_again_after_its_deadline():
     assert sender.resent == 1
 
 
-def test_busy_is_waited_for_and_never_counted_as_rejected():
+@pytest.mark.parametrize("reason", ["busy", "no_space"])
+def test_no_room_is_waited_for_and_never_counted_as_rejected(reason):
     sender = Sender(deque(["a"]))
     list(sender.due(0.0))
-    sender.on_rejected({"id": "a", "reason": "busy", "retry_after_s": 2}, now=1.0)
+    sender.on_rejected({"id": "a", "reason": reason, "retry_after_s": 2}, now=1.0)
 
     assert list(sender.due(2.9)) == []
     assert list(sender.due(3.0)) == ["a"]

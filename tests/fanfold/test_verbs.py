@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from every import every
 
 
 def test_an_unknown_verb_is_a_usage_error_without_a_traceback(fanfold):
@@ -35,7 +36,7 @@ def test_plan_as_json_holds_the_group_the_reasons_and_the_findings(fanfold):
         if "Environment" in function["FunctionConfiguration"]
     ]
     assert {"0", "1"} <= set(gpu_ids)
-    assert all(reason["why"] for reason in answer["reasons"])
+    assert every(reason["why"] for reason in answer["reasons"])
 
 
 def test_plan_writes_a_group_document_that_the_core_reads(fanfold, tmp_path):
@@ -119,7 +120,7 @@ def test_doctor_answers_every_check_and_warns_of_a_taken_port(fanfold):
     assert len(checks) >= 20
     port = next(c for c in checks if c["check"] == "port_mqtt")
     assert (port["level"], bool(port["fix"])) == ("warning", True)
-    assert all(c["fix"] for c in checks if c["level"] in {"warning", "error"})
+    assert every(c["fix"] for c in checks if c["level"] in {"warning", "error"})
 
 
 def test_doctor_says_when_the_profile_asks_for_gpus_that_are_not_here(fanfold):

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import tarfile
 import zipfile
 
@@ -45,7 +46,7 @@ def test_packing_the_same_files_twice_gives_the_same_bytes(folder):
     (folder / "tiny-symbol.json").touch()
     second = pack(folder, MODEL, folder / "b" / "other.tar.gz")
     assert first.path.read_bytes() == second.path.read_bytes()
-    assert first.key == second.key == f"models/tiny/1.0.0-{first.sha256[:16]}.tar.gz"
+    assert first.key == second.key == f"models/tiny/1.0.0-{first.sha256}.tar.gz"
 
 
 def test_every_file_that_is_named_is_hashed_and_found_again(folder):
@@ -119,13 +120,13 @@ def test_a_sagemaker_artifact_is_accepted_as_it_is(folder):
         ({"v": 2}, "v is 2"),
         ({"name": "../up"}, "name is '../up'"),
         ({"input": {"shape": [3, 8, 8]}}, "input.shape is"),
-        ({"input": {"shape": [1, 3, 8, 8], "mean": [0, 0]}}, "three numbers"),
+        ({"input": {"shape": [1, 3, 8, 8], "mean": [0, 0]}}, "use 3 number(s)"),
         ({"input": {"shape": [1, 3, 8, 8], "resize": "shorter_side_crop"}}, "resize_to is 0"),
         ({"runtime": "onnxruntime"}, "model is None"),
     ],
 )
 def test_a_wrong_manifest_is_refused_with_the_value_and_what_is_allowed(folder, change, message):
-    with pytest.raises(ModelError, match=message.replace(".", r"\.")):
+    with pytest.raises(ModelError, match=re.escape(message)):
         pack(folder, dict(MODEL, **change), folder / "m.tar.gz")
 
 

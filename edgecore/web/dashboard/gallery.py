@@ -80,11 +80,25 @@ def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:
         "reason": record.get("reason", ""),
         "worker": record.get("worker", ""),
         "model": model_name(record.get("model")),
-        "top": output.get("top", [])[:MAX_TOP],
-        "boxes": output.get("boxes", [])[:MAX_BOXES],
+        "top": _best_answers(output)[:MAX_TOP],
+        "boxes": [_bare(box) for box in output.get("boxes", [])[:MAX_BOXES]],
         "ms": record.get("ms", {}),
         "t": t,
     }
+
+
+def _best_answers(output: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What stands under a picture: classes, shares of a segmentation, or the anomaly's score."""
+    if "anomalous" in output:
+        word = "anomalous" if output["anomalous"] else "normal"
+        return [{"label": word, "score": output.get("score", 0)}]
+    shares = [{"label": c["label"], "score": c["share"]} for c in output.get("classes", [])]
+    return list(output.get("top", [])) or shares
+
+
+def _bare(box: Any) -> Any:
+    """Without its mask: the page draws corners."""
+    return {k: v for k, v in box.items() if k != "mask"} if isinstance(box, Mapping) else box
 
 
 def _bound(book: OrderedDict[Any, Any], limit: int) -> None:

@@ -130,7 +130,7 @@ class PageModel:
         return {
             "core": status.get("core", {}),
             "group": group,
-            "not_ready": [r.as_json() for r in reasons_not_ready(status, now)][:MAX_FINDINGS],
+            "not_ready": [r.as_json() for r in reasons_not_ready(status)][:MAX_FINDINGS],
             "workers": self.workers.cards(status, now),
             "functions": functions[:MAX_FUNCTIONS],
             "functions_total": len(functions),

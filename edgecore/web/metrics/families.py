@@ -138,6 +138,12 @@ def _router(router: Mapping[str, Any], mqtt: Mapping[str, Any]) -> Iterator[Metr
     clients = mqtt.get("clients")
     rows: list[Row] = [] if clients is None else [([], float(len(clients)))]
     yield _gauge("mqtt_clients", "Devices connected.", rows)
+    yield _counter(
+        "mqtt_too_large",
+        "Messages above the size limit, refused, by thing.",
+        _by_key(mqtt.get("too_large")),
+        ("thing",),
+    )
 
 
 def _cloud(cloud: Mapping[str, Any]) -> Iterator[Metric]:
@@ -146,6 +152,12 @@ def _cloud(cloud: Mapping[str, Any]) -> Iterator[Metric]:
     yield _counter("cloud_sent", "Messages that the cloud acknowledged.", _one(cloud, "sent"))
     yield _counter(
         "cloud_dropped", "Messages dropped because the spool was full.", _one(cloud, "dropped")
+    )
+    yield _counter(
+        "cloud_refused",
+        "Messages that the spool did not take, by reason: they stay their publishers'.",
+        _by_key(cloud.get("refused_by_reason")),
+        ("reason",),
     )
     yield _gauge(
         "cloud_last_sync_timestamp_seconds",

@@ -9,6 +9,7 @@ from infra.planning.checks import (
     identity,
     isolation,
     quotas,
+    target,
     timing,
     wiring,
 )
@@ -16,7 +17,7 @@ from infra.planning.checks.rule import Rule
 from infra.planning.findings import Finding, by_weight
 from infra.planning.model import Plan
 
-_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, timing, advice)
+_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, target, timing, advice)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(

@@ -48,6 +48,8 @@ def decoupled_gains_little(plan: Plan) -> Iterator[Broken]:
 def runtime_ends(plan: Plan) -> Iterator[Broken]:
     """Functions are python3.8, the newest that a V1 core runs; AWS Lambda creates none after
     2027-02-01."""
+    if plan.site.target != "v1":
+        return
     yield (
         f"{len(plan.functions)} functions",
         f"{limits.RUNTIME}: AWS Lambda refuses new functions from {limits.RUNTIME_CREATE_ENDS}.",
@@ -58,10 +60,12 @@ def runtime_ends(plan: Plan) -> Iterator[Broken]:
 @rule("FF203", "info", limits.V1_ENDED_SOURCE)
 def v1_ended(plan: Plan) -> Iterator[Broken]:
     """AWS ended Greengrass V1 on 2026-10-07; the embedded core runs the group."""
+    if plan.site.target != "v1":
+        return
     yield (
         f"site {plan.site.name}",
         f"AWS ended Greengrass V1 on {limits.V1_ENDED}.",
-        "Deploy to the development cloud or an endpoint of your own; run it with `fanfold run`.",
+        "Write `target: iot`, or deploy to the development cloud or an endpoint of your own.",
     )
 
 

@@ -32,7 +32,7 @@ def model_is_named(plan: Plan) -> Iterator[Broken]:
 def service_role_reads_model(plan: Plan) -> Iterator[Broken]:
     """The managed policy of the Greengrass service role reads buckets with `greengrass` in their
     name; any other needs a policy of its own."""
-    for model in plan.resources:
+    for model in plan.resources if plan.site.target == "v1" else ():
         if isinstance(model, ModelResource):
             bucket = model.s3_uri.removeprefix("s3://").split("/")[0]
             if "greengrass" not in bucket:
@@ -47,7 +47,7 @@ def service_role_reads_model(plan: Plan) -> Iterator[Broken]:
 def provisioned(plan: Plan) -> Iterator[Broken]:
     """Every thing has a certificate."""
     missing = [thing.name for thing in (plan.core, *plan.devices) if not thing.provisioned]
-    if missing:
+    if missing and plan.site.core.group is None:
         yield (
             f"site {plan.site.name}",
             f"no certificate for {', '.join(missing)}.",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from contract import limits
 from contract.topic_filters import subject_problems
-from contract.topics import Topics
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.model import CLOUD, Plan
+from infra.planning.naming import topics_of
 
 _ROUTES = "docs/spec/messages.md"
 _API = (
@@ -47,7 +47,7 @@ def nothing_unreachable(plan: Plan) -> Iterator[Broken]:
 
 
 def _needed(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    names = Topics(plan.site.name)
+    names = topics_of(plan.site)
     splitter, aggregator = plan.by_role("splitter")[0].arn, plan.by_role("aggregator")[0].arn
     for each in plan.fed:
         yield splitter, names.work_prefix + each.id, each.arn

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lambdas.model.errors import ModelError
 from lambdas.model.runtimes.base import Runtime
-from lambdas.model.spec import ModelError
 from lambdas.model.tasks.ssd import Detector
 from lambdas.model.tasks.ssd_spec import DetectionRule
 
@@ -16,6 +16,7 @@ class DetectingRuntime(Runtime):
     def __init__(self, network: Runtime, rule: DetectionRule) -> None:
         self.input = network.input
         self.device = network.device
+        self.output_names = ("detections",)
         self._network = network
         self._detector = Detector(rule)
 

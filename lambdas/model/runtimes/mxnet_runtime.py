@@ -7,9 +7,9 @@ from typing import Any, Mapping
 
 import numpy as np
 
+from lambdas.model.errors import ModelError
 from lambdas.model.package import Package
 from lambdas.model.runtimes.base import Runtime, missing
-from lambdas.model.spec import ModelError
 
 
 class MxnetRuntime(Runtime):
@@ -28,6 +28,7 @@ class MxnetRuntime(Runtime):
             saved = mx.nd.load(package.path("params"))
             args = {k[4:]: v for k, v in saved.items() if k.startswith("arg:")}
             aux = {k[4:]: v for k, v in saved.items() if k.startswith("aux:")}
+            _not_training(symbol, package)
             _complete(symbol, spec.input.name, args, aux)
             bound = symbol.simple_bind(
                 context, grad_req="null", **{spec.input.name: spec.input.shape}
@@ -39,6 +40,7 @@ class MxnetRuntime(Runtime):
                 f"MXNet refuses {spec.name} {spec.version} on {self.device}: {first[:300]}"
             ) from None
         self._bound = bound
+        self.output_names = symbol.list_outputs()
         self._data = bound.arg_dict[spec.input.name]
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
@@ -66,3 +68,16 @@ def _complete(symbol: Any, data: str, args: Mapping[str, Any], aux: Mapping[str,
         raise ModelError(f"the symbol has no input {data!r}: see input.name in model.json")
     if absent:
         raise ModelError(f"the parameters lack {len(absent)} of the symbol's: {absent[:3]} …")
+
+
+def _not_training(symbol, package: Package) -> None:  # type: ignore[no-untyped-def]
+    """A detector as it was trained has losses for outputs and wants the labels as an input."""
+    outputs = symbol.list_outputs()
+    if len(outputs) < 2 or "label" not in symbol.list_arguments():
+        return
+    spec = package.spec
+    raise ModelError(
+        f"{spec.name} {spec.version}: {spec.roles['symbol']} is the training network (outputs "
+        f"{', '.join(outputs)}; it wants the input 'label'): convert it to its deploy form "
+        "(MXNet's example/ssd/deploy.py), whose one output is N×6"
+    )

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 
+from lambdas.model.errors import ModelError
+from lambdas.model.onnx_trust import check_onnx
 from lambdas.model.package import Package
-from lambdas.model.runtimes.base import Runtime, check_input, missing, thread_count
-from lambdas.model.spec import ModelError
+from lambdas.model.runtimes.base import (
+    Inputs,
+    Runtime,
+    missing,
+    thread_count,
+)
 
 CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+_TYPES = {
+    "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
+    "tensor(uint8)": "uint8", "tensor(int64)": "int64", "tensor(int32)": "int32",
+    "tensor(bool)": "bool",
+}  # fmt: skip
 
 
 class OnnxRuntime(Runtime):
@@ -20,7 +33,9 @@ class OnnxRuntime(Runtime):
             import onnxruntime as ort
         except ImportError:
             raise missing("onnxruntime", "onnxruntime") from None
-        providers = _providers(ort, gpu_id)
+        # Before the runtime opens the file: up to 1.23 it follows paths out of the package.
+        check_onnx(package, ort.__version__)
+        providers = _providers(ort, gpu_id, package)
         options = ort.SessionOptions()
         options.intra_op_num_threads = thread_count()
         options.inter_op_num_threads = 1
@@ -32,24 +47,49 @@ class OnnxRuntime(Runtime):
         except Exception as error:  # its exceptions share no public base
             raise ModelError(f"ONNX Runtime refuses {package.spec.name}: {error}") from None
         _check_device(self._session, gpu_id)
-        first = self._session.get_inputs()[0]
-        check_input(package, first.name, first.shape)
-        self._name = first.name
+        found = self._session.get_inputs()
+        typed = [(each.name, each.shape, _TYPES.get(each.type, each.type)) for each in found]
+        self._inputs = Inputs(package, typed)
+        self._fed = dict(self._inputs.extra)
+        self.output_names = [each.name for each in self._session.get_outputs()]
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        outputs: list[np.ndarray] = self._session.run(None, {self._name: batch})
+        self._fed[self._inputs.name] = self._inputs.feed(batch)
+        outputs: list[np.ndarray] = self._session.run(None, self._fed)
         return outputs
 
 
-def _providers(ort: Any, gpu_id: int) -> list[Any]:
+def _providers(ort: Any, gpu_id: int, package: Package) -> list[Any]:
     if gpu_id < 0:
         return ["CPUExecutionProvider"]
-    if CUDA not in ort.get_available_providers():
+    available = ort.get_available_providers()
+    if CUDA not in available:
         raise ModelError(
             f"GPU_ID={gpu_id}: this ONNX Runtime has no CUDA provider; install onnxruntime-gpu "
             "or set GPU_ID=-1"
         )
-    return [(CUDA, {"device_id": gpu_id})]
+    cuda = (CUDA, {"device_id": gpu_id})
+    if package.spec.options.get("provider") != "tensorrt":
+        return [cuda]
+    if TENSORRT not in available:
+        raise ModelError(
+            "options.provider is tensorrt and this ONNX Runtime has no TensorRT provider: install "
+            "TensorRT 10 beside onnxruntime-gpu, or remove the option to use CUDA"
+        )
+    return [(TENSORRT, _tensorrt(gpu_id, package)), cuda]
+
+
+def _tensorrt(gpu_id: int, package: Package) -> dict[str, Any]:
+    """Engines take minutes to build, so they are kept, by the package that they were made of."""
+    kept = os.path.join(os.environ.get("FANFOLD_STATE_DIR", "."), "engines", package.spec.sha256)
+    os.makedirs(kept, exist_ok=True)
+    return {
+        "device_id": gpu_id,
+        "trt_engine_cache_enable": True,
+        "trt_engine_cache_path": kept,
+        "trt_timing_cache_enable": True,
+        "trt_fp16_enable": package.spec.options.get("fp16") is True,
+    }
 
 
 def _check_device(session, gpu_id: int) -> None:  # type: ignore[no-untyped-def]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from lambdas.model.errors import ModelError
 from lambdas.model.package import Package
-from lambdas.model.runtimes.base import Runtime, check_input, missing, thread_count
-from lambdas.model.spec import ModelError
+from lambdas.model.runtimes.base import Inputs, Runtime, missing, thread_count
 
 
 def import_openvino() -> ModuleType:
@@ -36,14 +37,16 @@ class OpenvinoRuntime(Runtime):
         device = _device(core, gpu_id)
         try:
             model = core.read_model(package.path("model"), package.path("weights"))
-            _check(package, model)
+            self._inputs = Inputs(package, _inputs(package, model))
+            self.output_names = [_name(each, n) for n, each in enumerate(model.outputs)]
             compiled = core.compile_model(model, device, options(gpu_id))
             self._request = compiled.create_infer_request()
         except RuntimeError as error:
             raise ModelError(f"OpenVINO refuses {package.spec.name} on {device}: {error}") from None
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        results = self._request.infer([batch], share_inputs=True, share_outputs=True)
+        fed = {self._inputs.name: self._inputs.feed(batch), **self._inputs.extra}
+        results = self._request.infer(fed, share_inputs=True, share_outputs=True)
         # Copies: the request's own memory is overwritten by the next image.
         return [np.array(value) for value in results.values()]
 
@@ -76,8 +79,18 @@ def _device(core, gpu_id: int) -> str:  # type: ignore[no-untyped-def]
     return f"GPU.{gpu_id}"
 
 
-def _check(package: Package, model) -> None:  # type: ignore[no-untyped-def]
-    first = model.input(0)
-    shape = [n.get_length() if n.is_static else None for n in first.get_partial_shape()]
-    name = package.spec.input.name
-    check_input(package, name if name in first.get_names() else first.get_any_name(), shape)
+def _inputs(package: Package, model) -> list[Any]:  # type: ignore[no-untyped-def]
+    """Name, shape and element type of each input; one may have several names."""
+    wanted = {package.spec.input.name, *(extra.name for extra in package.spec.input.extra)}
+    found = []
+    for port in model.inputs:
+        names = port.get_names()
+        name = next((each for each in names if each in wanted), None) or port.get_any_name()
+        shape = [n.get_length() if n.is_static else None for n in port.get_partial_shape()]
+        found.append((name, shape, str(port.get_element_type().to_dtype())))
+    return found
+
+
+def _name(port, number: int) -> str:  # type: ignore[no-untyped-def]
+    names = sorted(port.get_names())
+    return names[0] if names else str(number)

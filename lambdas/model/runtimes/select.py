@@ -12,6 +12,7 @@ _MODULES = {
     "mxnet": ("lambdas.model.runtimes.mxnet_runtime", "MxnetRuntime"),
     "onnxruntime": ("lambdas.model.runtimes.onnx_runtime", "OnnxRuntime"),
     "openvino": ("lambdas.model.runtimes.openvino_runtime", "OpenvinoRuntime"),
+    "pytorch": ("lambdas.model.runtimes.torch_runtime", "TorchRuntime"),
     "simulated": ("lambdas.model.runtimes.simulated", "SimulatedRuntime"),
     "noop": ("lambdas.model.runtimes.simulated", "NoopRuntime"),
 }

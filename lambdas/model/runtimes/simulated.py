@@ -12,9 +12,9 @@ import time
 
 import numpy as np
 
+from lambdas.model.errors import ModelError
 from lambdas.model.package import Package
 from lambdas.model.runtimes.base import Runtime
-from lambdas.model.spec import ModelError
 
 
 class SimulatedRuntime(Runtime):

@@ -7,7 +7,7 @@ from edgecore.core import fault_points as faults
 from edgecore.core.fault_points import Action
 from edgecore.core.group import Subscription
 from edgecore.core.observers import Observers
-from edgecore.core.router import FunctionTarget, Router
+from edgecore.core.router import MAX_UNROUTED, FunctionTarget, Router
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue
 
 
@@ -49,6 +49,26 @@ def test_each_target_gets_a_message_once_however_many_subscriptions_match() -> N
     outcome = bench.router.publish("a", "x/1", b"p")
     assert outcome.delivered == 2
     assert bench.depths == (1, 1)
+
+
+def test_a_topic_that_nobody_takes_is_said_once_for_each_client_counted_and_shown(caplog) -> None:
+    bench = Bench()
+    for topic in ("x", "tpyo", "tpyo"):
+        bench.router.publish("arn:aws:iot:r:1:thing/cam1", topic, b"p")
+
+    told = [record.message for record in caplog.records if "no subscription" in record.message]
+    assert len(told) == 2
+    assert bench.router.findings()[0].startswith("cam1 has published 2 message(s) on 'tpyo'")
+
+
+def test_endless_topics_that_nobody_takes_cost_bounded_memory_and_log(caplog) -> None:
+    bench = Bench()
+    for number in range(10 * MAX_UNROUTED):
+        bench.router.publish("a", f"nobody/{number}", b"p")
+
+    assert len(bench.router.unrouted) == MAX_UNROUTED + 1
+    assert bench.router.unrouted.total() == 10 * MAX_UNROUTED
+    assert len(caplog.records) == MAX_UNROUTED + 1
 
 
 def test_the_source_is_enforced() -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -89,4 +88,4 @@ def test_a_sender_waits_while_the_queue_is_full_and_nothing_is_lost(site: Any) -
 
 
 def _not_ready(site: Any) -> list[dict[str, str]]:
-    return [reason.as_json() for reason in reasons_not_ready(site.status(), time.time())]
+    return [reason.as_json() for reason in reasons_not_ready(site.status())]

@@ -87,6 +87,28 @@ def test_paho_publishes_in_order_and_receives_over_mutual_tls(tmp_path: Path) ->
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("qos", [1, 2])
+def test_paho_gets_rid_of_what_is_too_large_hears_why_and_stays_connected(qos: int) -> None:
+    async def scenario() -> None:
+        async with serving() as (server, core):
+            client = PahoClient("cam1")
+            lost: list[object] = []
+            client.client.on_disconnect = lambda *_: lost.append(1)
+            await asyncio.to_thread(client.start, server.port, "up/rejected")
+            for payload in (bytes(400_000), b"small"):
+                info = client.client.publish("up", payload, qos=qos)
+                await asyncio.to_thread(info.wait_for_publish, DEADLINE_S)
+                assert info.is_published()
+            assert await asyncio.to_thread(client.arrived.wait, DEADLINE_S)
+
+            assert lost == []
+            assert b"too_large" in client.received[0][1]
+            assert [payload for *_, payload in core.messages] == [b"small"]
+            await asyncio.to_thread(client.stop)
+
+    asyncio.run(scenario())
+
+
 @needs_mosquitto
 def test_mosquitto_pub_and_sub_exchange_a_message() -> None:
     async def scenario() -> None:

@@ -17,7 +17,7 @@ from mqtt_peer import DEADLINE_S, Peer, serving, thing
 
 from edgecore.mqtt import ca
 from edgecore.mqtt.encoder import encode
-from edgecore.mqtt.limits import ALL_HOSTS, ConnectionLimiter, Limits
+from edgecore.mqtt.limits import ALL_HOSTS, OWN_CONNECTS, ConnectionLimiter, Limits
 from edgecore.mqtt.packets import ConnAck, Connect, PubAck, Publish, Will
 from edgecore.mqtt.server import MqttServer
 from edgecore.mqtt.tls import server_context
@@ -95,8 +95,9 @@ async def camera(site: Site, server: MqttServer, enough: asyncio.Event) -> int:
     return sent
 
 
-def crowd_of(port: int, count: int) -> list[socket.socket]:
-    return [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+def crowd_of(port: int, count: int, here: tuple[str, int] | None = None) -> list[socket.socket]:
+    address = ("127.0.0.1", port)
+    return [socket.create_connection(address, source_address=here) for _ in range(count)]
 
 
 @contextlib.asynccontextmanager
@@ -185,6 +186,31 @@ def test_a_flood_from_one_address_leaves_room_for_another(site: Site) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
+def test_silence_from_six_addresses_keeps_an_honest_camera_out_of_nothing(site: Site) -> None:
+    async def scenario() -> None:
+        async with serving(tls=site.tls, members=site.members) as (server, _):
+            crowd: list[socket.socket] = []
+            for host in range(2, 8):
+                here = (f"127.0.0.{host}", 0)
+                crowd += await asyncio.to_thread(crowd_of, server.port, 90, here)
+            for _ in range(8):
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1",
+                    server.port,
+                    ssl=site.client("honest"),
+                    local_addr=("127.0.0.9", 0),
+                )
+                writer.write(encode(Connect(4, "honest")))
+                async with asyncio.timeout(DEADLINE_S):
+                    assert await reader.readexactly(4) == encode(ConnAck(0))
+                writer.transport.abort()
+            assert server.counters["evicted_unauthenticated"] > 0
+            for sock in crowd:
+                sock.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
 hosts = st.sampled_from(["a", "b", "c"])
 
 
@@ -200,7 +226,7 @@ def test_the_connection_limiter_never_lets_more_in_than_the_limits_allow(moves) 
         mine = [one for one in inside if one[0] == host]
         if move == "acquire":
             open_here = sum(not one[1] for one in mine)
-            room = len(inside) < 6 and open_here < 3
+            room = sum(one[1] for one in inside) < 6 and open_here < 3
             assert limiter.acquire(host, 0.0) == room
             if room:
                 inside.append([host, False])
@@ -213,9 +239,10 @@ def test_the_connection_limiter_never_lets_more_in_than_the_limits_allow(moves) 
 
 
 def test_each_address_has_its_own_rate_and_all_together_have_one() -> None:
-    limits = Limits(connects_per_s=1, connect_burst=2, max_clients=99)
+    limits = Limits(connects_per_s=1, connect_burst=10, max_clients=99)
     limiter = ConnectionLimiter(limits, 0.0)
-    assert [limiter.acquire("a", 0.0) for _ in range(3)] == [True, True, False]
-    taken = sum(limiter.acquire(f"host-{n}", 0.0) for n in range(50))
-    assert taken == ALL_HOSTS * 2 - 2
+    assert [limiter.acquire("a", 0.0) for _ in range(11)] == [True] * 10 + [False]
+    taken = [limiter.acquire(f"host-{n % 50}", 0.0) for n in range(500)]
+    assert all(taken[: 50 * OWN_CONNECTS]), "so many each has for itself"
+    assert sum(taken[50 * OWN_CONNECTS :]) == ALL_HOSTS * 10 - (10 - OWN_CONNECTS)
     assert limiter.acquire("a", 1.0)

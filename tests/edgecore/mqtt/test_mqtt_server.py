@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from mqtt_peer import DEADLINE_S, MEMBERS, Peer, serving
@@ -16,7 +17,10 @@ from edgecore.mqtt.packets import (
     PingReq,
     PingResp,
     PubAck,
+    PubComp,
     Publish,
+    PubRec,
+    PubRel,
     SubAck,
     Subscribe,
     UnsubAck,
@@ -208,8 +212,8 @@ FORBIDDEN = {
     "reserved": encode(Publish("$SYS/x", b"x", 1, 1)),
     "other's shadow": encode(Publish("$aws/things/cam2/shadow/update", b"x", 1, 1)),
     "long topic": encode(Publish("x" * 257, b"x", 1, 1)),
-    "too large": encode(Publish("a", bytes(131_073), 1, 1)),
-    "qos 2": b"\x34\x07\x00\x01t\x00\x01xx",
+    "beyond all bounds": b"\x30\xff\xff\xff\x7f",
+    "qos 3": b"\x36\x07\x00\x01t\x00\x01xx",
     "second connect": encode(Connect(4, "cam1")),
     "server packet": encode(PingResp()),
     "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -225,6 +229,42 @@ def test_a_violation_closes_the_connection_and_nothing_is_taken(what: str) -> No
             assert await peer.receive() is None
             assert core.messages == []
             assert server.counters["protocol_errors"] == 1
+
+    run(scenario)
+
+
+def test_a_message_that_is_too_large_is_taken_off_its_clients_hands_and_refused_by_name() -> None:
+    async def scenario() -> None:
+        async with serving() as (server, core):
+            peer = await Peer.connect(server)
+            peer.send(Subscribe(1, (("a/rejected", 0),)))
+            await peer.receive()
+            peer.send(Publish("a", bytes(300_000), 1, 7), Publish("a", b"small", 1, 8))
+
+            refusal = await peer.receive()
+            said = json.loads(refusal.payload)
+            assert (refusal.topic, said["reason"]) == ("a/rejected", "too_large")
+            assert "300000 bytes (limit 131072)" in said["detail"]
+            assert await peer.receive() == PubAck(7)
+            assert await peer.receive() == PubAck(8)
+            assert [payload for *_, payload in core.messages] == [b"small"]
+            assert server.too_large == {"cam1": 1}
+
+    run(scenario)
+
+
+def test_a_qos_2_publish_is_taken_once_and_its_handshake_completed() -> None:
+    async def scenario() -> None:
+        async with serving() as (server, core):
+            peer = await Peer.connect(server)
+            again = Publish("a", b"x", 2, 7, dup=True)
+            peer.send(
+                Publish("a", b"x", 2, 7), again, PubRel(7), PubRel(7), Publish("a", b"y", 2, 7)
+            )
+
+            expected = [PubRec(7), PubRec(7), PubComp(7), PubComp(7), PubRec(7)]
+            assert [await peer.receive() for _ in expected] == expected
+            assert [payload for *_, payload in core.messages] == [b"x", b"y"]
 
     run(scenario)
 
@@ -287,7 +327,7 @@ def test_connections_beyond_the_limit_are_refused_and_the_honest_stay() -> None:
     async def scenario() -> None:
         async with serving(limits=Limits(max_clients=2)) as (server, _):
             honest = await Peer.connect(server)
-            _idle = await Peer.open(server)
+            _other = await Peer.connect(server, "cam2")
             extra = [await Peer.open(server) for _ in range(5)]
             for peer in extra:
                 assert await peer.receive() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -43,6 +44,7 @@ class Site:
     def __init__(self, url: str, codes: Path) -> None:
         self.url = url
         self.name = f"site-{uuid.uuid4().hex[:8]}"
+        self.model_key = "m.tar.gz"
         self._codes = codes
         self.client = {
             service: boto3.client(service, endpoint_url=url, region_name="us-east-1")
@@ -89,7 +91,7 @@ class Site:
             "Name": "model",
             "ResourceDataContainer": {
                 "S3MachineLearningModelResourceData": {
-                    "S3Uri": f"s3://{self.name}/m.tar.gz",
+                    "S3Uri": f"s3://{self.name}/{self.model_key}",
                     "DestinationPath": "/fanfold/model",
                 }
             },
@@ -225,6 +227,20 @@ def test_code_that_does_not_match_its_announced_hash_is_refused(site, tmp_path) 
     with pytest.raises(SourceError, match="SHA-256"):
         _load(site, tmp_path)
     assert not list((tmp_path / "cache" / "code").glob("*"))
+
+
+def test_a_model_replaced_under_an_address_that_pins_it_is_refused(site, tmp_path) -> None:
+    content = _tar({"model.json": b"mine"})
+    key = f"m-{hashlib.sha256(content).hexdigest()}.tar.gz"
+    site.client["s3"].put_object(Bucket=site.name, Key=key, Body=content)
+    site.model_key = key
+    site.deploy()
+    _load(site, tmp_path / "before")
+
+    site.client["s3"].put_object(Bucket=site.name, Key=key, Body=_tar({"model.json": b"theirs"}))
+    with pytest.raises(SourceError, match=r"model 'model'.*the object was replaced or damaged"):
+        _load(site, tmp_path / "after")
+    assert not list((tmp_path / "after").rglob("model.json"))
 
 
 def test_a_hostile_model_is_refused_by_name(site, tmp_path) -> None:

@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 import pytest
+from every import every
 from waiting import eventually
 
 from edgecore.supervisor.isolation import bubblewrap
@@ -188,7 +189,7 @@ def test_nothing_outlives_a_core_that_is_killed(site) -> None:
     site.connect("parent", "up", "cloud")
     site.start()
     pids = wait_up(site, 1)[0]["pids"]
-    assert all(alive(pid) for pid in pids)
+    assert every(alive(pid) for pid in pids)
     site.process.kill()
     site.process.wait()
     eventually(lambda: not any(alive(pid) for pid in pids), "function and its child gone")

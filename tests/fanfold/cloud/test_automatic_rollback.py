@@ -30,7 +30,7 @@ def followed(make_plant) -> Plant:
     """A core that follows the group of its site."""
     plant = make_plant()
     plant.deploy()
-    plant.start_core("--cloud", "iot")
+    plant.start_core("--cloud", "iot", "--insecure-static-credentials")
     return plant
 
 

@@ -62,7 +62,7 @@ def test_provisioned_and_deployed_from_nothing(site):
 
 
 def test_the_core_takes_it_and_results_land(site):
-    site.start_core("--cloud", "iot")
+    site.start_core("--cloud", "iot", "--insecure-static-credentials")
     site.drop(12)
 
     eventually(lambda: results(site) == list(range(1, 13)), "12 results read back from the bucket")

@@ -1,4 +1,5 @@
 import pytest
+from every import every
 from plan_samples import FOOTPRINT, plan, profile, site
 
 from infra.planning import Footprint, StageTimes, plan_group
@@ -173,7 +174,7 @@ def test_every_decision_has_a_reason_with_a_source(strategy):
     reasons = plan(strategy=strategy).reasons
 
     assert {"isolation", "workers", "threads per worker"} <= {r.subject for r in reasons}
-    assert all(r.value and r.why and r.source for r in reasons)
+    assert every(r.value and r.why and r.source for r in reasons)
 
 
 def test_the_packages_footprint_wins_over_the_sites():

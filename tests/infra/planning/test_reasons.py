@@ -1,6 +1,7 @@
 """Every number of a rendered group is explained."""
 
 import pytest
+from every import every
 from plan_samples import STRATEGIES, plan, profile
 
 from infra.planning import explain, render
@@ -52,4 +53,4 @@ def test_functions_that_share_a_value_share_its_reason():
 
 
 def test_every_reason_names_a_source():
-    assert all(r.why and r.source for r in explain(plan()))
+    assert every(r.why and r.source for r in explain(plan()))

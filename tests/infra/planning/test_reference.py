@@ -2,6 +2,7 @@ import json
 
 import pytest
 from checkout import PROJECT
+from every import every
 
 from contract import limits
 from infra.planning import Profile, Site
@@ -30,7 +31,7 @@ def test_schemas_refuse_unknown_keys(name):
 
 
 def test_every_limit_has_a_source():
-    assert all(limit.source.startswith("https://") for limit in limits.ALL)
+    assert every(limit.source.startswith("https://") for limit in limits.ALL)
 
 
 def test_limits_agree_with_one_another():

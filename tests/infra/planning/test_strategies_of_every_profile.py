@@ -4,6 +4,7 @@ import json
 from collections import Counter
 
 import pytest
+from every import every
 from plan_samples import PROFILE_NAMES, STRATEGIES, document, plan, profile
 
 from infra.planning import check, errors
@@ -50,7 +51,7 @@ def test_every_function_has_its_own_qualified_arn_and_a_lambda_behind_it(name, s
     ]
 
     assert len(arns) == len(set(arns))
-    assert all(arn.endswith(":live") for arn in arns)
+    assert every(arn.endswith(":live") for arn in arns)
     assert set(arns) == set(group["Lambdas"])
 
 

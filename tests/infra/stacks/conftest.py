@@ -32,16 +32,21 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def synthesize(assets: Any, tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
-    """Group document → CloudFormation template."""
+    """Group document → the templates of both its stacks, as one."""
     import aws_cdk as cdk
 
-    from infra.stacks import SiteStack
+    from infra.stacks import SiteStacks
 
     def run(document: Mapping[str, Any], **options: Any) -> dict[str, Any]:
         app = cdk.App(outdir=str(tmp_path_factory.mktemp("out")), analytics_reporting=False)
-        stack = SiteStack(app, document=document, assets=assets, **options)
-        template: dict[str, Any] = app.synth().get_stack_by_name(stack.stack_name).template
-        return template
+        stacks = SiteStacks(app, document=document, assets=assets, **options)
+        assembly = app.synth()
+        found = [
+            assembly.get_stack_by_name(stack.stack_name).template
+            for stack in (stacks.cloud, stacks.deployment)
+        ]
+        sections = {section for each in found for section in each}
+        return {s: {**found[0].get(s, {}), **found[1].get(s, {})} for s in sections}
 
     return run
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from every import every
 from group_documents import gpu_site, with_cloud
 from template_queries import of_type, the
 
@@ -84,7 +85,7 @@ def test_the_dashboard_shows_every_alarm_and_only_metrics_that_exist(cloudy):
     body = json.dumps(the(cloudy, "AWS::CloudWatch::Dashboard")["DashboardBody"])
     shown = {metric for lines in GRAPHS.values() for metric, _, _ in lines}
 
-    assert all(name in body for name in of_type(cloudy, "AWS::CloudWatch::Alarm"))
+    assert every(name in body for name in of_type(cloudy, "AWS::CloudWatch::Alarm"))
     assert shown == set(METRICS.values())
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from every import every
 from group_documents import MODEL_KEY, gpu_site
 from template_queries import of_type, statements, the, version_ids
 
@@ -194,7 +195,7 @@ def test_the_deployer_may_deploy_this_group_only(template):
     )
     statement = role["Policies"][0]["PolicyDocument"]["Statement"][0]
 
-    assert all(group in json.dumps(resource) for resource in statement["Resource"])
+    assert every(group in json.dumps(resource) for resource in statement["Resource"])
     assert "ManagedPolicyArns" not in role
 
 

@@ -13,7 +13,7 @@ import aws_cdk as cdk
 import pytest
 from group_documents import gpu_site, with_cloud
 
-from infra.stacks import SiteStack
+from infra.stacks import SiteStacks
 
 ACKNOWLEDGED = {"W3696", "W2531"}
 
@@ -46,7 +46,7 @@ def validation_report(document: Mapping[str, Any], assets: Any, folder: Path) ->
     from cdk_nag import AwsSolutionsChecks
 
     app = cdk.App(outdir=str(folder), analytics_reporting=False)
-    SiteStack(app, document=document, assets=assets)
+    SiteStacks(app, document=document, assets=assets)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()  # raises when a rule is broken that nobody acknowledged
     report: dict[str, Any] = json.loads((folder / "validation-report.json").read_text())

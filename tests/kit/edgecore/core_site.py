@@ -50,6 +50,7 @@ class Site:
             "Lambdas": {},
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: list[str] = []  # in front of the core's command
 
     def function(self, name: str, source: str, **configuration: Any) -> None:
         code = self.folder / "code" / name
@@ -82,10 +83,11 @@ class Site:
         ports = ["--ipc-port", "0", "--mqtt-port", "off", "--http-port", "0"]
         command = [sys.executable, "-m", "edgecore", "--group", str(path), *ports]
         command += ["--state", str(self.state), "--python", f"python3.8={DEVICE_PYTHON}"]
-        log = (self.folder / "core.out").open("wb")
-        self.process = subprocess.Popen(
-            [*command, *arguments], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
-        )
+        command = [*self.prefix, *command, *arguments]
+        with (self.folder / "core.out").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
+            )
         eventually(self._is_up, f"core up: {(self.folder / 'core.out').read_text()}")
 
     def _is_up(self) -> bool:

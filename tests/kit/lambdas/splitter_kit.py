@@ -14,7 +14,7 @@ from lambdas.common.loop import Message
 from lambdas.common.settings import splitter_settings
 from lambdas.splitter.engine import Splitter
 
-JPEG = b"\xff\xd8\xff\xe0 a picture \xff\xd9"
+JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xda\x00\x02 a picture \xff\xd9"
 PNG = b"\x89PNG\r\n\x1a\n another picture"
 
 
@@ -71,9 +71,10 @@ class Bench:
     def restart(self) -> None:
         self.splitter.journal._db.close()
         self.splitter = Splitter(splitter_settings(self.env), self.bus, self.now)
+        self.ack(top={})
 
     def inbox_files(self) -> list[Path]:
-        return sorted(p for p in (self.images / ".fanfold").rglob("*") if p.is_file())
+        return sorted(p for p in (self.images / ".fanfold" / "inbox").rglob("*") if p.is_file())
 
 
 def event(**fields: Any) -> bytes:

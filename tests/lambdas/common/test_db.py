@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from contract.durable import database as db_module
-from contract.durable.database import KEEP_CORRUPT, Format, is_full, open_database, transaction
+from contract.durable.database import (
+    KEEP_CORRUPT,
+    Format,
+    is_full,
+    is_out_of_room,
+    open_database,
+    transaction,
+)
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, body TEXT)"
 QUOTA = 1 << 20
@@ -79,19 +86,53 @@ def test_the_quota_is_told_from_other_errors(path):
     with pytest.raises(sqlite3.OperationalError) as full:
         connection.execute("INSERT INTO t VALUES(1, ?)", ("x" * 2 * QUOTA,))
     assert is_full(full.value)
-    assert is_full(sqlite3.OperationalError("disk I/O error"))
+    assert not is_out_of_room(sqlite3.OperationalError("disk I/O error"))
     with pytest.raises(sqlite3.OperationalError) as other:
         connection.execute("INSERT INTO nothing VALUES(1)")
     assert not is_full(other.value)
 
 
-def test_a_file_of_another_format_is_left_as_it_is(path):
-    opened(path, version=2).connection.close()
-    with pytest.raises(sqlite3.OperationalError, match="format 2, this version reads 1"):
-        opened(path, version=1)
-    connection, salvage = opened(path, version=2)
+def test_of_a_file_of_a_newer_format_what_is_understood_goes_on_and_it_is_kept(path):
+    schema = "CREATE TABLE t(n INTEGER PRIMARY KEY, body, new)"
+    newer, _ = open_database(path, Format(schema, 2, QUOTA))
+    newer.execute("INSERT INTO t VALUES(1, 'a', 'b')")
+    newer.close()
+
+    connection, salvage = opened(path, version=1)
+
+    assert connection.execute("SELECT * FROM t").fetchall() == [(1, "a")]
+    assert salvage.rows == {"t": 1}
+    assert salvage.broken == ()
+    assert Path(salvage.kept).exists()
+
+
+def test_an_older_format_takes_one_step_after_the_other(path):
+    first = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, x)"
+    third = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, x, y, z)"
+    steps = {2: "ALTER TABLE t ADD COLUMN y;", 3: "ALTER TABLE t ADD COLUMN z;"}
+    old, _ = open_database(path, Format(first, 1, QUOTA))
+    old.execute("INSERT INTO t VALUES(1, 'a')")
+    old.close()
+
+    connection, salvage = open_database(path, Format(third, 3, QUOTA, steps=steps))
+
     assert salvage is None
-    connection.close()
+    assert connection.execute("SELECT * FROM t").fetchall() == [(1, "a", None, None)]
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+
+
+def test_a_file_that_says_a_format_and_has_the_tables_of_another_is_rescued(path):
+    old, _ = open_database(
+        path, Format("CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY)", 2, QUOTA)
+    )
+    old.execute("INSERT INTO t VALUES(7)")
+    old.close()
+
+    schema = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, x)"
+    connection, salvage = open_database(path, Format(schema, 2, QUOTA))
+
+    assert salvage is not None
+    assert connection.execute("SELECT * FROM t").fetchall() == [(7, None)]
 
 
 def test_an_empty_file_is_a_new_database(path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from inference_kit import jpeg, lite0, photo
 
-from lambdas.imaging import decode
+from lambdas.imaging import jpeg_decode
 from lambdas.imaging.header import ImageError
 from lambdas.imaging.transform import FAST_TOLERANCE, Transform
 from lambdas.model.package import load_package
@@ -46,7 +46,7 @@ def test_exact_mode_is_bit_for_bit_what_opencv_gives():
 def test_without_simplejpeg_the_result_is_the_same(monkeypatch):
     data = camera_sized("coffee")
     first = tensor(stretch(), data)
-    monkeypatch.setattr(decode, "simplejpeg", None)
+    monkeypatch.setattr(jpeg_decode, "simplejpeg", None)
     np.testing.assert_array_equal(tensor(stretch(), data), first)
 
 
@@ -125,7 +125,7 @@ def test_pictures_of_different_sizes_do_not_disturb_one_another():
 @pytest.mark.parametrize("with_simplejpeg", [True, False])
 def test_a_jpeg_whose_scan_is_cut_is_truncated(monkeypatch, with_simplejpeg):
     if not with_simplejpeg:
-        monkeypatch.setattr(decode, "simplejpeg", None)
+        monkeypatch.setattr(jpeg_decode, "simplejpeg", None)
     data = jpeg(photo("coffee"))
     with pytest.raises(ImageError) as caught:
         tensor(stretch(), data[: len(data) // 2])

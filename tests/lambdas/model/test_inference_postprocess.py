@@ -1,18 +1,12 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from model_kit import spec_of
 
-from lambdas.model.tasks.postprocess import boxes, classify, describe, softmax
+from lambdas.model.tasks.postprocess import classify, describe, softmax
 
 LOGITS = st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=30)
-
-
-def spec(**changed):
-    values = {"softmax": True, "top": 5, "threshold": 0.0, "task": "classification"}
-    return SimpleNamespace(**{**values, **changed})
 
 
 @given(LOGITS)
@@ -22,7 +16,8 @@ def test_probabilities_sum_to_one_however_large_the_logits(logits):
 
 @given(LOGITS, st.integers(1, 8))
 def test_the_best_classes_come_in_falling_order_and_no_more_than_asked_for(logits, count):
-    top = classify(np.array(logits), [], spec(top=count))["top"]
+    spec = spec_of(output={"softmax": True, "top": count})
+    top = classify(np.array(logits), [], spec)["top"]
     scores = [entry["score"] for entry in top]
     assert len(top) == min(count, len(logits))
     assert scores == sorted(scores, reverse=True)
@@ -30,7 +25,8 @@ def test_the_best_classes_come_in_falling_order_and_no_more_than_asked_for(logit
 
 
 def test_the_best_class_is_named_even_below_the_threshold_and_the_others_are_not():
-    top = classify(np.array([0.1, 0.3, 0.2]), ["a", "b", "c"], spec(softmax=False, threshold=0.5))
+    spec = spec_of(output={"softmax": False}, threshold=0.5)
+    top = classify(np.array([0.1, 0.3, 0.2]), ["a", "b", "c"], spec)
     assert top == {"top": [{"label": "b", "index": 1, "score": 0.3}]}
 
 
@@ -41,16 +37,16 @@ def test_boxes_below_the_threshold_and_empty_rows_are_left_out_and_corners_stay_
         [1, 0.6, -0.5, 0.25, 0.5, 1.5],
         [0, 0.1, 0, 0, 1, 1],
     ]
-    found = boxes(np.array(rows), ["bolt", "nut"], spec(threshold=0.2))["boxes"]
-    assert [(b["label"], b["score"]) for b in found] == [("nut", 0.6), ("bolt", 0.4)]
-    assert found[0]["box"] == [0.0, 0.25, 0.5, 1.0]
+    found = describe([np.float32(rows)], ["bolt", "nut"], spec_of("ssd_detection", threshold=0.2))
+    assert [(b["label"], b["score"]) for b in found["boxes"]] == [("nut", 0.6), ("bolt", 0.4)]
+    assert found["boxes"][0]["box"] == [0.0, 0.25, 0.5, 1.0]
 
 
 def test_scores_that_are_not_finite_are_an_error_and_no_result():
     with pytest.raises(ValueError, match="not finite"):
-        describe([np.array([0.1, np.nan])], [], spec())
+        describe([np.array([0.1, np.nan])], [], spec_of())
 
 
 def test_an_output_of_the_wrong_shape_is_named():
     with pytest.raises(ValueError, match=r"N×6 output, the network gave \(5, 4\)"):
-        describe([np.zeros((5, 4))], [], spec(task="ssd_detection"))
+        describe([np.zeros((5, 4))], [], spec_of("ssd_detection"))

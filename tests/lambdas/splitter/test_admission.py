@@ -42,7 +42,7 @@ def test_two_copies_in_one_group_are_one_image(tmp_path):
 def test_a_group_of_inline_images_costs_one_sync(tmp_path, monkeypatch):
     bench = Bench(tmp_path)
     synced = []
-    monkeypatch.setattr(bench.splitter.inbox, "_sync_filesystem", synced.append)
+    monkeypatch.setattr(bench.splitter.custody, "_sync_filesystem", synced.append)
     monkeypatch.setattr(os, "fsync", lambda descriptor: pytest.fail("one file was synced alone"))
 
     assert len(bench.images_at_once([JPEG + bytes([n]) for n in range(50)])) == 50
@@ -52,11 +52,11 @@ def test_a_group_of_inline_images_costs_one_sync(tmp_path, monkeypatch):
 def test_without_a_reliable_syncfs_every_file_and_the_folder_are_synced(tmp_path, monkeypatch):
     bench = Bench(tmp_path)
     synced = []
-    monkeypatch.setattr(bench.splitter.inbox, "_sync_filesystem", None)
+    monkeypatch.setattr(bench.splitter.custody, "_sync_filesystem", None)
     monkeypatch.setattr(os, "fsync", synced.append)
 
     bench.images_at_once([JPEG, PNG])
-    assert len(synced) == 3
+    assert len(synced) == 5  # two files, their folder, and once the two above it
 
 
 def full_disk(*_):
@@ -67,7 +67,7 @@ def test_an_image_that_could_not_be_synced_is_neither_accepted_nor_in_the_journa
     tmp_path, monkeypatch
 ):
     bench = Bench(tmp_path)
-    monkeypatch.setattr(bench.splitter.inbox, "_sync", full_disk)
+    monkeypatch.setattr(bench.splitter.custody, "_sync", full_disk)
     answers = bench.images_at_once([JPEG, JPEG, event(id="e", files=["cam1/x.jpg"])])
 
     assert [a["answer"] for a in answers] == ["rejected"] * 3
@@ -83,7 +83,7 @@ def test_an_image_that_could_not_be_synced_is_neither_accepted_nor_in_the_journa
 def test_acknowledged_images_leave_the_journal_also_while_syncs_fail(tmp_path, monkeypatch):
     bench = Bench(tmp_path)
     bench.image(JPEG)
-    monkeypatch.setattr(bench.splitter.inbox, "_sync", full_disk)
+    monkeypatch.setattr(bench.splitter.custody, "_sync", full_disk)
     bench.ack(cam1=1)
     bench.image(PNG)
     assert list(bench.splitter.journal.unfinished()) == []
@@ -126,6 +126,7 @@ def test_files_of_an_interrupted_write_are_swept_at_the_next_start(tmp_path):
     (kept.parent / "half.jpg.part").write_bytes(b"\xff\xd8")
     (kept.parent / "orphan.jpg").write_bytes(JPEG)
     bench.restart()
+    bench.step(after_s=1.0)
     assert bench.inbox_files() == [kept]
 
 
@@ -133,6 +134,7 @@ def test_finished_inline_images_are_kept_up_to_sixteen_per_stream(tmp_path):
     bench = Bench(tmp_path)
     bench.images_at_once([JPEG + bytes([n]) for n in range(40)])
     bench.ack(cam1=40)
+    bench.step(after_s=1.0)
     assert len(bench.inbox_files()) == 16
 
 

@@ -85,7 +85,7 @@ def test_a_bad_event_is_refused_with_its_reason(fields, expected, volume):
     [
         (b"", "not_an_image"),
         (b"hello", "not_an_image"),
-        (b"GIF89a", "not_an_image"),
+        (b"GIF89a", "unsupported"),
         (b"[1, 2]", "malformed"),
         (b"{", "malformed"),
         (b'{"v": 2, "file": "a"}', "unknown_version"),

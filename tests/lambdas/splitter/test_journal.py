@@ -68,7 +68,7 @@ class JournalMachine(RuleBasedStateMachine):
     @invariant()
     def remembers_every_committed_event(self):
         for (stream, event), known in self.events.items():
-            assert self.journal.find(stream, event) == known
+            assert self.journal.find(stream, event)[:2] == known
 
     def teardown(self):
         self.journal._db.close()

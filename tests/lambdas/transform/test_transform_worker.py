@@ -117,7 +117,7 @@ def test_a_bad_file_and_a_bad_hook_cost_their_own_images(begin, bus, images, tmp
 def test_it_says_hello_only_when_an_inference_function_lives(begin, bus, images, tmp_path):
     model = simulated(tmp_path / "m", wait_ms=0)
     transform = begin("transform", "t0", model)
-    assert not transform.pipeline.served.wait(0.6)
+    assert not transform.pipeline.served.is_set_within(0.6)
     assert bus.messages("s/heartbeat") == []
 
     begin("inference", "w0", model)

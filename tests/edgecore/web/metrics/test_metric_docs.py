@@ -7,6 +7,7 @@ import re
 
 import pytest
 from checkout import PROJECT
+from every import every
 from prometheus_client.parser import text_string_to_metric_families
 from sample_status import STATUS
 
@@ -65,7 +66,7 @@ def test_the_grafana_dashboard_takes_the_rate_of_counters_only(served: dict[str,
     text = (DOCS / "grafana" / "fanfold.json").read_text()
     rated = set(re.findall(r"(?:rate|increase)\((fanfold_\w+)", text))
 
-    assert all(name.endswith(("_total", "_bucket", "_sum", "_count")) for name in rated)
+    assert every(name.endswith(("_total", "_bucket", "_sum", "_count")) for name in rated)
 
 
 def test_the_grafana_panels_do_not_overlap() -> None:
@@ -78,4 +79,4 @@ def test_the_grafana_panels_do_not_overlap() -> None:
     ]
 
     assert len(cells) == len(set(cells))
-    assert all(x < 24 for x, _ in cells)
+    assert every(x < 24 for x, _ in cells)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from every import every
 from prometheus_client.parser import text_string_to_metric_families
 from sample_status import STATUS
 
@@ -46,7 +47,7 @@ def ours(metrics: Metrics) -> list[object]:
 def test_every_family_carries_the_prefix_or_is_the_process_itself(metrics: Metrics) -> None:
     names = list(rendered(metrics))
 
-    assert all(n.startswith(("fanfold_", "process_")) for n in names)
+    assert every(n.startswith(("fanfold_", "process_")) for n in names)
 
 
 def test_names_are_lower_case_words_in_base_units(metrics: Metrics) -> None:

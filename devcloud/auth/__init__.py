@@ -1,0 +1,1 @@
+"""Who may talk to the development cloud: only who holds a key that this run gave out."""

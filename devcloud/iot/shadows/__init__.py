@@ -1,0 +1,1 @@
+"""Device shadows, classic and named: documents, and the service that keeps them."""

@@ -1,0 +1,1 @@
+"""Deployments that come as AWS IoT jobs (docs/spec/jobs.md)."""

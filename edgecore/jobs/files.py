@@ -1,0 +1,91 @@
+"""A job's files, fetched while there is time, with addresses that are asked for anew."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from edgecore.jobs.artifacts import ArtifactAway, ArtifactExpired, Artifacts, check_space
+from edgecore.jobs.cloud import JobsCloud
+from edgecore.jobs.document import Artifact, JobDocument, parse
+from edgecore.jobs.journal import JobRecord, Journal
+from edgecore.jobs.staging import read_group
+from edgecore.uplink.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+
+class JobFailedError(Exception):
+    """The job ends as FAILED; the text is the reason."""
+
+
+def check_time(record: JobRecord, document: JobDocument) -> None:
+    if not 0 <= time.time() - record.began_at <= document.timeout_s:
+        raise JobFailedError(f"not done within {document.timeout_s} s, in step {record.step}; "
+            "nothing was changed")  # fmt: skip
+
+
+class JobFiles:
+    """``problem``: why a file is still waited for."""
+
+    def __init__(  # noqa: PLR0913 - the seams, each named
+        self,
+        cloud: JobsCloud,
+        journal: Journal,
+        artifacts: Artifacts,
+        *,
+        state: Path,
+        thing: str,
+        site: str,
+    ) -> None:
+        self._cloud, self.journal, self._artifacts = cloud, journal, artifacts
+        self._state, self._thing, self._site = state, thing, site
+        self.problem: str | None = None
+
+    async def everything(
+        self, record: JobRecord, document: JobDocument
+    ) -> tuple[dict[str, Path], dict[str, Any]]:
+        """The files by digest, and the group's document; the group's own file first."""
+        check_space(self._state, document.all_artifacts)
+        asked_anew = False
+        files: dict[str, Path] = {}
+        while True:
+            try:
+                path = await self.one(record, document, document.group)
+                group = read_group(path, document, self._thing)
+                for artifact in document.artifacts:
+                    files[artifact.sha256] = await self.one(record, document, artifact)
+            except ArtifactExpired as error:
+                if asked_anew:
+                    raise JobFailedError(f"{error} again, with the document asked for anew; check "
+                        "the object, and who may read it") from error  # fmt: skip
+                asked_anew = True
+                document = await self._document_anew(record)
+            else:
+                return files, group
+
+    async def one(self, record: JobRecord, document: JobDocument, artifact: Artifact) -> Path:
+        backoff = Backoff(base_s=1.0, cap_s=30.0)
+        while True:
+            check_time(record, document)
+            try:
+                found = await asyncio.to_thread(self._artifacts.fetch, artifact)
+            except ArtifactAway as error:
+                self.problem = str(error)
+                log.warning("job %s: %s; tried again", record.job_id, error)
+                await asyncio.sleep(backoff.next_s())
+            else:
+                self.problem = None
+                return found
+
+    async def _document_anew(self, record: JobRecord) -> JobDocument:
+        """The same execution's document, with addresses that were signed just now."""
+        execution = await self._cloud.describe(record.job_id)
+        content = execution.get("jobDocument")
+        document = parse(content, site=self._site)
+        record.document = dict(content) if isinstance(content, dict) else record.document
+        self.journal.write(record)
+        return document

@@ -1,0 +1,38 @@
+"""What the cloud knows of a site: its newest deployment, and each device's word of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fanfold.cloud.access import reach
+from fanfold.cloud.deployed import read_site_deployed
+from fanfold.cloud.jobs import show_devices
+from fanfold.common import output
+from fanfold.common.errors import MISSING, UserError
+from fanfold.common.project import read_site
+
+
+def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
+    """False where the newest deployment failed. Raises UserError: nothing is deployed."""
+    settings, _ = read_site(site)
+    deployed = read_site_deployed(reach(settings.region, aws=aws), settings)
+    if deployed is None:
+        raise UserError(
+            f"{settings.name}: nothing is deployed. Deploy it: fanfold deploy {settings.name}",
+            MISSING,
+        )
+    newest = deployed.deployments[0]
+    job = next((each for each in deployed.jobs if each.id == newest.id), None)
+    if as_json:
+        devices = [asdict(device) for device in job.devices] if job else []
+        told = {"v": 1, "site": settings.name, "target": settings.target}
+        output.print_json({**told, "deployment": asdict(newest), "devices": devices})
+    else:
+        output.out.print(
+            f"{settings.name} ({settings.target}): deployment {newest.id} of {newest.created_at}, "
+            f"{newest.status}{': ' + newest.error if newest.error else ''}",
+            markup=False,
+        )
+        if job:
+            show_devices(job)
+    return newest.status != "Failure"

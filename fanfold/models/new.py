@@ -1,0 +1,137 @@
+"""`fanfold model new NETWORK`: from a network's file to a folder that can be tried and packed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.device import trying
+from fanfold.models.try_out import keep_as_probes, tell
+from lambdas.model.errors import ModelError
+from models.draft import Wishes, draft, plain_name, side_of, write
+from models.facts import Facts, read_facts
+from models.families import FAMILIES
+from models.recognise import Found, Question, Side, recognise
+
+
+def new(
+    network: Path = typer.Argument(
+        help=".onnx, .xml (OpenVINO), -symbol.json (MXNet), .pt2, .torchscript, or a folder with "
+        "a SageMaker artifact."
+    ),
+    out: Path | None = typer.Option(None, help="Folder to write; named after the file if absent."),
+    family: str | None = typer.Option(
+        None, help="What kind of network it is, where its file does not say; asked for if absent."
+    ),
+    labels: Path | None = typer.Option(None, help="Names of the classes, one per line."),
+    size: str | None = typer.Option(None, help="HEIGHTxWIDTH of the input, if the file is open."),
+    name: str | None = typer.Option(None, help="The package's name."),
+    version: str = typer.Option("1.0.0", help="The package's version."),
+    images: list[Path] = typer.Option(
+        [], help="Pictures to try it on at once; they become the package's probes."
+    ),
+) -> None:
+    """Read a network's file and write a commented model.json for it; then: model try, model pack.
+
+    Inputs, outputs, metadata and weights outside the file are read, never guessed: where
+    several families have the same shapes, you are asked.
+
+    Example: fanfold model new best.onnx --images photos/1.jpg
+    """
+    try:
+        facts = read_facts(network)
+        side = side_of(facts, _side(size))
+        found = _found(facts, side, family, labels)
+        wishes = Wishes(name or plain_name(network), version, labels, side)
+        folder = out or Path(wishes.name)
+        write(draft(facts, found, wishes), folder)
+    except ModelError as error:
+        raise UserError(str(error), INVALID) from error
+    output.out.print(f"{folder}/model.json  {found.family}: {found.why}", markup=False)
+    _try(folder, images)
+
+
+def _try(folder: Path, images: list[Path]) -> None:
+    """A draft that cannot run is left where it is: the sentence says what to change in it."""
+    with trying.sealed(folder) as (sealed, spec):
+        trial = trying.run(sealed, spec.runtime, images, folder / "tried" if images else None)
+    for answer in trial.answers:
+        tell(answer)
+    if images:
+        kept = keep_as_probes(folder, trial.answers)
+        output.note(f"{kept} probe(s) kept: correct the answers in model.json if they are wrong")
+    else:
+        output.note(f"it runs. Then: fanfold model try {folder} PHOTO… --keep")
+
+
+def _found(facts: Facts, side: Side | None, family: str | None, labels: Path | None) -> Found:
+    if family is not None:
+        return _declared(facts, side, family)
+    found = recognise(facts, side, _count(labels))
+    if isinstance(found, Question):
+        return _asked(facts, side, found)
+    return found
+
+
+def _declared(facts: Facts, side: Side | None, family: str) -> Found:
+    """As the user says; what the file says of its own is not contradicted."""
+    if family not in FAMILIES:
+        raise UserError(f"--family {family!r}: use one of {', '.join(FAMILIES)}", INVALID)
+    own = recognise(facts, side, None)
+    if isinstance(own, Found):
+        if FAMILIES[own.family].output != FAMILIES[family].output:
+            raise UserError(
+                f"--family {family}: the file says otherwise, {own.family}: {own.why}", INVALID
+            )
+        return own._replace(family=family)
+    return Found(family, "as declared")
+
+
+def _asked(facts: Facts, side: Side | None, question: Question) -> Found:
+    lines = [f"  {name:<20} {FAMILIES[name].words}" for name in question.candidates]
+    text = "\n".join([f"outputs: {question.shapes or 'not said in the file'}", *lines])
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UserError(
+            "the file does not say what its outputs mean, and several families have these shapes; "
+            f"say which with --family:\n{text}",
+            INVALID,
+        )
+    output.note(text)
+    chosen = typer.prompt("family", err=True).strip()
+    return _declared(facts, side, chosen)
+
+
+def _count(labels: Path | None) -> int | None:
+    if labels is None:
+        return None
+    from lambdas.model.labels import read_labels
+
+    try:
+        return len(read_labels(labels.read_bytes(), labels.name))
+    except OSError as error:
+        raise UserError(f"--labels {labels}: {error.strerror}", INVALID) from error
+
+
+def _side(text: str | None) -> Side | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+)(?:[x×](\d+))?", text)
+    if not match:
+        raise UserError(f"--size {text!r}: use HEIGHTxWIDTH, as 480x640", INVALID)
+    return Side(int(match[1]), int(match[2] or match[1]))
+
+
+def copied(source: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(source, folder))
+
+
+def register(parent: Any) -> None:
+    parent.command()(new)

@@ -1,0 +1,46 @@
+"""The join file: all that a device needs to be a core of its site (docs/spec/join-file.md).
+
+It holds the private key: 0600, and carried to one device only.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fanfold.cloud.access import Access
+from fanfold.provision.identities import CERTIFICATE, KEY, write_private
+from infra.planning import Site
+from infra.targets.iot.names import IotNames
+
+
+def join_file(folder: Path, thing: str) -> Path:
+    """`folder`: the site's keys."""
+    return folder / thing / f"{thing}.join"
+
+
+def write_join_file(access: Access, site: Site, thing: str, folder: Path) -> Path:
+    """From the certificate that lies in `folder`, and the account's endpoints."""
+    iot: Any = access.client("iot")
+
+    def endpoint(kind: str) -> str:
+        return str(iot.describe_endpoint(endpointType=kind)["endpointAddress"])
+
+    content = {
+        "v": 1,
+        "site": site.name,
+        "thing": thing,
+        "region": site.region,
+        "iot_endpoint": endpoint("iot:Data-ATS"),
+        "credentials_endpoint": endpoint("iot:CredentialProvider"),
+        "role_alias": IotNames(site.name, site.account, site.region).role_alias,
+        "certificate_pem": (folder / thing / CERTIFICATE).read_text(encoding="ascii"),
+        "key_pem": (folder / thing / KEY).read_text(encoding="ascii"),
+        "volumes": {"images": site.volumes.images, "state": site.volumes.state},
+    }
+    if access.cloud is not None:  # AWS's own roots are in every system's trust
+        content["ca_pem"] = access.cloud.ca_file.read_text(encoding="ascii")
+    path = join_file(folder, thing)
+    write_private(path, json.dumps(content, indent=1) + "\n")
+    return path

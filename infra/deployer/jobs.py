@@ -1,0 +1,188 @@
+"""`Custom::FanfoldJob`: a deployment as an AWS IoT job, made with its stack and waited for.
+
+Why not `AWS::IoT::Job`: it waits for no device, and a job document needs the moment of its
+deployment, which a template must not have (docs/decisions/0071-target-iot.md).
+
+On create and update: the artifacts are copied into the site's own bucket under their digests,
+so that neither `cdk gc` nor a later deployment takes them from a device that was off; older jobs
+of the site are cancelled where no device has begun them; a job is made; its devices are waited
+for. A device that failed fails the stack, and CloudFormation's way back is a job with the former
+artifacts. A device that is off does not: the answer is SUCCESS, and it takes the job later.
+On delete: what no device has begun is cancelled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import traceback
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from infra.deployer.handler import Clock, DeploymentError, patience, respond
+
+POLL_S = 1.0
+CHUNK = 1 << 20
+PENDING = ("QUEUED", "IN_PROGRESS")
+BAD = ("FAILED", "REJECTED", "TIMED_OUT")
+MOST_NAMED = 5
+"""So many devices are named in an answer, which CloudFormation limits to 4 KB."""
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    """Entry point of AWS Lambda: never raises."""
+    answer: dict[str, Any] = {"Status": "FAILED", "Reason": "", "Data": {}}
+    site = event["ResourceProperties"].get("Site", "unknown")
+    try:
+        clients = {name: boto3.client(name, config=patience()) for name in ("iot", "s3")}
+        data = handle(event, clients["iot"], clients["s3"], Clock(context))
+        answer.update(Status="SUCCESS", Data=data)
+    except DeploymentError as error:
+        answer["Reason"] = str(error)
+    except Exception as error:
+        traceback.print_exc()
+        answer["Reason"] = f"{type(error).__name__}: {error}"
+    respond(event, answer, f"job-of-{site}")
+
+
+def handle(event: dict[str, Any], iot: Any, s3: Any, clock: Clock) -> dict[str, str]:
+    wanted = event["ResourceProperties"]
+    cancel_waiting(iot, wanted["JobPrefix"])
+    if event["RequestType"] == "Delete":
+        return {}
+    document = job_document(s3, wanted, int(time.time()))
+    suffix = hashlib.sha256(event["RequestId"].encode()).hexdigest()[:8]
+    job_id = f"{wanted['JobPrefix']}{document['issued_at']}-{suffix}"
+    make_job(iot, job_id, wanted, document)
+    wait_s = min(float(wanted.get("WaitSeconds", 0)), clock.left_s())
+    counts = wait(iot, job_id, wait_s, clock)
+    return {"JobId": job_id, **counts}
+
+
+def job_document(s3: Any, wanted: dict[str, Any], issued_at: int) -> dict[str, Any]:
+    """docs/spec/jobs.md; every artifact lies in the site's bucket from now on."""
+    bucket = wanted["Bucket"]
+    found: dict[str, Any] = {
+        "v": 1,
+        "site": wanted["Site"],
+        "issued_at": issued_at,
+        "timeout_s": int(wanted["TimeoutSeconds"]),
+        "group": keep(s3, wanted["GroupUri"], bucket, "json"),
+        "code": [{"arns": wanted["Arns"], **keep(s3, wanted["CodeUri"], bucket, "zip")}],
+        "per_thing": wanted["PerThing"] == "true",
+    }
+    if model := wanted.get("Model"):
+        found["model"] = keep(s3, model, bucket, "zip" if model.endswith(".zip") else "tar.gz")
+    return found
+
+
+def keep(s3: Any, uri: str, bucket: str, ending: str) -> dict[str, Any]:
+    """Copy an object under its own digest; {uri, sha256, size}."""
+    source, _, key = uri.removeprefix("s3://").partition("/")
+    try:
+        answer = s3.get_object(Bucket=source, Key=key)
+    except ClientError as error:
+        raise DeploymentError(f"artifact {uri} cannot be read: {error}") from error
+    digest, size = hashlib.sha256(), 0
+    while chunk := answer["Body"].read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    sha256 = digest.hexdigest()
+    target = f"artifacts/{sha256}.{ending}"
+    if not _exists(s3, bucket, target):
+        s3.copy_object(Bucket=bucket, Key=target, CopySource={"Bucket": source, "Key": key})
+    return {"uri": f"s3://{bucket}/{target}", "sha256": sha256, "size": size}
+
+
+def _exists(s3: Any, bucket: str, key: str) -> bool:
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+            return False
+        raise
+    return True
+
+
+def make_job(iot: Any, job_id: str, wanted: dict[str, Any], document: dict[str, Any]) -> None:
+    """A repeated call of the same request finds its job made."""
+    try:
+        iot.create_job(
+            jobId=job_id,
+            targets=[wanted["Target"]],
+            targetSelection="SNAPSHOT",
+            document=json.dumps(document, separators=(",", ":")),
+            description=f"Fanfold deployment of site {wanted['Site']}",
+            **json.loads(wanted["Settings"]),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            raise
+
+
+def cancel_waiting(iot: Any, prefix: str) -> None:
+    """Older jobs of the site, for devices that have not begun them: the next one says it all."""
+    for job in _jobs(iot):
+        if job["jobId"].startswith(prefix) and job["status"] == "IN_PROGRESS":
+            try:
+                iot.cancel_job(jobId=job["jobId"], reasonCode="SUPERSEDED", force=False)
+            except ClientError as error:
+                print(f"{job['jobId']} cannot be cancelled: {error}")  # noqa: T201 (logs)
+
+
+def _jobs(iot: Any) -> Any:
+    token: dict[str, str] = {}
+    while True:
+        page = iot.list_jobs(status="IN_PROGRESS", **token)
+        yield from page.get("jobs", [])
+        if not page.get("nextToken"):
+            return
+        token = {"nextToken": page["nextToken"]}
+
+
+def wait(iot: Any, job_id: str, wait_s: float, clock: Clock) -> dict[str, str]:
+    """Until every device has ended, or the time is up. Raises DeploymentError where one failed."""
+    deadline = clock.now() + wait_s
+    while True:
+        found = executions(iot, job_id)
+        job = iot.describe_job(jobId=job_id)["job"]
+        waiting = job["status"] in ("IN_PROGRESS", "SCHEDULED")
+        if not waiting or clock.now() >= deadline:
+            break
+        clock.sleep(POLL_S)
+    if bad := {thing: status for thing, status in found.items() if status in BAD}:
+        raise DeploymentError(_told(iot, job_id, bad, len(found)))
+    return {
+        "Status": "InProgress" if waiting else str(job["status"]).title(),
+        "Succeeded": str(sum(status == "SUCCEEDED" for status in found.values())),
+        "Waiting": str(sum(status in PENDING for status in found.values())),
+    }
+
+
+def executions(iot: Any, job_id: str) -> dict[str, str]:
+    """Thing → how its newest execution stands."""
+    found: dict[str, str] = {}
+    token: dict[str, str] = {}
+    while True:
+        page = iot.list_job_executions_for_job(jobId=job_id, **token)
+        for each in page.get("executionSummaries", []):
+            thing = each["thingArn"].rpartition("/")[2]
+            found[thing] = each["jobExecutionSummary"]["status"]
+        if not page.get("nextToken"):
+            return found
+        token = {"nextToken": page["nextToken"]}
+
+
+def _told(iot: Any, job_id: str, bad: dict[str, str], devices: int) -> str:
+    """One sentence: which devices, and what each of the first few says."""
+    said = []
+    for thing, status in list(bad.items())[:MOST_NAMED]:
+        answer = iot.describe_job_execution(jobId=job_id, thingName=thing)["execution"]
+        details = answer.get("statusDetails", {}).get("detailsMap", {})
+        said.append(f"{thing} {status}: {details.get('reason', 'no reason given')}")
+    more = f"; and {len(bad) - MOST_NAMED} more" if len(bad) > MOST_NAMED else ""
+    names = "; ".join(said)
+    return f"job {job_id} failed on {len(bad)} of {devices} devices: {names}{more}"

@@ -1,0 +1,1 @@
+"""Target iot as CloudFormation resources; what they say is infra/targets/iot's."""

@@ -1,0 +1,80 @@
+"""What a core with a certificate may reach: its policy, its role and alias, its artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_iot as iot
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.stacks.acknowledgements import NO_ACCESS_LOGS, acknowledge, acknowledge_prefixes
+from infra.targets.iot import IotNames, core_policy, role_statements
+
+CREDENTIALS_S = 3600
+"""boto3 asks anew 15 minutes before the end: with the shortest life it would ask at every call."""
+UNFINISHED_UPLOAD_DAYS = 7
+OLDER_VERSIONS_DAYS = 30
+
+
+class DeviceAccess(Construct):
+    """One policy and one role for every core of the site; `fanfold provision` attaches them."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, document: Mapping[str, Any]) -> None:
+        super().__init__(scope, construct_id)
+        self._names = names = IotNames.of(document)
+        self.policy = iot.CfnPolicy(
+            self, "Policy", policy_name=names.policy, policy_document=core_policy(document)
+        )
+        statements = [iam.PolicyStatement.from_json(s) for s in role_statements(document)]
+        self.role = iam.Role(
+            self,
+            "Role",
+            description=f"Lent to the cores of Fanfold site {names.site} for their certificates",
+            assumed_by=iam.ServicePrincipal("credentials.iot.amazonaws.com"),
+            max_session_duration=Duration.seconds(CREDENTIALS_S),
+            inline_policies={"core": iam.PolicyDocument(statements=statements)},
+        )
+        acknowledge_prefixes(self.role, statements)
+        self.alias = iot.CfnRoleAlias(
+            self,
+            "RoleAlias",
+            role_alias=names.role_alias,
+            role_arn=self.role.role_arn,
+            credential_duration_seconds=CREDENTIALS_S,
+        )
+        self.bucket = self._bucket(names.bucket)
+
+    def outputs(self) -> dict[str, str]:
+        return {
+            "CorePolicy": self.policy.ref,
+            "RoleAlias": self._names.role_alias,
+            "ArtifactsBucket": self._names.bucket,
+        }
+
+    def _bucket(self, name: str) -> s3.Bucket:
+        """Kept when the stack goes: a device may still be on its way to an artifact."""
+        bucket = s3.Bucket(
+            self,
+            "Artifacts",
+            bucket_name=name,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="keep",
+                    noncurrent_version_expiration=Duration.days(OLDER_VERSIONS_DAYS),
+                    abort_incomplete_multipart_upload_after=Duration.days(UNFINISHED_UPLOAD_DAYS),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        acknowledge(bucket, NO_ACCESS_LOGS)
+        return bucket

@@ -1,0 +1,130 @@
+"""The deployment of target iot: its artifacts as assets, and the deployer that makes the job."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aws_cdk import Acknowledgment, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from infra.stacks.acknowledgements import acknowledge, acknowledge_prefixes
+from infra.stacks.assets import Assets
+from infra.targets.iot import IotNames, group_document
+from infra.targets.iot.request import request
+
+TIMEOUT = Duration.minutes(14)
+MEMORY_MB = 512
+OUTPUTS = ("JobId", "Status", "Succeeded", "Waiting")
+LIST_JOBS = Acknowledgment(
+    id="AwsSolutions::AwsSolutions-IAM5[Resource::*]",
+    reason="iot:ListJobs knows no narrower resource; it finds the site's older jobs.",
+)
+
+
+class JobDeployment(Construct):
+    """Runs `infra/deployer/jobs.py` when the group, the code, the model or the target changes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        document: Mapping[str, Any],
+        assets: Assets,
+        wait_s: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._document, self._names = document, IotNames.of(document)
+        group = self._asset("Group", document, assets)
+        code = s3_assets.Asset(self, "Code", path=str(assets.lambdas))
+        self._sources = [group, code]
+        function = self._deployer(assets)
+        self.resource = CustomResource(
+            self,
+            "Job",
+            resource_type="Custom::FanfoldJob",
+            service_token=function.function_arn,
+            service_timeout=TIMEOUT,
+            properties={
+                **request(document),
+                "GroupUri": _uri(group),
+                "CodeUri": _uri(code),
+                "WaitSeconds": str(wait_s),
+            },
+        )
+
+    def outputs(self) -> dict[str, str]:
+        return {name: self.resource.get_att_string(name) for name in OUTPUTS}
+
+    def _asset(self, name: str, document: Mapping[str, Any], assets: Assets) -> s3_assets.Asset:
+        """The group document as a file of its own content's name."""
+        content = group_document(document)
+        digest = hashlib.sha256(content).hexdigest()
+        path = assets.deployer.parent / f"group-{digest}.json"
+        path.write_bytes(content)
+        return s3_assets.Asset(self, name, path=str(path))
+
+    def _deployer(self, assets: Assets) -> lambda_.Function:
+        name = f"fanfold-{self._names.site}-deployer"
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        statements = [*self._rights(), *self._logs(log_group)]
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"deploy": iam.PolicyDocument(statements=statements)},
+        )
+        acknowledge_prefixes(self, statements)
+        acknowledge(self, LIST_JOBS)
+        return lambda_.Function(
+            self,
+            "Function",
+            function_name=name,
+            description="Makes the AWS IoT jobs of one site, and waits for its devices",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            handler="infra.deployer.jobs.handler",
+            code=lambda_.Code.from_asset(str(assets.jobs_deployer)),
+            timeout=TIMEOUT,
+            memory_size=MEMORY_MB,
+            log_group=log_group,
+            role=role,
+        )
+
+    def _rights(self) -> Iterator[iam.PolicyStatement]:
+        names, s3 = self._names, f"arn:{Stack.of(self).partition}:s3:::"
+        objects = [f"{s3}{a.s3_bucket_name}/{a.s3_object_key}" for a in self._sources]
+        if model := request(self._document)["Model"]:
+            objects.append(s3 + model.removeprefix("s3://"))
+        yield _allow(["s3:GetObject"], objects)
+        own = f"{s3}{names.bucket}"
+        yield _allow(["s3:GetObject", "s3:PutObject"], [f"{own}/artifacts/*"])
+        yield _allow(["s3:ListBucket"], [own])  # else a missing object is 403, not 404
+        job, target = names.arn(f"job/{names.job_prefix}*"), names.target(self._document)
+        yield _allow(["iot:CreateJob"], [job, target])
+        yield _allow(["iot:DescribeJob", "iot:CancelJob", "iot:ListJobExecutionsForJob"], [job])
+        yield _allow(["iot:DescribeJobExecution"], [job, names.arn("thing/*")])
+        yield _allow(["iot:ListJobs"], ["*"])
+
+    def _logs(self, log_group: logs.LogGroup) -> Iterator[iam.PolicyStatement]:
+        actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        yield _allow(actions, [log_group.log_group_arn])
+
+
+def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=actions, resources=resources)
+
+
+def _uri(asset: s3_assets.Asset) -> str:
+    return f"s3://{asset.s3_bucket_name}/{asset.s3_object_key}"

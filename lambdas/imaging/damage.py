@@ -1,0 +1,147 @@
+"""What a damaged JPEG still shows: which share of it never came, and whether it is in place.
+
+libjpeg fills what never came with exact mid-grey luma and goes on, silently or with one
+warning. So a picture that strict decoding refuses is decoded once more to grey, and the
+MCUs that are 128 throughout are counted; a restart marker that is out of step by more
+than two shifts everything behind it (T.81 F.2.2.4 lets a decoder resynchronise to the
+next two), which no count of grey blocks would tell.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Callable, Iterator, NamedTuple
+
+import numpy as np
+
+from lambdas.imaging.errors import ImageError
+from lambdas.imaging.jpeg_header import Frame
+
+#: A preallocated or sparse file: zeros up to its end, or to the end marker put behind them.
+_NUL_TAIL = re.compile(rb"\0{64,}(?:\xff\xd9.{0,64})?\Z", re.S)
+_RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
+_SCAN = re.compile(rb"\xff\xda")
+_END = b"\xff\xd9"
+_MID_GREY = 128
+_IN_STEP = 2
+_COEFFICIENTS = 64
+
+
+class Damage(NamedTuple):
+    """`lost`: share of the picture that never came, 0…1; `detail`: what the decoder said."""
+
+    lost: float
+    detail: str
+
+    def as_record(self) -> dict[str, object]:
+        return {"lost": round(self.lost, 4), "detail": self.detail[:200]}
+
+
+class Reader(NamedTuple):
+    """How bytes are decoded here. `strict` raises `ValueError` on any warning."""
+
+    strict: Callable[[bytes], object]
+    grey: Callable[[bytes], np.ndarray]
+
+
+def without_zero_tail(data: bytes, frame: Frame) -> bytes:
+    """What was written of a file that was allocated at its full size first."""
+    tail = _NUL_TAIL.search(data, frame.scan_at)
+    return data[: tail.start()] if tail else data
+
+
+def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: float) -> Damage:
+    """What is lost of a JPEG that strict decoding refused, saying `said`.
+
+    Raises `ImageError` where more than `max_lost` is, or what is there is out of place.
+    """
+    check_restarts(data, frame)
+    scans = _scans(data, frame)
+    if _lacks_only_its_end(data, reader) and scans.complete:
+        return Damage(0.0, said)
+    if frame.progressive or scans.seen > 1:
+        # A cut blurs such a picture or takes its colours: no part of it is simply missing.
+        if not scans.complete or "premature" in said.lower():
+            raise ImageError("truncated", f"JPEG of {scans.seen} scans, not all whole: {said}")
+        return Damage(0.0, said)
+    lost = missing_share(reader.grey(data), frame.mcu_px)
+    if lost > max_lost:
+        raise ImageError(
+            "truncated",
+            f"JPEG: {lost:.1%} of the picture is missing, limit {max_lost:.1%}: {said}",
+        )
+    return Damage(lost, said)
+
+
+def missing_share(luma: np.ndarray, mcu_px: tuple[int, int]) -> float:
+    """Share of MCUs of an H×W luma plane that are mid-grey throughout.
+
+    One row of MCUs at a time: a refused picture shall not cost several copies of itself.
+    """
+    width, height = mcu_px
+    columns = -(-luma.shape[1] // width)
+    edges = np.arange(0, luma.shape[1], width)
+    rows = range(0, luma.shape[0], height)
+    missing = 0
+    for top in rows:
+        grey = (luma[top : top + height] == _MID_GREY).all(axis=0)
+        missing += int(np.logical_and.reduceat(grey, edges).sum())
+    return missing / (len(rows) * columns)
+
+
+def check_restarts(data: bytes, frame: Frame) -> None:
+    """Raises `ImageError` at the first restart marker that is too far from the one due."""
+    if not frame.restart_interval or frame.progressive:
+        return
+    due = 0
+    for found in _restarts(data, frame.scan_at):
+        if (found - due) % 8 > _IN_STEP:
+            raise ImageError(
+                "truncated",
+                f"JPEG: restart marker {found} where {due} is due, what follows is out of place",
+            )
+        due = (found + 1) % 8
+
+
+def _restarts(data: bytes, at: int) -> Iterator[int]:
+    end = data.rfind(b"\xff\xd9")
+    for found in _RESTART.finditer(data, at, end if end > at else len(data)):
+        yield found.group(1)[0] & 7
+
+
+def _lacks_only_its_end(data: bytes, reader: Reader) -> bool:
+    try:
+        reader.strict(data + _END)
+    except ValueError:
+        return False
+    return True
+
+
+class _Scans(NamedTuple):
+    """`seen`: scans; `complete`: every coefficient of every component was begun to its last bit."""
+
+    seen: int
+    complete: bool
+
+
+def _scans(data: bytes, frame: Frame) -> _Scans:
+    """From the scan headers alone (T.81 B.2.3, G.1.1.1)."""
+    bits: dict[int, list[int]] = {}
+    count = 0
+    for found in _SCAN.finditer(data, frame.scan_at):
+        at = found.start() + 4
+        try:
+            components = data[at]
+            ids = [data[at + 1 + 2 * index] for index in range(components)]
+            first, last, exact = struct.unpack_from("BBB", data, at + 1 + 2 * components)
+        except (IndexError, struct.error):
+            return _Scans(count + 1, False)
+        if not 1 <= components <= 4 or last >= _COEFFICIENTS:
+            continue
+        count += 1
+        for component in ids:
+            missing = bits.setdefault(component, [1] * _COEFFICIENTS)
+            missing[first : last + 1] = [exact & 15] * (last + 1 - first)
+    whole = len(bits) >= frame.components and not any(any(left) for left in bits.values())
+    return _Scans(count, whole)

@@ -1,0 +1,38 @@
+"""Orientation out of Exif, which is a small TIFF (CIPA DC-008, tag 0x0112). Pure."""
+
+from __future__ import annotations
+
+import struct
+
+UPRIGHT = 1
+_ORIENTATION = 0x0112
+_SHORT = 3
+_PREFIX = b"Exif\0\0"
+
+
+def is_exif(segment: bytes) -> bool:
+    """Whether an APP1 segment is Exif; XMP and thermal cameras use APP1 as well."""
+    return bytes(segment[:6]) == _PREFIX
+
+
+def orientation(block: bytes) -> int:
+    """1…8 of an Exif block, with or without its prefix; 1 where it says nothing possible.
+
+    Broken metadata is no reason to lose the picture.
+    """
+    tiff = block[6:] if is_exif(block) else block
+    order = {b"II": "<", b"MM": ">"}.get(bytes(tiff[:2]))
+    if order is None:
+        return UPRIGHT
+    try:
+        (offset,) = struct.unpack_from(order + "I", tiff, 4)
+        (count,) = struct.unpack_from(order + "H", tiff, offset)
+        for index in range(count):
+            tag, kind, _number, value = struct.unpack_from(
+                order + "HHIH", tiff, offset + 2 + 12 * index
+            )
+            if tag == _ORIENTATION:
+                return value if kind == _SHORT and 1 <= value <= 8 else UPRIGHT
+    except struct.error:
+        pass
+    return UPRIGHT

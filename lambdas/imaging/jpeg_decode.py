@@ -1,0 +1,100 @@
+"""JPEG → pixels: strictly first; what a strict decoder refuses is measured before it is used."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from lambdas.imaging.buffers import Buffer
+from lambdas.imaging.damage import (
+    Damage,
+    Reader,
+    check_restarts,
+    examine,
+    missing_share,
+    without_zero_tail,
+)
+from lambdas.imaging.errors import ImageError
+from lambdas.imaging.jpeg_header import Frame
+from lambdas.imaging.opencv import COLOUR, GREY, imdecode
+
+try:
+    import simplejpeg
+except ImportError:  # No wheel for this device: OpenCV decodes everything.
+    simplejpeg = None
+
+_END = b"\xff\xd9"
+
+
+class JpegDecoder:
+    """One per thread; the array that it returns is overwritten by the next call."""
+
+    def __init__(self, colour: str, max_lost: float) -> None:
+        """`colour`: "RGB", "BGR" or "GRAY"; `max_lost`: the share that may be missing, 0…1."""
+        self._colour = colour
+        self._max_lost = max_lost
+        self._pixels = Buffer()
+        #: Of the picture decoded last; None: none that a decoder knows of.
+        self.damage: Damage | None = None
+
+    def decode(
+        self, data: bytes, frame: Frame, min_height_px: int, min_width_px: int
+    ) -> np.ndarray:
+        """H×W×3 uint8, for "GRAY" H×W, not turned. Raises `ImageError`."""
+        self.damage = None
+        if simplejpeg is None:
+            return self._by_opencv(data, frame)
+        # The decoder would enlarge nothing, and says no to more than there is.
+        smallest = {
+            "min_height": min(min_height_px or frame.height_px, frame.height_px),
+            "min_width": min(min_width_px or frame.width_px, frame.width_px),
+        }
+        try:
+            return self._turbo(data, frame, smallest)
+        except ValueError as error:
+            said = str(error)
+        self._pixels = Buffer()  # a picture that will be refused shall not be there twice
+        data = without_zero_tail(data, frame)
+        try:
+            reader = Reader(lambda written: self._turbo(written, frame, smallest), _grey)
+            self.damage = examine(data, frame, said, reader, self._max_lost)
+            return self._turbo(data, frame, smallest, strict=False)
+        except ImageError:
+            raise
+        except ValueError:  # not even leniently; an ImageError is one too
+            raise _error(said) from None
+
+    def _turbo(
+        self, data: bytes, frame: Frame, smallest: dict[str, int], strict: bool = True
+    ) -> np.ndarray:
+        channels = 1 if self._colour == "GRAY" else 3
+        image = simplejpeg.decode_jpeg(
+            data,
+            colorspace=self._colour,
+            buffer=self._pixels.flat(frame.height_px * frame.width_px * channels),
+            strict=strict,
+            **smallest,
+        )
+        return image if channels == 3 else image[..., 0]
+
+    def _by_opencv(self, data: bytes, frame: Frame) -> np.ndarray:
+        """OpenCV warns of nothing: what is missing is measured on every image."""
+        check_restarts(data, frame)
+        written = without_zero_tail(data, frame) + _END
+        grey = imdecode(written, GREY)
+        image = grey if self._colour == "GRAY" else imdecode(written, COLOUR)
+        lost = missing_share(grey, frame.mcu_px)
+        if lost > self._max_lost:
+            raise ImageError("truncated", f"JPEG: {lost:.1%} of the picture is missing")
+        if lost or _END not in data[frame.scan_at :]:
+            self.damage = Damage(lost, "mid-grey blocks, or no end")
+        return image if self._colour != "RGB" else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _grey(data: bytes) -> np.ndarray:
+    return simplejpeg.decode_jpeg(data, "GRAY", strict=False)[..., 0]
+
+
+def _error(text: str) -> ImageError:
+    early = "premature" in text.lower() or "ended" in text.lower()
+    return ImageError("truncated" if early else "not_an_image", f"JPEG: {text[:200]}")

@@ -1,0 +1,71 @@
+"""`python -m models.trial REQUEST`: a package run once, with the worker's own code.
+
+REQUEST is JSON: `folder` (with model.json and hashes), `images`, `gpu`, `draw` (a folder,
+or null). One JSON line per answer on stdout: `answer` per image, at last `done` or `error`.
+Runs under the device's interpreter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lambdas.imaging.header import ImageError
+from lambdas.model.errors import ModelError
+from lambdas.model.hooks import load_hooks
+from lambdas.model.package import load_package
+from lambdas.model.runtimes.select import load_runtime
+from lambdas.worker.warm_up import answered, prove
+
+EXIT_FAILED = 1
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
+
+
+def run(request: dict[str, Any], say: Any) -> None:
+    """Raises `ModelError` where the package cannot serve."""
+    package = load_package(request["folder"])
+    runtime = load_runtime(package, int(request.get("gpu", -1)))
+    model = prove(package, runtime, load_hooks(os.environ.get("FANFOLD_HOOKS", "")))
+    softmax = model.package.spec.output.softmax
+    for name in request["images"]:
+        start = time.perf_counter()
+        try:
+            output = answered(model, name)
+        except (ImageError, OSError, ValueError) as error:
+            say({"image": name, "problem": str(error)})
+            continue
+        ms = round((time.perf_counter() - start) * 1000, 1)
+        drawn = None
+        if request.get("draw"):
+            from models.drawing import draw
+
+            drawn = str(draw(Path(name), output, Path(request["draw"])))
+        say({"image": name, "output": output, "ms": ms, "drawn": drawn})
+    say(
+        {"done": {"softmax": softmax, "probes": len(package.spec.probes), "device": runtime.device}}
+    )
+
+
+def main() -> int:
+    for key, value in _ENVIRONMENT.items():
+        os.environ.setdefault(key, value)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what the frameworks print is no answer
+
+    def say(answer: dict[str, Any]) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
+    try:
+        run(json.loads(sys.argv[1]), say)
+    except ModelError as error:
+        say({"error": str(error)})
+        return EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

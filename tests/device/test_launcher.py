@@ -1,0 +1,114 @@
+"""The real launcher over versions of a core that become ready, do not, or crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fake_versions import Device
+from waiting import eventually
+
+READY_S = 3.0
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Device]:
+    made = Device(tmp_path, READY_S)
+    made.install("1", "good")
+    made.remember(proved="1")
+    yield made
+    if made.process is not None:
+        made.stop()
+
+
+def test_the_first_version_proves_itself(device: Device) -> None:
+    device.remember(trial="1")
+    device.start()
+
+    device.until_proved("1")
+    assert device.result["outcome"] == "proved"
+
+
+def test_a_core_that_is_killed_is_started_again(device: Device) -> None:
+    device.start()
+    eventually((device.state / "core.json").exists, "the core")
+    first = device.pid
+    os.kill(first, signal.SIGKILL)
+
+    eventually(lambda: device.pid != first, "another core")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("never ready", "was not ready within 3 s"), ("crashes", "did not become ready in 3 starts")],
+)
+def test_a_new_version_that_does_not_become_ready_gives_way(
+    device: Device, kind: str, reason: str
+) -> None:
+    device.install("2", kind)
+    device.remember(proved="1", trial="2")
+    device.start()
+
+    eventually(lambda: device.result, "a result")
+    assert device.result == {
+        "v": 1, "version": "2", "outcome": "went_back", "reason": reason, "running": "1",
+    }  # fmt: skip
+    eventually(lambda: device.starts[-1] == "1", "the version that proved itself runs again")
+    assert (device.known["proved"], device.known["trial"]) == ("1", None)
+
+
+def test_a_launcher_that_is_killed_during_a_trial_counts_it(device: Device) -> None:
+    device.install("2", "crashes")
+    device.remember(proved="1", trial="2", starts=3)
+    device.start()
+
+    eventually(lambda: device.starts, "a core")
+    assert device.starts[0] == "1"
+
+
+def test_sigterm_ends_launcher_and_core(device: Device) -> None:
+    device.start()
+    eventually((device.state / "core.json").exists, "the core")
+    core = device.pid
+
+    assert device.stop() == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(core, 0)
+
+
+def _absent(folder: Path) -> dict[str, object]:
+    return {"v": 1, "archive": str(folder / "none.tar"), "sha256": "0" * 64}
+
+
+def _wrong_digest(folder: Path) -> dict[str, object]:
+    (folder / "other.tar").write_bytes(b"no archive")
+    return {"v": 1, "archive": str(folder / "other.tar"), "sha256": "0" * 64}
+
+
+def _other_format(folder: Path) -> dict[str, object]:
+    return {"v": 9}
+
+
+@pytest.mark.parametrize(
+    ("request_of", "reason"),
+    [(_absent, "none.tar"), (_wrong_digest, "asked for was 0000"), (_other_format, "version 9")],
+)
+def test_an_update_that_cannot_be_used_is_refused_and_the_core_runs_on(
+    device: Device, tmp_path: Path, request_of: Callable[[Path], dict[str, object]], reason: str
+) -> None:
+    device.start()
+    eventually((device.state / "core.json").exists, "the core")
+    core = device.pid
+    draft = device.launcher / "request.new"
+    draft.write_text(json.dumps(request_of(tmp_path)))
+    draft.rename(device.launcher / "request.json")
+
+    eventually(lambda: device.result, "a result")
+    assert (device.result["outcome"], device.pid) == ("not_installed", core)
+    assert reason in device.result["reason"]
+    assert not (device.launcher / "request.json").exists()

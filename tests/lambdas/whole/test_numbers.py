@@ -1,0 +1,200 @@
+"""Journal and store of different ages: whoever is behind is told, no number means two images.
+
+The judge is what left for the cloud: of each (stream, seq) one record, or the same one again.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from sim import Sim
+
+PARTS = ("splitter", "aggregator")
+
+
+class Plant:
+    """A simulated site whose parts' folders are copied and put back."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.sim = Sim(root / "site", FANFOLD_MAX_WAIT_S="3")
+        self.sent = 0
+        self.copies: dict[str, Path] = {}
+
+    def send(self, count: int) -> None:
+        for _ in range(count):
+            self.sent += 1
+            self.sim.image("cam1", {"id": f"e{self.sent}", "files": [f"{self.sent}.jpg"]})
+
+    def folder(self, part: str) -> Path:
+        return Path(self.sim.env["FANFOLD_STATE_DIR"]) / part
+
+    def copy(self, part: str) -> None:
+        """As a backup tool does it: while the part runs."""
+        self.copies[part] = self.root / f"copy-{part}-{self.sent}-{self.sim.now:.2f}"
+        shutil.copytree(self.folder(part), self.copies[part], dirs_exist_ok=True)
+
+    def put_back(self, part: str) -> None:
+        self.sim.kill(part)
+        shutil.rmtree(self.folder(part))
+        shutil.copytree(self.copies[part], self.folder(part))
+
+    def lose_log(self, part: str) -> None:
+        """The newest part of the database, which is not in its file yet, is gone."""
+        self.sim.kill(part)
+        for log in self.folder(part).glob("*.sqlite3-wal"):
+            log.unlink()
+
+    def settled(self) -> None:
+        self.sim.settle()
+        self.sim.run(5.0)
+
+    def contradictions(self) -> list[tuple]:
+        told: dict[tuple, set] = {}
+        for record in self.sim.cloud + self.sim.late:
+            if record["status"] != "gap":
+                said = (record["status"], record.get("id"), json.dumps(record.get("output")))
+                told.setdefault((record["stream"], record["seq"]), set()).add(said)
+        return [(key, said) for key, said in told.items() if len(said) > 1]
+
+    def ids_of_ok(self) -> set[str]:
+        return {r["id"].split("/")[0] for r in self.sim.cloud if r["status"] == "ok"}
+
+
+@pytest.fixture
+def plant(tmp_path):
+    plant = Plant(tmp_path)
+    yield plant
+    plant.sim.close()
+
+
+def test_a_journal_that_is_older_than_the_store_goes_on_above_it(plant):
+    plant.send(20)
+    plant.settled()
+    plant.copy("splitter")
+    plant.send(30)
+    plant.settled()
+    plant.put_back("splitter")
+    plant.send(25)
+    plant.settled()
+
+    assert plant.contradictions() == []
+    assert len(plant.ids_of_ok()) == 75
+    assert plant.sim.splitter.link.journal_behind == 30
+
+
+def test_a_store_that_is_older_than_the_journal_makes_no_second_record(plant):
+    plant.send(20)
+    plant.settled()
+    plant.copy("aggregator")
+    plant.send(30)
+    plant.settled()
+    plant.put_back("aggregator")
+    plant.send(25)
+    plant.settled()
+
+    assert plant.contradictions() == []
+    assert len(plant.ids_of_ok()) == 75
+    assert plant.sim.splitter.link.store_behind == 30
+    assert plant.sim.splitter.link.state(plant.sim.now) == "ready"
+
+
+def test_a_journal_of_an_epoch_that_was_replaced_goes_on_too(plant):
+    plant.send(5)
+    plant.settled()
+    plant.copy("splitter")
+    for _ in range(2):
+        plant.send(10)
+        plant.settled()
+        plant.put_back("splitter")
+        plant.sim.run(2.0)
+    plant.send(10)
+    plant.settled()
+
+    assert plant.contradictions() == []
+    assert len(plant.ids_of_ok()) == 35
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_database_without_its_log_goes_on(plant, part):
+    plant.send(40)
+    plant.settled()
+    plant.lose_log(part)
+    plant.send(20)
+    plant.settled()
+
+    assert plant.contradictions() == []
+    assert len(plant.ids_of_ok()) == 60
+
+
+def test_a_store_that_is_millions_behind_is_no_reason_to_wait(plant):
+    plant.send(3)
+    plant.settled()
+    plant.copy("aggregator")
+    plant.sim.kill("splitter")
+    plant.sim.run(1.0)
+    plant.sim.splitter.journal.start_after({"cam1": 5_000_000})
+    plant.send(3)
+    plant.settled()
+    plant.put_back("aggregator")
+    plant.send(3)
+    plant.settled()
+
+    assert len(plant.ids_of_ok()) == 9
+    assert plant.contradictions() == []
+
+
+class Ages(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.plant = Plant(Path(self.folder.name))
+
+    @rule(count=st.integers(1, 12), seconds=st.floats(0.1, 2.0))
+    def send(self, count, seconds):
+        self.plant.send(count)
+        self.plant.sim.run(seconds)
+
+    @rule(part=st.sampled_from(PARTS))
+    def copy(self, part):
+        if getattr(self.plant.sim, part) is not None:
+            self.plant.copy(part)
+
+    @precondition(lambda self: self.plant.copies)
+    @rule(data=st.data(), down_s=st.floats(0.5, 2.0))
+    def put_back(self, data, down_s):
+        part = data.draw(st.sampled_from(sorted(self.plant.copies)))
+        if getattr(self.plant.sim, part) is not None:
+            self.plant.put_back(part)
+            self.plant.sim.run(down_s)
+
+    @rule(part=st.sampled_from((*PARTS, "w0")))
+    def kill(self, part):
+        if getattr(self.plant.sim, part, True) is not None:
+            self.plant.sim.kill(part)
+            self.plant.sim.run(0.5)
+
+    def teardown(self):
+        self.plant.send(3)
+        self.plant.settled()
+        assert self.plant.contradictions() == []
+        newest = {f"e{self.plant.sent - n}" for n in range(3)}
+        assert newest <= self.plant.ids_of_ok()
+        self.plant.sim.close()
+        self.folder.cleanup()
+
+
+TestAges = Ages.TestCase
+TestAges.settings = settings(
+    max_examples=8,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
