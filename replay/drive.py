@@ -10,7 +10,7 @@ from typing import Protocol
 
 from replay.cut import Shard
 from replay.engines.engine import CameBack, Done, Ended, Engine, Event, Unable
-from replay.errors import UnfitError
+from replay.errors import CannotLoadError
 from replay.ledger import Ledger
 from replay.plan import Replay
 from replay.shard import Outcome, quarantined
@@ -118,7 +118,7 @@ class Driver:
                 self._unable += 1
                 some_fit = self.tally.images > self.tally.found
                 if self._unable >= (UNABLE_WHERE_SOME_FIT if some_fit else UNABLE_TO_GIVE_UP):
-                    raise UnfitError(f"the package does not fit {where}: {why}")
+                    raise CannotLoadError(f"the package does not fit {where}: {why}")
                 self._come_back(shard, f"the package does not fit {where}: {why}")
 
     def _come_back(self, shard: Shard, why: str) -> None:

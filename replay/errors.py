@@ -7,7 +7,7 @@ class ReplayError(Exception):
     """A sentence for the user: subject, value, limit, remedy."""
 
 
-class UnfitError(ReplayError):
+class CannotLoadError(ReplayError):
     """The package cannot be loaded where the shard was to run."""
 
 

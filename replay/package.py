@@ -11,7 +11,7 @@ from pathlib import Path
 from edgecore.disk.archive import extract
 from lambdas.model.package import load_package
 from lambdas.model.spec import ModelError, ModelSpec
-from replay.errors import ReplayError, UnfitError
+from replay.errors import CannotLoadError, ReplayError
 from replay.place import place_of
 
 #: Runtime → the module that its interpreter needs.
@@ -51,7 +51,7 @@ def unpacked(content: bytes) -> str:
     cache = Path(tempfile.gettempdir()) / f"fanfold-models-{os.getuid()}"
     cache.mkdir(mode=0o700, exist_ok=True)
     if cache.stat().st_uid != os.getuid():
-        raise UnfitError(f"{cache}: belongs to another user; set TMPDIR")
+        raise CannotLoadError(f"{cache}: belongs to another user; set TMPDIR")
     folder = cache / digest
     with (cache / f"{digest}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from contract.image_kinds import SUFFIXES
 from replay.cut import Shard, cut, shard_of
 from replay.errors import ReplayError
 from replay.place import Place
@@ -47,7 +48,7 @@ def make_plan(
         seen(images)
     if not shards:
         spool.close()
-        raise ReplayError(f"{archive.url}: no images there (by suffix: .jpg, .png, .bmp, .webp)")
+        raise ReplayError(f"{archive.url}: no images there ({', '.join(sorted(SUFFIXES))})")
     spool.flush()
     return Plan(spool, digest.hexdigest()[:16], shards, images)
 

@@ -11,7 +11,7 @@ from lambdas.pool.alone import environment
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import parse_gpus, processes
-from replay.errors import UnfitError
+from replay.errors import CannotLoadError
 
 Taken = Callable[[Record], None]
 
@@ -51,9 +51,11 @@ class Runner(Owner):
         self._pool.submit(Job(batch, 1, [item]))
 
     def check(self) -> None:
-        """Raises `UnfitError` when the package cannot be loaded here."""
+        """Raises `CannotLoadError` when the package cannot be loaded here."""
         if self._why_not:
-            raise UnfitError(f"{self._package}: {self._why_not}; its reason is in the log above")
+            raise CannotLoadError(
+                f"{self._package}: {self._why_not}; its reason is in the log above"
+            )
 
     def stop(self) -> None:
         self._pool.stop()

@@ -22,7 +22,7 @@ from replay.cost import Work, cost
 from replay.drive import Driver, Tally
 from replay.engines.engine import Engine
 from replay.engines.local import LocalEngine
-from replay.errors import ReplayError, UnfitError
+from replay.errors import CannotLoadError, ReplayError
 from replay.finish import finish
 from replay.package import MODULES, local_package, spec_of
 from replay.place import place_of
@@ -97,7 +97,7 @@ def replay(
             made = _engine(engine, job, spec, model, ray_address)
             tally = _driven(whole, made, usd_per_hour)
             report = finish(whole, spec, live)
-    except UnfitError as error:
+    except CannotLoadError as error:
         raise UserError(str(error), MISSING) from error
     except ReplayError as error:
         raise UserError(str(error), FAILED) from error

@@ -21,7 +21,7 @@ import lambdas
 import replay
 from replay.cut import Shard, shard_of
 from replay.engines.engine import CameBack, Done, Ended, Event, Unable
-from replay.errors import OverloadedError, ReplayError, UnfitError
+from replay.errors import CannotLoadError, OverloadedError, ReplayError
 from replay.package import unpacked
 from replay.place import place_of
 from replay.runner import Runner
@@ -44,7 +44,7 @@ def _task(line: str, job: Job, package: bytes) -> tuple[str, Any]:
             runner = _runners[job] = Runner(folder, "1", gpus, job.python)
         archive, store = place_of(job.source), place_of(job.out)
         outcome = run_shard(shard_of(line), job.model, archive, store, runner)
-    except UnfitError as error:
+    except CannotLoadError as error:
         _runners.pop(job, None)
         return "unable", (where, str(error))
     except OverloadedError as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 from replay.cut import shard_of
 from replay.engines.local import LANES
-from replay.errors import OverloadedError, ReplayError, UnfitError
+from replay.errors import CannotLoadError, OverloadedError, ReplayError
 from replay.place import place_of
 from replay.runner import Runner
 from replay.shard import Job, run_shard
@@ -39,7 +39,7 @@ def main() -> int:
         shard = shard_of(line)
         try:
             outcome = run_shard(shard, job.model, archive, store, runner)
-        except UnfitError as error:
+        except CannotLoadError as error:
             say(key=shard.key, unable=str(error))
         except OverloadedError as error:
             say(key=shard.key, again=str(error))

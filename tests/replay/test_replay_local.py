@@ -9,7 +9,7 @@ import pytest
 from replay_kit import Whole, archive_of, package
 
 from fanfold.cloud.landed import records_of
-from replay.errors import ReplayError, UnfitError
+from replay.errors import CannotLoadError, ReplayError
 from replay.place import Folder
 
 
@@ -21,7 +21,7 @@ def test_each_image_of_each_stream_is_once_in_order_and_broken_ones_are_failed(t
     archive = archive_of(tmp_path / "in", cam1=12, cam2=7)
     (archive / "cam1/00003.jpg").write_bytes(b"no image")
     (archive / "cam2/gone.jpg").symlink_to("nowhere.jpg")
-    model = package(tmp_path / "m", "simulated", wait_ms=0, echo=True)
+    model = package(tmp_path / "m", "simulated", wait_ms=0)
     whole = Whole(archive, tmp_path / "out", model, workers="2")
 
     whole.run()
@@ -88,7 +88,7 @@ def test_a_package_that_does_not_fit_ends_in_a_sentence(tmp_path):
     whole = Whole(archive_of(tmp_path / "in", cam1=3), tmp_path / "out", model)
     (model / "model.json").write_text("{}")
 
-    with pytest.raises(UnfitError, match="before one was ready"):
+    with pytest.raises(CannotLoadError, match="before one was ready"):
         whole.run()
 
 

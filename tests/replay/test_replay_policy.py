@@ -14,7 +14,7 @@ from replay.array import mark
 from replay.cost import Work, cost
 from replay.cut import ROOT, cut, shard_of
 from replay.engines.engine import CameBack, Done, Ended, Unable
-from replay.errors import UnfitError
+from replay.errors import CannotLoadError
 from replay.judge import NOTHING, iou, judge
 from replay.place import Entry, Folder
 from replay.render.batch import template
@@ -99,7 +99,7 @@ def test_nodes_that_go_away_and_buckets_that_ask_for_a_pause_accuse_no_shard(tmp
 def test_a_package_that_fits_no_node_ends_the_replay(tmp_path):
     whole = whole_of(tmp_path)
 
-    with pytest.raises(UnfitError, match="does not fit n1: no onnxruntime"):
+    with pytest.raises(CannotLoadError, match="does not fit n1: no onnxruntime"):
         whole.run(ScriptedEngine(lambda held: [Unable(held.popleft(), "n1", "no onnxruntime")]))
 
 
