@@ -42,13 +42,14 @@ class Runner(Owner):
             self._open[batch] = taken
         file = os.path.realpath(path)[1:]
         item: Record = {"stream": "replay", "seq": 1, "id": batch, "file": file}
+        job = Job(batch, 1, [item])
         try:
             file.encode()
         except UnicodeEncodeError:
             detail = "its name is not UTF-8: rename it"
-            self.done(Job(batch, 1, [item]), [result_failed(item, "not_found", detail)])
+            self.done(job, [result_failed(item, "not_found", detail)])
             return
-        self._pool.submit(Job(batch, 1, [item]))
+        self._pool.submit(job)
 
     def check(self) -> None:
         """Raises `CannotLoadError` when the package cannot be loaded here."""
