@@ -31,10 +31,11 @@ pytestmark = [
 @pytest.fixture
 def cluster(monkeypatch):
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    quiet = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 100 << 20}
-    made = Cluster(initialize_head=True, head_node_args=quiet)
-    made.add_node(num_cpus=1, object_store_memory=100 << 20)
-    made.wait_for_nodes()
+    # Its own wait ends after 30 s, which a busy machine may need for one node.
+    node = {"num_cpus": 1, "object_store_memory": 100 << 20, "wait": False}
+    made = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    made.add_node(**node)
+    made.wait_for_nodes(timeout=DEADLINE_S)
     yield made
     import ray
 
