@@ -77,6 +77,7 @@ class Environment:
             "FANFOLD_JOURNAL_BYTES": str(site.backlog.journal_bytes),
             "FANFOLD_DROP_FOLDER": site.drop_folder,
             **self._custody(),
+            **self._pictures(),
         }
 
     def _custody(self) -> Variables:
@@ -92,6 +93,11 @@ class Environment:
         if site.drop_wait_s != default["drop_wait_s"].default:
             variables["FANFOLD_DROP_WAIT_S"] = f"{site.drop_wait_s:g}"
         return variables
+
+    def _pictures(self) -> Variables:
+        sensors = {c.name: c.sensor for c in self.site.cameras if c.sensor is not None}
+        text = self.site.pictures.variable(sensors)
+        return {"FANFOLD_PICTURES": text} if text else {}
 
     def aggregator(self) -> Variables:
         site, topics, outbox = self.site, self.topics, self.site.cloud.outbox
@@ -167,6 +173,7 @@ class Environment:
         return {
             **self.profile.environment,
             **self.common(role),
+            **self._pictures(),
             "FANFOLD_WORKER": worker,
             "FANFOLD_MODEL_DIR": MODEL_DIR,
             **_pinned(self.site.model.s3_uri),

@@ -18,6 +18,7 @@ from infra.planning.fields import (
     Record,
 )
 from infra.planning.findings import Finding, InvalidInput
+from infra.planning.pictures import Pictures, Sensor
 from infra.planning.rollout import Rollout
 
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
@@ -65,6 +66,7 @@ class Camera(Record):
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."
     )
+    sensor: Sensor | None = Field(default=None, description="Of 10 to 16 bits, Bayer or raw.")
 
 
 class Console(Record):
@@ -232,6 +234,7 @@ class Site(Record):
     drop_wait_s: Annotated[float, Field(ge=1, le=3600)] = Field(
         default=30.0, description="How long an image without its end is waited for."
     )
+    pictures: Pictures = Field(default=Pictures(), description="Limits of one picture.")
     custody: Custody = Field(default=Custody(), description="What `accepted` keeps safe.")
     job: Jobs = Field(default=Jobs(), description="Job summaries.")
     logging: Logging = Field(default=Logging(), description="Logs.")

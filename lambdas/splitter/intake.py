@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 from typing import Any, NamedTuple
 
@@ -22,9 +23,18 @@ from contract.messages import (
 )
 from contract.refused_kinds import refusal
 from lambdas.common import paths
+from lambdas.imaging.rules import MAX_BYTES, rules_of
 
-# Far above any camera's frame, far below what hurts: the worker decodes what it reads.
-MAX_IMAGE_BYTES = 64 << 20
+
+def _limit() -> int:
+    try:
+        return rules_of(os.environ.get("FANFOLD_PICTURES", "")).max_bytes
+    except (TypeError, ValueError):
+        return MAX_BYTES  # the workers do not start then, and say why
+
+
+#: One limit for all parts: what a worker would refuse is not accepted.
+MAX_IMAGE_BYTES = _limit()
 MAX_JOB_CHARS = 64
 # JSON escapes these with six bytes each: a full batch of such paths would fit no message.
 _ESCAPED = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
