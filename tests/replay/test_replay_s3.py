@@ -136,6 +136,8 @@ def peak_bytes(count: int) -> int:
     return peak
 
 
-@pytest.mark.parametrize("count", [50_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    "count", [50_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
+)
 def test_memory_of_listing_and_cutting_does_not_grow_with_the_archive(count):
     assert peak_bytes(count) < 1.3 * peak_bytes(5_000)
