@@ -10,6 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, and nothing about a property.
+settings.register_profile("fanfold", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fanfold")
 
 HERE = Path(__file__).parent
 TOGETHER = ("devcloud", "infra/stacks", "edgecore/sources")

@@ -47,6 +47,15 @@ def write_marker(root: str, identity: str) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    _sync_folder(root)  # where the folder's own name is
+
+
+def _sync_folder(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def require(root: str, identity: str) -> None:

@@ -24,7 +24,8 @@ class _Pipe:
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        weakref.finalize(self, _close, self._read, self._write)
+        # Not at the interpreter's exit: threads that wait here still run then.
+        weakref.finalize(self, _close, self._read, self._write).atexit = False
 
     def _tell(self) -> None:
         with contextlib.suppress(BlockingIOError):  # full of news that nobody has heard yet

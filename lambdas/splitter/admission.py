@@ -6,32 +6,26 @@ Answers are collected and handed out only after the commit that makes them true.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from typing import Any
 
 from contract import messages as m
-from contract import topics
-from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import PathError, stat_inside
 from lambdas.common.settings import SplitterSettings
+from lambdas.splitter.answers import Answers
 from lambdas.splitter.backlog import Backlog, Image
-from lambdas.splitter.custody import FULL, Custody, Taken, mark_of, marks_digest
+from lambdas.splitter.custody import FULL, Custody, Taken
 from lambdas.splitter.dropfolder import DropFolder, Found
 from lambdas.splitter.dropscan import shown_path
+from lambdas.splitter.entries import event_mark, items_of
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
 from lambdas.splitter.journal import Journal, Known
+from lambdas.splitter.marks import mark_of, marks_digest
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
 from lambdas.splitter.volume import Volume
 
 # Events that wait for the aggregator's first word; beyond it the camera is told to wait.
 MAX_PARKED = 1_000
 MAX_PARKED_S = 10.0
-RETRY_AFTER_S = (0.5, 30.0)
-FIRST_RETRY_S = 2.0
-
-Outgoing = "list[tuple[str, bytes]]"
-
-_log = get_logger("splitter")
 
 
 class Admission:
@@ -53,27 +47,23 @@ class Admission:
         self.drop = DropFolder(settings, journal.seen_files())
         self._received: list[tuple[str, Any, float]] = []
         self._staged: list[Image] = []
-        self._accepted: list[tuple[str, dict[str, Any]]] = []
-        self._rejected: list[tuple[str, dict[str, Any]]] = []
-        self._rate_per_s: float | None = None
-        self._throttle = Throttle(60.0)
+        self.answers = Answers(settings.images_topic, lambda: backlog.outstanding)
         self.accepted = 0
         self.duplicates = 0
-        self.rejected: Counter[str] = Counter()
 
     @property
     def staged(self) -> bool:
         """Whether answers or images wait for a commit."""
-        return bool(self._accepted or self._staged)
+        return self.answers.wait or bool(self._staged)
 
     def received(self, camera: str, payload: Any, now: float, ready: bool) -> None:
         if camera not in self._settings.cameras:
             known = ", ".join(self._settings.cameras)
             wrong = m.MessageError("malformed", f"no such camera; there are {known}")
-            self._reject(camera, claimed_id(payload), wrong)
+            self.answers.reject(camera, claimed_id(payload), wrong)
         elif len(self._received) >= MAX_PARKED and not ready:
             busy = self._busy("the aggregator has not answered yet")
-            self._reject(camera, claimed_id(payload), busy)
+            self.answers.reject(camera, claimed_id(payload), busy)
         else:
             self._received.append((camera, payload, now))
 
@@ -92,9 +82,11 @@ class Admission:
                 event_id = event.id
                 self._admit(camera, event, wall)
             except m.MessageError as error:
-                self._reject(camera, event_id or claimed_id(payload), self._checked(error))
+                self.answers.reject(camera, event_id or claimed_id(payload), self._checked(error))
             except OSError as error:
-                self._reject(camera, event_id or claimed_id(payload), self._pushed_back(error))
+                self.answers.reject(
+                    camera, event_id or claimed_id(payload), self._pushed_back(error)
+                )
         if ready and self._volume.ready:
             self._pick_up(now, wall)
 
@@ -107,47 +99,17 @@ class Admission:
         self.accepted += len(self._staged)
         self._staged = []
 
-    def refused(self, reason: str = "no_space", detail: str = "") -> list[tuple[str, bytes]]:
+    def refused(self, reason: str = "no_space", detail: str = "") -> None:
         """Nothing of this group became durable: nothing that is new was accepted."""
         self._staged = []
         self.drop.reload(self._journal.seen_files())
         why = detail or "the journal has no room; free space or raise its quota"
-        error = m.MessageError(reason, why)
-        answers, self._accepted = self._accepted, []
-        for camera, answer in answers:
-            # A second copy in the same group is a duplicate of what was not taken.
-            if answer["duplicate"] and self._journal.holds(camera, answer["seq"]):
-                self._accepted.append((camera, answer))
-            else:
-                self._reject(camera, answer["id"], error)
-        return self.replies()
-
-    def replies(self) -> list[tuple[str, bytes]]:
-        """Answers that may be sent now."""
-        prefix = self._settings.images_topic
-        replies = [(topics.accepted(prefix + c), m.encode(body)) for c, body in self._accepted]
-        replies += [(topics.rejected(prefix + c), m.encode(body)) for c, body in self._rejected]
-        self._accepted, self._rejected = [], []
-        return replies
-
-    def finished(self, rate_per_s: float) -> None:
-        """Images finished a second, told once a second. One second without any is no measure."""
-        if self._rate_per_s is not None:
-            self._rate_per_s = max(rate_per_s, self._rate_per_s / 2)
-        elif rate_per_s:
-            self._rate_per_s = rate_per_s
-
-    def _retry_after_s(self) -> float:
-        """Until a quarter of the backlog is done, as far as its speed is known."""
-        if self._rate_per_s is None:
-            return FIRST_RETRY_S
-        wait_s = self._backlog.outstanding / 4 / max(self._rate_per_s, 1.0)
-        return round(min(max(wait_s, RETRY_AFTER_S[0]), RETRY_AFTER_S[1]), 1)
+        self.answers.take_back(m.MessageError(reason, why), self._journal.holds)
 
     def counters(self) -> dict[str, Any]:
         return {
             "accepted": self.accepted,
-            "rejected": dict(self.rejected),
+            "rejected": dict(self.answers.rejected),
             "duplicates": self.duplicates,
             "drop": self.drop.describe(),
         }
@@ -156,7 +118,7 @@ class Admission:
         known = self._known(camera, event)
         if known:
             self.duplicates += 1
-            self._answer(camera, event.id, known.seq, known.images, duplicate=True)
+            self.answers.accept(camera, event.id, known.seq, known.images, duplicate=True)
             return
         if self._volume.away:
             raise self._busy(f"images volume: {self._volume.away}")
@@ -171,7 +133,7 @@ class Admission:
         for item, had in zip(self._stage(camera, event, taken, wall, terminal), taken):
             if had is not None and event.content is None:
                 self.drop.picked(item["file"], had.mark, item["seq"], self._journal)
-        self._answer(camera, event.id, first, event.images, duplicate=False)
+        self.answers.accept(camera, event.id, first, event.images, duplicate=False)
 
     def _known(self, camera: str, event: Event) -> Known | None:
         """What was accepted under this id, if it is the same content. Raises `MessageError`."""
@@ -231,36 +193,10 @@ class Admission:
         wall: float,
         terminal: str | None,
     ) -> list[dict[str, Any]]:
-        items = []
-        for index in range(event.images):
-            item: dict[str, Any] = {"stream": camera, "seq": 0}
-            item["id"] = f"{event.id}/{index}" if event.manifest else event.id
-            self._describe(item, event, index, taken[index] if taken else None)
-            if event.job is not None:
-                item["job"] = event.job
-                item["last"] = event.last and index == event.images - 1
-            if event.ts is not None:
-                item["ts"] = event.ts
-            item["t_in"] = round(wall, 3)
-            items.append(item)
-        self._journal.stage(camera, event.id, items, terminal, _event_mark(event, taken))
+        items = items_of(camera, event, taken, wall)
+        self._journal.stage(camera, event.id, items, terminal, event_mark(event, taken))
         self._staged += [Image(item, terminal) for item in items]
         return items
-
-    @staticmethod
-    def _describe(item: dict[str, Any], event: Event, index: int, taken: Taken | None) -> None:
-        """Where the image is, what it was called and how to know it again."""
-        if event.content is not None:
-            item["file"] = taken.kept if taken else ""
-        else:
-            item["file"] = event.files[index]
-        if taken is None:
-            return
-        if event.content is None:
-            item["kept"] = taken.kept
-        item["stat"] = list(taken.stat)
-        if taken.digest:
-            item["digest"] = taken.digest
 
     def _pick_up(self, now: float, wall: float) -> None:
         """Files in the drop folder that no event named."""
@@ -330,27 +266,3 @@ class Admission:
         if self._volume.confirm():
             self._volume.failed(error)
         return self._busy(f"images volume: {error}")
-
-    def _answer(self, camera: str, event_id: str, seq: int, count: int, duplicate: bool) -> None:
-        body = {"v": m.VERSION, "id": event_id, "stream": camera, "seq": seq, "count": count}
-        self._accepted.append((camera, dict(body, duplicate=duplicate)))
-
-    def _reject(self, camera: str, event_id: str, error: m.MessageError) -> None:
-        self.rejected[error.reason] += 1
-        if error.reason == "id_reused" and self._throttle.due(camera) is not None:
-            _log.warning("%s: %s", camera, error.detail)
-        body: dict[str, Any] = {"v": m.VERSION, "id": event_id, "stream": camera}
-        body.update(reason=error.reason, detail=error.detail[: m.MAX_DETAIL_CHARS])
-        if error.reason in ("busy", "no_space"):
-            body["retry_after_s"] = self._retry_after_s()
-        self._rejected.append((camera, body))
-
-
-def _event_mark(event: Event, taken: list[Taken | None]) -> str:
-    """What the journal remembers of an event's content; "": nothing that could be compared."""
-    had = [one for one in taken if one is not None]
-    if len(had) != event.images:
-        return ""
-    if event.content is not None:
-        return had[0].mark[:32]
-    return marks_digest(one.mark for one in had)

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import PathError, open_inside, stat_inside
 from lambdas.common.settings import SplitterSettings
-from lambdas.splitter.custody import mark_of
 from lambdas.splitter.dropscan import (
     INCOMPLETE,
     NOT_AN_IMAGE,
@@ -27,6 +26,7 @@ from lambdas.splitter.dropscan import (
 )
 from lambdas.splitter.intake import MAX_IMAGE_BYTES
 from lambdas.splitter.journal import Journal
+from lambdas.splitter.marks import mark_of
 
 # A camera that writes its file again each second is seen between two writings.
 SCAN_EVERY_S = 0.2

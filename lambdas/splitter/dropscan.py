@@ -17,8 +17,8 @@ from typing import Callable, Iterator, NamedTuple
 from contract.image_kinds import BMP, HEAD_BYTES, PNG, WEBP, kind_of
 from contract.messages import MAX_PATH_BYTES
 from lambdas.common.paths import PathError, open_folder_inside
-from lambdas.splitter.custody import mark_of
 from lambdas.splitter.intake import MAX_IMAGE_BYTES
+from lambdas.splitter.marks import mark_of
 
 # What uploaders call a file until it is whole (WinSCP, browsers, wget, rsync, editors, …).
 UNFINISHED = (

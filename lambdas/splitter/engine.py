@@ -13,18 +13,19 @@ from contract import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
-from lambdas.common.log import Throttle, about, get_logger
+from lambdas.common.log import Throttle, get_logger
 from lambdas.common.loop import Message, Part
-from lambdas.common.poison import PoisonDetector, evidence
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.admission import Admission
 from lambdas.splitter.backlog import Backlog, Image
-from lambdas.splitter.credit import Batch, Credit, Worker
+from lambdas.splitter.credit import Credit
 from lambdas.splitter.custody import FULL, Custody
-from lambdas.splitter.journal import Journal, JournalFullError
+from lambdas.splitter.dispatch import Dispatch
+from lambdas.splitter.journal import Journal
 from lambdas.splitter.link import Link
 from lambdas.splitter.losses import Losses
-from lambdas.splitter.terminal import TerminalRecords, terminal_status
+from lambdas.splitter.tables import JournalFullError
+from lambdas.splitter.terminal import TerminalRecords
 from lambdas.splitter.volume import Volume
 
 STATS_EVERY_S = 1.0
@@ -40,26 +41,27 @@ class Splitter(Part):
         self._settings = settings
         self._bus = bus
         self.journal = Journal(f"{settings.own_state_dir}/journal.sqlite3", settings.journal_bytes)
+        notes = self.journal.notes
         self.backlog = Backlog()
         self.credit = Credit(
             settings.workers, settings.window, settings.batch, settings.worker_timeout_s
         )
         self.link = Link(self.journal, self._numbers, now)
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
-        self.volume = Volume(settings.images_dir, self.journal.volume, self.journal.remember_volume)
+        self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
         self._swept = False
         self.terminals = TerminalRecords(self.journal)
-        self._poison = PoisonDetector(now)
         self.admission = Admission(
             settings, self.journal, self.backlog, self.custody, self.volume, self.terminals
         )
         self._health = HealthReport(settings, settings.health, "splitter", bus, now)
-        self._batches = 0
         self._stats_at = self._flush_at = now
         self._throttle = Throttle(10.0)
         self.done = self._stats_done = 0
-        self.redispatched = 0
-        self.credit.drain(self.journal.drained, on=True)
+        self.dispatch = Dispatch(
+            settings, bus, self.journal, self.backlog, self.credit, self.terminals, now
+        )
+        self.credit.drain(notes.drained, on=True)
         self._load()
         self._losses = Losses(self.journal, self.backlog, self.terminals)
 
@@ -84,20 +86,21 @@ class Splitter(Part):
         replies = self._commit(now)
         if self._settings.on_demand:
             self.credit.assume(now)
-        self._recover(self.credit.silent(now), "answers no more", now)
+        self.dispatch.recover(self.credit.silent(now), "answers no more", now)
         if self.link.alive(now):
             for batch in self.credit.missing(now):
-                self._try_elsewhere(batch)
-        self._dispatch(now)
+                self.dispatch.try_elsewhere(batch)
+        if self.link.ready and self.volume.ready:
+            self.dispatch.give_out(now, self.volume.identity)
         self._publish(replies)
         if replies:
             fault("splitter.after_accepted")
         self._publish(self.link.due(self._settings.done_topic, now))
         self._publish(self.terminals.due(self._settings.done_topic, self.backlog, now))
-        self._probe(now)
+        self.dispatch.probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
-            self.admission.finished((self.done - self._stats_done) / STATS_EVERY_S)
+            self.admission.answers.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
             self._publish(self._stats(now, wall))
             self._health.pump(*self._counted(), now, wall)
@@ -107,7 +110,7 @@ class Splitter(Part):
 
     def _numbers(self) -> dict[str, tuple[int, list[list[int]]]] | None:
         """What this journal knows of its numbers; a damaged one does not know which are done."""
-        if self.journal.unsettled:
+        if self.journal.notes.unsettled:
             return None
         streams = self.journal.streams()
         share = max(RANGES_PER_SYNC // max(len(streams), 1), 1)
@@ -162,80 +165,46 @@ class Splitter(Part):
     def _on_heartbeat(self, heartbeat: m.Heartbeat, now: float) -> None:
         lost = self.credit.heard(heartbeat, now)
         what = f"ended, {heartbeat.earlier_end}" if heartbeat.earlier_end else "ended or hung"
-        self._recover({heartbeat.worker: lost} if lost else {}, what, now, heartbeat.earlier_end)
+        self.dispatch.recover(
+            {heartbeat.worker: lost} if lost else {}, what, now, heartbeat.earlier_end
+        )
         if self.link.alive(now):
             for batch in self.credit.absent(heartbeat, now):
-                self._again(batch)
+                self.dispatch.again(batch)
 
     def _on_control(self, control: m.Control) -> None:
         self.credit.drain(control.workers, control.drain)
         drained = self.credit.drained
         _log.warning("drained by the operator: %s", ", ".join(drained) or "no worker any more")
         try:
-            self.journal.remember_drained(drained)
+            self.journal.notes.remember_drained(drained)
         except JournalFullError as error:
             _log.error("drained only until the next restart, the disk is full: %s", error)
-
-    # Work that came back
-
-    def _recover(self, lost: dict[str, list[Batch]], what: str, now: float, end: str = "") -> None:
-        for worker, batches in lost.items():
-            held = [image for batch in batches for image in batch.images if _held(image, batch)]
-            if not held and not any(batch.missed for batch in batches):
-                continue
-            _log.warning("worker %s %s; %d images go to another", worker, what, len(held))
-            poisons = {id(image) for image in self._poison.died(worker, batches, now, end)}
-            for image in held:
-                if id(image) in poisons:
-                    self._quarantine(image)
-                else:
-                    self.backlog.suspect(image)
-            self.redispatched += len(held)
-
-    def _again(self, batch: Batch) -> None:
-        for image in batch.images:
-            if _held(image, batch):
-                self.redispatched += 1
-                if batch.alone:
-                    self.backlog.suspect(image)
-                else:
-                    self.backlog.again(image)
-
-    def _try_elsewhere(self, batch: Batch) -> None:
-        """A worker is not heard: each image alone, since one of them may have ended it."""
-        for image in batch.images:
-            if _held(image, batch):
-                self.redispatched += 1
-                self.backlog.suspect(image)
-
-    def _quarantine(self, image: Image) -> None:
-        detail = evidence(image, "worker")
-        _log.error("failed, killed_workers: %s", detail, extra=about(image.item))
-        self.backlog.terminate(image, terminal_status("failed", "killed_workers", detail))
-        self.terminals.terminated(image)
 
     # Work that goes out
 
     def _commit(self, now: float) -> list[tuple[str, bytes]]:
         """Make admissions durable; replies about them go out only now."""
         if not (self.admission.staged or now - self._flush_at >= FLUSH_EVERY_S):
-            return self.admission.replies()
+            return self.admission.answers.due()
         self._flush_at = now
         refusal = self._make_durable()
         if refusal is None:
             if self.custody.group_size():
                 self.volume.took()
             self.custody.keep()
-            self.custody.tidy(now)
+            self.custody.leaving.tidy(now)
             self.admission.committed()
-            return self.admission.replies()
+            return self.admission.answers.due()
         self.custody.discard()
         if self._throttle.due("no room") is not None:
             _log.error("no new images are taken: %s", refusal)
         if isinstance(refusal, OSError) and refusal.errno not in FULL:
             self.volume.failed(refusal)
-            return self.admission.refused("busy", f"images volume: {refusal}")
-        return self.admission.refused()
+            self.admission.refused("busy", f"images volume: {refusal}")
+        else:
+            self.admission.refused()
+        return self.admission.answers.due()
 
     def _make_durable(self) -> Exception | None:
         """The images, then the journal that names them; the error of a full disk."""
@@ -259,74 +228,12 @@ class Splitter(Part):
             str(image.item.get(key, "")) for image in self.backlog for key in ("file", "kept")
         }
         try:
-            self.custody.sweep(wanted)
+            self.custody.leaving.sweep(wanted)
         except OSError as error:
             if self._throttle.due("sweep") is not None:
                 _log.warning("left-over files are not looked for: %s", error)
             return
         self._swept = True
-
-    def _dispatch(self, now: float) -> None:
-        if not (self.link.ready and self.volume.ready):
-            return
-        self._dispatch_suspects(now)
-        while self.backlog.waiting:
-            granted = self.credit.grant(self.backlog.waiting, self._settings.batch, now)
-            if granted is None:
-                return
-            worker, count = granted
-            images = self.backlog.take(count)
-            if not images:
-                return
-            if not self._send(worker, images, now, alone=False):
-                return
-
-    def _dispatch_suspects(self, now: float) -> None:
-        while True:
-            image = self.backlog.next_suspect()
-            if image is None:
-                self.credit.unreserve()
-                return
-            worker = self.credit.pick_idle(image.killed, now)
-            if worker is None:
-                return
-            if not self._send(worker, [self.backlog.take_suspect()], now, alone=True):
-                return
-
-    def _send(self, worker: Worker, images: list[Image], now: float, alone: bool) -> bool:
-        self._batches += 1
-        batch_id = f"b-{self.journal.epoch}-{self.journal.run:x}-{self._batches:06d}"
-        batch = Batch(batch_id, images, now, alone)
-        self.credit.assign(worker, batch)
-        items = [
-            dict(image.item, low=self.backlog.low(image.stream), attempt=image.attempt)
-            for image in images
-        ]
-        topic = self._settings.work_topic + worker.name
-        message = m.work_message(
-            batch_id, batch.attempt, items, worker.incarnation, self.volume.identity
-        )
-        if self._bus.publish(topic, message):
-            fault("splitter.after_dispatch")
-            return True
-        # The core's queue is full: the credit returns, a later step tries again.
-        self.credit.withdraw_batch(worker, batch)
-        self._again(batch)
-        return False
-
-    def _probe(self, now: float) -> None:
-        """Ask idle-handed workers that owe something: a hung one runs into its timeout."""
-        for worker in self.credit.workers.values():
-            if (
-                worker.state == "unknown"
-                or worker.trouble
-                or now - worker.probed_at < self._settings.worker_timeout_s
-            ):
-                continue
-            if worker.batches or worker.state != "ready":
-                worker.probed_at = now
-                topic = self._settings.work_topic + worker.name
-                self._bus.publish(topic, m.probe_message(f"p-{self._batches}"))
 
     def _publish(self, outgoing: list[tuple[str, bytes]]) -> None:
         for topic, payload in outgoing:
@@ -342,16 +249,12 @@ class Splitter(Part):
             **self.admission.counters(),
             "backlog": self.backlog.outstanding,
             "inflight": sum(w.load for w in self.credit.workers.values()),
-            "redispatched": self.redispatched,
+            "redispatched": self.dispatch.redispatched,
             "done": self.done,
             "aggregator": self.link.state(now),
             "numbers": self.link.describe(),
             "images_volume": self.volume.describe(),
-            "custody": {
-                "bytes": self.custody.held_bytes,
-                "copied": self.custody.copied,
-                "untidy": self.custody.untidy,
-            },
+            "custody": self.custody.describe(),
             "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
         }
         if self.journal.salvage:
@@ -363,8 +266,8 @@ class Splitter(Part):
         workers = self.credit.workers.values()
         counters = {
             "accepted": self.admission.accepted,
-            "rejected": sum(self.admission.rejected.values()),
-            "redispatched": self.redispatched,
+            "rejected": sum(self.admission.answers.rejected.values()),
+            "redispatched": self.dispatch.redispatched,
             "worker_restarts": self.credit.restarts,
         }
         levels = {
@@ -373,8 +276,3 @@ class Splitter(Part):
             "workers_ready": sum(worker.state == "ready" for worker in workers),
         }
         return counters, levels
-
-
-def _held(image: Image, batch: Batch) -> bool:
-    """Whether `image` is still with `batch`: not committed, not sent elsewhere since."""
-    return image.batch is not None and image.batch[1] is batch

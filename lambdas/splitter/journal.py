@@ -7,47 +7,28 @@ taken only by a commit that succeeded.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from typing import Any, Iterator, NamedTuple
 
 from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
-from contract.durable.salvage import Salvage
 from contract.messages import dumps
 from lambdas.common.fault_points import fault
+from lambdas.splitter.notes import Notes
+from lambdas.splitter.repair import repair
+from lambdas.splitter.tables import FORMAT, SCHEMA, STEPS, JournalFullError
 
-FORMAT = 2
 # The de-duplication window of the spec, for the whole site. Its time is the splitter's own,
 # which stands still with the device: a wall clock that jumps forgets nothing.
 REMEMBERED_IDS = 100_000
 REMEMBERED_S = 24 * 3600.0
 _PRUNE_EVERY = 1_000
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS images(stream TEXT, seq INTEGER, item TEXT, verdict TEXT,
-  PRIMARY KEY(stream, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events(n INTEGER PRIMARY KEY, stream TEXT, id TEXT,
-  seq INTEGER, count INTEGER, mark TEXT, at REAL, UNIQUE(stream, id));
-CREATE TABLE IF NOT EXISTS seen(path TEXT PRIMARY KEY, mark TEXT, seq INTEGER) WITHOUT ROWID;
-"""
-
-#: What each format adds to the one before it.
-STEPS = {
-    2: "ALTER TABLE events ADD COLUMN mark TEXT; ALTER TABLE events ADD COLUMN at REAL;",
-}
-
 _FORGET = "DELETE FROM images WHERE stream=? AND seq BETWEEN ? AND ?"
 _TERMINATE = "UPDATE images SET verdict=? WHERE stream=? AND seq=?"
 _REMEMBER = "INSERT OR REPLACE INTO events VALUES(?,?,?,?,?,?,?)"
 _ADVANCE = "INSERT OR REPLACE INTO streams VALUES(?,?)"
-
-
-class JournalFullError(Exception):
-    """Neither quota nor disk have room; nothing of what was staged was taken."""
 
 
 class Known(NamedTuple):
@@ -66,11 +47,12 @@ class Journal:
         self.salvage = opened.salvage
         self._db = opened.connection
         self._room = Room(path)
+        self.notes = Notes(self._db)
         if self.salvage:
-            self._repair(self.salvage)
-        self.epoch = str(self._meta("epoch", os.urandom(4).hex()))
-        self.run = int(self._meta("run", 0)) + 1
-        self._write_meta("run", self.run)
+            repair(self._db, self.salvage)
+        self.epoch = str(self.notes.get("epoch", os.urandom(4).hex()))
+        self.run = int(self.notes.get("run", 0)) + 1
+        self.notes.put("run", self.run)
         self._next = dict(self._db.execute("SELECT stream, next FROM streams"))
         last, at = self._db.execute("SELECT max(n), max(at) FROM events").fetchone()
         self._event = (last or 0) + 1
@@ -84,41 +66,10 @@ class Journal:
         self._forgotten: list[tuple[str, int, int]] = []
         self._terminals: list[tuple[str, str, int]] = []
 
-    def _repair(self, salvage: Salvage) -> None:
-        """After damage. Numbers go on only where every one that was given out is known;
-        else this is a new epoch, and the aggregator tells where it starts."""
-        with transaction(self._db):
-            rows = self._db.execute("SELECT stream, seq, item FROM images").fetchall()
-            for stream, seq, item in rows:
-                if not _is_item(item, stream, seq):
-                    self._db.execute("DELETE FROM images WHERE stream=? AND seq=?", (stream, seq))
-            # Until every number below `next` is known to have an entry or a record (`Losses`).
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES('unsettled', 1)")
-            if {"meta", "streams"} & set(salvage.broken):
-                self._db.execute("DELETE FROM meta WHERE key IN ('epoch', 'synced')")
-            for table, last in (("images", "seq"), ("events", "seq + count - 1")):
-                self._db.execute(
-                    "INSERT INTO streams SELECT stream, max("  # noqa: S608
-                    f"{last}) + 1 FROM {table} WHERE true GROUP BY stream "
-                    "ON CONFLICT(stream) DO UPDATE SET next=max(next, excluded.next)"
-                )
-
-    @property
-    def unsettled(self) -> bool:
-        """Since damage: accepted images may be missing here that have no record yet."""
-        return bool(self._meta("unsettled", 0))
-
-    def settled(self) -> None:
-        try:
-            self._write_meta("unsettled", 0)
-        except sqlite3.Error as error:
-            if not is_out_of_room(error):
-                raise
-
     @property
     def synced(self) -> bool:
         """Whether the aggregator has told where this epoch's numbers start."""
-        return bool(self._meta("synced", 0))
+        return bool(self.notes.get("synced", 0))
 
     def start_after(self, top: dict[str, int]) -> None:
         """Begin each stream after the highest number that the aggregator has seen."""
@@ -137,32 +88,6 @@ class Journal:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES('epoch', ?)", (epoch,))
         self._next.update(after)
         self.epoch = epoch
-
-    @property
-    def volume(self) -> str:
-        """The identity of the images volume that the entries speak of; "": none yet."""
-        return str(self._meta("volume", ""))
-
-    def remember_volume(self, identity: str) -> None:
-        try:
-            self._write_meta("volume", identity)
-        except sqlite3.Error as error:
-            if not is_out_of_room(error):
-                raise
-
-    @property
-    def drained(self) -> list[str]:
-        """Workers that an operator drained, until undrained."""
-        return [str(name) for name in json.loads(self._meta("drained", "[]"))]
-
-    def remember_drained(self, names: list[str]) -> None:
-        """Raises `JournalFullError`: it holds until the splitter restarts, no longer."""
-        try:
-            self._write_meta("drained", json.dumps(names))
-        except sqlite3.Error as error:
-            if not is_out_of_room(error):
-                raise
-            raise JournalFullError(str(error)) from None
 
     def next_seq(self, stream: str) -> int:
         return self._staged_next.get(stream) or self._next.get(stream, 1)
@@ -340,21 +265,3 @@ class Journal:
     def close(self) -> None:
         self.commit()
         self._db.close()
-
-    def _meta(self, key: str, default: Any) -> Any:
-        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
-        if row is None:
-            self._write_meta(key, default)
-        return row[0] if row else default
-
-    def _write_meta(self, key: str, value: Any) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
-
-
-def _is_item(text: Any, stream: str, seq: int) -> bool:
-    """Whether a rescued row is what was written: a damaged page may still read as rows."""
-    try:
-        item = json.loads(text)
-    except (TypeError, ValueError):
-        return False
-    return isinstance(item, dict) and (item.get("stream"), item.get("seq")) == (stream, seq)

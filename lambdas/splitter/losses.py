@@ -12,7 +12,8 @@ from typing import Mapping
 
 from lambdas.common.log import get_logger
 from lambdas.splitter.backlog import Backlog, Image
-from lambdas.splitter.journal import Journal, JournalFullError
+from lambdas.splitter.journal import Journal
+from lambdas.splitter.tables import JournalFullError
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
 
 _log = get_logger("splitter")
@@ -25,7 +26,7 @@ class Losses:
         self._journal = journal
         self._backlog = backlog
         self._terminals = terminals
-        damaged = journal.unsettled
+        damaged = journal.notes.unsettled
         self._next = {s: journal.next_seq(s) for s in journal.streams()} if damaged else {}
 
     def heard(self, low_watermarks: Mapping[str, int]) -> None:
@@ -43,7 +44,7 @@ class Losses:
                 return
             del self._next[stream]
             if not self._next:
-                self._journal.settled()
+                self._journal.notes.settled()
 
     def _record(self, stream: str, numbers: list[int]) -> None:
         if not numbers:

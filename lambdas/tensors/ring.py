@@ -81,7 +81,9 @@ class Ring:
         ]
         # A reader drops a ring that was replaced, and a claim may need it a little longer: the
         # file, which has no name any more, and its memory go with whoever refers to it last.
+        # Not at the interpreter's exit, where threads may still hold a slot's lock.
         self._close_file = weakref.finalize(self, os.close, fd)
+        self._close_file.atexit = False
 
     def word(self, slot: int) -> Word:
         value = self._words[slot]

@@ -1,6 +1,7 @@
-"""A device of its own for an installation: run as root by `unshare -mn python THIS ARGUMENTS`.
+"""A device of its own for an installation: run as root, as the first process of its namespaces.
 
 /opt, /srv, /var/lib and a copy of /etc are this namespace's, and there is no network but loopback.
+What still runs when this ends is killed with its PID namespace.
 Each step prints one JSON object; the test judges.
 """
 
@@ -141,6 +142,20 @@ def spoiled(bundle: Path, into: Path) -> Path:
     return archive
 
 
+def running() -> list[str]:
+    """The command lines of all processes of this PID namespace but this one; zombies have none."""
+    others = (each for each in Path("/proc").iterdir() if each.name.isdigit())
+    lines = {each.name: commandline(each) for each in others}
+    return sorted(line for pid, line in lines.items() if line and pid != str(os.getpid()))
+
+
+def commandline(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
 def hand_over(archive: Path) -> None:
     place = SITE / "launcher"
     mine = shutil.copy(archive, place / "update.tar")
@@ -166,7 +181,9 @@ def main(work: Path, bundle: Path, join: Path, python: str, files: Path, core: l
                    and read(SITE / "launcher/result.json"))  # fmt: skip
     tell("went back", result=result, ready=bool(until(ready)))
     launcher.terminate()
-    tell("stopped", code=launcher.wait(90))
+    code = launcher.wait(90)
+    until(lambda: not running())
+    tell("stopped", code=code, running=running())
     environment = {"PATH": "/usr/bin:/bin", "FANFOLD_PYTHON": python}
     subprocess.run(["/opt/fanfold/uninstall.sh"], env=environment, check=False)
     left = [
@@ -176,5 +193,5 @@ def main(work: Path, bundle: Path, join: Path, python: str, files: Path, core: l
 
 
 if __name__ == "__main__":
-    assert os.geteuid() == 0
+    assert (os.geteuid(), os.getpid()) == (0, 1)
     main(*map(Path, sys.argv[1:4]), sys.argv[4], Path(sys.argv[5]), sys.argv[6:])

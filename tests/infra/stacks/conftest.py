@@ -31,24 +31,44 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="session")
-def synthesize(assets: Any, tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
-    """Group document → the templates of both its stacks, as one."""
+def assemble(assets: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Group document → its two stacks as `cdk deploy` reads them: the cloud's, the deployment's."""
     import aws_cdk as cdk
 
     from infra.stacks import SiteStacks
 
-    def run(document: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+    def run(document: Mapping[str, Any], **options: Any) -> tuple[Any, Any]:
         app = cdk.App(outdir=str(tmp_path_factory.mktemp("out")), analytics_reporting=False)
         stacks = SiteStacks(app, document=document, assets=assets, **options)
         assembly = app.synth()
-        found = [
-            assembly.get_stack_by_name(stack.stack_name).template
+        cloud, deployment = (
+            assembly.get_stack_by_name(stack.stack_name)
             for stack in (stacks.cloud, stacks.deployment)
-        ]
-        sections = {section for each in found for section in each}
-        return {s: {**found[0].get(s, {}), **found[1].get(s, {})} for s in sections}
+        )
+        return cloud, deployment
 
     return run
+
+
+@pytest.fixture(scope="session")
+def synthesize(assemble: Callable[..., Any]) -> Synthesize:
+    """Group document → the templates of both its stacks, as one."""
+
+    def run(document: Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        cloud, deployment = assemble(document, **options)
+        return _merged(cloud.template, deployment.template)
+
+    return run
+
+
+def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections of both; what stands in both, such as the version of the bootstrap, is the same."""
+    merged = {**one, **other}
+    for section in one.keys() & other.keys():
+        if isinstance(one[section], Mapping):
+            merged[section] = {**one[section], **other[section]}
+    assert not one["Resources"].keys() & other["Resources"].keys()
+    return merged
 
 
 @pytest.fixture(scope="session")

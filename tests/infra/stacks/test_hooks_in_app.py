@@ -27,7 +27,9 @@ def test_only_the_site_with_hooks_carries_them_and_a_broken_one_is_left_out(tmp_
     assert [f.code for f in found if f.level == "error"] == ["FF001"]
     assert {stack.node.id for stack in app.node.children if isinstance(stack, cdk.Stack)} == {
         "plain",
+        "plain-Cloud",
         "own",
+        "own-Cloud",
     }
     zips = [set(zipfile.ZipFile(path).namelist()) for path in (tmp_path / "out").glob("*.zip")]
     code = [names for names in zips if "lambdas/inference/handler.py" in names]

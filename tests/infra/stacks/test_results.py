@@ -109,14 +109,12 @@ def test_a_bucket_that_exists_is_used_and_not_made(synthesize):
     assert action["BucketName"] == "plant-results"
 
 
-def test_nothing_is_deployed_before_its_results_have_a_place(cloudy):
-    (deployment,) = (
-        resource
-        for resource in cloudy["Resources"].values()
-        if resource["Type"] == "Custom::GreengrassDeployment"
-    )
+def test_nothing_is_deployed_before_its_results_have_a_place(cloudy, assemble):
+    first, then = assemble(with_cloud(gpu_site()))
 
-    assert set(of_type(cloudy, "AWS::IoT::TopicRule")) <= set(deployment["DependsOn"])
+    assert of_type(first.template, "AWS::IoT::TopicRule") == of_type(cloudy, "AWS::IoT::TopicRule")
+    assert of_type(then.template, "Custom::GreengrassDeployment")
+    assert first.id in [each.id for each in then.dependencies]
 
 
 def test_the_outputs_name_the_bucket_and_the_prefix(cloudy):

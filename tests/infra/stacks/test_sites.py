@@ -51,6 +51,11 @@ class Repository:
         return made, [finding for finding in findings if finding.level == "error"]
 
 
+def stacks_of(*sites: str) -> set[str]:
+    """CloudFormation's names of both stacks of each."""
+    return {name for site in sites for name in (site, f"{site}-Deployment")}
+
+
 @pytest.fixture
 def repository(tmp_path: Path, project: Path) -> Repository:
     return Repository(tmp_path, project)
@@ -65,7 +70,7 @@ def test_one_sites_mistake_stops_that_site_only_and_all_mistakes_are_told(reposi
 
     made, wrong = repository.synth()
 
-    assert set(made) == {"good-a", "good-b"}
+    assert set(made) == stacks_of("good-a", "good-b")
     said = {Path(finding.subject.split(":")[0]).stem for finding in wrong}
     assert said == {"typo", "broken", "lost"}
 
@@ -94,8 +99,8 @@ def test_the_app_ends_with_1_and_writes_the_others_templates(repository, project
     assert done.returncode == 1, done.stderr
     assert "typo.yaml" in done.stderr
     assert "Traceback" not in done.stderr
-    assert (repository.folder / "out" / "good.template.json").is_file()
-    assert not (repository.folder / "out" / "typo.template.json").exists()
+    written = {path.name for path in (repository.folder / "out").glob("*.template.json")}
+    assert written == {"good.template.json", "good-Cloud.template.json"}
 
 
 def test_two_sites_with_one_core_thing_are_a_finding(repository):
@@ -104,29 +109,29 @@ def test_two_sites_with_one_core_thing_are_a_finding(repository):
 
     made, wrong = repository.synth()
 
-    assert set(made) == {"line-1"}
+    assert set(made) == stacks_of("line-1")
     assert [finding.code for finding in wrong] == ["FF010"]
     assert "core-1" in wrong[0].message
 
 
 def test_what_the_cdk_refuses_about_a_site_leaves_the_others(repository, monkeypatch):
-    from infra.stacks import site_stack
+    from infra.stacks import deployment_stack
 
-    plain = site_stack.Functions
+    plain = deployment_stack.Functions
 
     class Refusing(plain):  # type: ignore[misc, valid-type]
         def __init__(self, scope: Any, *args: Any, **more: Any) -> None:
-            if scope.stack_name == "bad":
+            if scope.stack_name == "bad-Deployment":
                 raise RuntimeError("no such runtime\n  at a place in node")
             super().__init__(scope, *args, **more)
 
-    monkeypatch.setattr(site_stack, "Functions", Refusing)
+    monkeypatch.setattr(deployment_stack, "Functions", Refusing)
     repository.write("bad")
     repository.write("good")
 
     made, wrong = repository.synth()
 
-    assert set(made) == {"good"}
+    assert set(made) == stacks_of("good")
     assert [(f.code, f.subject, f.message) for f in wrong] == [
         ("FF009", "site bad", "no such runtime")
     ]
@@ -151,7 +156,7 @@ def test_the_override_makes_live_functions_and_tells_the_deployer(repository):
 
     made, _ = repository.synth(runtime_override="python3.8")
 
-    resources = made["good"]["Resources"].values()
+    resources = made["good-Deployment"]["Resources"].values()
     runtimes = {
         each["Properties"]["Handler"]: each["Properties"]["Runtime"]
         for each in resources

@@ -175,15 +175,17 @@ def test_the_deployment_follows_the_group_version_and_the_code(template, assets)
     assert deployment["Revision"] == assets.lambdas_sha256
 
 
-def test_the_deployment_waits_for_aliases_and_things(template):
+def test_the_deployment_waits_for_aliases_and_its_stack_for_the_things(template, assemble):
     (deployment,) = (
         resource
         for resource in template["Resources"].values()
         if resource["Type"] == "Custom::GreengrassDeployment"
     )
 
-    needed = {*of_type(template, "AWS::Lambda::Alias"), *of_type(template, "AWS::IoT::Thing")}
-    assert needed <= set(deployment["DependsOn"])
+    assert set(of_type(template, "AWS::Lambda::Alias")) <= set(deployment["DependsOn"])
+    first, then = assemble(gpu_site())
+    assert of_type(first.template, "AWS::IoT::Thing") == of_type(template, "AWS::IoT::Thing")
+    assert first.id in [each.id for each in then.dependencies]
 
 
 def test_the_deployer_may_deploy_this_group_only(template):

@@ -164,7 +164,7 @@ def test_a_file_that_is_no_database_is_kept_and_told_in_log_and_stats(tmp_path, 
     assert set(said.broken) == {"meta", "streams", "images", "events", "seen"}
     assert "is damaged" in caplog.text
     assert said.for_stats()["kept"] in caplog.text
-    assert not again.splitter.journal.drained
+    assert not again.splitter.journal.notes.drained
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -149,3 +149,26 @@ def test_nothing_that_runs_on_a_device_waits_on_the_wall_clock() -> None:
 
     assert len(files) > 50
     assert not found, "use lambdas.common.waiting instead"
+
+
+ENDING = """
+import atexit
+atexit.register(lambda: print("rung" if bell.is_rung_within(5.0) else "silent"))
+from lambdas.common.waiting import Bell
+bell = Bell()
+bell.ring()
+"""
+
+
+def test_who_waits_while_the_interpreter_ends_still_hears():
+    """A loop that found its pipe closed would end the process as broken."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING],
+        cwd=str(ROOT),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("rung\n", "", 0)

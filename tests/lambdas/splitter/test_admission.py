@@ -42,7 +42,7 @@ def test_two_copies_in_one_group_are_one_image(tmp_path):
 def test_a_group_of_inline_images_costs_one_sync(tmp_path, monkeypatch):
     bench = Bench(tmp_path)
     synced = []
-    monkeypatch.setattr(bench.splitter.custody, "_sync_filesystem", synced.append)
+    monkeypatch.setattr(bench.splitter.custody.inbox, "_sync_filesystem", synced.append)
     monkeypatch.setattr(os, "fsync", lambda descriptor: pytest.fail("one file was synced alone"))
 
     assert len(bench.images_at_once([JPEG + bytes([n]) for n in range(50)])) == 50
@@ -52,7 +52,7 @@ def test_a_group_of_inline_images_costs_one_sync(tmp_path, monkeypatch):
 def test_without_a_reliable_syncfs_every_file_and_the_folder_are_synced(tmp_path, monkeypatch):
     bench = Bench(tmp_path)
     synced = []
-    monkeypatch.setattr(bench.splitter.custody, "_sync_filesystem", None)
+    monkeypatch.setattr(bench.splitter.custody.inbox, "_sync_filesystem", None)
     monkeypatch.setattr(os, "fsync", synced.append)
 
     bench.images_at_once([JPEG, PNG])
@@ -67,7 +67,7 @@ def test_an_image_that_could_not_be_synced_is_neither_accepted_nor_in_the_journa
     tmp_path, monkeypatch
 ):
     bench = Bench(tmp_path)
-    monkeypatch.setattr(bench.splitter.custody, "_sync", full_disk)
+    monkeypatch.setattr(bench.splitter.custody.inbox, "_sync", full_disk)
     answers = bench.images_at_once([JPEG, JPEG, event(id="e", files=["cam1/x.jpg"])])
 
     assert [a["answer"] for a in answers] == ["rejected"] * 3
@@ -83,7 +83,7 @@ def test_an_image_that_could_not_be_synced_is_neither_accepted_nor_in_the_journa
 def test_acknowledged_images_leave_the_journal_also_while_syncs_fail(tmp_path, monkeypatch):
     bench = Bench(tmp_path)
     bench.image(JPEG)
-    monkeypatch.setattr(bench.splitter.custody, "_sync", full_disk)
+    monkeypatch.setattr(bench.splitter.custody.inbox, "_sync", full_disk)
     bench.ack(cam1=1)
     bench.image(PNG)
     assert list(bench.splitter.journal.unfinished()) == []
@@ -191,8 +191,8 @@ def test_busy_before_anything_was_finished_does_not_send_the_camera_away_for_lon
 
 
 def test_one_second_without_a_finished_image_hardly_changes_the_time_to_wait(tmp_path):
-    admission = Bench(tmp_path).splitter.admission
+    answers = Bench(tmp_path).splitter.admission.answers
     for rate_per_s in (0.0, 100.0, 0.0):
-        admission.finished(rate_per_s)
+        answers.finished(rate_per_s)
 
-    assert admission._rate_per_s == 50.0
+    assert answers._rate_per_s == 50.0

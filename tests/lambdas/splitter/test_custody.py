@@ -9,7 +9,8 @@ import pytest
 from splitter_kit import JPEG, PNG, Bench, event
 
 from lambdas.common.paths import PathError, read_inside
-from lambdas.splitter import custody
+from lambdas.splitter.inbox import CANNOT_LINK
+from lambdas.splitter.leaving import TIDY_EVERY_S
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_a_camera_that_writes_into_its_file_again_is_copied_from_then_on(bench):
     assert bench.splitter.custody.copied == 1
 
 
-@pytest.mark.parametrize("code", sorted(custody._CANNOT_LINK))
+@pytest.mark.parametrize("code", sorted(CANNOT_LINK))
 def test_where_the_volume_cannot_link_a_copy_is_taken(bench, monkeypatch, code):
     def no_link(*_, **__):
         raise OSError(code, os.strerror(code))
@@ -105,9 +106,9 @@ def test_where_the_volume_cannot_link_a_copy_is_taken(bench, monkeypatch, code):
 def test_files_and_folder_are_synced_before_the_answer(bench, monkeypatch):
     """The recorder sees what had reached the disk when `accepted` was published."""
     happened = []
-    whole = bench.splitter.custody._sync_filesystem
+    whole = bench.splitter.custody.inbox._sync_filesystem
     monkeypatch.setattr(
-        bench.splitter.custody,
+        bench.splitter.custody.inbox,
         "_sync_filesystem",
         lambda fd: happened.append("sync") or (whole and whole(fd)),
     )
@@ -173,7 +174,7 @@ def test_after_a_failed_sync_copies_are_taken(bench, monkeypatch):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     put(bench, "cam1/a.jpg")
-    monkeypatch.setattr(bench.splitter.custody, "_sync", trouble)
+    monkeypatch.setattr(bench.splitter.custody.inbox, "_sync", trouble)
     assert bench.image(event(id="a", file="cam1/a.jpg"))["reason"] == "busy"
     monkeypatch.undo()
     accept(bench)
@@ -203,7 +204,7 @@ def test_the_same_id_with_other_content_is_refused_and_told(bench):
     ]
 
     assert {(a["answer"], a["reason"]) for a in answers} == {("rejected", "id_reused")}
-    assert bench.splitter.admission.rejected["id_reused"] == 2
+    assert bench.splitter.admission.answers.rejected["id_reused"] == 2
 
 
 def test_a_day_later_an_id_may_be_used_again(bench, monkeypatch):
@@ -265,9 +266,9 @@ def test_tidying_that_fails_stops_nothing_and_is_tried_again(bench, monkeypatch)
     bench.step(after_s=1.0)
     bench.restart()
     bench.step(after_s=1.0)
-    assert bench.splitter.custody.untidy == 1
+    assert len(bench.splitter.custody.leaving) == 1
     monkeypatch.undo()
-    bench.step(after_s=custody.TIDY_EVERY_S + 1.0)
+    bench.step(after_s=TIDY_EVERY_S + 1.0)
 
-    assert bench.splitter.custody.untidy == 0
+    assert len(bench.splitter.custody.leaving) == 0
     assert bench.inbox_files() == []

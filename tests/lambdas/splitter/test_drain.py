@@ -54,7 +54,7 @@ def test_a_draining_worker_keeps_what_it_has_until_it_is_done(tmp_path):
     assert states(bench)["w0"] == "draining"
     bench.ack(cam1=3)
     assert states(bench)["w0"] == "drained"
-    assert bench.splitter.redispatched == 0
+    assert bench.splitter.dispatch.redispatched == 0
 
 
 def test_with_all_drained_images_are_accepted_and_wait_until_undrained(tmp_path):

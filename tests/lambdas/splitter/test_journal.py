@@ -11,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from lambdas.splitter.journal import Journal, JournalFullError
+from lambdas.splitter.journal import Journal
+from lambdas.splitter.tables import JournalFullError
 
 QUOTA = 64 << 20
 

@@ -8,7 +8,10 @@ import pytest
 
 from contract.durable.salvage import Salvage
 from lambdas.splitter import journal as journal_module
-from lambdas.splitter.journal import Journal, JournalFullError, Known, _is_item
+from lambdas.splitter.journal import Journal, Known
+from lambdas.splitter.repair import is_item as is_item_of
+from lambdas.splitter.repair import repair
+from lambdas.splitter.tables import JournalFullError
 
 QUOTA = 64 << 20
 
@@ -185,10 +188,10 @@ def test_numbers_start_after_what_the_aggregator_knows_and_never_go_back(reopene
 
 def test_drained_workers_are_remembered(reopened):
     journal = reopened()
-    assert journal.drained == []
+    assert journal.notes.drained == []
     assert len(bytes.fromhex(journal.epoch)) == 4
-    journal.remember_drained(["w1", "w2"])
-    assert reopened().drained == ["w1", "w2"]
+    journal.notes.remember_drained(["w1", "w2"])
+    assert reopened().notes.drained == ["w1", "w2"]
 
 
 @pytest.mark.parametrize("broken", ["images", "meta", "streams"])
@@ -200,7 +203,7 @@ def test_after_damage_what_is_garbage_goes_and_numbers_go_on_after_what_is_left(
     epoch = journal.epoch
     journal._db.execute("UPDATE images SET item='{' WHERE seq=5")
     journal._db.execute("DELETE FROM streams WHERE stream='a'")
-    journal._repair(Salvage("kept", {}, (broken,)))
+    repair(journal._db, Salvage("kept", {}, (broken,)))
     journal = reopened()
     assert [seq for seq, _ in unfinished(journal)] == [1, 2, 3, 4]
     assert (journal.next_seq("a"), journal.next_seq("b")) == (6, 10)
@@ -220,4 +223,4 @@ def test_after_damage_what_is_garbage_goes_and_numbers_go_on_after_what_is_left(
     ],
 )
 def test_a_rescued_row_counts_only_if_it_is_the_item_that_was_written(text, is_item):
-    assert _is_item(text, "a", 3) == is_item
+    assert is_item_of(text, "a", 3) == is_item

@@ -19,7 +19,7 @@ from lambdas.aggregator.engine import Aggregator
 from lambdas.aggregator.tables import FORMAT as STORE_FORMAT
 from lambdas.common.bus import RecordingBus
 from lambdas.common.settings import aggregator_settings
-from lambdas.splitter.journal import FORMAT as JOURNAL_FORMAT
+from lambdas.splitter.tables import FORMAT as JOURNAL_FORMAT
 
 FORMATS = Path(__file__).resolve().parents[2] / "kit" / "lambdas" / "formats"
 

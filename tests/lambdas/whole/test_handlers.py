@@ -118,17 +118,39 @@ def test_a_state_directory_that_cannot_be_made_is_named(tmp_path, given):
     assert str(tmp_path / "file") in why(load_handler(tmp_path, given["FANFOLD_ROLE"], env))
 
 
-@pytest.mark.parametrize(("given", "name"), [(SPLITTER, "journal"), (AGGREGATOR, "store")])
-def test_a_database_that_cannot_be_opened_or_is_of_another_format_is_named(tmp_path, given, name):
+DATABASES = pytest.mark.parametrize(
+    ("given", "name"), [(SPLITTER, "journal"), (AGGREGATOR, "store")]
+)
+
+
+@DATABASES
+def test_a_database_that_cannot_be_opened_is_named(tmp_path, given, name):
     env = {**given, **volumes(tmp_path)}
     part = given["FANFOLD_ROLE"]
     database = tmp_path / "state" / part / f"{name}.sqlite3"
     database.mkdir(parents=True)
+
     assert f"{database}: unable to open" in why(load_handler(tmp_path, part, env))
 
-    database.rmdir()
+
+@DATABASES
+def test_a_database_of_a_format_to_come_is_kept_as_it_is_and_said_and_the_start_goes_on(
+    tmp_path, given, name
+):
+    env = {**given, **volumes(tmp_path)}
+    part = given["FANFOLD_ROLE"]
+    database = tmp_path / "state" / part / f"{name}.sqlite3"
+    database.parent.mkdir(parents=True)
     with contextlib.closing(sqlite3.connect(str(database))) as other:
         other.execute("PRAGMA user_version=99")
-    reason = why(load_handler(tmp_path, part, env))
-    assert f"{database} has format 99" in reason
-    assert "move it away" in reason
+    done = load_handler(tmp_path, part, env)
+
+    assert done.returncode == 0, done.stderr
+    [line] = done.stderr.splitlines()
+    said = json.loads(line)
+    assert said["level"] == "ERROR"
+    assert f"{database} is damaged or not of this format (it has format 99" in said["message"]
+    [kept] = database.parent.glob(f"{database.name}.corrupt-*")
+    assert f"kept as {kept}" in said["message"]
+    with contextlib.closing(sqlite3.connect(str(kept))) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (99,)

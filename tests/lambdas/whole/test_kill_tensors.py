@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 from inference_kit import jpeg, simulated
+from part_site import DEADLINE_S, Part
 from sim import environment
-from test_kill_points import DEADLINE_S, Part
 
 from lambdas.common.fault_points import TENSOR_POINTS
 

@@ -1,0 +1,137 @@
+"""What `accepted` costs for manifests of files, by how often the disk is waited for.
+
+    python -m bench.custody [--folder FOLDER] [--rounds 15] [--manifests 8] [--files 100] [--kib 50]
+                            [--neighbour-mib 0]
+
+Real custody and a real journal in FOLDER, which decides the disk. The ways take turns within
+each round, first one and then another, so that what else the machine does hits them alike:
+
+    no sync       links only: the floor, and no promise
+    per group     one `syncfs` and one commit for all manifests of a group, as the splitter does
+    per manifest  the same for each manifest alone
+    per file      `fsync` of each file, one commit for the group: kernels before 5.8
+
+`syncfs` waits for whatever is unwritten on the disk: `--neighbour-mib` of somebody else's are
+left so before each turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from lambdas.splitter.custody import Custody
+from lambdas.splitter.entries import event_mark, items_of
+from lambdas.splitter.intake import Event
+from lambdas.splitter.journal import Journal
+
+CAMERA = "cam1"
+JOURNAL_BYTES = 1 << 30
+
+
+class Load(NamedTuple):
+    """`manifests` in one commit group, `files` in each, `kib` of each file."""
+
+    manifests: int = 8
+    files: int = 100
+    kib: int = 50
+    neighbour_mib: int = 0
+
+
+class Plant:
+    """One camera's files, written but not synced, and who accepts them."""
+
+    def __init__(self, root: Path, load: Load) -> None:
+        self._images = root / "images"
+        (self._images / CAMERA).mkdir(parents=True)
+        self._custody = Custody(str(self._images))
+        self._journal = Journal(str(root / "journal.sqlite3"), JOURNAL_BYTES)
+        self._events = [
+            Event(
+                f"m{n}", [f"{CAMERA}/{n}-{file}.jpg" for file in range(load.files)], manifest=True
+            )
+            for n in range(load.manifests)
+        ]
+        content = random.Random(1).randbytes(load.kib << 10)
+        for event in self._events:
+            for name in event.files:
+                (self._images / name).write_bytes(content)
+        (root / "neighbour").write_bytes(bytes(load.neighbour_mib << 20))
+
+    def accept(self, sync: bool = True, each: bool = False, whole: bool = True) -> None:
+        if not whole:
+            self._custody.inbox._sync_filesystem = None
+        for event in self._events:
+            first = self._journal.next_seq(CAMERA)
+            names = enumerate(event.files, first)
+            taken = [self._custody.take_file(CAMERA, seq, name) for seq, name in names]
+            items = items_of(CAMERA, event, taken, 0.0)
+            self._journal.stage(CAMERA, event.id, items, None, event_mark(event, taken))
+            if each:
+                self._commit(sync)
+        self._commit(sync)
+
+    def _commit(self, sync: bool) -> None:
+        if sync:
+            self._custody.sync()
+            self._journal.commit()
+        self._custody.keep()
+
+    def close(self) -> None:
+        self._journal.close()
+
+
+WAYS: dict[str, Callable[[Plant], None]] = {
+    "no sync": lambda plant: plant.accept(sync=False),
+    "per group": lambda plant: plant.accept(),
+    "per manifest": lambda plant: plant.accept(each=True),
+    "per file": lambda plant: plant.accept(whole=False),
+}
+
+
+def measure(folder: Path, rounds: int, load: Load) -> dict[str, list[float]]:
+    """Milliseconds per manifest of each way, one entry a round."""
+    found: dict[str, list[float]] = {way: [] for way in WAYS}
+    order = list(WAYS)
+    for _ in range(rounds):
+        for way in order:
+            root = Path(tempfile.mkdtemp(prefix="custody-", dir=folder))
+            try:
+                plant = Plant(root, load)
+                begin_s = time.perf_counter()
+                WAYS[way](plant)
+                found[way].append((time.perf_counter() - begin_s) * 1000 / load.manifests)
+                plant.close()
+            finally:
+                shutil.rmtree(root)
+        order.append(order.pop(0))
+    return found
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=Path("build"), help="on the disk to measure")
+    parser.add_argument("--rounds", type=int, default=15)
+    for name, default in Load()._asdict().items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
+    given = parser.parse_args(argv)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    load = Load(*(getattr(given, name) for name in Load._fields))
+    found = measure(given.folder, given.rounds, load)
+    print("| way | ms per manifest, median | lowest | highest |\n|---|---|---|---|")
+    for way, values in found.items():
+        median = statistics.median(values)
+        print(f"| {way} | {median:.1f} | {min(values):.1f} | {max(values):.1f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,107 @@
+"""From the reorder buffer to the log: one record for each number, counted once."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from contract import messages as m
+from lambdas.aggregator.jobs import Jobs
+from lambdas.aggregator.reorder import EMIT, GAP, Step, Stream
+from lambdas.aggregator.stages import Stages
+from lambdas.aggregator.store import LATE, RESULTS, Store
+
+# One row is one local message and must leave room for its head.
+ROW_BYTES = 96 << 10
+RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
+# Failures that speak of the model, not of the image; a deployment is judged by them.
+MODEL_REASONS = ("model_error", "killed_workers")
+
+
+class Held:
+    """A record that waits for its turn. `stored`: a commit has it as held."""
+
+    __slots__ = ("record", "since", "stored")
+
+    def __init__(self, record: m.Record, since: float, stored: bool) -> None:
+        self.record = record
+        self.since = since
+        self.stored = stored
+
+
+class Writer:
+    def __init__(self, store: Store, jobs: Jobs) -> None:
+        self._store = store
+        self._jobs = jobs
+        self.stages = Stages()
+        self.emitted = self.gaps = self.late = self.failed = 0
+        self.answered = self.model_errors = 0
+        self.dropped: Counter[str] = Counter()
+
+    def append(self, name: str, stream: Stream, steps: list[Step], now: float, wall: float) -> None:
+        """Write steps of one stream to the log, in order."""
+        if not steps:
+            return
+        rows: dict[str, list[tuple[int, str]]] = {RESULTS: [], LATE: []}
+        for step in steps:
+            if step.kind == GAP:
+                self.gaps += 1
+                self._store.gap(name, step.seq)
+                body = m.dumps({"stream": name, "seq": step.seq, "status": "gap"})
+                rows[RESULTS].append((step.seq, body))
+                continue
+            late = step.kind != EMIT
+            body = self._terminal(name, step, now, wall)
+            if late:
+                self._store.ungap(name, step.seq)
+            rows[LATE if late else RESULTS].append((step.seq, body))
+        for kind, entries in rows.items():
+            self._log(kind, name, entries)
+        next_seq = stream.next
+        assert next_seq is not None  # noqa: S101 - a stream that wrote something has begun
+        self._store.stream_at(name, next_seq)
+
+    def _terminal(self, name: str, step: Step, now: float, wall: float) -> str:
+        held = step.record
+        if held is None:
+            record = m.result_dropped({"stream": name, "seq": step.seq}, "journal_lost")
+        else:
+            record = held.record
+            if held.stored:
+                self._store.unhold(name, step.seq)
+            ms = record.get("ms")
+            order = round((now - held.since) * 1000, 1)
+            record["ms"] = dict(ms, order=order) if isinstance(ms, dict) else {"order": order}
+            self.stages.measure(record["ms"])
+        self._count(record, step.kind != EMIT, wall)
+        body = m.dumps(record)
+        if len(body) * 4 > RECORD_BYTES and len(m.utf8(body)) > RECORD_BYTES:
+            body = m.dumps(m.result_failed(record, "too_large", "the record exceeds a message"))
+        return body
+
+    def _count(self, record: m.Record, late: bool, wall: float) -> None:
+        self.emitted += 1
+        self.late += late
+        self.failed += record["status"] == "failed"
+        self.answered += record["status"] == "ok"
+        self.model_errors += record.get("reason") in MODEL_REASONS
+        if record["status"] == "dropped":
+            self.dropped[record["reason"]] += 1
+        self._jobs.count(record, wall)
+        if late:
+            self._jobs.late(record)
+
+    def _log(self, kind: str, name: str, entries: list[tuple[int, str]]) -> None:
+        start = 0
+        size = 0
+        for index, (_, body) in enumerate(entries):
+            length = len(m.utf8(body)) + 1
+            if index > start and size + length > ROW_BYTES:
+                self._log_row(kind, name, entries[start:index])
+                start, size = index, 0
+            size += length
+        if entries[start:]:
+            self._log_row(kind, name, entries[start:])
+
+    def _log_row(self, kind: str, name: str, entries: list[tuple[int, str]]) -> None:
+        span = (entries[0][0], entries[-1][0], len(entries))
+        self._store.log(kind, name, span, ",".join(body for _, body in entries))

@@ -1,0 +1,57 @@
+"""What the journal says of an accepted image: where it is, what it was called, what it was.
+
+Pure: from an event and what was taken of it to items.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from lambdas.splitter.custody import Taken
+from lambdas.splitter.intake import Event
+from lambdas.splitter.marks import marks_digest
+
+
+def items_of(
+    camera: str, event: Event, taken: Sequence[Taken | None], wall: float
+) -> list[dict[str, Any]]:
+    """One item for each image, not numbered yet. `taken`: empty where nothing was to be taken;
+    None in it: that image could not be had. `wall`: of its arrival, Unix seconds."""
+    items = []
+    for index in range(event.images):
+        item: dict[str, Any] = {"stream": camera, "seq": 0}
+        item["id"] = f"{event.id}/{index}" if event.manifest else event.id
+        _describe(item, event, index, taken[index] if taken else None)
+        if event.job is not None:
+            item["job"] = event.job
+            item["last"] = event.last and index == event.images - 1
+        if event.ts is not None:
+            item["ts"] = event.ts
+        item["t_in"] = round(wall, 3)
+        items.append(item)
+    return items
+
+
+def event_mark(event: Event, taken: Sequence[Taken | None]) -> str:
+    """What the journal remembers of an event's content; "": nothing that could be compared."""
+    had = [one for one in taken if one is not None]
+    if len(had) != event.images:
+        return ""
+    if event.content is not None:
+        return had[0].mark[:32]
+    return marks_digest(one.mark for one in had)
+
+
+def _describe(item: dict[str, Any], event: Event, index: int, taken: Taken | None) -> None:
+    """Where the image is, what it was called and how to know it again."""
+    if event.content is not None:
+        item["file"] = taken.kept if taken else ""
+    else:
+        item["file"] = event.files[index]
+    if taken is None:
+        return
+    if event.content is None:
+        item["kept"] = taken.kept
+    item["stat"] = list(taken.stat)
+    if taken.digest:
+        item["digest"] = taken.digest
