@@ -42,8 +42,10 @@ class Driver:
             if message is None:
                 return
             assert message.id not in self.accepted, "what was accepted is not sent again"
-            if self.flying:
+            first_time = message.id not in self.refused
+            if self.flying and first_time:
                 assert message.id > max(m.id for m in self.flying), "in order on a connection"
+            self.refused.discard(message.id)
             self.window.sent(message, self.now)
             self.flying.append(message)
             assert len(self.flying) <= self.window.max_messages
