@@ -31,12 +31,16 @@ class GroupStatus(TypedDict, total=False):
 
 
 class FunctionStatus(TypedDict, total=False):
-    """One function: `state` is starting, running, backoff, crash_loop, stopped or hung."""
+    """One function: `state` is starting, running, backoff, crash_loop, stopped or hung.
+
+    `startable` false: this machine lacks what it runs with, `last_error` says what.
+    """
 
     id: str
     arn: str
     pinned: bool
     state: str
+    startable: bool
     pid: int | None
     workers: int
     restarts: int

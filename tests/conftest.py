@@ -7,6 +7,7 @@ whichever process is free.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,15 @@ APART = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Groups before xdist reads them, which is earlier than a plain hook of a conftest runs; the
+    order of stories after pytest-randomly has shuffled."""
     for item in items:
         name = _group(item.path.relative_to(HERE).as_posix())
         if name and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(name))
+    yield
     _restore_stories(items)
 
 
