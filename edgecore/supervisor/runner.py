@@ -53,6 +53,7 @@ class FunctionRunner:
         if problem:
             launcher.find(f"function {function.id}: {problem}")
         self._stopping = False
+        self._launching = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,7 +65,13 @@ class FunctionRunner:
 
     @property
     def starting(self) -> int:
-        return sum(not worker.fetched for worker in self.workers.values())
+        """Processes that have not asked for work yet, those being launched among them."""
+        return self._launching + sum(not worker.fetched for worker in self.workers.values())
+
+    @property
+    def processes(self) -> int:
+        """Those that run and those being launched."""
+        return self._launching + len(self.workers)
 
     def start_pinned(self) -> None:
         if self.startable:
@@ -73,6 +80,7 @@ class FunctionRunner:
 
     def start_one(self) -> None:
         """On demand: one more worker now."""
+        self._launching += 1
         self._spawn_task(self._run_once())
 
     def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -85,6 +93,7 @@ class FunctionRunner:
             if not self.startable:
                 await self._until_startable()
                 continue
+            self._launching += 1
             await self._run_once()
             if self.startable and not self._stopping:
                 self.restarts += 1
@@ -95,9 +104,8 @@ class FunctionRunner:
         name = f"{self.function.id}-{next(_serial)}"
         began = loop.time()
         killed_for, answered = "", 0
-        self._state = "starting"
         try:
-            worker = await self._launcher.start(self.function, name, self._earlier_end)
+            worker = await self._launch(name)
         except (InterpreterError, IsolationError) as error:
             self.block(str(error))
             if not self.function.pinned:
@@ -121,15 +129,17 @@ class FunctionRunner:
         now, jitter = loop.time(), random.random()  # noqa: S311
         restart = self._policy.after_exit(now, now - began, jitter, answered=answered)
         self._state = restart.state
-        log.warning(
-            "function %s: %s; next start in %.1f s (%s)",
-            self.function.id,
-            self.last_error,
-            restart.delay_s,
-            restart.state,
-        )
+        text = "function %s: %s; next start in %.1f s (%s)"
+        log.warning(text, self.function.id, self.last_error, restart.delay_s, restart.state)
         await self._back_off(restart.delay_s)
         self._state = "stopped"
+
+    async def _launch(self, name: str) -> WorkerProcess:
+        self._state = "starting"
+        try:
+            return await self._launcher.start(self.function, name, self._earlier_end)
+        finally:
+            self._launching -= 1
 
     def block(self, why: str) -> None:
         """This machine lacks what the function runs with: said once, tried again slowly."""

@@ -87,7 +87,7 @@ class Supervisor:
         ):
             return
         on_demand = [r for r in self.runners.values() if not r.function.pinned]
-        if sum(len(r.workers) for r in on_demand) >= MAX_UNPINNED_WORKERS:
+        if sum(r.processes for r in on_demand) >= MAX_UNPINNED_WORKERS:
             idle = [w for r in on_demand if r is not runner and (w := r.idle_worker()) is not None]
             if not idle:
                 return  # it gets its turn when a worker of its own is free
