@@ -77,6 +77,8 @@ def parser() -> argparse.ArgumentParser:
     add("--isolation", choices=["auto", "none"], default="auto")
     add("--cloud", choices=["local", "iot"], default="local")
     add("--join", type=Path, metavar="FILE")
+    add("--discovery-port", type=_port, default=None)
+    add("--device-certificates", metavar="DIR|aws-iot")
     add("--iot-endpoint", metavar="HOST[:PORT]")
     add("--iot-proxy", metavar="URL")
     add("--insecure-static-credentials", "--lend-static-credentials", action="store_true")
@@ -121,6 +123,8 @@ def main(argv: list[str] | None = None) -> int:
             health_s=given.health_s,
             fault_plan=given.fault_plan,
             doctor=given.doctor,
+            discovery_port=given.discovery_port,
+            device_certificates=given.device_certificates,
             join=given.join and given.join.absolute(),
             iot_endpoint=given.iot_endpoint,
             iot_proxy=given.iot_proxy,

@@ -66,6 +66,7 @@ class Function:
     handler: str | None = None
     code: Path | None = None
     code_sha256: str | None = None
+    code_problem: str | None = None
 
     @property
     def is_system(self) -> bool:

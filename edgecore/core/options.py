@@ -43,6 +43,8 @@ class Options:
     fault_plan: Path | None = None
     doctor: tuple[str, ...] = ()
     join: Path | None = None
+    discovery_port: int | None = None
+    device_certificates: str | None = None
     iot_endpoint: str | None = None
     iot_proxy: str | None = None
     insecure_static_credentials: bool = False

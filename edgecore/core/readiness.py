@@ -22,12 +22,14 @@ class Reason:
     """One cause of not being ready: what it is about, what is wrong, what to do.
 
     ``requested``: an operator asked for it: nothing is broken, and it does not end by itself.
+    ``lasting``: this machine lacks something for a function; the others run without it.
     """
 
     subject: str
     problem: str
     remedy: str
     requested: bool = False
+    lasting: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -66,6 +68,14 @@ def _functions(status: Status) -> Iterator[Reason]:
     for function in status.get("functions", []):
         state = function.get("state", "")
         if state == "running" or not (function.get("pinned") or state in {"crash_loop", "hung"}):
+            continue
+        if not function.get("startable", True):
+            yield Reason(
+                subject=f"function {function.get('id')}",
+                problem=str(function.get("last_error") or "cannot be started"),
+                remedy="give this machine what it lacks; it is tried again every minute",
+                lasting=True,
+            )
             continue
         problem, remedy = _STATE_WORDS.get(state, (f"is in state {state!r}", "read its log"))
         yield Reason(subject=f"function {function.get('id')}", problem=problem, remedy=remedy)

@@ -16,9 +16,13 @@ from typing import Any
 MAX_DOCUMENT_BYTES = 8_192
 """AWS IoT's limit of a shadow's state document (8 KB)."""
 MAX_DEPTH = 6
+MAX_TOKEN_BYTES = 64
+"""AWS IoT's limit of a ``clientToken``."""
 _TOPIC = re.compile(r"\$aws/things/([A-Za-z0-9:_-]{1,128})/shadow/(get|update|delete)\Z")
 
 Json = dict[str, Any]
+Answer = tuple[Json, dict[str, Json]]
+"""What ``accepted`` says, and what else is published, by the last word of its topic."""
 
 
 class ShadowError(Exception):
@@ -63,6 +67,16 @@ def delta(desired: Json, reported: Json) -> Json:
     return different
 
 
+def stamps_of(different: Json, metadata: Json) -> Json:
+    """The part of ``metadata`` that speaks of the keys of a delta."""
+    return {
+        key: stamps_of(value, metadata.get(key, {}))
+        if isinstance(value, dict) and "timestamp" not in metadata.get(key, {})
+        else metadata.get(key, {})
+        for key, value in different.items()
+    }
+
+
 def _stamp(value: Any, now: int) -> Any:
     if isinstance(value, dict):
         return {k: _stamp(v, now) for k, v in value.items() if v is not None}
@@ -83,6 +97,7 @@ def parse_update(payload: bytes) -> Json:
         raise ShadowError(400, "Invalid JSON") from None
     if not isinstance(change, dict) or not isinstance(change.get("state"), dict):
         raise ShadowError(400, "Missing required node: state")
+    _refuse_token(change)
     sections = change["state"]
     for name, section in sections.items():
         if name not in ("desired", "reported"):
@@ -92,6 +107,25 @@ def parse_update(payload: bytes) -> Json:
         if _depth(section) > MAX_DEPTH:
             raise ShadowError(400, f"State is nested deeper than {MAX_DEPTH} levels")
     return change
+
+
+def client_token(payload: bytes) -> Json:
+    """``{"clientToken": …}`` of any request, for its answers; ``{}`` where it has none.
+
+    A request that is no JSON has none, and is refused or taken for what it is elsewhere.
+    """
+    try:
+        request = json.loads(payload or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    token = request.get("clientToken") if isinstance(request, dict) else None
+    return {"clientToken": token} if isinstance(token, str) else {}
+
+
+def _refuse_token(request: Json) -> None:
+    token = request.get("clientToken", "")
+    if not isinstance(token, str) or len(token.encode()) > MAX_TOKEN_BYTES:
+        raise ShadowError(400, f"clientToken must be text of at most {MAX_TOKEN_BYTES} bytes")
 
 
 def apply_update(document: Json | None, change: Json, now: int) -> Json:
@@ -115,7 +149,8 @@ def apply_update(document: Json | None, change: Json, now: int) -> Json:
 class ShadowService:
     """Answers requests and publishes what follows from them.
 
-    ``publish(topic, payload)`` is called for accepted, rejected and delta messages.
+    ``publish(topic, payload)`` is called for accepted, rejected, delta and documents messages.
+    Each of them echoes the request's ``clientToken``, by which AWS's SDKs know their answers.
     """
 
     def __init__(
@@ -136,20 +171,26 @@ class ShadowService:
         if parsed is None:
             return _error(ShadowError(400, f"no shadow topic: {topic}"))
         thing, operation = parsed
+        token = client_token(payload)
+        facts = {"timestamp": int(self._clock()), **token}
+        answers = {"get": self._get, "update": self._update, "delete": self._delete}
         try:
-            answer = getattr(self, f"_{operation}")(thing, payload)
+            answer, follow = answers[operation](thing, payload)
         except ShadowError as error:
-            refusal = _error(error)
+            refusal = _dump({"code": error.code, "message": str(error), **facts})
             self._publish(f"{topic}/rejected", refusal)
             return refusal
-        self._publish(f"{topic}/accepted", answer)
-        return bytes(answer)
+        accepted = _dump({**answer, **facts})
+        self._publish(f"{topic}/accepted", accepted)
+        for kind, body in follow.items():
+            self._publish(f"{topic}/{kind}", _dump({**body, **facts}))
+        return accepted
 
     def document(self, thing: str) -> Json | None:
         """State, metadata and version as they are kept; None where there is no shadow."""
         return self._load(thing)
 
-    def _get(self, thing: str, _payload: bytes) -> bytes:
+    def _get(self, thing: str, _payload: bytes) -> Answer:
         document = self._load(thing)
         if document is None:
             raise ShadowError(404, f"No shadow exists with name: '{thing}'")
@@ -157,29 +198,32 @@ class ShadowService:
         different = delta(state.get("desired", {}), state.get("reported", {}))
         if different:
             state["delta"] = different
-        return _dump({**document, "state": state, "timestamp": int(self._clock())})
+        return {**document, "state": state}, {}
 
-    def _update(self, thing: str, payload: bytes) -> bytes:
+    def _update(self, thing: str, payload: bytes) -> Answer:
         change = parse_update(payload)
         now = int(self._clock())
-        document = apply_update(self._load(thing), change, now)
+        previous = self._load(thing)
+        document = apply_update(previous, change, now)
         self._save(thing, document)
         state = document["state"]
         different = delta(state.get("desired", {}), state.get("reported", {}))
-        facts = {"version": document["version"], "timestamp": now}
-        if different and "desired" in change["state"]:
-            topic = f"$aws/things/{thing}/shadow/update/delta"
-            self._publish(topic, _dump({**facts, "state": different}))
+        version = {"version": document["version"]}
+        follow: dict[str, Json] = {}
+        if different:
+            stamps = stamps_of(different, document["metadata"].get("desired", {}))
+            follow["delta"] = {**version, "state": different, "metadata": stamps}
+        empty: Json = {"state": {}, "metadata": {}, "version": 0}
+        follow["documents"] = {"previous": previous or empty, "current": document}
         metadata = {k: _stamp(v, now) for k, v in change["state"].items() if v is not None}
-        token = {"clientToken": change["clientToken"]} if "clientToken" in change else {}
-        return _dump({**facts, "state": change["state"], "metadata": metadata, **token})
+        return {**version, "state": change["state"], "metadata": metadata}, follow
 
-    def _delete(self, thing: str, _payload: bytes) -> bytes:
+    def _delete(self, thing: str, _payload: bytes) -> Answer:
         document = self._load(thing)
         if document is None:
             raise ShadowError(404, f"No shadow exists with name: '{thing}'")
         self._file(thing).unlink()
-        return _dump({"version": document["version"], "timestamp": int(self._clock())})
+        return {"version": document["version"]}, {}
 
     def _file(self, thing: str) -> Path:
         return self._folder / f"{thing.replace(':', '%3A')}.json"

@@ -73,11 +73,19 @@ class WorkQueue:
         self._takers: dict[str, Take] = {}
         self._in_hand: dict[str, WorkItem] = {}
         self.on_starved: Callable[[], None] | None = None
+        self.refusal: bytes | None = None
+        """Why the function cannot be started; its messages are lost with this answer, and
+        take no room from those of the others."""
         self.invocations = 0
         self.errors = 0
 
     def offer(self, item: WorkItem) -> bool:
         """Hand the item to the worker that waits longest, or keep it. False: core is full."""
+        if self.refusal is not None:
+            self.errors += 1
+            if item.reply is not None:
+                item.reply(self.refusal, UNHANDLED)
+            return True
         if self._budget.held >= self._budget.limit:
             return False
         self._budget.held += 1

@@ -8,9 +8,24 @@ from collections.abc import Callable, Collection, Sequence
 
 from contract.topic_filters import topic_problem
 from contract.topics import Topics
+from edgecore.core.group import CLOUD, Group
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
+
+
+def _publisher(group: Group, source: str | None) -> str:
+    """``cloud``, or the ARN of a device: the one named, else the site's console."""
+    if source == CLOUD:
+        return CLOUD
+    names = [device.thing_name for device in group.devices]
+    wanted = source or next((n for n in names if n.endswith("-console")), None)
+    if wanted is None:
+        raise ActionRefusedError("the group has no console device to publish as")
+    if wanted not in names:
+        known = ", ".join([CLOUD, *sorted(names)][:8])
+        raise ActionRefusedError(f"{wanted!r} is no device of the group; publish as one of {known}")
+    return group.devices[names.index(wanted)].thing_arn
 
 
 class Operator:
@@ -47,17 +62,14 @@ class Operator:
                 f"the group has no subscription for {topic}: render and deploy it again"
             )
 
-    async def publish(self, topic: str, payload: bytes) -> int:
+    async def publish(self, topic: str, payload: bytes, source: str | None = None) -> int:
         running_group = self._running()
         problem = topic_problem(topic)
         if problem:
             raise ActionRefusedError(problem)
         if len(payload) > MAX_BODY_BYTES:
             raise ActionRefusedError(f"payload is {len(payload)} bytes (limit {MAX_BODY_BYTES})")
-        devices = running_group.group.devices
-        console = next((d for d in devices if d.thing_name.endswith("-console")), None)
-        if console is None:
-            raise ActionRefusedError("the group has no console device to publish as")
-        outcome = running_group.router.publish(console.thing_arn, topic, payload)
+        arn = _publisher(running_group.group, source)
+        outcome = running_group.router.publish(arn, topic, payload)
         await asyncio.gather(*outcome.pending)
         return outcome.delivered

@@ -19,6 +19,7 @@ from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
 from edgecore.daemon.check_runner import CheckRunner
+from edgecore.daemon.lacking import lacking
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
@@ -208,11 +209,12 @@ class Daemon:
         running, loaded = self._rollout.running_group, self._rollout.loaded
         own = [*running.launcher.findings, *running.router.findings()] if running else []
         cloud = self._cloud_side.findings() if self._cloud_side else []
-        return [*(loaded.findings if loaded else ()), *own, *cloud]
+        group = lacking(loaded.group, self._options) if loaded else []
+        return [*(loaded.findings if loaded else ()), *group, *own, *cloud]
 
     def _cloud_status(self) -> UplinkStatus:
         spooled = self._spooler.stats()
-        return {**spooled, **self._cloud_side.status()} if self._cloud_side else spooled
+        return {**spooled, **(self._cloud_side.status() if self._cloud_side else {})}
 
     async def _shut_down(self) -> None:
         await self._web.stop()

@@ -186,6 +186,7 @@ class Rollout:
             state=options.state,
             endpoint_url=options.endpoint_url,
             region=options.region,
+            device_certificates=options.device_certificates,
         )
 
     async def _run(self, group: Group, ports: Ports) -> RunningGroup:

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgecore.core.group import CLOUD, SHADOW_SERVICE, Group, Thing
 from edgecore.core.observers import Observers
@@ -30,6 +30,9 @@ from edgecore.supervisor.process import Reaper
 from edgecore.supervisor.supervisor import Supervisor
 from edgecore.uplink.credential_provider import Credentials
 from edgecore.uplink.spooler import Spooler
+
+if TYPE_CHECKING:
+    from edgecore.mqtt.discovery import DiscoveryServer
 
 log = logging.getLogger(__name__)
 
@@ -91,16 +94,19 @@ class RunningGroup:
     def ports(self) -> dict[str, int | None]:
         tls = [s.port for s in self.mqtt if s is not self._plain]
         plain = self._plain.port if self._plain is not None else None
-        return {"ipc": self.ipc.port, "mqtt": tls[0] if tls else None, "mqtt_plain": plain}
+        mqtt = tls[0] if tls else None
+        discovery = {"discovery": self._discovery.port} if self._discovery is not None else {}
+        return {"ipc": self.ipc.port, "mqtt": mqtt, "mqtt_plain": plain, **discovery}
 
     async def start(self, ports: Mapping[str, int | None] | None = None) -> None:
         """Listen, then start the functions. ``ports``: those of the group before, to keep.
 
-        Raises CoreError: a port is taken, an interpreter or bubblewrap is missing.
+        Raises CoreError: a port is taken, or bubblewrap is missing and all functions need it.
         """
         kept = dict(ports or {})
         self._plain: MqttServer | None = None
-        self._renewing: asyncio.Task[None] | None = None
+        self._renewing: list[asyncio.Task[None]] = []
+        self._discovery: DiscoveryServer | None = None
         self._start_ipc_parts()
         await _listening(self.ipc.start(kept.get("ipc") or self._options.ipc_port), "--ipc-port")
         self.launcher = self._make_launcher()
@@ -154,12 +160,19 @@ class RunningGroup:
         )
 
     def _check_functions(self) -> None:
-        try:
-            for function in self.group.lambdas:
-                if not function.executable:
-                    self.launcher.check(function)
-        except (InterpreterError, IsolationError) as error:
-            raise CoreError(str(error)) from error
+        """What can start starts; what cannot is a finding.
+
+        Raises CoreError where no function at all finds its container: one remedy helps all.
+        """
+        uncontained = 0
+        for function in self.group.lambdas:
+            try:
+                self.launcher.check(function)
+            except (InterpreterError, IsolationError) as error:
+                self.supervisor.block(function, str(error))
+                uncontained += isinstance(error, IsolationError)
+                if uncontained == len(self.group.lambdas):
+                    raise CoreError(str(error)) from error
 
     async def _start_mqtt(self, kept: Mapping[str, int | None]) -> None:
         options = self._options
@@ -172,15 +185,45 @@ class RunningGroup:
             context = server_context(
                 certificate=identity.certificate, key=identity.key, members=self.group.devices
             )
-            self._renewing = asyncio.ensure_future(keep_renewed(options.state / "ca", context))
+            self._renewing.append(
+                asyncio.ensure_future(keep_renewed(options.state / "ca", context))
+            )
             server = self._mqtt_server("0.0.0.0", kept.get("mqtt") or options.mqtt_port, context)  # noqa: S104 - cameras are elsewhere
             await _listening(server.start(), "--mqtt-port")
             self.mqtt.append(server)
+            await self._start_discovery(kept, server.port)
         if options.mqtt_plain_port is not None:
             port = kept.get("mqtt_plain") or options.mqtt_plain_port
             self._plain = self._mqtt_server("127.0.0.1", port, None)
             await _listening(self._plain.start(), "--mqtt-plain-port")
             self.mqtt.append(self._plain)
+
+    async def _start_discovery(self, kept: Mapping[str, int | None], mqtt_port: int) -> None:
+        """V1's discovery, beside the TLS listener that it names."""
+        port = self._options.discovery_port
+        if port is None:
+            return
+        from edgecore.mqtt import ca
+        from edgecore.mqtt.discovery import DiscoveryServer, known_of
+        from edgecore.mqtt.renewal import keep_renewed
+
+        folder = self._options.state / "ca"
+        context = server_context(
+            certificate=folder / "server.pem",
+            key=folder / "server-key.pem",
+            members=self.group.devices,
+        )
+        self._discovery = DiscoveryServer(
+            host="0.0.0.0",  # noqa: S104 - devices are elsewhere
+            port=kept.get("discovery") or port,
+            tls=context,
+            members={thing.thing_name: thing for thing in self.group.devices},
+            known=lambda: known_of(
+                self.group, ca.local_addresses(), mqtt_port, (folder / "group-ca.pem").read_text()
+            ),
+        )
+        await _listening(self._discovery.start(), "--discovery-port")
+        self._renewing.append(asyncio.ensure_future(keep_renewed(folder, context)))
 
     def _mqtt_server(self, host: str, port: int, context: Any) -> MqttServer:
         members = {thing.thing_name: thing for thing in self.group.devices}
@@ -201,8 +244,10 @@ class RunningGroup:
         """Functions first, so that their last messages still find the router."""
         if hasattr(self, "supervisor"):
             await self.supervisor.stop()
-        if self._renewing is not None:
-            self._renewing.cancel()
+        for renewing in self._renewing:
+            renewing.cancel()
+        if self._discovery is not None:
+            await self._discovery.stop()
         for server in self.mqtt:
             await server.stop()
         await self.ipc.stop()

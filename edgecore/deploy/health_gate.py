@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from contract.status import Status
+from contract.status import FunctionStatus, Status
 from edgecore.core.readiness import Reason, reasons_not_ready
 from edgecore.core.stats import number, part
 
@@ -66,8 +66,11 @@ class HealthGate:
 
     def _died(self, status: Status) -> str | None:
         """The first pinned function that keeps dying, and its last error."""
-        for function in status.get("functions", []):
-            if not function["pinned"]:
+        pinned = [f for f in status.get("functions", []) if f["pinned"]]
+        if pinned and not any(_startable(f) for f in pinned):
+            return f"function {pinned[0]['id']}: {pinned[0]['last_error']}"
+        for function in pinned:
+            if not _startable(function):
                 continue
             if function["state"] == "running":
                 self._ran.add(function["id"])
@@ -107,8 +110,15 @@ def is_healthy(status: Status) -> bool:
 
 
 def _against(status: Status) -> list[Reason]:
-    """What an operator asked for (a drained worker) does not count."""
-    return [reason for reason in reasons_not_ready(status) if not reason.requested]
+    """What an operator asked for (a drained worker) does not count, nor what no start mends:
+    beside others that run, a function that this machine cannot start is a finding."""
+    functions = [f for f in status.get("functions", []) if _startable(f)]
+    mendable: Status = {**status, "functions": functions}
+    return [reason for reason in reasons_not_ready(mendable) if not reason.requested]
+
+
+def _startable(function: FunctionStatus) -> bool:
+    return function.get("startable", True)
 
 
 def _plain(line: str) -> str:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Protocol
 
-from contract.topic_filters import topic_problem
 from edgecore.core.arns import ROUTER_ARN, SECRETS_ARN, SHADOW_ARN, ArnIndex
 from edgecore.core.results import Results
 from edgecore.core.router import QueueFullPolicy, Router
@@ -22,6 +19,7 @@ from edgecore.core.workqueue import (
     WorkQueue,
     new_invocation_id,
 )
+from edgecore.ipc.contexts import is_context, publication
 from edgecore.ipc.http1 import Request
 from edgecore.ipc.server import Answer
 from edgecore.ipc.tokens import Caller, Tokens
@@ -34,8 +32,8 @@ NOT_SPOOLED = (
     "the message was not spooled for the cloud: the spool or its disk has no room or fails "
     "(`cloud.refused_by_reason` in the core's status says which); publish it again later"
 )
+NO_SECRETS = "this core keeps no secrets: pass the value in the function's environment or in a file"
 Abandon = Callable[[], None] | None
-_POLICIES: Mapping[str, QueueFullPolicy] = {"BestEffort": "BestEffort", "AllOrError": "AllOrError"}
 
 
 class Workers(Protocol):
@@ -152,7 +150,7 @@ class IpcApi:
         if arn == SHADOW_ARN:
             return self._shadow(request, context, caller, answer)
         if arn == SECRETS_ARN:
-            return _respond(answer, 404, "this core keeps no secrets: pass them another way")
+            return self._no_secret(caller, answer)
         target = self._arns.find(arn)
         if target is None:
             return _respond(answer, 404, f"function {arn} is not in the group")
@@ -161,8 +159,8 @@ class IpcApi:
     def _invoke(
         self, request: Request, target: str, context: str, caller: Caller, answer: Answer
     ) -> Abandon:
-        if context and not _is_context(context):
-            return _respond(answer, 400, "X-Amz-Client-Context is not base64 of a JSON object")
+        if context and not is_context(context):
+            return _respond(answer, 400, "X-Amz-Client-Context is not base64 of JSON")
         wants_result = request.headers.get(b"x-amz-invocation-type") != b"Event"
         item = WorkItem(new_invocation_id(), request.body, context)
         if wants_result:
@@ -173,7 +171,7 @@ class IpcApi:
 
     def _publish(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
-            source, topic, policy = _publication(context)
+            source, topic, policy = publication(context)
         except ValueError as error:
             return _respond(answer, 400, str(error))
         if source and source != caller.function_arn:
@@ -219,12 +217,19 @@ class IpcApi:
 
     def _shadow(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
-            topic = _publication(context)[1]
+            topic = publication(context)[1]
         except ValueError as error:
             return _respond(answer, 400, str(error))
         invocation_id = new_invocation_id()
         fill = self._results.expect(invocation_id, caller.worker)
         fill(self._shadows.invoke(topic, request.body), "")
+        return _ok(answer, invocation_id)
+
+    def _no_secret(self, caller: Caller, answer: Answer) -> Abandon:
+        """The answer of V1's secret manager that the SDK raises as SecretsManagerError."""
+        invocation_id = new_invocation_id()
+        fill = self._results.expect(invocation_id, caller.worker)
+        fill(json.dumps({"Status": 404, "Message": NO_SECRETS}).encode(), "")
         return _ok(answer, invocation_id)
 
     def _get_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
@@ -276,33 +281,6 @@ def _json_object(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-@lru_cache(maxsize=1024)
-def _is_context(text: str) -> bool:
-    """It is handed on in a header: what another process cannot read would end that one."""
-    try:
-        return isinstance(json.loads(base64.b64decode(text, validate=True)), dict)
-    except (ValueError, RecursionError, binascii.Error):
-        return False
-
-
-@lru_cache(maxsize=4096)
-def _publication(context: str) -> tuple[str, str, QueueFullPolicy]:
-    """(claimed source, topic, policy) of a client context. Raises ValueError with the reason."""
-    try:
-        custom = json.loads(base64.b64decode(context, validate=True))["custom"]
-        source, topic = custom.get("source", ""), custom["subject"]
-        policy = custom.get("queueFullPolicy") or "BestEffort"
-        topic.encode(), source.encode()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise ValueError("X-Amz-Client-Context is not base64 of custom.subject") from None
-    if policy not in _POLICIES:
-        raise ValueError(f"queueFullPolicy {policy!r} is neither BestEffort nor AllOrError")
-    problem = topic_problem(topic)
-    if problem:
-        raise ValueError(problem)
-    return source, topic, _POLICIES[policy]
 
 
 def _log_lines(body: bytes) -> list[str]:

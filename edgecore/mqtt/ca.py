@@ -36,18 +36,28 @@ class ServerIdentity:
     key: Path
 
 
-def local_names() -> list[str]:
-    """Names and addresses under which devices may reach this machine."""
+def local_addresses() -> list[str]:
+    """This machine's addresses, IPv4 of other machines' sight first, loopback last."""
     import psutil
 
     families = (socket.AF_INET, socket.AF_INET6)
-    addresses = {
+    found = {
         address.address.partition("%")[0]
         for interface in psutil.net_if_addrs().values()
         for address in interface
         if address.family in families
     }
-    return ["localhost", socket.gethostname(), *sorted(addresses | {"127.0.0.1", "::1"})]
+    return sorted(found | {"127.0.0.1", "::1"}, key=_reach)
+
+
+def _reach(address: str) -> tuple[bool, bool, str]:
+    number = ipaddress.ip_address(address)
+    return number.is_loopback or number.is_link_local, number.version == 6, address
+
+
+def local_names() -> list[str]:
+    """Names and addresses under which devices may reach this machine."""
+    return ["localhost", socket.gethostname(), *local_addresses()]
 
 
 def ensure(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from contract import topic_filters
+
+_SHADOW = re.compile(r"\$aws/things/[^/]+/shadow/")
 
 
 def topic_problem(topic: str, thing_name: str) -> str | None:
@@ -22,7 +26,11 @@ def filter_problem(topic_filter: str, thing_name: str) -> str | None:
 
 
 def _reserved_problem(topic: str, thing_name: str) -> str | None:
-    """``$`` belongs to the service; a device reaches only its own shadow there."""
-    if topic.startswith("$") and not topic.startswith(f"$aws/things/{thing_name}/shadow/"):
-        return f"{topic!r} is reserved; {thing_name!r} may use only its own shadow below '$'"
+    """``$`` belongs to the service; a device reaches shadows there.
+
+    Whose shadows is said by the group's subscriptions, as with V1: what a device asks of
+    another thing's shadow is routed only where one allows it, and so are the answers.
+    """
+    if topic.startswith("$") and not _SHADOW.match(topic):
+        return f"{topic!r} is reserved; {thing_name!r} may use only shadows below '$'"
     return None

@@ -1,6 +1,6 @@
 """Started by the core inside a function's process: ``python -u bootstrap.py MODULE.FUNCTION``.
 
-Python 3.8, standard library only. The working directory is the function's code.
+Python 2.7 and 3.6 or newer, standard library only. The working directory is the function's code.
 """
 
 import os

@@ -20,6 +20,7 @@ _DEFINITIONS = (
     ("ResourceDefinitionVersionArn", "resource", "Resources"),
     ("SubscriptionDefinitionVersionArn", "subscription", "Subscriptions"),
     ("LoggerDefinitionVersionArn", "logger", "Loggers"),
+    ("ConnectorDefinitionVersionArn", "connector", "Connectors"),
 )
 
 

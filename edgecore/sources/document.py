@@ -30,7 +30,6 @@ from edgecore.sources.errors import SourceError
 Json = dict[str, Any]
 
 SYSTEM_PREFIX = "arn:aws:lambda:::function:"
-_CONNECTOR_MARK = ":/connectors/"
 _MODEL_KEYS = ("S3MachineLearningModelResourceData", "SageMakerMachineLearningModelResourceData")
 
 
@@ -59,15 +58,19 @@ def to_group(document: Mapping[str, Any], *, base: Path) -> Group:
         version=str(document.get("Version") or digest(document)[:16]),
         region=str(document.get("Region") or "us-east-1"),
         core=_thing(core, certificates),
-        devices=tuple(_thing(device, certificates) for device in _list(document, "Devices")),
-        functions=tuple(_function(entry, document, base) for entry in _list(document, "Functions")),
-        subscriptions=tuple(_subscription(entry) for entry in _list(document, "Subscriptions")),
+        devices=tuple(_thing(device, certificates) for device in entries_of(document, "Devices")),
+        functions=tuple(
+            _function(entry, document, base) for entry in entries_of(document, "Functions")
+        ),
+        subscriptions=tuple(
+            _subscription(entry) for entry in entries_of(document, "Subscriptions")
+        ),
         resources=tuple(
             resource
-            for entry in _list(document, "Resources")
+            for entry in entries_of(document, "Resources")
             if (resource := _resource(entry, document, base)) is not None
         ),
-        loggers=tuple(_logger(entry) for entry in _list(document, "Loggers")),
+        loggers=tuple(_logger(entry) for entry in entries_of(document, "Loggers")),
     )
     _refuse_twice("function", (f.id for f in group.functions))
     _refuse_twice("function ARN", (f.arn for f in group.functions))
@@ -75,24 +78,7 @@ def to_group(document: Mapping[str, Any], *, base: Path) -> Group:
     return group
 
 
-def findings(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """What this core knows that it will not do for the group, one sentence each."""
-    unknown = [
-        f"resource {entry.get('Id')!r}: {kind} is not supported by this core; left out"
-        for entry in _list(document, "Resources")
-        for kind in (_resource_kind(entry),)
-        if kind in ("SecretsManagerSecretResourceData", "unknown")
-    ]
-    connectors = [
-        f"subscription {entry.get('Id')!r}: connectors are not supported; the "
-        "subscription is ignored"
-        for entry in _list(document, "Subscriptions")
-        if _CONNECTOR_MARK in f"{entry.get('Source')} {entry.get('Target')}"
-    ]
-    return tuple(unknown + connectors)
-
-
-def _list(parent: Mapping[str, Any], key: str) -> list[Json]:
+def entries_of(parent: Mapping[str, Any], key: str) -> list[Json]:
     value = parent.get(key) or []
     if not isinstance(value, list) or not all(isinstance(entry, Mapping) for entry in value):
         raise SourceError(f"group: {key} must be a list of objects")
@@ -115,7 +101,7 @@ def _integer(value: object, what: str, default: int | None) -> int | None:
         raise SourceError(f"{what}: {value!r} is not a whole number") from error
 
 
-def _boolean(value: object) -> bool:
+def boolean(value: object) -> bool:
     """CloudFormation templates in the wild carry booleans as text."""
     return value.strip().lower() == "true" if isinstance(value, str) else bool(value)
 
@@ -135,7 +121,7 @@ def _thing(entry: Mapping[str, Any], certificates: Mapping[str, str]) -> Thing:
         thing_name=str(entry.get("ThingName") or thing_name(arn)),
         thing_arn=arn,
         certificate_arn=str(entry.get("CertificateArn") or ""),
-        sync_shadow=_boolean(entry.get("SyncShadow")),
+        sync_shadow=boolean(entry.get("SyncShadow")),
         certificate_pem=certificates.get(arn),
     )
 
@@ -144,18 +130,18 @@ def _function(entry: Mapping[str, Any], document: Mapping[str, Any], base: Path)
     arn = _text(entry, "FunctionArn", "function")
     configuration = entry.get("FunctionConfiguration") or {}
     environment = configuration.get("Environment") or {}
-    execution = _execution(environment, document)
+    execution = execution_of(environment, document)
     run_as = execution.get("RunAs") or {}
     what = f"function {entry.get('Id') or arn!r}"
     return Function(
         id=str(entry.get("Id") or arn.split(":function:")[-1]),
         arn=arn,
-        pinned=_boolean(configuration.get("Pinned")),
+        pinned=boolean(configuration.get("Pinned")),
         memory_kb=_integer(configuration.get("MemorySize"), f"{what} MemorySize", None),
         timeout_s=_integer(configuration.get("Timeout"), f"{what} Timeout", 3) or 3,
         encoding="binary" if configuration.get("EncodingType") == "binary" else "json",
         environment={str(k): str(v) for k, v in (environment.get("Variables") or {}).items()},
-        access_sysfs=_boolean(environment.get("AccessSysfs")),
+        access_sysfs=boolean(environment.get("AccessSysfs")),
         isolation=_isolation(execution, what),
         run_as_uid=_integer(run_as.get("Uid"), f"{what} RunAs.Uid", None),
         run_as_gid=_integer(run_as.get("Gid"), f"{what} RunAs.Gid", None),
@@ -164,7 +150,7 @@ def _function(entry: Mapping[str, Any], document: Mapping[str, Any], base: Path)
                 resource_id=_text(policy, "ResourceId", what),
                 permission=policy.get("Permission"),
             )
-            for policy in _list(environment, "ResourceAccessPolicies")
+            for policy in entries_of(environment, "ResourceAccessPolicies")
         ),
         executable=configuration.get("Executable"),
         exec_args=configuration.get("ExecArgs"),
@@ -172,7 +158,7 @@ def _function(entry: Mapping[str, Any], document: Mapping[str, Any], base: Path)
     )
 
 
-def _execution(environment: Mapping[str, Any], document: Mapping[str, Any]) -> Json:
+def execution_of(environment: Mapping[str, Any], document: Mapping[str, Any]) -> Json:
     default = (document.get("DefaultConfig") or {}).get("Execution") or {}
     return {**default, **(environment.get("Execution") or {})}
 
@@ -201,6 +187,7 @@ def _lambda_fields(
         "handler": entry.get("Handler"),
         "code": base / code if code else None,
         "code_sha256": entry.get("CodeSha256"),
+        "code_problem": entry.get("CodeProblem"),
     }
 
 
@@ -223,21 +210,21 @@ def _logger(entry: Mapping[str, Any]) -> Logger:
     )
 
 
-def _resource_kind(entry: Mapping[str, Any]) -> str:
+def resource_kind(entry: Mapping[str, Any]) -> str:
     container = entry.get("ResourceDataContainer") or {}
     return next((key for key, value in container.items() if value), "unknown")
 
 
 def model_data(entry: Mapping[str, Any]) -> Json | None:
     """The data of a machine-learning resource, None for every other kind."""
-    kind = _resource_kind(entry)
+    kind = resource_kind(entry)
     return entry["ResourceDataContainer"][kind] if kind in _MODEL_KEYS else None
 
 
 def _resource(entry: Mapping[str, Any], document: Mapping[str, Any], base: Path) -> Resource | None:
     identity = _text(entry, "Id", "resource")
     name = str(entry.get("Name") or identity)
-    kind = _resource_kind(entry)
+    kind = resource_kind(entry)
     data = (entry.get("ResourceDataContainer") or {}).get(kind) or {}
     if kind == "LocalVolumeResourceData":
         return LocalVolume(

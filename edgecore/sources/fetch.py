@@ -42,8 +42,7 @@ class Fetcher:
         self._folders: dict[str, str] = {}
 
     def complete(self, document: Json) -> None:
-        for arn, entry in (document.get("Lambdas") or {}).items():
-            self._code(arn, entry)
+        self._all_code(document.get("Lambdas") or {})
         models = {}
         keys = model_keys(document)
         for resource in document.get("Resources") or []:
@@ -53,6 +52,20 @@ class Fetcher:
                 check_signature(what, self._state / found["Path"], keys)
         if models:
             document["Models"] = models
+
+    def _all_code(self, lambdas: Json) -> None:
+        """Beside functions whose code is here, one without is a finding (``CodeProblem``)."""
+        missing: list[SourceError] = []
+        for arn, entry in lambdas.items():
+            try:
+                self._code(arn, entry)
+            except SourceError as error:
+                if error.exit_code != MISSING or not self._local_files:
+                    raise
+                missing.append(error)
+                entry["Code"], entry["CodeProblem"] = None, str(error)
+        if missing and len(missing) == len(lambdas):
+            raise missing[0]
 
     def _code(self, arn: str, entry: Json) -> None:
         location = entry.pop("CodeLocation", None)

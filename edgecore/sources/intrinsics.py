@@ -71,7 +71,10 @@ class Resolver:
             if name in self._functions:
                 return self._functions[name](argument)
             if name.startswith("Fn::"):
-                raise SourceError(f"template: {name} is not supported; remove it from the template")
+                raise SourceError(
+                    f"template: {name} is not supported here; fanfold import may know it, else "
+                    "remove it from the template"
+                )
         return {key: self.resolve(item) for key, item in value.items()}
 
     def _join(self, argument: Any) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 
 from edgecore.core.group import Group
 from edgecore.disk import layout
-from edgecore.sources import api, on_device, template
+from edgecore.sources import api, certificates, on_device, template
 from edgecore.sources.aws_clients import AwsClients
-from edgecore.sources.document import digest, findings, to_group
+from edgecore.sources.document import digest, to_group
 from edgecore.sources.errors import MISSING, SourceError
 from edgecore.sources.fetch import Fetcher
+from edgecore.sources.left_out import findings
 
 _API = "greengrass:"
 _DEPLOYMENT = ("DeploymentId", "Version")
@@ -37,17 +38,24 @@ class LoadedGroup:
 
 
 def load(
-    source: str, *, state: Path, endpoint_url: str | None = None, region: str | None = None
+    source: str,
+    *,
+    state: Path,
+    endpoint_url: str | None = None,
+    region: str | None = None,
+    device_certificates: str | None = None,
 ) -> LoadedGroup:
     """Read ``source`` and fetch what it names. Blocking: call it in a thread.
 
     ``source``: a cloud assembly folder (``FOLDER#STACK`` where several stacks hold a
     group), a synthesized template, a group document, an on-device ``group.json``, or
     ``greengrass:GROUP_ID_OR_NAME``. Code and models already in the caches of ``state``
-    are not downloaded again. Raises ``SourceError``.
+    are not downloaded again. ``device_certificates``: a folder with those that the group only
+    names, or ``aws-iot``. Raises ``SourceError``.
     """
+    cloud = AwsClients(endpoint_url=endpoint_url, region=region)
     try:
-        return _load(source, state, AwsClients(endpoint_url=endpoint_url, region=region))
+        return _load(source, state, cloud, device_certificates)
     except OSError as error:
         raise SourceError(
             f"state directory {state}: {error.strerror or error}; nothing was changed. "
@@ -56,9 +64,13 @@ def load(
         ) from error
 
 
-def _load(source: str, state: Path, cloud: AwsClients) -> LoadedGroup:
+def _load(
+    source: str, state: Path, cloud: AwsClients, device_certificates: str | None
+) -> LoadedGroup:
     document = _document(source, cloud)
     to_group(document, base=state)  # refuse a malformed group before anything is fetched
+    if device_certificates is not None:
+        certificates.complete(document, device_certificates, cloud)
     local = not source.startswith(_API)
     Fetcher(cloud, state, local_files=local).complete(document)
     document.setdefault("DeploymentId", f"doc-{digest(document)[:16]}")
@@ -119,7 +131,10 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read: {error}", exit_code=MISSING) from error
     except ValueError as error:
-        raise SourceError(f"{path}: is not JSON: {error}") from error
+        raise SourceError(
+            f"{path}: is not JSON: {error}; a YAML template or a greengo.yaml is imported first: "
+            "fanfold import FILE FOLDER"
+        ) from error
     if not isinstance(content, dict):
         raise SourceError(f"{path}: does not contain a JSON object")
     return content

@@ -48,6 +48,7 @@ def read(content: Mapping[str, Any], path: Path) -> Json:
         },
         "Resources": [_resource(entry) for entry in _content(definitions, "Resources")],
         "Subscriptions": _numbered(_content(definitions, "Subscriptions")),
+        "Connectors": _content(definitions, "Connectors"),
         "Loggers": _numbered(_content(definitions, "Logging")),
     }
 

@@ -26,6 +26,7 @@ _DEFINITIONS = (
     ("Resource", "Resources"),
     ("Subscription", "Subscriptions"),
     ("Logger", "Loggers"),
+    ("Connector", "Connectors"),
 )
 _ENVIRONMENT = re.compile(r"^aws://([^/]+)/([^/]+)$")
 
@@ -64,6 +65,13 @@ def read_template(content: Mapping[str, Any], path: Path, *, environment: str = 
         account=account if account.isdigit() else _DEFAULT_ACCOUNT,
         region=region if region != "unknown-region" else _DEFAULT_REGION,
     )
+    document = definitions_of(content, path, resolver)
+    document["Lambdas"] = _lambdas(content, resolver, path, document.get("Functions", []))
+    return document
+
+
+def definitions_of(content: Mapping[str, Any], path: Path, resolver: Resolver) -> Json:
+    """The group's definitions, resolved; ``Lambdas`` are not in it yet."""
     groups = _of_type(content, "Group")
     if len(groups) != 1:
         raise SourceError(
@@ -83,7 +91,6 @@ def read_template(content: Mapping[str, Any], path: Path, *, environment: str = 
         raise SourceError(f"{path}: has {len(cores)} cores; exactly one is deployable")
     document["Core"] = _named(cores[0])
     document["Devices"] = [_named(device) for device in document.get("Devices", [])]
-    document["Lambdas"] = _lambdas(content, resolver, path, document.get("Functions", []))
     return document
 
 
@@ -129,13 +136,18 @@ def _lambdas(
     found: Json = {}
     for entry in functions:
         arn = entry["FunctionArn"]
+        if not isinstance(arn, str):
+            raise SourceError(
+                f"{path}: function {entry.get('Id')!r} has the ARN {arn!r}: a parameter without a "
+                "default? Import the template first: fanfold import TEMPLATE FOLDER"
+            )
         if arn.startswith(SYSTEM_PREFIX):
             continue
         name = arn.partition(":function:")[2].partition(":")[0]
         if name not in by_name:
             raise SourceError(
                 f"{path}: function {arn} is not in the template, so its code is unknown;"
-                " load the group with greengrass:NAME instead",
+                " import the template (fanfold import TEMPLATE FOLDER), or load greengrass:NAME",
                 exit_code=MISSING,
             )
         properties = by_name[name]
@@ -172,6 +184,6 @@ def _code(
         return assets[key]
     raise SourceError(
         f"{path}: the code of {name!r} (S3 key {key!r}) is not an asset beside the template;"
-        " pass the whole cloud assembly folder",
+        " pass the whole cloud assembly folder, or import it: fanfold import TEMPLATE FOLDER",
         exit_code=MISSING,
     )

@@ -9,8 +9,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 PROBE_TIMEOUT_S = 10.0
-_RUNTIME = re.compile(r"python(\d+)\.(\d+)\Z")
-Probe = Callable[[str], "tuple[int, int] | None"]
+EXECUTABLE_RUNTIME = "arn:aws:greengrass:::runtime/function/executable"
+"""V1's runtime of functions that are programs (developer guide, "Lambda executables")."""
+_RUNTIME = re.compile(r"(python)(\d+)\.(\d+)\Z|(nodejs)(\d+)\.(?:x|(\d+))\Z")
+_SAYS_ITS_VERSION = {
+    "python": ["-c", "import sys; print('%d %d' % sys.version_info[:2])"],
+    "nodejs": ["-e", "console.log(process.versions.node.replace(/\\./g, ' '))"],
+}
+_HOW_TO_GET = {
+    "python": "install it (pyenv install {0}.{1}; python.org and conda have old ones too)",
+    "nodejs": "install Node.js (nodejs.org, or the system's package nodejs)",
+}
+Version = tuple[int, int]
+Probe = Callable[[str, str], "Version | None"]
 
 
 class InterpreterError(LookupError):
@@ -25,21 +36,54 @@ class Interpreter:
     warning: str | None = None
 
 
-def probe(path: str) -> tuple[int, int] | None:
-    """The Python version that ``path`` really runs; None where it runs none."""
-    code = "import sys; print(*sys.version_info[:2])"
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A runtime name taken apart: ``python3.8``, ``nodejs12.x``."""
+
+    name: str
+    family: str
+    version: Version
+
+    @property
+    def usual_names(self) -> tuple[str, ...]:
+        """On PATH: V1 looked for the runtime's own name; Node's program has another."""
+        return (self.name, "node", "nodejs") if self.family == "nodejs" else (self.name,)
+
+    def may_be(self, version: Version) -> bool:
+        """Python's major versions are different languages; Node runs what older ones ran."""
+        if self.family == "nodejs":
+            return version[0] >= self.version[0]
+        return version[0] == self.version[0]
+
+    def distance(self, version: Version) -> int:
+        return abs((version[0] - self.version[0]) * 100 + version[1] - self.version[1])
+
+
+def parse(runtime: str) -> Runtime | None:
+    """None: a runtime that this core does not run, such as ``java8``."""
+    found = _RUNTIME.match(runtime)
+    if found is None:
+        return None
+    family, major, minor = (found[1], found[2], found[3]) if found[1] else found.group(4, 5, 6)
+    return Runtime(runtime, family, (int(major), int(minor or 0)))
+
+
+def probe(path: str, family: str = "python") -> Version | None:
+    """The version that ``path`` really runs; None where it runs none."""
+    command = [path, *_SAYS_ITS_VERSION[family]]
     try:
-        done = subprocess.run(
-            [path, "-c", code], capture_output=True, timeout=PROBE_TIMEOUT_S, check=True
-        )
-        major, minor = map(int, done.stdout.split())
+        done = subprocess.run(command, capture_output=True, timeout=PROBE_TIMEOUT_S, check=True)
+        major, minor = map(int, done.stdout.split()[:2])
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return major, minor
 
 
 class Interpreters:
-    """Configured ones first, then PATH, then the nearest configured one with a warning."""
+    """Configured ones first, then PATH, then the nearest configured one with a warning.
+
+    Never one of another major version of Python.
+    """
 
     def __init__(self, configured: Mapping[str, str], probe: Probe = probe) -> None:
         self._configured = dict(configured)
@@ -53,37 +97,63 @@ class Interpreters:
         return self._found[runtime]
 
     def _search(self, runtime: str) -> Interpreter:
-        wanted = _RUNTIME.match(runtime)
+        wanted = parse(runtime)
         if wanted is None:
-            raise InterpreterError(f"runtime {runtime!r}: this core runs python3.x functions only")
+            raise InterpreterError(
+                f"runtime {runtime!r}: this core runs pythonX.Y, nodejsX.x and "
+                f"{EXECUTABLE_RUNTIME}; port the function, or build it as an executable"
+            )
         given = self._configured.get(runtime)
         if given is not None:
-            return self._given(runtime, given, (int(wanted[1]), int(wanted[2])))
-        on_path = shutil.which(runtime)
-        if on_path is not None and self._probe(on_path) is not None:
-            return Interpreter(on_path)
-        return self._nearest(runtime, int(wanted[2]))
+            return self._given(wanted, given)
+        return self._on_path(wanted) or self._nearest(wanted)
 
-    def _given(self, runtime: str, path: str, wanted: tuple[int, int]) -> Interpreter:
-        version = self._probe(path)
+    def _given(self, wanted: Runtime, path: str) -> Interpreter:
+        argument = f"--python {wanted.name}={path}"
+        version = self._probe(path, wanted.family)
         if version is None:
+            raise InterpreterError(f"{argument}: cannot be run; pass a working interpreter")
+        if not wanted.may_be(version):
             raise InterpreterError(
-                f"--python {runtime}={path}: cannot be run; pass a working interpreter"
+                f"{argument}: is version {_dotted(version)}, which cannot run the function's "
+                "code; pass an interpreter of the major version that the runtime names"
             )
-        warning = None if version == wanted else _mismatch(runtime, path, version)
-        return Interpreter(path, warning)
+        return _interpreter(wanted, path, version)
 
-    def _nearest(self, runtime: str, minor: int) -> Interpreter:
-        versions = {path: self._probe(path) for path in self._configured.values()}
-        running = {path: version for path, version in versions.items() if version is not None}
-        if not running:
+    def _on_path(self, wanted: Runtime) -> Interpreter | None:
+        for name in wanted.usual_names:
+            path = shutil.which(name)
+            version = self._probe(path, wanted.family) if path is not None else None
+            if path is not None and version is not None and wanted.may_be(version):
+                return _interpreter(wanted, path, version)
+        return None
+
+    def _nearest(self, wanted: Runtime) -> Interpreter:
+        versions = {
+            path: self._probe(path, wanted.family)
+            for name, path in self._configured.items()
+            if name.startswith(wanted.family)
+        }
+        usable = {p: v for p, v in versions.items() if v is not None and wanted.may_be(v)}
+        if not usable:
+            how = _HOW_TO_GET[wanted.family].format(*wanted.version)
             raise InterpreterError(
-                f"runtime {runtime}: no working interpreter on PATH; "
-                f"install it or pass --python {runtime}=PATH"
+                f"runtime {wanted.name}: no interpreter for it here; {how}, "
+                f"or pass --python {wanted.name}=PATH"
             )
-        path = min(running, key=lambda p: abs(running[p][1] - minor))
-        return Interpreter(path, _mismatch(runtime, path, running[path]))
+        path = min(usable, key=lambda p: wanted.distance(usable[p]))
+        return _interpreter(wanted, path, usable[path])
 
 
-def _mismatch(runtime: str, path: str, version: tuple[int, int]) -> str:
-    return f"runtime {runtime} runs on {path}, which is Python {version[0]}.{version[1]}"
+def _interpreter(wanted: Runtime, path: str, version: Version) -> Interpreter:
+    # A nodejs12.x function is one of any 12.
+    same = version == wanted.version or (
+        wanted.family == "nodejs" and version[0] == wanted.version[0]
+    )
+    title = {"python": "Python", "nodejs": "Node.js"}[wanted.family]
+    text = f"runtime {wanted.name} runs on {path}, which is {title} {_dotted(version)}"
+    return Interpreter(path, None if same else text)
+
+
+def _dotted(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"

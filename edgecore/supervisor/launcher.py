@@ -13,7 +13,8 @@ from edgecore.core.group import Function
 from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
 from edgecore.supervisor.environment import Surroundings, function_environment
-from edgecore.supervisor.interpreters import InterpreterError, Interpreters
+from edgecore.supervisor.executables import own_program, program_name
+from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, InterpreterError, Interpreters
 from edgecore.supervisor.isolation import (
     Home,
     IsolationError,
@@ -25,6 +26,7 @@ from edgecore.supervisor.logfiles import LogFile
 from edgecore.supervisor.process import Reaper, WorkerProcess
 
 BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
+NODE_BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "node" / "bootstrap.js"
 IsolationChoice = Literal["auto", "none"]
 
 
@@ -52,7 +54,11 @@ class Launcher:
         self._home(function)
 
     def interpreter(self, function: Function) -> str:
-        """The path that runs ``function``; "" where it brings its own executable."""
+        """The path that runs ``function``; its own program where it is an executable."""
+        if function.code_problem:
+            raise InterpreterError(function.code_problem)
+        if function.runtime == EXECUTABLE_RUNTIME:
+            return own_program(function)
         if function.runtime is None:
             raise InterpreterError(f"function {function.id}: has no runtime; redeploy it with one")
         found = self.interpreters.find(function.runtime)
@@ -87,6 +93,8 @@ class Launcher:
         environment["FANFOLD_EARLIER_END"] = earlier_end
         # Code folders are content-addressed caches: byte code goes elsewhere.
         environment["PYTHONPYCACHEPREFIX"] = str(self.work_dir / function.id / "pycache")
+        if function.runtime in ("python2.7", "python3.7"):  # know no such prefix
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
         command = [*home.prefix, *self._command(function)]
         try:
             worker = await process.start(
@@ -114,10 +122,15 @@ class Launcher:
             log.close()
 
     def _command(self, function: Function) -> list[str]:
-        if function.executable:
-            return [function.executable, *shlex.split(function.exec_args or "")]
-        python = self.interpreter(function)
-        return [python, "-u", str(BOOTSTRAP), function.handler or "handler.handler"]
+        """The home's working folder is the function's code: a program is named from there."""
+        if function.runtime == EXECUTABLE_RUNTIME:
+            own_program(function)
+            return [program_name(function), *shlex.split(function.exec_args or "")]
+        interpreter = self.interpreter(function)
+        handler = function.handler or "handler.handler"
+        if str(function.runtime).startswith("nodejs"):
+            return [interpreter, str(NODE_BOOTSTRAP), handler]
+        return [interpreter, "-u", str(BOOTSTRAP), handler]
 
     def _home(self, function: Function) -> Home:
         resources, folder = self.around.group.resources, self.work_dir / function.id
@@ -132,8 +145,13 @@ class Launcher:
                 f"function {function.id} asks for a container and bubblewrap does not work here: "
                 "install bubblewrap and allow user namespaces, or pass --isolation none"
             )
-        python = None if function.executable else self.interpreter(function)
+        python = None if function.runtime == EXECUTABLE_RUNTIME else self.interpreter(function)
         return container_home(function, resources, self._bwrap, folder, python)
+
+    def forget(self, text: str) -> None:
+        """The finding no longer holds."""
+        if text in self.findings:
+            self.findings.remove(text)
 
     def find(self, text: str) -> None:
         """Something that the operator should know; reported once."""

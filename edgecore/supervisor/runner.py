@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import random
 from collections.abc import Callable, Coroutine
@@ -22,6 +23,7 @@ from edgecore.supervisor.procstate import process_state
 from edgecore.supervisor.startwatch import StartWatch, start_limit_s
 
 log = logging.getLogger(__name__)
+BLOCKED_DELAY_S = 60.0
 _serial = itertools.count(1)
 
 EndedHook = Callable[[str], None]
@@ -38,6 +40,7 @@ class FunctionRunner:
         self.workers: dict[str, WorkerProcess] = {}
         self.restarts = 0
         self.last_error: str | None = None
+        self.startable = True
         # Of the latest process that took work: one that never did can have met no image.
         self._earlier_end = ""
         self._state: FunctionState = "stopped"
@@ -50,6 +53,7 @@ class FunctionRunner:
         if problem:
             launcher.find(f"function {function.id}: {problem}")
         self._stopping = False
+        self._launching = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -61,14 +65,22 @@ class FunctionRunner:
 
     @property
     def starting(self) -> int:
-        return sum(not worker.fetched for worker in self.workers.values())
+        """Processes that have not asked for work yet, those being launched among them."""
+        return self._launching + sum(not worker.fetched for worker in self.workers.values())
+
+    @property
+    def processes(self) -> int:
+        """Those that run and those being launched."""
+        return self._launching + len(self.workers)
 
     def start_pinned(self) -> None:
-        self._state = "starting"
+        if self.startable:
+            self._state = "starting"
         self._spawn_task(self._keep_running())
 
     def start_one(self) -> None:
         """On demand: one more worker now."""
+        self._launching += 1
         self._spawn_task(self._run_once())
 
     def _spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -78,8 +90,12 @@ class FunctionRunner:
 
     async def _keep_running(self) -> None:
         while not self._stopping:
+            if not self.startable:
+                await self._until_startable()
+                continue
+            self._launching += 1
             await self._run_once()
-            if not self._stopping:
+            if self.startable and not self._stopping:
                 self.restarts += 1
 
     async def _run_once(self) -> None:
@@ -88,10 +104,14 @@ class FunctionRunner:
         name = f"{self.function.id}-{next(_serial)}"
         began = loop.time()
         killed_for, answered = "", 0
-        self._state = "starting"
         try:
-            worker = await self._launcher.start(self.function, name, self._earlier_end)
-        except (OSError, InterpreterError, IsolationError) as error:
+            worker = await self._launch(name)
+        except (InterpreterError, IsolationError) as error:
+            self.block(str(error))
+            if not self.function.pinned:
+                self.retry_blocked()
+            return
+        except OSError as error:
             self.last_error = f"cannot be started: {error}"
             log.error("function %s %s", self.function.id, self.last_error)  # noqa: TRY400
         else:
@@ -109,15 +129,50 @@ class FunctionRunner:
         now, jitter = loop.time(), random.random()  # noqa: S311
         restart = self._policy.after_exit(now, now - began, jitter, answered=answered)
         self._state = restart.state
-        log.warning(
-            "function %s: %s; next start in %.1f s (%s)",
-            self.function.id,
-            self.last_error,
-            restart.delay_s,
-            restart.state,
-        )
+        text = "function %s: %s; next start in %.1f s (%s)"
+        log.warning(text, self.function.id, self.last_error, restart.delay_s, restart.state)
         await self._back_off(restart.delay_s)
         self._state = "stopped"
+
+    async def _launch(self, name: str) -> WorkerProcess:
+        self._state = "starting"
+        try:
+            return await self._launcher.start(self.function, name, self._earlier_end)
+        finally:
+            self._launching -= 1
+
+    def block(self, why: str) -> None:
+        """This machine lacks what the function runs with: said once, tried again slowly."""
+        text = f"cannot be started: {why}"
+        if self.startable or text != self.last_error:
+            log.error("function %s %s", self.function.id, text)
+        self._unblock()
+        self.startable, self.last_error, self._state = False, text, "stopped"
+        self._launcher.find(self._blocked_finding())
+        self.queue.refusal = json.dumps({"errorMessage": text}).encode()
+        self.queue.clear(self.queue.refusal)
+
+    def retry_blocked(self) -> None:
+        """For an on-demand function: no message starts it while it is blocked."""
+        self._spawn_task(self._until_startable())
+
+    async def _until_startable(self) -> None:
+        while not self.startable and not self._stopping:
+            await self._back_off(BLOCKED_DELAY_S)
+            try:
+                await asyncio.to_thread(self._launcher.check, self.function)
+            except (InterpreterError, IsolationError) as error:
+                self.block(str(error))
+            else:
+                self._unblock()
+
+    def _unblock(self) -> None:
+        if not self.startable:
+            self._launcher.forget(self._blocked_finding())
+            self.startable, self.last_error, self.queue.refusal = True, None, None
+
+    def _blocked_finding(self) -> str:
+        return f"function {self.function.id} {self.last_error}"
 
     async def _back_off(self, delay_s: float) -> None:
         """The back-off; an operator's restart ends it."""

@@ -54,6 +54,8 @@ class Supervisor:
                 runner.start_pinned()
             else:
                 runner.queue.on_starved = partial(self._demand, runner)
+                if not runner.startable:
+                    runner.retry_blocked()
         self._ticker = asyncio.ensure_future(self._tick())
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
@@ -63,6 +65,10 @@ class Supervisor:
                 await self._ticker
         await asyncio.gather(*(runner.stop(grace_s) for runner in self.runners.values()))
         self._launcher.close()
+
+    def block(self, function: Function, why: str) -> None:
+        """The function cannot be started here; the others are."""
+        self.runners[function.arn].block(why)
 
     async def restart(self, function_id: str) -> bool:
         """False: no such function."""
@@ -74,10 +80,14 @@ class Supervisor:
 
     def _demand(self, runner: FunctionRunner) -> None:
         """Work waits and nobody is free: one more worker, within the limit."""
-        if runner.state in ("backoff", "crash_loop") or runner.starting >= runner.queue.depth:
+        if (
+            runner.state in ("backoff", "crash_loop")
+            or not runner.startable
+            or runner.starting >= runner.queue.depth
+        ):
             return
         on_demand = [r for r in self.runners.values() if not r.function.pinned]
-        if sum(len(r.workers) for r in on_demand) >= MAX_UNPINNED_WORKERS:
+        if sum(r.processes for r in on_demand) >= MAX_UNPINNED_WORKERS:
             idle = [w for r in on_demand if r is not runner and (w := r.idle_worker()) is not None]
             if not idle:
                 return  # it gets its turn when a worker of its own is free
@@ -168,6 +178,7 @@ class Supervisor:
             "arn": function.arn,
             "pinned": function.pinned,
             "state": runner.state,
+            "startable": runner.startable,
             "pid": workers[0].pid if workers else None,
             "workers": len(workers),
             "restarts": runner.restarts,
@@ -178,7 +189,7 @@ class Supervisor:
             "rss_kb": sum(worker.rss_kb for worker in workers),
             "gpu_id": function.environment.get("GPU_ID"),
             "runtime": function.runtime,
-            "interpreter": self._interpreter(function),
+            "interpreter": self._interpreter(function) if runner.startable else None,
             "isolation": self._launcher.isolation_of(function),
             "last_error": runner.last_error,
         }

@@ -15,6 +15,7 @@ from fanfold.common.output import note
 from fanfold.common.project import core_state, state_dir
 
 TIMEOUT_S = 5
+TOKEN_HEADER = "X-Fanfold-Token"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,40 @@ class RunningCore:
             raise UserError(f"the core answered {status} to GET {path}: {body[:200]!r}")
         return json.loads(body)
 
+    def act(self, action: str, body: dict[str, Any]) -> str:
+        """POST one of the core's actions; its answer in words. Raises UserError: refused."""
+        headers = {"Content-Type": "application/json", TOKEN_HEADER: str(self.info["token"])}
+        text = json.dumps(body).encode()
+        status, content = self._request("POST", f"/api/actions/{action}", text, headers)
+        try:
+            message = str(json.loads(content)["message"])
+        except (ValueError, KeyError, TypeError):
+            message = f"the core answered {status} to {action}: {content[:200]!r}"
+        if status != 200:
+            raise UserError(message)
+        return message
+
     def ready(self) -> bool:
         """Whether /ready says that every function can take work, or does not by wish (drained)."""
         try:
             status, body = self._request("GET", "/ready")
-            return status == 200 or all(r.get("requested") for r in json.loads(body)["reasons"])
+            return status == 200 or all(
+                r.get("requested") or r.get("lasting") for r in json.loads(body)["reasons"]
+            )
         except (UserError, ValueError, KeyError):
             return False
 
-    def _request(self, method: str, path: str) -> tuple[int, bytes]:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, bytes]:
         port = self.port("http")
         connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=TIMEOUT_S)
         try:
-            connection.request(method, path)
+            connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
             return response.status, response.read()
         except OSError as error:

@@ -28,7 +28,7 @@ def new(
     ),
     out: Path | None = typer.Option(None, help="Folder to write; named after the file if absent."),
     family: str | None = typer.Option(
-        None, help="What kind of network it is, where its file does not say; asked for if absent."
+        None, help="What kind of network it is, where its file leaves it open; asked for if absent."
     ),
     labels: Path | None = typer.Option(None, help="Names of the classes, one per line."),
     size: str | None = typer.Option(None, help="HEIGHTxWIDTH of the input, if the file is open."),

@@ -8,24 +8,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
+from fanfold.reference.answer import Answer, Versioned
+from fanfold.reference.replay_answer import ReplayAnswer
 from infra.planning import Estimate, Finding, Profile, Reason
 from infra.planning.difference import Change
 
 ImageStatus = Literal["ok", "failed", "dropped", "gap"]
-
-
-class Answer(BaseModel):
-    """Unknown keys are kept: a later version may say more."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Versioned(Answer):
-    v: Literal[1] = Field(description="Of this object's form.")
 
 
 class Examination(Answer):
@@ -52,6 +44,7 @@ class FunctionStatus(Answer):
     arn: str
     pinned: bool
     state: Literal["starting", "running", "backoff", "crash_loop", "stopped", "hung"]
+    startable: bool = Field(True, description="Whether this machine has what it runs with.")
     pid: int | None
     restarts: int
     queue: int = Field(description="Work items waiting.")
@@ -314,6 +307,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "send": SendAnswer,
     "results": ResultLine,
     "trace": TraceAnswer,
+    "replay": ReplayAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,
     "tune": TuneAnswer,

@@ -93,4 +93,5 @@ def _default(parameter: Any) -> str:
         return "required"
     if parameter.default in (None, "", ()) or parameter.default is False:
         return ""
-    return f"`{parameter.default}`" if parameter.default is not True else "yes"
+    value = getattr(parameter.default, "value", parameter.default)
+    return f"`{value}`" if value is not True else "yes"

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from fanfold.common.project import PROJECT
-from fanfold.reference.answers import ANSWERS, Answer
+from fanfold.reference.answer import Answer
+from fanfold.reference.answers import ANSWERS
 
 PAGE = PROJECT / "docs" / "reference" / "json.md"
 _HEAD = """\

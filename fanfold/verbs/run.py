@@ -13,6 +13,7 @@ import typer
 from fanfold.common.errors import MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.localcore.foreign import options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
 from fanfold.localcore.volumes import lock_volume, make_volume
@@ -38,6 +39,15 @@ def run(
         None,
         help="This device's join file: AWS IoT with its certificate, over MQTT. Default with "
         "target iot: the one that was provisioned here.",
+    ),
+    strict: bool = typer.Option(
+        False, help="Refuse a group of --group of which something will not be honoured."
+    ),
+    runtime_python: list[str] | None = typer.Option(
+        None, "--python", help="RUNTIME=PATH: an interpreter, e.g. python2.7=/usr/bin/python2.7."
+    ),
+    device_certificates: str | None = typer.Option(
+        None, help="Folder of certificates for devices that the group only names, or `aws-iot`."
     ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
     mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
@@ -89,9 +99,21 @@ def run(
         command.append("--read-only")
     if fault_plan:
         command += ["--fault-plan", str(fault_plan)]
-    if python := device_python():
-        command += ["--python", f"{RUNTIME}={python}"]
+    pythons = {RUNTIME: str(python)} if (python := device_python()) else {}
+    pythons.update(pythons_of(runtime_python or []))
+    for runtime, path in pythons.items():
+        command += ["--python", f"{runtime}={path}"]
+    if device_certificates is not None:
+        command += ["--device-certificates", device_certificates]
     variables = environment()
+    if group is not None:
+        review(
+            options_for(
+                source, state, pythons, mqtt_port=mqtt_port, join=joined,
+                device_certificates=device_certificates, variables=variables,
+            ),
+            strict=strict,
+        )  # fmt: skip
     if joined and not insecure_static_credentials:
         variables = without_keys(variables)
     joining = Joining(joined, iot_endpoint, iot_proxy)

@@ -35,7 +35,7 @@ def status(
     ),
     as_json: bool = typer.Option(False, "--json", help="The core's own status object."),
     source: Source = typer.Option(
-        Source.core, "--from", help="A running core; or what the cloud says of the site's devices."
+        Source.core, "--from", help="A running core; or what the cloud knows of the site's devices."
     ),
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
 ) -> None:

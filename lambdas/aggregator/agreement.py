@@ -33,7 +33,7 @@ class Agreement:
         #: Records that the splitter saw committed and this store does not have.
         self.store_behind = 0
 
-    def wait(self, done: m.Done) -> None:
+    def park(self, done: m.Done) -> None:
         """Results before there is an agreement."""
         if len(self._early) < EARLY_MESSAGES:
             self._early.append(done)

@@ -103,7 +103,7 @@ class Aggregator(Part):
             for early in self.agreement.agree(done.sync, done.numbers):
                 self._take(early, now)
         elif not self.agreement.reached:
-            self.agreement.wait(done)
+            self.agreement.park(done)
         else:
             self._take(done, now)
 

@@ -15,7 +15,7 @@ from lambdas.imaging.damage import (
     without_zero_tail,
 )
 from lambdas.imaging.errors import ImageError
-from lambdas.imaging.jpeg_header import Frame
+from lambdas.imaging.jpeg_header import Frame, without_strays
 from lambdas.imaging.opencv import COLOUR, GREY, imdecode
 
 try:
@@ -54,7 +54,7 @@ class JpegDecoder:
         except ValueError as error:
             said = str(error)
         self._pixels = Buffer()  # a picture that will be refused shall not be there twice
-        data = without_zero_tail(data, frame)
+        data, frame = without_strays(without_zero_tail(data, frame), frame)
         try:
             reader = Reader(lambda written: self._turbo(written, frame, smallest), _grey)
             self.damage = examine(data, frame, said, reader, self._max_lost)

@@ -70,6 +70,24 @@ def read_frame(data: bytes) -> Frame:
     return _frame(data, sof, at, interval, first_exif or exif.UPRIGHT)
 
 
+def without_strays(data: bytes, frame: Frame) -> tuple[bytes, Frame]:
+    """The same picture without stray bytes before its scan.
+
+    simplejpeg refuses a header that has some, also where it is told to be lenient.
+    """
+    kept, at = [data[:2]], 2
+    while at < frame.scan_at:
+        at = _marker_at(data, at)
+        if at >= frame.scan_at:
+            break
+        alone = data[at + 1] in _NO_LENGTH
+        end = at + 2 + (0 if alone else struct.unpack_from(">H", data, at + 2)[0])
+        kept.append(data[at:end])
+        at = end
+    header = b"".join(kept)
+    return header + data[frame.scan_at :], frame._replace(scan_at=len(header))
+
+
 def _marker_at(data: bytes, at: int) -> int:
     """The next marker: stray bytes before one are skipped, fill bytes (0xFF) too."""
     start = at

@@ -42,7 +42,7 @@ def run(
     """
     gpus, finished = list(gpu_ids), queue.Queue()  # type: ignore[var-annotated]
     count = processes(workers, gpus)
-    pool = Pool(count, gpus, _environment(package, count), _Collector(package, finished)).start()
+    pool = Pool(count, gpus, environment(package, count), _Collector(package, finished)).start()
     room = threading.Semaphore(ORDER_AHEAD)
     feeder = threading.Thread(target=_feed, args=(pool, paths, room), daemon=True)
     feeder.start()
@@ -77,7 +77,8 @@ def _in_order(
             room.release()
 
 
-def _environment(package: str, count: int) -> dict[str, str]:
+def environment(package: str, count: int) -> dict[str, str]:
+    """What processes of a pool without Greengrass are started with."""
     return {
         # Threads of all processes together are as many as there are cores.
         "OMP_NUM_THREADS": str(max(1, cores_here() // count)),

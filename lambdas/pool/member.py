@@ -63,9 +63,12 @@ class Member:
 
     def spawn(self, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a process of this interpreter: never a fork of one with a GPU context."""
-        path = os.pathsep.join([PACKAGE_ROOT, *(each for each in sys.path if each)])
+        python = env.get("FANFOLD_POOL_PYTHON", sys.executable)
+        # Another interpreter has packages of its own; it is given Fanfold's alone.
+        shared = sys.path if python == sys.executable else [env.get("PYTHONPATH", "")]
+        path = os.pathsep.join([PACKAGE_ROOT, *(each for each in shared if each)])
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lambdas.pool.child"],
+            [python, "-m", "lambdas.pool.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={

@@ -207,7 +207,7 @@ class Admission:
                 self._pick_up_one(found, wall)
             except (PathError, OSError) as error:
                 self._custody.discard(since)
-                self.drop.wait(found)
+                self.drop.put_off(found)
                 if isinstance(error, OSError):
                     self._pushed_back(error)
                     return

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from lambdas.common.log import get_logger
-from lambdas.common.paths import PathError, check_file, open_inside
+from lambdas.common.paths import PathError, check_file, open_inside, split_inside
 from lambdas.splitter.inbox import FOLDER, Inbox
 from lambdas.splitter.intake import MAX_IMAGE_BYTES
 from lambdas.splitter.leaving import Leaving
@@ -67,6 +67,7 @@ class Custody:
     def take_file(self, stream: str, seq: int, name: str) -> Taken:
         """A file of the camera's. Raises `PathError` for its own fault, `OSError` for the
         machine's; nothing is left behind then."""
+        split_inside(name)
         relative = f"{FOLDER}/{stream}/{seq:012d}"
         status = None if self._copies else self._link(relative, name)
         if status is None:

@@ -101,7 +101,7 @@ class DropFolder:
             journal.stage_file(key, mark, seq)
             self._seen[key] = mark
 
-    def wait(self, found: Found) -> None:
+    def put_off(self, found: Found) -> None:
         """It could not be taken now: it settles anew."""
         self._settling.pop(shown_path(found.path), None)
 

@@ -24,6 +24,12 @@ NOT_TYPED = {
         0: "tests/fanfold/test_model_compile.py types it with a network of a second",
         1: "needs the article's symbol, which is not part of the project",
     },
+    "replay.md": {
+        0: "tests/replay types a replay of folders with packages of a second",
+        1: "needs a plant's bucket; tests/replay/test_replay_s3.py has one by moto",
+        2: "needs a cluster; tests/replay/test_replay_ray.py has one of two nodes",
+        3: "needs Kubernetes; tests/replay/test_replay_policy.py checks what is printed",
+    },
     "moving-a-v1-group.md": {0: "needs the disk of a device that ran AWS's core"},
 }
 

@@ -104,7 +104,10 @@ class ActionRoutes:
         body = await _json(request)
         topic = _topic(_text(body, "topic"))
         payload = _text(body, "payload").encode()
-        return await self._send(topic, payload)
+        source = body.get("as")
+        if source is not None and not isinstance(source, str):
+            raise _BadRequestError(f"'as' is {source!r:.80}: expected cloud or a thing's name")
+        return await self._send(topic, payload, source)
 
     async def _test_image(self, request: Request) -> Response:
         camera = request.query_params.get("camera", "")
@@ -119,15 +122,16 @@ class ActionRoutes:
             raise _BadRequestError(f"not an image: send {LABELS}")
         return await self._send(Topics(view.site).images(camera), content)
 
-    async def _send(self, topic: str, payload: bytes) -> Response:
+    async def _send(self, topic: str, payload: bytes, source: str | None = None) -> Response:
         if len(payload) > MAX_MESSAGE_BYTES:
             raise _BadRequestError(
                 f"{len(payload)} bytes, limit {MAX_MESSAGE_BYTES}: send a smaller message, or "
                 "the name of a file"
             )
-        targets = await self.actions.publish(topic, payload)
+        targets = await self.actions.publish(topic, payload, source)
         if not targets:
-            return _result(f"No subscription takes {topic} from the console.", 409)
+            who = source or "the console"
+            return _result(f"No subscription takes {topic} from {who}.", 409)
         return _result(f"Published {len(payload)} bytes on {topic} to {targets} target(s).")
 
     async def _follow(self, request: Request) -> Response:

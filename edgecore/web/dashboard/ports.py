@@ -55,8 +55,11 @@ class Actions(Protocol):
         Raises ActionRefusedError.
         """
 
-    async def publish(self, topic: str, payload: bytes) -> int:
-        """Publish as the site's console; how many targets got it. Raises ActionRefusedError."""
+    async def publish(self, topic: str, payload: bytes, source: str | None = None) -> int:
+        """Publish as the site's console, as ``cloud``, or as a device of the group.
+
+        How many targets got it. Raises ActionRefusedError.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

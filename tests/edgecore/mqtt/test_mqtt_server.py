@@ -210,7 +210,7 @@ def test_a_will_is_published_when_the_client_vanishes_and_not_when_it_leaves() -
 FORBIDDEN = {
     "wildcard": encode(Publish("a/+", b"x", 1, 1)),
     "reserved": encode(Publish("$SYS/x", b"x", 1, 1)),
-    "other's shadow": encode(Publish("$aws/things/cam2/shadow/update", b"x", 1, 1)),
+    "no shadow": encode(Publish("$aws/things/cam2/jobs/update", b"x", 1, 1)),
     "long topic": encode(Publish("x" * 257, b"x", 1, 1)),
     "beyond all bounds": b"\x30\xff\xff\xff\x7f",
     "qos 3": b"\x36\x07\x00\x01t\x00\x01xx",

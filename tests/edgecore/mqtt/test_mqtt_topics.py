@@ -56,7 +56,7 @@ def test_the_standards_own_examples(topic_filter: str, topic: str, expected: boo
         ("a/+", "wildcard"),
         ("x" * 257, "limit 256"),
         ("/" * 8, "limit 7"),
-        ("$aws/things/cam2/shadow/update", "reserved"),
+        ("$aws/things/cam2/jobs/x", "reserved"),
         ("$SYS/x", "reserved"),
     ],
 )

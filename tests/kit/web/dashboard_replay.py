@@ -220,7 +220,7 @@ class ReplayCore:
         for name in self.names if workers is None else workers:
             self.states[name] = "drained" if on else "ready"
 
-    async def publish(self, topic: str, payload: bytes) -> int:
+    async def publish(self, topic: str, payload: bytes, source: str | None = None) -> int:
         self.calls.append(("publish", topic, payload))
         self.publish_now(topic, payload)
         return 1 if topic.startswith("demo/") else 0

@@ -9,7 +9,7 @@ import pytest
 from inference_kit import DEADLINE_S, jpeg, simulated
 
 from lambdas.pool import run
-from lambdas.pool.alone import PoolError, _environment
+from lambdas.pool.alone import PoolError, environment
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import gpus_here, parse_gpus, processes
@@ -79,7 +79,7 @@ class Told(Owner):
 def test_a_killed_process_is_replaced_and_what_it_held_is_done_by_another(tmp_path):
     paths = images(tmp_path / "in", 10)
     told = Told()
-    pool = Pool(1, [], _environment(str(model(tmp_path)), 1), told).start()
+    pool = Pool(1, [], environment(str(model(tmp_path)), 1), told).start()
     try:
         for n, path in enumerate(paths, 1):
             item = {"stream": "s", "seq": n, "id": f"i-{n}", "file": path.lstrip("/")}

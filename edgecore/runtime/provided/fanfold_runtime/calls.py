@@ -15,21 +15,24 @@ __all__ = [
 ]
 
 MAX_BODY_BYTES = 131072
+TEXT = type("")
+"""``str``, and ``unicode`` where the function's Python is 2.7."""
+_HEAD = (
+    "{} /2016-11-01/functions/{} HTTP/1.1\r\nHost: localhost\r\n"
+    "Authorization: {}\r\nContent-Length: {}\r\n{}\r\n"
+)
 _TOKEN = os.environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
 
 
 def _request(method, path, body=b"", extra=""):
-    head = (
-        f"{method} /2016-11-01/functions/{path} HTTP/1.1\r\nHost: localhost\r\n"
-        f"Authorization: {_TOKEN}\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
-    )
+    head = _HEAD.format(method, path, _TOKEN, len(body), extra)
     return head.encode("latin-1") + body
 
 
 def _bytes(value):
     if value is None:
         return b""
-    if isinstance(value, str):
+    if isinstance(value, TEXT):
         return value.encode("utf-8")
     return value.read() if hasattr(value, "read") else bytes(value)
 
@@ -39,9 +42,9 @@ def get_work_request(arn):
 
 
 def post_result_request(arn, invocation_id, body, error=""):
-    extra = f"X-Amz-InvocationId: {invocation_id}\r\n"
+    extra = "X-Amz-InvocationId: {}\r\n".format(invocation_id)
     if error:
-        extra += f"X-Amz-Function-Error: {error}\r\n"
+        extra += "X-Amz-Function-Error: {}\r\n".format(error)
     return _request("POST", arn + "/work", _bytes(body), extra), False
 
 
@@ -52,14 +55,14 @@ def post_work_request(arn, body, context, invocation_type):
         text = "payload is {} bytes (limit {}): send smaller messages"
         raise WireError(text.format(len(body), MAX_BODY_BYTES), 413)
     context = context.decode() if isinstance(context, bytes) else context
-    extra = f"X-Amz-Invocation-Type: {invocation_type}\r\n"
+    extra = "X-Amz-Invocation-Type: {}\r\n".format(invocation_type)
     if context:
-        extra += f"X-Amz-Client-Context: {context}\r\n"
+        extra += "X-Amz-Client-Context: {}\r\n".format(context)
     return _request("POST", arn, body, extra), False
 
 
 def get_result_request(arn, invocation_id):
-    return _request("GET", arn, b"", f"X-Amz-InvocationId: {invocation_id}\r\n"), True
+    return _request("GET", arn, b"", "X-Amz-InvocationId: {}\r\n".format(invocation_id)), True
 
 
 def initialized_request(arn):

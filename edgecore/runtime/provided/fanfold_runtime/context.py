@@ -1,18 +1,28 @@
 """What a handler gets: its event in the function's encoding, and a context object."""
 
 import base64
+import copy
 import json
-from functools import lru_cache
+
+from fanfold_runtime.calls import TEXT
+
+try:
+    from functools import lru_cache
+except ImportError:  # Python 2.7 decodes every time
+
+    def lru_cache(maxsize):  # noqa: ARG001
+        return lambda function: function
 
 
-class Client:
+class Client(object):
     """Of the invoking client; empty for messages."""
 
     def __init__(self, fields):
-        self.__dict__.update(fields)
+        if isinstance(fields, dict):
+            self.__dict__.update(fields)
 
 
-class ClientContext:
+class ClientContext(object):
     """``custom['subject']`` is the topic of a message."""
 
     def __init__(self, client, custom, env):
@@ -21,7 +31,7 @@ class ClientContext:
         self.env = env
 
 
-class Context:
+class Context(object):
     """The attributes that V1 gives: no remaining time, no memory limit."""
 
     def __init__(self, arn, invocation_id, client_context):
@@ -38,16 +48,17 @@ class Context:
 def _fields(text):
     try:
         decoded = json.loads(base64.b64decode(text))
-    except (ValueError, RecursionError):
+    except (ValueError, TypeError, RuntimeError):
         decoded = {}
     decoded = decoded if isinstance(decoded, dict) else {}
-    return decoded.get("client") or {}, decoded.get("custom") or {}, decoded.get("env") or {}
+    found = [decoded.get(name) for name in ("client", "custom", "env")]
+    return [{} if value is None else value for value in found]
 
 
 def make_context(arn, invocation_id, text):
     """A context of its own per call: a handler may write on it."""
     client, custom, env = _fields(text)
-    return Context(arn, invocation_id, ClientContext(dict(client), dict(custom), dict(env)))
+    return Context(arn, invocation_id, ClientContext(*map(copy.copy, (client, custom, env))))
 
 
 def decode_event(payload, encoding):
@@ -62,7 +73,7 @@ def encode_result(result, encoding):
     if encoding == "binary":
         if result is None:
             return b""
-        if isinstance(result, str):
+        if isinstance(result, TEXT):
             return result.encode("utf-8")
         return bytes(result)
     return b"" if result is None else json.dumps(result).encode("utf-8")

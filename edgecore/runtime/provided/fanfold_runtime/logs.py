@@ -10,14 +10,14 @@ LEVELS = {"WARN": logging.WARNING, "FATAL": logging.CRITICAL}
 class Formatter(logging.Formatter):
     """``[2026-11-23T12:00:00.000Z][INFO]-file.py:12,message``"""
 
-    converter = time.gmtime
-    default_time_format = "%Y-%m-%dT%H:%M:%S"
-    default_msec_format = "%s.%03dZ"
-
     def __init__(self):
         logging.Formatter.__init__(
             self, "[%(asctime)s][%(levelname)s]-%(filename)s:%(lineno)d,%(message)s"
         )
+
+    def formatTime(self, record, datefmt=None):  # noqa: N802, ARG002 - logging's name for it
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        return "{}.{:03d}Z".format(moment, int(record.msecs))
 
 
 def configure(level):

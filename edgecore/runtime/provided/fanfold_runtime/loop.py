@@ -61,6 +61,13 @@ def _confirm(connection):
             raise  # the connection is gone with it
 
 
+def _text(error):
+    try:
+        return str(error)
+    except UnicodeError:  # Python 2.7, a message that is not ASCII
+        return repr(error)
+
+
 def _handle(handler, arn, encoding, item):
     """The bytes that answer ``item``; whatever the handler raises is its answer."""
     try:
@@ -71,7 +78,7 @@ def _handle(handler, arn, encoding, item):
     except Exception as error:
         log.error("handler failed: %s", error, exc_info=True)
         body = {
-            "errorMessage": str(error),
+            "errorMessage": _text(error),
             "errorType": type(error).__name__,
             "stackTrace": traceback.format_exc(limit=20).splitlines(),
         }

@@ -8,7 +8,7 @@ _ARN = re.compile(
 )
 
 
-class FunctionArnFields:
+class FunctionArnFields(object):
     """Fields of ``arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]``.
 
     Raises ValueError where the text is no such ARN.
@@ -17,11 +17,11 @@ class FunctionArnFields:
     def __init__(self, function_arn):
         found = _ARN.match(function_arn)
         if found is None:
-            raise ValueError(f"not a Lambda function ARN: {function_arn!r}")
+            raise ValueError("not a Lambda function ARN: {!r}".format(function_arn))
         self.region, self.account_id, self.name, self.qualifier = found.groups()
         self.unqualified_arn = function_arn[: found.end(3)]
 
     @staticmethod
     def build_function_arn(unqualified_arn, qualifier):
         """``unqualified_arn`` with ``:qualifier``, or as it is where that is empty."""
-        return f"{unqualified_arn}:{qualifier}" if qualifier else unqualified_arn
+        return "{}:{}".format(unqualified_arn, qualifier) if qualifier else unqualified_arn

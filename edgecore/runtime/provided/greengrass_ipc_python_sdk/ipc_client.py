@@ -19,7 +19,7 @@ class IPCException(Exception):  # noqa: N818 - the name the published SDK import
     """The core refused or could not be reached; the text says which and why."""
 
 
-class IPCClient:
+class IPCClient(object):
     """One per SDK client; connections are per thread, below it.
 
     ``endpoint`` and ``port`` are taken and ignored: the core is where GG_DAEMON_PORT says.
@@ -32,7 +32,10 @@ class IPCClient:
         self, function_arn, input_bytes, client_context, invocation_type="RequestResponse"
     ):
         """Invoke ``function_arn``; returns the invocation id. Raises IPCException."""
-        request = post_work_request(function_arn, input_bytes, client_context, invocation_type)
+        try:
+            request = post_work_request(function_arn, input_bytes, client_context, invocation_type)
+        except WireError as error:  # too large
+            raise IPCException(str(error))
         return _call(request).invocation_id
 
     def get_work(self, function_arn):
@@ -59,4 +62,4 @@ def _call(request):
     try:
         return roundtrip(request)
     except WireError as error:
-        raise IPCException(str(error)) from error
+        raise IPCException(str(error))

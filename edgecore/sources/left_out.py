@@ -1,0 +1,107 @@
+"""What this core knows beforehand that it will not do for a group, one sentence each. Pure.
+
+What depends on the machine is found elsewhere: interpreters and bubblewrap when the functions
+start, certificates and the uplink in `edgecore.daemon.lacking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from edgecore.sources.document import (
+    SYSTEM_PREFIX,
+    boolean,
+    entries_of,
+    execution_of,
+    resource_kind,
+)
+
+_CONNECTOR_MARK = ":/connectors/"
+_SYSTEM_FUNCTIONS = {
+    "GGIPDetector": "the core's addresses are not published to AWS IoT; devices reach it at the "
+    "address that you give them",
+    "GGStreamManager": "there is no stream manager on port 8088; a function that uses it fails to "
+    "connect",
+}
+_SPOOLER = "GGCloudSpooler"
+Document = Mapping[str, Any]
+
+
+def findings(document: Document) -> tuple[str, ...]:
+    """In the order of the document's parts."""
+    parts = (_resources, _connectors, _functions, _loggers)
+    return tuple(finding for part in parts for finding in part(document))
+
+
+def _resources(document: Document) -> Iterator[str]:
+    for entry in entries_of(document, "Resources"):
+        kind = resource_kind(entry)
+        if kind == "SecretsManagerSecretResourceData":
+            yield (
+                f"resource {entry.get('Id')!r}: secrets are not supported by this core; left out: "
+                "get_secret_value raises SecretsManagerError"
+            )
+        elif kind == "unknown":
+            yield f"resource {entry.get('Id')!r}: {kind} is not supported by this core; left out"
+
+
+def _connectors(document: Document) -> Iterator[str]:
+    for entry in entries_of(document, "Connectors"):
+        name = str(entry.get("ConnectorArn") or "?").partition(_CONNECTOR_MARK)[2] or "?"
+        yield (
+            f"connector {entry.get('Id')!r} ({name.partition('/')[0]}): connectors are not "
+            "supported; left out: a function of your own must do its work"
+        )
+    for entry in entries_of(document, "Subscriptions"):
+        if _CONNECTOR_MARK in f"{entry.get('Source')} {entry.get('Target')}":
+            yield (
+                f"subscription {entry.get('Id')!r}: connectors are not supported; the "
+                "subscription is ignored"
+            )
+
+
+def _functions(document: Document) -> Iterator[str]:
+    for entry in entries_of(document, "Functions"):
+        name = str(entry.get("Id"))
+        arn = str(entry.get("FunctionArn"))
+        configuration = entry.get("FunctionConfiguration") or {}
+        if arn.startswith(SYSTEM_PREFIX):
+            yield from _system_function(arn[len(SYSTEM_PREFIX) :].partition(":")[0])
+            continue
+        environment = configuration.get("Environment") or {}
+        run_as = execution_of(environment, document).get("RunAs") or {}
+        if wanted := [f"{k} {run_as[k]}" for k in ("Uid", "Gid") if run_as.get(k) is not None]:
+            yield (
+                f"function {name}: RunAs {', '.join(wanted)} is not honoured; it runs as the "
+                "core's own user"
+            )
+        if boolean(environment.get("AccessSysfs")):
+            yield (
+                f"function {name}: AccessSysfs is not honoured as such; /sys of the host is "
+                "readable in every container of this core"
+            )
+
+
+def _system_function(name: str) -> Iterator[str]:
+    if name == _SPOOLER:
+        return
+    what = _SYSTEM_FUNCTIONS.get(name, "it is a part of AWS's core that this one lacks")
+    yield f"system function {name}: left out: {what}"
+
+
+def _loggers(document: Document) -> Iterator[str]:
+    for entry in entries_of(document, "Loggers"):
+        component, kind = entry.get("Component"), entry.get("Type")
+        if kind == "AWSCloudWatch":
+            yield (
+                f"logger {entry.get('Id')!r}: {component} logs are not sent to CloudWatch; they "
+                "are files below the core's state folder"
+            )
+        elif component == "GreengrassSystem" and (
+            entry.get("Level") not in (None, "INFO") or entry.get("Space")
+        ):
+            yield (
+                f"logger {entry.get('Id')!r}: level and space of GreengrassSystem are not "
+                "honoured; the core logs INFO into two files of 4 MB"
+            )

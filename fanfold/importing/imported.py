@@ -1,0 +1,98 @@
+"""What a reader found, and how it becomes a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecore.sources.document import to_group
+from edgecore.sources.left_out import findings
+from fanfold.common.errors import INVALID, UserError
+
+Json = dict[str, Any]
+PLACEHOLDER = "PUT-THE-CODE-HERE.txt"
+
+
+@dataclass(kw_only=True)
+class Imported:
+    """``code``: where each function's code is now, by ARN: a folder, a zip, or files by name."""
+
+    source: str
+    document: Json
+    code: dict[str, Path | dict[str, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def given(self, codes: dict[str, Path]) -> None:
+        """Code that the user names by function name."""
+        for arn, entry in self.document["Lambdas"].items():
+            if (path := codes.get(entry["FunctionName"])) is not None:
+                self.code[arn] = path
+
+    def write(self, folder: Path) -> list[str]:
+        """``group.json``, ``code/``, ``REPORT.md``; the report's sentences.
+
+        Raises UserError where the folder is not empty or the group is malformed.
+        """
+        if folder.exists() and any(folder.iterdir()):
+            raise UserError(f"{folder}: is not empty; pass a new folder", INVALID)
+        folder.mkdir(parents=True, exist_ok=True)
+        for arn, entry in self.document["Lambdas"].items():
+            entry["Code"] = f"code/{entry['FunctionName']}"
+            self._place(arn, entry, folder / entry["Code"])
+        to_group(self.document, base=folder)
+        text = json.dumps(self.document, indent=1)
+        (folder / "group.json").write_text(text + "\n", encoding="utf-8")
+        sentences = [*self.notes, *findings(self.document)]
+        lines = [f"# Imported from {self.source}", "", *(f"- {s}" for s in sentences)]
+        if not sentences:
+            lines.append("Everything in it is honoured.")
+        (folder / "REPORT.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return sentences
+
+    def _place(self, arn: str, entry: Json, target: Path) -> None:
+        found = self.code.get(arn)
+        if target.exists():
+            return  # two qualifiers of one function
+        if isinstance(found, Path) and found.is_dir():
+            shutil.copytree(found, target, symlinks=False)
+        elif isinstance(found, Path) and found.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.unpack_archive(found, target, "zip")
+        elif isinstance(found, dict):
+            target.mkdir(parents=True)
+            for name, text in found.items():
+                (target / name).write_text(text, encoding="utf-8")
+        else:
+            target.mkdir(parents=True)
+            text = f"The code of {arn} was not found. Put it in this folder.\n"
+            (target / PLACEHOLDER).write_text(text, encoding="utf-8")
+            where = f" ({found} does not exist)" if found else ""
+            self.notes.append(
+                f"function {entry['FunctionName']}: its code was not found{where}; put it into "
+                f"{entry['Code']}, or import again with --code {entry['FunctionName']}=PATH"
+            )
+        _guess(entry, target, self.notes)
+
+
+def _guess(entry: Json, code: Path, notes: list[str]) -> None:
+    """Handler and runtime of a function that the source only names by its ARN."""
+    if entry.get("Handler") and entry.get("Runtime"):
+        return
+    entry["Runtime"] = entry.get("Runtime") or "python3.8"
+    entry["Handler"] = entry.get("Handler") or _handler_in(code)
+    notes.append(
+        f"function {entry['FunctionName']}: handler and runtime are not in the source; taken for "
+        f"{entry['Handler']} on {entry['Runtime']}: correct them in group.json where that is wrong"
+    )
+
+
+def _handler_in(code: Path) -> str:
+    for path in sorted(code.glob("*.py")):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for name in ("lambda_handler", "function_handler", "handler"):
+            if f"def {name}(" in text:
+                return f"{path.stem}.{name}"
+    return "main.handler"

@@ -1,0 +1,95 @@
+"""A CloudFormation template as plain data: YAML with its short tags, JSON, SAM translated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fanfold.common.errors import INVALID, MISSING, UserError
+
+Json = dict[str, Any]
+_SAM = "AWS::Serverless-2016-10-31"
+_LOCAL_CODE = "s3://local-code/"
+"""Stands for code beside a SAM template: its translator wants S3."""
+
+
+def read(path: Path, region: str, parameters: dict[str, str]) -> Json:
+    """Raises UserError where it cannot be read or is no mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}", MISSING) from error
+    content = parse(text, path)
+    transforms = content.get("Transform") or []
+    if _SAM in ([transforms] if isinstance(transforms, str) else transforms):
+        return _translated(content, path, region, parameters)
+    return content
+
+
+def parse(text: str, path: Path) -> Json:
+    """YAML (JSON is YAML) with ``!Ref`` and its like written out."""
+    import yaml
+
+    loader: Any = type("Loader", (yaml.SafeLoader,), {})
+    loader.add_multi_constructor("!", _tagged)
+    # Dates stay text: AWSTemplateFormatVersion looks like one.
+    loader.yaml_implicit_resolvers = {
+        key: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
+        for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    try:
+        content = yaml.load(text, loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: is neither YAML nor JSON: {error}", INVALID) from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: does not contain a mapping", INVALID)
+    return content
+
+
+def _tagged(loader: Any, suffix: str, node: Any) -> Json:
+    import yaml
+
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+def _translated(content: Json, path: Path, region: str, parameters: dict[str, str]) -> Json:
+    try:
+        import boto3
+        from samtranslator.model.exceptions import InvalidDocumentException
+        from samtranslator.parser.parser import Parser
+        from samtranslator.translator.translator import Translator
+    except ImportError as error:
+        raise UserError(
+            f"{path}: is a SAM template; install its translator: pip install 'fanfold[import]'",
+            MISSING,
+        ) from error
+    for resource in (content.get("Resources") or {}).values():
+        if resource.get("Type") == "AWS::Serverless::Function":
+            _stand_in(resource.setdefault("Properties", {}))
+    session = boto3.Session(region_name=region)
+    translator = Translator({}, Parser(), boto_session=session)
+    try:
+        return dict(translator.translate(content, dict(parameters)))
+    except InvalidDocumentException as error:
+        raise UserError(f"{path}: SAM refuses it: {error.message}", INVALID) from error
+
+
+def _stand_in(properties: Json) -> None:
+    code = properties.get("CodeUri")
+    if isinstance(code, str) and not code.startswith("s3://"):
+        properties["CodeUri"] = _LOCAL_CODE + code
+
+
+def local_code(bucket: object, key: object) -> str | None:
+    """The path beside the template that a translated function's code stands for."""
+    if isinstance(bucket, str) and f"s3://{bucket}/" == _LOCAL_CODE and isinstance(key, str):
+        return key
+    return None

@@ -1,0 +1,195 @@
+"""`fanfold replay`: what a model would have said about an archive of images."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from contextlib import closing
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fanfold.cloud.landed import records_of
+from fanfold.common import output
+from fanfold.common.errors import FAILED, INVALID, MISSING, UserError
+from fanfold.common.watching import Watched
+from fanfold.device.interpreters import device_python
+from lambdas.model.spec import ModelSpec
+from replay.cost import Work, cost
+from replay.drive import Driver, Tally
+from replay.engines.engine import Engine
+from replay.engines.local import LocalEngine
+from replay.errors import CannotLoadError, ReplayError
+from replay.finish import finish
+from replay.package import MODULES, local_package, spec_of
+from replay.place import place_of
+from replay.plan import Replay, make_plan, model_key
+from replay.render.batch import submit_command, template
+from replay.render.kubernetes import indexed_job
+from replay.render.manifests import Array, write_manifests
+from replay.shard import Job
+
+
+class EngineName(str, Enum):
+    """Who runs the shards."""
+
+    local = "local"
+    ray = "ray"
+
+
+class Rendered(str, Enum):
+    """For whom a file is rendered instead."""
+
+    kubernetes = "kubernetes"
+    batch = "batch"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("replay")(replay)
+
+
+def replay(
+    model: str = typer.Option(help="Model package (tar.gz, zip, folder, or an s3:// URI)."),
+    source: str = typer.Option(
+        ..., "--from", help="Archive of images: s3://bucket/prefix or a folder."
+    ),
+    out: str = typer.Option(help="Where results go: s3://bucket/prefix or a folder."),
+    against: str | None = typer.Option(
+        None, help="Results recorded live (batches/ or results/ of a site): s3:// or a folder."
+    ),
+    engine: EngineName = typer.Option(EngineName.local, help="Who runs the shards."),
+    ray_address: str = typer.Option(
+        "auto", "--ray", help="With --engine ray: auto, host:port or ray://host:port."
+    ),
+    workers: str = typer.Option("auto", help="Local processes; auto: one per GPU, else per core."),
+    gpus: str = typer.Option("", help="Local GPU ids, e.g. 0,1; auto: all. Ray: GPUs per task."),
+    shard_images: int = typer.Option(1000, min=1, max=100_000, help="Images of one shard."),
+    usd_per_hour: float = typer.Option(0.0, min=0, help="Price of all machines, for the cost."),
+    render: Rendered | None = typer.Option(
+        None, help="Run nothing: write an array for Kubernetes (YAML) or AWS Batch (JSON)."
+    ),
+    image: str | None = typer.Option(None, help="With --render: container image with Fanfold."),
+    parallel: int = typer.Option(100, min=1, help="With --render kubernetes: tasks at once."),
+    memory_mb: int = typer.Option(2048, min=64, help="With --render: memory of a task."),
+    as_json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
+) -> None:
+    """Run a model over an archive of images, in order, each image once; compare with live results.
+
+    Stop it at any moment and start the same command again: what is done stays done.
+    Example: fanfold replay --model build/models/demo.tar.gz --from build/images --out build/replay
+    """
+    try:
+        folder = local_package(model)
+        spec, archive, store = spec_of(folder), place_of(source), place_of(out)
+        live = (place_of(against), records_of) if against else None
+        with output.working(f"listing {archive.url}"):
+            plan = make_plan(archive, shard_images)
+        with closing(plan):
+            output.note(f"{plan.images:,} images in {plan.shards:,} shards, replay {plan.name}")
+            whole = Replay(plan, model_key(spec.sha256), archive, store)
+            job = Job(archive.url, store.url, whole.model, folder, workers, gpus)
+            if render is not None:
+                _render(render, whole, job._replace(package=model), (image, parallel, memory_mb))
+                return
+            made = _engine(engine, job, spec, model, ray_address)
+            tally = _driven(whole, made, usd_per_hour)
+            report = finish(whole, spec, live)
+    except CannotLoadError as error:
+        raise UserError(str(error), MISSING) from error
+    except ReplayError as error:
+        raise UserError(str(error), FAILED) from error
+    report["run"] = _run_of(tally, whole, usd_per_hour)
+    if as_json:
+        output.print_json(report)
+    else:
+        _print(report)
+
+
+def _engine(engine: EngineName, job: Job, spec: ModelSpec, model: str, address: str) -> Engine:
+    if engine is EngineName.local:
+        return LocalEngine(job._replace(python=_python_for(spec)))
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("--engine ray needs Ray: pip install 'fanfold[ray]'", MISSING)
+    from replay.engines.ray_engine import RayEngine
+
+    if job.gpus and not job.gpus.replace(".", "", 1).isdigit():
+        raise UserError(f"--gpus {job.gpus}: with Ray it is the GPUs of a task, e.g. 1", INVALID)
+    package = model if Path(model).is_file() else job.package
+    return RayEngine(job._replace(package=package, gpus=""), address, gpus=float(job.gpus or 0))
+
+
+def _python_for(spec: ModelSpec) -> str:
+    """The interpreter that has the package's runtime: this one, else the device environment's."""
+    module = MODULES.get(spec.runtime)
+    if module is None or importlib.util.find_spec(module) is not None:
+        return ""
+    python = device_python()
+    return "" if python is None or str(python) == sys.executable else str(python)
+
+
+def _driven(whole: Replay, engine: Engine, usd_per_hour: float) -> Tally:
+    with Watched(whole.plan.images, usd_per_hour) as watched:
+        try:
+            return Driver(whole, engine, watched).run()
+        except KeyboardInterrupt:
+            output.note("stopped; the same command goes on where it was")
+            raise
+
+
+def _run_of(tally: Tally, whole: Replay, usd_per_hour: float) -> dict[str, Any]:
+    worked = tally.images - tally.found
+    in_s3 = [place.url.startswith("s3://") for place in (whole.archive, whole.store)]
+    work = Work(worked, whole.plan.shards, *in_s3)
+    return {
+        "images": worked,
+        "found": tally.found,
+        "seconds": round(tally.seconds, 3),
+        "images_per_s": round(tally.images_per_s, 1),
+        "usd": round(cost(work, tally.images_per_s, usd_per_hour).usd, 4),
+        "quarantined": tally.quarantined,
+    }
+
+
+def _render(
+    render: Rendered, whole: Replay, job: Job, of_task: tuple[str | None, int, int]
+) -> None:
+    image, parallel, memory_mb = of_task
+    if image is None:
+        raise UserError("--render needs --image, a container image with Fanfold", INVALID)
+    gpus = int(job.gpus) if job.gpus.isdigit() else 0
+    ids = ",".join(str(index) for index in range(gpus))
+    url = write_manifests(whole, job._replace(gpus=ids))
+    cpus = int(job.workers) if job.workers.isdigit() else 1
+    array = Array(
+        f"replay-{whole.plan.name}", url, whole.plan.shards, image, cpus, memory_mb, gpus, parallel
+    )
+    if render is Rendered.kubernetes:
+        from ruamel.yaml import YAML
+
+        YAML().dump(indexed_job(array), sys.stdout)
+        return
+    sys.stdout.write(json.dumps(template(array), indent=1) + "\n")
+    output.note(f"deploy it, then: {submit_command(array, 'QUEUE')}")
+
+
+def _print(report: dict[str, Any]) -> None:
+    run = report["run"]
+    failed = ", ".join(f"{count:,} {reason}" for reason, count in sorted(report["failed"].items()))
+    output.out.print(
+        f"{report['images']:,} images, {report['ok']:,} ok, failed: {failed or 'none'}"
+    )
+    output.out.print(
+        f"this run: {run['images']:,} images, {run['images_per_s']} images/s, ${run['usd']}; "
+        f"{run['found']:,} were there before"
+    )
+    for name in run["quarantined"]:
+        output.warn(f"{name} is quarantined: it ended three processes")
+    if "against" in report:
+        for task, row in report["against"]["agreement"].items():
+            output.out.print(f"{task}: {100 * row['share']:.2f} % of {row['images']:,} agree")
+        for row in report["against"]["flips"][:5]:
+            output.out.print(f"  {row['live']} → {row['replayed']}: {row['count']:,}", markup=False)
+    output.out.print(f"{report['results']}/report.html", markup=False)

@@ -1,0 +1,106 @@
+"""`python -m replay.shard REPLAY --index I --of N`: task I of an array that runs a whole replay.
+
+`REPLAY`: folder or S3 URI that `fanfold replay --render` wrote, with `job.json` and manifests.
+Task I runs the shards I, I + N, I + 2N … Each start of a shard leaves a mark first: where three
+marks and no result are found, the three tasks before died of it, and it is quarantined. A task
+that is told to
+go (SIGTERM: a node is drained or preempted) takes its mark back. Exit code 0: every shard of this
+task is written; 1: try again; 2: the arguments are wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from replay.cut import Shard, shard_of
+from replay.errors import ReplayError
+from replay.package import local_package
+from replay.place import Place, place_of
+from replay.plan import shard_name
+from replay.render.manifests import manifest_name
+from replay.runner import Runner
+from replay.shard import ATTEMPTS, Job, quarantined, run_shard
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m replay.shard")
+    parser.add_argument("replay", help="folder or S3 URI written by fanfold replay --render")
+    parser.add_argument("--index", type=int, required=True, help="this task's number, from 0")
+    parser.add_argument("--of", type=int, required=True, help="how many tasks there are")
+    asked = parser.parse_args(arguments)
+    if not 0 <= asked.index < asked.of:
+        parser.error(f"--index {asked.index}: use 0 to {asked.of - 1}")
+    try:
+        Task(asked.replay).run(asked.index, asked.of)
+    except FileNotFoundError as error:
+        print(f"{error}: no replay was rendered there", file=sys.stderr)  # noqa: T201
+        return 2
+    except ReplayError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+class Task:
+    def __init__(self, replay: str) -> None:
+        self._replay = place_of(replay)
+        document = json.loads(self._replay.read("job.json"))
+        self._shards: int = document["shards"]
+        self._job = Job(**document["job"])
+        self._archive, self._store = place_of(self._job.source), place_of(self._job.out)
+        self._runner: Runner | None = None
+        self._mark = ""
+
+    def run(self, index: int, of: int) -> None:
+        signal.signal(signal.SIGTERM, self._leave)
+        for number in range(index, self._shards, of):
+            shard = shard_of(self._replay.read(manifest_name(number)).decode())
+            if not self._store.exists(shard_name(self._job.model, shard.key)):
+                self._one(shard)
+        if self._runner is not None:
+            self._runner.stop()
+
+    def _one(self, shard: Shard) -> None:
+        what = f"shard {shard.stream} {shard.first}-{shard.last}"
+        self._mark = mark(self._store, self._job.model, shard)
+        if not self._mark:
+            quarantined(shard, self._job.model, self._store)
+            _say(f"{what} is quarantined: {ATTEMPTS} tasks ended with it")
+            return
+        try:
+            if self._runner is None:
+                job = self._job
+                self._runner = Runner(local_package(job.package), job.workers, job.gpus, job.python)
+            outcome = run_shard(shard, self._job.model, self._archive, self._store, self._runner)
+        except ReplayError:
+            self._take_back()  # it told why: no end of a process
+            raise
+        _say(f"{what}: {outcome.images} images in {outcome.seconds:.1f} s, failed {outcome.failed}")
+        self._mark = ""
+
+    def _leave(self, *_: Any) -> None:
+        self._take_back()
+        raise SystemExit(1)
+
+    def _take_back(self) -> None:
+        if self._mark:
+            self._store.remove(self._mark)
+            self._mark = ""
+
+
+def mark(store: Place, model: str, shard: Shard) -> str:
+    """Name of the mark that was left; empty: `ATTEMPTS` of them are there already."""
+    for attempt in range(1, ATTEMPTS + 1):
+        name = f"{model}/attempts/{shard.key}.{attempt}"
+        if store.write_once(name, b""):
+            return name
+    return ""
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)  # noqa: T201 - the task's log

@@ -1,0 +1,143 @@
+"""Replayed records against those recorded live: by image file, on this machine's disk."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import sqlite3
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from contract.messages import Record
+from replay.errors import ReplayError
+from replay.judge import judge
+from replay.place import Place
+
+WORST = 50
+#: Steps of the drift's histogram; percentiles are right to half of one.
+DRIFT_STEP = 0.005
+Parsed = Callable[[str, bytes], Iterator[tuple[str, Record]]]
+
+
+class Worst(NamedTuple):
+    """Sorts by how bad the disagreement is, then by its number."""
+
+    weight: float
+    number: int
+    file: str
+    live: Record
+    replayed: Record
+
+
+class Live:
+    """The last terminal record of each file, in a database that is gone with its connection."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")  # a temporary file, on disk once it is large
+        self._database.execute("CREATE TABLE live (file TEXT PRIMARY KEY, record TEXT)")
+        self.records = 0
+
+    def load(self, results: Place, parsed: Parsed) -> None:
+        """Every batch or outbox object below `results`. Raises `ReplayError`."""
+        for entry in results.entries():
+            if entry.name.endswith((".json", ".jsonl")):
+                self._add(f"{results.url}/{entry.name}", results.read(entry.name), parsed)
+        if not self.records:
+            raise ReplayError(
+                f"--against {results.url}: no records there that name a file; give the folder or "
+                "prefix with batches/ or results/ of a site"
+            )
+
+    def _add(self, name: str, content: bytes, parsed: Parsed) -> None:
+        try:
+            rows = [
+                (record["file"], json.dumps(record)) for _, record in parsed(name, content)
+                if record.get("file") and record.get("status") not in (None, "gap")
+            ]  # fmt: skip
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ReplayError(f"{name} is no batch of results: {error}") from error
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO live VALUES (?, ?)", rows)
+        self.records += len(rows)
+
+    def of(self, file: str) -> Record | None:
+        row = self._database.execute("SELECT record FROM live WHERE file = ?", (file,)).fetchone()
+        found: Record | None = json.loads(row[0]) if row else None
+        return found
+
+    def close(self) -> None:
+        self._database.close()
+
+
+class Comparison:
+    """`add` each replayed record; what it holds does not grow with their number."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.compared = self.not_recorded = self.failed_both = 0
+        self.agreed: Counter[str] = Counter()
+        self.by_task: Counter[str] = Counter()
+        self.flips: Counter[tuple[str, str]] = Counter()
+        self._drifts: Counter[int] = Counter()
+        self._drift_sum = 0.0
+        self._worst: list[Worst] = []
+
+    def add(self, record: Record) -> None:
+        live = self._live.of(record["file"])
+        if live is None:
+            self.not_recorded += 1
+            return
+        judged = judge(live, record)
+        self.compared += 1
+        task = str(record.get("task") or live.get("task") or "none")
+        self.by_task[task] += 1
+        self.agreed[task] += judged.agree
+        self.flips.update(judged.flips)
+        for drift in judged.drifts:
+            self._drifts[round(drift / DRIFT_STEP)] += 1
+            self._drift_sum += drift
+        if judged.weight > 0:
+            worst = Worst(judged.weight, self.compared, record["file"], live, record)
+            push = heapq.heappush if len(self._worst) < WORST else heapq.heappushpop
+            push(self._worst, worst)
+
+    @property
+    def worst(self) -> list[Worst]:
+        """The worst first."""
+        return sorted(self._worst, reverse=True)
+
+    def summary(self) -> dict[str, Any]:
+        """What `report.json` says; docs/spec/replay.md."""
+        return {
+            "compared": self.compared,
+            "not_recorded": self.not_recorded,
+            "agreement": {
+                task: {"images": count, "agreed": self.agreed[task],
+                       "share": round(self.agreed[task] / count, 6)}
+                for task, count in sorted(self.by_task.items())
+            },
+            "flips": [
+                {"live": before, "replayed": now, "count": count}
+                for (before, now), count in self.flips.most_common(100)
+            ],
+            "score_drift": self._drift(),
+        }  # fmt: skip
+
+    def _drift(self) -> dict[str, Any]:
+        count = sum(self._drifts.values())
+        if not count:
+            return {"count": 0}
+        mean = self._drift_sum / count
+        shares = {f"p{share}": self._percentile(share, count) for share in (1, 50, 99)}
+        return {"count": count, "mean": round(mean, 6), **shares}
+
+    def _percentile(self, share: int, count: int) -> float:
+        steps = sorted(self._drifts)
+        sums, total = [], 0
+        for step in steps:
+            total += self._drifts[step]
+            sums.append(total)
+        at = min(bisect_right(sums, share / 100 * count), len(steps) - 1)
+        return round(steps[at] * DRIFT_STEP, 6)

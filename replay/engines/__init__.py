@@ -1,0 +1,1 @@
+"""Who runs shards: processes of this machine, or a Ray cluster."""

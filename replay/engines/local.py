@@ -1,0 +1,102 @@
+"""The pool of this machine, in a process of its own, so that its end is not the driver's."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+
+from replay.cut import Shard
+from replay.engines.engine import CameBack, Done, Ended, Event, Unable
+from replay.errors import ReplayError
+from replay.shard import Job, Outcome
+
+#: Shards at once: while the last images of one are under way, the next one's fill the pool.
+LANES = 2
+
+
+class LocalEngine:
+    isolates = False
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._in_hand: dict[str, Shard] = {}
+        self._said: queue.Queue[tuple[subprocess.Popen[str], str]] = queue.Queue()
+        self._process: subprocess.Popen[str] | None = None
+
+    def room(self) -> int:
+        return LANES - len(self._in_hand)
+
+    def submit(self, shard: Shard) -> None:
+        process = self._process or self._start()
+        self._in_hand[shard.key] = shard
+        try:
+            assert process.stdin is not None  # noqa: S101 - it was asked for
+            process.stdin.write(shard.line() + "\n")
+            process.stdin.flush()
+        except OSError:
+            pass  # it has ended, which its output's end tells
+
+    def wait(self, timeout_s: float) -> list[Event]:
+        try:
+            process, line = self._said.get(timeout=timeout_s)
+        except queue.Empty:
+            return []
+        if process is not self._process:
+            return []
+        return [self._event(line)] if line else self._ended(process)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._hang_up(self._process)
+            self._process = None
+
+    def _start(self) -> subprocess.Popen[str]:
+        path = os.pathsep.join(each for each in sys.path if each)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "replay.engines.worker"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8",
+            env={**os.environ, "PYTHONPATH": path},
+            # Ctrl-C is the driver's: it ends this process when it has said what is left.
+            start_new_session=True,
+        )  # fmt: skip
+        self._process = process
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+        assert process.stdin is not None  # noqa: S101
+        process.stdin.write(json.dumps(self._job._asdict()) + "\n")
+        return process
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        for line in process.stdout or ():
+            self._said.put((process, line))
+        self._said.put((process, ""))
+
+    def _event(self, line: str) -> Event:
+        message = json.loads(line)
+        shard = self._in_hand.pop(message["key"])
+        if "done" in message:
+            return Done(Outcome(**message["done"]))
+        if "unable" in message:
+            return Unable(shard, "this machine", message["unable"])
+        if "again" in message:
+            return CameBack(shard, message["again"])
+        raise ReplayError(f"shard {shard.stream} {shard.first}-{shard.last}: {message['error']}")
+
+    def _ended(self, process: subprocess.Popen[str]) -> list[Event]:
+        code = process.wait()
+        self._hang_up(process)
+        self._process = None
+        held, self._in_hand = list(self._in_hand.values()), {}
+        return [Ended(held, f"exit code {code}")] if held else []
+
+    def _hang_up(self, process: subprocess.Popen[str]) -> None:
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # what it did not read is unsent
+                    stream.close()

@@ -1,0 +1,67 @@
+"""A model package as a folder on this node: unpacked once, named by its content."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from edgecore.disk.archive import extract
+from lambdas.model.package import load_package
+from lambdas.model.spec import ModelError, ModelSpec
+from replay.errors import CannotLoadError, ReplayError
+from replay.place import place_of
+
+#: Runtime → the module that its interpreter needs.
+MODULES = {"mxnet": "mxnet", "onnxruntime": "onnxruntime", "openvino": "openvino"}
+
+
+def spec_of(folder: str) -> ModelSpec:
+    """Every hash checked. Raises `ReplayError`."""
+    try:
+        return load_package(folder).spec
+    except ModelError as error:
+        raise ReplayError(str(error)) from error
+
+
+def local_package(package: str) -> str:
+    """Folder of `package`: itself, or what an archive (a path or an S3 URI) unpacks to.
+
+    Processes of one node share it; the first unpacks. Raises `ReplayError`.
+    """
+    if not package.startswith("s3://"):
+        path = Path(package)
+        if path.is_dir():
+            return str(path.absolute())
+        if not path.is_file():
+            raise ReplayError(f"{package}: no such model package or folder")
+        return unpacked(path.read_bytes())
+    folder, _, name = package.rpartition("/")
+    try:
+        return unpacked(place_of(folder).read(name))
+    except FileNotFoundError:
+        raise ReplayError(f"{package}: no such model package") from None
+
+
+def unpacked(content: bytes) -> str:
+    """Folder with the archive's files. Raises `ReplayError`."""
+    digest = hashlib.sha256(content).hexdigest()[:32]
+    cache = Path(tempfile.gettempdir()) / f"fanfold-models-{os.getuid()}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    if cache.stat().st_uid != os.getuid():
+        raise CannotLoadError(f"{cache}: belongs to another user; set TMPDIR")
+    folder = cache / digest
+    with (cache / f"{digest}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            archive = cache / f"{digest}.archive"
+            archive.write_bytes(content)
+            try:
+                extract(archive, folder)
+            except Exception as error:
+                raise ReplayError(f"the model package cannot be unpacked: {error}") from error
+            finally:
+                archive.unlink()
+    return str(folder)

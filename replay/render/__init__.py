@@ -1,0 +1,1 @@
+"""What others run: the shard function as an array of Kubernetes or of AWS Batch."""

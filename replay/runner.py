@@ -1,0 +1,74 @@
+"""Image files through a pool of processes that keep the model loaded, for several shards."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from contract.messages import Record, result_failed
+from lambdas.pool.alone import environment
+from lambdas.pool.member import Job
+from lambdas.pool.pool import Owner, Pool
+from lambdas.pool.sizing import parse_gpus, processes
+from replay.errors import CannotLoadError
+
+Taken = Callable[[Record], None]
+
+
+class Runner(Owner):
+    """`python`: the interpreter of the pool's processes; empty: the one that runs this."""
+
+    def __init__(
+        self, package: str, workers: str = "auto", gpus: str = "", python: str = ""
+    ) -> None:
+        gpu_ids = parse_gpus(gpus)
+        self.processes = processes(workers, gpu_ids)
+        env: dict[str, str] = environment(package, self.processes)
+        if python:
+            env["FANFOLD_POOL_PYTHON"] = python
+        self._package = package
+        self._lock = threading.Lock()
+        self._open: dict[str, Taken] = {}
+        self._count = 0
+        self._why_not = ""
+        self._pool = Pool(self.processes, gpu_ids, env, self).start()
+
+    def submit(self, path: str, taken: Taken) -> None:
+        """`taken` is called once, from another thread, with the record; waits for room."""
+        with self._lock:
+            self._count += 1
+            batch = f"r-{self._count}"
+            self._open[batch] = taken
+        file = os.path.realpath(path)[1:]
+        item: Record = {"stream": "replay", "seq": 1, "id": batch, "file": file}
+        job = Job(batch, 1, [item])
+        try:
+            file.encode()
+        except UnicodeEncodeError:
+            detail = "its name is not UTF-8: rename it"
+            self.done(job, [result_failed(item, "not_found", detail)])
+            return
+        self._pool.submit(job)
+
+    def check(self) -> None:
+        """Raises `CannotLoadError` when the package cannot be loaded here."""
+        if self._why_not:
+            raise CannotLoadError(
+                f"{self._package}: {self._why_not}; its reason is in the log above"
+            )
+
+    def stop(self) -> None:
+        self._pool.stop()
+
+    def done(self, job: Job, results: list[Record]) -> None:
+        for result in results:
+            with self._lock:
+                taken = self._open.pop(job.batch, None)
+            if taken is not None:
+                taken(result)
+
+    def broken(self, message: str) -> None:
+        self._why_not = message
+        # From a thread of its own: a keeper of the pool tells, and is waited for there.
+        threading.Thread(target=self._pool.stop, daemon=True).start()

@@ -1,0 +1,160 @@
+"""One shard: images in, its ordered records out, written once. The same function everywhere.
+
+`python -m replay.shard` runs it as one task of an array (Kubernetes, AWS Batch): see `array.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from contract.messages import MAX_PATH_BYTES, Record, dumps, result_failed, utf8
+from replay.cut import Shard
+from replay.place import Place
+from replay.plan import shard_name
+from replay.runner import Runner
+
+FETCHERS = 16
+AHEAD = 64
+ATTEMPTS = 3
+#: What a result says of its way through the pool, which is nobody's concern afterwards.
+_POOLS_OWN = ("id", "attempt", "low", "job", "last", "ts", "t_in")
+
+
+class Job(NamedTuple):
+    """What is the same for all shards of a replay; `package`: a folder, or an archive's path."""
+
+    source: str
+    out: str
+    model: str
+    package: str
+    workers: str = "auto"
+    gpus: str = ""
+    python: str = ""
+
+
+class Outcome(NamedTuple):
+    """`written` False: another one's records stand there, and these are theirs or none at all."""
+
+    key: str
+    images: int
+    failed: dict[str, int]
+    written: bool
+    seconds: float = 0.0
+
+
+def run_shard(shard: Shard, model: str, archive: Place, store: Place, runner: Runner) -> Outcome:
+    """Idempotent: a shard that is there is left alone. Raises `ReplayError`."""
+    start = time.monotonic()
+    name = shard_name(model, shard.key)
+    if store.exists(name):
+        return Outcome(shard.key, len(shard.names), {}, False)
+    records = _Collected(shard, archive, runner).records()
+    written = store.write_once(name, lines(records))
+    failed = Counter(record["reason"] for record in records if record["status"] == "failed")
+    seconds = time.monotonic() - start
+    return Outcome(shard.key, len(shard.names), dict(failed), written, seconds)
+
+
+def quarantined(shard: Shard, model: str, store: Place) -> bool:
+    """A `failed` record for each image of a shard that ended its process `ATTEMPTS` times."""
+    detail = f"{ATTEMPTS} processes ended with this image's shard in hand"
+    failed = [
+        _record(shard, index, result_failed({}, "killed_workers", detail))
+        for index in range(len(shard.names))
+    ]
+    return store.write_once(shard_name(model, shard.key), lines(failed))
+
+
+def lines(records: Iterable[Record]) -> bytes:
+    return b"".join(utf8(dumps(record)) + b"\n" for record in records)
+
+
+def _record(shard: Shard, index: int, result: Record) -> Record:
+    kept = {key: value for key, value in result.items() if key not in _POOLS_OWN}
+    head = {"stream": shard.stream, "seq": shard.first + index, "file": shard.names[index]}
+    return {**kept, **head}
+
+
+class _Collected:
+    """Records of one shard, by place; what is under way is `AHEAD` images at most."""
+
+    def __init__(self, shard: Shard, archive: Place, runner: Runner) -> None:
+        self._shard, self._archive, self._runner = shard, archive, runner
+        self._results: list[Any] = [None] * len(shard.names)
+        self._left = len(shard.names)
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._under_way = 0
+
+    def records(self) -> list[Record]:
+        fetching = self._archive.on_disk("") is None
+        with TemporaryDirectory(prefix="fanfold-replay-") as folder:
+            with ThreadPoolExecutor(FETCHERS if fetching else 1) as fetchers:
+                for index, name in enumerate(self._shard.names):
+                    self._wait(lambda: self._under_way < AHEAD)
+                    with self._changed:
+                        self._under_way += 1
+                    path = self._archive.on_disk(name)
+                    if path is None:
+                        fetchers.submit(self._fetched, index, name, Path(folder) / str(index))
+                    else:
+                        self._submit(index, path)
+            self._wait(lambda: self._left == 0)
+        return [_record(self._shard, at, result) for at, result in enumerate(self._results)]
+
+    def _fetched(self, index: int, name: str, path: Path) -> None:
+        try:
+            path.write_bytes(self._archive.read(name))
+            self._submit(index, str(path), fetched=path)
+        except FileNotFoundError:
+            self._fail(index, "not_found", "it was listed, and is gone")
+        except BaseException as error:
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _submit(self, index: int, path: str, fetched: Path | None = None) -> None:
+        if len(path.encode("utf-8", "surrogateescape")) > MAX_PATH_BYTES:
+            self._fail(index, "not_found", f"its path has more than {MAX_PATH_BYTES} bytes")
+            return
+
+        def taken(result: Record) -> None:
+            if fetched is not None:
+                fetched.unlink(missing_ok=True)
+            self._take(index, result)
+
+        self._runner.submit(path, taken)
+
+    def _fail(self, index: int, reason: str, detail: str) -> None:
+        self._take(index, result_failed({}, reason, detail))
+
+    def _take(self, index: int, result: Record) -> None:
+        with self._changed:
+            self._results[index] = result
+            self._left -= 1
+            self._under_way -= 1
+            self._changed.notify_all()
+
+    def _wait(self, ready: Any) -> None:
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: ready() or self._error is not None, 1.0):
+                    if self._error is not None:
+                        raise self._error
+                    return
+            self._runner.check()
+
+
+if __name__ == "__main__":
+    import sys
+
+    from replay.array import main
+
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""Discovery as AWS's two Python SDKs ask for it, unmodified from PyPI."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from core_site import Site
+from test_devices import _certificate, device
+
+AWS_IOT_PYTHON_SDK = """
+import json, sys
+from AWSIoTPythonSDK.core.greengrass.discovery.providers import DiscoveryInfoProvider
+from AWSIoTPythonSDK.MQTTLib import AWSIoTMQTTClient
+ca, certificate, key, port = sys.argv[1:]
+provider = DiscoveryInfoProvider()
+provider.configureEndpoint("localhost", int(port))
+provider.configureCredentials(ca, certificate, key)
+provider.configureTimeout(20)
+found = provider.discover("dev")
+group_id, group_ca = found.getAllCas()[0]
+core = found.getAllCores()[0]
+open("group.ca", "w").write(group_ca)
+client = AWSIoTMQTTClient("dev")
+client.configureCredentials("group.ca", key, certificate)
+for info in core.connectivityInfoList:
+    client.configureEndpoint(info.host, info.port)
+    try:
+        if client.connect():
+            break
+    except Exception as error:
+        print(info.host, error, file=sys.stderr)
+else:
+    sys.exit("no address of the core works")
+client.publish("hello", json.dumps({"sdk": 1}), 1)
+print(group_id, core.coreThingArn)
+"""
+AWSIOTSDK = """
+import sys
+from awscrt import io
+from awsiot.greengrass_discovery import DiscoveryClient
+ca, certificate, key, port = sys.argv[1:]
+options = io.TlsContextOptions.create_client_with_mtls_from_path(certificate, key)
+options.override_default_trust_store_from_path(None, ca)
+bootstrap = io.ClientBootstrap(io.EventLoopGroup(1), io.DefaultHostResolver(io.EventLoopGroup(1)))
+client = DiscoveryClient(bootstrap, io.SocketOptions(), io.ClientTlsContext(options), "us-east-1",
+    gg_server_name="localhost")
+client.port = int(port)
+group = client.discover("dev").result(30).gg_groups[0]
+print(group.gg_group_id, group.cores[0].thing_arn)
+assert group.cores[0].connectivity and group.certificate_authorities
+"""
+
+
+def _core_with_a_device(site: Site) -> list[str]:
+    """What each script gets: CA, certificate, key, port."""
+    folder = site.folder / "certificates"
+    dev = device(site, "dev", _certificate(folder, "dev"))
+    site.connect(dev, "hello", "cloud")
+    site.start(
+        "--mqtt-port", "0", "--discovery-port", "0", "--device-certificates", str(folder)
+    )  # fmt: skip
+    ports = json.loads((site.state / "core.json").read_text())["ports"]
+    files = [site.state / "ca" / "group-ca.pem", folder / "dev.crt", folder / "dev.key"]
+    return [*map(str, files), str(ports["discovery"])]
+
+
+@pytest.mark.parametrize(
+    ("package", "script"),
+    [("AWSIoTPythonSDK", AWS_IOT_PYTHON_SDK), ("awsiot", AWSIOTSDK)],
+)
+def test_a_device_finds_its_core_with_the_sdk(site: Site, package: str, script: str) -> None:
+    pytest.importorskip(package)
+    arguments = _core_with_a_device(site)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *arguments],
+        cwd=site.folder, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "thing/t-core" in done.stdout
+
+
+def test_another_things_certificate_finds_nothing(site: Site) -> None:
+    ca, _, _, port = _core_with_a_device(site)
+    stranger = site.folder / "certificates"
+    # The stranger's certificate is not the group's: TLS itself refuses it.
+    _certificate(stranger, "stranger")
+    command = ["curl", "-sS", "--max-time", "20", "--cacert", ca, "--cert"]
+    command += [str(stranger / "stranger.crt"), "--key", str(stranger / "stranger.key")]
+    url = f"https://localhost:{port}/greengrass/discover/thing/dev"
+    done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "GGGroups" not in done.stdout

@@ -1,0 +1,174 @@
+"""`fanfold import`: templates and files in the shapes that public V1 groups have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecore.sources import load
+from fanfold.main import main
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:hello:3"
+GROUP = """
+  Core:
+    Type: AWS::Greengrass::CoreDefinition
+    Properties:
+      Name: c
+      InitialVersion:
+        Cores: [{Id: '1', ThingArn: !Sub 'arn:aws:iot:${AWS::Region}:123456789012:thing/core',
+                 CertificateArn: 'arn:aws:iot:us-east-1:123456789012:cert/0', SyncShadow: 'false'}]
+  Functions:
+    Type: AWS::Greengrass::FunctionDefinition
+    Properties:
+      Name: f
+      InitialVersion:
+        Functions:
+          - Id: hello
+            FunctionArn: FUNCTION
+            FunctionConfiguration: {Pinned: 'true', Timeout: '300', MemorySize: '65536'}
+  Group:
+    Type: AWS::Greengrass::Group
+    Properties:
+      Name: press
+      InitialVersion:
+        CoreDefinitionVersionArn: !GetAtt Core.LatestVersionArn
+        FunctionDefinitionVersionArn: !GetAtt Functions.LatestVersionArn
+"""
+INLINE = """
+  Hello:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: hello
+      Handler: index.handler
+      Runtime: python3.8
+      Code: {ZipFile: "def handler(event, context):\\n    return\\n"}
+  Version: {Type: AWS::Lambda::Version, Properties: {FunctionName: !Ref Hello}}
+"""
+SAM = """
+  Hello:
+    Type: AWS::Serverless::Function
+    Properties: {AutoPublishAlias: prod, CodeUri: code/, Handler: main.handler, Runtime: python3.7}
+"""
+
+
+def _template(tmp_path: Path, function: str, *parts: str, head: str = "") -> Path:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "main.py").write_text("def lambda_handler(event, context):\n    pass\n")
+    path = tmp_path / "template.yaml"
+    path.write_text(head + "Resources:" + GROUP.replace("FUNCTION", function) + "".join(parts))
+    return path
+
+
+def _imported(tmp_path: Path, source: Path | str, *arguments: str) -> dict[str, Any]:
+    """The document, after the core itself has read it."""
+    folder = tmp_path / "imported"
+    assert main(["import", str(source), str(folder), *arguments]) == 0
+    loaded = load(str(folder / "group.json"), state=tmp_path / "state")
+    assert loaded.group.core.thing_name
+    return json.loads((folder / "group.json").read_text())
+
+
+def test_a_yaml_template_with_inline_code(tmp_path: Path) -> None:
+    head = "AWSTemplateFormatVersion: 2010-09-09\n"
+    document = _imported(tmp_path, _template(tmp_path, "!Ref Version", INLINE, head=head))
+    (entry,) = document["Lambdas"].values()
+    assert entry["Handler"] == "index.handler"
+    assert (tmp_path / "imported" / entry["Code"] / "index.py").exists()
+
+
+def test_conditions_decide_what_is_there(tmp_path: Path) -> None:
+    head = """Parameters: {Stage: {Type: String, Default: test}}
+Conditions:
+  Live: !Equals [!Ref Stage, live]
+  Test: !Not [!Condition Live]
+"""
+    other = """
+  Second:
+    Type: AWS::Greengrass::FunctionDefinition
+    Condition: Live
+    Properties: {Name: f, InitialVersion: {Functions: []}}
+"""
+    function = f"!If [Test, '{ARN}', !Ref Nothing]"
+    document = _imported(tmp_path, _template(tmp_path, function, other, head=head))
+    assert document["Functions"][0]["FunctionArn"] == ARN
+
+
+@pytest.mark.parametrize("reference", ["!Ref Hello.Version", "!Ref Hello.Alias"])
+def test_a_sam_template_with_code_beside_it(tmp_path: Path, reference: str) -> None:
+    pytest.importorskip("samtranslator")
+    head = "Transform: AWS::Serverless-2016-10-31\n"
+    document = _imported(tmp_path, _template(tmp_path, reference, SAM, head=head))
+    (entry,) = document["Lambdas"].values()
+    assert entry["Runtime"] == "python3.7"
+    assert (tmp_path / "imported" / entry["Code"] / "main.py").exists()
+
+
+def test_a_parameter_without_a_default_is_asked_for(tmp_path: Path, capsys: Any) -> None:
+    head = "Parameters: {Lambda: {Type: String}}\n"
+    path = _template(tmp_path, "!Ref Lambda", head=head)
+    assert main(["import", str(path), str(tmp_path / "no")]) == 2
+    assert "--parameter Lambda=VALUE" in capsys.readouterr().err
+    code = f"hello={tmp_path / 'code'}"
+    document = _imported(tmp_path, path, "--parameter", f"Lambda={ARN}", "--code", code)
+    assert document["Lambdas"][ARN]["Handler"] == "main.lambda_handler"
+
+
+def test_a_value_of_another_stack_is_asked_for(tmp_path: Path, capsys: Any) -> None:
+    path = _template(tmp_path, "!ImportValue 'Other:Alias'")
+    assert main(["import", str(path), str(tmp_path / "no")]) == 2
+    assert "--import-value 'Other:Alias=VALUE'" in capsys.readouterr().err
+    document = _imported(tmp_path, path, "--import-value", f"Other:Alias={ARN}")
+    report = (tmp_path / "imported" / "REPORT.md").read_text()
+    assert document["Functions"][0]["FunctionArn"] == ARN
+    assert "its code was not found" in report
+
+
+def test_a_greengo_file(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "function.py").write_text("def handler(event, context):\n    pass\n")
+    path = tmp_path / "greengo.yaml"
+    path.write_text("""
+Group: {name: press}
+Cores: [{name: press_core, SyncShadow: True}]
+Lambdas:
+  - {name: Hello, handler: function.handler, package: code, alias: dev,
+     greengrassConfig: {MemorySize: 128000, Timeout: 10, Pinned: True,
+       Environment: {AccessSysfs: False,
+         ResourceAccessPolicies: [{ResourceId: in, Permission: ro}]}}}
+Subscriptions:
+  - {Source: 'Lambda::Hello', Subject: hello/world, Target: cloud}
+Resources:
+  - {Name: in, Id: in, LocalVolumeResourceData: {SourcePath: /images, DestinationPath: /input}}
+""")
+    document = _imported(tmp_path, path)
+    assert document["Subscriptions"][0]["Source"] == document["Functions"][0]["FunctionArn"]
+    assert (tmp_path / "imported" / "code" / "Hello" / "function.py").exists()
+
+
+def test_a_group_json_of_a_device_with_the_code_beside_it(tmp_path: Path) -> None:
+    deployment = tmp_path / "deployment"
+    code = deployment / "lambda" / ARN
+    code.mkdir(parents=True)
+    (code / "main.py").write_text("def handler(event, context):\n    pass\n")
+    configuration = {"Pinned": True, "Handler": "main.handler", "Runtime": "python3.7"}
+    content = {
+        "Region": "us-east-1",
+        "Cores": [{"thingArn": "arn:aws:iot:us-east-1:123456789012:thing/core", "certArn": "x/0"}],
+        "GroupDefinitions": {
+            "Lambdas": {"Content": [{"FunctionArn": ARN, "DeploymentConfiguration": configuration}]}
+        },
+    }
+    (deployment / "group").mkdir()
+    (deployment / "group" / "group.json").write_text(json.dumps(content))
+    document = _imported(tmp_path, deployment / "group" / "group.json")
+    assert document["Lambdas"][ARN]["Code"] == "code/hello"
+
+
+def test_what_is_no_group_is_refused_in_one_sentence(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1\n")
+    assert main(["import", str(path), str(tmp_path / "no")]) == 2
+    assert "expected a key Resources" in capsys.readouterr().err

@@ -1,0 +1,115 @@
+"""Replays on the local pool: real processes, real files."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from replay_kit import Whole, archive_of, package
+
+from fanfold.cloud.landed import records_of
+from replay.errors import CannotLoadError, ReplayError
+from replay.place import Folder
+
+
+def names(records):
+    return {stream: [r["file"] for r in found] for stream, found in records.items()}
+
+
+def test_each_image_of_each_stream_is_once_in_order_and_broken_ones_are_failed(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=12, cam2=7)
+    (archive / "cam1/00003.jpg").write_bytes(b"no image")
+    (archive / "cam2/gone.jpg").symlink_to("nowhere.jpg")
+    model = package(tmp_path / "m", "simulated", wait_ms=0)
+    whole = Whole(archive, tmp_path / "out", model, workers="2")
+
+    whole.run()
+    report = whole.finish()
+
+    found = whole.records()
+    assert {s: [r["seq"] for r in rs] for s, rs in found.items()} == {
+        "cam1": list(range(1, 13)), "cam2": list(range(1, 9)),
+    }  # fmt: skip
+    assert names(found)["cam1"] == [f"cam1/{n:05}.jpg" for n in range(12)]
+    failed = {r["file"]: r["reason"] for rs in found.values() for r in rs if r["status"] != "ok"}
+    assert failed == {"cam1/00003.jpg": "not_an_image", "cam2/gone.jpg": "not_found"}
+    assert report["failed"] == {"not_an_image": 1, "not_found": 1}
+
+
+def test_a_replay_that_was_stopped_goes_on_and_leaves_what_is_done(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=20)
+    model = package(tmp_path / "m")
+    whole = Whole(archive, tmp_path / "out", model)
+    whole.run()
+    shards = sorted((tmp_path / "out").rglob("shards/*.jsonl"))
+    kept = shards[0].read_bytes()
+    for shard in shards[1:]:
+        shard.unlink()
+    with pytest.raises(ReplayError, match="was not run; start the same replay again"):
+        whole.finish()
+
+    tally = whole.run()
+
+    assert (tally.images, tally.found) == (20, 5)
+    assert shards[0].read_bytes() == kept
+    assert whole.finish()["images"] == 20
+
+
+def test_an_archive_that_has_grown_shares_whole_shards_with_the_replay_before(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=10)
+    Whole(archive, tmp_path / "out", package(tmp_path / "m")).run()
+    (archive / "cam1/99999.jpg").write_bytes((archive / "cam1/00001.jpg").read_bytes())
+
+    tally = Whole(archive, tmp_path / "out", tmp_path / "m").run()
+
+    assert (tally.images, tally.found) == (11, 10)
+
+
+def test_two_replays_of_the_same_thing_at_once_both_finish_with_one_set_of_results(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=30)
+    model = package(tmp_path / "m", "simulated", wait_ms=2)
+    both = [Whole(archive, tmp_path / "out", model) for _ in range(2)]
+    threads = [threading.Thread(target=whole.run) for whole in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    reports = [whole.finish() for whole in both]
+
+    assert [report["images"] for report in reports] == [30, 30]
+    assert len(list((tmp_path / "out").rglob("shards/*.jsonl"))) == 6
+    assert list((tmp_path / "out").rglob(".partial-*")) == []
+    assert [r["seq"] for r in both[0].records()["cam1"]] == list(range(1, 31))
+
+
+def test_a_package_that_does_not_fit_ends_in_a_sentence(tmp_path):
+    model = package(tmp_path / "m")
+    whole = Whole(archive_of(tmp_path / "in", cam1=3), tmp_path / "out", model)
+    (model / "model.json").write_text("{}")
+
+    with pytest.raises(CannotLoadError, match="before one was ready"):
+        whole.run()
+
+
+def test_what_was_recorded_live_is_compared_by_file(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=4)
+    model = package(tmp_path / "m", "simulated", wait_ms=0)
+    whole = Whole(archive, tmp_path / "out", model)
+    whole.run()
+    mine = [json.loads(line) for line in next((tmp_path / "out").rglob("shards/*.jsonl")).open()]
+    other = dict(mine[1], output={"top": [{"label": "scratch", "index": 1, "score": 0.9}]})
+    batch = {"v": 1, "epoch": "e", "results": [mine[0], other, dict(mine[2], status="gap")]}
+    live = tmp_path / "live/batches"
+    live.mkdir(parents=True)
+    (live / "b.json").write_text(json.dumps(batch))
+
+    report = whole.finish((Folder(tmp_path / "live"), records_of))
+
+    against = report["against"]
+    assert (against["compared"], against["not_recorded"]) == (2, 2)
+    assert against["agreement"]["classification"]["share"] == 0.5
+    assert [flip["live"] for flip in against["flips"]] == ["scratch"]
+    page = next((tmp_path / "out").rglob("report.html")).read_text()
+    assert "cam1/00001.jpg" in page
+    assert "data:image/jpeg;base64," in page

@@ -1,0 +1,195 @@
+"""What is pure: the cut, the ledger, the judgement, the arrays; and the driver with a script."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from replay_kit import ScriptedEngine, Whole, archive_of, package
+
+from replay.array import mark
+from replay.cost import Work, cost
+from replay.cut import ROOT, cut, shard_of
+from replay.engines.engine import CameBack, Done, Ended, Unable
+from replay.errors import CannotLoadError
+from replay.judge import NOTHING, iou, judge
+from replay.place import Entry, Folder
+from replay.render.batch import template
+from replay.render.kubernetes import indexed_job
+from replay.render.manifests import Array, write_manifests
+from replay.shard import Outcome
+from replay.sorting import sorted_on_disk
+
+
+def entries(*names):
+    return [Entry(name, 1, "m") for name in names]
+
+
+def test_shards_number_each_stream_and_keep_loose_images_together():
+    shards = list(cut(entries("a.jpg", "cam1/1.jpg", "cam1/2.png", "cam1/x.txt", "z.jpg"), 10))
+
+    assert [(s.stream, s.first, s.names) for s in shards] == [
+        ("cam1", 1, ("cam1/1.jpg", "cam1/2.png")),
+        (ROOT, 1, ("a.jpg", "z.jpg")),
+    ]
+    assert [shard_of(s.line()) for s in shards] == shards
+
+
+def test_a_shards_key_changes_with_its_content_alone():
+    [before] = cut(entries("c/1.jpg"), 10)
+    [same] = cut(entries("c/1.jpg"), 10)
+    [changed] = cut([Entry("c/1.jpg", 1, "another mark")], 10)
+
+    assert before.key == same.key != changed.key
+
+
+def test_more_names_than_a_run_are_sorted_by_their_bytes():
+    names = ["b", "a", "é", "B", "c/", "c-"]
+
+    assert list(sorted_on_disk(names, run=2)) == sorted(names, key=str.encode)
+
+
+def whole_of(tmp_path, images=20):
+    return Whole(
+        archive_of(tmp_path / "in", cam1=images), tmp_path / "out", package(tmp_path / "m")
+    )
+
+
+def done(whole, shard):
+    whole.store.write_once(f"{whole.replay.model}/shards/{shard.key}.jsonl", b"")
+    return Done(Outcome(shard.key, len(shard.names), {}, True))
+
+
+def test_a_shard_that_ends_its_process_three_times_is_quarantined_and_its_neighbours_are_not(
+    tmp_path,
+):
+    whole = whole_of(tmp_path)
+    guilty = next(iter(whole.plan)).key
+
+    def events(held):
+        if any(shard.key == guilty for shard in held):
+            ended, _ = list(held), held.clear()
+            return [Ended(ended, "exit code -9")]
+        return [done(whole, held.popleft())] if held else []
+
+    tally = whole.run(ScriptedEngine(events))
+
+    assert tally.quarantined == ["shard cam1 1-5"]
+    assert (tally.images, tally.failed) == (20, {"killed_workers": 5})
+    assert any("is quarantined" in message for message in whole.heard.messages)
+
+
+def test_nodes_that_go_away_and_buckets_that_ask_for_a_pause_accuse_no_shard(tmp_path):
+    whole = whole_of(tmp_path)
+    times = {}
+
+    def events(held):
+        shard = held.popleft()
+        times[shard.key] = times.get(shard.key, 0) + 1
+        return [CameBack(shard, "gone")] if times[shard.key] < 5 else [done(whole, shard)]
+
+    tally = whole.run(ScriptedEngine(events, isolates=True))
+
+    assert (tally.images, tally.quarantined) == (20, [])
+
+
+def test_a_package_that_fits_no_node_ends_the_replay(tmp_path):
+    whole = whole_of(tmp_path)
+
+    with pytest.raises(CannotLoadError, match="does not fit n1: no onnxruntime"):
+        whole.run(ScriptedEngine(lambda held: [Unable(held.popleft(), "n1", "no onnxruntime")]))
+
+
+def answer(**output):
+    return {"status": "ok", "output": output}
+
+
+def box(label, score, *corners):
+    return {"label": label, "score": score, "box": list(corners)}
+
+
+def test_classes_agree_by_their_best_label_and_a_confident_flip_weighs_more():
+    top = [{"label": "ok", "score": 0.9}]
+    agreed = judge(answer(top=top), answer(top=[{"label": "ok", "score": 0.7}]))
+    sure = judge(answer(top=top), answer(top=[{"label": "scratch", "score": 0.8}]))
+    unsure = judge(answer(top=top), answer(top=[{"label": "scratch", "score": 0.2}]))
+
+    assert agreed.agree
+    assert agreed.drifts == (pytest.approx(-0.2),)
+    assert sure.flips == (("ok", "scratch"),)
+    assert sure.weight > unsure.weight > agreed.weight
+
+
+def test_boxes_are_paired_by_overlap_and_what_is_left_is_a_flip_to_nothing():
+    live = answer(boxes=[box("dog", 0.9, 0, 0, 0.5, 0.5), box("cat", 0.8, 0.6, 0.6, 1, 1)])
+    now = answer(boxes=[box("dog", 0.7, 0, 0, 0.5, 0.52)])
+
+    judged = judge(live, now)
+
+    assert judged.flips == (("cat", NOTHING),)
+    assert judged.drifts == (pytest.approx(-0.2),)
+    assert iou([0, 0, 1, 1], [0, 0, 1, 0.5]) == 0.5
+
+
+def test_an_image_that_fails_now_is_a_flip_of_its_status():
+    failed = {"status": "failed", "reason": "truncated"}
+
+    assert judge(answer(top=[]), failed).flips == (("ok", "failed (truncated)"),)
+    assert judge(failed, failed).agree
+
+
+def test_the_array_of_kubernetes_is_valid_by_kubernetes_own_schema():
+    validate = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate")
+    job = indexed_job(Array("replay-1", "s3://b/r", 250_000, "img", gpus=1, parallel=500))
+
+    validate.validate(job, "1.33", strict=True)
+    assert job["spec"]["completions"] == 100_000
+    assert "100000" in job["spec"]["template"]["spec"]["containers"][0]["command"]
+
+
+def test_the_array_of_aws_batch_is_valid_by_cfn_lint(tmp_path):
+    made = template(Array("replay-1", "s3://b/r", 25_000, "img"))
+    (tmp_path / "replay.json").write_text(json.dumps(made))
+    lint = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), tmp_path / "replay.json"],
+        text=True, capture_output=True, check=False,
+    )  # fmt: skip
+
+    assert (lint.returncode, lint.stdout) == (0, "")
+    assert (
+        "--of 10000"
+        in made["Resources"]["Replay"]["Properties"]["ContainerProperties"]["Command"][2]
+    )
+
+
+def test_tasks_of_an_array_run_every_shard_and_quarantine_one_with_three_marks(tmp_path):
+    whole = whole_of(tmp_path)
+    url = write_manifests(whole.replay, whole.job)
+    guilty = next(iter(whole.plan))
+    for _ in range(3):
+        assert mark(whole.store, whole.replay.model, guilty)
+    for index in range(2):
+        task = [sys.executable, "-m", "replay.shard", url, "--index", str(index), "--of", "2"]
+        subprocess.run(task, check=True, timeout=90)
+
+    assert whole.finish()["failed"] == {"killed_workers": 5}
+    assert [r["seq"] for r in whole.records()["cam1"]] == list(range(1, 21))
+
+
+def test_a_folder_writes_once_and_leaves_nothing_half_written(tmp_path):
+    place = Folder(tmp_path)
+
+    assert place.write_once("a/b", b"first")
+    assert not place.write_once("a/b", b"second")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["b"]
+    assert place.read("a/b") == b"first"
+
+
+def test_ten_to_the_eighth_images_cost_what_the_guide_says():
+    found = cost(Work(10**8, 10**5, True, True), 100 * 120.0, 100 * 0.40)
+
+    assert found.hours == pytest.approx(2.31, abs=0.01)
+    assert found.requests_usd == pytest.approx(41.08, abs=0.01)
