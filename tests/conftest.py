@@ -46,25 +46,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _restore_stories(items)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Groups by the test's path: xdist 3.8 appends a group's name to `_nodeid`, which pytest 9.2
-    reads no longer, so `--dist loadgroup` alone scatters one module over all processes."""
-    from xdist.scheduler import LoadGroupScheduling
-
-    if config.getvalue("dist") != "loadgroup":
-        return None
-
-    class ByRoom(LoadGroupScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            if nodeid.rfind("@") > nodeid.rfind("]"):
-                return str(super()._split_scope(nodeid))
-            path = (config.rootpath / nodeid.split("::")[0]).resolve()
-            return _group(path.relative_to(HERE).as_posix()) or nodeid
-
-    return ByRoom(config, log)
-
-
 def _group(path: str) -> str | None:
     for room in TOGETHER:
         if path.startswith(room + "/"):
