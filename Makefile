@@ -6,8 +6,8 @@ BIN := .venv/bin
 DEVICE := .venv-device/bin/python
 ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 
-# Processes of tests beside one another; most of them wait for most of their time.
-JOBS ?= 4
+# Processes of tests beside one another: as many as cores, since some of them fill one.
+JOBS ?= 2
 # Whatever starts no core, no model runtime, no browser and no CDK.
 QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edgecore/ipc \
 	tests/edgecore/mqtt tests/edgecore/uplink tests/infra/planning tests/bench tests/models

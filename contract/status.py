@@ -73,7 +73,7 @@ class MqttStatus(TypedDict, total=False):
     clients: list[dict[str, Any]]
 
 
-class UplinkStatus(TypedDict, total=False):
+class SpoolStatus(TypedDict, total=False):
     """The spool and its sink; times are epoch seconds."""
 
     sink: str
@@ -94,7 +94,11 @@ class UplinkStatus(TypedDict, total=False):
     failures: int
     last_error: str | None
     last_sync: float | None
-    # With a device certificate (docs/spec/iot.md):
+
+
+class UplinkStatus(SpoolStatus, total=False):
+    """With a device certificate (docs/spec/iot.md) also the connection to AWS IoT Core."""
+
     in_flight: int
     window: int
     one_at_a_time: bool

@@ -7,17 +7,17 @@ whichever process is free.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 # How long an example takes says how busy the machine is, and nothing about a property.
 settings.register_profile("fanfold", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fanfold")
 
-HERE = Path(__file__).parent
 TOGETHER = ("devcloud", "infra/stacks", "edgecore/sources")
 APART = (
     "chaos",
@@ -28,15 +28,21 @@ APART = (
 )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
-    """Groups before xdist reads them, which is earlier than a plain hook of a conftest runs; the
-    order of stories after pytest-randomly has shuffled."""
-    for item in items:
-        name = _group(item.path.relative_to(HERE).as_posix())
-        if name and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(name))
-    yield
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
+    return Rooms(config, log)
+
+
+class Rooms(LoadScopeScheduling):
+    """By where a test is, as pytest 9.2 does not see the marks of xdist 3.8's `loadgroup`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return _group(path[len("tests/") :] if path.startswith("tests/") else path) or nodeid
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _restore_stories(items)
 
 

@@ -214,7 +214,7 @@ class Daemon:
 
     def _cloud_status(self) -> UplinkStatus:
         spooled = self._spooler.stats()
-        return {**spooled, **self._cloud_side.status()} if self._cloud_side else spooled
+        return {**spooled, **(self._cloud_side.status() if self._cloud_side else {})}
 
     async def _shut_down(self) -> None:
         await self._web.stop()

@@ -53,7 +53,7 @@ class Connection:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        gate: Gate,
+        gate: Gate[Connection],
         limits: Limits,
         *,
         host: str,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TypeVar
 
 from edgecore.core.group import Thing
 from edgecore.mqtt.packets import Connect, ConnectCode, Oversize
 
-if TYPE_CHECKING:
-    from edgecore.mqtt.connection import Connection
+Asking_contra = TypeVar("Asking_contra", contravariant=True)  # edgecore.mqtt.connection.Connection
 
 
-class Gate(Protocol):
+class Gate(Protocol[Asking_contra]):
     """Of `edgecore.mqtt.server`; tests may stand in."""
 
-    def admit(self, connection: Connection, packet: Connect) -> tuple[ConnectCode, Thing | None]:
+    def admit(self, connection: Asking_contra, packet: Connect) -> tuple[ConnectCode, Thing | None]:
         """Decide on a CONNECT; when accepted the connection is registered."""
 
     async def publish(self, thing: Thing, topic: str, payload: bytes) -> bool: ...

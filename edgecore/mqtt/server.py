@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
+from contract.topics import rejected
 from edgecore.core.descriptors import accepted_at_once, lengthen_queue
 from edgecore.core.group import Thing
 from edgecore.mqtt.admission import admit
@@ -100,7 +101,7 @@ class MqttServer:
             for connection in self._by_client_id.values()
         ]
 
-    # What a connection asks of its server (edgecore.mqtt.connection.Gate).
+    # What a connection asks of its server (edgecore.mqtt.gate.Gate).
 
     def admit(self, connection: Connection, packet: Connect) -> tuple[ConnectCode, Thing | None]:
         code, thing, reason = admit(
@@ -135,7 +136,7 @@ class MqttServer:
         if self.too_large[thing.thing_name] == 1:
             log.warning("mqtt client %r: %r: %s", thing.thing_name, packet.topic, detail)
         said = {"v": 1, "id": packet.message_id, "reason": "too_large", "detail": detail}
-        self.deliver(thing.thing_arn, f"{packet.topic}/rejected", json.dumps(said).encode())
+        self.deliver(thing.thing_arn, rejected(packet.topic), json.dumps(said).encode())
 
     def count(self, what: str) -> None:
         self.counters[what] += 1

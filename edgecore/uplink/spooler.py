@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from contract.status import UplinkStatus
+from contract.status import SpoolStatus
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.committer import Committer
 from edgecore.uplink.settings import DEFAULT_MAX_BYTES, Policy
@@ -85,7 +85,7 @@ class Spooler:
             else:
                 await self._delivered(batch, taken)
 
-    def stats(self) -> UplinkStatus:
+    def stats(self) -> SpoolStatus:
         """For ``/api/status`` and metrics; cheap, no IO."""
         account, salvage = self._store.account, self._store.salvage
         return {

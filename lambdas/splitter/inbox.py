@@ -11,10 +11,11 @@ import errno
 import os
 from typing import Any, Callable, Iterable
 
+from contract.volumes import INBOX
 from lambdas.common.paths import PathError, explain, make_folder_inside, open_folder_inside
 from lambdas.splitter.durable import syncfs
 
-FOLDER = ".fanfold/inbox"
+FOLDER = INBOX
 # No link here: another file system, one without links, the kernel's protected_hardlinks
 # (a file of somebody else), or too many links already.
 CANNOT_LINK = frozenset(

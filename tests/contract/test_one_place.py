@@ -26,7 +26,12 @@ SHARED = {
 #: Where a match means something else.
 OTHERS = {
     ("infra/planning/sizing.py", "the size of a message"),  # kilobytes of memory
-    ("edgecore/core/shadows.py", "a topic"),  # AWS IoT's own answers below $aws/things
+    # AWS IoT's own answers below $aws/things:
+    ("edgecore/core/shadows.py", "a topic"),
+    ("edgecore/jobs/cloud.py", "a topic"),
+    ("edgecore/uplink/iot/shadow_sync.py", "a topic"),
+    ("devcloud/iot/jobs/device.py", "a topic"),
+    ("devcloud/iot/shadows/service.py", "a topic"),
 }
 
 

@@ -9,4 +9,4 @@ from edgecore.uplink.spooler import Spooler
 def test_a_spoolers_numbers_are_those_of_the_type():
     found = Spooler(None, max_bytes=1 << 20, policy="drop_oldest").stats()
 
-    assert set(found) == set(status.UplinkStatus.__annotations__)
+    assert set(found) == set(status.SpoolStatus.__annotations__)

@@ -79,7 +79,7 @@ def write_inputs(folder: Path) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("strategy", "isolation"),
     [*((strategy, "none") for strategy in STRATEGIES), ("decoupled", "container")],

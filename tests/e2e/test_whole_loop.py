@@ -13,6 +13,9 @@ from checkout import PROJECT
 from fanfold.device.interpreters import device_python
 
 IMAGES = 24
+DEMO_S = 400
+#: The first test waits for the demo, whichever that is.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(DEMO_S + 20)]
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +29,11 @@ def transcript() -> subprocess.CompletedProcess[str]:
         env={**os.environ, "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=DEMO_S,
         check=False,
     )
 
 
-@pytest.mark.e2e
-@pytest.mark.timeout(420)
 def test_profile_to_group_to_deploy_to_ordered_results_with_the_model_swapped(transcript):
     assert transcript.returncode == 0, transcript.stdout + transcript.stderr
     measured = json.loads(transcript.stdout.strip().splitlines()[-1])
@@ -41,7 +42,6 @@ def test_profile_to_group_to_deploy_to_ordered_results_with_the_model_swapped(tr
     assert f"{2 * IMAGES} records for {2 * IMAGES} images, 0 missing" in transcript.stdout
 
 
-@pytest.mark.e2e
 def test_the_demo_judges_itself_by_loss_order_model_and_group(transcript):
     verdict = json.loads((PROJECT / "build" / "demo.json").read_text())
 
@@ -51,11 +51,9 @@ def test_the_demo_judges_itself_by_loss_order_model_and_group(transcript):
     assert verdict["group_id_before"] == verdict["group_id_after"] != ""
 
 
-@pytest.mark.e2e
 def test_a_real_photograph_is_recognised(transcript):
     assert "espresso" in transcript.stdout
 
 
-@pytest.mark.e2e
 def test_the_demo_leaves_nothing_running(transcript):
     assert not (PROJECT / ".fanfold" / "demo" / "core" / "demo" / "core.json").exists()

@@ -80,7 +80,7 @@ def test_when_the_wait_runs_out_it_says_what_is_in_progress_and_that_draining_co
     said = ask("drain", "--wait", "0.1", "--json")
 
     assert said.code == 1
-    assert "in progress). Draining continues; wait again: fanfold drain w" in said.err
+    assert "in progress). The drain goes on; wait again: fanfold drain w" in said.err
     assert json.loads(said.out)["done"] is False
     assert ask("drain", "w0", "w1").code == 0
 

@@ -5,6 +5,8 @@ Source: AWS General Reference, "AWS IoT Core endpoints and quotas" (message brok
 
 from __future__ import annotations
 
+from contract.limits import MESSAGE_BYTES
+
 AWS_PUBLISHES_PER_S = 100
 """In and out together; what goes beyond is dropped without a word."""
 AWS_BYTES_PER_S = 524_288
@@ -12,7 +14,7 @@ AWS_BYTES_PER_S = 524_288
 AWS_IN_FLIGHT = 100
 AWS_CONNECTS_PER_S = 1
 """For one client id."""
-MAX_PAYLOAD_BYTES = 131_072
+MAX_PAYLOAD_BYTES = MESSAGE_BYTES.value
 MAX_SUBSCRIPTIONS = 50
 MAX_FILTERS_PER_SUBSCRIBE = 8
 

@@ -149,6 +149,8 @@ def _passed_on(content: bytes) -> Picture:
     kind = kind_of(content)
     if kind is None:
         raise NoThumbnailError(f"not {LABELS}")
+    if not kind.media_type:
+        raise NoThumbnailError(f"{kind.label}: browsers do not show it")
     if len(content) > MAX_PASSED_BYTES:
         raise NoThumbnailError(
             f"{kind.media_type} of {len(content)} bytes, limit {MAX_PASSED_BYTES}"

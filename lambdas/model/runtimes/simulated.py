@@ -51,8 +51,12 @@ class SimulatedRuntime(Runtime):
 class NoopRuntime(Runtime):
     """The ceiling of everything around the model: no pixels, no waiting."""
 
+    def __init__(self, package: Package, gpu_id: int) -> None:
+        super().__init__(package, gpu_id)
+        self._classes = max(1, len(package.labels))
+
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
-        return [np.zeros((batch.shape[0], 1), np.float32)]
+        return [np.zeros((batch.shape[0], self._classes), np.float32)]
 
     def decodes(self) -> bool:
         return False

@@ -77,6 +77,8 @@ BROKEN = {
     "FF144": lambda: replace(plan(), system_functions=plan().system_functions[:1]),
     "FF150": lambda: plan(max_wait_s=1),
     "FF151": lambda: plan(timeouts={"worker_s": 4}),
+    "FF160": lambda: plan(target="v2"),
+    "FF161": lambda: plan(core={"group": "boxes"}),
     "FF201": lambda: plan(strategy="on_demand"),
     "FF202": plan,
     "FF203": plan,

@@ -11,6 +11,7 @@ import pytest
 
 from contract.messages import Work
 from lambdas.common.marker import write_marker
+from lambdas.imaging.rules import DEFAULT
 from lambdas.worker import prepare as prepare_module
 from lambdas.worker.activity import Activity
 from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
@@ -26,13 +27,16 @@ class FakeTransform:
 
     hooked = False
     shape = (1,)
+    rules = DEFAULT
+    damage = None
 
     def __init__(self):
         self.error = None
 
-    def __call__(self, data, out):
+    def __call__(self, data, out, camera=""):
         if self.error:
             raise self.error
+        return 1, 1
 
 
 class Desk:
