@@ -136,7 +136,7 @@ def test_an_account_without_quotes_is_told_to_have_them(folder):
 def test_a_missing_key_is_named_at_its_parent(folder):
     write_site(folder, ("  images: /srv/images\n", ""))
 
-    assert complaints(folder)[0].startswith("FF005 error: demo.yaml:8: volumes.images: is missing.")
+    assert complaints(folder)[0].startswith("FF005 error: demo.yaml:9: volumes.images: is missing.")
 
 
 def test_a_mistake_deep_in_a_list_has_its_own_line(folder):
