@@ -83,10 +83,10 @@ def test_without_the_pinned_cli_npm_ci_is_named(tmp_path):
 
 def test_published_messages_can_be_read_back(cloud):
     data = cloud.client("iot-data")
-    data.publish(topic="fanfold/demo/results", payload=b'{"v":1}')
+    data.publish(topic="fanfold/read-back/results", payload=b'{"v":1}')
     data.publish(topic="other", payload=b"\x00\xff")
 
-    found = cloud.messages("fanfold/")
+    found = cloud.messages("fanfold/read-back/")
 
-    assert found == [{"topic": "fanfold/demo/results", "payload_b64": "eyJ2IjoxfQ=="}]
+    assert found == [{"topic": "fanfold/read-back/results", "payload_b64": "eyJ2IjoxfQ=="}]
     assert cloud.messages("other")[0]["payload_b64"] == "AP8="

@@ -129,6 +129,6 @@ def test_a_splitter_that_reports_and_does_not_act_points_at_the_group(monkeypatc
     monkeypatch.setattr(verb, "TAKEN_WITHIN_S", 0.5)
 
     with pytest.raises(
-        UserError, match=r"hall/control within 0\.5 s: the group has no subscription"
+        UserError, match=r"of hall did not act .* within 0\.5 s: the group has no subscription"
     ):
         verb._taken(verb._View(Deaf(), ["w0"], 0.0), "hall", drain=True)

@@ -71,7 +71,7 @@ class JobDeployment(Construct):
         return s3_assets.Asset(self, name, path=str(path))
 
     def _deployer(self, assets: Assets) -> lambda_.Function:
-        name = f"fanfold-{self._names.site}-deployer"
+        name = f"fanfold-{self._names.site}-job-deployer"  # apart from the one of target v1: a change of target makes before it removes
         log_group = logs.LogGroup(
             self,
             "Logs",
