@@ -71,7 +71,8 @@ class JobDeployment(Construct):
         return s3_assets.Asset(self, name, path=str(path))
 
     def _deployer(self, assets: Assets) -> lambda_.Function:
-        name = f"fanfold-{self._names.site}-job-deployer"  # apart from the one of target v1: a change of target makes before it removes
+        # Apart from target v1's: a change of target makes the new one before the old one goes.
+        name = f"fanfold-{self._names.site}-job-deployer"
         log_group = logs.LogGroup(
             self,
             "Logs",
