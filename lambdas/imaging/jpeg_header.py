@@ -112,7 +112,7 @@ def _frame(data: bytes, sof: tuple[int, int], scan_at: int, interval: int, turne
 
 def refuse_unusual(frame: Frame) -> None:
     """What no decoder here reads, or reads wrongly, is refused by name. Raises `ImageError`."""
-    if frame.precision != 8 or (frame.marker in _LOSSLESS and frame.precision != 8):
+    if frame.precision != 8:
         kind = "lossless JPEG" if frame.marker in _LOSSLESS else "JPEG"
         raise ImageError(
             "unsupported",
