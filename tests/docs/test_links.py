@@ -57,6 +57,13 @@ def test_links_resolve(page):
     assert broken == []
 
 
+def test_each_decision_has_a_number_of_its_own():
+    numbers = [page.name[:5] for page in (ROOT / "docs" / "decisions").glob("*.md")]
+
+    assert len(numbers) > 15
+    assert sorted(numbers) == sorted(set(numbers))
+
+
 @pytest.mark.parametrize("page", sorted(GUIDES.glob("*.md")), ids=name)
 def test_the_commands_of_a_guide_are_verbs_with_those_options(page):
     for words in typed(page):
