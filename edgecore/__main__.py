@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     add("--join", type=Path, metavar="FILE")
     add("--discovery-port", type=_port, default=None)
     add("--device-certificates", metavar="DIR|aws-iot")
+    add("--secrets", type=Path, metavar="FILE")
     add("--iot-endpoint", metavar="HOST[:PORT]")
     add("--iot-proxy", metavar="URL")
     add("--insecure-static-credentials", "--lend-static-credentials", action="store_true")
@@ -126,6 +127,7 @@ def main(argv: list[str] | None = None) -> int:
             doctor=given.doctor,
             discovery_port=given.discovery_port,
             device_certificates=given.device_certificates,
+            secrets=given.secrets and given.secrets.absolute(),
             join=given.join and given.join.absolute(),
             iot_endpoint=given.iot_endpoint,
             iot_proxy=given.iot_proxy,

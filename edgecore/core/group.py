@@ -111,6 +111,16 @@ class MachineLearningModel:
     path: Path | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SecretResource:
+    """A secret of AWS Secrets Manager; ``stages``: labels wanted beside AWSCURRENT."""
+
+    id: str
+    name: str
+    arn: str
+    stages: tuple[str, ...] = ()
+
+
 Resource = LocalVolume | LocalDevice | MachineLearningModel
 
 
@@ -136,6 +146,7 @@ class Group:
     functions: tuple[Function, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
     resources: tuple[Resource, ...] = ()
+    secrets: tuple[SecretResource, ...] = ()
     loggers: tuple[Logger, ...] = ()
 
     @property

@@ -45,6 +45,7 @@ class Options:
     join: Path | None = None
     discovery_port: int | None = None
     device_certificates: str | None = None
+    secrets: Path | None = None
     iot_endpoint: str | None = None
     iot_proxy: str | None = None
     insecure_static_credentials: bool = False

@@ -17,7 +17,7 @@ from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.jobs.artifacts import Artifacts
 from edgecore.jobs.executor import Executor
-from edgecore.jobs.s3 import S3Source
+from edgecore.jobs.s3 import S3Source, role_alias_session
 from edgecore.uplink.iot.downlink import Downlink
 from edgecore.uplink.iot.identity import Identity, IdentityError, read_identity
 from edgecore.uplink.iot.link import Link
@@ -51,6 +51,13 @@ class CloudSide:
         options = self._options
         assert options.join is not None  # noqa: S101 - no join, no CloudSide
         return read_identity(options.join, endpoint=options.iot_endpoint, proxy=options.iot_proxy)
+
+    def secrets_client(self) -> Any:
+        """Secrets Manager, with the role alias's credentials. Blocking."""
+        identity = self.identity()
+        region = self._options.region or identity.region or "us-east-1"
+        session = role_alias_session(self.credentials, region)
+        return session.client("secretsmanager", endpoint_url=self._options.endpoint_url)
 
     def start(self) -> None:
         self.spawn(self.link.run())

@@ -23,6 +23,7 @@ from edgecore.daemon.lacking import lacking
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
+from edgecore.daemon.secret_keeper import SecretKeeper
 from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
@@ -71,6 +72,7 @@ class Daemon:
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
         self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
+        self._secrets = SecretKeeper(options.state, options.secrets)
         self._spooler: Spooler
         self._cloud_side: CloudSide | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -141,6 +143,8 @@ class Daemon:
 
     def _make_running_group(self, group: Group) -> RunningGroup:
         self._observers.forget_stats()
+        joined = self._cloud_side
+        self._secrets.use(group, joined.secrets_client if joined is not None else None)
         return RunningGroup(
             group,
             self._options,
@@ -148,6 +152,7 @@ class Daemon:
             observers=self._observers,
             reaper=self._reaper,
             credentials=self._credentials(),
+            secrets=self._secrets.answer,
         )
 
     def _credentials(self) -> Credentials:
@@ -210,13 +215,15 @@ class Daemon:
         own = [*running.launcher.findings, *running.router.findings()] if running else []
         cloud = self._cloud_side.findings() if self._cloud_side else []
         group = lacking(loaded.group, self._options) if loaded else []
-        return [*(loaded.findings if loaded else ()), *group, *own, *cloud]
+        secrets = self._secrets.findings()
+        return [*(loaded.findings if loaded else ()), *group, *secrets, *own, *cloud]
 
     def _cloud_status(self) -> UplinkStatus:
         spooled = self._spooler.stats()
         return {**spooled, **(self._cloud_side.status() if self._cloud_side else {})}
 
     async def _shut_down(self) -> None:
+        self._secrets.close()
         await self._web.stop()
         await self._rollout.stop()
         for task in self._background:

@@ -16,7 +16,7 @@ from edgecore.core.router import FunctionTarget, Router, Target
 from edgecore.core.shadows import ShadowService
 from edgecore.core.workqueue import WorkBudget, WorkQueue
 from edgecore.daemon.targets import CloudTarget, DeviceTarget, ShadowTarget
-from edgecore.ipc.api import IpcApi
+from edgecore.ipc.api import IpcApi, Secrets
 from edgecore.ipc.server import IpcServer
 from edgecore.ipc.tokens import Tokens
 from edgecore.mqtt.server import MqttServer
@@ -49,6 +49,7 @@ class RunningGroup:
         observers: Observers,
         reaper: Reaper,
         credentials: Credentials,
+        secrets: Secrets,
     ) -> None:
         self.group = group
         self._options = options
@@ -71,7 +72,7 @@ class RunningGroup:
             wall_clock=time.time,
             call_later=loop.call_later,
         )
-        self._credentials = credentials
+        self._credentials, self._secrets = credentials, secrets
         self.supervisor: Supervisor
         self.launcher: Launcher
 
@@ -123,6 +124,7 @@ class RunningGroup:
             tokens=self._tokens,
             shadows=self.shadows,
             credentials=self._credentials,
+            secrets=self._secrets,
         )
         self.ipc = IpcServer(self._api)
 

@@ -32,7 +32,6 @@ NOT_SPOOLED = (
     "the message was not spooled for the cloud: the spool or its disk has no room or fails "
     "(`cloud.refused_by_reason` in the core's status says which); publish it again later"
 )
-NO_SECRETS = "this core keeps no secrets: pass the value in the function's environment or in a file"
 Abandon = Callable[[], None] | None
 
 
@@ -46,6 +45,10 @@ class Workers(Protocol):
     def health(self) -> list[dict[str, Any]]: ...
 
 
+Secrets = Callable[[str, bytes], Awaitable[bytes]]
+"""The answer to a function's ARN and its request (`edgecore.core.secrets`)."""
+
+
 class Shadows(Protocol):
     def invoke(self, topic: str, payload: bytes) -> bytes:
         """Answer of a ``$aws/things/…/shadow/{get|update|delete}`` request."""
@@ -54,7 +57,7 @@ class Shadows(Protocol):
 class IpcApi:
     """The handler that IpcServer calls."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams, each named
         self,
         *,
         router: Router,
@@ -62,6 +65,7 @@ class IpcApi:
         tokens: Tokens,
         shadows: Shadows,
         credentials: Callable[[], Awaitable[Mapping[str, Any]]],
+        secrets: Secrets,
     ) -> None:
         self._router = router
         self._queues = queues
@@ -70,6 +74,7 @@ class IpcApi:
         self._workers: Workers
         self._shadows = shadows
         self._credentials = credentials
+        self._secrets = secrets
         self._results = Results()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -150,7 +155,7 @@ class IpcApi:
         if arn == SHADOW_ARN:
             return self._shadow(request, context, caller, answer)
         if arn == SECRETS_ARN:
-            return self._no_secret(caller, answer)
+            return self._finish_later(self._answer_secret(request, caller, answer))
         target = self._arns.find(arn)
         if target is None:
             return _respond(answer, 404, f"function {arn} is not in the group")
@@ -225,12 +230,11 @@ class IpcApi:
         fill(self._shadows.invoke(topic, request.body), "")
         return _ok(answer, invocation_id)
 
-    def _no_secret(self, caller: Caller, answer: Answer) -> Abandon:
-        """The answer of V1's secret manager that the SDK raises as SecretsManagerError."""
+    async def _answer_secret(self, request: Request, caller: Caller, answer: Answer) -> None:
         invocation_id = new_invocation_id()
         fill = self._results.expect(invocation_id, caller.worker)
-        fill(json.dumps({"Status": 404, "Message": NO_SECRETS}).encode(), "")
-        return _ok(answer, invocation_id)
+        fill(await self._secrets(caller.function_arn, request.body), "")
+        _ok(answer, invocation_id)
 
     def _get_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
         invocation_id = _invocation_id(request)

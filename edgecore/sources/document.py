@@ -22,6 +22,7 @@ from edgecore.core.group import (
     MachineLearningModel,
     Resource,
     ResourceAccess,
+    SecretResource,
     Subscription,
     Thing,
 )
@@ -30,6 +31,7 @@ from edgecore.sources.errors import SourceError
 Json = dict[str, Any]
 
 SYSTEM_PREFIX = "arn:aws:lambda:::function:"
+SECRET_KIND = "SecretsManagerSecretResourceData"  # noqa: S105 - a name of the API
 _MODEL_KEYS = ("S3MachineLearningModelResourceData", "SageMakerMachineLearningModelResourceData")
 
 
@@ -69,6 +71,11 @@ def to_group(document: Mapping[str, Any], *, base: Path) -> Group:
             resource
             for entry in entries_of(document, "Resources")
             if (resource := _resource(entry, document, base)) is not None
+        ),
+        secrets=tuple(
+            _secret(entry)
+            for entry in entries_of(document, "Resources")
+            if resource_kind(entry) == SECRET_KIND
         ),
         loggers=tuple(_logger(entry) for entry in entries_of(document, "Loggers")),
     )
@@ -189,6 +196,17 @@ def _lambda_fields(
         "code_sha256": entry.get("CodeSha256"),
         "code_problem": entry.get("CodeProblem"),
     }
+
+
+def _secret(entry: Mapping[str, Any]) -> SecretResource:
+    identity = _text(entry, "Id", "resource")
+    data = entry["ResourceDataContainer"][SECRET_KIND]
+    return SecretResource(
+        id=identity,
+        name=str(entry.get("Name") or identity),
+        arn=_text(data, "ARN", f"secret {identity!r}"),
+        stages=tuple(str(s) for s in data.get("AdditionalStagingLabelsToDownload") or ()),
+    )
 
 
 def _subscription(entry: Mapping[str, Any]) -> Subscription:

@@ -44,7 +44,7 @@ class Resolver:
             "Fn::GetAtt": self._get_att,
             "Fn::Join": self._join,
             "Fn::Sub": self._sub,
-            "Fn::Select": lambda a: self.resolve(a[1])[int(self.resolve(a[0]))],
+            "Fn::Select": self._select,
             "Fn::Split": lambda a: self.resolve(a[1]).split(a[0]),
             "Fn::FindInMap": self._find_in_map,
         }
@@ -76,6 +76,16 @@ class Resolver:
                     "remove it from the template"
                 )
         return {key: self.resolve(item) for key, item in value.items()}
+
+    def _select(self, argument: Any) -> Any:
+        number, items = self.resolve(argument[0]), self.resolve(argument[1])
+        try:
+            return items[int(number)]
+        except IndexError as error:
+            raise SourceError(
+                f"template: Fn::Select: there is no item {number} in {items} ({len(items)} items); "
+                "give the parameter that it comes from more items, separated by commas"
+            ) from error
 
     def _join(self, argument: Any) -> str:
         separator, items = argument

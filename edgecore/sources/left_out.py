@@ -37,12 +37,7 @@ def findings(document: Document) -> tuple[str, ...]:
 def _resources(document: Document) -> Iterator[str]:
     for entry in entries_of(document, "Resources"):
         kind = resource_kind(entry)
-        if kind == "SecretsManagerSecretResourceData":
-            yield (
-                f"resource {entry.get('Id')!r}: secrets are not supported by this core; left out: "
-                "get_secret_value raises SecretsManagerError"
-            )
-        elif kind == "unknown":
+        if kind == "unknown":
             yield f"resource {entry.get('Id')!r}: {kind} is not supported by this core; left out"
 
 

@@ -61,6 +61,20 @@ def attached(function: Function, resources: Iterable[Resource]) -> list[tuple[Re
     ]
 
 
+def away(function: Function, resources: Iterable[Resource]) -> str | None:
+    """What of the host a container of the function would show and is not there, and what to do."""
+    for resource, _ in attached(function, resources):
+        if isinstance(resource, MachineLearningModel) or Path(resource.source_path).exists():
+            continue
+        kind = "volume" if isinstance(resource, LocalVolume) else "device"
+        return (
+            f"{kind} {resource.name!r}: {resource.source_path} is not on this machine; "
+            f"{'create the folder' if kind == 'volume' else 'connect it'}, or correct SourcePath "
+            "in the group"
+        )
+    return None
+
+
 def plain_home(function: Function, resources: Iterable[Resource], folder: Path) -> Home:
     """A process of this host: models are links below ``folder``, which is the prefix.
 

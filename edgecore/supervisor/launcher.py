@@ -18,6 +18,7 @@ from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, InterpreterErro
 from edgecore.supervisor.isolation import (
     Home,
     IsolationError,
+    away,
     bubblewrap,
     container_home,
     plain_home,
@@ -82,6 +83,10 @@ class Launcher:
         ``earlier_end``: of the function's latest process that took work (`ending.signal_of`).
         """
         home = self._home(function)
+        if home.isolation == "container" and (
+            lacking := away(function, self.around.group.resources)
+        ):
+            raise FileNotFoundError(lacking)
         token = self.tokens.issue(Caller(function.arn, name))
         environment = function_environment(
             function,

@@ -39,6 +39,7 @@ class Imported:
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder}: is not empty; pass a new folder", INVALID)
         folder.mkdir(parents=True, exist_ok=True)
+        self._core_is_no_device()
         for arn, entry in self.document["Lambdas"].items():
             entry["Code"] = f"code/{entry['FunctionName']}"
             self._place(arn, entry, folder / entry["Code"])
@@ -51,6 +52,14 @@ class Imported:
             lines.append("Everything in it is honoured.")
         (folder / "REPORT.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return sentences
+
+    def _core_is_no_device(self) -> None:
+        """Some templates list the core's own thing as a device too; it reaches itself anyway."""
+        core = self.document["Core"]["ThingArn"]
+        devices = self.document.get("Devices") or []
+        self.document["Devices"] = [each for each in devices if each["ThingArn"] != core]
+        if len(devices) > len(self.document["Devices"]):
+            self.notes.append(f"device {core.rpartition('/')[2]}: is the core itself; left out")
 
     def _place(self, arn: str, entry: Json, target: Path) -> None:
         found = self.code.get(arn)

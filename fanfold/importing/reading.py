@@ -11,6 +11,7 @@ from pathlib import Path
 from edgecore.sources import api, on_device
 from edgecore.sources.aws_clients import AwsClients
 from fanfold.common.errors import INVALID, UserError
+from fanfold.importing.from_export import from_export, is_export
 from fanfold.importing.from_greengo import from_greengo, is_greengo
 from fanfold.importing.from_template import from_template
 from fanfold.importing.imported import Imported
@@ -32,11 +33,15 @@ def read_source(source: str, cloud: AwsClients, given: Given) -> Imported:
     if source.startswith(_API):
         return _from_api(source[len(_API) :], cloud)
     path = Path(source)
+    if path.is_dir():  # what export_ggv1.sh writes
+        path /= "group.json"
     if not path.is_file():
         raise UserError(f"{path}: no such file; pass a file or greengrass:NAME", INVALID)
     content = parse(path.read_text(encoding="utf-8", errors="replace"), path)
     if "GroupDefinitions" in content:
         return _with_code_beside(Imported(source=source, document=on_device.read(content, path)))
+    if is_export(content):
+        return from_export(path.parent, content)
     if is_greengo(content):
         return from_greengo(content, path, cloud.effective_region)
     if isinstance(content.get("Resources"), dict):
@@ -48,8 +53,8 @@ def read_source(source: str, cloud: AwsClients, given: Given) -> Imported:
         content.setdefault("Lambdas", {})
         return _with_code_beside(Imported(source=source, document=content))
     raise UserError(
-        f"{path}: neither a template, an on-device group.json, a greengo.yaml nor a group "
-        "document; expected a key Resources, GroupDefinitions, Group or Core",
+        f"{path}: neither a template, an on-device group.json, a greengo.yaml, an export nor a "
+        "group document; expected a key Resources, GroupDefinitions, Group, Definition or Core",
         INVALID,
     )
 

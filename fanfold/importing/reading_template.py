@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 
 Json = dict[str, Any]
 _SAM = "AWS::Serverless-2016-10-31"
+_TABS_AT_THE_END = re.compile(r"[ \t]*\t[ \t]*$", re.MULTILINE)
 _LOCAL_CODE = "s3://local-code/"
 """Stands for code beside a SAM template: its translator wants S3."""
 
@@ -37,6 +39,7 @@ def parse(text: str, path: Path) -> Json:
         key: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
         for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    text = _TABS_AT_THE_END.sub("", text)  # YAML allows them there, PyYAML does not
     try:
         content = yaml.load(text, loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:

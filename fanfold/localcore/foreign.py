@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgecore.core.options import Options
+from edgecore.core.group import Group
+from edgecore.core.options import CoreError, Options
 from edgecore.daemon.lacking import lacking
+from edgecore.daemon.secret_keeper import given_secrets, no_value
 from edgecore.sources import SourceError, load
 from edgecore.supervisor.executables import own_program
 from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, InterpreterError, Interpreters
@@ -22,7 +24,7 @@ def review(options: Options, *, strict: bool) -> None:
     """
     try:
         found = not_honoured(options)
-    except SourceError as error:
+    except (SourceError, CoreError) as error:
         raise UserError(str(error), error.exit_code) from error
     for sentence in found:
         output.warn(sentence)
@@ -43,7 +45,7 @@ def not_honoured(options: Options) -> list[str]:
         region=options.region,
         device_certificates=options.device_certificates,
     )
-    found = [*loaded.findings, *lacking(loaded.group, options)]
+    found = [*loaded.findings, *lacking(loaded.group, options), *_secrets(loaded.group, options)]
     interpreters = Interpreters(options.pythons)
     for function in loaded.group.lambdas:
         try:
@@ -58,6 +60,16 @@ def not_honoured(options: Options) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _secrets(group: Group, options: Options) -> list[str]:
+    """Those that neither the file nor, with a join file, Secrets Manager may give."""
+    if options.join is not None:
+        return []
+    given = (
+        set() if options.secrets is None else {v.arn for v in given_secrets(options.secrets, group)}
+    )
+    return [no_value(resource) for resource in group.secrets if resource.arn not in given]
+
+
 def options_for(  # noqa: PLR0913 - keyword-only
     source: str,
     state: Path,
@@ -66,6 +78,7 @@ def options_for(  # noqa: PLR0913 - keyword-only
     mqtt_port: str,
     join: Path | None,
     device_certificates: str | None,
+    secrets: Path | None,
     variables: Mapping[str, str],
 ) -> Options:
     """Of the core that will run it, as far as they decide what is honoured."""
@@ -76,6 +89,7 @@ def options_for(  # noqa: PLR0913 - keyword-only
         mqtt_port=None if mqtt_port == "off" else int(mqtt_port),
         join=join,
         device_certificates=device_certificates,
+        secrets=secrets,
         endpoint_url=variables.get("AWS_ENDPOINT_URL"),
         region=os.environ.get("AWS_REGION"),
     )

@@ -19,8 +19,8 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     source: str = typer.Argument(
-        help="A template (YAML, JSON, SAM), an on-device group.json, a greengo.yaml, a group "
-        "document, or greengrass:NAME."
+        help="A template (YAML, JSON, SAM), an on-device group.json, a greengo.yaml, the folder "
+        "that AWS's export_ggv1.sh wrote, a group document, or greengrass:NAME."
     ),
     folder: Path = typer.Argument(help="A new folder for the group document and the code."),
     parameter: list[str] | None = typer.Option(

@@ -49,6 +49,9 @@ def run(
     device_certificates: str | None = typer.Option(
         None, help="Folder of certificates for devices that the group only names, or `aws-iot`."
     ),
+    secrets: Path | None = typer.Option(
+        None, help="JSON file {NAME: VALUE}, mode 0600, with the group's secrets; kept encrypted."
+    ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
     mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
     mqtt_port: str = typer.Option("off", help="Broker with TLS and client certificates."),
@@ -105,12 +108,14 @@ def run(
         command += ["--python", f"{runtime}={path}"]
     if device_certificates is not None:
         command += ["--device-certificates", device_certificates]
+    if secrets is not None:
+        command += ["--secrets", str(secrets.absolute())]
     variables = environment()
     if group is not None:
         review(
             options_for(
                 source, state, pythons, mqtt_port=mqtt_port, join=joined,
-                device_certificates=device_certificates, variables=variables,
+                device_certificates=device_certificates, secrets=secrets, variables=variables,
             ),
             strict=strict,
         )  # fmt: skip
