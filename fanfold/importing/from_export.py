@@ -79,8 +79,9 @@ def _definition(path: Path, field: str) -> tuple[list[Json], Json]:
 def _not_exported(kind: str, name: str, arn: str) -> str:
     identity, _, version = arn.rpartition("/versions/")
     lower = kind.lower()
+    without = ": the core's name is made up" if kind == "Core" else " and left out"
     return (
-        f"{lower} definition: is not in the export and left out; add it as {name}: aws greengrass "
+        f"{lower} definition: is not in the export{without}; add it as {name}: aws greengrass "
         f"get-{lower}-definition-version --{lower}-definition-id {identity.rpartition('/')[2]} "
         f"--{lower}-definition-version-id {version}"
     )

@@ -10,7 +10,8 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 
 Json = dict[str, Any]
 _SAM = "AWS::Serverless-2016-10-31"
-_TABS_AT_THE_END = re.compile(r"[ \t]*\t[ \t]*$", re.MULTILINE)
+_TABS_IN_A_LINE = re.compile(r"(?<=[^ \t\n])[ \t]*\t[ \t]*")
+"""Allowed there by YAML and by CloudFormation, not by PyYAML."""
 _LOCAL_CODE = "s3://local-code/"
 """Stands for code beside a SAM template: its translator wants S3."""
 
@@ -39,9 +40,11 @@ def parse(text: str, path: Path) -> Json:
         key: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
         for key, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-    text = _TABS_AT_THE_END.sub("", text)  # YAML allows them there, PyYAML does not
     try:
-        content = yaml.load(text, loader)  # noqa: S506 - a SafeLoader
+        try:
+            content = yaml.load(text, loader)  # noqa: S506 - a SafeLoader
+        except yaml.YAMLError:
+            content = yaml.load(_TABS_IN_A_LINE.sub(" ", text), loader)  # noqa: S506
     except yaml.YAMLError as error:
         raise UserError(f"{path}: is neither YAML nor JSON: {error}", INVALID) from error
     if not isinstance(content, dict):

@@ -64,10 +64,15 @@ FEATURES = (
         ("test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises",)),
     Feature("Payload above 128 KB", "`InvocationException`", "`InvocationException`",
         ("test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises",)),
-    Feature("Secrets", "Secrets Manager, kept locally", "no: a finding, and the SDK's "
-        "`SecretsManagerError`",
-        ("test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises",
-         "test_devices.py::test_all_that_is_left_out_is_a_finding")),
+    Feature("Secrets", "Secrets Manager, kept locally", "from Secrets Manager by the role alias "
+        "(`--join`) or from `--secrets FILE`; kept encrypted; by `ResourceAccessPolicies`; else a "
+        "finding, and the SDK's `SecretsManagerError`",
+        ("test_secrets.py::test_the_sdk_gets_a_secret_by_its_name_and_its_arn",
+         "test_secrets.py::test_what_a_function_may_not_read_raises_the_sdks_error",
+         "test_secrets.py::test_a_secrets_value_is_in_no_file_of_the_core",
+         "test_secrets.py::test_secrets_manager_gives_both_versions_and_an_outage_the_kept_ones",
+         "test_secrets.py::test_an_unusable_file_of_secrets_is_refused",
+         "test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises")),
     Feature("Connectors, stream manager, IP detector, RunAs, AccessSysfs, CloudWatch loggers, "
         "level and space of GreengrassSystem", "yes", "no: a finding each",
         ("test_devices.py::test_all_that_is_left_out_is_a_finding",)),
@@ -95,7 +100,13 @@ FEATURES = (
          "test_import.py::test_a_sam_template_with_code_beside_it",
          "test_import.py::test_a_parameter_without_a_default_is_asked_for",
          "test_import.py::test_a_value_of_another_stack_is_asked_for",
+         "test_import.py::test_the_core_listed_as_a_device_too_and_tabs_in_a_line",
+         "test_import.py::test_a_list_that_is_too_short_is_said_and_no_traceback",
          "test_import.py::test_what_is_no_group_is_refused_in_one_sentence")),
+    Feature("The folder of AWS's `export_ggv1.sh`", "written by a script of AWS's",
+        "`fanfold import FOLDER`; what the script leaves out is named, with the call that gets it",
+        ("test_import.py::test_an_export_of_the_api_with_what_it_lacks",
+         "test_import.py::test_a_definition_added_to_an_export_is_read")),
     Feature("greengo.yaml", "–", "`fanfold import`", ("test_import.py::test_a_greengo_file",)),
     Feature("On-device group.json", "its own file", "`fanfold import`, or run as it is",
         ("test_import.py::test_a_group_json_of_a_device_with_the_code_beside_it",)),

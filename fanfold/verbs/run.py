@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def run(
+def run(  # noqa: PLR0912 - options of the core, passed on
     site: str = typer.Argument(help="A site's name."),
     group: str | None = typer.Option(
         None,
