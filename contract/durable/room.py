@@ -12,6 +12,8 @@ import contextlib
 import os
 import sqlite3
 
+from contract.durable.trouble import failing_of
+
 PAGE_BYTES = 4096
 MARGIN_BYTES = 1 << 20
 RESERVE_BYTES = 1 << 20
@@ -35,6 +37,18 @@ class Room:
             return True
         free = connection.execute("PRAGMA freelist_count").fetchone()[0] * PAGE_BYTES
         return bool(free >= wanted)
+
+    def used_bytes(self, connection: sqlite3.Connection) -> int:
+        """Of the file, without its free pages."""
+        pages, free = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count")
+        )
+        return int(pages - free) * PAGE_BYTES
+
+    def works(self) -> bool:
+        """Whether a little file can be written and synced beside it."""
+        return not failing_of(self._folder)
 
     def hold(self) -> None:
         """Take the reserve, or take it again, when there is plenty."""

@@ -19,22 +19,23 @@ from lambdas.aggregator.tables import FORMAT, SCHEMA, Row, Window, saved_window
 from lambdas.common.fault_points import fault
 
 RETIRED_EPOCHS = 100
+QUOTA_MARGIN_BYTES = 8 << 20
 # A transaction of a full disk must fit the log file as it is: a hundred pages or so.
 DELETE_STEP = 64
-ATTEMPTS = 3
+ATTEMPTS = 2
 
 RESULTS, LATE, JOB = "results", "late", "job"
 
 
 class StoreFullError(Exception):
-    """No room even after dropping the oldest rows; nothing that was staged was written."""
+    """The disk has no room; what was staged was not written and stays staged."""
 
 
 class Store:
     def __init__(self, path: str, log_bytes: int, sinks: tuple[str, ...]) -> None:
         # The log's own quota is kept below the file's, so that streams always have room.
-        quota_bytes = log_bytes + log_bytes // 4 + (8 << 20)
-        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes))
+        self._quota_bytes = log_bytes + log_bytes // 4 + QUOTA_MARGIN_BYTES
+        opened = open_database(path, Format(SCHEMA, FORMAT, self._quota_bytes))
         self.salvage = opened.salvage
         self._db = opened.connection
         #: Rows of the log, at least, that a damaged file no longer had.
@@ -85,14 +86,17 @@ class Store:
             return True
         if epoch in self._retired:
             return False
-        if self.epoch:
-            self._retired = [*self._retired, self.epoch][-RETIRED_EPOCHS:]
-        with transaction(self._db):
-            self._db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES(?,?)",
-                [("epoch", epoch), ("retired", dumps(self._retired))],
-            )
-        self.epoch = epoch
+        retired = [*self._retired, self.epoch][-RETIRED_EPOCHS:] if self.epoch else self._retired
+        rows = [("epoch", epoch), ("retired", dumps(retired))]
+        try:
+            with transaction(self._db):
+                self._db.executemany("INSERT OR REPLACE INTO meta VALUES(?,?)", rows)
+        except sqlite3.Error as error:
+            if not is_out_of_room(error):
+                raise
+            self._room.make(self._db)
+            raise StoreFullError(f"the disk has no room for a new epoch: {error}") from None
+        self._retired, self.epoch = retired, epoch
         return True
 
     @property
@@ -116,6 +120,7 @@ class Store:
         except sqlite3.Error as error:
             if not is_out_of_room(error):
                 raise
+            self._room.make(self._db)
             return False
         self.windows[sink] = chosen
         return True
@@ -151,19 +156,15 @@ class Store:
             self._moved = True
 
     def commit(self) -> None:
-        """Make everything staged durable. A full disk first costs the oldest rows."""
+        """Make everything staged durable. Above its own quota the log gives its oldest rows; a
+        full disk costs none, it raises `StoreFullError`."""
         if not (self._rows or self._next or self._held or self._moved or self._jobs):
             return
         new_bytes = sum(row[5] for row in self._rows) + sum(len(body) for *_, body in self._held)
-        for attempt in range(ATTEMPTS):
-            if self._room.fits(self._db, new_bytes):
-                if self._written():
-                    break
-                self._room.make(self._db)
-            if attempt == ATTEMPTS - 1 or not self._drop_oldest(
-                max(self.log_bytes // 4, 2 * new_bytes, 1)
-            ):
-                raise StoreFullError(f"no room for {new_bytes} bytes of new rows")
+        while not self._fitted(new_bytes):
+            wanted = max(self.log_bytes // 4, 2 * new_bytes, 1)
+            if not (self._over_quota(new_bytes) and self._drop_oldest(wanted)):
+                raise StoreFullError(f"the disk has no room for {new_bytes} bytes of new rows")
         self._room.hold()
         added = sum(row[5] for row in self._rows)
         self.log_bytes += added
@@ -174,6 +175,30 @@ class Store:
         fault("aggregator.after_commit")
         if self.log_bytes > self._log_quota:
             self._drop_oldest(self.log_bytes - self._log_quota)
+
+    def drain(self) -> None:
+        """While `commit` finds no room: what every sink has passed goes, and makes some."""
+        try:
+            with transaction(self._db):
+                self._save_cursors()
+        except sqlite3.Error as error:
+            if not is_out_of_room(error):
+                raise
+            self._room.make(self._db)
+        else:
+            self.compact()
+
+    def _fitted(self, new_bytes: int) -> bool:
+        """Whether what is staged is written now."""
+        for _ in range(ATTEMPTS):
+            if self._room.fits(self._db, new_bytes) and self._written():
+                return True
+            self._room.make(self._db)
+        return False
+
+    def _over_quota(self, new_bytes: int) -> bool:
+        """Whether it is the file's own limit that is in the way, not the disk."""
+        return self._room.used_bytes(self._db) + new_bytes > self._quota_bytes
 
     def _written(self) -> bool:
         """False: the disk is full, or the quota is."""
@@ -206,8 +231,11 @@ class Store:
                 [(name,) for name, body in self._jobs if body is None],
             )
             if self._moved:
-                many("INSERT OR REPLACE INTO cursors VALUES(?,?)", self.cursors.items())
+                self._save_cursors()
             fault("aggregator.before_commit")
+
+    def _save_cursors(self) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO cursors VALUES(?,?)", self.cursors.items())
 
     # The log, for sinks
 

@@ -16,6 +16,7 @@ from lambdas.common.health import HealthReport
 from lambdas.common.log import Throttle, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import SplitterSettings
+from lambdas.common.state_volume import StateVolume
 from lambdas.splitter.admission import Admission
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.credit import Credit
@@ -49,6 +50,7 @@ class Splitter(Part):
         self.link = Link(self.journal, self._numbers, now)
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
         self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
+        self.state_volume = StateVolume("splitter", settings.own_state_dir)
         self._swept = False
         self.terminals = TerminalRecords(self.journal)
         self.admission = Admission(
@@ -100,6 +102,8 @@ class Splitter(Part):
         self.dispatch.probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
+            if self.state_volume.refuses and self.journal.has_room():
+                self.state_volume.took()
             self.admission.answers.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
             self._publish(self._stats(now, wall))
@@ -197,6 +201,10 @@ class Splitter(Part):
             self.admission.committed()
             return self.admission.answers.due()
         self.custody.discard()
+        if isinstance(refusal, JournalFullError):
+            self.state_volume.failed(refusal)
+            self.admission.refused()
+            return self.admission.answers.due()
         if self._throttle.due("no room") is not None:
             _log.error("no new images are taken: %s", refusal)
         if isinstance(refusal, OSError) and refusal.errno not in FULL:
@@ -254,6 +262,7 @@ class Splitter(Part):
             "aggregator": self.link.state(now),
             "numbers": self.link.describe(),
             "images_volume": self.volume.describe(),
+            "state_volume": self.state_volume.describe(),
             "custody": self.custody.describe(),
             "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
         }

@@ -13,7 +13,7 @@ from typing import Any, Iterator, NamedTuple
 
 from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
-from contract.messages import dumps
+from contract.messages import MAX_MESSAGE_BYTES, dumps
 from lambdas.common.fault_points import fault
 from lambdas.splitter.notes import Notes
 from lambdas.splitter.repair import repair
@@ -43,6 +43,7 @@ class Journal:
     """Owned by one thread. `epoch` names this journal; a new file is a new epoch."""
 
     def __init__(self, path: str, quota_bytes: int) -> None:
+        self._quota_bytes = quota_bytes
         opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes, steps=STEPS))
         self.salvage = opened.salvage
         self._db = opened.connection
@@ -213,6 +214,11 @@ class Journal:
             return str(error)
         self._room.hold()
         return ""
+
+    def has_room(self) -> bool:
+        """Whether a group of events would be taken: by the quota, and by the disk."""
+        used_bytes = self._room.used_bytes(self._db)
+        return used_bytes + MAX_MESSAGE_BYTES <= self._quota_bytes and self._room.works()
 
     def unstage(self) -> None:
         """Take back what was staged: its images did not become durable. Forgets stay."""
