@@ -60,6 +60,10 @@ class Room:
     def make(self, connection: sqlite3.Connection) -> None:
         """Empty the log into the database file, with the reserve's space where it is needed."""
         give_up_reserve(self._database)
+        self.empty_log(connection)
+
+    def empty_log(self, connection: sqlite3.Connection) -> None:
+        """As `make`, without the reserve: that is for what deletes."""
         # Who asked for room tries its transaction again, and hears from that whether there is.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

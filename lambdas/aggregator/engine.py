@@ -100,15 +100,15 @@ class Aggregator(Part):
                 _log.warning("ignored a message on %s: %s", message.subject, error)
             return
         if done.sync is not None:
-            self._agree(done.sync, done.numbers, now)
+            self._agree(done, now)
         elif not self.agreement.reached:
             self.agreement.park(done)
         else:
             self._take(done, now)
 
-    def _agree(self, epoch: str, numbers: Any, now: float) -> None:
+    def _agree(self, asked: m.Done, now: float) -> None:
         try:
-            early = self.agreement.agree(epoch, numbers)
+            early = self.agreement.agree(asked, self._settings.cameras)
         except StoreFullError as error:
             self.volume.failed(error)  # the splitter asks again
             return
@@ -116,11 +116,16 @@ class Aggregator(Part):
             self._take(done, now)
 
     def _take(self, done: m.Done, now: float) -> None:
-        if self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
+        epoch, run = epoch_and_run(done.batch)
+        if self.store.epoch is None or epoch != self.store.epoch:
             self.stale_epoch += len(done.results)
-        else:
-            for result in done.results:
+            return
+        for result in done.results:
+            key = result["stream"], result["seq"]
+            if not self.agreement.run or self.store.runs.gave(run, *key):
                 self._offer(done, result, now)
+            else:
+                self.stale_epoch += 1
 
     def _offer(self, done: m.Done, result: m.Record, now: float) -> None:
         name, seq = result["stream"], result["seq"]
@@ -255,10 +260,10 @@ class Aggregator(Part):
         return stats
 
 
-def epoch_of(batch: str) -> str:
-    """The splitter's epoch in a batch id: `b-1f3c22aa-3-000017` → `1f3c22aa`."""
+def epoch_and_run(batch: str) -> tuple[str, str]:
+    """Of a batch id, `b-{epoch}-{run}-{n}`."""
     parts = batch.split("-")
-    return parts[1] if len(parts) == 4 else ""
+    return (parts[1], parts[2]) if len(parts) == 4 else ("", "")
 
 
 def _ranges(numbers: Mapping[str, Iterable[int]]) -> dict[str, list[list[int]]]:

@@ -47,7 +47,7 @@ class Splitter(Part):
         self.credit = Credit(
             settings.workers, settings.window, settings.batch, settings.worker_timeout_s
         )
-        self.link = Link(self.journal, self._numbers, now)
+        self.link = Link(self.journal, self._numbers, self._begin_run, now)
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
         self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
         self.state_volume = StateVolume("splitter", settings.own_state_dir)
@@ -122,6 +122,18 @@ class Splitter(Part):
             name: (self.journal.committed_next(name), self.backlog.open_ranges(name, share))
             for name in streams
         }
+
+    def _begin_run(self) -> bool:
+        """False: the disk is full; the aggregator is asked again."""
+        streams = {*self._settings.cameras, *self.journal.streams()}
+        unfinished = {name: self.backlog.open_ranges(name, 1) for name in streams}
+        low = {name: ranges[0][0] - 1 for name, ranges in unfinished.items() if ranges}
+        try:
+            self.journal.begin_run(sorted(streams), low)
+        except JournalFullError as error:
+            self.state_volume.failed(error)
+            return False
+        return True
 
     # Messages
 

@@ -26,9 +26,13 @@ Numbers = Callable[[], "dict[str, tuple[int, list[list[int]]]] | None"]
 
 
 class Link:
-    def __init__(self, journal: Journal, numbers: Numbers, now: float) -> None:
-        """`numbers`: what the splitter says of itself with each question."""
+    def __init__(
+        self, journal: Journal, numbers: Numbers, began: Callable[[], bool], now: float
+    ) -> None:
+        """`numbers`: what the splitter says of itself with each question. `began`: called when
+        both have agreed, before a number is given; False: not now."""
         self._journal = journal
+        self._began = began
         self._numbers = numbers
         self.ready = False
         self._incarnation = ""
@@ -67,6 +71,8 @@ class Link:
             self.ready = False
             return
         self._journal.start_after(top)
+        if not self._began():
+            return
         self._incarnation = ack.incarnation
         self.ready = True
 
@@ -111,4 +117,6 @@ class Link:
         if self.ready or now - self._asked_at < ASK_EVERY_S:
             return []
         self._asked_at = now
-        return [(done_topic, m.sync_message(self._journal.epoch, self._numbers()))]
+        journal = self._journal
+        runs = journal.runs.known
+        return [(done_topic, m.sync_message(journal.epoch, self._numbers(), journal.run, runs))]

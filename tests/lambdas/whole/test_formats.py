@@ -97,3 +97,6 @@ def test_an_old_store_goes_on_at_its_place(tmp_path):
     assert aggregator.streams["cam1"].next == 5
     assert aggregator.streams["cam1"].gaps == {3}
     assert json.dumps(aggregator.jobs.open["j"]["images"]) == "2"
+    (earliest,) = {row.epoch for row in aggregator.store.after(0, 99)}
+    assert earliest
+    assert aggregator.store.runs.of("cam1", 3) == earliest, "a gap's record goes under its key"
