@@ -80,10 +80,10 @@ class Splitter(Part):
     def step(self, messages: list[Message], now: float, wall: float) -> None:
         self.journal.tick(now)
         self.volume.look(now, empty=not self.backlog.outstanding)
-        if self.volume.ready and not self._swept:
-            self._sweep()
         for message in messages:
             self._sort(message, now)
+        if self.volume.ready and self.link.ready and not self._swept:
+            self._sweep()
         self.admission.admit(self.link.ready, now, wall)
         replies = self._commit(now)
         if self._settings.on_demand:
@@ -248,7 +248,7 @@ class Splitter(Part):
             str(image.item.get(key, "")) for image in self.backlog for key in ("file", "kept")
         }
         try:
-            self.custody.leaving.sweep(wanted)
+            self.custody.leaving.sweep(wanted, self.link.lost)
         except OSError as error:
             if self._throttle.due("sweep") is not None:
                 _log.warning("left-over files are not looked for: %s", error)

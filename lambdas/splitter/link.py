@@ -41,6 +41,8 @@ class Link:
         #: Since this start: numbers that only the aggregator knew, records that it had lost.
         self.journal_behind = 0
         self.store_behind = 0
+        #: Where the journal turned out to be behind: the numbers that it would have given next.
+        self.lost: dict[str, int] | None = None
 
     def heard(self, ack: m.Ack, now: float) -> bool:
         """Whether `ack` speaks of this journal's numbers, and both sides have agreed."""
@@ -64,6 +66,8 @@ class Link:
             for stream, seq in top.items()
             if seq >= self._journal.next_seq(stream)
         }
+        if ahead and self.lost is None:
+            self.lost = {name: self._journal.next_seq(name) for name in self._journal.streams()}
         stale = ack.epoch != self._journal.epoch
         if stale or (self._journal.synced and (ahead or ack.behind)):
             self._renew(top, ahead, ack)
