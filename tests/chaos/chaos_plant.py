@@ -40,6 +40,7 @@ class Plant:
             folder / "core", str(folder / "group-document.json"), folder / "core.out"
         )
         self.sent: dict[str, Sent] = {}
+        self.reported = 0
         self.recovery_s: list[float] = []
         self.notes: dict[str, Any] = {}
         self.busy: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,6 @@ def through_trouble(plant: Plant, begin: Ways, end: Ways) -> None:
         begin()
         over.start()
 
-    plant.start()
     plant.send(40)
     plant.send(IMAGES, halfway=halfway)
     over.join()
@@ -45,17 +45,19 @@ def through_trouble(plant: Plant, begin: Ways, end: Ways) -> None:
 
 
 @pytest.mark.parametrize("store", STORES)
-@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EROFS"])
 def test_errors_of_one_store_hold_work_back_and_condemn_no_image(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path, store: str, error: str
+    make_plant: Callable[..., Plant], report: Report, tmp_path: Path, store: str
 ) -> None:
+    """One core meets them in turn."""
     plant = make_plant()
     calls = FaultyCalls(tmp_path / "faults")
     plant.core.preload(calls.environment)
-    where, number = tmp_path / STORES[store], getattr(errno, error)
-    which = "read,write,fsync,open" if error == "EIO" else "write,fsync,truncate"
-    through_trouble(plant, lambda: calls.always(where, number, which), calls.none)
-    report(f"{error} on {store} for {TROUBLE_S:g} s", plant)
+    plant.start()
+    for error in ("EIO", "ENOSPC", "EROFS"):
+        which = "read,write,fsync,open" if error == "EIO" else "write,fsync,truncate"
+        begin = partial(calls.always, tmp_path / STORES[store], getattr(errno, error), which)
+        through_trouble(plant, begin, calls.none)
+        report(f"{error} on {store} for {TROUBLE_S:g} s", plant)
 
 
 @pytest.fixture
@@ -71,6 +73,7 @@ def test_a_full_volume_pushes_back_and_loses_nothing(
 ) -> None:
     plant = make_plant()
     other = disks[volume] / "other"
+    plant.start()
     through_trouble(plant, lambda: fill(disks[volume]), lambda: other.unlink(missing_ok=True))
     status = plant.core.status()
     assert status["cloud"]["dropped"] == 0
@@ -88,6 +91,7 @@ def test_a_volume_that_becomes_read_only_holds_work_back(
         subprocess.run(command, check=True, capture_output=True)
 
     plant = make_plant()
+    plant.start()
     through_trouble(plant, lambda: remount("ro"), lambda: remount("rw"))
     report(f"volume of {volume} read-only", plant)
 
