@@ -28,7 +28,7 @@ Note = Callable[..., None]
 def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     if not DEVICE_PYTHON.exists():
         pytest.skip("no .venv-device: run `make setup`")
-    plant = Plant(tmp_path_factory.mktemp("cameras"), wait_ms=10, drop_folder="drop")
+    plant = Plant(tmp_path_factory.mktemp("cameras"), wait_ms=40, drop_folder="drop")
     plant.start()
     yield plant
     plant.stop()
