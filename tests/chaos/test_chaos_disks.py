@@ -81,19 +81,17 @@ def test_a_full_volume_pushes_back_and_loses_nothing(
     report(f"volume of {volume} full", plant)
 
 
-@pytest.mark.parametrize("volume", ["images", "core"])
-def test_a_volume_that_becomes_read_only_holds_work_back(
-    disks: dict[str, Path], make_plant: Callable[..., Plant], report: Report, volume: str
+def test_an_images_volume_that_becomes_read_only_holds_work_back(
+    disks: dict[str, Path], make_plant: Callable[..., Plant], report: Report
 ) -> None:
     def remount(how: str) -> None:
-        # Files that are open for writing keep it busy: only the mount is made read-only.
-        command = ["mount", "-o", f"remount,bind,{how}", str(disks[volume])]
+        command = ["mount", "-o", f"remount,bind,{how}", str(disks["images"])]
         subprocess.run(command, check=True, capture_output=True)
 
     plant = make_plant()
     plant.start()
     through_trouble(plant, lambda: remount("ro"), lambda: remount("rw"))
-    report(f"volume of {volume} read-only", plant)
+    report("volume of images read-only", plant)
 
 
 def test_a_read_only_state_volume_is_named_holds_work_back_and_goes_on_by_itself(
