@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,8 @@ class Demo:
     work: Path = PROJECT / "build" / "demo"
     state: Path = PROJECT / ".fanfold" / "demo"
     measured: dict[str, float] = field(default_factory=dict)
+    #: Unix time at which the first record of the latest run was there.
+    first_result_at: float = 0.0
 
     def run(self) -> dict[str, Any]:
         """All steps; writes and returns the outcome. Raises UserError where one fails."""
@@ -125,10 +128,12 @@ class Demo:
         if reader.stderr is None or LISTENING not in reader.stderr.readline():
             raise UserError("`fanfold results` did not start to listen", FAILED)
         started = time.monotonic()
-        self._fanfold(["send", str(self.work / "photos"), "--site", self.site], None)
-        text, _ = reader.communicate(timeout=RESULT_TIMEOUT_S * 2)
+        with ThreadPoolExecutor(1) as reading:
+            arriving = reading.submit(_lines, reader)
+            self._fanfold(["send", str(self.work / "photos"), "--site", self.site], None)
+            lines, self.first_result_at = arriving.result(timeout=RESULT_TIMEOUT_S * 2)
         self.measured[f"{what}: {self.images} images"] = time.monotonic() - started
-        records = [json.loads(line) for line in text.splitlines()]
+        records = [json.loads(line) for line in lines]
         output.out.print(table_of(records, names_of(self.work / "photos"), SHOWN))
         return records
 
@@ -193,7 +198,7 @@ class Demo:
             raise UserError("the development cloud ended; see its server.log", FAILED)
         deadline = time.monotonic() + CLOUD_TIMEOUT_S
         while True:
-            landed = _landed(cloud.client("s3"), self._store())
+            landed = landed_in(cloud.client("s3"), self._store())
             if sent <= landed or time.monotonic() > deadline:
                 return landed
             time.sleep(0.2)
@@ -247,6 +252,17 @@ class Demo:
         return {**os.environ, "FANFOLD_STATE": str(self.state), "PYTHONPATH": path}
 
 
+def _lines(reader: subprocess.Popen[str]) -> tuple[list[str], float]:
+    """All that `reader` prints until it ends, and the Unix time of the first line."""
+    lines: list[str] = []
+    first_at = 0.0
+    for line in reader.stdout or ():
+        first_at = first_at or time.time()
+        lines.append(line)
+    reader.communicate()
+    return lines, first_at
+
+
 def _versions(status: dict[str, Any]) -> set[str]:
     workers = (status["stats"].get("splitter") or {}).get("workers") or {}
     return {(w.get("model") or {}).get("version", "?") for w in workers.values()}
@@ -259,7 +275,7 @@ def output_of(said: str, name: str, site: str) -> str:
     return next((line[len(prefix) :] for line in lines if line.startswith(prefix)), "")
 
 
-def _landed(s3: Any, store: ResultsStore) -> set[tuple[str, int]]:
+def landed_in(s3: Any, store: ResultsStore) -> set[tuple[str, int]]:
     """(stream, seq) of every record in the bucket: the key that makes a resend harmless."""
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=store.bucket, Prefix=store.batches_prefix
