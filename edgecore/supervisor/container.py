@@ -22,7 +22,7 @@ NAMESERVERS = Path("/run/systemd/resolve")
 Bind = tuple[str, str, str]
 
 
-def container_home(
+def container_home(  # noqa: PLR0913 - each is one thing that is shown or hidden
     function: Function,
     resources: Iterable[Resource],
     bwrap: str,
@@ -45,7 +45,10 @@ def container_home(
     words = [bwrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     words += _read_only(shown, [target for target in targets if not target.exists()])
     words += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
-    words += _read_only(_programs(python), [])
+    programs = _programs(python)
+    # bubblewrap makes missing parents 0700, which would close them to another user.
+    words += _passable([*programs, *targets])
+    words += _read_only(programs, [])
     words += _hide(hidden, shown)
     if function.code is not None:
         words += ["--ro-bind", str(function.code.resolve()), CODE_IN_CONTAINER]
@@ -58,6 +61,7 @@ def container_home(
         code=CODE_IN_CONTAINER,
         resource_prefix="/",
         isolation="container",
+        byte_code="/tmp/pycache",  # noqa: S108 - the container's own
     )
 
 
@@ -67,7 +71,8 @@ def become(identity: Identity | None) -> list[str]:
         return []
     further = ",".join(map(str, identity.groups))
     groups = f"--groups={further}" if further else "--clear-groups"
-    return ["setpriv", f"--reuid={identity.uid}", f"--regid={identity.gid}", groups, "--inh-caps=-all"]
+    user = [f"--reuid={identity.uid}", f"--regid={identity.gid}"]
+    return ["setpriv", *user, groups, "--inh-caps=-all"]
 
 
 def _bind(resource: Resource, writable: bool) -> Iterator[Bind]:
@@ -93,6 +98,11 @@ def _programs(python: str | None) -> list[Path]:
         for path in dict.fromkeys(found)
         if path != Path("/") and not any(top in (path, *path.parents) for top in system)
     ]
+
+
+def _passable(targets: Iterable[Path]) -> list[str]:
+    above = {parent for target in targets for parent in target.parents} - {Path("/")}
+    return [word for path in sorted(above) for word in ("--dir", str(path))]
 
 
 def _hide(hidden: Sequence[Path], shown: Sequence[Path]) -> list[str]:

@@ -11,15 +11,18 @@ import os
 import pwd
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edgecore.core.group import Function
-from edgecore.supervisor.isolation import IsolationError
 
 DEFAULT_USER, DEFAULT_GROUP = "ggc_user", "ggc_group"
 AUTO, ROOT = "auto", "root"
 _TEST = "/usr/bin/test"
 PROBE_TIMEOUT_S = 10.0
+
+
+class IsolationError(Exception):
+    """A container or user was asked for and cannot be had; the text says what to do."""
 
 
 class IdentityError(IsolationError):
@@ -33,6 +36,22 @@ class Identity:
     uid: int
     gid: int
     groups: tuple[int, ...] = ()
+
+    def with_groups(self, more: Iterable[int]) -> Identity:
+        """Its own by /etc/group, and `more`; never root's."""
+        try:
+            own = os.getgrouplist(pwd.getpwuid(self.uid).pw_name, self.gid)
+        except KeyError:
+            own = []
+        return replace(self, groups=tuple(sorted({*own, *more} - {0, self.gid})))
+
+    def may_write(self, folder: os.stat_result) -> bool:
+        """By the folder's own bits; what lies above it is not asked."""
+        if folder.st_uid == self.uid:
+            return folder.st_mode & 0o300 == 0o300
+        if folder.st_gid in (self.gid, *self.groups):
+            return folder.st_mode & 0o030 == 0o030
+        return folder.st_mode & 0o003 == 0o003
 
     def can(self, letter: str, path: str) -> bool:
         """Whether this user may read (``r``) or run (``x``) what lies at `path`: it is asked."""
@@ -120,14 +139,13 @@ class Identities:
         made = Identity(
             default.uid if uid is None else uid,
             default.gid if gid is None else gid,
-            tuple(sorted(set(groups))),
         )
         if made.uid == 0 or made.gid == 0:
             raise IdentityError(
                 f"function {function.id}: RunAs makes it uid {made.uid}, gid {made.gid}, and 0 is "
                 "root: give both Uid and Gid of a user, or pass --insecure-core-user"
             )
-        return made
+        return made.with_groups(groups)
 
     def _default(self, groups: Iterable[int]) -> Identity | None:
         if self.core_uid or self.insecure:
@@ -141,7 +159,7 @@ class Identities:
                     f"{DEFAULT_USER}), or pass --function-user NAME (root: as now)"
                 )
             return None
-        return Identity(found.uid, found.gid, tuple(sorted(set(groups))))
+        return found.with_groups(groups)
 
     def _refuse(self, function: Function) -> None:
         if self.core_uid:

@@ -11,23 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecore.core.group import Function, MachineLearningModel, Resource
+from edgecore.supervisor.identity import Identity, IsolationError
 
+__all__ = ["Home", "IsolationError", "attached", "bubblewrap", "model_folders", "plain_home"]
 PROBE_TIMEOUT_S = 10.0
-
-
-class IsolationError(Exception):
-    """A container was asked for and cannot be had; the text says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Home:
-    """``prefix`` is put in front of the command; ``cwd`` is the host's view."""
+    """``prefix`` is put in front of the command; ``cwd`` is the host's view. ``byte_code``: where
+    Python may keep it. ``identity`` None: the core's own, or the prefix changes it."""
 
     prefix: tuple[str, ...]
     cwd: Path
     code: str
     resource_prefix: str
     isolation: str
+    byte_code: str
+    identity: Identity | None = None
 
 
 def bubblewrap() -> str | None:
@@ -53,17 +54,32 @@ def attached(function: Function, resources: Iterable[Resource]) -> list[tuple[Re
     ]
 
 
+def model_folders(function: Function, resources: Iterable[Resource]) -> dict[str, Path]:
+    """The function's models: where each is shown, relative to the prefix → where it lies."""
+    return {
+        resource.destination_path.lstrip("/"): resource.path
+        for resource, _ in attached(function, resources)
+        if isinstance(resource, MachineLearningModel) and resource.path is not None
+    }
+
+
 def plain_home(function: Function, resources: Iterable[Resource], folder: Path) -> Home:
     """A process of this host: models are links below ``folder``, which is the prefix.
 
     V1 does the same for NoContainer: path = AWS_GG_RESOURCE_PREFIX + DestinationPath.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for resource, _ in attached(function, resources):
-        if isinstance(resource, MachineLearningModel) and resource.path is not None:
-            _link(folder / resource.destination_path.lstrip("/"), resource.path)
+    for below, path in model_folders(function, resources).items():
+        _link(folder / below, path)
     code = function.code or folder
-    return Home(prefix=(), cwd=code, code=str(code), resource_prefix=str(folder), isolation="none")
+    return Home(
+        prefix=(),
+        cwd=code,
+        code=str(code),
+        resource_prefix=str(folder),
+        isolation="none",
+        byte_code=str(folder / "pycache"),
+    )
 
 
 def _link(link: Path, target: Path) -> None:

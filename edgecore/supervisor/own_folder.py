@@ -23,9 +23,7 @@ def functions_folder(state: Path) -> Path:
     return state.with_name(f"{state.name}-functions")
 
 
-def make_own_folder(
-    parent: Path, name: str, identity: Identity, parts: Mapping[str, Path]
-) -> Path:
+def make_own_folder(parent: Path, name: str, identity: Identity, parts: Mapping[str, Path]) -> Path:
     """`parts`: path below the new folder → folder or file here. Raises IdentityError, OSError."""
     parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     parent.chmod(0o711)
@@ -59,7 +57,7 @@ def _give(source: Path, target: Path, identity: Identity) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
 
     def give(one: str, to: str) -> None:
-        if os.stat(one, follow_symlinks=False).st_mode & stat.S_IROTH:
+        if Path(one).lstat().st_mode & stat.S_IROTH:
             with contextlib.suppress(OSError):
                 os.link(one, to, follow_symlinks=False)
                 return
