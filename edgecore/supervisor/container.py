@@ -19,6 +19,7 @@ SYSTEM = ("bin", "etc", "lib", "lib32", "lib64", "libx32", "nix", "opt", "sbin",
 """Of the host's root, read-only. Also /run/systemd/resolve, where /etc/resolv.conf may point."""
 SECRET = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers")
 NAMESERVERS = Path("/run/systemd/resolve")
+MAX_LINKS = 40  # Linux's own limit, path_resolution(7)
 Bind = tuple[str, str, str]
 
 
@@ -48,7 +49,7 @@ def container_home(  # noqa: PLR0913 - each is one thing that is shown or hidden
     programs = _programs(python)
     # bubblewrap makes missing parents 0700, which would close them to another user.
     words += _passable([*programs, *targets])
-    words += _read_only(programs, [])
+    words += [word for path in programs for word in ("--ro-bind", str(path), str(path))]
     words += _hide(hidden, shown)
     if function.code is not None:
         words += ["--ro-bind", str(function.code.resolve()), CODE_IN_CONTAINER]
@@ -89,15 +90,27 @@ def _programs(python: str | None) -> list[Path]:
     """The bootstrap, the interpreter with its environment, and what LD_LIBRARY_PATH names."""
     found = [PACKAGE]
     if python is not None:
-        found += [Path(python).parents[1], Path(os.path.realpath(python)).parents[1]]
+        found += [link.parents[1] for link in _links(Path(python))]
     libraries = os.environ.get("LD_LIBRARY_PATH", "").split(":")
     found += [Path(each) for each in libraries if each.startswith("/")]
     system = [Path("/") / name for name in SYSTEM]
     return [
         path
         for path in dict.fromkeys(found)
-        if path != Path("/") and not any(top in (path, *path.parents) for top in system)
+        if path.is_dir()
+        and path != Path("/")
+        and not any(top in (path, *path.parents) for top in system)
     ]
+
+
+def _links(path: Path) -> Iterator[Path]:
+    """A program and what it links to, step by step: an environment's is a link to another's."""
+    yield path
+    for _ in range(MAX_LINKS):
+        if not path.is_symlink():
+            return
+        path = Path(os.path.normpath(path.parent / path.readlink()))
+        yield path
 
 
 def _passable(targets: Iterable[Path]) -> list[str]:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from fanfold.common.errors import FAILED, INVALID, MISSING, UserError
 from fanfold.common.project import PROJECT, read_site
 from fanfold.demo.outcome import complaints, judge, names_of, table_of
 from fanfold.device.interpreters import device_python
+from fanfold.localcore import running
 from fanfold.localcore.volumes import clear, refuse_in_use
 from fanfold.sending.records import LISTENING
 from infra.planning import ResultsStore, store_of
@@ -33,7 +34,7 @@ from infra.where import INSTALLED
 SITE = "demo"
 BUCKET = "fanfold-demo-models"
 VOLUMES = Path("/tmp/fanfold-demo")  # noqa: S108 - sites/demo.yaml names it; removed at the end
-RESULT_TIMEOUT_S = 120
+RESULT_TIMEOUT_S = 300
 CLOUD_TIMEOUT_S = 30
 #: Of each stream, so that the transcript shows the same photographs every time.
 SHOWN = 4
@@ -115,7 +116,8 @@ class Demo:
         self._fanfold(["run", self.site, "--detach", "--poll-s", "0.5", *ports], "core ready")
         self._fanfold(["status", self.site], None)
 
-    def _send(self, what: str) -> list[dict[str, Any]]:
+    def _send(self, what: str, until: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+        """Listens for results, waits `until` it may go on, sends."""
         self._step(f"Photographs to the local topic, ordered results back ({what})")
         command = ["results", self.site, "--json", "-n", str(self.images)]
         reader = subprocess.Popen(
@@ -127,6 +129,7 @@ class Demo:
         )
         if reader.stderr is None or LISTENING not in reader.stderr.readline():
             raise UserError("`fanfold results` did not start to listen", FAILED)
+        until()
         started = time.monotonic()
         with ThreadPoolExecutor(1) as reading:
             arriving = reading.submit(_lines, reader)
@@ -142,11 +145,8 @@ class Demo:
         deadline = time.monotonic() + RESULT_TIMEOUT_S
         started = time.monotonic()
         while time.monotonic() < deadline:
-            answer = subprocess.run(
-                self._command(["status", self.site, "--json"]),
-                env=self._environment(), capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            if answer.stdout and _versions(json.loads(answer.stdout)) == {version}:
+            core = running.read(self.state / "core" / self.site)
+            if core is not None and _versions(core.get("/api/status")) == {version}:
                 self.measured["core switched to the new model"] = time.monotonic() - started
                 return
             time.sleep(0.2)
