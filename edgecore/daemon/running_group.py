@@ -162,7 +162,7 @@ class RunningGroup:
             ),
             find=find,
             isolation=options.isolation,
-            hidden=(options.state.absolute(), *([options.join] if options.join else [])),
+            key_file=options.join,
         )
 
     def _make_supervisor(self) -> Supervisor:

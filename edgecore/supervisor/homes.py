@@ -28,14 +28,15 @@ IsolationChoice = Literal["auto", "none"]
 
 @dataclass(kw_only=True)
 class Homes:
-    """Of one group; `find` takes what the operator should know, each once."""
+    """Of one group; `find` takes what the operator should know, each once. `key_file`: the join
+    file, which no function is to read."""
 
     resources: Sequence[Resource]
     state: Path
     identities: Identities
     find: Callable[[str], None]
     isolation: IsolationChoice = "auto"
-    hidden: Sequence[Path] = ()
+    key_file: Path | None = None
     probe_bubblewrap: Callable[[], str | None] = bubblewrap
     _bwrap: str | None = None
     _bare: dict[str, Identity] = field(default_factory=dict)
@@ -68,6 +69,12 @@ class Homes:
             return self._container(function, program, folder)
         identity = self.identities.of(function)
         if identity is None:
+            if self.key_file is not None and self.identities.core_uid:
+                self.find(
+                    "functions without a container run as the core's own user, uid "
+                    f"{self.identities.core_uid}, and can read its key in {self.key_file}: use "
+                    "containers, or start the core as root with --function-user"
+                )
             return plain_home(function, self.resources, folder)
         return self._own(function, identity, anew=anew)
 
@@ -93,7 +100,7 @@ class Homes:
             folder,
             python=None if function.runtime == EXECUTABLE_RUNTIME else program,
             identity=self.identities.of(function, self._groups(function)),
-            hidden=self.hidden,
+            hidden=[self.state, *([self.key_file] if self.key_file else [])],
         )
 
     def _own(self, function: Function, identity: Identity, *, anew: bool) -> Home:
