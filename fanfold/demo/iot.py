@@ -110,7 +110,7 @@ class IotDemo(Demo):
 
     def _bad_model(self) -> None:
         self._step("A model with one byte changed: the device refuses it and goes back")
-        package = _damaged((self.work / "lite0-1.1.0.tar.gz").read_bytes())
+        package = damaged((self.work / "lite0-1.1.0.tar.gz").read_bytes())
         self._cloud().client("s3").put_object(Bucket=BUCKET, Key=BAD_KEY, Body=package)
         arguments = ["deploy", self.site, "--model", f"s3://{BUCKET}/{BAD_KEY}", "--wait-s", "240"]
         started = time.monotonic()
@@ -242,7 +242,7 @@ def _uplink(sink: str, thing: str, connections: list[dict[str, Any]]) -> str:
     return "mqtt-mtls" if sink == "iot-mqtt" and held and held["certificate"] else sink
 
 
-def _damaged(package: bytes) -> bytes:
+def damaged(package: bytes) -> bytes:
     """The package with one byte of its parameters changed: no longer what model.json names."""
     made = io.BytesIO()
     with (
