@@ -13,6 +13,7 @@ from checkout import PROJECT
 
 from infra.planning import load_site, plan_group, render
 
+PROVISION = ("verbs/provision.py", "provision/joining.py", "cloud/certificates.py")
 GUIDE = PROJECT / "docs" / "guides" / "aws-today.md"
 SITE = """
 name: edge-1
@@ -94,6 +95,16 @@ def test_the_guide_lists_what_each_role_may_do(
     made: dict[str, Any], row: str, service: str
 ) -> None:
     assert row_of(row) == granted_to(made, f'"{service}"')
+
+
+def test_the_guide_lists_every_right_that_provision_uses() -> None:
+    provision = PROJECT / "fanfold" / "provision" / "identities.py"
+    sources = (provision, *(PROJECT / "fanfold" / each for each in PROVISION))
+    text = "".join(source.read_text(encoding="utf-8") for source in sources)
+    called = set(re.findall(r"\b(?:_client|iot|client)\.([a-z]+(?:_[a-z]+)+)[(,]", text))
+
+    named = {word.rpartition(":")[2] for word in row_of("`fanfold provision`")}
+    assert named == {call.title().replace("_", "") for call in called}
 
 
 def test_no_role_may_do_everything_to_anything(made: dict[str, Any]) -> None:
