@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgecore.core.group import Function, LocalDevice, LocalVolume, Resource
+from edgecore.disk.layout import folder_name
 from edgecore.supervisor.container import container_home
 from edgecore.supervisor.identity import (
     Identities,
@@ -93,24 +95,35 @@ class Homes:
                 f"function {function.id} asks for a container and bubblewrap does not work here: "
                 "install bubblewrap and allow user namespaces, or pass --isolation none"
             )
+        identity = self.identities.of(function, self._groups(function))
+        if identity is not None and shutil.which("setpriv") is None:
+            raise IdentityError(
+                f"function {function.id} is to run as uid {identity.uid} in a container and "
+                "setpriv is missing here: install util-linux, or pass --function-user root"
+            )
         return container_home(
             function,
             self.resources,
             self._bwrap,
             folder,
             python=None if function.runtime == EXECUTABLE_RUNTIME else program,
-            identity=self.identities.of(function, self._groups(function)),
+            identity=identity,
             hidden=[self.state, *([self.key_file] if self.key_file else [])],
         )
 
     def _own(self, function: Function, identity: Identity, *, anew: bool) -> Home:
         parent, code = functions_folder(self.state), function.code
-        folder = parent / function.id
+        folder = parent / folder_name(function.id)
         if anew or not folder.is_dir():
             parts = model_folders(function, self.resources)
-            make_own_folder(
-                parent, function.id, identity, {**parts, **({"code": code} if code else {})}
-            )
+            parts.update({"code": code} if code else {})
+            try:
+                make_own_folder(parent, folder.name, identity, parts)
+            except OSError as error:
+                raise IdentityError(
+                    f"function {function.id}: its folder in {parent} cannot be made "
+                    f"({error.strerror or error}); make room or rights there"
+                ) from error
         return Home(
             prefix=(),
             cwd=folder / "code" if code else folder,
