@@ -51,7 +51,7 @@ class Aggregator(Part):
         self._acks: dict[str, set[int]] = {}
         self.agreement = Agreement(self.store, self.streams, now)
         self.writer = Writer(self.store, self.jobs)
-        self._stuck = False
+        self._stuck = ""  # why the store has no room
         self._tick_at = now - ACK_EVERY_S
         self._wall = 0.0
         self._throttle = Throttle(10.0)
@@ -74,6 +74,7 @@ class Aggregator(Part):
                 self._sort(message, now)
             self._advance(now)
         if not self._commit():
+            self._say_stuck(now)
             return
         self._send_acks()
         fault("aggregator.after_ack")
@@ -163,10 +164,16 @@ class Aggregator(Part):
         except StoreFullError as error:
             if self._throttle.due("full") is not None:
                 _log.error("no room, taking no results until there is: %s", error)
-            self._stuck = True
+            self._stuck = str(error)
             return False
-        self._stuck = False
+        self._stuck = ""
         return True
+
+    def _say_stuck(self, now: float) -> None:
+        """Alive, and why nothing happens: silence would be taken for a hung process."""
+        if now - self._tick_at >= ACK_EVERY_S:
+            self._tick_at = now
+            self._publish_stats(self._wall)
 
     def _send_acks(self) -> None:
         for epoch, behind in self.agreement.take_asked().items():
@@ -197,6 +204,9 @@ class Aggregator(Part):
         low_watermarks = {name: s.low_watermark for name, s in self.streams.items() if s.next}
         held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
         self._send_ack(held, low_watermarks)
+        self._publish_stats(wall)
+
+    def _publish_stats(self, wall: float) -> None:
         if self._settings.stats_topic:
             self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
 
@@ -227,6 +237,7 @@ class Aggregator(Part):
             "stale_epoch": self.stale_epoch,
             "refused": self.refused,
             "store_behind": self.agreement.store_behind,
+            "disk": {"state": "full", "detail": self._stuck} if self._stuck else {"state": "ready"},
             "reorder_buffer": {name: len(stream.held) for name, stream in self.streams.items()},
             "jobs": len(self.jobs.open),
             "outbox_rows": self.store.log_rows,

@@ -12,7 +12,7 @@ from checkout import PROJECT
 from prometheus_client.parser import text_string_to_metric_families
 from sample_status import STATUS
 
-from edgecore.core.readiness import reasons_not_ready
+from edgecore.core.verdict import judge
 from edgecore.web.dashboard.app import STATIC
 from edgecore.web.metrics.registry import Metrics
 from fanfold.reference.commands import page
@@ -123,7 +123,9 @@ def test_reasons_against_readiness_have_no_retired_word() -> None:
         "cloud": {"refusing": "disk_full"},
         "router": {"work_items": 1024, "limit": 1024},
     }
-    texts = [f"{r.subject} {r.problem} {r.remedy}" for r in reasons_not_ready(broken)]
+    texts = [
+        f"{r['subject']} {r['problem']} {r['remedy']}" for r in judge(broken)["reasons"]
+    ]
 
     assert len(texts) > 6
     assert retired("\n".join(texts)) == []
