@@ -14,6 +14,7 @@ from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
 from fanfold.reference.answer import Answer, Versioned
 from fanfold.reference.replay_answer import ReplayAnswer
+from fanfold.reference.verdict_answer import VerdictAnswer
 from infra.planning import Estimate, Finding, Profile, Reason
 from infra.planning.difference import Change
 
@@ -105,6 +106,7 @@ class StatusAnswer(Versioned):
     stats: dict[str, dict[str, Any]] = Field(
         description="The last stats of each part, docs/spec/messages.md."
     )
+    verdict: VerdictAnswer
     findings: list[str]
     doctor: DoctorStatus
 

@@ -10,7 +10,7 @@ import typer
 
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
-from fanfold.common.inputs import images_to_measure
+from fanfold.common.inputs import images_of
 
 DEFAULT_METHODS = "fanfold,article_pool,raw_loop,round_robin"
 
@@ -49,7 +49,7 @@ def bench(
     from bench.suite import SCENARIOS, Suite
     from fanfold.detect.gpus import find_gpus
 
-    files = images_to_measure(images)
+    files = images_of([images])
     chosen, names = tuple(scenario.split(",")), tuple(methods.split(","))
     if unknown := [*(set(chosen) - set(SCENARIOS)), *(set(names) - {"fanfold", *CONTROLS})]:
         raise UserError(f"not known: {', '.join(unknown)}; see fanfold bench --help", INVALID)
