@@ -41,6 +41,11 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def line(text: str) -> None:
+    """A line of the answer, as it is."""
+    out.print(text, markup=False)
+
+
 def note(message: str) -> None:
     """A remark for the person, never part of the answer."""
     err.print(message, style="dim", markup=False)

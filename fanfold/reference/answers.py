@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
+from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
 from fanfold.reference.replay_answer import ReplayAnswer
 from fanfold.reference.verdict_answer import VerdictAnswer
@@ -319,5 +320,6 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "model inspect": ModelInspectAnswer,
     "model compile": ModelCompileAnswer,
     "model try": ModelTryAnswer,
+    **ACTS,
 }
 """Verb → its answer; of `results`, `logs` and `model try` one line of it."""

@@ -22,7 +22,7 @@ GLOSSARY = PROJECT / "docs" / "glossary.md"
 RETIRED = re.compile(
     r"""\b(
     hearts?|beats?|pulses?|desks?|bells?          # heartbeat, lease file, wake-up FIFO
-    |blamed?|guilty|convict(s|ed)?|verdicts?      # suspect, quarantine, terminal status
+    |blamed?|guilty|convict(s|ed)?                # suspect, quarantine, terminal status
     |floors?|foreign|hold-?back|held\ back        # low watermark, stale epoch, reorder buffer
     |on\ trial|prov(e|es|ed|en)                   # uncommitted, commit
     |doorm[ae]n|knock(s|ed)?|fronts?|lent|lends?  # connection limiter, web server, credentials

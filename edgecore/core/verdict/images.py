@@ -24,7 +24,7 @@ REFUSED_SHOWN = 5
 
 _WHY_REFUSED = {
     "busy": "the site is busy: the camera is to send them again",
-    "no_space": "no space: the camera is to send them again",
+    "no_space": "disk full: the camera is to send them again",
     "too_large": "larger than a message may be: send a file's name instead",
     "not_an_image": "not images",
     "not_found": "their files are not on the images volume",
@@ -125,7 +125,7 @@ def _refused_images(status: Status) -> Iterator[Reason]:
                 f"camera {each['camera']}",
                 f"{each['count']} images or messages were refused, the last "
                 f"{spell(each['since_s'])} ago: {why}",
-                "the camera is told the reason on its topic …/rejected; "
+                "the reason is on its topic …/rejected; "
                 "`fanfold logs splitter` has the detail",
             )
 
@@ -154,5 +154,5 @@ def _salvaged(status: Status) -> Iterator[Reason]:
                 name,
                 f"its database was damaged when it started; {salvage.get('rescued')} rows were "
                 f"read from it, it is kept as {salvage.get('kept')}",
-                "check the disk; this is said until the next start",
+                "check the disk; this is shown until the next start",
             )

@@ -58,7 +58,7 @@ def _images_volume(status: Status) -> Iterator[Reason]:
             "volume_refuses",
             "images volume",
             f"takes no new images: {detail}",
-            "make it writable again: cameras are told busy, and it is tried each second",
+            "make it writable again: cameras are answered busy, and it is tried each second",
         )
 
 

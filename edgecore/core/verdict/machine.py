@@ -38,7 +38,7 @@ def _disks(status: Status) -> Iterator[Reason]:
                 "disk_low",
                 "disk almost full",
                 where,
-                "make room before it is full: then cameras are told no_space",
+                "make room before it is full: then cameras are answered no_space",
             )
 
 
@@ -67,14 +67,14 @@ def _deployment(status: Status) -> Iterator[Reason]:
             "deployment_rolled_back" if rolled_back else "deployment_refused",
             f"deployment {refused.get('deployment')}",
             f"{'was rolled back' if rolled_back else 'is refused here'}: {refused.get('reason')}",
-            f"deployment {group.get('deployment')} runs instead; mend it and deploy again",
+            f"deployment {group.get('deployment')} runs instead; fix it and deploy again",
         )
     elif history and history[-1].get("outcome") == "not healthy":
         yield degraded(
             "deployment_not_healthy",
             f"deployment {history[-1].get('deployment')}",
             f"did not become healthy: {history[-1].get('detail')}",
-            "there is no earlier one to go back to: mend it and deploy again",
+            "there is no earlier one to go back to: fix it and deploy again",
         )
 
 

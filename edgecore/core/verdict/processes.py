@@ -76,7 +76,7 @@ def _nothing_runs() -> Reason:
         "no_group",
         "core",
         "runs no function now: a deployment is under way, or none could be started",
-        "wait; its log and the list of deployments say more",
+        "wait; its log and the list of deployments show more",
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,8 +23,10 @@ from fanfold.device.interpreters import device_python
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.in_order,
     pytest.mark.skipif(device_python() is None, reason="needs .venv-device: run `make setup`"),
 ]
+CLOUD = "s/core/hall/cloud"
 HOOKS = '''
 import os
 
@@ -45,6 +46,8 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
     (core.folder / "sites/hall_hooks.py").write_text(hooks)
     with contextlib.ExitStack() as stack:
         stack.enter_context(small_disk_at(core.folder / "images", 32))
+        core.folder.joinpath("s/core/hall").mkdir(parents=True)
+        core.folder.joinpath(CLOUD).write_text("a file where the sink wants its folder")
         core.start()
         stack.callback(core.stop)
         yield core
@@ -79,6 +82,15 @@ def well(hall: RealCore) -> None:
 
 def pids(hall: RealCore, *names: str) -> list[int]:
     return [hall.function(name)["pid"] for name in names]
+
+
+def test_a_cloud_that_cannot_be_reached_is_said_and_images_go_on(hall: RealCore) -> None:
+    hall.send(job="no-cloud")
+
+    becomes(hall, "degraded", "cloud_unreachable")
+    assert inspects(hall)
+    (hall.folder / CLOUD).unlink()
+    hall.eventually(lambda: "cloud_unreachable" not in codes(hall), "reached again")
 
 
 def test_while_images_are_inspected_the_verdict_is_ok(hall: RealCore) -> None:
@@ -157,18 +169,6 @@ def test_a_full_disk_is_called_a_full_disk(hall: RealCore) -> None:
     assert not any("stuck" in reason["problem"] for reason in reasons.values())
     (hall.folder / "images/other").unlink()
     well(hall)
-
-
-def test_a_cloud_that_cannot_be_reached_is_said_and_images_go_on(hall: RealCore) -> None:
-    cloud = hall.folder / "s/core/hall/cloud"
-    shutil.rmtree(cloud)
-    cloud.write_text("in its place")
-    hall.send(job="no-cloud")
-
-    becomes(hall, "degraded", "cloud_unreachable")
-    assert inspects(hall)
-    cloud.unlink()
-    hall.eventually(lambda: "cloud_unreachable" not in codes(hall), "reached again")
 
 
 def test_a_camera_that_is_refused_is_named(hall: RealCore) -> None:

@@ -57,14 +57,15 @@ WELL: dict[str, Any] = {
 
 
 def status_with(**changes: Any) -> dict[str, Any]:
-    """`stats__splitter={"backlog": 3}` goes into that part; `functions=[…]` takes its place."""
+    """`stats__splitter={"backlog": 3}` goes into that part; `functions=[…]` and `stats={}` take
+    its place."""
     made = copy.deepcopy(WELL)
     for path, value in changes.items():
         *folders, last = path.split("__")
         place = made
         for folder in folders:
             place = place.setdefault(folder, {})
-        if isinstance(value, dict) and isinstance(place.get(last), dict):
+        if value and isinstance(value, dict) and isinstance(place.get(last), dict):
             place[last].update(value)
         else:
             place[last] = value
