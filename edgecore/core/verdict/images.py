@@ -125,8 +125,7 @@ def _refused_images(status: Status) -> Iterator[Reason]:
                 f"camera {each['camera']}",
                 f"{each['count']} images or messages were refused, the last "
                 f"{spell(each['since_s'])} ago: {why}",
-                "the reason is on its topic …/rejected; "
-                "`fanfold logs splitter` has the detail",
+                "the reason is on its topic …/rejected; `fanfold logs splitter` has the detail",
             )
 
 

@@ -152,12 +152,13 @@ def test_without_splitter_or_aggregator_the_site_is_down(hall: RealCore, name: s
 
 
 def test_an_images_volume_that_is_away_is_named(hall: RealCore) -> None:
-    marker = hall.folder / "images/.fanfold/volume"
-    kept = marker.read_bytes()
-    marker.write_text("another volume")
+    images = hall.folder / "images"
+    subprocess.run(["umount", "-l", str(images)], check=True)
+    images.rmdir()
 
     becomes(hall, "down", "volume_away")
-    marker.write_bytes(kept)
+    images.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(images)], check=True)
     well(hall)
 
 

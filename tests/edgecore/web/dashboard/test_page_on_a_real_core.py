@@ -272,6 +272,7 @@ def test_what_the_command_line_prints_as_json_is_as_promised(hall: RealCore) -> 
     keeps("logs", hall.fanfold("logs", "--site", "hall", "--json"))
     first = json.loads(results.splitlines()[0])
     keeps("trace", hall.fanfold("trace", f"{first['stream']}/{first['seq']}", "--json"))
+    keeps("trace", hall.fanfold("trace", first["id"], "--json"))
 
 
 def test_the_metrics_of_a_running_core_parse_and_count_its_images(hall: RealCore) -> None:
