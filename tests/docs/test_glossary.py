@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from every import every
-
 import re
 from pathlib import Path
 
 import pytest
 from checkout import PROJECT
+from every import every
 from prometheus_client.parser import text_string_to_metric_families
 from sample_status import STATUS
 
@@ -123,9 +122,7 @@ def test_reasons_against_readiness_have_no_retired_word() -> None:
         "cloud": {"refusing": "disk_full"},
         "router": {"work_items": 1024, "limit": 1024},
     }
-    texts = [
-        f"{r['subject']} {r['problem']} {r['remedy']}" for r in judge(broken)["reasons"]
-    ]
+    texts = [f"{r['subject']} {r['problem']} {r['remedy']}" for r in judge(broken)["reasons"]]
 
     assert len(texts) > 6
     assert retired("\n".join(texts)) == []

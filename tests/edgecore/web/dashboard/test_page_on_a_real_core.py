@@ -84,7 +84,8 @@ def test_everything_that_a_core_knows_is_on_the_page(page: Browser, hall: RealCo
     assert page.count("#functions tbody tr") == 4
     assert page.count("#history tbody tr") == 1
     assert "applied" in page.text("#history")
-    assert page("seen")["errors"] == []
+    # A broken picture has no thumbnail: another test of this hall sends one.
+    assert [e for e in page("seen")["errors"] if "/api/image/" not in e] == []
     page("screenshot", path=str(hall.folder / "desktop.png"))
 
 
@@ -237,15 +238,15 @@ def test_a_frozen_worker_degrades_the_site_and_is_named_while_the_other_inspects
     page: Browser, hall: RealCore
 ) -> None:
     pid = hall.function("w1")["pid"]
-    os.kill(pid, signal.SIGSTOP)
-    hall.send(job="frozen")
-
-    verdict = hall.eventually(
-        lambda: (v := hall.status()["verdict"])["state"] == "degraded" and v, "degraded"
-    )
+    with ThreadPoolExecutor(1) as beside:
+        os.kill(pid, signal.SIGSTOP)
+        beside.submit(hall.send, job="frozen")
+        verdict = hall.eventually(
+            lambda: (v := hall.status()["verdict"])["state"] == "degraded" and v, "degraded"
+        )
+        assert hall.ask("/ready")[0] == 200
     assert any("w1" in reason["subject"] for reason in verdict["reasons"])
     assert every(reason["remedy"] for reason in verdict["reasons"])
-    assert hall.ask("/ready")[0] == 200
     assert hall.ask("/live")[0] == 200
     page.wait("document.querySelector('#problems').innerText.includes('w1')", 30_000)
     hall.eventually(lambda: hall.status()["verdict"]["state"] == "ok", "w1 was restarted by itself")
@@ -308,6 +309,14 @@ def test_the_open_page_finds_a_core_that_restarts_and_that_is_read_only_now(
     page: Browser, hall: RealCore
 ) -> None:
     hall.stop()
+    try:
+        _read_only(page, hall)
+    finally:  # the others of this module want the core that takes commands
+        hall.stop()
+        hall.start()
+
+
+def _read_only(page: Browser, hall: RealCore) -> None:
     page.wait("document.querySelector('#live').innerText.startsWith('core unreachable')", 20_000)
     hall.start("--read-only")
     page.wait("document.querySelector('#live').innerText === 'live'", 30_000)
