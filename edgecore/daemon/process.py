@@ -18,7 +18,10 @@ from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
+from edgecore.core.verdict import judge
 from edgecore.daemon.check_runner import CheckRunner
+from edgecore.daemon.evidence import Evidence
+from edgecore.daemon.health_report import HealthReporter
 from edgecore.daemon.lacking import lacking
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
@@ -70,9 +73,11 @@ class Daemon:
         self._started = time.monotonic()
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
+        self._evidence = Evidence(options)
         self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
         self._spooler: Spooler
         self._cloud_side: CloudSide | None = None
+        self._health: HealthReporter | None = None
         self._background: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
@@ -93,6 +98,8 @@ class Daemon:
         plan = self._fault_plan()
         loaded = await self._rollout.first_group()
         self._open_cloud(loaded.group, plan)
+        self._health = HealthReporter(self.status, self._spooler.put)
+        self._background.append(asyncio.ensure_future(self._evidence.run(self.status)))
         self._web.bind()
         await self._rollout.begin(loaded)
         self._web.start(
@@ -105,6 +112,7 @@ class Daemon:
         if self._cloud_side is not None and self._options.group == BY_JOBS:
             self._cloud_side.execute_jobs(self._rollout)
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
+        self._background.append(asyncio.ensure_future(self._health.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
         log.info("the core runs group %s, ports %s", loaded.group.name, self._ports())
@@ -141,6 +149,9 @@ class Daemon:
 
     def _make_running_group(self, group: Group) -> RunningGroup:
         self._observers.forget_stats()
+        self._evidence.show(group)
+        if self._health is not None:
+            self._health.show(group)
         return RunningGroup(
             group,
             self._options,
@@ -185,7 +196,7 @@ class Daemon:
     def status(self) -> Status:
         """``GET /api/status`` (docs/spec/core.md)."""
         running, loaded = self._rollout.running_group, self._rollout.loaded
-        return {
+        status: Status = {
             "v": 1,
             "core": {
                 "thing": loaded.group.core.thing_name if loaded else None,
@@ -201,9 +212,14 @@ class Daemon:
             "cloud": self._cloud_status(),
             "stats": self._observers.stats,
             "silence_s": self._observers.silence_s(),
+            "recent": self._evidence.recent,
+            "disks": self._evidence.disks,
+            "certificates": self._evidence.certificates,
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
         }
+        status["verdict"] = judge(status)
+        return status
 
     def _findings(self) -> list[str]:
         running, loaded = self._rollout.running_group, self._rollout.loaded
@@ -234,10 +250,12 @@ class Daemon:
 
 def _mqtt_status(running: RunningGroup | None) -> MqttStatus:
     servers = running.mqtt if running is not None else []
+    now = asyncio.get_running_loop().time()
     too_large: Counter[str] = sum((server.too_large for server in servers), Counter())
     return {
         "clients": [client for server in servers for client in server.clients()],
         "too_large": dict(too_large),
+        "refused_clients": [each for server in servers for each in server.refused.status(now)],
     }
 
 

@@ -64,11 +64,11 @@ class RunningCore:
         return message
 
     def ready(self) -> bool:
-        """Whether /ready says that every function can take work, or does not by wish (drained)."""
+        """Whether every function can take work, or does not by wish (drained), as /ready says."""
         try:
-            status, body = self._request("GET", "/ready")
-            return status == 200 or all(
-                r.get("requested") or r.get("lasting") for r in json.loads(body)["reasons"]
+            _, body = self._request("GET", "/ready")
+            return all(
+                r["requested"] or r["lasting"] for r in json.loads(body)["reasons"] if r["gate"]
             )
         except (UserError, ValueError, KeyError):
             return False

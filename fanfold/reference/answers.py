@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
+from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
@@ -19,6 +20,7 @@ from fanfold.reference.model_answers import (
     ModelTryAnswer,
 )
 from fanfold.reference.replay_answer import ReplayAnswer
+from fanfold.reference.verdict_answer import VerdictAnswer
 from infra.planning import Estimate, Finding, Profile, Reason
 from infra.planning.difference import Change
 
@@ -110,6 +112,7 @@ class StatusAnswer(Versioned):
     stats: dict[str, dict[str, Any]] = Field(
         description="The last stats of each part, docs/spec/messages.md."
     )
+    verdict: VerdictAnswer
     findings: list[str]
     doctor: DoctorStatus
 
@@ -266,5 +269,6 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "model inspect": ModelInspectAnswer,
     "model compile": ModelCompileAnswer,
     "model try": ModelTryAnswer,
+    **ACTS,
 }
 """Verb → its answer; of `results`, `logs` and `model try` one line of it."""

@@ -170,5 +170,7 @@ def _flat(path: tuple[str, ...], value: Any) -> Leaves:
 
 
 def _short(value: Any) -> str:
-    """A resource policy as `model ro`."""
-    return " ".join(str(v) for v in value.values()) if isinstance(value, Mapping) else str(value)
+    """A resource policy as `model ro`, in whatever order an API gives its fields."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return " ".join(str(value[key]) for key in sorted(value, reverse=True))

@@ -6,6 +6,7 @@ is what ``rate()`` expects of a restarted process.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from contract.status import Status
 from edgecore.core.stats import mapping, number, numbers, part, workers
+from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
 
 MAX_LABEL_VALUES = 256
 """Per family. Functions are bounded by the group, but the group is not ours to trust."""
@@ -26,6 +28,7 @@ Row = tuple[list[str], float]
 def families(status: Status) -> Iterator[Metric]:
     """All families of one status object."""
     yield from _core(status)
+    yield from _verdict(status)
     yield from _doctor(mapping(status.get("doctor")))
     yield from _functions(status.get("functions", [])[:MAX_LABEL_VALUES])
     yield from _router(status.get("router", {}), status.get("mqtt", {}))
@@ -83,6 +86,27 @@ def _core(status: Status) -> Iterator[Metric]:
         "When the current deployment was applied, Unix time.",
         _one(group, "applied_at"),
     )
+
+
+def _verdict(status: Status) -> Iterator[Metric]:
+    verdict = judge(status) if status else None
+    states: list[Row] = (
+        [([state], float(verdict["state"] == state)) for state in (OK, DEGRADED, DOWN)]
+        if verdict
+        else []
+    )
+    yield _gauge("verdict", "1 for the site's verdict, 0 for the others.", states, ("state",))
+    codes = Counter(reason["code"] for reason in verdict["reasons"]) if verdict else {}
+    reasons: list[Row] = [([code], float(count)) for code, count in codes.items()]
+    yield _gauge("verdict_reasons", "Reasons of the verdict, by code.", reasons, ("code",))
+    ready: list[Row] = [([], float(verdict["ready"]))] if verdict else []
+    yield _gauge("ready", "1 if an image that is published now would be inspected.", ready)
+    free: list[Row] = [([d["use"]], float(d["free_bytes"])) for d in status.get("disks", [])]
+    yield _gauge("disk_free_bytes", "Free space, by what is on the file system.", free, ("use",))
+    ends: list[Row] = [
+        ([c["name"]], c["expires_in_s"]) for c in status.get("certificates", [])[:MAX_LABEL_VALUES]
+    ]
+    yield _gauge("certificate_expires_seconds", "Until the certificate expires.", ends, ("name",))
 
 
 def _doctor(doctor: Mapping[str, Any]) -> Iterator[Metric]:
