@@ -126,3 +126,4 @@ class Status(TypedDict, total=False):
     silence_s: Mapping[str, Mapping[str, float]]
     findings: list[str]
     doctor: Mapping[str, Any]
+    history: Mapping[str, Any]

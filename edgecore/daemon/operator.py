@@ -28,11 +28,21 @@ def _publisher(group: Group, source: str | None) -> str:
     return group.devices[names.index(wanted)].thing_arn
 
 
+def _unnoted(_subject: str, _text: str) -> None:
+    pass
+
+
 class Operator:
     """``running_group``: the one that runs now; a deployment replaces it."""
 
-    def __init__(self, running_group: Callable[[], RunningGroup | None]) -> None:
+    def __init__(
+        self,
+        running_group: Callable[[], RunningGroup | None],
+        note: Callable[[str, str], None] = _unnoted,
+    ) -> None:
+        """``note``: subject and words of everything that was done."""
         self._running_group = running_group
+        self._note = note
 
     @property
     def offered(self) -> Collection[str]:
@@ -47,6 +57,7 @@ class Operator:
     async def restart(self, function_id: str) -> None:
         if not await self._running().supervisor.restart(function_id):
             raise ActionRefusedError(f"function {function_id!r} is not in the group")
+        self._note(function_id, "asked for a restart")
 
     async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
         """Tell the splitter (docs/spec/messages.md, Control)."""
@@ -57,12 +68,20 @@ class Operator:
         if workers is not None:
             asked["workers"] = list(workers)
         topic = Topics(site).control
-        if not await self.publish(topic, json.dumps(asked).encode()):
+        if not await self._send(topic, json.dumps(asked).encode()):
             raise ActionRefusedError(
                 f"the group has no subscription for {topic}: render and deploy it again"
             )
 
+        who = "all workers" if workers is None else ", ".join(workers)
+        self._note(who, "drained" if on else "given work again")
+
     async def publish(self, topic: str, payload: bytes, source: str | None = None) -> int:
+        targets = await self._send(topic, payload, source)
+        self._note(topic, f"published {len(payload)} bytes to {targets} target(s)")
+        return targets
+
+    async def _send(self, topic: str, payload: bytes, source: str | None = None) -> int:
         running_group = self._running()
         problem = topic_problem(topic)
         if problem:

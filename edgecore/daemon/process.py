@@ -24,6 +24,7 @@ from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.waiting_group import BY_JOBS
+from edgecore.daemon.watch import Watch
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
@@ -71,6 +72,7 @@ class Daemon:
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
         self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
+        self._watch = Watch(options, self._observers, self.status)
         self._spooler: Spooler
         self._cloud_side: CloudSide | None = None
         self._background: list[asyncio.Task[None]] = []
@@ -94,12 +96,15 @@ class Daemon:
         loaded = await self._rollout.first_group()
         self._open_cloud(loaded.group, plan)
         self._web.bind()
+        self._watch.show(loaded.group)
         await self._rollout.begin(loaded)
+        self._watch.start()
         self._web.start(
             loaded.group,
             status=self.status,
-            actions=Operator(lambda: self._rollout.running_group),
+            actions=Operator(lambda: self._rollout.running_group, self._watch.note),
             observers=self._observers,
+            recorder=self._watch.recorder,
         )
         self._write_facts()
         if self._cloud_side is not None and self._options.group == BY_JOBS:
@@ -160,6 +165,7 @@ class Daemon:
             self._cloud_side.show(self._rollout.running_group)
         if self._rollout.loaded is not None:
             self._web.show(self._rollout.loaded.group)
+            self._watch.show(self._rollout.loaded.group)
         self._write_facts()
 
     def _ports(self) -> dict[str, int | None]:
@@ -203,6 +209,7 @@ class Daemon:
             "silence_s": self._observers.silence_s(),
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
+            "history": self._watch.status()["history"],
         }
 
     def _findings(self) -> list[str]:
@@ -218,6 +225,7 @@ class Daemon:
 
     async def _shut_down(self) -> None:
         await self._web.stop()
+        await self._watch.close()
         await self._rollout.stop()
         for task in self._background:
             task.cancel()

@@ -27,6 +27,7 @@ def families(status: Status) -> Iterator[Metric]:
     """All families of one status object."""
     yield from _core(status)
     yield from _doctor(mapping(status.get("doctor")))
+    yield from _history(mapping(status.get("history")))
     yield from _functions(status.get("functions", [])[:MAX_LABEL_VALUES])
     yield from _router(status.get("router", {}), status.get("mqtt", {}))
     yield from _cloud(status.get("cloud", {}))
@@ -89,6 +90,22 @@ def _doctor(doctor: Mapping[str, Any]) -> Iterator[Metric]:
     counts = numbers(doctor.get("counts"))
     rows: list[Row] = [([level], counts.get(level, 0.0)) for level in LEVELS] if counts else []
     yield _gauge("doctor_checks", "Checks of the doctor by outcome.", rows, ("level",))
+
+
+def _history(history: Mapping[str, Any]) -> Iterator[Metric]:
+    yield _counter(
+        "history_written_images", "Images written to the history.", _one(history, "written")
+    )
+    yield _counter(
+        "history_dropped_images",
+        "Images left out of the history, by reason; they were inspected all the same.",
+        _by_key(history.get("dropped_by_reason")),
+        ("reason",),
+    )
+    yield _gauge("history_bytes", "Size of the history on disk.", _one(history, "bytes"))
+    yield _gauge(
+        "history_limit_bytes", "Size that the history may have.", _one(history, "quota_bytes")
+    )
 
 
 def _functions(functions: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
