@@ -100,7 +100,7 @@ class Recorder:
             "dropped": sum(dropped.values()),
             "dropped_by_reason": dict(dropped),
             "unreadable": self._unreadable,
-            "problem": self._problem or self.settings.problem or None,
+            "problem": self._problem or self.settings.problem or self.settings.zone_problem or None,
             "quota_bytes": self.settings.max_bytes,
             "keep_days": self.settings.keep_days,
             **self._facts,

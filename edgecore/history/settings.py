@@ -33,12 +33,24 @@ class Settings:
     @property
     def zone(self) -> tzinfo:
         """The site's time zone; the device's own where it names none or one unknown here."""
-        try:
-            if self.time_zone:
-                return ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            pass
-        return datetime.now(timezone.utc).astimezone().tzinfo or timezone.utc
+        found = _zone(self.time_zone) if self.time_zone else None
+        return found or datetime.now(timezone.utc).astimezone().tzinfo or timezone.utc
+
+    @property
+    def zone_problem(self) -> str:
+        if not self.time_zone or _zone(self.time_zone) is not None:
+            return ""
+        return (
+            f"history.time_zone {self.time_zone!r} is not known on this device: its own is used; "
+            "install tzdata, or correct the name"
+        )
+
+
+def _zone(name: str) -> tzinfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def of_environment(environment: Mapping[str, str]) -> Settings:

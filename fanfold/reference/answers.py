@@ -247,6 +247,37 @@ class ModelCompileAnswer(Versioned):
     package: CompiledPackage | None = Field(description="null: nothing was written.")
 
 
+class HistoryLabel(Answer):
+    label: str
+    score: float | None = Field(description="Of its best place in the image.")
+    count: int = Field(description="How often it is in the image.")
+
+
+class HistoryLine(Answer):
+    """One image a line. With `--by` a line is a count (`period`, `camera`, `images`, `ok`,
+    `failed`, `dropped`, `defects`, `defect_rate`), with `--show events` an event (`t`, `kind`,
+    `subject`, `text`, `who`), with `--show labels` a label's count."""
+
+    t: float
+    camera: str
+    seq: int
+    status: ImageStatus
+    name: str = Field(description="As its sender named it; its id where it came without a file.")
+    folder: str
+    id: str
+    job: str
+    label: str = Field(description="The best one; empty: none.")
+    score: float | None
+    labels: list[HistoryLabel]
+    defect: bool
+    reason: str
+    detail: str
+    worker: str
+    model: str
+    ms: float | None = Field(description="From acceptance to the ordered result.")
+    number: int = Field(description="Of this history; grows with each image.")
+
+
 class DiffAnswer(Versioned):
     site: str
     deployed: Deployment | None = Field(description="What runs now; null: nothing is deployed.")
@@ -307,6 +338,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "send": SendAnswer,
     "results": ResultLine,
     "trace": TraceAnswer,
+    "history": HistoryLine,
     "replay": ReplayAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,

@@ -18,6 +18,7 @@ from infra.planning.fields import (
     Record,
 )
 from infra.planning.findings import Finding, InvalidInput
+from infra.planning.history import History
 from infra.planning.pictures import Pictures, Sensor
 from infra.planning.rollout import Rollout
 
@@ -239,6 +240,7 @@ class Site(Record):
     job: Jobs = Field(default=Jobs(), description="Job summaries.")
     logging: Logging = Field(default=Logging(), description="Logs.")
     spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")
+    history: History = Field(default=History(), description="What the device remembers.")
     load: Load | None = Field(default=None, description="For the estimate.")
     transform: Literal["fast", "exact"] = Field(
         default="fast", description="fast: a JPEG is decoded at about the size that is needed."

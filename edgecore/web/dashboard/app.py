@@ -173,7 +173,9 @@ class Dashboard:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
 
     async def _history_page(self, _request: Request) -> Response:
-        return FileResponse(STATIC / "history.html", headers={"cache-control": "no-cache"})
+        return FileResponse(
+            STATIC / "history" / "index.html", headers={"cache-control": "no-cache"}
+        )
 
     async def _stream(self, _request: Request) -> Response:
         events = self.feed.stream()
