@@ -127,3 +127,4 @@ class Status(TypedDict, total=False):
     findings: list[str]
     doctor: Mapping[str, Any]
     history: Mapping[str, Any]
+    alerts: Mapping[str, Any]

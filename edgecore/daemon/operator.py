@@ -10,6 +10,7 @@ from contract.topic_filters import topic_problem
 from contract.topics import Topics
 from edgecore.core.group import CLOUD, Group
 from edgecore.daemon.running_group import RunningGroup
+from edgecore.daemon.watch import Watch
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
 
@@ -28,25 +29,22 @@ def _publisher(group: Group, source: str | None) -> str:
     return group.devices[names.index(wanted)].thing_arn
 
 
-def _unnoted(_subject: str, _text: str) -> None:
-    pass
-
-
 class Operator:
     """``running_group``: the one that runs now; a deployment replaces it."""
 
     def __init__(
         self,
         running_group: Callable[[], RunningGroup | None],
-        note: Callable[[str, str], None] = _unnoted,
+        watch: Watch,
     ) -> None:
-        """``note``: subject and words of everything that was done."""
+        """``watch`` is told of everything that was done."""
         self._running_group = running_group
-        self._note = note
+        self._note = watch.note
+        self._caller = watch.caller
 
     @property
     def offered(self) -> Collection[str]:
-        return ("restart", "drain", "publish")
+        return ("restart", "drain", "publish", "acknowledge", "test-alerts")
 
     def _running(self) -> RunningGroup:
         running_group = self._running_group()
@@ -75,6 +73,16 @@ class Operator:
 
         who = "all workers" if workers is None else ", ".join(workers)
         self._note(who, "drained" if on else "given work again")
+
+    async def acknowledge(self, alert: str) -> None:
+        if not self._caller.acknowledge(alert, "operator"):
+            raise ActionRefusedError(f"alert {alert!r} is not on: there is nothing to acknowledge")
+
+    async def test_alerts(self) -> dict[str, str]:
+        found = await asyncio.to_thread(self._caller.test("operator"))
+        if not found:
+            raise ActionRefusedError("no way to send alerts: the site file names none (alerts: to)")
+        return found
 
     async def publish(self, topic: str, payload: bytes, source: str | None = None) -> int:
         targets = await self._send(topic, payload, source)

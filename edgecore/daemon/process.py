@@ -102,7 +102,7 @@ class Daemon:
         self._web.start(
             loaded.group,
             status=self.status,
-            actions=Operator(lambda: self._rollout.running_group, self._watch.note),
+            actions=Operator(lambda: self._rollout.running_group, self._watch),
             observers=self._observers,
             recorder=self._watch.recorder,
         )
@@ -209,7 +209,8 @@ class Daemon:
             "silence_s": self._observers.silence_s(),
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
-            "history": self._watch.status()["history"],
+            "history": self._watch.history_status(),
+            "alerts": self._watch.caller.status(),
         }
 
     def _findings(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Looks at the core once a second: what happened goes to the history."""
+"""Looks at the core once a second: what happened goes to the history, what is wrong to people."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import edgecore
 from contract.status import Status
+from edgecore.alerts.caller import Caller
+from edgecore.alerts.rules import of_environment as alerts_of
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import Options
+from edgecore.daemon.surroundings import Surroundings
 from edgecore.history.recorder import Recorder
 from edgecore.history.schema import file_of
-from edgecore.history.settings import of_environment
+from edgecore.history.settings import of_environment as history_of
 from edgecore.history.timeline import changes
+from edgecore.uplink.iot.identity import IdentityError, read_identity
 from edgecore.web.dashboard.ports import SiteView
 
 EVERY_S = 1.0
@@ -31,30 +36,37 @@ class Watch:
         self, options: Options, observers: Observers, status: Callable[[], Status]
     ) -> None:
         self._read_status = status
-        self.recorder = Recorder(file_of(options.state)) if options.history else None
-        if self.recorder is not None:
-            observers.add(self.recorder.tap)
+        self._images_dir = ""
+        self.recorder = Recorder(file_of(options.state), keep=options.history)
+        self.caller = Caller(options.state, self._alert)
+        self.recorder.on_rows = self.caller.observe
+        observers.add(self.recorder.tap)
+        folders = [str(options.state)]
+        self._around = Surroundings(
+            lambda: [*folders, *filter(None, [self._images_dir])], _certificates(options)
+        )
         self._looking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        if self.recorder is None:
-            return
         self.recorder.start()
         self.recorder.event("core", "core", f"started, version {edgecore.__version__}")
         self._looking = asyncio.ensure_future(self._look())
 
     def show(self, group: Group) -> None:
-        if self.recorder is not None:
-            merged = environment_of(group)
-            self.recorder.show(SiteView.of_group(group).site, of_environment(merged))
+        view, variables = SiteView.of_group(group), environment_of(group)
+        self._images_dir = view.images_dir
+        self.recorder.show(view.site, history_of(variables))
+        self.caller.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
 
     def note(self, subject: str, text: str) -> None:
         """An operator did something."""
-        if self.recorder is not None:
-            self.recorder.event("operator", subject, text, who="operator")
+        self.recorder.event("operator", subject, text, who="operator")
 
-    def status(self) -> dict[str, Any]:
-        return {"history": dict(self.recorder.status()) if self.recorder else {}}
+    def _alert(self, subject: str, text: str, who: str) -> None:
+        self.recorder.event("alert", subject, text, who=who)
+
+    def history_status(self) -> dict[str, Any]:
+        return dict(self.recorder.status())
 
     async def _look(self) -> None:
         before = self._read_status()
@@ -64,22 +76,24 @@ class Watch:
             try:
                 self._compare(before, after)
             except Exception:  # the status is also made of what others sent
-                log.exception("history: a change could not be told")
+                log.exception("watch: a look at the core failed")
             before = after
 
     def _compare(self, before: Status, after: Status) -> None:
-        assert self.recorder is not None  # noqa: S101 - else nobody looks
         for kind, subject, text in changes(before, after):
             self.recorder.event(kind, subject, text)
+        if self.caller.needs_disks:
+            self._around.look()
+        self.caller.step(after, self._around.disks, self._around.certificates)
 
     async def close(self) -> None:
         if self._looking is not None:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
-        if self.recorder is not None:
-            self.recorder.event("core", "core", "stopped")
-            await asyncio.to_thread(self.recorder.close)
+        self.caller.close()
+        self.recorder.event("core", "core", "stopped")
+        await asyncio.to_thread(self.recorder.close)
 
 
 def environment_of(group: Group) -> dict[str, str]:
@@ -89,3 +103,13 @@ def environment_of(group: Group) -> dict[str, str]:
         if "FANFOLD_SITE" in function.environment:
             merged.update(function.environment)
     return merged
+
+
+def _certificates(options: Options) -> list[Path]:
+    """Of the page and of this device; the broker's own is renewed by the core."""
+    found = [options.web.certificate] if options.web.certificate is not None else []
+    if options.join is not None:
+        with contextlib.suppress(IdentityError):
+            path = read_identity(options.join).certificate.path
+            found += [path] if path is not None else []
+    return found

@@ -16,21 +16,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from contract.durable.database import is_damage, is_full, rescue
+from contract.durable.database import is_damage, is_full
 from contract.topics import Topics
-from edgecore.history.retention import Limits, Retention, age_after
 from edgecore.history.rows import Row, rows_of
-from edgecore.history.schema import format_of, open_for_writing, tune
 from edgecore.history.settings import Settings
-from edgecore.history.store import Batch, Event, Store
+from edgecore.history.store import Batch, Event
 from edgecore.history.tap import Tap
+from edgecore.history.writer import EVERY_S, MOST_MESSAGES, Writer
 
-EVERY_S = 0.5
-MOST_MESSAGES = 2_000
-RETENTION_EVERY_S = 30.0
-SWEEP_EVERY_S = 86_400.0
 MAX_WAITING = 5_000
-CLOCK_STEP_S = 60.0
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 log = logging.getLogger(__name__)
@@ -39,12 +33,18 @@ log = logging.getLogger(__name__)
 class Recorder:
     """``start``, ``show`` for every group that runs, ``close``; ``tap`` is given to the hub."""
 
-    def __init__(self, path: Path, *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, *, keep: bool = True, wall: Callable[[], float] = time.time
+    ) -> None:
+        """``keep`` False: nothing is written; ``on_rows`` is told all the same."""
         self.path = path
+        self.keep = keep
         self.tap = Tap()
         self.settings = Settings()
         self.on_failed: Callable[[int, Row], None] | None = None
         """Called in the writer's thread for every image that failed, with its number."""
+        self.on_rows: Callable[[list[Row]], None] | None = None
+        """Called in the writer's thread with everything that was inspected."""
         self._wall = wall
         self._others: queue.Queue[Any] = queue.Queue(MAX_WAITING)
         self._stop = threading.Event()
@@ -96,6 +96,7 @@ class Recorder:
         if self.tap.dropped_rows:
             dropped["writer behind"] += self.tap.dropped_rows
         return {
+            "keeps": self.keep,
             "written": self._written,
             "dropped": sum(dropped.values()),
             "dropped_by_reason": dict(dropped),
@@ -107,9 +108,11 @@ class Recorder:
         }
 
     def _run(self) -> None:
+        while not self.keep and not self._stop.wait(EVERY_S):
+            self.collect()
         while not self._stop.is_set():
             try:
-                writer = _Writer(self, self._wall)
+                writer = Writer(self, self._wall)
             except (OSError, sqlite3.Error) as error:
                 self._failed(error)
                 self._discard("cannot be opened")
@@ -136,8 +139,7 @@ class Recorder:
         self._problem = said
 
     def _discard(self, reason: str) -> None:
-        for message in self.tap.take(MOST_MESSAGES):
-            self._dropped[reason] += message.payload.count(b'"status"')
+        self._dropped[reason] += len(self.collect().rows)
 
     def first_time(self) -> bool:
         """Whether the file is opened for the first time by this process."""
@@ -152,6 +154,8 @@ class Recorder:
                 batch.rows += rows_of(message.payload, message.t, self.settings.defects)
             except _UNREADABLE:
                 self._unreadable += 1
+        if self.on_rows is not None and batch.rows:
+            self.on_rows(batch.rows)
         while len(batch.events) + len(batch.points) + len(batch.pictures) < MAX_WAITING:
             try:
                 item = self._others.get_nowait()
@@ -177,109 +181,3 @@ class Recorder:
         full = isinstance(error, sqlite3.Error) and is_full(error)
         self._dropped["disk full" if full else "error"] += len(batch.rows)
         self._failed(error)
-
-
-class _Writer:
-    """One connection's life."""
-
-    def __init__(self, recorder: Recorder, wall: Callable[[], float]) -> None:
-        self._recorder, self._wall = recorder, wall
-        opened = open_for_writing(recorder.path, recorder.settings.max_bytes)
-        self._connection = opened.connection
-        self._quota = recorder.settings.max_bytes
-        self._store = Store(self._connection)
-        self._retention = Retention(self._connection)
-        self._started, self._started_wall = time.monotonic(), wall()
-        self._step_s = 0.0
-        self._swept = self._looked = float("-inf")
-        ended = self._store.meta("wall")
-        if recorder.first_time() and self._store.meta("running") == "1":
-            recorder.event("core", "core", "the one before ended without notice: "
-                "a power cut, a kill or a crash")  # fmt: skip
-        self._store.set_meta(running=1)
-        self._age_at_start = age_after(
-            float(self._store.meta("age_s") or 0.0), None if ended is None else float(ended), wall()
-        )
-        if opened.salvage is not None:
-            recorder.event("history", "history", f"was damaged: {opened.salvage.for_stats()}")
-
-    @property
-    def _age_s(self) -> float:
-        return self._age_at_start + time.monotonic() - self._started
-
-    def run(self, stop: threading.Event) -> None:
-        """Raises sqlite3.Error for damage; a full disk is waited out."""
-        while True:
-            stopping = stop.wait(EVERY_S)
-            while batch := self._recorder.collect():
-                self._write(batch)
-                if len(batch.rows) < MOST_MESSAGES:
-                    break
-            self._look_at_clock()
-            self._retain()
-            if stopping:
-                self._note_time()
-                self._store.set_meta(running=0)
-                return
-
-    def _write(self, batch: Batch) -> None:
-        try:
-            added = self._store.add(batch)
-        except sqlite3.Error as error:
-            self._recorder.lost(batch, error)
-            if is_damage(error):
-                raise
-            if is_full(error):
-                self._retention.shrink()
-            return
-        except Exception as error:  # a row that nobody foresaw costs its batch, not the history
-            log.exception("history: rows were left out")
-            self._recorder.lost(batch, error)
-            return
-        self._recorder.wrote(added, self._facts())
-
-    def _facts(self) -> dict[str, Any]:
-        return {"repeated": self._store.repeated, "forgotten": self._retention.forgotten,
-            "bytes": self._retention.used_bytes()}  # fmt: skip
-
-    def _look_at_clock(self) -> None:
-        """A wall clock that was set is an event, and moves nothing else."""
-        step_s = self._wall() - self._started_wall - (time.monotonic() - self._started)
-        moved_s, self._step_s = step_s - self._step_s, step_s
-        if abs(moved_s) > CLOCK_STEP_S:
-            self._recorder.event("clock", "clock", f"was set {moved_s:+.0f} s")
-
-    def _retain(self) -> None:
-        now = time.monotonic()
-        if now - self._looked < RETENTION_EVERY_S:
-            return
-        settings = self._recorder.settings
-        limits = Limits(settings.keep_days * 86_400, settings.max_bytes, settings.pictures_bytes)
-        if settings.max_bytes != self._quota:
-            self._quota = settings.max_bytes
-            pages = max(self._quota // 4096, 64)
-            self._connection.execute(f"PRAGMA max_page_count={pages}")
-        self._retention.mark(self._age_s)
-        self._note_time()
-        if not self._retention.step(self._age_s, limits):
-            self._looked = now
-        if now - self._swept > SWEEP_EVERY_S and self._swept > float("-inf"):
-            self._retention.sweep()
-        if self._swept == float("-inf") or now - self._swept > SWEEP_EVERY_S:
-            self._swept = now
-
-    def _note_time(self) -> None:
-        self._store.set_meta(age_s=self._age_s, wall=self._wall())
-
-    def rescue(self, error: sqlite3.Error) -> None:
-        """Begin a new file with what still reads of the damaged one."""
-        self.close()
-        settings = self._recorder.settings
-        opened = rescue(str(self._recorder.path), format_of(settings.max_bytes), error)
-        tune(opened.connection)
-        opened.connection.close()
-        assert opened.salvage is not None  # noqa: S101 - rescue always has one
-        self._recorder.event("history", "history", f"was damaged: {opened.salvage.for_stats()}")
-
-    def close(self) -> None:
-        self._connection.close()

@@ -127,8 +127,11 @@ class Environment:
 
     def _for_the_core(self) -> Variables:
         """Settings of the site that the core itself follows: they come and go with the group."""
-        history = self.site.history.variable()
-        return {"FANFOLD_HISTORY": history} if history else {}
+        given = {
+            "FANFOLD_HISTORY": self.site.history.variable(),
+            "FANFOLD_ALERTS": self.site.alerts.variable(),
+        }
+        return {name: text for name, text in given.items() if text}
 
     def inference(self, worker: str, gpu_id: int) -> Variables:
         return {**self._model("inference", worker), "GPU_ID": str(gpu_id), **self._mps(gpu_id)}

@@ -28,6 +28,7 @@ def families(status: Status) -> Iterator[Metric]:
     yield from _core(status)
     yield from _doctor(mapping(status.get("doctor")))
     yield from _history(mapping(status.get("history")))
+    yield from _alerts(mapping(status.get("alerts")))
     yield from _functions(status.get("functions", [])[:MAX_LABEL_VALUES])
     yield from _router(status.get("router", {}), status.get("mqtt", {}))
     yield from _cloud(status.get("cloud", {}))
@@ -106,6 +107,23 @@ def _history(history: Mapping[str, Any]) -> Iterator[Metric]:
     yield _gauge(
         "history_limit_bytes", "Size that the history may have.", _one(history, "quota_bytes")
     )
+
+
+def _alerts(alerts: Mapping[str, Any]) -> Iterator[Metric]:
+    known = [mapping(a) for a in alerts.get("alerts", [])][:MAX_LABEL_VALUES]
+    on: list[Row] = [([str(a.get("rule"))], float(a.get("state") == "on")) for a in known]
+    yield _gauge("alert_on", "1 for an alert that is on, 0 for one that waits.", on, ("alert",))
+    ways = [(str(c.get("name")), c) for c in map(mapping, alerts.get("channels", []))]
+    label = ("channel",)
+    yield _counter("alerts_sent", "Messages sent.", _labelled(ways, "sent", 1.0), label)
+    yield _counter(
+        "alerts_failures", "Attempts that failed.", _labelled(ways, "failures", 1.0), label
+    )
+    yield _counter(
+        "alerts_dropped", "Messages never sent: too many waited.", _labelled(ways, "dropped", 1.0),
+        label,
+    )  # fmt: skip
+    yield _gauge("alerts_waiting", "Messages not sent yet.", _labelled(ways, "waiting", 1.0), label)
 
 
 def _functions(functions: Sequence[Mapping[str, Any]]) -> Iterator[Metric]:
