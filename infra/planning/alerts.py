@@ -54,8 +54,8 @@ class AlertRule(Record):
     )
     for_s: Annotated[float, Field(ge=0, le=604_800)] | None = Field(
         default=None,
-        description="How long it must last (worker_down, backlog, disk 60; cloud_link 300; else 0), "
-        "no_results: without a result.",
+        description="How long it must last (worker_down, backlog, disk: 60; cloud_link: 300), "
+        "or be without a result (no_results).",
     )
     window_s: Annotated[float, Field(ge=10, le=3_600)] | None = Field(
         default=None, description="Time over which shares and labels are counted; default 300."
