@@ -128,3 +128,4 @@ class Status(TypedDict, total=False):
     doctor: Mapping[str, Any]
     history: Mapping[str, Any]
     alerts: Mapping[str, Any]
+    surroundings: Mapping[str, Any]

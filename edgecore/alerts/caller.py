@@ -61,10 +61,6 @@ class Caller:
         self._settings, self._site, self._thing = settings, site, thing
         self._started = time.monotonic()
 
-    @property
-    def needs_disks(self) -> bool:
-        return any(rule.when in {"disk", "certificate"} for rule in self._settings.rules)
-
     def observe(self, rows: Sequence[Row]) -> None:
         """Results as the history gets them, from its thread."""
         if self._settings.rules:

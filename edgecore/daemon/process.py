@@ -209,8 +209,7 @@ class Daemon:
             "silence_s": self._observers.silence_s(),
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
-            "history": self._watch.history_status(),
-            "alerts": self._watch.caller.status(),
+            **self._watch.status(),
         }
 
     def _findings(self) -> list[str]:

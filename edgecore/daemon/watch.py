@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import edgecore
 from contract.status import Status
@@ -65,8 +64,14 @@ class Watch:
     def _alert(self, subject: str, text: str, who: str) -> None:
         self.recorder.event("alert", subject, text, who=who)
 
-    def history_status(self) -> dict[str, Any]:
-        return dict(self.recorder.status())
+    def status(self) -> Status:
+        """``history``, ``alerts`` and ``surroundings`` of ``/api/status``."""
+        around = {"disks": self._around.disks, "certificates": self._around.certificates}
+        return {
+            "history": self.recorder.status(),
+            "alerts": self.caller.status(),
+            "surroundings": around,
+        }
 
     async def _look(self) -> None:
         before = self._read_status()
@@ -82,8 +87,7 @@ class Watch:
     def _compare(self, before: Status, after: Status) -> None:
         for kind, subject, text in changes(before, after):
             self.recorder.event(kind, subject, text)
-        if self.caller.needs_disks:
-            self._around.look()
+        self._around.look()
         self.caller.step(after, self._around.disks, self._around.certificates)
 
     async def close(self) -> None:

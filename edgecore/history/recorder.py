@@ -25,7 +25,6 @@ from edgecore.history.tap import Tap
 from edgecore.history.writer import EVERY_S, MOST_MESSAGES, Writer
 
 MAX_WAITING = 5_000
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +151,7 @@ class Recorder:
         for message in self.tap.take(MOST_MESSAGES):
             try:
                 batch.rows += rows_of(message.payload, message.t, self.settings.defects)
-            except _UNREADABLE:
+            except Exception:  # anybody may have sent it
                 self._unreadable += 1
         if self.on_rows is not None and batch.rows:
             self.on_rows(batch.rows)

@@ -47,11 +47,11 @@ class Retention:
         self.forgotten = 0
 
     def mark(self, age_s: float) -> None:
-        """Rows from here on are of this age."""
+        """Rows before this one are older than this age."""
         if age_s - self._marked_s < MARK_EVERY_S:
             return
         self._connection.execute(
-            "INSERT OR REPLACE INTO marks "
+            "INSERT OR IGNORE INTO marks "
             "SELECT COALESCE(max(id), 0) + 1, ? FROM images", (age_s,)
         )  # fmt: skip
         self._marked_s = age_s

@@ -53,7 +53,7 @@ class Row:
 
 
 def rows_of(payload: bytes, t: float, defects: frozenset[str]) -> list[Row]:
-    """Rows of one message, gaps are none of them. Raises ValueError, TypeError, KeyError."""
+    """Rows of one message, gaps are none of them. Raises whatever it is not."""
     message = json.loads(payload)
     stream = bounded(message.get("stream", ""))
     found = (r for r in message["results"] if r.get("status") in STATUSES)

@@ -278,6 +278,30 @@ class HistoryLine(Answer):
     number: int = Field(description="Of this history; grows with each image.")
 
 
+class AlertNow(Answer):
+    rule: str
+    state: Literal["waiting", "on"]
+    since: float
+    text: str
+    acknowledged: float | None
+
+
+class AlertChannel(Answer):
+    name: Literal["webhook", "mail", "mqtt"]
+    sent: int
+    waiting: int
+    dropped: int = Field(description="Never sent: too many waited, or for over a day.")
+    failures: int = Field(description="Attempts that failed.")
+    problem: str | None
+
+
+class AlertsAnswer(Versioned):
+    rules: int
+    alerts: list[AlertNow]
+    channels: list[AlertChannel]
+    problem: str | None = Field(description="What of the rules cannot be judged.")
+
+
 class DiffAnswer(Versioned):
     site: str
     deployed: Deployment | None = Field(description="What runs now; null: nothing is deployed.")
@@ -339,6 +363,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "results": ResultLine,
     "trace": TraceAnswer,
     "history": HistoryLine,
+    "alerts list": AlertsAnswer,
     "replay": ReplayAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,

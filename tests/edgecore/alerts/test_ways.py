@@ -60,7 +60,7 @@ def test_a_webhook_that_refuses_or_redirects_is_a_failure_without_the_secret_add
 
 
 def test_a_secret_that_is_not_there_is_named_by_its_file(tmp_path: Path) -> None:
-    with pytest.raises(CannotSend, match="token_file .*no-such: No such file"):
+    with pytest.raises(CannotSend, match=r"token_file .*no-such: No such file"):
         webhook({"url": "http://127.0.0.1:9/", "token_file": str(tmp_path / "no-such")}, "s", "c")(
             notice()
         )
@@ -71,7 +71,7 @@ def test_a_mail_server_gets_one_mail_whose_headers_no_label_can_forge() -> None:
     got: list[Any] = []
 
     class Inbox:
-        async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - its name for it
             got.append(envelope)
             return "250 kept"
 

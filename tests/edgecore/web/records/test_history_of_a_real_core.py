@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from alert_peers import Hook
 from chromium import Browser, needs_chromium
 from real_core import RealCore
 
@@ -23,9 +24,20 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
+def hook() -> Iterator[Hook]:
+    made = Hook()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def hall(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
     core = RealCore(tmp_path_factory.mktemp("hall"))
-    core.write(history={"defects": ["part"], "shifts": ["00:00"], "time_zone": "UTC"})
+    parts = {"name": "parts", "when": "label_seen", "label": "part"}
+    core.write(
+        history={"defects": ["part"], "shifts": ["00:00"], "time_zone": "UTC"},
+        alerts={"rules": [parts], "to": {"webhook": {"url": hook.url}}},
+    )
     core.start()
     core.send(job="lot-1")
     broken = core.folder / "broken"
@@ -80,8 +92,30 @@ def test_an_operator_finds_a_failed_image_with_its_reason_on_the_page(
     assert "status=failed" in str(browser("evaluate", script="document.querySelector('#csv').href"))
 
 
+@needs_chromium
+def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
+    browser: Browser, hall: RealCore, hook: Hook
+) -> None:
+    hall.eventually(lambda: hook.got, "the webhook was called")
+    browser("open", url=f"http://127.0.0.1:{hall.port}/#token={hall.token}")
+    browser("evaluate", script="location.href = '/history'")
+    browser.wait("document.querySelector('#alerts button')")
+    browser("evaluate", script="document.querySelector('#alerts button').click()")
+    browser.wait("document.querySelector('#alerts').innerText.includes('acknowledged')")
+
+    assert hook.got[0][1]["alert"] == "parts"
+    assert "acknowledged" in hall.fanfold("alerts", "list", "hall")
+
+
+def test_a_test_of_the_alerts_reaches_the_webhook(hall: RealCore, hook: Hook) -> None:
+    said = hall.fanfold("alerts", "test", "hall")
+
+    assert "webhook: sent" in said
+    assert hook.got[-1][1]["kind"] == "test"
+
+
 def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(
-    hall: RealCore,
+    hall: RealCore, hook: Hook
 ) -> None:
     before = records(hall)
     os.kill(int(hall.info["pid"]), signal.SIGKILL)
@@ -94,6 +128,8 @@ def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(
     assert len(offline.splitlines()) == len(before)
     assert records(hall) == before
     assert "ended without notice" in events
+    assert "was acknowledged" in events
+    assert [b["kind"] for _, b in hook.got].count("on") == 1, "a restart tells nobody twice"
     assert any(point[1] for point in points), "the chart knows images of before"
 
 
