@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from edgecore.core.observers import Message
 from edgecore.history.query import parse
 from edgecore.history.reader import Reader, TooSlowError
+from edgecore.history.recorder import Recorder
 from edgecore.history.rows import Found, Row
 from edgecore.history.schema import open_for_writing
 from edgecore.history.settings import Settings
@@ -73,6 +75,47 @@ def fill(path: Path, count: int) -> dict[str, Any]:
         "bytes_per_record": round(size / count, 1),
         "inserted_per_s": round(count / worked_s),
     }
+
+
+def path_cost(folder: Path, count: int = 40_000, per_message: int = 8) -> dict[str, float]:
+    """CPU of one image: in the core's loop (the path of the images), and in the writer's thread."""
+    made = Recorder(folder / "path.sqlite3")
+    made.show("hall", Settings(time_zone="UTC", defects=DEFECTS))
+    messages = list(_messages(count, per_message))
+    began = time.process_time()
+    for message in messages:
+        made.tap.offer(message)
+    offered = time.process_time()
+    store = Store(open_for_writing(made.path, 8 << 30).connection)
+    while batch := made.collect():
+        store.add(batch)
+    written = time.process_time()
+    return {
+        "loop_us_per_image": round((offered - began) / count * 1e6, 2),
+        "writer_us_per_image": round((written - offered) / count * 1e6, 2),
+    }
+
+
+def _messages(count: int, per_message: int) -> Iterator[Message]:
+    """As the aggregator publishes them, with all that a record has."""
+    for first in range(0, count, per_message):
+        records = [
+            {
+                "stream": "press-1", "seq": n, "id": f"sha256:{n:032x}", "status": "ok",
+                "task": "classification", "file": f"drop/press-1/{n:08}.jpg", "job": "lot-1",
+                "last": False, "low": n, "attempt": 1, "t_in": START + n / 100 - 0.04,
+                "sha256": f"{n:064x}", "worker": "w0",
+                "output": {"top": [{"label": f"l{k}", "index": k, "score": 0.9 / (k + 1)}
+                    for k in range(5)]},
+                "model": {"name": "lite0", "version": "1.0.0", "sha256": "a" * 64},
+                "ms": {"queue": 3.1, "read": 0.4, "transform": 7.9, "inference": 15.8},
+            }
+            for n in range(first, first + per_message)
+        ]  # fmt: skip
+        body = {"v": 1, "site": "hall", "stream": "press-1", "results": records}
+        yield Message(
+            t=START + first / 100, topic="hall/results/press-1", payload=json.dumps(body).encode()
+        )
 
 
 def searches(count: int) -> dict[str, dict[str, str]]:
@@ -134,7 +177,12 @@ def main() -> None:
         path = given.file or Path(folder) / "history.sqlite3"
         facts = fill(path, given.records)
         asked = ask(path, given.records)
-    print(json.dumps({**facts, "searches": asked}))
+        cost = path_cost(Path(folder))
+    print(json.dumps({**facts, **cost, "searches": asked}))
+    print(
+        f"CPU of one image: {cost['loop_us_per_image']} us in the core's loop, "
+        f"{cost['writer_us_per_image']} us in the writer's thread"
+    )
     size = facts["bytes"] / (1 << 20)
     print(
         f"{facts['records']:,} records, {size:,.0f} MiB ({facts['bytes_per_record']} bytes each), "

@@ -18,6 +18,8 @@ def bounded(value: object) -> str:
     """A string that SQLite and JSON take, of ``MAX_CHARS`` at most; "" for anything else."""
     if not isinstance(value, str):
         return ""
+    if len(value) <= MAX_CHARS and value.isascii() and "\0" not in value:
+        return value
     return value[:MAX_CHARS].replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
