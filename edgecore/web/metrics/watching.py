@@ -49,7 +49,9 @@ def alerts(alerts: Mapping[str, Any]) -> Iterator[Metric]:
         "alerts_dropped", "Messages never sent: too many waited.", labelled(ways, "dropped", 1.0),
         label,
     )  # fmt: skip
-    yield gauge("alerts_waiting_messages", "Messages not sent yet.", labelled(ways, "waiting", 1.0), label)
+    yield gauge(
+        "alerts_waiting_messages", "Messages not sent yet.", labelled(ways, "waiting", 1.0), label
+    )
 
 
 def surroundings(seen: Mapping[str, Any]) -> Iterator[Metric]:
