@@ -84,7 +84,7 @@ def path_cost(folder: Path, count: int = 40_000, per_message: int = 8) -> dict[s
     messages = list(_messages(count, per_message))
     began = time.process_time()
     for message in messages:
-        made.tap.offer(message)
+        made.observer.offer(message)
     offered = time.process_time()
     store = Store(open_for_writing(made.path, 8 << 30).connection)
     while batch := made.collect():

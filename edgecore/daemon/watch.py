@@ -39,7 +39,7 @@ class Watch:
         self.recorder = Recorder(file_of(options.state), keep=options.history)
         self.caller = Caller(options.state, self._alert)
         self.recorder.on_rows = self.caller.observe
-        observers.add(self.recorder.tap)
+        observers.add(self.recorder.observer)
         folders = [str(options.state)]
         self._around = Surroundings(
             lambda: [*folders, *filter(None, [self._images_dir])], _certificates(options)

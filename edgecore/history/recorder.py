@@ -18,10 +18,10 @@ from typing import Any
 
 from contract.durable.database import is_damage, is_full
 from contract.topics import Topics
+from edgecore.history.observer import ResultsObserver
 from edgecore.history.rows import Row, rows_of
 from edgecore.history.settings import Settings
 from edgecore.history.store import Batch, Event
-from edgecore.history.tap import Tap
 from edgecore.history.writer import EVERY_S, MOST_MESSAGES, Writer
 
 MAX_WAITING = 5_000
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Recorder:
-    """``start``, ``show`` for every group that runs, ``close``; ``tap`` is given to the hub."""
+    """``start``, ``show`` for every group that runs, ``close``; the hub gets ``observer``."""
 
     def __init__(
         self, path: Path, *, keep: bool = True, wall: Callable[[], float] = time.time
@@ -38,7 +38,7 @@ class Recorder:
         """``keep`` False: nothing is written; ``on_rows`` is told all the same."""
         self.path = path
         self.keep = keep
-        self.tap = Tap()
+        self.observer = ResultsObserver()
         self.settings = Settings()
         self.on_failed: Callable[[int, Row], None] | None = None
         """Called in the writer's thread for every image that failed, with its number."""
@@ -63,7 +63,7 @@ class Recorder:
         """Another group runs; ``site`` is empty for one that is not Fanfold's."""
         self.settings = settings
         topics = Topics(site) if site else None
-        self.tap.prefixes = (topics.results_prefix, topics.late_prefix) if topics else ()
+        self.observer.prefixes = (topics.results_prefix, topics.late_prefix) if topics else ()
 
     def event(self, kind: str, subject: str, text: str, who: str = "") -> None:
         """One line of the timeline, from any thread."""
@@ -92,8 +92,8 @@ class Recorder:
     def status(self) -> Mapping[str, Any]:
         """``history`` of ``/api/status`` (docs/spec/core.md)."""
         dropped = Counter(self._dropped)
-        if self.tap.dropped_rows:
-            dropped["writer behind"] += self.tap.dropped_rows
+        if self.observer.dropped_rows:
+            dropped["writer behind"] += self.observer.dropped_rows
         return {
             "keeps": self.keep,
             "written": self._written,
@@ -148,7 +148,7 @@ class Recorder:
     def collect(self) -> Batch:
         """What waits, up to a transaction's worth."""
         batch = Batch()
-        for message in self.tap.take(MOST_MESSAGES):
+        for message in self.observer.take(MOST_MESSAGES):
             try:
                 batch.rows += rows_of(message.payload, message.t, self.settings.defects)
             except Exception:  # anybody may have sent it

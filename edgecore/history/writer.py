@@ -7,15 +7,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from contract.durable.database import is_damage, is_full, rescue
 from edgecore.history.retention import Limits, Retention, age_after
+from edgecore.history.rows import Row
 from edgecore.history.schema import format_of, open_for_writing, tune
+from edgecore.history.settings import Settings
 from edgecore.history.store import Batch, Store
-
-if TYPE_CHECKING:
-    from edgecore.history.recorder import Recorder
 
 EVERY_S = 0.5
 MOST_MESSAGES = 2_000
@@ -26,10 +26,23 @@ CLOCK_STEP_S = 60.0
 log = logging.getLogger(__name__)
 
 
+class Owner(Protocol):
+    """The recorder: what waits to be written, and who hears how it went."""
+
+    path: Path
+    settings: Settings
+
+    def first_time(self) -> bool: ...
+    def collect(self) -> Batch: ...
+    def wrote(self, added: list[tuple[int, Row]], facts: dict[str, Any]) -> None: ...
+    def lost(self, batch: Batch, error: Exception) -> None: ...
+    def event(self, kind: str, subject: str, text: str, who: str = "") -> None: ...
+
+
 class Writer:
     """One connection's life."""
 
-    def __init__(self, recorder: Recorder, wall: Callable[[], float]) -> None:
+    def __init__(self, recorder: Owner, wall: Callable[[], float]) -> None:
         self._recorder, self._wall = recorder, wall
         opened = open_for_writing(recorder.path, recorder.settings.max_bytes)
         self._connection = opened.connection

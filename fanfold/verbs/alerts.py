@@ -62,7 +62,7 @@ def list_alerts(
 
 
 def send_test(site: str | None = _SITE) -> None:
-    """Send a test message every way that the site names, and say how each went.
+    """Send a test message every way that the site names, with how each went.
 
     Exit code 1: a way failed. Example: fanfold alerts test demo
     """
@@ -73,7 +73,7 @@ def acknowledge(
     alert: str = typer.Argument(help="The alert's name, as `fanfold alerts list` shows it."),
     site: str | None = _SITE,
 ) -> None:
-    """Say that somebody knows: this alert is not sent again while it lasts.
+    """Acknowledge an alert: it is not sent again while it lasts.
 
     Example: fanfold alerts acknowledge nothing-inspected demo
     """

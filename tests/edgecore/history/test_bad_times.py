@@ -13,6 +13,7 @@ from histories import SITE, T0, failed, message, record, recorder, write
 
 from edgecore.core.observers import Message
 from edgecore.history.export import csv_lines, json_lines
+from edgecore.history.observer import MAX_MESSAGES, ResultsObserver
 from edgecore.history.query import Query
 from edgecore.history.reader import Reader
 from edgecore.history.retention import MOST_OFF_S, Limits, Retention, age_after
@@ -20,7 +21,6 @@ from edgecore.history.rows import rows_of
 from edgecore.history.schema import file_of, open_for_writing
 from edgecore.history.settings import Settings
 from edgecore.history.store import Batch, Store
-from edgecore.history.tap import MAX_MESSAGES, Tap
 from edgecore.history.words import MAX_WORDS
 
 DAY_S = 86_400.0
@@ -118,13 +118,13 @@ def test_a_record_that_is_sent_again_is_one_row_also_after_a_restart(tmp_path: P
 
 
 def test_a_writer_that_is_behind_drops_counts_and_never_waits() -> None:
-    tap = Tap((f"{SITE}/results/",))
+    observer = ResultsObserver((f"{SITE}/results/",))
     many = message([record(1), record(2)])
     for _ in range(MAX_MESSAGES + 10):
-        tap.offer(many)
+        observer.offer(many)
 
-    assert tap.dropped_rows == 20
-    assert len(tap.take(10**9)) == MAX_MESSAGES
+    assert observer.dropped_rows == 20
+    assert len(observer.take(10**9)) == MAX_MESSAGES
 
 
 def test_messages_that_are_no_results_are_counted_and_the_others_stay(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_place_that_cannot_be_written_is_said_and_holds_nothing_up(tmp_path: P
     (tmp_path / "history").write_text("a file where the folder should be")
     made = recorder(tmp_path)
     made.start()
-    made.tap.offer(message([record(1)]))
+    made.observer.offer(message([record(1)]))
     made.close()
 
     assert "history" in str(made.status()["problem"])
@@ -207,7 +207,7 @@ def test_a_clock_that_is_set_is_an_event(tmp_path: Path) -> None:
     clock = [T0]
     made = recorder(tmp_path, wall=lambda: clock[0])
     made.start()
-    made.tap.offer(message([record(1)]))
+    made.observer.offer(message([record(1)]))
     wait_for(lambda: made.status()["written"])
     clock[0] += 86_400
     wait_for(lambda: [e for e in Reader(file_of(tmp_path)).events() if e["kind"] == "clock"])

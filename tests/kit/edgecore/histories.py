@@ -43,6 +43,6 @@ def write(state: Path, *messages: Message, settings: Settings | None = None) -> 
     made = recorder(state, settings)
     made.start()
     for each in messages:
-        made.tap.offer(each)
+        made.observer.offer(each)
     made.close()
     return made

@@ -6,15 +6,19 @@ import csv
 import io
 import json
 import os
+import re
+import shlex
 import signal
 from collections.abc import Iterator
 
 import pytest
 from alert_peers import Hook
+from checkout import PROJECT
 from chromium import Browser, needs_chromium
 from real_core import RealCore
 
 from fanfold.device.interpreters import device_python
+from fanfold.main import main
 
 pytestmark = [
     pytest.mark.e2e,
@@ -112,6 +116,21 @@ def test_a_test_of_the_alerts_reaches_the_webhook(hall: RealCore, hook: Hook) ->
 
     assert "webhook: sent" in said
     assert hook.got[-1][1]["kind"] == "test"
+
+
+@pytest.mark.parametrize("guide", ["history.md", "alerting.md"])
+def test_what_the_guide_types_works(
+    guide: str, hall: RealCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(hall.folder)
+    monkeypatch.setenv("FANFOLD_STATE", str(hall.folder / "s"))
+    (block,) = re.findall(r"```sh\n(.*?)```", (PROJECT / "docs/guides" / guide).read_text(), re.S)
+    lines = [re.split("[#|>]", line)[0].replace("demo", "hall") for line in block.splitlines()]
+    typed = [shlex.split(line)[1:] for line in lines]
+    # Its alert has the guide's name nowhere: what is on here is called `parts`.
+    typed = [["parts" if word == "nothing-inspected" else word for word in w] for w in typed]
+
+    assert {" ".join(words): main(words) for words in typed} == {" ".join(w): 0 for w in typed}
 
 
 def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(

@@ -11,7 +11,7 @@ MAX_BYTES = 32 << 20
 _RECORD = b'"status"'
 
 
-class Tap:
+class ResultsObserver:
     """``offer`` in the core's loop, ``take`` in the writer's thread."""
 
     def __init__(self, prefixes: tuple[str, ...] = ()) -> None:
