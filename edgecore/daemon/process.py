@@ -224,9 +224,10 @@ class Daemon:
         return {**spooled, **(self._cloud_side.status() if self._cloud_side else {})}
 
     async def _shut_down(self) -> None:
+        await self._watch.rest()
         await self._web.stop()
-        await self._watch.close()
         await self._rollout.stop()
+        await self._watch.close()
         for task in self._background:
             task.cancel()
         for task in self._background:

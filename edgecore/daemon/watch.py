@@ -90,11 +90,15 @@ class Watch:
         self._around.look()
         self.caller.step(after, self._around.disks, self._around.certificates)
 
-    async def close(self) -> None:
+    async def rest(self) -> None:
+        """The core ends: what stops from here on is nothing to call anybody for."""
         if self._looking is not None:
             self._looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._looking
+
+    async def close(self) -> None:
+        """The functions' last results are written first."""
         self.caller.close()
         self.recorder.event("core", "core", "stopped")
         await asyncio.to_thread(self.recorder.close)

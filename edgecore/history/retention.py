@@ -12,7 +12,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from contract.durable.database import transaction
-from edgecore.history.words import OTHER, drop_unused
+from edgecore.history.words import MAX_WORDS, OTHER, drop_unused
 
 MARK_EVERY_S = 3600.0
 MOST_OFF_S = 86_400.0
@@ -70,7 +70,9 @@ class Retention:
     def sweep(self) -> None:
         """Once a day: words and marks of what is gone."""
         with transaction(self._connection):
-            drop_unused(self._connection)
+            count = self._connection.execute("SELECT count(*) FROM words").fetchone()[0]
+            if count > MAX_WORDS // 2:  # it reads every row
+                drop_unused(self._connection)
             self._connection.execute(
                 "DELETE FROM marks WHERE first_id < (SELECT min(id) FROM images) AND first_id < "
                 "(SELECT max(first_id) FROM marks WHERE first_id <= "

@@ -21,6 +21,7 @@ EVERY_S = 0.5
 MOST_MESSAGES = 2_000
 RETENTION_EVERY_S = 30.0
 SWEEP_EVERY_S = 86_400.0
+FIRST_SWEEP_S = 3_600.0
 CLOCK_STEP_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ class Writer:
         self._retention = Retention(self._connection)
         self._started, self._started_wall = time.monotonic(), wall()
         self._step_s = 0.0
-        self._swept = self._looked = float("-inf")
+        self._looked = float("-inf")
+        self._swept = self._started - SWEEP_EVERY_S + FIRST_SWEEP_S
         ended = self._store.meta("wall")
         if recorder.first_time() and self._store.meta("running") == "1":
             recorder.event("core", "core", "the one before ended without notice: "
@@ -123,10 +125,9 @@ class Writer:
         self._note_time()
         if not self._retention.step(self._age_s, limits):
             self._looked = now
-        if now - self._swept > SWEEP_EVERY_S and self._swept > float("-inf"):
-            self._retention.sweep()
-        if self._swept == float("-inf") or now - self._swept > SWEEP_EVERY_S:
+        if now - self._swept > SWEEP_EVERY_S:
             self._swept = now
+            self._retention.sweep()
 
     def _note_time(self) -> None:
         self._store.set_meta(age_s=self._age_s, wall=self._wall())

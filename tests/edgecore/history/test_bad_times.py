@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from histories import SITE, T0, failed, message, record, recorder, write
+from small_disks import fill, small_disk_at
 
 from edgecore.core.observers import Message
 from edgecore.history.export import csv_lines, json_lines
@@ -180,6 +181,27 @@ def test_a_model_that_reads_numbers_does_not_fill_the_disk_with_words(
     assert sum(x["images"] for x in labels) == 1000
 
 
+def test_words_and_marks_of_what_is_gone_go_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecore.history.retention.MAX_WORDS", 2)
+    path = tmp_path / "h.sqlite3"
+    _, retention = filled(path, [(0, 0), (1, 1), (40, 40)])
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO words(text) VALUES('nobody')")
+    connection.commit()
+    while retention.step(41 * DAY_S, LIMITS):
+        pass
+    retention.sweep()
+    words = {w for (w,) in connection.execute("SELECT text FROM words")}
+    marks = connection.execute("SELECT count(*) FROM marks").fetchone()[0]
+    connection.close()
+
+    assert "nobody" not in words
+    assert {"cam1", "good"} <= words
+    assert 1 <= marks <= 2
+
+
 def test_a_damaged_file_is_set_aside_and_the_history_goes_on(tmp_path: Path) -> None:
     write(tmp_path, message([record(n) for n in range(500)]))
     path = file_of(tmp_path)
@@ -222,3 +244,22 @@ def wait_for(check: Any) -> None:
     from waiting import eventually
 
     eventually(check, "it happens", 20.0)
+
+
+def test_a_full_disk_costs_rows_that_are_counted_until_there_is_room(tmp_path: Path) -> None:
+    with small_disk_at(tmp_path / "disk", 3) as disk:
+        made = recorder(disk)
+        made.start()
+        made.observer.offer(message([record(1)]))
+        wait_for(lambda: made.status()["written"])
+        fill(disk)
+        made.observer.offer(message([record(n, detail="d" * 400) for n in range(2, 3000)]))
+        wait_for(lambda: made.status()["dropped_by_reason"].get("disk full"))
+        assert "full" in str(made.status()["problem"])
+        (disk / "other").unlink()
+        made.observer.offer(message([record(9_000)]))
+        wait_for(lambda: made.status()["problem"] is None)
+        made.close()
+        found = Reader(file_of(disk)).search(Query(limit=1)).records
+
+    assert found[0]["seq"] == 9_000
