@@ -96,7 +96,9 @@ class Reader:
             t, number = page.next.split(".")
             step = replace(step, before=(int(t), int(number)))
 
-    def counts(self, by: By, since: float, until: float, settings: Settings, camera: str = "") -> list[Record]:  # fmt: skip  # noqa: E501
+    def counts(
+        self, by: By, since: float, until: float, settings: Settings, camera: str = ""
+    ) -> list[Record]:
         """Images, failures and defects of each camera by period, oldest first."""
         with self._open() as connection:
             of_camera = "AND w.text=?" if camera else ""

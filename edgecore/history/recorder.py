@@ -25,6 +25,7 @@ from edgecore.history.store import Batch, Event
 from edgecore.history.writer import EVERY_S, MOST_MESSAGES, Writer
 
 MAX_WAITING = 5_000
+REOPEN_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -111,25 +112,29 @@ class Recorder:
             self.collect()
         while not self._stop.is_set():
             try:
-                writer = Writer(self, self._wall)
+                self._write()
             except (OSError, sqlite3.Error) as error:
                 self._failed(error)
                 self._discard("cannot be opened")
-                self._stop.wait(5.0)
-                continue
-            self._problem = ""
-            try:
-                writer.run(self._stop)
-            except sqlite3.Error as error:
-                self._failed(error)
-                if is_damage(error):
-                    writer.rescue(error)
-                self._stop.wait(1.0)
-            except Exception:
+                self._stop.wait(REOPEN_S)
+            except Exception as error:
                 log.exception("history: the writer ended; it starts again")
-                self._stop.wait(1.0)
-            finally:
-                writer.close()
+                self._failed(error)
+                self._stop.wait(REOPEN_S)
+
+    def _write(self) -> None:
+        """While the file can be written. Raises OSError, sqlite3.Error."""
+        writer = Writer(self, self._wall)
+        self._problem = ""
+        try:
+            writer.run(self._stop)
+        except sqlite3.Error as error:
+            self._failed(error)
+            if is_damage(error):
+                writer.rescue(error)
+            self._stop.wait(EVERY_S)
+        finally:
+            writer.close()
 
     def _failed(self, error: Exception) -> None:
         said = f"{self.path}: {error}"
@@ -179,4 +184,6 @@ class Recorder:
     def lost(self, batch: Batch, error: Exception) -> None:
         full = isinstance(error, sqlite3.Error) and is_full(error)
         self._dropped["disk full" if full else "error"] += len(batch.rows)
+        if batch.events:
+            self._dropped["events"] += len(batch.events)
         self._failed(error)
