@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Watch:
         self._around = Surroundings(
             lambda: [*folders, *filter(None, [self._images_dir])], _certificates(options)
         )
+        self._started = time.time()
         self._looking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -74,7 +76,7 @@ class Watch:
         }
 
     async def _look(self) -> None:
-        before = self._read_status()
+        before = _before_start(self._read_status(), self._started)
         while True:
             await asyncio.sleep(EVERY_S)
             after = self._read_status()
@@ -102,6 +104,13 @@ class Watch:
         self.caller.close()
         self.recorder.event("core", "core", "stopped")
         await asyncio.to_thread(self.recorder.close)
+
+
+def _before_start(status: Status, started: float) -> Status:
+    """The first deployment of this core is news, and those of cores before it are none."""
+    group = status.get("group", {})
+    known = [e for e in group.get("history", []) if e.get("t", 0.0) < started]
+    return {**status, "group": {**group, "history": known}}
 
 
 def environment_of(group: Group) -> dict[str, str]:

@@ -101,8 +101,7 @@ def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
     browser: Browser, hall: RealCore, hook: Hook
 ) -> None:
     hall.eventually(lambda: hook.got, "the webhook was called")
-    browser("open", url=f"http://127.0.0.1:{hall.port}/#token={hall.token}")
-    browser("evaluate", script="location.href = '/history'")
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history#token={hall.token}")
     browser.wait("document.querySelector('#alerts button')")
     browser("evaluate", script="document.querySelector('#alerts button').click()")
     browser.wait("document.querySelector('#alerts').innerText.includes('acknowledged')")

@@ -68,7 +68,7 @@ const COLUMNS = [
 function showPicture(r) {
   setText(byId("picture-title"), `${visible(r.name)}: ${visible(r.reason)}`);
   const image = el("img", { src: `/api/history/picture/${r.number}`, alt: "" });
-  image.addEventListener("error", () => byId("picture-body").replaceChildren(el("p", { class: "dim" }, "No picture was kept: it could not be read, or its file was gone.")));
+  image.addEventListener("error", () => image.replaceWith(el("p", { class: "dim" }, "No picture was kept: it could not be read, or its file was gone.")));
   byId("picture-body").replaceChildren(el("p", {}, visible(r.detail)), image);
   byId("picture").showModal();
 }
@@ -136,6 +136,10 @@ for (const button of document.querySelectorAll("[data-by]")) {
 }
 form.addEventListener("submit", (event) => { event.preventDefault(); search(false); });
 byId("more").addEventListener("click", () => search(true));
+
+// The core prints http://…/#token=…; it is kept for this tab, as the dashboard does.
+const token = new URLSearchParams(location.hash.slice(1)).get("token");
+if (token) sessionStorage.setItem(TOKEN, token);
 
 const theme = localStorage.getItem("fanfold-theme");
 if (theme) document.documentElement.dataset.theme = theme;
