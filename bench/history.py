@@ -14,11 +14,12 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgecore.core.observers import Message
-from edgecore.history.query import parse
+from edgecore.history.query import Query, parse
 from edgecore.history.reader import Reader, TooSlowError
 from edgecore.history.recorder import Recorder
 from edgecore.history.rows import Found, Row
@@ -136,7 +137,8 @@ def searches(count: int) -> dict[str, dict[str, str]]:
 
 def timed(answer: Callable[[], Any]) -> dict[str, Any]:
     """The first time and the median of five more, milliseconds; a search that gives up says so."""
-    taken, found = [], None
+    taken: list[float] = []
+    found: Any = None
     for _ in range(6):
         began = time.perf_counter()
         try:
@@ -151,12 +153,16 @@ def timed(answer: Callable[[], Any]) -> dict[str, Any]:
     return {"first_ms": round(taken[0], 1), "ms": round(later[len(later) // 2], 1), "found": size}
 
 
+def _search(reader: Reader, query: Query) -> Any:
+    return reader.search(query)
+
+
 def ask(path: Path, count: int) -> dict[str, Any]:
     reader = Reader(path)
     settings = Settings(time_zone="UTC", defects=DEFECTS)
     now = START + SPAN_S
     found = {
-        name: timed(lambda given=given: reader.search(parse(given, now, settings.zone)))
+        name: timed(partial(_search, reader, parse(given, now, settings.zone)))
         for name, given in searches(count).items()
     }
     week = now - 7 * 86_400
