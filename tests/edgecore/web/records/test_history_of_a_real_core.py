@@ -140,7 +140,7 @@ def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(
     hall.eventually(lambda: not _lives(int(hall.info["pid"])), "the core is gone")
     offline = hall.fanfold("history", "hall", "--json")
     hall.start()
-    events = hall.fanfold("history", "hall", "--show", "events")
+    events = hall.fanfold("history", "hall", "--show", "events", "--json")
     points = json.loads(hall.ask("/api/history?span=10m")[1])["points"]
 
     assert len(offline.splitlines()) == len(before)
