@@ -227,3 +227,5 @@ class Status(TypedDict, total=False):
     verdict: Verdict
     findings: list[str]
     doctor: Mapping[str, Any]
+    history: Mapping[str, Any]
+    alerts: Mapping[str, Any]

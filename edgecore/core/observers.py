@@ -11,7 +11,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from contract.topic_filters import TopicIndex
 from contract.topics import HEARTBEAT, STATS
@@ -60,11 +60,16 @@ class Observer:
         return self._queue.popleft()
 
 
+class Offered(Protocol):
+    def offer(self, message: Message) -> None:
+        """Called in the core's loop, on the path of the images: at once, and never raises."""
+
+
 class Observers:
     """The hub: ``see`` is called by the router, ``listen`` by the observers."""
 
     def __init__(self) -> None:
-        self._observers: list[Observer] = []
+        self._observers: list[Offered] = []
         self._stats: dict[str, Mapping[str, Any]] = {}
         self.stats_reports = Reports()
         self.heartbeats = Reports()
@@ -72,6 +77,10 @@ class Observers:
     @property
     def watched(self) -> bool:
         return bool(self._observers)
+
+    def add(self, observer: Offered) -> None:
+        """For an observer that sorts messages itself, without a task of the loop."""
+        self._observers.append(observer)
 
     def see(self, t: float, topic: str, payload: bytes, source: str) -> None:
         """Called for every accepted message."""

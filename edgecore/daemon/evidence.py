@@ -87,6 +87,9 @@ class Evidence:
     def _read_certificates(self) -> dict[str, float]:
         """Name → epoch seconds of the end; what cannot be read is said elsewhere."""
         found = dict(self._devices)
+        if self._options.web.certificate is not None:
+            with contextlib.suppress(OSError):
+                found["the page"] = self._options.web.certificate.read_bytes()
         if self._options.join is not None:
             with contextlib.suppress(IdentityError, OSError):
                 identity = read_identity(self._options.join)

@@ -27,6 +27,7 @@ from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.waiting_group import BY_JOBS
+from edgecore.daemon.watch import Watch
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
@@ -75,6 +76,7 @@ class Daemon:
         self._check_runner = CheckRunner(options.doctor)
         self._evidence = Evidence(options)
         self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
+        self._watch = Watch(options, self._observers, self.status)
         self._spooler: Spooler
         self._cloud_side: CloudSide | None = None
         self._health: HealthReporter | None = None
@@ -101,12 +103,15 @@ class Daemon:
         self._health = HealthReporter(self.status, self._spooler.put)
         self._background.append(asyncio.ensure_future(self._evidence.run(self.status)))
         self._web.bind()
+        self._watch.show(loaded.group)
         await self._rollout.begin(loaded)
+        self._watch.start()
         self._web.start(
             loaded.group,
             status=self.status,
-            actions=Operator(lambda: self._rollout.running_group),
+            actions=Operator(lambda: self._rollout.running_group, self._watch),
             observers=self._observers,
+            recorder=self._watch.recorder,
         )
         self._write_facts()
         if self._cloud_side is not None and self._options.group == BY_JOBS:
@@ -171,6 +176,7 @@ class Daemon:
             self._cloud_side.show(self._rollout.running_group)
         if self._rollout.loaded is not None:
             self._web.show(self._rollout.loaded.group)
+            self._watch.show(self._rollout.loaded.group)
         self._write_facts()
 
     def _ports(self) -> dict[str, int | None]:
@@ -217,6 +223,7 @@ class Daemon:
             "certificates": self._evidence.certificates,
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
+            **self._watch.status(),
         }
         status["verdict"] = judge(status)
         return status
@@ -233,8 +240,10 @@ class Daemon:
         return {**spooled, **(self._cloud_side.status() if self._cloud_side else {})}
 
     async def _shut_down(self) -> None:
+        await self._watch.rest()
         await self._web.stop()
         await self._rollout.stop()
+        await self._watch.close()
         for task in self._background:
             task.cancel()
         for task in self._background:

@@ -132,7 +132,7 @@ def state_of(site: str | None) -> Path:
         there = [state for state in left if (state / "logs").is_dir()]
         if len(there) != 1:
             raise
-        note(f"no core runs; showing the logs of {there[0].name}'s last run")
+        note(f"no core runs; this is of {there[0].name}'s last run")
         return there[0]
 
 

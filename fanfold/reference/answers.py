@@ -14,6 +14,7 @@ from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
 from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
+from fanfold.reference.history_answers import AlertsAnswer, HistoryLine
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
     ModelInspectAnswer,
@@ -259,6 +260,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "send": SendAnswer,
     "results": ResultLine,
     "trace": TraceAnswer,
+    "history": HistoryLine,
+    "alerts list": AlertsAnswer,
     "replay": ReplayAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,

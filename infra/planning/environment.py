@@ -123,7 +123,15 @@ class Environment:
         if outbox:
             variables["FANFOLD_OUTBOX_BYTES"] = str(outbox.max_bytes)
             variables["FANFOLD_OUTBOX_EVERY_S"] = f"{outbox.every_s:g}"
-        return variables
+        return {**variables, **self._for_the_core()}
+
+    def _for_the_core(self) -> Variables:
+        """Settings of the site that the core itself follows: they come and go with the group."""
+        given = {
+            "FANFOLD_HISTORY": self.site.history.variable(),
+            "FANFOLD_ALERTS": self.site.alerts.variable(),
+        }
+        return {name: text for name, text in given.items() if text}
 
     def inference(self, worker: str, gpu_id: int) -> Variables:
         return {**self._model("inference", worker), "GPU_ID": str(gpu_id), **self._mps(gpu_id)}

@@ -13,7 +13,7 @@ from contract.volumes import INBOX
 from edgecore.core.stats import numbers, part
 from edgecore.core.verdict import judge
 from edgecore.web.dashboard.gallery import Gallery
-from edgecore.web.dashboard.history import History
+from edgecore.web.dashboard.history import History, OnPoint
 from edgecore.web.dashboard.inline import InlineImages, message_id
 from edgecore.web.dashboard.ports import Message, SiteView
 from edgecore.web.dashboard.streams import StreamTable
@@ -32,9 +32,14 @@ Results = Callable[[str, list[Mapping[str, Any]], float], None]
 class PageModel:
     """``observe`` every message, ``tick`` with a status, read ``sections``."""
 
-    def __init__(self, view: SiteView, on_results: Results | None = None) -> None:
+    def __init__(
+        self,
+        view: SiteView,
+        on_results: Results | None = None,
+        on_point: OnPoint | None = None,
+    ) -> None:
         self.view = view
-        self.history = History()
+        self.history = History(on_point) if on_point is not None else History()
         self.traces = TraceBook()
         self.gallery = Gallery()
         self.inline = InlineImages()
