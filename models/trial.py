@@ -14,11 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contract.accelerators.cards import parse_gpu_id
 from lambdas.imaging.header import ImageError
 from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
+from lambdas.worker.accelerator import claim
 from lambdas.worker.warm_up import answered, prove
 
 EXIT_FAILED = 1
@@ -28,7 +30,8 @@ _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
 def run(request: dict[str, Any], say: Any) -> None:
     """Raises `ModelError` where the package cannot serve."""
     package = load_package(request["folder"])
-    runtime = load_runtime(package, int(request.get("gpu", -1)))
+    claimed = claim(parse_gpu_id(str(request.get("gpu", -1))), package)
+    runtime = load_runtime(package, claimed.gpu_id.index, claimed.ordinal)
     model = prove(package, runtime, load_hooks(os.environ.get("FANFOLD_HOOKS", "")))
     softmax = model.package.spec.output.softmax
     for name in request["images"]:
