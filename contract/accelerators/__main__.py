@@ -12,4 +12,4 @@ from contract.accelerators.cards import as_json
 from contract.accelerators.looking import look
 
 if __name__ == "__main__":
-    json.dump(as_json(look(*sys.argv[1:2])), sys.stdout)
+    json.dump(as_json(look(sys.argv[1] if len(sys.argv) > 1 else "/")), sys.stdout)

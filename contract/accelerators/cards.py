@@ -13,7 +13,7 @@ class AcceleratorError(ValueError):
     """A `GPU_ID` that cannot be had here; the text says what is there and what to do."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class GpuId:
     """`index` of the card on its host, negative: the CPU; `slice` of a card in MIG mode."""
 

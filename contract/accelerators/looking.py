@@ -10,12 +10,12 @@ from contract.accelerators.files import addresses_by_sysfs, cards_by_proc, is_je
 from contract.accelerators.nvml import cards_by_nvml
 
 
-def look(root: str = "/") -> Inventory:
+def look(root: str = "/", nvml: bool = True) -> Inventory:
     """Ask NVML, `/proc` and `/sys`; no card at all is a normal case.
 
-    NVML is a library of this machine: with another `root` (a test's) it is asked all the same.
+    NVML is a library of this machine, whatever `root` is: it is asked unless `nvml` is False.
     """
-    by_nvml, remarks = cards_by_nvml()
+    by_nvml, remarks = cards_by_nvml() if nvml else (None, [])
     by_proc = cards_by_proc(root)
     found = together(by_nvml, by_proc, addresses_by_sysfs(root), minors_here(root))
     if not found and is_jetson(root):

@@ -4,6 +4,7 @@ the folder's links and one probe.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from edgecore.core.group import (
 CODE_IN_CONTAINER = "/lambda"
 PACKAGE = Path(__file__).parents[1]
 PROBE_TIMEOUT_S = 10.0
+CARD_FILE = re.compile(r"/dev/nvidia[0-9]+")
 
 
 class IsolationError(Exception):
@@ -82,22 +84,28 @@ def _link(link: Path, target: Path) -> None:
     temporary.replace(link)  # atomic: a running copy of the function never misses it
 
 
-def container_home(
+def container_home(  # noqa: PLR0913 - what the group says, and what the machine says
     function: Function,
     resources: Iterable[Resource],
     bwrap: str,
     folder: Path,
+    *,
     python: str | None = None,
+    cards: Sequence[str] | None = None,
 ) -> Home:
     """A bubblewrap container: host root read-only, own pid, ipc and uts, shared network.
 
     `python`: the interpreter inside; its environment is shown also where it lies below /tmp.
+    `cards`: device files of the function's GPUs, in place of those that the group document
+    guessed from their index.
     """
     folder.mkdir(parents=True, exist_ok=True)
     command = [bwrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     bound: list[tuple[str, str, str]] = []
     for resource, writable in attached(function, resources):
         bound += _bind(resource, writable)
+    if cards is not None:
+        bound = _with_cards(bound, cards)
     targets = [Path(CODE_IN_CONTAINER), *(Path(target) for _, _, target in bound)]
     command += _read_only_root([target for target in targets if not target.exists()])
     command += ["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108
@@ -130,6 +138,16 @@ def _bind(resource: Resource, writable: bool) -> list[tuple[str, str, str]]:
         return []
     kind = "--bind" if writable else "--ro-bind"
     return [(kind, str(resource.path.resolve()), resource.destination_path)]
+
+
+def _with_cards(
+    bound: Sequence[tuple[str, str, str]], cards: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """A function that was given no card's file gets none."""
+    others = [each for each in bound if not CARD_FILE.fullmatch(each[1])]
+    if len(others) == len(bound):
+        return others
+    return others + [("--dev-bind", file, file) for file in cards]
 
 
 def _read_only_root(missing: Sequence[Path], below: Path = Path("/")) -> list[str]:

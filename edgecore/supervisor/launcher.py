@@ -12,6 +12,7 @@ from edgecore.core.descriptors import Reserve
 from edgecore.core.group import Function
 from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
+from edgecore.supervisor.accelerators import NOTHING, Accelerators, Given
 from edgecore.supervisor.environment import Surroundings, function_environment
 from edgecore.supervisor.executables import own_program, program_name
 from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, InterpreterError, Interpreters
@@ -44,6 +45,7 @@ class Launcher:
     isolation: IsolationChoice = "auto"
     findings: list[str] = field(default_factory=list)
     descriptors: Reserve = field(default_factory=Reserve)
+    accelerators: Accelerators = field(default_factory=Accelerators)
     probe_bubblewrap: Callable[[], str | None] = bubblewrap
     _bwrap: str | None = None
     _logs: dict[str, LogFile] = field(default_factory=dict)
@@ -81,7 +83,10 @@ class Launcher:
 
         ``earlier_end``: of the function's latest process that took work (`ending.signal_of`).
         """
-        home = self._home(function)
+        given = await self.accelerators.given(function)
+        for finding in given.findings:
+            self.find(finding)
+        home = self._home(function, given)
         token = self.tokens.issue(Caller(function.arn, name))
         environment = function_environment(
             function,
@@ -90,6 +95,7 @@ class Launcher:
             resource_prefix=home.resource_prefix,
             home=home.code,
         )
+        environment.update(given.environment)
         environment["FANFOLD_EARLIER_END"] = earlier_end
         # Code folders are content-addressed caches: byte code goes elsewhere.
         environment["PYTHONPYCACHEPREFIX"] = str(self.work_dir / function.id / "pycache")
@@ -132,7 +138,7 @@ class Launcher:
             return [interpreter, str(NODE_BOOTSTRAP), handler]
         return [interpreter, "-u", str(BOOTSTRAP), handler]
 
-    def _home(self, function: Function) -> Home:
+    def _home(self, function: Function, given: Given = NOTHING) -> Home:
         resources, folder = self.around.group.resources, self.work_dir / function.id
         if function.isolation == "NoContainer":
             return plain_home(function, resources, folder)
@@ -146,7 +152,9 @@ class Launcher:
                 "install bubblewrap and allow user namespaces, or pass --isolation none"
             )
         python = None if function.runtime == EXECUTABLE_RUNTIME else self.interpreter(function)
-        return container_home(function, resources, self._bwrap, folder, python)
+        return container_home(
+            function, resources, self._bwrap, folder, python=python, cards=given.devices
+        )
 
     def forget(self, text: str) -> None:
         """The finding no longer holds."""

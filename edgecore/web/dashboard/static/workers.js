@@ -39,6 +39,7 @@ function updateCard(card, w) {
   const state = w.process && !["running", "unknown"].includes(w.process) ? w.process : w.state;
   setClass(card, `card worker ${tone(state)}`);
   setText(part("device"), w.device);
+  part("device").title = w.card ?? "";
   setText(part("state"), state.replace("_", " "));
   setClass(part("state"), `pill ${tone(state)}`);
   setText(part("rate"), rate(w.per_s));
