@@ -70,17 +70,17 @@ def _card(library: Library, index: int) -> Card:
     pci = _Pci()
     library.call("nvmlDeviceGetPciInfo_v3", handle, ctypes.byref(pci))
     mig = _in_mig_mode(library, handle)
-    memory_mb = _memory_mb(library, handle)
+    total_mb = memory_mb(library, handle)
     return Card(
         index=index,
         uuid=library.text("nvmlDeviceGetUUID", handle),
         pci=same_pci(pci.address.decode("ascii", "replace")),
         minor=_optional(library, "nvmlDeviceGetMinorNumber", handle),
         name=library.text("nvmlDeviceGetName", handle),
-        memory_mb=memory_mb,
+        memory_mb=total_mb,
         mig=mig,
         slices=tuple(_slices(library, handle)) if mig else (),
-        integrated=memory_mb == 0,  # only there is it not the card's own to tell
+        integrated=total_mb == 0,  # only there is it not the card's own to tell
     )
 
 
@@ -116,7 +116,7 @@ def _slices(library: Library, handle: ctypes.c_void_p) -> list[Slice]:
             Slice(
                 uuid=library.text("nvmlDeviceGetUUID", part),
                 name=library.text("nvmlDeviceGetName", part),
-                memory_mb=_memory_mb(library, part),
+                memory_mb=memory_mb(library, part),
                 gi=library.number("nvmlDeviceGetGpuInstanceId", part),
                 ci=library.number("nvmlDeviceGetComputeInstanceId", part),
             )
@@ -124,11 +124,11 @@ def _slices(library: Library, handle: ctypes.c_void_p) -> list[Slice]:
     return found
 
 
-def _memory_mb(library: Library, handle: ctypes.c_void_p) -> int:
-    """0: it is not told, as on an integrated GPU."""
+def memory_mb(library: Library, handle: ctypes.c_void_p, which: str = "total") -> int:
+    """Megabytes, `total`, `free` or `used`; 0: it is not told, as on an integrated GPU."""
     memory = _Memory()
     try:
         library.call("nvmlDeviceGetMemoryInfo", handle, ctypes.byref(memory))
     except DriverError:
         return 0
-    return int(memory.total >> 20)
+    return int(getattr(memory, which) >> 20)
