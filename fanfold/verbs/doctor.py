@@ -9,7 +9,7 @@ import typer
 
 from fanfold.checks import ALL, Check, Outcome, Subject
 from fanfold.common import output
-from fanfold.common.errors import FAILED
+from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import core_state, read_site
 from fanfold.device.interpreters import device_python
 from infra.planning import plan_group
@@ -25,15 +25,17 @@ def doctor(
     site: str | None = typer.Argument(None, help="Also check what this site needs."),
     as_json: bool = typer.Option(False, "--json", help="All outcomes as one JSON object."),
     warnings_as_errors: bool = typer.Option(False, help="Exit code 1 for a warning too."),
+    only: list[str] = typer.Option([], help="Run this check alone; may be repeated."),
 ) -> None:
     """Check interpreters, libraries, tools, ports, disk, memory, GPUs, clock, certificates, model.
 
     Each warning or error comes with a fix. Exit code 1 when there is an error.
     Example: fanfold doctor demo
     """
+    checks = _chosen(only)
     subject = _subject(site)
     outcomes: list[tuple[Check, Outcome]] = []
-    for check in ALL:
+    for check in checks:
         with output.working(f"checking {check.__name__.replace('_', ' ')}"):
             outcome = run_check(check, subject)
         outcomes.append((check, outcome))
@@ -47,6 +49,15 @@ def doctor(
         output.out.print(", ".join(f"{n} {level}" for level, n in sorted(counts.items())))
     if counts["error"] or (warnings_as_errors and counts["warning"]):
         raise typer.Exit(FAILED)
+
+
+def _chosen(names: list[str]) -> list[Check]:
+    known = {check.__name__: check for check in ALL}
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(
+            f"doctor: no check is named {unknown[0]!r}; there are {', '.join(known)}", INVALID
+        )
+    return [known[name] for name in names] or list(ALL)
 
 
 def run_check(check: Check, subject: Subject) -> Outcome:

@@ -10,12 +10,15 @@ import subprocess
 import time
 from pathlib import Path
 
+from fanfold.sending.records import LISTENING
+
 PROJECT = Path(__file__).parents[2]
 GUIDES = PROJECT / "docs" / "guides"
 #: What a checkout has and a plant only points at.
 SHARED = (
-    ".venv", ".venv-device", "node_modules", "app.py", "cdk.json", "package.json", "infra",
-    "lambdas", "edgecore", "devcloud", "fanfold", "models", "bench", "schemas",
+    ".venv", ".venv-device", "node_modules", "app.py", "cdk.json", "package.json", "contract",
+    "infra", "lambdas", "edgecore", "device", "devcloud", "fanfold", "models", "replay", "bench",
+    "schemas",
 )  # fmt: skip
 #: They go on until somebody interrupts them.
 FOLLOWS = re.compile(
@@ -115,6 +118,15 @@ class Shell:
         self._followers.append((command, process, heard))
         if "edgecore" in command:
             self._await_port(1883)
+        elif command.startswith("fanfold results"):
+            self._await_words(heard, LISTENING)
+
+    def _await_words(self, said: Path, words: str) -> None:
+        """What comes before a follower listens is not for it."""
+        deadline = time.monotonic() + DEADLINE_S
+        while words not in said.read_text("utf-8", "replace"):
+            assert time.monotonic() < deadline, f"never {words!r}: {said.read_text()[-1500:]}"
+            time.sleep(0.05)
 
     def _await_port(self, port: int) -> None:
         probe = f"exec 3<>/dev/tcp/127.0.0.1/{port}"

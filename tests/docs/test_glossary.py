@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from every import every
-
 import re
 from pathlib import Path
 
 import pytest
 from checkout import PROJECT
+from every import every
 from prometheus_client.parser import text_string_to_metric_families
 from sample_status import STATUS
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from every import every
-
 import pytest
+from every import every
 
 from fanfold.reference.answers import ANSWERS
 from fanfold.reference.commands import commands

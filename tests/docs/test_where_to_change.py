@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from every import every
-
 import re
 
 import pytest
 from checkout import PROJECT
+from every import every
 
 PAGE = PROJECT / "docs" / "where-to-change.md"
 CHANGES = (
@@ -42,7 +41,9 @@ def test_its_files_are_there_and_three_at_most(row):
 def test_what_is_like_it_already_stands_in_no_other_file(row):
     sought, folder = re.fullmatch(r"`(.+)` in `([\w/]+)/`", row[2]).groups()
     named = set(re.findall(r"`([\w./-]+/[\w.-]+)`", row[1]))
-    folders = {name.rsplit("/", 1)[0] for name in named if name in re.findall(r"\*`(.+?)`\*", row[1])}
+    folders = {
+        name.rsplit("/", 1)[0] for name in named if name in re.findall(r"\*`(.+?)`\*", row[1])
+    }
     found = {
         path.relative_to(PROJECT).as_posix()
         for path in (PROJECT / folder).rglob("*.py")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from edgecore.uplink.iot import quotas
 
+#: A shorter wait is none: added to a clock of some days, a float has no digits left for it.
+_NOW_S = 1e-6
+
 
 class Pace:
     """Two token buckets. A message may be sent while both hold something; it takes what it
@@ -27,7 +30,7 @@ class Pace:
         lacking_s = max(
             (1.0 - self._messages) / self._messages_per_s, -self._bytes / self._bytes_per_s
         )
-        return max(0.0, lacking_s)
+        return lacking_s if lacking_s > _NOW_S else 0.0
 
     def spend(self, now: float, size_bytes: int) -> None:
         """One message of so many bytes passed, in either direction."""

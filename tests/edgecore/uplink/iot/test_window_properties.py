@@ -115,6 +115,7 @@ def test_no_second_has_more_messages_than_the_rate_and_its_burst(
     for gap, size in arrivals:
         now += gap
         while (wait := pace.wait_s(now)) > 0:
+            assert now + wait > now, "a wait moves the clock"
             now += wait
         pace.spend(now, size)
         sent.append((now, size))
