@@ -33,13 +33,28 @@ def listed(path: str) -> list[str]:
 
 def cards_by_proc(root: str) -> list[Card]:
     """`/proc/driver/nvidia/gpus`: a container with plain device files sees all of the host's."""
+    told = _information(root)
+    used = [name for name in told if not _excluded(told[name])]
+    return [_by_proc(name, told[name], place) for place, name in enumerate(used)]
+
+
+def _information(root: str) -> dict[str, dict[str, str]]:
+    """The driver's words about each card, by the name of its folder: its PCI address."""
     folder = os.path.join(root, "proc/driver/nvidia/gpus")
-    return [_by_proc(folder, name, place) for place, name in enumerate(listed(folder))]
+    found = {}
+    for name in listed(folder):
+        lines = text_of(os.path.join(folder, name, "information")).splitlines()
+        pairs = (line.partition(":") for line in lines)
+        found[name] = {key.strip(): value.strip() for key, _, value in pairs}
+    return found
 
 
-def _by_proc(folder: str, name: str, place: int) -> Card:
-    lines = text_of(os.path.join(folder, name, "information")).splitlines()
-    said = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+def _excluded(said: dict[str, str]) -> bool:
+    """By the driver's option NVreg_ExcludedGpus: NVML does not count it."""
+    return said.get("GPU Excluded") == "Yes"
+
+
+def _by_proc(name: str, said: dict[str, str], place: int) -> Card:
     minor = said.get("Device Minor", "")
     uuid = said.get("GPU UUID", "")
     return Card(
@@ -55,7 +70,9 @@ def _by_proc(folder: str, name: str, place: int) -> Card:
 def addresses_by_sysfs(root: str) -> list[str]:
     """PCI addresses of the cards that the NVIDIA driver holds: never cut down by a container."""
     folder = os.path.join(root, "sys/bus/pci/devices")
-    return [same_pci(name) for name in listed(folder) if _is_card(os.path.join(folder, name))]
+    left_out = {same_pci(name) for name, said in _information(root).items() if _excluded(said)}
+    found = (same_pci(name) for name in listed(folder) if _is_card(os.path.join(folder, name)))
+    return [address for address in found if address not in left_out]
 
 
 def _is_card(folder: str) -> bool:

@@ -12,6 +12,8 @@ import pytest
 from checkout import PROJECT
 from fake_driver import FOUR, SLICED, fake_driver, mig, proc_files, uuid
 
+from contract.accelerators.files import addresses_by_sysfs, cards_by_proc
+
 #: As a worker does: claim a card, then ask CUDA which one ordinal 0 is.
 CLAIM = """
 import json, os, sys
@@ -133,3 +135,29 @@ def test_a_machine_without_a_driver_has_no_cards_and_nothing_to_say(tmp_path):
     (empty.folder / "libnvidia-ml.so.1").unlink()
 
     assert cards(empty) == []
+
+
+def test_a_card_that_the_driver_was_told_to_leave_out_has_no_index(tmp_path):
+    root = proc_files(tmp_path)
+    with (root / "proc/driver/nvidia/gpus/0000:3b:00.0/information").open("a") as file:
+        file.write("GPU Excluded:\t Yes\n")
+
+    assert [card.uuid for card in cards_by_proc(str(root))] == [uuid(each) for each in "acd"]
+
+
+def test_sys_names_display_controllers_that_the_nvidia_driver_holds(tmp_path):
+    drivers = {"0000:18:00.0": "nvidia", "0000:3b:00.0": "vfio-pci", "0000:86:00.0": "nvidia"}
+    for address, driver in drivers.items():
+        _pci_device(tmp_path, address, driver, "0x030200")
+    _pci_device(tmp_path, "0000:18:00.1", "nvidia", "0x040300")  # the first card's sound
+
+    assert addresses_by_sysfs(str(tmp_path)) == ["0000:18:00.0", "0000:86:00.0"]
+
+
+def _pci_device(root, address, driver, kind):
+    folder = root / "sys/bus/pci/devices" / address
+    folder.mkdir(parents=True)
+    (folder / "vendor").write_text("0x10de\n")
+    (folder / "class").write_text(kind + "\n")
+    (root / "drivers" / driver).mkdir(parents=True, exist_ok=True)
+    (folder / "driver").symlink_to(root / "drivers" / driver)
