@@ -11,8 +11,9 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
-from edgecore.core.options import Options, Web
+from edgecore.core.options import CloudSink, Options, Web
 from edgecore.daemon.process import run
 
 LOG_BYTES = 4 * 1024 * 1024
@@ -75,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     add("--read-only", action="store_true")
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
-    add("--cloud", choices=["local", "iot"], default="local")
+    add("--cloud", choices=get_args(CloudSink), default="local")
     add("--join", type=Path, metavar="FILE")
     add("--discovery-port", type=_port, default=None)
     add("--device-certificates", metavar="DIR|aws-iot")
