@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,8 @@ class Check:
             card = self.card
             self.part("visible_devices", lambda: visible_devices(card))
         for count in copies:
-            self.part(
-                f"copies_{count}", lambda n=count: self._copies(n, model, variables, photos, images)
-            )
+            run = partial(self._copies, count, model, variables, photos, images)
+            self.part(f"copies_{count}", run)
         if self.card is not None:
             self.part("mps", lambda: self._under_mps(model, variables, photos, images))
         self.part("transform_on_one_core_per_s", lambda: transform_rate(photos, decode_s))

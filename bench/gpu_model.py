@@ -87,7 +87,17 @@ def transform_rate(images: list[Path], seconds: float) -> float:
     from lambdas.imaging.transform import Transform
     from lambdas.model.spec import Input
 
-    spec = Input(name="data", shape=(1, 3, SIDE_PX, SIDE_PX))
+    spec = Input(
+        name="data",
+        shape=(1, 3, SIDE_PX, SIDE_PX),
+        layout="NCHW",
+        colour="rgb",
+        mean=(0.0, 0.0, 0.0),
+        scale=(1.0, 1.0, 1.0),
+        resize="stretch",
+        resize_to=SIDE_PX,
+        interpolation="bilinear",
+    )
     transform, tensor = Transform(spec, "fast", None), np.zeros((3, SIDE_PX, SIDE_PX), np.float32)
     data = [image.read_bytes() for image in images]
     done, start = 0, time.perf_counter()
