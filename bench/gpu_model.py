@@ -63,11 +63,11 @@ def package(work: Path, on_gpu: bool) -> tuple[Path, dict[str, str]]:
     subprocess.run(command, check=True, capture_output=True)
     (folder / "labels.txt").write_text("\n".join(f"class{i}" for i in range(10)) + "\n")
     out = work / "network.tar.gz"
-    pack(folder, _manifest(), out)
+    pack(folder, manifest(), out)
     return out, {"FANFOLD_MODEL_SHA256": hashlib.sha256(out.read_bytes()).hexdigest()}
 
 
-def _manifest() -> dict[str, Any]:
+def manifest() -> dict[str, Any]:
     return {
         "v": 1,
         "name": "gpu-check",
@@ -75,7 +75,7 @@ def _manifest() -> dict[str, Any]:
         "runtime": "pytorch",
         "task": "classification",
         "labels": "labels.txt",
-        "files": {"model": "net.pt"},
+        "model": "net.pt",
         "input": {"name": "data", "shape": [1, 3, SIDE_PX, SIDE_PX], "resize": "stretch"},
         "output": {"softmax": True, "top": 1},
         "footprint": {"memory_kb": 2_000_000, "gpu_memory_mb": 1500},

@@ -7,7 +7,10 @@ import sys
 
 import bench.gpu_check as gpu_check
 from bench.gpu_check import Check
+from bench.gpu_model import manifest
+from bench.group import Machine, Setting, write_group
 from contract.accelerators.cards import Card, Inventory
+from models.package import pack
 
 
 def test_without_a_gpu_it_says_so_and_ends_with_three(monkeypatch, capsys):
@@ -37,6 +40,24 @@ def test_no_part_begins_when_the_time_is_over(tmp_path):
 
     assert check.report["late"] == "left out: the time is over"
     assert not check.failed
+
+
+def test_its_network_is_a_package_that_the_planner_and_a_worker_take(tmp_path):
+    (tmp_path / "net.pt").write_bytes(b"stands for the network")
+    (tmp_path / "labels.txt").write_text("".join(f"class{n}\n" for n in range(10)))
+    made = pack(tmp_path, manifest(), tmp_path / "network.tar.gz")
+    card = Card(0, "GPU-aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa", "0000:18:00.0", 2, "H200", 143771)
+    machine = Machine(gpu_check._profile(card, 8, {}), {"copies_per_gpu": 8})
+
+    path, _ = write_group(tmp_path / "work", Setting(8), tmp_path / "network.tar.gz", None, machine)
+
+    variables = [
+        each["FunctionConfiguration"]["Environment"]["Variables"]
+        for each in json.loads(path.read_text())["Functions"]
+        if "Environment" in each["FunctionConfiguration"]
+    ]
+    assert made.spec.runtime == "pytorch"
+    assert [v["FANFOLD_GPU_UUID"] for v in variables if "GPU_ID" in v] == [card.uuid] * 8
 
 
 def test_the_card_goes_into_a_profile_that_the_planner_takes_and_into_the_report(tmp_path):
