@@ -35,6 +35,7 @@ from contract.accelerators.looking import look
 from contract.accelerators.nvml import LIBRARY, memory_mb
 
 COPIES = (1, 2, 4, 8)
+MEMORY_MB = 128_000
 EXIT_FAILED, EXIT_NO_GPU = 1, 3
 MPS = "nvidia-cuda-mps-control"
 _DEVICES = """
@@ -186,7 +187,7 @@ def _profile(card: Card | None, count: int, variables: dict[str, str]) -> dict[s
     return {
         "architecture": "x86_64",
         "cpu_cores": max(len(os.sched_getaffinity(0)), count),
-        "memory_mb": 131072,
+        "memory_mb": MEMORY_MB,
         "reserved": {"cores": 0, "memory_mb": 512},
         "gpus": gpus,
         "environment": variables,

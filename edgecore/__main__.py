@@ -76,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     add("--read-only", action="store_true")
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
+    add("--function-user", default="auto", metavar="auto|root|USER[:GROUP]")
+    add("--insecure-core-user", action="store_true")
     add("--cloud", choices=get_args(CloudSink), default="local")
     add("--join", type=Path, metavar="FILE")
     add("--discovery-port", type=_port, default=None)
@@ -117,6 +119,8 @@ def main(argv: list[str] | None = None) -> int:
             ),
             pythons=dict(given.python),
             isolation=given.isolation,
+            function_user=given.function_user,
+            insecure_core_user=given.insecure_core_user,
             cloud=given.cloud,
             endpoint_url=given.endpoint_url,
             region=given.region,

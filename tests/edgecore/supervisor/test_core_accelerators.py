@@ -14,7 +14,7 @@ from waiting import eventually
 from contract.accelerators.cards import Card, Inventory, Slice
 from edgecore.core.group import Function, LocalDevice, ResourceAccess
 from edgecore.supervisor.accelerators import given
-from edgecore.supervisor.isolation import CARD_FILE, container_home
+from edgecore.supervisor.container import CARD_FILE, container_home
 
 WORKER = f"""
 import os, sys
