@@ -45,6 +45,7 @@ class FunctionStatus(TypedDict, total=False):
     """One function: `state` is starting, running, backoff, crash_loop, stopped or hung.
 
     `startable` false: this machine lacks what it runs with, `last_error` says what.
+    `accelerators`: the cards that its worker reports, compared with the driver (`messages.md`).
     """
 
     id: str
@@ -61,6 +62,7 @@ class FunctionStatus(TypedDict, total=False):
     errors: int
     rss_kb: int
     gpu_id: str | None
+    accelerators: list[dict[str, Any]]
     runtime: str | None
     interpreter: str | None
     isolation: Any

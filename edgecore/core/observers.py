@@ -73,6 +73,7 @@ class Observers:
         self._stats: dict[str, Mapping[str, Any]] = {}
         self.stats_reports = Reports()
         self.heartbeats = Reports()
+        self._accelerators: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def watched(self) -> bool:
@@ -101,9 +102,19 @@ class Observers:
             self.stats_reports.heard(part)
 
     def _keep_heartbeat(self, payload: bytes) -> None:
-        worker = _object(payload).get("worker")
-        if isinstance(worker, str):
-            self.heartbeats.heard(worker)
+        heartbeat = _object(payload)
+        worker = heartbeat.get("worker")
+        if not isinstance(worker, str):
+            return
+        self.heartbeats.heard(worker)
+        told = heartbeat.get("accelerators")
+        if worker in self._accelerators or len(self._accelerators) < MAX_STATS_PARTS * 4:
+            cards = told if isinstance(told, list) else []
+            self._accelerators[worker] = [each for each in cards if isinstance(each, dict)]
+
+    def accelerators(self, worker: str) -> list[dict[str, Any]]:
+        """What the worker's last heartbeat says that its network runs on (`messages.md`)."""
+        return self._accelerators.get(worker, [])
 
     def tick(self, now: float) -> None:
         """``now`` on the loop's clock, a few times a second."""
@@ -125,6 +136,7 @@ class Observers:
     def forget_stats(self) -> None:
         """Another group runs: the last stats of the old one's parts do not describe it."""
         self._stats.clear()
+        self._accelerators.clear()
         self.stats_reports.forget()
         self.heartbeats.forget()
 

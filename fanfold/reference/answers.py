@@ -61,6 +61,9 @@ class FunctionStatus(Answer):
     errors: int
     rss_kb: int | None
     gpu_id: str | None = Field(description="`-1`: the CPU; null: not a worker.")
+    accelerators: list[dict[str, Any]] = Field(
+        [], description="The cards that its worker reports: UUID, PCI address, name, `verified`."
+    )
     last_error: str | None
 
 

@@ -51,10 +51,10 @@ def _on_the_device(profile: Profile) -> None:
 
     here = psutil.cpu_count() or 1
     gpus = len(find_gpus(Path("/"), 0)[0])
-    if profile.cpu_cores > here or len(profile.accelerators) > gpus:
+    if profile.cpu_cores > here or len(profile.gpus) > gpus:
         raise UserError(
             f"profile {profile.name} has {profile.cpu_cores} cores and "
-            f"{len(profile.accelerators)} GPUs, "
+            f"{len(profile.gpus)} GPUs, "
             f"this machine {here} and {gpus}: run `fanfold tune` on the device itself, or name "
             "this machine's profile in the site (`fanfold detect`).",
             MISSING,

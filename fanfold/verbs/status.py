@@ -102,7 +102,7 @@ def _row(function: FunctionStatus) -> list[str]:
     return [
         function["id"],
         f"[{style}]{state}[/{style}]",
-        str(function.get("gpu_id") if function.get("gpu_id") is not None else "–"),
+        _gpu(function),
         str(function.get("pid") or "–"),
         str(function["restarts"]),
         str(function["queue"]),
@@ -110,6 +110,17 @@ def _row(function: FunctionStatus) -> list[str]:
         str(function["errors"]),
         f"{(function.get('rss_kb') or 0) // 1024} MB",
     ]
+
+
+def _gpu(function: FunctionStatus) -> str:
+    """`1 GPU-5e9f1c2a`: the index that was planned and the card that the worker found there."""
+    index = function.get("gpu_id")
+    found = function.get("accelerators") or []
+    if index is None and not found:
+        return "–"
+    shown = [f"{each.get('gpu_id')} {str(each.get('uuid') or '')[:12]}".strip() for each in found]
+    unsure = any(each.get("verified") is False for each in found)
+    return (", ".join(shown) or str(index)) + (" (not verified)" if unsure else "")
 
 
 def _show_flow(answer: Status) -> None:

@@ -42,6 +42,7 @@ function updateCard(card, w) {
   const state = shownState(w);
   setClass(card, `card worker ${tone(state)}`);
   setText(part("device"), w.device);
+  part("device").title = w.card ?? "";
   setText(part("state"), state.replace("_", " "));
   setClass(part("state"), `pill ${tone(state)}`);
   setText(part("rate"), rate(w.per_s));
