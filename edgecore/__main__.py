@@ -76,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     add("--read-only", action="store_true")
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
+    add("--function-user", default="auto", metavar="auto|root|USER[:GROUP]")
+    add("--insecure-core-user", action="store_true")
     add("--cloud", choices=get_args(CloudSink), default="local")
     add("--join", type=Path, metavar="FILE")
     add("--discovery-port", type=_port, default=None)
@@ -89,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     add("--poll-s", type=float, default=5.0)
     add("--health-s", type=float, default=300.0)
     add("--fault-plan", "--faults", type=Path, metavar="FILE")
+    add("--no-history", action="store_true")
     add("--doctor", type=_words, default=(), metavar="COMMAND")
     return arguments
 
@@ -118,6 +121,8 @@ def main(argv: list[str] | None = None) -> int:
             ),
             pythons=dict(given.python),
             isolation=given.isolation,
+            function_user=given.function_user,
+            insecure_core_user=given.insecure_core_user,
             cloud=given.cloud,
             endpoint_url=given.endpoint_url,
             region=given.region,
@@ -131,6 +136,7 @@ def main(argv: list[str] | None = None) -> int:
             join=given.join and given.join.absolute(),
             iot_endpoint=given.iot_endpoint,
             iot_proxy=given.iot_proxy,
+            history=not given.no_history,
             insecure_static_credentials=given.insecure_static_credentials,
         )
     )

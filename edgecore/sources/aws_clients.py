@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -27,7 +28,7 @@ class AwsClients:
     def _session(self) -> Any:
         import boto3
 
-        return boto3.session.Session(region_name=self.region)
+        return boto3.session.Session(region_name=self.region or os.environ.get("AWS_REGION"))
 
     def client(self, service: str) -> Any:
         if service not in self._clients:

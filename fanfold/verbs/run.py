@@ -10,13 +10,15 @@ from pathlib import Path
 
 import typer
 
-from fanfold.common.errors import MISSING, UserError
+from fanfold.common import output
+from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
 from fanfold.localcore.foreign import options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
+from fanfold.localcore.running import RunningCore
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
-from fanfold.localcore.volumes import lock_volume, make_volume
+from fanfold.localcore.volumes import lock_volume, make_volume, volume_owner
 from fanfold.provision.joining import join_file
 from infra.planning import Site
 
@@ -53,11 +55,23 @@ def run(  # noqa: PLR0912 - options of the core, passed on
         None, help="JSON file {NAME: VALUE}, mode 0600, with the group's secrets; kept encrypted."
     ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
+    as_json: bool = typer.Option(
+        False, "--json", help="With --detach: the core's process and ports as one JSON object."
+    ),
     mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
     mqtt_port: str = typer.Option("off", help="Broker with TLS and client certificates."),
     ipc_port: int = typer.Option(8000, help="Greengrass IPC; 0: any free port."),
     http_port: int = typer.Option(8080, help="Dashboard, metrics, status; 0: any free port."),
     isolation: str = typer.Option("auto", help="For functions that are declared with a container."),
+    function_user: str = typer.Option(
+        "auto",
+        help="As whom functions without RunAs run where the core is root: USER[:GROUP], root, or "
+        "auto: Greengrass's ggc_user where it exists.",
+    ),
+    insecure_core_user: bool = typer.Option(
+        False,
+        help="Insecure: ignore RunAs. Functions run as the core's own user and can read its keys.",
+    ),
     fault_plan: Path | None = typer.Option(
         None, "--fault-plan", "--faults", help="Fault injection, to test with: kill, drop, delay…"
     ),
@@ -80,6 +94,7 @@ def run(  # noqa: PLR0912 - options of the core, passed on
 
     Example: fanfold run demo --detach
     """
+    _refuse_json_without_detach(as_json, detach)
     settings, _ = read_site(site)
     state = core_state(settings.name)
     remember_site(state, site)
@@ -89,12 +104,14 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     else:
         source = group or ("jobs" if joined else deployed_group(settings.name))
     for folder in (settings.volumes.images, settings.volumes.state):
-        make_volume(Path(folder))
+        make_volume(Path(folder), volume_owner(function_user, insecure=insecure_core_user))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
     command = [sys.executable, "-m", "edgecore", "--group", source, "--state", str(state)]
     command += ["--mqtt-plain-port", str(mqtt_plain_port), "--mqtt-port", mqtt_port]
     command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
     command += ["--isolation", isolation, "--poll-s", str(poll_s)]
+    command += ["--function-user", function_user]
+    command += ["--insecure-core-user"] if insecure_core_user else []
     if doctor:
         checks = [sys.executable, "-m", "fanfold", "doctor", site, "--json"]
         command += ["--doctor", shlex.join(checks)]
@@ -126,9 +143,21 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
-        start(command, variables, state, held)
+        core = start(command, variables, state, held)
     finally:
         os.close(held)
+    _say(settings.name, core, as_json=as_json)
+
+
+def _refuse_json_without_detach(as_json: bool, detach: bool) -> None:
+    if as_json and not detach:
+        raise UserError("--json goes with --detach: else the core's own log is printed", INVALID)
+
+
+def _say(site: str, core: RunningCore, *, as_json: bool) -> None:
+    if as_json:
+        shown = {key: core.info[key] for key in ("pid", "thing", "ports", "deployment")}
+        output.print_json({"v": 1, "site": site, **shown})
 
 
 def _join_file(settings: Site, given: Path | None) -> Path | None:

@@ -91,7 +91,7 @@ def test_an_executable_function_is_started_by_its_file(site: Site, named: str) -
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "I am $MY_FUNCTION_ARN in $# $2"\nexec sleep 1000\n')
     program.chmod(0o755)
-    site.start()
+    site.start("--function-user", "root")
     expected = "in 0" if named == "Handler" else "in 2 two three"
     eventually(lambda: expected in site.log("c"), "the program ran")
     assert site.of("c")["pid"]
@@ -127,3 +127,14 @@ def test_an_interpreter_of_another_major_version_is_refused(site: Site) -> None:
     site.function("g", ANSWERS)
     site.start("--python", f"python2.7={python_of('3.11')}")
     assert "major version" in site.of("f")["last_error"]
+
+
+def test_a_device_file_that_this_machine_lacks_is_named(site: Site) -> None:
+    site.function("f", "def handler(event, context):\n    pass\n", isolation="GreengrassContainer")
+    environment = site.document["Functions"][0]["FunctionConfiguration"]["Environment"]
+    environment["ResourceAccessPolicies"] = [{"ResourceId": "gpio", "Permission": "rw"}]
+    data = {"LocalDeviceResourceData": {"SourcePath": "/dev/no-such-gpio"}}
+    site.document["Resources"] = [{"Id": "gpio", "Name": "GPIO", "ResourceDataContainer": data}]
+    site.start()
+    eventually(lambda: site.of("f")["last_error"], "the function says why it does not start")
+    assert "device 'GPIO': /dev/no-such-gpio is not on this machine" in site.of("f")["last_error"]
