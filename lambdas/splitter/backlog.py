@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import deque
 from typing import Any, Dict, Iterator
 
@@ -183,6 +184,11 @@ class Backlog:
             if (len(ranges) > limit)
             else ranges
         )
+
+    def by_stream(self, limit: int) -> dict[str, int]:
+        """Images without a committed record, of at most `limit` streams that have any."""
+        counts = ((name, len(stream.open)) for name, stream in self._streams.items())
+        return dict(itertools.islice(((name, n) for name, n in counts if n), limit))
 
     def __iter__(self) -> Iterator[Image]:
         for stream in self._streams.values():

@@ -29,6 +29,8 @@ from lambdas.splitter.terminal import TerminalRecords
 from lambdas.splitter.volume import Volume
 
 STATS_EVERY_S = 1.0
+# A message of stats stays small, however many cameras there are.
+STREAMS_IN_STATS = 256
 FLUSH_EVERY_S = 0.25
 # Of all streams together, so that the question fits a message.
 RANGES_PER_SYNC = 3_000
@@ -248,6 +250,7 @@ class Splitter(Part):
             "t": round(wall, 3),
             **self.admission.counters(),
             "backlog": self.backlog.outstanding,
+            "streams": self.backlog.by_stream(STREAMS_IN_STATS),
             "inflight": sum(w.load for w in self.credit.workers.values()),
             "redispatched": self.dispatch.redispatched,
             "done": self.done,

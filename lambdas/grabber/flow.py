@@ -1,0 +1,105 @@
+"""When a camera is asked for a frame, and what becomes of frames that wait for an answer. Pure.
+
+Back-pressure: of one camera at most `IN_FLIGHT` frames wait for the splitter's answer, and about
+two seconds' worth for their record. A frame that is due and finds no room is dropped before it is
+encoded, so that the next one is as new as can be.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+IN_FLIGHT = 4
+BEHIND_S = 2.0
+FEWEST_BEHIND = 4
+RESEND_S = 2.0
+#: The splitter parks an event for 10 s at most until it knows the aggregator.
+GIVE_UP_S = 30.0
+LONGEST_PAUSE_S = 5.0
+BUSY = ("busy", "no_space")
+
+
+class Sent(NamedTuple):
+    """One frame with the splitter. `path`: below the images volume."""
+
+    id: str
+    path: str
+    payload: bytes
+    first_at: float
+
+
+class Flow:
+    """Of one camera. `now` is monotonic seconds."""
+
+    def __init__(self, fps: float, now: float) -> None:
+        self._interval_s = 1.0 / fps
+        self._behind = max(FEWEST_BEHIND, math.ceil(BEHIND_S * fps))
+        self._due_at = now
+        self._pause_until = now
+        self._backlog = self._since = 0
+        self._again_at: dict[str, float] = {}
+        self.sent: dict[str, Sent] = {}
+        self.accepted = self.dropped = self.unanswered = 0
+        self.rejected: dict[str, int] = {}
+
+    def due(self, now: float) -> bool:
+        """Whether a frame is to be had now; a due one that finds no room counts as dropped."""
+        if now < self._due_at:
+            return False
+        # A late look catches up by one frame, not by all that a pause has missed.
+        self._due_at = max(self._due_at + self._interval_s, now - self._interval_s)
+        if self.has_room(now):
+            return True
+        self.dropped += 1
+        return False
+
+    def has_room(self, now: float) -> bool:
+        """Whether the splitter and the workers keep up with this camera."""
+        behind = self._backlog + self._since + len(self.sent)
+        return now >= self._pause_until and len(self.sent) < IN_FLIGHT and behind < self._behind
+
+    def sending(self, sent: Sent) -> None:
+        self.sent[sent.id] = sent
+        self._again_at[sent.id] = sent.first_at + RESEND_S
+
+    def to_repeat(self, now: float) -> list[Sent]:
+        """Frames to publish again under their id: no answer came."""
+        late = [key for key, at in self._again_at.items() if now >= at]
+        for key in late:
+            self._again_at[key] = now + RESEND_S
+        return [self.sent[key] for key in late]
+
+    def given_up(self, now: float) -> list[Sent]:
+        """Frames that nobody answers for; their files may go."""
+        old = [sent for sent in self.sent.values() if now - sent.first_at >= GIVE_UP_S]
+        for sent in old:
+            self._end(sent.id)
+        self.unanswered += len(old)
+        return old
+
+    def answered(self, reply: dict[str, Any], now: float) -> Sent | None:
+        """The frame that this reply is about; None: it is about none of ours."""
+        sent = self._end(str(reply.get("id")))
+        if sent is None:
+            return None
+        reason = reply.get("reason")
+        if reason is None:
+            self.accepted += 1
+            self._since += 1
+        elif reason in BUSY:
+            self.dropped += 1
+            wait_s = reply.get("retry_after_s")
+            pause_s = float(wait_s) if isinstance(wait_s, (int, float)) else 1.0
+            self._pause_until = now + min(max(pause_s, 0.0), LONGEST_PAUSE_S)
+        else:
+            self.rejected[str(reason)] = self.rejected.get(str(reason), 0) + 1
+        return sent
+
+    def backlog(self, images: int) -> None:
+        """The splitter's word: so many of this camera have no record yet."""
+        self._backlog, self._since = images, 0
+
+    def _end(self, key: str) -> Sent | None:
+        self._again_at.pop(key, None)
+        return self.sent.pop(key, None)
