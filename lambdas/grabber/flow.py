@@ -38,7 +38,8 @@ class Flow:
         self._due_at = now
         self._pause_until = now
         self._backlog = self._since = 0
-        self._again_at: dict[str, float] = {}
+        self._quiet_since = now
+        # In the order in which they were announced.
         self.sent: dict[str, Sent] = {}
         self.accepted = self.dropped = self.unanswered = 0
         self.rejected: dict[str, int] = {}
@@ -47,12 +48,16 @@ class Flow:
         """Whether a frame is to be had now; a due one that finds no room counts as dropped."""
         if now < self._due_at:
             return False
-        # A late look catches up by one frame, not by all that a pause has missed.
-        self._due_at = max(self._due_at + self._interval_s, now - self._interval_s)
+        # A late look catches up, but a camera's pause is not made up for by a burst.
+        self._due_at = max(self._due_at + self._interval_s, now + self._interval_s / 2)
         if self.has_room(now):
             return True
         self.dropped += 1
         return False
+
+    def begin(self, now: float) -> None:
+        """The camera's first frame is here: its pace counts from now."""
+        self._due_at = now + self._interval_s
 
     def has_room(self, now: float) -> bool:
         """Whether the splitter and the workers keep up with this camera."""
@@ -60,29 +65,43 @@ class Flow:
         return now >= self._pause_until and len(self.sent) < IN_FLIGHT and behind < self._behind
 
     def sending(self, sent: Sent) -> None:
+        if not self.sent:
+            self._quiet_since = sent.first_at
         self.sent[sent.id] = sent
-        self._again_at[sent.id] = sent.first_at + RESEND_S
 
     def to_repeat(self, now: float) -> list[Sent]:
-        """Frames to publish again under their id: no answer came."""
-        late = [key for key, at in self._again_at.items() if now >= at]
-        for key in late:
-            self._again_at[key] = now + RESEND_S
-        return [self.sent[key] for key in late]
+        """Frames to publish again under their ids, in order: no answer comes at all."""
+        if not self.sent or now - self._quiet_since < RESEND_S:
+            return []
+        self._quiet_since = now
+        return list(self.sent.values())
 
     def given_up(self, now: float) -> list[Sent]:
         """Frames that nobody answers for; their files may go."""
         old = [sent for sent in self.sent.values() if now - sent.first_at >= GIVE_UP_S]
         for sent in old:
-            self._end(sent.id)
+            del self.sent[sent.id]
         self.unanswered += len(old)
         return old
 
-    def answered(self, reply: dict[str, Any], now: float) -> Sent | None:
-        """The frame that this reply is about; None: it is about none of ours."""
-        sent = self._end(str(reply.get("id")))
-        if sent is None:
-            return None
+    def answered(self, reply: dict[str, Any], now: float) -> list[Sent]:
+        """The frames that are done with, the one that this reply is about last; [] if none is.
+
+        Earlier ones that nobody has answered are given up: taken now, they would stand behind a
+        newer one in their stream.
+        """
+        key = str(reply.get("id"))
+        if key not in self.sent:
+            return []
+        done = []
+        while not (done and done[-1].id == key):
+            done.append(self.sent.pop(next(iter(self.sent))))
+        self.unanswered += len(done) - 1
+        self._quiet_since = now
+        self._count(reply, now)
+        return done
+
+    def _count(self, reply: dict[str, Any], now: float) -> None:
         reason = reply.get("reason")
         if reason is None:
             self.accepted += 1
@@ -94,12 +113,7 @@ class Flow:
             self._pause_until = now + min(max(pause_s, 0.0), LONGEST_PAUSE_S)
         else:
             self.rejected[str(reason)] = self.rejected.get(str(reason), 0) + 1
-        return sent
 
     def backlog(self, images: int) -> None:
         """The splitter's word: so many of this camera have no record yet."""
         self._backlog, self._since = images, 0
-
-    def _end(self, key: str) -> Sent | None:
-        self._again_at.pop(key, None)
-        return self.sent.pop(key, None)

@@ -127,6 +127,8 @@ class Grabber(Part):
             if camera.watch.ended(head["code"], head["detail"]):
                 _log.error("%s: %s: %s", name, camera.shown, head["detail"])
         else:
+            if not camera.watch.live:
+                camera.flow.begin(now)
             for said in camera.watch.frame(head, content, now):
                 _log.warning("%s: %s: %s", name, camera.shown, said)
             self._take(camera, float(head["t"]), content, now)
@@ -174,12 +176,11 @@ class Grabber(Part):
                 self._on_answer(camera, body, now)
 
     def _on_answer(self, camera: Camera, body: dict[str, Any], now: float) -> None:
-        sent = camera.flow.answered(body, now)
-        if sent is None:
-            return
-        files.remove(self._settings.images_dir, sent.path)
+        done = camera.flow.answered(body, now)
+        for sent in done:
+            files.remove(self._settings.images_dir, sent.path)
         reason = body.get("reason")
-        if reason is not None and self._throttle.due(f"{camera.source.name} {reason}") is not None:
+        if done and reason is not None and self._throttle.due(f"{camera.source.name} {reason}") is not None:
             detail = body.get("detail", "")
             _log.warning("%s: a frame was refused: %s: %s", camera.source.name, reason, detail)
 

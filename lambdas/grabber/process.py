@@ -52,7 +52,7 @@ class CameraProcess:
     def kill(self) -> None:
         process = self._process
         if process is not None:
-            process.kill()
+            _kill(process)
 
     def stop(self, timeout_s: float = 5.0) -> None:
         self._stopping.set()
@@ -82,7 +82,7 @@ class CameraProcess:
             self._tell(CameraError("broken", f"its process cannot be started: {error.strerror}"))
             return False
         if self._stopping.is_set():
-            process.kill()
+            _kill(process)
         told = frames = 0
         with process, contextlib.suppress(OSError, ValueError), _killed_at_end(process):
             job = {"address": address, "stall_s": self._source.stall_s}
@@ -117,6 +117,12 @@ def _killed_at_end(process: subprocess.Popen[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    # Python 3.8 does not look whether another thread has waited for it.
+    with contextlib.suppress(ProcessLookupError):
         process.kill()
 
 

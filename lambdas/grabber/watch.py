@@ -21,10 +21,10 @@ class Watch:
         self.picture: list[int] = []
         self.frame_at = now
         self._asked_at: float | None = None
-        self._live = False
+        self.live = False
         self._same_since = now
         self._last = 0
-        self._read = self._rate_from = 0
+        self.read = self._rate_from = 0
         self._rate_at = now
 
     @property
@@ -33,15 +33,15 @@ class Watch:
         return self._asked_at is not None
 
     def started(self) -> None:
-        self._asked_at, self._live = None, False
-        self._read = self._rate_from = 0
+        self._asked_at, self.live = None, False
+        self.read = self._rate_from = 0
 
     def asked(self, now: float) -> None:
         self._asked_at = now
 
     def hangs(self, now: float) -> bool:
         """Whether its process is to be killed: nothing came, and it does not say why."""
-        limit_s = (self._stall_s if self._live else START_S) + KILL_AFTER_S
+        limit_s = (self._stall_s if self.live else START_S) + KILL_AFTER_S
         return self._asked_at is not None and now - self._asked_at > limit_s
 
     def killed(self) -> None:
@@ -52,15 +52,15 @@ class Watch:
         news = detail != self.error
         self.stalls += code == "stalled"
         self.state, self.error, self.code = "away", detail, code
-        self._asked_at, self._live = None, False
+        self._asked_at, self.live = None, False
         return news
 
     def frame(self, head: dict[str, Any], content: bytes, now: float) -> list[str]:
         """A frame came; what is worth a line in the log."""
         said = [] if self.state in ("live", "frozen") else ["live"]
-        self._asked_at, self._live = None, True
+        self._asked_at, self.live = None, True
         self.frames += 1
-        self.frame_at, self._read = now, int(head.get("read", 0))
+        self.frame_at, self.read = now, int(head.get("read", 0))
         picture = list(head.get("picture") or [])
         if self.picture and picture and picture != self.picture:
             self.resized += 1
@@ -78,8 +78,8 @@ class Watch:
 
     def describe(self, now: float) -> dict[str, Any]:
         """For the stats, once a second."""
-        span_s, read = now - self._rate_at, self._read - self._rate_from
-        self._rate_at, self._rate_from = now, self._read
+        span_s, read = now - self._rate_at, self.read - self._rate_from
+        self._rate_at, self._rate_from = now, self.read
         return {
             "state": self.state,
             "error": self.error,

@@ -29,7 +29,6 @@ class RtspCamera:
     def __init__(self, launch: str, login: str = "") -> None:
         command = [SYSTEM_PYTHON, SERVER, launch, *([login] if login else [])]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline() or 0)
         assert self.port, "the RTSP server did not start: see .ci/run for its packages"
 
@@ -38,7 +37,7 @@ class RtspCamera:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
 
 
 @contextlib.contextmanager
@@ -48,6 +47,7 @@ def rtsp_camera(launch: str, login: str = "") -> Iterator[RtspCamera]:
         yield camera
     finally:
         camera.end()
+        camera.process.stdout.close()
 
 
 def jpeg(number: int, width: int = 64, height: int = 48) -> bytes:
@@ -86,7 +86,9 @@ def http_camera(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[st
         server.server_close()
 
 
-def reply(handler: BaseHTTPRequestHandler, body: bytes, kind: str = "image/jpeg", **more: str) -> None:
+def reply(
+    handler: BaseHTTPRequestHandler, body: bytes, kind: str = "image/jpeg", **more: str
+) -> None:
     handler.send_response(200)
     handler.send_header("Content-Type", kind)
     handler.send_header("Content-Length", str(len(body)))
