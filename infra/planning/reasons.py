@@ -40,6 +40,7 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_HEALTH_EVERY_S": ("how often a part reports itself", "site: cloud.monitor.every_s"),
     "FANFOLD_POOL_WORKERS": ("processes; auto: one per core, found there", "site: workers"),
     "FANFOLD_GPU_IDS": ("every GPU, dealt round-robin to the processes", "profile: gpus"),
+    "FANFOLD_SOURCES": ("address, rate and when a picture is frozen", "site: cameras"),
     "FANFOLD_TENSOR_SLOTS": (
         f"{sizing.TENSORS_PER_WORKER} per inference worker and one being filled; "
         f"{sizing.FEWEST_TENSORS} at least",
@@ -113,7 +114,7 @@ class Reasons:
 
 
 def _timeout(function: Function) -> tuple[str, str]:
-    key = "handler_s" if function.role in {"splitter", "aggregator"} else "worker_s"
+    key = "handler_s" if function.role in {"splitter", "aggregator", "grabber"} else "worker_s"
     return "one call of the handler, a probe included", f"site: timeouts.{key}"
 
 

@@ -11,7 +11,7 @@ from contract.status import Status
 from contract.topics import ACCEPTED, HEARTBEAT, IMAGES, JOBS, RESULTS, WORK
 from contract.volumes import INBOX
 from edgecore.core.readiness import reasons_not_ready
-from edgecore.core.stats import numbers, part
+from edgecore.core.stats import fetched_cameras, numbers, part
 from edgecore.web.dashboard.gallery import Gallery
 from edgecore.web.dashboard.history import History
 from edgecore.web.dashboard.inline import InlineImages, message_id
@@ -141,6 +141,7 @@ class PageModel:
             "aggregator": aggregator,
             "streams": self.streams.top(),
             "streams_total": len(self.streams),
+            "cameras": fetched_cameras(status),
             "images": self.gallery.latest(),
             "jobs": list(self.jobs),
             "cloud": status.get("cloud", {}),

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from contract.status import Status
 from edgecore.core.stats import mapping, number, numbers, part, workers
+from edgecore.web.metrics.cameras import camera_families
 
 MAX_LABEL_VALUES = 256
 """Per family. Functions are bounded by the group, but the group is not ours to trust."""
@@ -30,6 +31,7 @@ def families(status: Status) -> Iterator[Metric]:
     yield from _functions(status.get("functions", [])[:MAX_LABEL_VALUES])
     yield from _router(status.get("router", {}), status.get("mqtt", {}))
     yield from _cloud(status.get("cloud", {}))
+    yield from camera_families(part(status, "grabber"))
     yield from _splitter(part(status, "splitter"))
     yield from _workers(workers(status))
     yield from _aggregator(part(status, "aggregator"))
