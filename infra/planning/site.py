@@ -32,6 +32,7 @@ EACH_THING = "${thing}"
 MODEL_URI = r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$"
 MODEL_URI_WORDS = "s3://BUCKET/KEY ending in .tar.gz or .zip"
 
+
 class Core(Record):
     """The thing that is the device, or a group of things that are alike."""
 

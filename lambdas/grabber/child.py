@@ -18,6 +18,8 @@ from contract.camera_sources import HTTP, kind_of_source
 from lambdas.grabber import http, video
 from lambdas.grabber.errors import CameraError
 from lambdas.grabber.frames import Frame, Newest
+from lambdas.imaging.errors import ImageError
+from lambdas.imaging.header import read_header
 
 KEPT_LINES = 50
 EXIT_ENDED = 3
@@ -62,8 +64,8 @@ class Channel:
 
     def frame(self, frame: Frame, read: int) -> None:
         content = frame.encoded or video.encoded(frame.pixels)
-        size = [] if frame.pixels is None else [frame.pixels.shape[1], frame.pixels.shape[0]]
-        self._write({"t": frame.t, "read": read, "size": len(content), "picture": size}, content)
+        head = {"t": frame.t, "read": read, "size": len(content), "picture": _size(content)}
+        self._write(head, content)
 
     def last(self, error: CameraError) -> None:
         """Say why, and end."""
@@ -77,6 +79,15 @@ class Channel:
                 self._out.flush()
             except OSError:  # the parent is gone
                 os._exit(0)
+
+
+def _size(content: bytes) -> list[int]:
+    """Width and height; [] where the header does not say."""
+    try:
+        header = read_header(content)
+    except ImageError:
+        return []  # the splitter or a worker refuses it, with its reason
+    return [header.width_px, header.height_px]
 
 
 def _frames(job: dict[str, Any], words: Words, newest: Newest) -> Iterator[Frame]:

@@ -93,7 +93,7 @@ class Flow:
         key = str(reply.get("id"))
         if key not in self.sent:
             return []
-        done = []
+        done: list[Sent] = []
         while not (done and done[-1].id == key):
             done.append(self.sent.pop(next(iter(self.sent))))
         self.unanswered += len(done) - 1

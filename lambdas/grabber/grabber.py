@@ -87,7 +87,8 @@ class Grabber(Part):
     def step(self, messages: list[Message], now: float, wall: float) -> None:
         for message in messages:
             if message.subject == FRAME:
-                self._on_camera(*message.payload, now, wall)
+                name, head, content = message.payload
+                self._on_camera(name, head, content, now)
             else:
                 self._on_message(message, now)
         for camera in self.cameras.values():
@@ -110,13 +111,10 @@ class Grabber(Part):
             watch.killed()
             _log.error("%s: %s: %s", camera.source.name, camera.shown, watch.error)
             camera.process.kill()
-        elif not watch.waits and watch.state != "away" and flow.due(now):
-            if camera.process.ask():
-                watch.asked(now)
+        elif not watch.waits and watch.state != "away" and flow.due(now) and camera.process.ask():
+            watch.asked(now)
 
-    def _on_camera(
-        self, name: str, head: dict[str, Any], content: bytes, now: float, wall: float
-    ) -> None:
+    def _on_camera(self, name: str, head: dict[str, Any], content: bytes, now: float) -> None:
         camera = self.cameras[name]
         if "started" in head:
             camera.watch.started()
@@ -179,10 +177,10 @@ class Grabber(Part):
         done = camera.flow.answered(body, now)
         for sent in done:
             files.remove(self._settings.images_dir, sent.path)
-        reason = body.get("reason")
-        if done and reason is not None and self._throttle.due(f"{camera.source.name} {reason}") is not None:
+        reason, name = body.get("reason"), camera.source.name
+        if done and reason is not None and self._throttle.due(f"{name} {reason}") is not None:
             detail = body.get("detail", "")
-            _log.warning("%s: a frame was refused: %s: %s", camera.source.name, reason, detail)
+            _log.warning("%s: a frame was refused: %s: %s", name, reason, detail)
 
     def _on_stats(self, body: dict[str, Any]) -> None:
         streams = body.get("streams")

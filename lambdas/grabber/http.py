@@ -54,7 +54,7 @@ def _opener(address: str) -> tuple[Any, str]:
     handlers: list[Any] = [urllib.request.ProxyHandler({})]
     if split.username is not None:
         known = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        known.add_password(None, url, unquote(split.username), unquote(split.password or ""))  # type: ignore[arg-type]
+        known.add_password(None, url, unquote(split.username), unquote(split.password or ""))
         handlers += [
             urllib.request.HTTPDigestAuthHandler(known),
             urllib.request.HTTPBasicAuthHandler(known),
@@ -62,7 +62,8 @@ def _opener(address: str) -> tuple[Any, str]:
     return urllib.request.build_opener(*handlers), url
 
 
-def _frame(content: bytes) -> Frame:
+def _frame(answer: bytes) -> Frame:
+    content = answer.lstrip(b"\r\n")
     if kind_of(content) is None:
         raise CameraError("not_an_image", f"the camera's answer: {refusal(content)[1]}")
     return Frame(time.time(), encoded=content)

@@ -63,7 +63,7 @@ def _open(address: str, kind: str, stall_s: float, said: Said) -> Any:
     if not os.access(path, os.R_OK | os.W_OK):
         raise CameraError("no_device", f"{path} may not be opened by this function")
     capture = cv2.VideoCapture(path, cv2.CAP_V4L2, [
-        cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*"MJPG"),
+        cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"),
     ])  # fmt: skip
     if not capture.isOpened():
         raise CameraError("no_device", f"{path} is no camera, or another program has it")

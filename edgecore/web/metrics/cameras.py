@@ -49,9 +49,9 @@ def camera_families(stats: Mapping[str, Any]) -> Iterator[Metric]:
             rejected.add_metric([name, reason], count)
     yield from (state, rate, age, rejected)
     for key, name, text in _COUNTERS:
-        family = CounterMetricFamily(f"fanfold_{name}", text, labels=["camera"])
+        counter = CounterMetricFamily(f"fanfold_{name}", text, labels=["camera"])
         for camera_name, camera in cameras:
             value = number(camera.get(key))
             if value is not None:
-                family.add_metric([camera_name], value)
-        yield family
+                counter.add_metric([camera_name], value)
+        yield counter

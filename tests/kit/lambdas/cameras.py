@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import cv2
 import numpy as np
 
-SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rtsp_server.py")
+SERVER = str(Path(__file__).resolve().with_name("rtsp_server.py"))
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 from typing import Any, Iterator
 
+from waiting import eventually
+
 from lambdas.common.bus import Bus
 from lambdas.common.loop import Loop
+from lambdas.grabber import process
 from lambdas.grabber.grabber import Grabber
 from lambdas.grabber.settings import grabber_settings
-from waiting import eventually
 
 STATS = "s/stats"
 
@@ -71,6 +73,7 @@ class Site:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Site]:
+        usual_s, process.FIRST_WAIT_S = process.FIRST_WAIT_S, 0.1
         self.grabber = Grabber(self.settings, self.bus, time.monotonic())
         loop = Loop(self.grabber, tick_s=0.01, on_error=self._failed).start()
         self.bus.put = loop.put
@@ -79,6 +82,7 @@ class Site:
             yield self
         finally:
             loop.stop()
+            process.FIRST_WAIT_S = usual_s
 
     def _failed(self, error: BaseException) -> None:
         raise error

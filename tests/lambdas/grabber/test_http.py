@@ -26,9 +26,9 @@ def forever(every_s=0.02, size=(64, 48)):
 @pytest.mark.parametrize("sized", [True, False], ids=["with a length", "without"])
 def test_parts_of_motion_jpeg_are_sent_as_the_camera_wrote_them(tmp_path, sized):
     known = {jpeg(number) for number in range(256)}
-    with http_camera(lambda h: motion_jpeg(h, forever(), sized)) as address:
-        with site(tmp_path, address + "/video").running() as grabber:
-            grabber.has(4)
+    camera = http_camera(lambda h: motion_jpeg(h, forever(), sized))
+    with camera as address, site(tmp_path, address + "/video").running() as grabber:
+        grabber.has(4)
 
     assert {frame["content"] for frame in grabber.bus.accepted} <= known
 
@@ -41,9 +41,10 @@ def test_a_snapshot_is_fetched_at_the_sites_rate(tmp_path):
         reply(handler, jpeg(len(asked)))
 
     with http_camera(answer) as address:
-        with site(tmp_path, address + "/snap.jpg?channel=1", fps=10).running() as grabber:
-            grabber.has(5)
-            count = len(grabber.bus.seen)
+        s = site(tmp_path, address + "/snap.jpg?channel=1", fps=10)
+        with s.running():
+            s.has(5)
+        count = len(s.bus.seen)
 
     assert set(asked) == {"/snap.jpg?channel=1"}
     assert len(asked) <= count + 2
@@ -85,9 +86,9 @@ def test_what_the_camera_answers_instead_is_told(tmp_path, status, code):
 
 def test_a_web_page_instead_of_a_picture_is_told_by_name(tmp_path):
     page = b"<!DOCTYPE html><html><body>please log in</body></html>"
-    with http_camera(lambda h: reply(h, page, "text/html")) as address:
-        with site(tmp_path, address).running() as s:
-            assert "HTML" in s.away("not_an_image")
+    camera = http_camera(lambda h: reply(h, page, "text/html"))
+    with camera as address, site(tmp_path, address).running() as s:
+        assert "HTML" in s.away("not_an_image")
 
 
 def test_a_camera_that_falls_silent_in_the_middle_is_opened_again(tmp_path):
@@ -104,10 +105,10 @@ def test_a_camera_that_falls_silent_in_the_middle_is_opened_again(tmp_path):
 
 
 def test_a_stream_that_ends_is_opened_again(tmp_path):
-    with http_camera(lambda h: motion_jpeg(h, iter([jpeg(1), jpeg(2)]), True)) as address:
-        with site(tmp_path, address).running() as s:
-            s.away("ended")
-            s.has(2)
+    camera = http_camera(lambda h: motion_jpeg(h, iter([jpeg(1), jpeg(2)]), True))
+    with camera as address, site(tmp_path, address).running() as s:
+        s.away("ended")
+        s.has(2)
 
 
 def test_an_unknown_host_is_told(tmp_path):
@@ -131,3 +132,14 @@ def test_a_camera_that_fails_costs_the_others_nothing(tmp_path):
             s.has(len(s.bus.accepted) + 3)
 
     assert {frame["topic"] for frame in s.bus.accepted} == {"s/images/cam1"}
+
+
+def test_a_picture_that_changes_its_size_in_the_middle_is_sent_and_told(tmp_path):
+    pictures = itertools.chain(
+        itertools.islice(forever(), 10), forever(size=(128, 96))
+    )
+    camera = http_camera(lambda h: motion_jpeg(h, pictures, True))
+    with camera as address, site(tmp_path, address).running() as s:
+        eventually(lambda: s.camera().watch.resized, "another size")
+
+    assert s.camera().watch.picture == [128, 96]

@@ -8,7 +8,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from cameras import rtsp_camera, a_picture
+from cameras import a_picture, rtsp_camera
 from grabber_kit import Site
 from waiting import eventually
 
@@ -121,7 +121,8 @@ def test_a_camera_that_is_gone_is_told(tmp_path):
 
 def test_a_picture_that_does_not_change_is_told_and_still_sent(tmp_path):
     with rtsp_camera(a_picture("blue")) as camera:
-        with site(tmp_path, camera.url(), frozen_s=0.3).running() as s:
+        s = site(tmp_path, camera.url(), frozen_s=0.3)
+        with s.running():
             eventually(lambda: s.bus.stats.get("cam1", {}).get("state") == "frozen", "frozen")
             s.has(len(s.bus.accepted) + 1)
 
