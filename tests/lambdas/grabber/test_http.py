@@ -135,9 +135,7 @@ def test_a_camera_that_fails_costs_the_others_nothing(tmp_path):
 
 
 def test_a_picture_that_changes_its_size_in_the_middle_is_sent_and_told(tmp_path):
-    pictures = itertools.chain(
-        itertools.islice(forever(), 10), forever(size=(128, 96))
-    )
+    pictures = itertools.chain(itertools.islice(forever(), 10), forever(size=(128, 96)))
     camera = http_camera(lambda h: motion_jpeg(h, pictures, True))
     with camera as address, site(tmp_path, address).running() as s:
         eventually(lambda: s.camera().watch.resized, "another size")
