@@ -150,7 +150,7 @@ def _as_file(volume: Path) -> Callable[[Path, str, str], dict[str, str]]:
     """Copies into the images volume and names the copy."""
 
     def content(file: Path, stream: str, event_id: str) -> dict[str, str]:
-        relative = f"{stream}/{event_id}{file.suffix.lower()}"
+        relative = f"{stream}/{event_id}-{file.name[-100:]}"
         _copy_whole(file, volume / relative)
         return {"file": relative}
 

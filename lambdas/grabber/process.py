@@ -84,7 +84,8 @@ class CameraProcess:
         if self._stopping.is_set():
             _kill(process)
         told = frames = 0
-        with process, contextlib.suppress(OSError, ValueError), _killed_at_end(process):
+        # Closing its pipes may fail as well: what was written last goes nowhere.
+        with contextlib.suppress(OSError, ValueError), process, _killed_at_end(process):
             job = {"address": address, "stall_s": self._source.stall_s}
             process.stdin.write(json.dumps(job).encode() + b"\n")  # type: ignore[union-attr]
             process.stdin.flush()  # type: ignore[union-attr]
