@@ -1,6 +1,7 @@
-"""The grabber's frames in the images volume: `live/{camera}/`, gone once the splitter has answered.
+"""The grabber's frames in the images volume: `live/{camera}/`, of the last ten seconds.
 
-What was accepted has a name of the splitter's own by then (docs/decisions/0024).
+What was accepted has a name of the splitter's own (docs/decisions/0024); the file here is for the
+page and for whoever wants to see what the camera sees.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import os
 import time
 
 FOLDER = "live"
+KEPT_S = 10.0
+FEWEST_KEPT = 16
 
 
 def name_of(camera: str, t: float, number: int, suffix: str) -> str:

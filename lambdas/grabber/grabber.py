@@ -6,7 +6,9 @@ writes it, announces it, and removes its file when the splitter has answered.
 
 from __future__ import annotations
 
+import math
 import secrets
+from collections import deque
 from typing import Any, Callable
 
 from contract import messages as m
@@ -38,6 +40,13 @@ class Camera:
         self.shown = shown(source.source)
         self.flow = Flow(source.fps, now)
         self.watch = Watch(source.frozen_s, source.stall_s, now)
+        self._kept: deque[str] = deque()
+        self._keeps = max(files.FEWEST_KEPT, math.ceil(files.KEPT_S * source.fps))
+
+    def keep(self, path: str) -> list[str]:
+        """An accepted frame stays for whoever looks; the files that may go for it."""
+        self._kept.append(path)
+        return [self._kept.popleft() for _ in range(len(self._kept) - self._keeps)]
 
     def describe(self, now: float) -> dict[str, Any]:
         flow = self.flow
@@ -175,9 +184,13 @@ class Grabber(Part):
 
     def _on_answer(self, camera: Camera, body: dict[str, Any], now: float) -> None:
         done = camera.flow.answered(body, now)
+        reason, name = body.get("reason"), camera.source.name
+        kept = done.pop() if done and reason is None else None
         for sent in done:
             files.remove(self._settings.images_dir, sent.path)
-        reason, name = body.get("reason"), camera.source.name
+        if kept is not None:
+            for path in camera.keep(kept.path):
+                files.remove(self._settings.images_dir, path)
         if done and reason is not None and self._throttle.due(f"{name} {reason}") is not None:
             detail = body.get("detail", "")
             _log.warning("%s: a frame was refused: %s: %s", name, reason, detail)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+import yaml
+from checkout import PROJECT
 from every import every
 from plan_samples import plan, profile, site
 from pydantic import ValidationError
@@ -28,6 +31,16 @@ def test_one_grabber_reads_every_source_and_knows_names_of_secrets_only():
         {"name": "top", "source": SOURCE, "fps": 2.5, "frozen_s": 60.0}
     ]
     assert [device.id for device in made.devices] == ["side", "console"]
+    assert not [f for f in check(made) if f.level == "error"]
+
+
+def test_the_guides_cameras_make_a_group():
+    guide = (PROJECT / "docs/guides/cameras.md").read_text("utf-8")
+    cameras = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", guide, re.S)[0])["cameras"]
+
+    made = plan(cameras=tuple(cameras))
+
+    assert len(made.site.sourced) == 3
     assert not [f for f in check(made) if f.level == "error"]
 
 

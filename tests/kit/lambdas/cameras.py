@@ -11,9 +11,14 @@ from typing import Any, Callable, Iterator
 
 import cv2
 import numpy as np
+import pytest
 
 SERVER = str(Path(__file__).resolve().with_name("rtsp_server.py"))
 SYSTEM_PYTHON = "/usr/bin/python3"
+needs_rtsp = pytest.mark.skipif(
+    not list(Path("/usr/lib").glob("*/girepository-1.0/GstRtspServer-1.0.typelib")),
+    reason="needs GStreamer's RTSP server: see .ci/run for its packages",
+)
 
 
 def a_picture(pattern: str, fps: int = 20) -> str:
