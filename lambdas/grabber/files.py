@@ -1,4 +1,4 @@
-"""The grabber's frames in the images volume: `live/{camera}/`, of the last ten seconds.
+"""The grabber's frames in the images volume: `live/{camera}/`, of the last seconds.
 
 What was accepted has a name of the splitter's own (docs/decisions/0024); the file here is for the
 page and for whoever wants to see what the camera sees.
@@ -11,7 +11,7 @@ import os
 import time
 
 FOLDER = "live"
-KEPT_S = 10.0
+KEPT_S = 15.0
 FEWEST_KEPT = 16
 
 

@@ -30,6 +30,7 @@ class CameraProcess:
         self._source, self._settings, self._post = source, settings, post
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = Flag()
+        self._killed = False
         self._thread = threading.Thread(target=self._keep, daemon=True)
         #: Starts after the first.
         self.reconnects = 0
@@ -50,7 +51,8 @@ class CameraProcess:
         return True
 
     def kill(self) -> None:
-        process = self._process
+        """End the process that hangs; the next one starts as after any other end."""
+        process, self._killed = self._process, True
         if process is not None:
             _kill(process)
 
@@ -72,6 +74,7 @@ class CameraProcess:
 
     def _life(self) -> bool:
         """From one start to its end; whether a frame came."""
+        self._killed = False
         try:
             address = self._settings.address(self._source)
             process = self._process = _spawn()
@@ -95,7 +98,7 @@ class CameraProcess:
                 frames += "code" not in head
                 self._post(self._source.name, head, content)
         self._process = None
-        if not (told or self._stopping.is_set()):
+        if not (told or self._killed or self._stopping.is_set()):
             self._tell(CameraError("broken", f"its process ended with {process.returncode}"))
         return frames > 0
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+import signal
 import time
 
 import pytest
 from cameras import http_camera, jpeg, motion_jpeg, reply
 from grabber_kit import Site
 from waiting import eventually
+
+from lambdas.grabber import watch
 
 
 def site(folder, address, **given):
@@ -109,6 +112,18 @@ def test_a_stream_that_ends_is_opened_again(tmp_path):
     with camera as address, site(tmp_path, address).running() as s:
         s.away("ended")
         s.has(2)
+
+
+def test_a_process_that_hangs_is_ended_and_another_one_reads_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(watch, "KILL_AFTER_S", 0.2)
+    camera = http_camera(lambda h: motion_jpeg(h, forever(), True))
+    with camera as address, site(tmp_path, address).running() as s:
+        s.has(2)
+        s.camera().process._process.send_signal(signal.SIGSTOP)
+        eventually(lambda: s.camera().watch.stalls, "ended")
+        s.has(len(s.bus.accepted) + 3)
+
+        assert s.camera().process.reconnects == 1
 
 
 def test_an_unknown_host_is_told(tmp_path):
