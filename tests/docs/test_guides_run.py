@@ -30,6 +30,8 @@ NOT_TYPED = {
         2: "needs a cluster; tests/replay/test_replay_ray.py has one of two nodes",
         3: "needs Kubernetes; tests/replay/test_replay_policy.py checks what is printed",
     },
+    "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
+    "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},
     "moving-a-v1-group.md": {0: "needs the disk of a device that ran AWS's core"},
 }
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 
-from edgecore.core.stats import mapping, number, numbers
+from edgecore.core.stats import mapping, numbers
+from edgecore.web.metrics.samples import MAX_LABEL_VALUES, Row, counter, gauge, labelled
 
-MAX_CAMERAS = 256
 STATES = ("connecting", "live", "frozen", "away")
 _COUNTERS = (
     ("accepted", "camera_accepted_frames", "Frames that the splitter accepted."),
@@ -22,36 +22,35 @@ _COUNTERS = (
 
 def camera_families(stats: Mapping[str, Any]) -> Iterator[Metric]:
     """Of the grabber's last stats; a group without it has samples of none."""
-    reported = list(mapping(stats.get("cameras")).items())[:MAX_CAMERAS]
+    reported = list(mapping(stats.get("cameras")).items())[:MAX_LABEL_VALUES]
     cameras = [(str(name), mapping(camera)) for name, camera in reported]
-    state = GaugeMetricFamily(
-        "fanfold_camera_state", "1 for the camera's state, 0 for the others.",
-        labels=["camera", "state"],
-    )  # fmt: skip
-    rate = GaugeMetricFamily(
-        "fanfold_camera_frame_rate", "Frames a second that the camera sends.", labels=["camera"]
+    label = ("camera",)
+
+    states: list[Row] = [
+        ([name, state], float(camera.get("state") == state))
+        for name, camera in cameras
+        for state in STATES
+    ]
+    yield gauge(
+        "camera_state",
+        "1 for the camera's state, 0 for the others.",
+        states,
+        ("camera", "state"),
     )
-    age = GaugeMetricFamily(
-        "fanfold_camera_frame_age_seconds", "Age of the newest frame.", labels=["camera"]
+    rates = labelled(cameras, "fps_in", 1.0)
+    yield gauge("camera_frame_rate", "Frames a second that the camera sends.", rates, label)
+    ages = labelled(cameras, "frame_age_s", 1.0)
+    yield gauge("camera_frame_age_seconds", "Age of the newest frame.", ages, label)
+    rejected: list[Row] = [
+        ([name, reason], count)
+        for name, camera in cameras
+        for reason, count in numbers(camera.get("rejected")).items()
+    ]
+    yield counter(
+        "camera_rejected_frames",
+        "Frames that the splitter refused, by reason.",
+        rejected,
+        ("camera", "reason"),
     )
-    rejected = CounterMetricFamily(
-        "fanfold_camera_rejected_frames", "Frames that the splitter refused, by reason.",
-        labels=["camera", "reason"],
-    )  # fmt: skip
-    for name, camera in cameras:
-        for each in STATES:
-            state.add_metric([name, each], float(camera.get("state") == each))
-        for family, key in ((rate, "fps_in"), (age, "frame_age_s")):
-            value = number(camera.get(key))
-            if value is not None:
-                family.add_metric([name], value)
-        for reason, count in numbers(camera.get("rejected")).items():
-            rejected.add_metric([name, reason], count)
-    yield from (state, rate, age, rejected)
     for key, name, text in _COUNTERS:
-        counter = CounterMetricFamily(f"fanfold_{name}", text, labels=["camera"])
-        for camera_name, camera in cameras:
-            value = number(camera.get(key))
-            if value is not None:
-                counter.add_metric([camera_name], value)
-        yield counter
+        yield counter(name, text, labelled(cameras, key, 1.0), label)
