@@ -269,7 +269,6 @@ class Splitter(Part):
             "t": round(wall, 3),
             **self.admission.counters(),
             "backlog": self.backlog.outstanding,
-            "streams": self.backlog.by_stream(),
             "inflight": sum(w.load for w in self.credit.workers.values()),
             "redispatched": self.dispatch.redispatched,
             "done": self.done,
