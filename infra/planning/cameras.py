@@ -32,7 +32,7 @@ class Camera(Record):
     )
     frozen_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
         default=DEFAULT_FROZEN_S,
-        description="With source: the same picture for so long is told as frozen; 0: never.",
+        description="With source: the same picture for so long is reported as frozen; 0: never.",
     )
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."

@@ -25,7 +25,7 @@ def camera_reasons(status: Status) -> Iterator[Reason]:
                 "camera_frozen",
                 name,
                 f"has sent the same picture for {spell(same_s)}",
-                "restart the camera; frozen_s of the site file sets after how long this is said",
+                "restart the camera; the site file's frozen_s sets after how long it is reported",
             )
         elif camera.get("state") != "live" and age_s >= AWAY_S:
             yield degraded(
