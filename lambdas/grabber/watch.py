@@ -24,7 +24,8 @@ class Watch:
         self.live = False
         self._same_since = now
         self._last = 0
-        self.read = self._rate_from = 0
+        #: Frames that this process of the camera, and all of them, have read.
+        self.read = self.sent = self._rate_from = 0
         self._rate_at = now
 
     @property
@@ -34,7 +35,7 @@ class Watch:
 
     def started(self) -> None:
         self._asked_at, self.live = None, False
-        self.read = self._rate_from = 0
+        self.read = 0
 
     def asked(self, now: float) -> None:
         self._asked_at = now
@@ -60,7 +61,9 @@ class Watch:
         said = [] if self.state in ("live", "frozen") else ["live"]
         self._asked_at, self.live = None, True
         self.frames += 1
-        self.frame_at, self.read = now, int(head.get("read", 0))
+        read = int(head.get("read", 0))
+        self.sent += read - self.read
+        self.frame_at, self.read = now, read
         picture = list(head.get("picture") or [])
         if self.picture and picture and picture != self.picture:
             self.resized += 1
@@ -78,12 +81,13 @@ class Watch:
 
     def describe(self, now: float) -> dict[str, Any]:
         """For the stats, once a second."""
-        span_s, read = now - self._rate_at, self.read - self._rate_from
-        self._rate_at, self._rate_from = now, self.read
+        span_s, read = now - self._rate_at, self.sent - self._rate_from
+        self._rate_at, self._rate_from = now, self.sent
         return {
             "state": self.state,
             "error": self.error,
-            "fps_in": round(max(read, 0) / span_s, 1) if span_s > 0 else 0.0,
+            "fps_in": round(read / span_s, 1) if span_s > 0 else 0.0,
+            "read": self.sent,
             "frames": self.frames,
             "frame_age_s": round(now - self.frame_at, 1),
             "stalls": self.stalls,

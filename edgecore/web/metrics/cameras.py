@@ -12,6 +12,7 @@ from edgecore.web.metrics.samples import MAX_LABEL_VALUES, Row, counter, gauge, 
 
 STATES = ("connecting", "live", "frozen", "away")
 _COUNTERS = (
+    ("read", "camera_read_frames", "Frames that the camera sent."),
     ("accepted", "camera_accepted_frames", "Frames that the splitter accepted."),
     ("dropped", "camera_dropped_frames", "Frames that were due and found no room."),
     ("unanswered", "camera_unanswered_frames", "Frames that nobody answered for."),
@@ -37,8 +38,6 @@ def camera_families(stats: Mapping[str, Any]) -> Iterator[Metric]:
         states,
         ("camera", "state"),
     )
-    rates = labelled(cameras, "fps_in", 1.0)
-    yield gauge("camera_frame_rate", "Frames a second that the camera sends.", rates, label)
     ages = labelled(cameras, "frame_age_s", 1.0)
     yield gauge("camera_frame_age_seconds", "Age of the newest frame.", ages, label)
     rejected: list[Row] = [

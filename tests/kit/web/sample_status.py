@@ -60,6 +60,7 @@ STATUS = {
                     "error": "connection refused. Is the camera on, and is the port right?",
                     "fps": 5.0,
                     "fps_in": 24.9,
+                    "read": 1500,
                     "frame_age_s": 12.5,
                     "picture": [1920, 1080],
                     "accepted": 300,

@@ -108,3 +108,15 @@ def test_another_resolution_is_said_and_counted():
 
     assert watch.frame({"picture": [1920, 1080]}, b"b", 1.0) == ["now 1920x1080, was 640x480"]
     assert watch.describe(2.0)["resized"] == 1
+
+
+def test_frames_of_the_camera_are_counted_over_all_connections():
+    watch = Watch(10.0, 5.0, 0.0)
+    watch.frame({"read": 40}, b"a", 1.0)
+    assert watch.describe(2.0)["fps_in"] == 20.0
+    watch.ended("ended", "gone")
+    watch.started()
+    watch.frame({"read": 3}, b"b", 3.0)
+
+    told = watch.describe(4.0)
+    assert (told["read"], told["fps_in"]) == (43, 1.5)
