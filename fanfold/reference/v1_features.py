@@ -28,8 +28,8 @@ it asks, then started for some seconds with the interpreters that it names, `gre
 installed, empty folders for its volumes and a stand-in for its model in S3: all 40 import, 36
 start. Of the 54 functions in those 36, 19 run or wait for work, which makes 14 groups complete (4
 of them have no function); 22 lack a library or code that the repository does not hold, 12 a device
-file such as `/dev/gpiomem`, one the network; each says so. The 4 that do not start want a SageMaker training job (2)
-or root by `RunAs` (2). What the functions then do was not compared.
+file such as `/dev/gpiomem`, one the network; each says so. The 4 that do not start want a SageMaker
+training job (2) or root by `RunAs` (2). What the functions then do was not compared.
 
 | feature | AWS's core | here | tests |
 | --- | --- | --- | --- |
