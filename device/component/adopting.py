@@ -37,7 +37,7 @@ def adopt(core: Path, runtime: Path, work: Path) -> str:
     draft.mkdir(parents=True)
     shutil.copytree(core, draft / "core")
     (draft / "runtime").symlink_to(Path("../../runtimes") / libraries.name)
-    paths = [p if os.path.isabs(p) else f"{libraries}/{p}" for p in facts["paths"]]
+    paths = [p if Path(p).is_absolute() else f"{libraries}/{p}" for p in facts["paths"]]
     _environment(draft, [*paths, str(target / "core" / "lib")])
     draft.rename(target)
     return version

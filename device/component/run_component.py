@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lib"))
 
-from device.component.core import main  # noqa: E402
+from device.component.core import main
 
 sys.exit(main())

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 from contract.status import GroupStatus, Status
 from edgecore import deploy, sources
-from edgecore.core.group import Group
 from edgecore.components import by_components
+from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
 from edgecore.daemon.component_group import offered_or_last
 from edgecore.daemon.running_group import RunningGroup

@@ -87,11 +87,10 @@ class TokenExchange:
         }  # fmt: skip
 
     def _ask(self) -> dict[str, Any]:
-        """Raises OSError, of which urllib's errors are."""
+        """Raises OSError, of which urllib's errors are; also where somebody else took the port."""
         request = urllib.request.Request(self._uri, headers={"Authorization": self._token})  # noqa: S310
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            found: dict[str, Any] = json.loads(answer.read())
-        return found
+            return _credentials(answer.read())
 
     def _find(self) -> None:
         """Raises LookupError."""
@@ -101,3 +100,13 @@ class TokenExchange:
             raise LookupError(f"the port of {COMPONENT} cannot be had: {error}") from error
         parts = urlsplit(self._uri)
         self._uri = urlunsplit(parts._replace(netloc=f"{parts.hostname}:{port}"))
+
+
+def _credentials(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError as error:
+        raise OSError("the answer is no JSON") from error
+    if not isinstance(found, dict) or not {"AccessKeyId", "SecretAccessKey", "Token"} <= set(found):
+        raise OSError("the answer holds no credentials")
+    return found

@@ -58,7 +58,7 @@ class Names:
 
 
 def topics_of(site: Site) -> Topics:
-    """With targets iot and v2 each core speaks to the cloud on topics that carry its thing's name."""
+    """With targets iot and v2 a core speaks to the cloud on topics that carry its thing's name."""
     return Topics(site.name, site.core.thing if site.target != "v1" else None)
 
 

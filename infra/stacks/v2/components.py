@@ -17,8 +17,9 @@ from infra.packaging import build_core, build_offer
 from infra.planning import Finding, InvalidInput
 from infra.planning.components import RuntimeFile
 from infra.stacks.assets import Assets
-from infra.targets.iot.request import group_document, model_uri
+from infra.targets.iot.request import model_uri
 from infra.targets.v2 import deployment as rendering
+from infra.targets.v2.group import core_document
 from infra.targets.v2.limits import refuse_document, refuse_recipe
 from infra.targets.v2.names import V2Names
 from infra.targets.v2.recipes import (
@@ -69,7 +70,7 @@ class SiteComponents(Construct):
         runtimes = [self._runtime(n, each) for n, each in enumerate(settings["runtimes"])]
         folder = assets.deployer.parent
         offer = self._asset("Offer", build_offer(folder / "offer.zip"))
-        group = self._file(group_document(document), folder)
+        group = self._file(core_document(document), folder)
         core = self._asset("CoreArchive", build_core(folder / f"core-{group.stem}.zip", group,
             assets.lambdas))  # fmt: skip
         uri = model_uri(document) or ""

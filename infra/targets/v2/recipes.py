@@ -62,8 +62,8 @@ def render_runtime(names: V2Names, runtimes: Sequence[RuntimeArchive], offer: Ar
             [(each.archive, True), (offer, True)],
             {
                 "run": _script(
-                    f"exec python{each.python} -u {UNPACKED}/{offer.stem}/offer_component.py runtime"
-                    f" --core {names.core} --path {UNPACKED}/{each.archive.stem}"
+                    f"exec python{each.python} -u {UNPACKED}/{offer.stem}/offer_component.py"
+                    f" runtime --core {names.core} --path {UNPACKED}/{each.archive.stem}"
                 )
             },
         )
