@@ -14,10 +14,12 @@ CA_FILE = Path("iot/ca.pem")
 
 def start(folder: Path, endpoint_url: str) -> int:
     """Open the port, put moto's parts that it replaces out of use; returns the port."""
+    from devcloud import greengrass_v2
     from devcloud.iot import endpoint, install, stack_types, window
 
     cloud = endpoint.start(folder, endpoint_url)
     install.install(cloud)
     stack_types.install(cloud)
     window.install(cloud)
+    greengrass_v2.install(cloud)
     return cloud.port

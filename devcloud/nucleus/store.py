@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import shutil
 import zipfile
@@ -49,8 +50,13 @@ def remove_artifacts(folders: Folders) -> None:
 
 def _refuse_other(artifact: Mapping[str, Any], content: bytes, component: str) -> None:
     wanted = artifact.get("Digest")
-    if wanted and hashlib.sha256(content).hexdigest() != wanted:
+    if wanted and digest_of(content) != wanted:
         raise RecipeError(f"{component}: {artifact['Uri']} has another digest than its recipe")
+
+
+def digest_of(content: bytes) -> str:
+    """As AWS writes it into a recipe: SHA-256 in base64."""
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
 
 
 def _is_for_all(artifact: Mapping[str, Any]) -> bool:

@@ -65,6 +65,11 @@ class Components(Record):
     nucleus: Literal["any", "java"] = Field(
         default="any", description="any: the limits of nucleus lite too; java: the Java nucleus's."
     )
+    generation: Annotated[int, Field(ge=1, le=99_999)] = Field(
+        default=1,
+        description="First number of every component version. Raise it to deploy a content that "
+        "was deployed before: its version exists, and AWS makes none twice.",
+    )
     user: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+(:[A-Za-z0-9_.-]+)?$")] | None = Field(
         default=None, description="USER:GROUP of the components; absent: the nucleus's own."
     )

@@ -18,9 +18,9 @@ import yaml
 from checkout import PHOTOS, PROJECT
 from waiting import eventually
 
+from devcloud.nucleus import Nucleus
 from device.bundle.runtime_zip import pack as pack_runtime
 from device.bundle.target import Target
-from devcloud.nucleus import Nucleus
 from fanfold.sending.mqtt import Console
 from fanfold.sending.sender import Sender
 from infra.packaging import build_core, build_lambdas, build_offer
@@ -128,9 +128,7 @@ class V2Device:
         sender = Sender(deque_of(events, rate))
         answers = [f"{self.site}/images/+/accepted", f"{self.site}/images/+/rejected"]
         end, began, todo = time.monotonic() + deadline_s, time.monotonic(), list(events)
-        core = SimpleNamespace(
-            info={"thing": THING}, port=lambda name: self.facts()["ports"][name]
-        )
+        core = SimpleNamespace(info={"thing": THING}, port=lambda name: self.facts()["ports"][name])
         with Console(core, answers) as console:  # type: ignore[arg-type]
             while todo or not sender.done:
                 now = time.monotonic()

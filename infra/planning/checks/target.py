@@ -72,3 +72,16 @@ def no_containers_of_our_own(plan: Plan) -> Iterator[Broken]:
             "isolation is container; a component runs unprivileged and can make none.",
             "Write isolation: none.",
         )
+
+
+@rule("FF166", "warning", _V2)
+def lite_wants_a_thing_group(plan: Plan) -> Iterator[Broken]:
+    """Nucleus lite gets its deployments by thing group; a single thing is the Java nucleus's."""
+    site = plan.site
+    if site.target == "v2" and site.core.group is None and site.components.nucleus == "any":
+        yield (
+            f"site {site.name}",
+            f"core.thing {site.core.thing}: nucleus lite takes deployments for a thing group only "
+            "(AWS's agent context pack, 2026-03).",
+            "Name core.group, or write components.nucleus: java.",
+        )

@@ -18,6 +18,8 @@ _BITS = 30
 class V2Names(IotNames):
     """`runtime`, `core` and `model`: names of the site's own components."""
 
+    generation: int = 1
+
     @property
     def runtime(self) -> str:
         return f"fanfold.{self.site}.Runtime"
@@ -39,16 +41,19 @@ class V2Names(IotNames):
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> V2Names:
-        return cls(document["Name"], document["Account"], document["Region"])
+        settings = document.get("Target", {}).get("Components", {})
+        where = document["Name"], document["Account"], document["Region"]
+        return cls(*where, generation=int(settings.get("generation", 1)))
 
 
-def content_version(content: Mapping[str, Any]) -> str:
-    """`1.N.N` out of the content's SHA-256: another content is another version, which AWS demands.
+def content_version(content: Mapping[str, Any], generation: int) -> str:
+    """`G.N.N`: the generation, then the content's SHA-256; another content is another version.
 
     Component versions are immutable (developer guide, CreateComponentVersion). These do not order,
-    so deployments name them exactly.
+    so deployments name them exactly. A content that comes back needs another generation, because
+    its first version is retained.
     """
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
     number = int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big")
     mask = (1 << _BITS) - 1
-    return f"1.{number & mask}.{number >> _BITS & mask}"
+    return f"{generation}.{number & mask}.{number >> _BITS & mask}"

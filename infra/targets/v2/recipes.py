@@ -69,7 +69,7 @@ def render_runtime(names: V2Names, runtimes: Sequence[RuntimeArchive], offer: Ar
         )
         for each in runtimes
     ]
-    return _render(names.runtime, f"Libraries of Fanfold site {names.site}", manifests)
+    return _render(names, names.runtime, f"Libraries of Fanfold site {names.site}", manifests)
 
 
 def render_core(
@@ -96,7 +96,7 @@ def render_core(
         TOKEN_EXCHANGE: {"VersionRequirement": ">=2.0.0 <3.0.0", "DependencyType": "SOFT"}
     }
     return _render(
-        names.core, f"Embedded core of Fanfold site {names.site}", manifests, dependencies
+        names, names.core, f"Embedded core of Fanfold site {names.site}", manifests, dependencies
     )
 
 
@@ -117,7 +117,7 @@ def render_model(
             "run": _script(offered),
         }
         manifests.append((each.arch, [(model, False), (offer, True)], lifecycle))
-    return _render(names.model, f"Model of Fanfold site {names.site}", manifests)
+    return _render(names, names.model, f"Model of Fanfold site {names.site}", manifests)
 
 
 def _arguments(settings: Mapping[str, Any]) -> str:
@@ -139,6 +139,7 @@ def _script(text: str) -> dict[str, Any]:
 
 
 def _render(
+    names: V2Names,
     name: str,
     description: str,
     manifests: Sequence[tuple[str, list[tuple[Archive, bool]], dict[str, Any]]],
@@ -172,5 +173,5 @@ def _render(
         ]
         return found
 
-    version = content_version(recipe("", lambda archive: archive.identity))
+    version = content_version(recipe("", lambda archive: archive.identity), names.generation)
     return Rendered(name, version, recipe(version, lambda archive: archive.uri))

@@ -106,9 +106,7 @@ def test_a_new_model_makes_a_new_model_component_and_leaves_the_others_alone(
 ):
     after = synthesize(document(tmp_path, model="b.tar.gz"))
     changed = {
-        name
-        for name in recipes(template)
-        if recipes(template)[name] != recipes(after)[name]
+        name for name in recipes(template) if recipes(template)[name] != recipes(after)[name]
     }
     # The group names the model's place too: the Core must not carry it.
     assert changed == {"Model"}
