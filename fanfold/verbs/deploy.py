@@ -10,6 +10,7 @@ from devcloud import DevCloudError
 from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
+from fanfold.cloud.components import await_components
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
@@ -78,6 +79,8 @@ def deploy(
     _cdk([*arguments, *_where(site, settings)], access, settings.name)
     if settings.target == "iot":
         go_forward_by_job(access, wanted, wait_s)
+    elif settings.target == "v2":
+        await_components(access, wanted, wait_s)
     else:
         go_forward(access, settings.name, wait_s)
 
@@ -102,7 +105,7 @@ def destroy(site: str, aws: bool = AWS) -> None:
         output.note(f"{settings.name}: no stack of this name in {access.where}")
         return
     plan = plan_group(settings, profile)
-    if settings.target == "iot":
+    if settings.target != "v1":
         _detach_policy(access, settings)
     with explained(access, f"things of {settings.name}", "Nothing was removed."):
         detach_certificates(access.client("iot"), [t.name for t in (plan.core, *plan.devices)])
