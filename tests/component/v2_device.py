@@ -76,7 +76,7 @@ class V2Device:
         return [each.recipe for each in rendered]
 
     def model(self, version: str, *, sound: bool = True, wait_ms: int = 5) -> Path:
-        simulated = {"wait_ms": wait_ms if sound else "soon", "gpus": 0, "echo": True}
+        simulated = {"wait_ms": wait_ms if sound else "soon", "gpus": 0}
         described = {
             "v": 1, "name": "echo", "version": version, "task": "classification", "files": {},
             "runtime": "simulated", "simulated": simulated,
@@ -109,15 +109,16 @@ class V2Device:
         ]
 
     def tally(self) -> dict[str, int]:
-        """Lost, twice, out of order; by (stream, seq), which makes a resend one record."""
+        """Lost (or failed), twice, holes; by (stream, seq): a resend is the same record."""
         keys: dict[tuple[str, int], str] = {}
         for record in self.records():
             if record["status"] != "gap":
                 keys.setdefault((record["stream"], record["seq"]), record["id"])
         counts = Counter(keys.values())
         numbers = sorted(seq for _, seq in keys)
+        failed = {r["id"] for r in self.records() if r["status"] == "failed"}
         return {
-            "lost": len(set(self.sent) - set(counts)),
+            "lost": len(set(self.sent) - set(counts)) + len(failed),
             "twice": sum(n - 1 for n in counts.values()),
             "holes": len(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)) if numbers else 0,
         }

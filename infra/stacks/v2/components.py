@@ -54,8 +54,8 @@ class SiteComponents(Construct):
             self, "Deployment", type="AWS::GreengrassV2::Deployment", properties=given
         )
         for each in own:
-            self._deployment.add_dependency(self._version(each))
-        self._deployment.add_dependency(self._downloads())
+            self._deployment.add_resource_dependency(self._version(each))
+        self._deployment.add_resource_dependency(self._downloads())
 
     def outputs(self) -> dict[str, str]:
         versions = {each.name.rpartition(".")[2]: each.version for each in self._own}

@@ -43,11 +43,13 @@ class Cloud:
         site["core"] = {"group": GROUP}
         site["components"]["runtimes"] = [str(runtime)]
         file.write_text(yaml.safe_dump(site))
-        iot = cloud.client("iot")
-        iot.create_thing_group(thingGroupName=GROUP)
+        cloud.client("s3").create_bucket(Bucket="models")
+
+    def join(self) -> None:
+        """The device becomes a member of the group that the stack has made."""
+        iot = self.cloud.client("iot")
         iot.create_thing(thingName=THING)
         iot.add_thing_to_thing_group(thingGroupName=GROUP, thingName=THING)
-        cloud.client("s3").create_bucket(Bucket="models")
 
     def publish(self, version: str) -> str:
         model = self.device.model(version)
@@ -90,6 +92,7 @@ def site(
 
 def test_the_site_deploys_and_the_nucleus_runs_it(site: Cloud) -> None:
     site.deploy(site.publish("1.0.0"))
+    site.join()
     assert {name: len(v) for name, v in site.components().items()} == {
         "fanfold.t.Runtime": 1, "fanfold.t.Core": 1, "fanfold.t.Model": 1,
     }  # fmt: skip
