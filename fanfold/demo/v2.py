@@ -1,8 +1,8 @@
 """The demo for target v2: three components on a stand-in nucleus, deployed by the real CDK.
 
 The same story as `fanfold.demo.run`; then a model that cannot run fails its deployment while the
-old one serves, and an empty deployment uninstalls. The model is a simulated one: MXNet, which the other
-demos run, has no wheels for the Pythons of a component.
+old one serves, and an empty deployment uninstalls. The model is a simulated one: MXNet, which the
+other demos run, has no wheels for the Pythons of a component.
 """
 
 from __future__ import annotations
