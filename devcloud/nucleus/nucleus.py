@@ -56,6 +56,7 @@ class Nucleus:
         for each in new:
             self._replace(each)
         self._settle(new)
+        self._sweep()
 
     def stop(self) -> None:
         """The nucleus ends, as at a shutdown: artifacts and work folders stay."""
@@ -99,6 +100,13 @@ class Nucleus:
         gone = self.running.pop(name)
         gone.stop()
         remove_artifacts(gone.folders)
+
+    def _sweep(self) -> None:
+        """What a failed deployment left is gone with the next that succeeds."""
+        wanted = {(n, each.component.version) for n, each in self.running.items()}
+        for version in (self._root / "packages" / "artifacts").glob("*/*"):
+            if (version.parent.name, version.name) not in wanted:
+                remove_artifacts(Folders(self._root, version.parent.name, version.name))
 
     def _settle(self, new: Sequence[Running]) -> None:
         """A run that has started counts as done; one that is BROKEN fails the deployment."""
