@@ -8,7 +8,7 @@ from typing import Any
 
 from fanfold.cloud.access import Access, explained
 from fanfold.common import output
-from fanfold.common.errors import FAILED, UserError
+from fanfold.common.errors import FAILED, INVALID, UserError
 from infra.planning import Site
 from infra.targets.v2.names import V2Names
 
@@ -41,6 +41,12 @@ def await_components(access: Access, site: Site, wait_s: float) -> None:
                 )
                 return
             time.sleep(LOOK_EVERY_S)
+
+
+def refuse_components(site: Site, remedy: str) -> None:
+    """Verbs that read groups and jobs back do not know component versions. Raises UserError."""
+    if site.target == "v2":
+        raise UserError(f"{site.name}: target v2 is not read back here; {remedy}", INVALID)
 
 
 def target_of(site: Site) -> str:
