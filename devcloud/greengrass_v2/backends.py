@@ -49,11 +49,11 @@ def _members(account: str, region: str) -> Any:
     def members(target: str) -> list[str]:
         from moto.iot.models import iot_backends
 
-        backend = iot_backends[account][region]
+        from devcloud.iot.registry import Registry
+
         if ":thinggroup/" not in target:
             return [target.rpartition("/")[2]]
-        group = backend.thing_groups.get(target)
-        return [arn.rpartition("/")[2] for arn in group.things] if group else []
+        return Registry(iot_backends[account][region]).members(target)
 
     return members
 
