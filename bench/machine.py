@@ -37,9 +37,10 @@ def pss_kb(pids: list[int]) -> int:
 def _pss_kb(pid: int) -> int:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
+    except OSError:
         return 0
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    found = (int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return next(found, 0)  # none of one that ends just now
 
 
 def cpu_s(pid: int) -> float:

@@ -7,16 +7,20 @@ and detections, one thread, all packages in turn. Memory: proportional set size 
 two whole workers of the pool while they work on IMAGES.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench.machine import pss_kb
 from models.compile.speed import Process
 
 ROUNDS = 5
@@ -25,7 +29,7 @@ WORKERS = 2
 SAMPLE_S = 0.2
 
 
-def times(folders):
+def times(folders: list[Path]) -> dict[Path, tuple[float, ...]]:
     """Folder → milliseconds per image, one entry per round; all folders within each round."""
     with ExitStack() as stack:
         runs = [stack.enter_context(Process(folder)) for folder in folders]
@@ -35,25 +39,25 @@ def times(folders):
     return dict(zip(folders, zip(*rounds)))
 
 
-def memory_kb(folder, images):
+def memory_kb(folder: Path, images: list[Path]) -> int:
     """The largest PSS that the two workers had together."""
-    listed = "".join(f"{path}\n" for path in images * 4)
     command = [sys.executable, "-m", "lambdas.pool", str(folder), str(WORKERS), ""]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as pool:
-        pool.stdin.write(listed.encode())
-        pool.stdin.close()
+    with tempfile.TemporaryFile("w+") as listed:
+        listed.writelines(f"{path}\n" for path in images * 4)
+        listed.seek(0)
         seen = []
-        while pool.poll() is None:
-            sizes = sorted(_pss_kb(pid) for pid in _below(pool.pid))
-            seen.append(sum(sizes[-WORKERS:]))
-            time.sleep(SAMPLE_S)
+        with subprocess.Popen(
+            command, stdin=listed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as pool:
+            while pool.poll() is None:
+                sizes = sorted(pss_kb([pid]) for pid in _below(pool.pid))
+                seen.append(sum(sizes[-WORKERS:]))
+                time.sleep(SAMPLE_S)
     return max(seen, default=0)
 
 
-def _below(pid):
-    children = []
+def _below(pid: int) -> list[int]:
+    children: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
             children += [int(child) for child in task.read_text().split()]
@@ -62,15 +66,7 @@ def _below(pid):
     return children + [found for child in children for found in _below(child)]
 
 
-def _pss_kb(pid):
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
-
-
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("images", type=Path, help="folder of images")
     parser.add_argument("packages", type=Path, nargs="+", help="unpacked packages, control first")

@@ -9,12 +9,19 @@ Runs under the device interpreter (MXNet):
     python -m bench.ssd_package --symbol deploy_model_algo_1-symbol.json --out DIR
 """
 
+from __future__ import annotations
+
 import argparse
 import hashlib
 import json
 import math
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import mxnet as mx
+    import numpy as np
 
 SEED = 20190530
 INPUT = (1, 3, 512, 512)
@@ -29,7 +36,7 @@ CLASSES = 3
 MEAN = (123.68, 116.779, 103.939)
 
 
-def parameters(symbol):
+def parameters(symbol: mx.sym.Symbol) -> dict[str, mx.nd.NDArray]:
     """Values for every argument and auxiliary state of `symbol`, the same at each call."""
     import mxnet as mx
     import numpy as np
@@ -48,7 +55,7 @@ def parameters(symbol):
     return values
 
 
-def _value(name, shape, random):
+def _value(name: str, shape: tuple[int, ...], random: np.random.RandomState) -> np.ndarray:
     import numpy as np
 
     if name == "bn_data_moving_var":
@@ -67,7 +74,7 @@ def _value(name, shape, random):
     return value
 
 
-def build(symbol_path, folder):
+def build(symbol_path: Path, folder: Path) -> Path:
     """Writes symbol, params, labels and model.json below `folder`; returns model.json's path."""
     import mxnet as mx
 
@@ -111,7 +118,7 @@ def build(symbol_path, folder):
     return path
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--symbol", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

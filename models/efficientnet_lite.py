@@ -75,7 +75,9 @@ def _source(name: str) -> str:
     return name
 
 
-def _block(net, prefix, stage, stride, channels):
+def _block(
+    net: mx.sym.Symbol, prefix: str, stage: Stage, stride: int, channels: int
+) -> mx.sym.Symbol:
     """An inverted residual: expand 1×1, depthwise k×k, project 1×1."""
     inner, entry = channels * stage.expand, net
     if stage.expand != 1:
@@ -90,7 +92,9 @@ def _block(net, prefix, stage, stride, channels):
     return net + entry if stride == 1 and channels == stage.channels else net
 
 
-def _convolution(net, name, channels, kernel, *, stride=1, groups=1):  # noqa: PLR0913
+def _convolution(  # noqa: PLR0913 - a layer's own
+    net: mx.sym.Symbol, name: str, channels: int, kernel: int, *, stride: int = 1, groups: int = 1
+) -> mx.sym.Symbol:
     pad = (kernel - 1) // 2
     if stride == 2:
         # "SAME" of an even size pads k−2 in all, the larger half at the far side.
@@ -109,11 +113,11 @@ def _convolution(net, name, channels, kernel, *, stride=1, groups=1):  # noqa: P
     )
 
 
-def _batch_norm(net, name):
+def _batch_norm(net: mx.sym.Symbol, name: str) -> mx.sym.Symbol:
     return mx.sym.BatchNorm(
         net, eps=BATCH_NORM_EPSILON, fix_gamma=False, use_global_stats=True, name=name
     )
 
 
-def _relu6(net):
+def _relu6(net: mx.sym.Symbol) -> mx.sym.Symbol:
     return mx.sym.clip(net, 0, 6)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TypedDict
 
 #: On top of what was measured: results, messages and the allocator's own slack.
 HEADROOM = 1.15
@@ -20,7 +21,16 @@ WARM_UP = 3
 ROUND_KB = 1024
 
 
-def measure(folder: Path, photo: Path, repeats: int = 15) -> dict:
+class Footprint(TypedDict):
+    """`footprint` of model.json; `ms`: milliseconds per stage of the path."""
+
+    memory_kb: int
+    gpu_memory_mb: int
+    input_kb: int
+    ms: dict[str, float]
+
+
+def measure(folder: Path, photo: Path, repeats: int = 15) -> Footprint:
     """`footprint` of the unpacked package below `folder`, with one photograph as input."""
     command = [sys.executable, "-m", "models.footprint", str(folder), str(photo), str(repeats)]
     # One thread, as a worker of a CPU plan has; allocator as the planner renders it.
@@ -29,10 +39,11 @@ def measure(folder: Path, photo: Path, repeats: int = 15) -> dict:
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"the footprint cannot be measured:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    footprint: Footprint = json.loads(done.stdout.splitlines()[-1])
+    return footprint
 
 
-def _measure_here(folder: str, photo: str, repeats: int) -> dict:
+def _measure_here(folder: str, photo: str, repeats: int) -> Footprint:
     import cv2
     import numpy as np
 
@@ -46,7 +57,7 @@ def _measure_here(folder: str, photo: str, repeats: int) -> dict:
     transform = Transform(package.spec.input)
     batch = np.zeros(package.spec.input.shape, np.float32)
     data = Path(photo).read_bytes()
-    stages: dict = {"transform": [], "inference": []}
+    stages: dict[str, list[float]] = {"transform": [], "inference": []}
     for _ in range(WARM_UP + repeats):
         start = time.perf_counter()
         transform(data, batch[0])

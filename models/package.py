@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.digests import sha256_of
 from lambdas.model.labels import read_labels
 from lambdas.model.onnx_file import read_onnx
 from lambdas.model.onnx_trust import external_files
-from lambdas.model.package import sagemaker_manifest, sha256_of
+from lambdas.model.package import sagemaker_manifest
 from lambdas.model.spec import MANIFEST, ModelError, ModelSpec, parse_model
 
 #: A package is read into a temporary folder; more than this is no edge model.

@@ -12,12 +12,13 @@ import collections
 import io
 import pickle
 import struct
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Tuple
 
 import numpy as np
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
+Ints = Tuple[int, ...]
 
 
 class CheckpointError(ValueError):
@@ -39,7 +40,7 @@ class _StorageType:
 class _View:
     """A tensor: shape and strides (in elements) over a storage."""
 
-    def __init__(self, storage: _Storage, offset: int, shape: tuple, strides: tuple) -> None:
+    def __init__(self, storage: _Storage, offset: int, shape: Ints, strides: Ints) -> None:
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def array(self) -> np.ndarray:
@@ -52,7 +53,7 @@ class _View:
         return np.ascontiguousarray(view)
 
 
-def _rebuild(storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any) -> _View:
+def _rebuild(storage: _Storage, offset: int, shape: Ints, strides: Ints, *_: Any) -> _View:
     return _View(storage, offset, shape, strides)
 
 

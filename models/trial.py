@@ -7,7 +7,6 @@ Runs under the device's interpreter.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -15,17 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lambdas.imaging.header import ImageError
-from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
 from lambdas.worker.warm_up import answered, prove
-
-EXIT_FAILED = 1
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
+from models.asked import ENVIRONMENT, Say, answer
 
 
-def run(request: dict[str, Any], say: Any) -> None:
+def run(request: dict[str, Any], say: Say) -> None:
     """Raises `ModelError` where the package cannot serve."""
     package = load_package(request["folder"])
     runtime = load_runtime(package, int(request.get("gpu", -1)))
@@ -51,20 +47,9 @@ def run(request: dict[str, Any], say: Any) -> None:
 
 
 def main() -> int:
-    for key, value in _ENVIRONMENT.items():
+    for key, value in ENVIRONMENT.items():
         os.environ.setdefault(key, value)
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what the frameworks print is no answer
-
-    def say(answer: dict[str, Any]) -> None:
-        print(json.dumps(answer), file=answers, flush=True)
-
-    try:
-        run(json.loads(sys.argv[1]), say)
-    except ModelError as error:
-        say({"error": str(error)})
-        return EXIT_FAILED
-    return 0
+    return answer(run)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,6 @@ from lambdas.model.spec import ModelError, ModelSpec
 from replay.errors import CannotLoadError, ReplayError
 from replay.place import place_of
 
-#: Runtime → the module that its interpreter needs.
-MODULES = {"mxnet": "mxnet", "onnxruntime": "onnxruntime", "openvino": "openvino"}
-
 
 def spec_of(folder: str) -> ModelSpec:
     """Every hash checked. Raises `ReplayError`."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 
 from contract.messages import Record, result_failed
-from lambdas.pool.alone import environment
+from lambdas.pool.alone import environment, job_of
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import parse_gpus, processes
@@ -40,11 +39,10 @@ class Runner(Owner):
             self._count += 1
             batch = f"r-{self._count}"
             self._open[batch] = taken
-        file = os.path.realpath(path)[1:]
-        item: Record = {"stream": "replay", "seq": 1, "id": batch, "file": file}
-        job = Job(batch, 1, [item])
+        job = job_of(path, batch, stream="replay", seq=1, image=batch)
+        [item] = job.items
         try:
-            file.encode()
+            item["file"].encode()
         except UnicodeEncodeError:
             detail = "its name is not UTF-8: rename it"
             self.done(job, [result_failed(item, "not_found", detail)])

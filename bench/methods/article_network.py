@@ -1,16 +1,26 @@
 """The article's network and transform, as every control runs them. Device interpreter."""
 
-import json
-from collections import namedtuple
-from pathlib import Path
+from __future__ import annotations
 
-Batch = namedtuple("Batch", ["data"])
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Sequence
+
+if TYPE_CHECKING:
+    import mxnet as mx
+    import numpy as np
+
+
+class Batch(NamedTuple):
+    """What an MXNet Module takes: one tensor per input."""
+
+    data: list[mx.nd.NDArray]
 
 
 class Network:
     """An MXNet Module bound for one image."""
 
-    def __init__(self, folder, context):
+    def __init__(self, folder: str, context: mx.Context) -> None:
         import mxnet as mx
 
         spec = json.loads((Path(folder) / "model.json").read_text())
@@ -18,17 +28,18 @@ class Network:
         saved = mx.nd.load(str(Path(folder) / spec["params"]))
         args = {k[4:]: v for k, v in saved.items() if k.startswith("arg:")}
         aux = {k[4:]: v for k, v in saved.items() if k.startswith("aux:")}
-        self.shape = tuple(spec["input"]["shape"])
+        self.shape: tuple[int, ...] = tuple(spec["input"]["shape"])
         self.module = mx.mod.Module(symbol, label_names=None, context=context)
         self.module.bind(for_training=False, data_shapes=[("data", self.shape)])
         self.module.set_params(args, aux, allow_missing=True)
 
-    def infer(self, tensor):
+    def infer(self, tensor: mx.nd.NDArray) -> np.ndarray:
         self.module.forward(Batch([tensor]), is_train=False)
-        return self.module.get_outputs()[0].asnumpy()
+        output: np.ndarray = self.module.get_outputs()[0].asnumpy()
+        return output
 
 
-def transform(path, shape):
+def transform(path: str, shape: Sequence[int]) -> mx.nd.NDArray:
     """Encoded file → 1×3×H×W float32 on the CPU, as the article does it."""
     import cv2
     import mxnet as mx

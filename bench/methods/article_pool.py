@@ -9,15 +9,39 @@ Device interpreter. Prints one JSON object:
     python -m bench.methods.article_pool --model DIR --workers 2 IMAGES…
 """
 
+from __future__ import annotations
+
 import json
 import multiprocessing
 import time
 from itertools import cycle
+from typing import TYPE_CHECKING
 
 from bench.methods.article_network import Network, transform
-from bench.methods.peer import parser_of, paths_of
+from bench.methods.peer import Options, Result, parser_of, paths_of, result
 
-_model = None
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Barrier
+    from pathlib import Path
+
+    import mxnet as mx
+    import numpy as np
+
+#: Of a process of the pool, since `init_worker`.
+_model: Network | Waiting
+
+
+class Pool(Options):
+    gpus: str
+    wait_ms: float | None
+
+
+class Timings(Result):
+    """With the milliseconds of each image."""
+
+    transform_ms: list[float]
+    inference_ms: list[float]
 
 
 class Waiting:
@@ -25,15 +49,15 @@ class Waiting:
 
     shape = (1, 3, 512, 512)
 
-    def __init__(self, wait_ms):
+    def __init__(self, wait_ms: float) -> None:
         self._wait_s = wait_ms / 1e3
 
-    def infer(self, _tensor):
+    def infer(self, _tensor: mx.nd.NDArray) -> list[list[tuple[float, float]]]:
         time.sleep(self._wait_s)
         return [[(0.0, 0.0)]]
 
 
-def init_worker(gpu_ids, folder, wait_ms, loaded):
+def init_worker(gpu_ids: Queue[int], folder: str, wait_ms: float | None, loaded: Barrier) -> None:
     global _model  # noqa: PLW0603 - one model per process is the article's design
     import cv2  # noqa: F401 - the article imports it at the top, outside the measured time
     import mxnet as mx
@@ -44,20 +68,26 @@ def init_worker(gpu_ids, folder, wait_ms, loaded):
     loaded.wait()
 
 
-def process(path):
+def process(path: str) -> tuple[float, float, float]:
     """→ (seconds in transform, seconds in inference, first detection's score)."""
     start = time.perf_counter()
     tensor = transform(path, _model.shape)
     tensor.wait_to_read()
     between = time.perf_counter()
-    output = _model.infer(tensor)
+    output: np.ndarray | list[list[tuple[float, float]]] = _model.infer(tensor)
     end = time.perf_counter()
     return between - start, end - between, float(output[0][0][1])
 
 
-def measure(folder, workers, gpus, paths, wait_ms=None):
+def measure(
+    folder: Path | None,
+    workers: int,
+    gpus: list[int],
+    paths: list[str],
+    wait_ms: float | None = None,
+) -> Timings:
     """One run; start-up and warm-up are outside the measured time, as for every method."""
-    gpu_ids = multiprocessing.Queue()
+    gpu_ids: Queue[int] = multiprocessing.Queue()
     for _, gpu in zip(range(workers), cycle(gpus)):
         gpu_ids.put(gpu)
     loaded = multiprocessing.Barrier(workers + 1)
@@ -69,21 +99,17 @@ def measure(folder, workers, gpus, paths, wait_ms=None):
         timings = pool.map(process, paths)
         total_s = time.perf_counter() - start
     return {
-        "method": "article_pool",
-        "workers": workers,
-        "images": len(paths),
-        "total_s": total_s,
-        "images_per_s": len(paths) / total_s,
+        **result("article_pool", workers, len(paths), total_s),
         "transform_ms": [round(t * 1e3, 3) for t, _, _ in timings],
         "inference_ms": [round(i * 1e3, 3) for _, i, _ in timings],
     }
 
 
-def main():
+def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--gpus", default="", help="comma-separated ids; empty: CPU")
     parser.add_argument("--wait-ms", type=float, help="simulated accelerators, one per process")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(namespace=Pool())
     if chosen.model is None and chosen.wait_ms is None:
         parser.error("--model FOLDER or --wait-ms is needed")
     gpus = [int(g) for g in chosen.gpus.split(",") if g]

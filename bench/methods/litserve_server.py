@@ -3,7 +3,10 @@
 Peers' interpreter (bench/requirements-peers.txt). Prints one JSON object.
 """
 
+from __future__ import annotations
+
 import multiprocessing
+from typing import Mapping
 
 import litserve
 
@@ -21,32 +24,32 @@ from bench.methods.peer import (
 
 
 class Api(litserve.LitAPI):
-    def __init__(self, folder, noop):
+    def __init__(self, folder: str, noop: bool) -> None:
         super().__init__()
         self.folder, self.noop = folder, noop
 
-    def setup(self, device):  # noqa: ARG002 - LitServe's signature
+    def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
         self.process = load(self.folder, self.noop)
         self.process(None)
 
-    def decode_request(self, request):
+    def decode_request(self, request: Mapping[str, str]) -> str:
         return request["path"]
 
-    def predict(self, path):
+    def predict(self, path: str) -> float:
         return self.process(path)
 
-    def encode_response(self, output):
+    def encode_response(self, output: float) -> dict[str, float]:
         return {"score": output}
 
 
-def serve(folder, noop, workers, port):
+def serve(folder: str, noop: bool, workers: int, port: int) -> None:
     server = litserve.LitServer(
         Api(folder, noop), accelerator="cpu", workers_per_device=workers, timeout=False
     )
     server.run(host="127.0.0.1", port=port, log_level="error", generate_client_file=False)
 
 
-def main():
+def main() -> None:
     chosen = options(__doc__)
     port = free_port()
     arguments = (str(chosen.model), chosen.noop, chosen.workers, port)

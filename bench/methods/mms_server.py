@@ -3,6 +3,8 @@
 Peers' interpreter and a Java runtime. Prints one JSON object.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import random
@@ -13,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Callable, Mapping, Sequence
 
 from bench.methods.peer import (
+    Options,
     await_ready,
     http_client,
     in_order,
@@ -25,10 +29,14 @@ from bench.methods.peer import (
     timed,
 )
 
-_process = None
+#: Of a worker process, since its first call.
+_process: Callable[[str | None], float]
 
 
-def handle(data, context):  # noqa: ARG001 - the server's signature
+def handle(
+    data: Sequence[Mapping[str, Mapping[str, str]]] | None,
+    context: object,  # noqa: ARG001 - the server's signature
+) -> list[dict[str, float]] | None:
     """Entry point of a worker: the first call, with no data, loads the network."""
     global _process  # noqa: PLW0603 - one model per worker process
     if data is None:
@@ -39,7 +47,7 @@ def handle(data, context):  # noqa: ARG001 - the server's signature
     return [{"score": _process(request["body"]["path"])} for request in data]
 
 
-def low_port():
+def low_port() -> int:
     """A free port that the server's own check takes: it refuses those above 32767."""
     while True:
         port = random.randrange(20_000, 32_000)
@@ -48,7 +56,7 @@ def low_port():
                 return port
 
 
-def model_store(root):
+def model_store(root: Path) -> Path:
     """A store with one model: this file as its service code."""
     folder = root / "store" / "network"
     (folder / "MAR-INF").mkdir(parents=True)
@@ -59,7 +67,7 @@ def model_store(root):
     return folder.parent
 
 
-def start(root, chosen, port):
+def start(root: Path, chosen: Options, port: int) -> subprocess.Popen[bytes]:
     """The server's process; its logs stay below `root`."""
     config = root / "config.properties"
     config.write_text(
@@ -70,7 +78,7 @@ def start(root, chosen, port):
     command = [str(Path(sys.executable).with_name("multi-model-server")), "--start", "--foreground"]
     command += ["--mms-config", str(config), "--model-store", str(model_store(root))]
     command += ["--models", "network=network"]
-    folder = "" if chosen.noop else str(chosen.model.resolve())
+    folder = str(chosen.model.resolve()) if chosen.model and not chosen.noop else ""
     # Its temporary folder holds the server's pid file: its own, so that no other run is found.
     environment = dict(os.environ, BENCH_MODEL=folder, TMPDIR=str(root), TEMP=str(root))
     with (root / "server.log").open("wb") as log:
@@ -79,7 +87,7 @@ def start(root, chosen, port):
         )
 
 
-def main():
+def main() -> None:
     chosen = options(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         root, port = Path(folder), low_port()

@@ -1,5 +1,7 @@
 """What every peer shares: options, the same network and transform, the same report."""
 
+from __future__ import annotations
+
 import argparse
 import http.client
 import json
@@ -8,9 +10,42 @@ import threading
 import time
 from itertools import cycle
 from pathlib import Path
+from typing import Callable, Sequence, TypedDict, TypeVar
+
+T = TypeVar("T")
 
 
-def parser_of(doc):
+class Options(argparse.Namespace):
+    """The command line that every control has."""
+
+    model: Path | None
+    workers: int
+    count: int
+    noop: bool
+    images: list[str]
+
+
+class Result(TypedDict):
+    """What every control prints, as one line of JSON; some add to it."""
+
+    method: str
+    workers: int
+    images: int
+    total_s: float
+    images_per_s: float
+
+
+def result(method: str, workers: int, images: int, total_s: float) -> Result:
+    return {
+        "method": method,
+        "workers": workers,
+        "images": images,
+        "total_s": total_s,
+        "images_per_s": images / total_s,
+    }
+
+
+def parser_of(doc: str) -> argparse.ArgumentParser:
     """Command line of a control: model folder, workers, count, no-op switch, images."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--model", type=Path, help="unpacked model package")
@@ -21,21 +56,21 @@ def parser_of(doc):
     return parser
 
 
-def options(doc):
+def options(doc: str) -> Options:
     """The parsed command line; a model is needed unless nothing is computed."""
     parser = parser_of(doc)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(namespace=Options())
     if chosen.model is None and not chosen.noop:
         parser.error("--model FOLDER is needed without --noop")
     return chosen
 
 
-def paths_of(chosen):
+def paths_of(chosen: Options) -> list[str]:
     source = cycle(str(Path(p).resolve()) for p in chosen.images)
     return [next(source) for _ in range(chosen.count or len(chosen.images))]
 
 
-def load(folder, noop):
+def load(folder: str, noop: bool) -> Callable[[str | None], float]:
     """→ function(path or None) → score; None warms the network up."""
     if noop:
         return lambda _: 0.0
@@ -46,44 +81,33 @@ def load(folder, noop):
 
     network = Network(folder, mx.cpu())
 
-    def process(path):
+    def process(path: str | None) -> float:
         tensor = mx.nd.zeros(network.shape) if path is None else transform(path, network.shape)
         return float(network.infer(tensor)[0][0][1])
 
     return process
 
 
-def timed(work):
+def timed(work: Callable[[], T]) -> tuple[T, float]:
     """→ (what `work` returns, seconds)."""
     start = time.perf_counter()
-    result = work()
-    return result, time.perf_counter() - start
+    returned = work()
+    return returned, time.perf_counter() - start
 
 
-def report(method, chosen, total_s):
-    images = chosen.count or len(chosen.images)
-    print(
-        json.dumps(
-            {
-                "method": method,
-                "workers": chosen.workers,
-                "images": images,
-                "noop": chosen.noop,
-                "total_s": total_s,
-                "images_per_s": images / total_s,
-            }
-        )
-    )
+def report(method: str, chosen: Options, total_s: float) -> None:
+    found = result(method, chosen.workers, chosen.count or len(chosen.images), total_s)
+    print(json.dumps({**found, "noop": chosen.noop}))
 
 
-def free_port():
+def free_port() -> int:
     """A port of the loopback interface that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
-def await_ready(port, path, timeout_s=120):
+def await_ready(port: int, path: str, timeout_s: int = 120) -> None:
     """Return when `GET path` answers 200; ends the program when it does not in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -98,11 +122,11 @@ def await_ready(port, path, timeout_s=120):
     raise SystemExit(f"the server was not ready in {timeout_s} s")
 
 
-def http_client(port, path):
+def http_client(port: int, path: str) -> Callable[[str], object]:
     """→ function(image path) → the JSON answer; one kept-open connection per thread."""
     local = threading.local()
 
-    def send(image):
+    def send(image: str) -> object:
         if not hasattr(local, "connection"):
             local.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
             local.connection.connect()
@@ -114,7 +138,7 @@ def http_client(port, path):
     return send
 
 
-def in_order(send, paths, in_flight):
+def in_order(send: Callable[[str], T], paths: Sequence[str], in_flight: int) -> list[T]:
     """Calls `send(path)` from `in_flight` threads; results come back in the paths' order."""
     from concurrent.futures import ThreadPoolExecutor
 

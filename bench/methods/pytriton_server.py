@@ -6,19 +6,32 @@ Peers' interpreter; PyTriton's stub needs a Python with a shared libpython of it
 version (Debian's python3.11 works, a static build does not). Prints one JSON object.
 """
 
+from __future__ import annotations
+
+from typing import Callable, Protocol, Sequence
+
 import numpy as np
 from pytriton.client import ModelClient
 from pytriton.model_config import ModelConfig, Tensor
 from pytriton.triton import Triton, TritonConfig
 
-from bench.methods.peer import in_order, load, options, paths_of, report, timed
+from bench.methods.peer import Options, in_order, load, options, paths_of, report, timed
 
 
-def callable_for(folder, noop):
+class Request(Protocol):
+    """Of PyTriton's request what is read here: arrays by the names of the inputs."""
+
+    data: dict[str, np.ndarray]
+
+
+Infer = Callable[[Sequence[Request]], "list[dict[str, np.ndarray]]"]
+
+
+def callable_for(folder: str, noop: bool) -> Infer:
     process = load(folder, noop)
     process(None)
 
-    def infer(requests):
+    def infer(requests: Sequence[Request]) -> list[dict[str, np.ndarray]]:
         return [
             {"score": np.array([process(r.data["path"][0].decode())], np.float32)} for r in requests
         ]
@@ -26,7 +39,7 @@ def callable_for(folder, noop):
     return infer
 
 
-def main():
+def main() -> None:
     chosen = options(__doc__)
     config = TritonConfig(http_port=18310, grpc_port=18311, metrics_port=18312, log_verbose=0)
     with Triton(config=config) as triton:
@@ -43,12 +56,12 @@ def main():
         run_client(chosen)
 
 
-def run_client(chosen):
+def run_client(chosen: Options) -> None:
     import threading
 
     local = threading.local()
 
-    def send(path):
+    def send(path: str) -> float:
         if not hasattr(local, "client"):
             local.client = ModelClient("localhost:18310", "network", lazy_init=False)
         return float(local.client.infer_sample(np.array([path.encode()]))["score"][0])

@@ -4,15 +4,35 @@ Same network, runtime and transform as the article's method; nothing between the
 Device interpreter. Prints one JSON object.
 """
 
+from __future__ import annotations
+
 import json
 import multiprocessing
 import time
+from typing import TYPE_CHECKING, Any, Callable, List, Sequence, Tuple, Union
 
 from bench.methods.article_network import Network, transform
-from bench.methods.peer import parser_of, paths_of
+from bench.methods.peer import Options, parser_of, paths_of, result
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Event, Semaphore
+
+    import numpy as np
+
+#: What makes a process's loop body; its arguments, and the process's own paths.
+Make = Callable[..., Callable[[str], object]]
+Share = Tuple[Tuple[Any, ...], List[str]]
+#: When a process started and ended, CLOCK_MONOTONIC seconds; or what went wrong.
+Span = Tuple[float, float]
+Ended = Union[Span, Exception]
 
 
-def network_loop(folder, gpu):
+class Gpus(Options):
+    gpus: str
+
+
+def network_loop(folder: str, gpu: int | None) -> Callable[[str], np.ndarray]:
     """→ function(path): one image through transform and network, loaded and warm; None: CPU."""
     import mxnet as mx
 
@@ -21,7 +41,7 @@ def network_loop(folder, gpu):
     return lambda path: network.infer(transform(path, network.shape))
 
 
-def _run(make, share, ready, go, out):
+def _run(make: Make, share: Share, ready: Semaphore, go: Event, out: Queue[Ended]) -> None:
     arguments, paths = share
     try:
         process = make(*arguments)
@@ -36,12 +56,13 @@ def _run(make, share, ready, go, out):
         out.put(error)
 
 
-def side_by_side(make, shares):
+def side_by_side(make: Make, shares: Sequence[Share]) -> float:
     """Seconds from the first process's start to the last one's end (CLOCK_MONOTONIC).
 
     `shares`: for each process the arguments of `make` and its own paths.
     """
-    ready, go, out = multiprocessing.Semaphore(0), multiprocessing.Event(), multiprocessing.Queue()
+    ready, go = multiprocessing.Semaphore(0), multiprocessing.Event()
+    out: Queue[Ended] = multiprocessing.Queue()
     processes = [
         multiprocessing.Process(target=_run, args=(make, share, ready, go, out)) for share in shares
     ]
@@ -50,34 +71,25 @@ def side_by_side(make, shares):
     for _ in processes:
         ready.acquire()
     go.set()
-    spans = [out.get() for _ in processes]
+    ends = [out.get() for _ in processes]
     for process in processes:
         process.join()
-    for span in spans:
-        if isinstance(span, Exception):
-            raise span
+    spans: list[Span] = []
+    for ended in ends:
+        if isinstance(ended, Exception):
+            raise ended
+        spans.append(ended)
     return max(end for _, end in spans) - min(start for start, _ in spans)
 
 
-def result(method, workers, paths, total_s):
-    """What every control prints."""
-    return {
-        "method": method,
-        "workers": workers,
-        "images": len(paths),
-        "total_s": total_s,
-        "images_per_s": len(paths) / total_s,
-    }
-
-
-def main():
+def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--gpus", default="", help="comma-separated ids; empty: CPU")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(namespace=Gpus())
     paths, workers = paths_of(chosen), chosen.workers
-    gpus = [int(g) for g in chosen.gpus.split(",") if g] or [None]
+    gpus: list[int | None] = [int(g) for g in chosen.gpus.split(",") if g] or [None]
     shares = [((str(chosen.model), gpus[i % len(gpus)]), paths[i::workers]) for i in range(workers)]
-    print(json.dumps(result("raw_loop", workers, paths, side_by_side(network_loop, shares))))
+    print(json.dumps(result("raw_loop", workers, len(paths), side_by_side(network_loop, shares))))
 
 
 if __name__ == "__main__":

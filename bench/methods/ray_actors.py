@@ -3,28 +3,30 @@
 Peers' interpreter (bench/requirements-peers.txt). Prints one JSON object.
 """
 
+from __future__ import annotations
+
 import ray
 from ray.util import ActorPool
 
 from bench.methods.peer import options, paths_of, report, timed
 
 
-@ray.remote(num_cpus=1)
 class Worker:
-    def __init__(self, folder, noop):
+    def __init__(self, folder: str, noop: bool) -> None:
         from bench.methods.peer import load
 
         self.process = load(folder, noop)
         self.process(None)
 
-    def run(self, path):
+    def run(self, path: str | None) -> float:
         return self.process(path)
 
 
-def main():
+def main() -> None:
     chosen = options(__doc__)
     ray.init(num_cpus=max(2, chosen.workers), log_to_driver=False, include_dashboard=False)
-    actors = [Worker.remote(str(chosen.model), chosen.noop) for _ in range(chosen.workers)]
+    actor_class = ray.remote(num_cpus=1)(Worker)
+    actors = [actor_class.remote(str(chosen.model), chosen.noop) for _ in range(chosen.workers)]
     ray.get([actor.run.remote(None) for actor in actors])
     pool = ActorPool(actors)
     paths = paths_of(chosen)

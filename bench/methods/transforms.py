@@ -7,6 +7,8 @@ Device interpreter. Prints one JSON object:
     python -m bench.methods.transforms --mode fast --workers 2 IMAGES…
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import multiprocessing
@@ -15,6 +17,13 @@ import resource
 import time
 from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING, Callable, List, Sequence, Tuple
+
+from bench.methods.peer import Result, result
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Event, Semaphore
 
 SIDE_PX = 512
 WARM_UP = 2
@@ -22,9 +31,25 @@ START_S, RUN_S = 60, 600
 #: As infra/planning/threads.py renders them; read by the C library when a process starts.
 ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "30000000"}
 MODES = ("article", "fast", "exact")
+#: When a process started and when each of its images was done (seconds), its page faults, and
+#: its processor seconds.
+Ran = Tuple[List[float], int, float]
 
 
-def transformer(mode):
+class Options(argparse.Namespace):
+    mode: str
+    workers: int
+    count: int
+    images: list[str]
+
+
+class Transformed(Result):
+    cpu_ms_per_image: float
+    faults_per_image: float
+    stages_ms: dict[str, dict[str, float]]
+
+
+def transformer(mode: str) -> Callable[[str], object]:
     """A function of one path, for one thread of this process."""
     import cv2
     import numpy as np
@@ -46,14 +71,14 @@ def transformer(mode):
     own = Transform(spec, mode)
     tensor = np.zeros(own.shape, np.float32)
 
-    def run(path):
+    def run(path: str) -> None:
         folder, name = os.path.split(path)
         own(read_inside(folder, name, MAX_BYTES), tensor)
 
     return run
 
 
-def loop(mode, paths, ready, go, out):
+def loop(mode: str, paths: Sequence[str], ready: Semaphore, go: Event, out: Queue[Ran]) -> None:
     run = transformer(mode)
     for path in paths[:WARM_UP]:
         run(path)
@@ -69,12 +94,13 @@ def loop(mode, paths, ready, go, out):
     out.put((times, faults, time.process_time() - cpu))
 
 
-def measure(mode, workers, paths):
+def measure(mode: str, workers: int, paths: list[str]) -> Transformed:
     """images/s from the first process's start to the last one's end (CLOCK_MONOTONIC)."""
     if mode != "article":
         os.environ.update(ALLOCATOR)
     context = multiprocessing.get_context("spawn")
-    ready, go, out = context.Semaphore(0), context.Event(), context.Queue()
+    ready, go = context.Semaphore(0), context.Event()
+    out: Queue[Ran] = context.Queue()
     shares = [paths[i::workers] for i in range(workers)]
     processes = [
         context.Process(target=loop, args=(mode, share, ready, go, out), daemon=True)
@@ -92,11 +118,7 @@ def measure(mode, workers, paths):
     total_s = max(t[-1] for t, _, _ in found) - min(t[0] for t, _, _ in found)
     took_ms = sorted((b - a) * 1e3 for times, _, _ in found for a, b in zip(times, times[1:]))
     return {
-        "method": mode,
-        "workers": workers,
-        "images": len(paths),
-        "total_s": total_s,
-        "images_per_s": len(paths) / total_s,
+        **result(mode, workers, len(paths), total_s),
         "cpu_ms_per_image": sum(cpu for _, _, cpu in found) * 1e3 / len(paths),
         "faults_per_image": sum(faults for _, faults, _ in found) / len(paths),
         "stages_ms": {
@@ -105,13 +127,13 @@ def measure(mode, workers, paths):
     }
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mode", choices=MODES, required=True)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--count", type=int, default=0, help="images, cycling through the list")
     parser.add_argument("images", nargs="+")
-    options = parser.parse_args()
+    options = parser.parse_args(namespace=Options())
     source = cycle(str(Path(image).absolute()) for image in options.images)
     paths = [next(source) for _ in range(options.count or len(options.images))]
     print(json.dumps(measure(options.mode, options.workers, paths)))

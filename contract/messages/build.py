@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 from contract.messages.terms import (
     DROPPED_REASONS,
@@ -17,9 +17,13 @@ from contract.messages.wire import dumps, encode, pack, utf8
 
 
 def sync_message(
-    epoch: str, numbers: dict[str, tuple[int, list[list[int]]]] | None = None
+    epoch: str,
+    numbers: dict[str, tuple[int, list[list[int]]]] | None = None,
+    run: str = "",
+    runs: Mapping[str, Any] | None = None,
 ) -> bytes:
-    message: Record = {"v": VERSION, "sync": epoch}
+    """`run`, `runs`: as in `Done`."""
+    message: Record = {"v": VERSION, "sync": epoch, "run": run, "runs": runs or {}}
     if numbers is not None:
         message["next"] = {stream: next_seq for stream, (next_seq, _) in numbers.items()}
         message["open"] = {stream: ranges for stream, (_, ranges) in numbers.items() if ranges}

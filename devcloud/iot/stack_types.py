@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from devcloud.iot.cloud import IotCloud
 from devcloud.iot.jobs.api import make
 from devcloud.iot.jobs.model import IN_PROGRESS
-from devcloud.plugin.resource import Place, Resource, register
+from devcloud.plugin.resource import Place, Resource, as_api, register
 
 _IN_PLACE = {
     "JobExecutionsRolloutConfig": "rollout",
@@ -35,7 +35,7 @@ class IotJob(Resource):
 
     @classmethod
     def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
-        job = make(cls.cloud.region(place.region), _as_api(properties))
+        job = make(cls.cloud.region(place.region), as_api(properties))
         made = cls(place, job.id, {"JobArn": job.arn})
         made.properties = properties
         return made
@@ -56,7 +56,7 @@ class IotJob(Resource):
             job = region.engine.find(self.physical_resource_id)
             job.description = properties.get("Description", "")
             for name, attribute in _IN_PLACE.items():
-                setattr(job, attribute, _as_api(properties.get(name) or {}))
+                setattr(job, attribute, as_api(properties.get(name) or {}))
         self.properties = properties
         return self
 
@@ -69,12 +69,3 @@ class IotJob(Resource):
             if job is not None:
                 region.engine.remove(job.id, force=True)
         region.tell_devices()
-
-
-def _as_api(value: Any) -> Any:
-    """CloudFormation's `JobId` is the API's `jobId`."""
-    if isinstance(value, list):
-        return [_as_api(each) for each in value]
-    if isinstance(value, dict):
-        return {name[0].lower() + name[1:]: _as_api(each) for name, each in value.items()}
-    return value

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from devcloud.plugin.resource import Place, Resource, register
+from devcloud.plugin.resource import Place, Resource, as_api, register
 
 LONGEST_POLICY = 2048
 """Characters without white space (AWS General Reference, IoT Core quotas)."""
@@ -57,7 +57,7 @@ class ThingGroup(Resource):
         arn = f"arn:aws:iot:{place.region}:{place.account}:thinggroup/{name}"
         if arn in backend.thing_groups:
             raise ValueError(f"thing group {name} already exists")
-        given = _as_api(properties.get("ThingGroupProperties") or {})
+        given = as_api(properties.get("ThingGroupProperties") or {})
         _, arn, group_id = backend.create_thing_group(
             name, properties.get("ParentGroupName"), given
         )
@@ -70,7 +70,7 @@ class ThingGroup(Resource):
             made = type(self).create(self.place, properties)
             self.remove()
             return made
-        group.thing_group_properties = _as_api(properties.get("ThingGroupProperties") or {})
+        group.thing_group_properties = as_api(properties.get("ThingGroupProperties") or {})
         return self
 
     def remove(self) -> None:
@@ -151,12 +151,6 @@ def _policy_text(properties: dict[str, Any]) -> str:
             f"policy {properties['PolicyName']}: {size} characters, at most {LONGEST_POLICY}"
         )
     return text
-
-
-def _as_api(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name[0].lower() + name[1:]: _as_api(each) for name, each in value.items()}
-    return value
 
 
 def _iot(place: Place) -> Any:

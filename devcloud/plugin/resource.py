@@ -22,6 +22,15 @@ class Place:
     resource_type: str = ""
 
 
+def as_api(value: Any) -> Any:
+    """CloudFormation's `RoleArn` is the API's `roleArn`, at every depth."""
+    if isinstance(value, list):
+        return [as_api(each) for each in value]
+    if isinstance(value, dict):
+        return {name[0].lower() + name[1:]: as_api(each) for name, each in value.items()}
+    return value
+
+
 class Resource:
     """One resource: what `Ref` gives, what `Fn::GetAtt` gives, and how it ends."""
 

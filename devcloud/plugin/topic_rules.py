@@ -20,7 +20,7 @@ from typing import Any
 
 from devcloud.auth.roles import may
 from devcloud.mqtt_topics import matches
-from devcloud.plugin.resource import Place, Resource, register
+from devcloud.plugin.resource import Place, Resource, as_api, register
 
 log = logging.getLogger("devcloud")
 
@@ -80,7 +80,7 @@ class TopicRule(Resource):
     @classmethod
     def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
         payload, name = properties["TopicRulePayload"], properties["RuleName"]
-        actions, error = _as_api(payload["Actions"]), _as_api(payload.get("ErrorAction") or {})
+        actions, error = as_api(payload["Actions"]), as_api(payload.get("ErrorAction") or {})
         _check(payload["Sql"], [*actions, error])
         backend = _iot(place)
         backend.create_topic_rule(
@@ -114,15 +114,6 @@ def fill(template: str, topic: str, message: Mapping[str, Any]) -> str:
         return inner if isinstance(inner, str) else json.dumps(inner)
 
     return _EXPRESSION.sub(value, template)
-
-
-def _as_api(value: Any) -> Any:
-    """CloudFormation's `RoleArn` is the API's `roleArn`."""
-    if isinstance(value, list):
-        return [_as_api(each) for each in value]
-    if isinstance(value, dict):
-        return {name[0].lower() + name[1:]: _as_api(each) for name, each in value.items()}
-    return value
 
 
 def _check(sql: str, actions: list[dict[str, Any]]) -> None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import device
+from contract.digests import sha256_of
 from device.bundle.target import Target
-from device.bundle.wheels import build_own, download, hash_line, requirements, sha256_of
+from device.bundle.wheels import build_own, download, hash_line, requirements
 from infra.where import INSTALLED, PROJECT
 
 FORMAT = 1

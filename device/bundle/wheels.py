@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from contract.digests import sha256_of
 from device.bundle.target import Target
 
 _LAST_WORDS = 800
@@ -61,10 +61,6 @@ def hash_line(wheel: Path) -> str:
     """The line of requirements.txt for a wheel that no registry has."""
     name, version, *_ = wheel.name.split("-")
     return f"{name}=={version} --hash=sha256:{sha256_of(wheel)}\n"
-
-
-def sha256_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _run(command: list[str], cwd: Path | None = None) -> None:

@@ -86,17 +86,26 @@ class Subscription:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalVolume:
+    """``owner_group``: the Linux group that owns it is added to who uses it (V1's
+    ``AutoAddGroupOwner``); ``group_owner``: so is this one."""
+
     id: str
     name: str
     source_path: str
     destination_path: str
+    owner_group: bool = False
+    group_owner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalDevice:
+    """Groups as of a volume."""
+
     id: str
     name: str
     source_path: str
+    owner_group: bool = False
+    group_owner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

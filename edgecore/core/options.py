@@ -35,6 +35,8 @@ class Options:
     web: Web = field(default_factory=Web)
     pythons: Mapping[str, str] = field(default_factory=dict)
     isolation: Literal["auto", "none"] = "auto"
+    function_user: str = "auto"
+    insecure_core_user: bool = False
     cloud: CloudSink = "local"
     endpoint_url: str | None = None
     region: str | None = None

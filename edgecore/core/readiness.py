@@ -44,6 +44,7 @@ def reasons_not_ready(status: Status) -> list[Reason]:
     return [
         *functions,
         *_images_volume(status),
+        *_state_volume(status),
         *_spool(status),
         *_parts(status),
         *silent,
@@ -96,6 +97,18 @@ def _images_volume(status: Status) -> Iterator[Reason]:
             problem=f"takes no new images: {detail}",
             remedy="make it writable again: cameras are told busy, and it is tried each second",
         )
+
+
+def _state_volume(status: Status) -> Iterator[Reason]:
+    for name in ("splitter", "aggregator"):
+        volume = mapping(part(status, name).get("state_volume"))
+        if volume.get("state") == "refuses":
+            yield Reason(
+                subject=f"state volume of the {name}",
+                problem=f"takes nothing new in {volume.get('folder')}: {volume.get('detail')}",
+                remedy="make room there, or make it writable: work waits, nothing is dropped, "
+                "and it is tried each second",
+            )
 
 
 def _spool(status: Status) -> Iterator[Reason]:

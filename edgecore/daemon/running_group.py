@@ -22,9 +22,10 @@ from edgecore.ipc.tokens import Tokens
 from edgecore.mqtt.server import MqttServer
 from edgecore.mqtt.tls import server_context
 from edgecore.supervisor.environment import Surroundings
+from edgecore.supervisor.homes import Homes
+from edgecore.supervisor.identity import Identities, IsolationError
 from edgecore.supervisor.interpreters import InterpreterError, Interpreters
-from edgecore.supervisor.isolation import IsolationError
-from edgecore.supervisor.launcher import Launcher
+from edgecore.supervisor.launcher import Findings, Launcher
 from edgecore.supervisor.logfiles import DEFAULT_SPACE_BYTES
 from edgecore.supervisor.process import Reaper
 from edgecore.supervisor.supervisor import Supervisor
@@ -139,15 +140,29 @@ class RunningGroup:
             log_level=files[0].level if files else "INFO",
             extra=extra,
         )
+        findings = Findings()
         return Launcher(
             around=around,
             interpreters=Interpreters(options.pythons),
             tokens=self._tokens,
             reaper=self._reaper,
-            work_dir=(options.state / "work").absolute(),
+            homes=self._make_homes(findings.add),
             log_dir=options.state / "logs",
             log_space_bytes=space * 1024 if space else DEFAULT_SPACE_BYTES,
+            findings=findings,
+        )
+
+    def _make_homes(self, find: Callable[[str], None]) -> Homes:
+        options = self._options
+        return Homes(
+            resources=self.group.resources,
+            state=options.state.absolute(),
+            identities=Identities(
+                choice=options.function_user, insecure=options.insecure_core_user, find=find
+            ),
+            find=find,
             isolation=options.isolation,
+            key_file=options.join,
         )
 
     def _make_supervisor(self) -> Supervisor:

@@ -16,7 +16,14 @@ class StateLock:
     """One core per directory; the kernel lets go when the process ends, however it ends."""
 
     def __init__(self, state: Path) -> None:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            state.chmod(0o700)
+        except PermissionError:
+            raise CoreError(
+                f"--state {state}: belongs to uid {state.stat().st_uid} and cannot be made "
+                "private (0700); pass a folder of the core's own user"
+            ) from None
         self._stream = (state / "core.lock").open("w")
         try:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

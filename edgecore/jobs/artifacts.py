@@ -5,7 +5,6 @@ What was fetched before a power cut is kept (``jobs/parts/{sha256}``) and contin
 
 from __future__ import annotations
 
-import hashlib
 import os
 import urllib.error
 import urllib.parse
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from contract.digests import sha256_of
 from edgecore.jobs.document import Artifact
 
 CHUNK_BYTES = 1 << 20
@@ -67,7 +67,7 @@ class Artifacts:
         """The file, checked. Raises ArtifactFailed, ArtifactAway, ArtifactExpired."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / artifact.sha256
-        if path.exists() and _sha256(path) == artifact.sha256:
+        if path.exists() and sha256_of(path) == artifact.sha256:
             return path
         part = self._folder / f"{artifact.sha256}.part"
         try:
@@ -75,7 +75,7 @@ class Artifacts:
         except OSError as error:
             raise ArtifactFailed(f"{artifact.what}: cannot be written to {self._folder} "
                 f"({error.strerror}); free space there") from error  # fmt: skip
-        found = _sha256(part)
+        found = sha256_of(part)
         if found != artifact.sha256:
             size = part.stat().st_size
             part.unlink()
@@ -145,11 +145,3 @@ def _read(answer: Any, artifact: Artifact) -> Iterator[bytes]:
         raise ArtifactAway(f"{artifact.what}: the download broke off ({error})") from error
     if left_bytes > 0:  # reading by pieces, http.client does not say so itself
         raise ArtifactAway(f"{artifact.what}: the download broke off, {left_bytes} bytes lack")
-
-
-def _sha256(path: Path) -> str:
-    hasher = hashlib.sha256()
-    with path.open("rb") as source:
-        while chunk := source.read(CHUNK_BYTES):
-            hasher.update(chunk)
-    return hasher.hexdigest()

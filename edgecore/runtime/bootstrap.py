@@ -10,6 +10,7 @@ PROVIDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "provided")
 
 
 def main():
+    # type: () -> int
     # By path, not by package: the function's interpreter has no edgecore, and must not find one.
     sys.path[0] = os.getcwd()
     sys.path.append(PROVIDED)

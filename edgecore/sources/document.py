@@ -221,6 +221,15 @@ def model_data(entry: Mapping[str, Any]) -> Json | None:
     return entry["ResourceDataContainer"][kind] if kind in _MODEL_KEYS else None
 
 
+def _group_owner(data: Mapping[str, Any]) -> Json:
+    setting = data.get("GroupOwnerSetting") or {}
+    named = setting.get("GroupOwner")
+    return {
+        "owner_group": boolean(setting.get("AutoAddGroupOwner")),
+        "group_owner": None if named is None else str(named),
+    }
+
+
 def _resource(entry: Mapping[str, Any], document: Mapping[str, Any], base: Path) -> Resource | None:
     identity = _text(entry, "Id", "resource")
     name = str(entry.get("Name") or identity)
@@ -232,10 +241,11 @@ def _resource(entry: Mapping[str, Any], document: Mapping[str, Any], base: Path)
             name=name,
             source_path=_text(data, "SourcePath", f"volume {identity!r}"),
             destination_path=_text(data, "DestinationPath", f"volume {identity!r}"),
+            **_group_owner(data),
         )
     if kind == "LocalDeviceResourceData":
         source_path = _text(data, "SourcePath", f"device {identity!r}")
-        return LocalDevice(id=identity, name=name, source_path=source_path)
+        return LocalDevice(id=identity, name=name, source_path=source_path, **_group_owner(data))
     if kind in _MODEL_KEYS:
         fetched = (document.get("Models") or {}).get(identity) or {}
         owner = data.get("OwnerSetting") or {}

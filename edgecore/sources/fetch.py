@@ -7,7 +7,6 @@ exists only complete (``archive.extract`` renames it into place), so presence is
 from __future__ import annotations
 
 import base64
-import hashlib
 import shutil
 import tempfile
 import urllib.error
@@ -16,6 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import IO, Any
 
+from contract.digests import sha256_of
 from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
 from edgecore.sources.aws_clients import AwsClients, explained
 from edgecore.sources.document import Json, digest, model_data
@@ -78,7 +78,7 @@ class Fetcher:
                 raise SourceError(
                     f"function {arn}: its code {path} does not exist", exit_code=MISSING
                 )
-            sha256 = _sha256(path)
+            sha256 = sha256_of(path)
             entry["CodeSha256"] = base64.b64encode(bytes.fromhex(sha256)).decode()
             entry["Code"] = self._unpack_code(arn, path, sha256)
             return
@@ -105,7 +105,7 @@ class Fetcher:
             _download(arn, location, packed)
             packed.flush()
             path = Path(packed.name)
-            sha256 = _sha256(path)
+            sha256 = sha256_of(path)
             if expected and sha256 != expected:
                 raise SourceError(
                     f"function {arn}: the downloaded code has SHA-256 {sha256[:16]}…,"
@@ -160,13 +160,13 @@ class Fetcher:
                 shutil.copyfileobj(body, packed, _CHUNK_BYTES)
             packed.flush()
             if pinned_sha256(identity["S3Uri"]):
-                check_pinned(what, identity["S3Uri"], _sha256(Path(packed.name)))
+                check_pinned(what, identity["S3Uri"], sha256_of(Path(packed.name)))
             self._unpack(what, Path(packed.name), target)
 
     def _local_model(self, resource_id: str, uri: str, path: Path) -> Json:
         if not path.is_file():
             raise SourceError(f"model {resource_id!r}: no file {path}", exit_code=MISSING)
-        sha256 = _sha256(path)
+        sha256 = sha256_of(path)
         check_pinned(f"model {resource_id!r} at {uri}", uri, sha256)
         relative = f"cache/models/{sha256[:32]}"
         self._unpack(f"model {resource_id!r} at {uri}", path, self._state / relative)
@@ -193,14 +193,6 @@ def _hex(code_sha256: str | None) -> str:
         return base64.b64decode(code_sha256 or "", validate=True).hex()
     except ValueError:
         return ""
-
-
-def _sha256(path: Path) -> str:
-    hasher = hashlib.sha256()
-    with path.open("rb") as source:
-        while chunk := source.read(_CHUNK_BYTES):
-            hasher.update(chunk)
-    return hasher.hexdigest()
 
 
 def _download(arn: str, location: str, into: IO[bytes]) -> None:

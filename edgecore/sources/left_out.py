@@ -11,9 +11,7 @@ from typing import Any
 
 from edgecore.sources.document import (
     SYSTEM_PREFIX,
-    boolean,
     entries_of,
-    execution_of,
     resource_kind,
 )
 
@@ -63,24 +61,9 @@ def _connectors(document: Document) -> Iterator[str]:
 
 def _functions(document: Document) -> Iterator[str]:
     for entry in entries_of(document, "Functions"):
-        name = str(entry.get("Id"))
         arn = str(entry.get("FunctionArn"))
-        configuration = entry.get("FunctionConfiguration") or {}
         if arn.startswith(SYSTEM_PREFIX):
             yield from _system_function(arn[len(SYSTEM_PREFIX) :].partition(":")[0])
-            continue
-        environment = configuration.get("Environment") or {}
-        run_as = execution_of(environment, document).get("RunAs") or {}
-        if wanted := [f"{k} {run_as[k]}" for k in ("Uid", "Gid") if run_as.get(k) is not None]:
-            yield (
-                f"function {name}: RunAs {', '.join(wanted)} is not honoured; it runs as the "
-                "core's own user"
-            )
-        if boolean(environment.get("AccessSysfs")):
-            yield (
-                f"function {name}: AccessSysfs is not honoured as such; /sys of the host is "
-                "readable in every container of this core"
-            )
 
 
 def _system_function(name: str) -> Iterator[str]:

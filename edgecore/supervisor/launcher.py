@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from edgecore.core.descriptors import Reserve
 from edgecore.core.group import Function
@@ -14,20 +12,20 @@ from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
 from edgecore.supervisor.environment import Surroundings, function_environment
 from edgecore.supervisor.executables import own_program, program_name
+from edgecore.supervisor.homes import BOOTSTRAP, Homes
 from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, InterpreterError, Interpreters
-from edgecore.supervisor.isolation import (
-    Home,
-    IsolationError,
-    bubblewrap,
-    container_home,
-    plain_home,
-)
 from edgecore.supervisor.logfiles import LogFile
 from edgecore.supervisor.process import Reaper, WorkerProcess
 
-BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
 NODE_BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "node" / "bootstrap.js"
-IsolationChoice = Literal["auto", "none"]
+
+
+class Findings(list[str]):
+    """What the operator should know, each sentence once, in the order of its discovery."""
+
+    def add(self, text: str) -> None:
+        if text not in self:
+            self.append(text)
 
 
 @dataclass(kw_only=True)
@@ -38,20 +36,16 @@ class Launcher:
     interpreters: Interpreters
     tokens: Tokens
     reaper: Reaper
-    work_dir: Path
     log_dir: Path
     log_space_bytes: int
-    isolation: IsolationChoice = "auto"
-    findings: list[str] = field(default_factory=list)
+    homes: Homes
+    findings: Findings = field(default_factory=Findings)
     descriptors: Reserve = field(default_factory=Reserve)
-    probe_bubblewrap: Callable[[], str | None] = bubblewrap
-    _bwrap: str | None = None
     _logs: dict[str, LogFile] = field(default_factory=dict)
 
     def check(self, function: Function) -> None:
         """Raises InterpreterError or IsolationError for what no restart would repair."""
-        self.interpreter(function)
-        self._home(function)
+        self.homes.check(function, self.interpreter(function))
 
     def interpreter(self, function: Function) -> str:
         """The path that runs ``function``; its own program where it is an executable."""
@@ -67,7 +61,7 @@ class Launcher:
         return found.path
 
     def isolation_of(self, function: Function) -> str:
-        contained = function.isolation == "GreengrassContainer" and self.isolation == "auto"
+        contained = function.isolation == "GreengrassContainer" and self.homes.isolation == "auto"
         return "container" if contained else "none"
 
     def log(self, function: Function) -> LogFile:
@@ -81,7 +75,7 @@ class Launcher:
 
         ``earlier_end``: of the function's latest process that took work (`ending.signal_of`).
         """
-        home = self._home(function)
+        home = self.homes.of(function, self.interpreter(function))
         token = self.tokens.issue(Caller(function.arn, name))
         environment = function_environment(
             function,
@@ -92,7 +86,7 @@ class Launcher:
         )
         environment["FANFOLD_EARLIER_END"] = earlier_end
         # Code folders are content-addressed caches: byte code goes elsewhere.
-        environment["PYTHONPYCACHEPREFIX"] = str(self.work_dir / function.id / "pycache")
+        environment["PYTHONPYCACHEPREFIX"] = home.byte_code
         if function.runtime in ("python2.7", "python3.7"):  # know no such prefix
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         command = [*home.prefix, *self._command(function)]
@@ -104,6 +98,7 @@ class Launcher:
                 environment=environment,
                 write_log=self.log(function).write,
                 descriptors=self.descriptors,
+                identity=home.identity,
             )
         except OSError:
             self.tokens.revoke(name)
@@ -132,22 +127,6 @@ class Launcher:
             return [interpreter, str(NODE_BOOTSTRAP), handler]
         return [interpreter, "-u", str(BOOTSTRAP), handler]
 
-    def _home(self, function: Function) -> Home:
-        resources, folder = self.around.group.resources, self.work_dir / function.id
-        if function.isolation == "NoContainer":
-            return plain_home(function, resources, folder)
-        if self.isolation == "none":
-            self.find(f"function {function.id} is declared with a container but runs without one")
-            return plain_home(function, resources, folder)
-        self._bwrap = self._bwrap or self.probe_bubblewrap()
-        if self._bwrap is None:
-            raise IsolationError(
-                f"function {function.id} asks for a container and bubblewrap does not work here: "
-                "install bubblewrap and allow user namespaces, or pass --isolation none"
-            )
-        python = None if function.runtime == EXECUTABLE_RUNTIME else self.interpreter(function)
-        return container_home(function, resources, self._bwrap, folder, python)
-
     def forget(self, text: str) -> None:
         """The finding no longer holds."""
         if text in self.findings:
@@ -155,5 +134,4 @@ class Launcher:
 
     def find(self, text: str) -> None:
         """Something that the operator should know; reported once."""
-        if text not in self.findings:
-            self.findings.append(text)
+        self.findings.add(text)

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edgecore.core.descriptors import Reserve
+from edgecore.supervisor.identity import Identity
 from edgecore.supervisor.procstate import children, contained
 
 PR_SET_PDEATHSIG = 1
@@ -112,8 +114,9 @@ async def start(  # noqa: PLR0913  (keyword-only but the first two)
     environment: dict[str, str],
     write_log: Callable[[bytes], None],
     descriptors: Reserve,
+    identity: Identity | None = None,
 ) -> WorkerProcess:
-    """Raises OSError where the command cannot be started."""
+    """`identity` None: as the core itself. Raises OSError where the command cannot be started."""
     with descriptors.lent():
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -125,11 +128,18 @@ async def start(  # noqa: PLR0913  (keyword-only but the first two)
             start_new_session=True,
             preexec_fn=_die_with_parent,
             limit=MAX_LINE_BYTES,
+            **_as_user(identity),
         )
     now = asyncio.get_running_loop().time()
     worker = WorkerProcess(name, process, started_at=now, last_seen=now)
     worker.output = asyncio.ensure_future(_pump(process, write_log))
     return worker
+
+
+def _as_user(identity: Identity | None) -> dict[str, Any]:
+    if identity is None:
+        return {}
+    return {"user": identity.uid, "group": identity.gid, "extra_groups": identity.groups}
 
 
 async def _pump(process: asyncio.subprocess.Process, write_log: Callable[[bytes], None]) -> None:

@@ -15,8 +15,8 @@ from edgecore.core.group import Function
 from edgecore.core.lifecycle import FunctionState, RestartPolicy, is_hung, is_overdue
 from edgecore.core.reports import HUNG_AFTER_S
 from edgecore.core.workqueue import WorkQueue
+from edgecore.supervisor.identity import IsolationError
 from edgecore.supervisor.interpreters import InterpreterError
-from edgecore.supervisor.isolation import IsolationError
 from edgecore.supervisor.launcher import Launcher
 from edgecore.supervisor.process import WorkerProcess, resident_kb
 from edgecore.supervisor.procstate import process_state

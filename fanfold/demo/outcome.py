@@ -18,10 +18,13 @@ def judge(
     groups: tuple[str, str],
     landed: set[tuple[str, int]],
 ) -> dict[str, Any]:
-    """Counts over both runs (`images` each): results, lost, duplicates, out of order, versions."""
+    """Counts over all runs (`images` each): results, lost, duplicates, out of order, versions.
+
+    The first run is before the model changed, all others are after.
+    """
     records = [record for run in runs for record in run]
     keys = [(r["stream"], r["seq"]) for r in records]
-    before, after = (versions(run) for run in runs)
+    before, after = versions(runs[0]), versions([r for run in runs[1:] for r in run])
     return {
         "v": 1,
         "images": images * len(runs),

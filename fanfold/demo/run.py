@@ -12,7 +12,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from fanfold.common.errors import FAILED, INVALID, MISSING, UserError
 from fanfold.common.project import PROJECT, read_site
 from fanfold.demo.outcome import complaints, judge, names_of, table_of
 from fanfold.device.interpreters import device_python
+from fanfold.localcore import running
 from fanfold.localcore.volumes import clear, refuse_in_use
 from fanfold.sending.records import LISTENING
 from infra.planning import ResultsStore, store_of
@@ -32,7 +34,7 @@ from infra.where import INSTALLED
 SITE = "demo"
 BUCKET = "fanfold-demo-models"
 VOLUMES = Path("/tmp/fanfold-demo")  # noqa: S108 - sites/demo.yaml names it; removed at the end
-RESULT_TIMEOUT_S = 120
+RESULT_TIMEOUT_S = 300
 CLOUD_TIMEOUT_S = 30
 #: Of each stream, so that the transcript shows the same photographs every time.
 SHOWN = 4
@@ -48,6 +50,8 @@ class Demo:
     work: Path = PROJECT / "build" / "demo"
     state: Path = PROJECT / ".fanfold" / "demo"
     measured: dict[str, float] = field(default_factory=dict)
+    #: Unix time at which the first record of the latest run was there.
+    first_result_at: float = 0.0
 
     def run(self) -> dict[str, Any]:
         """All steps; writes and returns the outcome. Raises UserError where one fails."""
@@ -112,7 +116,8 @@ class Demo:
         self._fanfold(["run", self.site, "--detach", "--poll-s", "0.5", *ports], "core ready")
         self._fanfold(["status", self.site], None)
 
-    def _send(self, what: str) -> list[dict[str, Any]]:
+    def _send(self, what: str, until: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+        """Listens for results, waits `until` it may go on, sends."""
         self._step(f"Photographs to the local topic, ordered results back ({what})")
         command = ["results", self.site, "--json", "-n", str(self.images)]
         reader = subprocess.Popen(
@@ -124,11 +129,14 @@ class Demo:
         )
         if reader.stderr is None or LISTENING not in reader.stderr.readline():
             raise UserError("`fanfold results` did not start to listen", FAILED)
+        until()
         started = time.monotonic()
-        self._fanfold(["send", str(self.work / "photos"), "--site", self.site], None)
-        text, _ = reader.communicate(timeout=RESULT_TIMEOUT_S * 2)
+        with ThreadPoolExecutor(1) as reading:
+            arriving = reading.submit(_lines, reader)
+            self._fanfold(["send", str(self.work / "photos"), "--site", self.site], None)
+            lines, self.first_result_at = arriving.result(timeout=RESULT_TIMEOUT_S * 2)
         self.measured[f"{what}: {self.images} images"] = time.monotonic() - started
-        records = [json.loads(line) for line in text.splitlines()]
+        records = [json.loads(line) for line in lines]
         output.out.print(table_of(records, names_of(self.work / "photos"), SHOWN))
         return records
 
@@ -137,11 +145,8 @@ class Demo:
         deadline = time.monotonic() + RESULT_TIMEOUT_S
         started = time.monotonic()
         while time.monotonic() < deadline:
-            answer = subprocess.run(
-                self._command(["status", self.site, "--json"]),
-                env=self._environment(), capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            if answer.stdout and _versions(json.loads(answer.stdout)) == {version}:
+            core = running.read(self.state / "core" / self.site)
+            if core is not None and _versions(core.get("/api/status")) == {version}:
                 self.measured["core switched to the new model"] = time.monotonic() - started
                 return
             time.sleep(0.2)
@@ -193,7 +198,7 @@ class Demo:
             raise UserError("the development cloud ended; see its server.log", FAILED)
         deadline = time.monotonic() + CLOUD_TIMEOUT_S
         while True:
-            landed = _landed(cloud.client("s3"), self._store())
+            landed = landed_in(cloud.client("s3"), self._store())
             if sent <= landed or time.monotonic() > deadline:
                 return landed
             time.sleep(0.2)
@@ -247,6 +252,17 @@ class Demo:
         return {**os.environ, "FANFOLD_STATE": str(self.state), "PYTHONPATH": path}
 
 
+def _lines(reader: subprocess.Popen[str]) -> tuple[list[str], float]:
+    """All that `reader` prints until it ends, and the Unix time of the first line."""
+    lines: list[str] = []
+    first_at = 0.0
+    for line in reader.stdout or ():
+        first_at = first_at or time.time()
+        lines.append(line)
+    reader.communicate()
+    return lines, first_at
+
+
 def _versions(status: dict[str, Any]) -> set[str]:
     workers = (status["stats"].get("splitter") or {}).get("workers") or {}
     return {(w.get("model") or {}).get("version", "?") for w in workers.values()}
@@ -259,7 +275,7 @@ def output_of(said: str, name: str, site: str) -> str:
     return next((line[len(prefix) :] for line in lines if line.startswith(prefix)), "")
 
 
-def _landed(s3: Any, store: ResultsStore) -> set[tuple[str, int]]:
+def landed_in(s3: Any, store: ResultsStore) -> set[tuple[str, int]]:
     """(stream, seq) of every record in the bucket: the key that makes a resend harmless."""
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=store.bucket, Prefix=store.batches_prefix

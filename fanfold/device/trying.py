@@ -16,14 +16,10 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import PROJECT
 from fanfold.device.interpreters import answer, device_python
 from fanfold.device.pool import unpacked
-from lambdas.model.spec import MANIFEST, ModelError, ModelSpec
+from lambdas.model.spec import MANIFEST, RUNTIME_MODULES, ModelError, ModelSpec
 from models import jsonc, package
 
 REQUIREMENTS = "requirements-device-runtimes.txt"
-#: Runtime → the module that it needs.
-MODULES = {
-    "mxnet": "mxnet", "onnxruntime": "onnxruntime", "openvino": "openvino", "pytorch": "torch",
-}  # fmt: skip
 _LAST_WORDS = 2000
 
 
@@ -39,7 +35,7 @@ def interpreter(runtime: str) -> Path:
     python = device_python()
     if python is None:
         raise UserError("no device interpreter (.venv-device); run `make setup`", MISSING)
-    module = MODULES.get(runtime)
+    module = RUNTIME_MODULES.get(runtime)
     if module is not None:
         code = f"from importlib.util import find_spec as f; print(bool(f({module!r})))"
         if answer(python, code) != "True":

@@ -11,13 +11,27 @@ import os
 import shutil
 from pathlib import Path
 
-from fanfold.common.errors import REFUSED, UserError
+from edgecore.supervisor.identity import Identity, IdentityError, default_identity
+from fanfold.common.errors import INVALID, REFUSED, UserError
 
 LOCK = ".fanfold.lock"
 
 
-def make_volume(path: Path) -> None:
-    """Volumes must exist before a function opens them; private, as images may be."""
+def volume_owner(function_user: str, *, insecure: bool) -> Identity | None:
+    """Whose the volumes must be: the functions', where they are not this user's own."""
+    if os.geteuid() or insecure:
+        return None
+    try:
+        return default_identity(function_user)
+    except IdentityError as error:
+        raise UserError(str(error), INVALID) from error
+
+
+def make_volume(path: Path, owner: Identity | None = None) -> None:
+    """Volumes must exist before a function opens them; private, as images may be.
+
+    What is this user's is handed to `owner` with all that is in it.
+    """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -26,6 +40,9 @@ def make_volume(path: Path) -> None:
         ) from error
     if path.stat().st_uid != os.getuid() and os.getuid() != 0:
         raise UserError(f"volume {path} belongs to another user. Change `volumes` in the site.")
+    if owner is not None and path.stat().st_uid == os.getuid():
+        for each in (*path.rglob("*"), path):
+            os.chown(each, owner.uid, owner.gid, follow_symlinks=False)
 
 
 def lock_volume(path: Path, *, inherit: bool = False) -> int:

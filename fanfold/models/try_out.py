@@ -13,9 +13,9 @@ from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.device import trying
 from fanfold.device.pool import files_of
+from lambdas.model.spec import MANIFEST
 from models import jsonc
 from models.draft import document
-from models.package import MANIFEST
 
 #: What a probe needs of an answer; masks and everything else would only make it long.
 _PROBED = {

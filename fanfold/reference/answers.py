@@ -13,6 +13,11 @@ from pydantic import BaseModel, Field
 from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
 from fanfold.reference.answer import Answer, Versioned
+from fanfold.reference.model_answers import (
+    ModelCompileAnswer,
+    ModelInspectAnswer,
+    ModelTryAnswer,
+)
 from fanfold.reference.replay_answer import ReplayAnswer
 from infra.planning import Estimate, Finding, Profile, Reason
 from infra.planning.difference import Change
@@ -189,62 +194,6 @@ class LogLine(Answer):
     image: str | None = Field(None, description="The id of the image that the line is about.")
     stream: str | None = None
     seq: int | None = None
-
-
-class ModelInspectAnswer(Versioned):
-    path: str
-    sha256: str = Field(description="Of the archive.")
-    bytes: int
-    name: str
-    version: str
-    runtime: str
-    task: str
-    footprint: dict[str, Any] | None
-
-
-class ModelTryAnswer(Versioned):
-    image: str
-    output: dict[str, Any] | None = Field(None, description="As in a result; absent: no answer.")
-    problem: str | None = Field(None, description="Why there is no answer.")
-    ms: float | None = Field(None, description="Decoding to answer, milliseconds.")
-    drawn: str | None = Field(None, description="The drawing (PNG).")
-
-
-class Agreement(Answer):
-    measure: Literal["top1", "boxes"]
-    value: float | None = Field(description="0 to 1; null: nothing to judge by.")
-    counted: int = Field(description="Images (top1) or boxes of the original.")
-    images: int
-    note: str
-
-
-class Speed(Answer):
-    speedup: float = Field(description="Median over rounds; above 1 the compiled one is faster.")
-    range: list[float]
-    ms: dict[str, float] = Field(description="`original`, `compiled`: per image, one thread.")
-
-
-class CompileImages(Answer):
-    calibrate: int
-    judge: int
-    shared: bool = Field(description="The same images calibrated and judged.")
-    skipped: list[str] = Field(description="Files that are not images.")
-
-
-class CompiledPackage(Answer):
-    path: str
-    sha256: str
-    bytes: int
-    version: str
-
-
-class ModelCompileAnswer(Versioned):
-    agreement: Agreement
-    refusal: str | None = Field(description="Why it is not good enough, with or without --force.")
-    speed: Speed | None
-    footprint: dict[str, Any] | None
-    images: CompileImages
-    package: CompiledPackage | None = Field(description="null: nothing was written.")
 
 
 class DiffAnswer(Versioned):

@@ -35,6 +35,7 @@ class Feature(NamedTuple):
 
 
 FUNCTIONS = "tests/edgecore/supervisor/test_core_functions.py"
+ISOLATION = "tests/edgecore/supervisor/test_isolation.py"
 FEATURES = (
     Feature("A function whose runtime or code is missing", "fails alone",
         "fails alone: a finding and its card; tried again every minute; messages for it are lost "
@@ -59,7 +60,22 @@ FEATURES = (
         ("test_runtimes.py::test_executable_is_ignored_on_a_python_function",)),
     Feature("Pinned and on-demand functions, timeout, memory limit", "yes", "yes",
         (f"{FUNCTIONS}::test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why",)),
-    Feature("`GreengrassContainer`", "cgroups and overlayfs", "bubblewrap, host root read-only"),
+    Feature("`GreengrassContainer`", "cgroups and overlayfs over the host's root",
+        "bubblewrap: the system's programs, the interpreter, the code and what the group gives; "
+        "nothing else of the host",
+        (f"{ISOLATION}::test_no_function_reads_another_ones_things_or_the_cores",)),
+    Feature("`RunAs`, of a function or the group's default", "yes; 0 only where config.json allows",
+        "yes where the core is root, else the start is refused; 0 is refused; "
+        "`--insecure-core-user` ignores it",
+        (f"{ISOLATION}::test_run_as_is_honoured_with_and_without_a_container",)),
+    Feature("Without `RunAs`", "`ggc_user`, `ggc_group`", "the same where the core is root and they"
+        " exist, else `--function-user`, else root and a finding",
+        (f"{ISOLATION}::test_a_function_without_run_as_is_the_user_that_the_option_names",)),
+    Feature("`GroupOwnerSetting`, `OwnerSetting`", "yes", "groups of volumes and devices are added;"
+        " a model is readable by who is given it, and read-only",
+        (f"{ISOLATION}::test_the_group_that_owns_a_volume_is_added_to_who_is_given_it",)),
+    Feature("`AccessSysfs`", "yes", "yes",
+        (f"{ISOLATION}::test_sysfs_is_there_only_for_who_has_access_to_it",)),
     Feature("Client context", "any JSON", "any JSON",
         ("test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises",)),
     Feature("Payload above 128 KB", "`InvocationException`", "`InvocationException`",
@@ -68,7 +84,7 @@ FEATURES = (
         "`SecretsManagerError`",
         ("test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises",
          "test_devices.py::test_all_that_is_left_out_is_a_finding")),
-    Feature("Connectors, stream manager, IP detector, RunAs, AccessSysfs, CloudWatch loggers, "
+    Feature("Connectors, stream manager, IP detector, CloudWatch loggers, "
         "level and space of GreengrassSystem", "yes", "no: a finding each",
         ("test_devices.py::test_all_that_is_left_out_is_a_finding",)),
     Feature("Devices by the certificate of AWS IoT", "yes", "yes: from the document, AWS IoT's "

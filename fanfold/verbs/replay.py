@@ -17,14 +17,14 @@ from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, MISSING, UserError
 from fanfold.common.watching import Watched
 from fanfold.device.interpreters import device_python
-from lambdas.model.spec import ModelSpec
+from lambdas.model.spec import RUNTIME_MODULES, ModelSpec
 from replay.cost import Work, cost
 from replay.drive import Driver, Tally
 from replay.engines.engine import Engine
 from replay.engines.local import LocalEngine
 from replay.errors import CannotLoadError, ReplayError
 from replay.finish import finish
-from replay.package import MODULES, local_package, spec_of
+from replay.package import local_package, spec_of
 from replay.place import place_of
 from replay.plan import Replay, make_plan, model_key
 from replay.render.batch import submit_command, template
@@ -123,7 +123,7 @@ def _engine(engine: EngineName, job: Job, spec: ModelSpec, model: str, address: 
 
 def _python_for(spec: ModelSpec) -> str:
     """The interpreter that has the package's runtime: this one, else the device environment's."""
-    module = MODULES.get(spec.runtime)
+    module = RUNTIME_MODULES.get(spec.runtime)
     if module is None or importlib.util.find_spec(module) is not None:
         return ""
     python = device_python()

@@ -16,7 +16,7 @@ from fanfold.device.interpreters import RUNTIME, device_python
 from fanfold.localcore.foreign import options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
-from fanfold.localcore.volumes import lock_volume, make_volume
+from fanfold.localcore.volumes import lock_volume, make_volume, volume_owner
 from fanfold.provision.joining import join_file
 from infra.planning import Site
 
@@ -55,6 +55,15 @@ def run(
     ipc_port: int = typer.Option(8000, help="Greengrass IPC; 0: any free port."),
     http_port: int = typer.Option(8080, help="Dashboard, metrics, status; 0: any free port."),
     isolation: str = typer.Option("auto", help="For functions that are declared with a container."),
+    function_user: str = typer.Option(
+        "auto",
+        help="As whom functions without RunAs run where the core is root: USER[:GROUP], root, or "
+        "auto: Greengrass's ggc_user where it exists.",
+    ),
+    insecure_core_user: bool = typer.Option(
+        False,
+        help="Insecure: ignore RunAs. Functions run as the core's own user and can read its keys.",
+    ),
     fault_plan: Path | None = typer.Option(
         None, "--fault-plan", "--faults", help="Fault injection, to test with: kill, drop, delay…"
     ),
@@ -86,12 +95,14 @@ def run(
     else:
         source = group or ("jobs" if joined else deployed_group(settings.name))
     for folder in (settings.volumes.images, settings.volumes.state):
-        make_volume(Path(folder))
+        make_volume(Path(folder), volume_owner(function_user, insecure=insecure_core_user))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
     command = [sys.executable, "-m", "edgecore", "--group", source, "--state", str(state)]
     command += ["--mqtt-plain-port", str(mqtt_plain_port), "--mqtt-port", mqtt_port]
     command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
     command += ["--isolation", isolation, "--poll-s", str(poll_s)]
+    command += ["--function-user", function_user]
+    command += ["--insecure-core-user"] if insecure_core_user else []
     if doctor:
         checks = [sys.executable, "-m", "fanfold", "doctor", site, "--json"]
         command += ["--doctor", shlex.join(checks)]

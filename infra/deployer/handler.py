@@ -21,6 +21,7 @@ import json
 import time
 import traceback
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -40,16 +41,27 @@ class DeploymentError(Exception):
 
 def handler(event: dict[str, Any], context: Any) -> None:
     """Entry point of AWS Lambda: never raises."""
+    answer_with(
+        event,
+        _physical_id(event),
+        lambda: _handle(event, boto3.client("greengrass", config=patience()), Clock(context)),
+    )
+
+
+def answer_with(event: dict[str, Any], name: str, work: Callable[[], dict[str, str]]) -> None:
+    """Answer CloudFormation with what `work` returns, or with why it failed.
+
+    `name`: the physical id of a resource that has none yet.
+    """
     answer: dict[str, Any] = {"Status": "FAILED", "Reason": "", "Data": {}}
     try:
-        data = _handle(event, boto3.client("greengrass", config=patience()), Clock(context))
-        answer.update(Status="SUCCESS", Data=data)
+        answer.update(Status="SUCCESS", Data=work())
     except DeploymentError as error:
         answer["Reason"] = str(error)
     except Exception as error:
         traceback.print_exc()
         answer["Reason"] = f"{type(error).__name__}: {error}"
-    respond(event, answer, _physical_id(event))
+    _respond(event, answer, name)
 
 
 def _handle(event: dict[str, Any], greengrass: Any, clock: Clock) -> dict[str, str]:
@@ -130,8 +142,7 @@ def _reset(greengrass: Any, group_id: str) -> None:
         print(f"group {group_id} is gone already: {error}")  # noqa: T201 (CloudWatch Logs)
 
 
-def respond(event: dict[str, Any], answer: dict[str, Any], name: str) -> None:
-    """Answer CloudFormation; `name`: the physical id of a resource that has none yet."""
+def _respond(event: dict[str, Any], answer: dict[str, Any], name: str) -> None:
     body = {
         "PhysicalResourceId": event.get("PhysicalResourceId") or name,
         "StackId": event["StackId"],

@@ -16,13 +16,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-import traceback
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from infra.deployer.handler import Clock, DeploymentError, patience, respond
+from infra.deployer.handler import Clock, DeploymentError, answer_with, patience
 
 POLL_S = 1.0
 CHUNK = 1 << 20
@@ -34,18 +33,12 @@ MOST_NAMED = 5
 
 def handler(event: dict[str, Any], context: Any) -> None:
     """Entry point of AWS Lambda: never raises."""
-    answer: dict[str, Any] = {"Status": "FAILED", "Reason": "", "Data": {}}
-    site = event["ResourceProperties"].get("Site", "unknown")
-    try:
+
+    def work() -> dict[str, str]:
         clients = {name: boto3.client(name, config=patience()) for name in ("iot", "s3")}
-        data = handle(event, clients["iot"], clients["s3"], Clock(context))
-        answer.update(Status="SUCCESS", Data=data)
-    except DeploymentError as error:
-        answer["Reason"] = str(error)
-    except Exception as error:
-        traceback.print_exc()
-        answer["Reason"] = f"{type(error).__name__}: {error}"
-    respond(event, answer, f"job-of-{site}")
+        return handle(event, clients["iot"], clients["s3"], Clock(context))
+
+    answer_with(event, f"job-of-{event['ResourceProperties'].get('Site', 'unknown')}", work)
 
 
 def handle(event: dict[str, Any], iot: Any, s3: Any, clock: Clock) -> dict[str, str]:

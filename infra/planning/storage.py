@@ -54,10 +54,15 @@ def outbox_bucket(site: Site) -> str:
 
 def bucket_name(site: Site) -> str:
     """The same at every render: the Lambdas know it, and a later stack finds its data again."""
-    tail = f"-{site.account}-{site.region}"
-    whole = f"fanfold-{site.name}{tail}"
+    return bucket_name_of(site.name, site.account, site.region)
+
+
+def bucket_name_of(site: str, account: str, region: str, use: str = "") -> str:
+    """Of a site, within S3's length; `use`: what it is for, where it holds no results."""
+    prefix, tail = f"fanfold-{use}-" if use else "fanfold-", f"-{account}-{region}"
+    whole = f"{prefix}{site}{tail}"
     if len(whole) <= BUCKET_CHARS:
         return whole
-    digest = hashlib.sha256(site.name.encode()).hexdigest()[:8]
-    room = BUCKET_CHARS - len(f"fanfold--{digest}{tail}")
-    return f"fanfold-{site.name[:room].rstrip('-')}-{digest}{tail}"
+    digest = hashlib.sha256(site.encode()).hexdigest()[:8]
+    room = BUCKET_CHARS - len(f"{prefix}-{digest}{tail}")
+    return f"{prefix}{site[:room].rstrip('-')}-{digest}{tail}"

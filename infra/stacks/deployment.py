@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from aws_cdk import CfnResource, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnResource, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct, IDependable
 
-from infra.stacks.acknowledgements import acknowledge_prefixes
+from infra.stacks.deployer import Deployer, deployer_function
 
 TIMEOUT = Duration.minutes(10)
 
@@ -37,7 +35,14 @@ class Deployment(Construct):
         versions of the definition `functions`."""
         super().__init__(scope, construct_id)
         self._functions = functions if override else None
-        function = self._deployer(f"fanfold-{site}-deployer", group, code_zip)
+        deployer = Deployer(
+            f"fanfold-{site}-deployer",
+            "Creates and resets the deployments of one Greengrass group",
+            "handler.handler",
+            code_zip,
+            TIMEOUT,
+        )
+        function = deployer_function(self, deployer, self._rights(group))
         self.resource = CustomResource(
             self,
             "Deployment",
@@ -60,27 +65,6 @@ class Deployment(Construct):
     def outputs(self, names: Iterable[str]) -> dict[str, str]:
         return {name: self.resource.get_att_string(name) for name in names}
 
-    def _deployer(self, name: str, group: CfnResource, code_zip: Path) -> lambda_.Function:
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/lambda/{name}",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        return lambda_.Function(
-            self,
-            "Function",
-            function_name=name,
-            description="Creates and resets the deployments of one Greengrass group",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            handler="handler.handler",
-            code=lambda_.Code.from_asset(str(code_zip)),
-            timeout=TIMEOUT,
-            log_group=log_group,
-            role=self._role(group, log_group),
-        )
-
     def _override_rights(self, group_arn: str, functions: CfnResource) -> list[iam.PolicyStatement]:
         """Read a version, write one: of this group and of its functions."""
         definition_arn = Stack.of(self).format_arn(
@@ -102,31 +86,17 @@ class Deployment(Construct):
             ),
         ]
 
-    def _role(self, group: CfnResource, log_group: logs.LogGroup) -> iam.Role:
-        """Its own small role: AWS's managed one may write to every log group of the account."""
+    def _rights(self, group: CfnResource) -> Iterator[iam.PolicyStatement]:
         group_arn = Stack.of(self).format_arn(
             service="greengrass", resource="/greengrass/groups", resource_name=group.ref
         )
-        statements = [
-            iam.PolicyStatement(
-                actions=[
-                    "greengrass:CreateDeployment",
-                    "greengrass:GetDeploymentStatus",
-                    "greengrass:ResetDeployments",
-                ],
-                resources=[group_arn, f"{group_arn}/deployments/*"],
-            ),
-            iam.PolicyStatement(
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[log_group.log_group_arn],
-            ),
-        ]
-        if self._functions:
-            statements += self._override_rights(group_arn, self._functions)
-        acknowledge_prefixes(self, statements)
-        return iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"deploy": iam.PolicyDocument(statements=statements)},
+        yield iam.PolicyStatement(
+            actions=[
+                "greengrass:CreateDeployment",
+                "greengrass:GetDeploymentStatus",
+                "greengrass:ResetDeployments",
+            ],
+            resources=[group_arn, f"{group_arn}/deployments/*"],
         )
+        if self._functions:
+            yield from self._override_rights(group_arn, self._functions)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.stacks.acknowledgements import NO_ACCESS_LOGS, acknowledge
+from infra.stacks.buckets import kept_bucket
 from infra.stacks.rules import LOG_ACTIONS, rule_name, rule_role, topic_rule
 
-OLDER_VERSIONS_DAYS = 30
-UNFINISHED_UPLOAD_DAYS = 7
 #: Both parts come from the message, so that a batch sent again is the same object.
 KEY = "${partition}/${batch}.json"
 
@@ -29,7 +27,10 @@ class Results(Construct):
         super().__init__(scope, construct_id)
         self.bucket_name = str(settings["Bucket"])
         self.prefix = settings.get("Batches", {}).get("Prefix")
-        self.bucket = self._bucket(settings) if settings["Create"] else None
+        self.bucket: s3.Bucket | None = None
+        if settings["Create"]:
+            keep_days = settings["KeepDays"]
+            self.bucket = kept_bucket(self, "Bucket", self.bucket_name, keep_days=keep_days)
         self.rules: list[CfnResource] = []
         wanted = {what: settings[what] for what in ("Batches", "Jobs") if what in settings}
         if not wanted:
@@ -44,30 +45,6 @@ class Results(Construct):
         for what, where in wanted.items():
             name = rule_name(site, "results" if what == "Batches" else "jobs")
             self.rules.append(self._rule(what, name, where))
-
-    def _bucket(self, settings: Mapping[str, Any]) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "Bucket",
-            bucket_name=self.bucket_name,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="keep",
-                    expiration=Duration.days(settings["KeepDays"]),
-                    noncurrent_version_expiration=Duration.days(OLDER_VERSIONS_DAYS),
-                    abort_incomplete_multipart_upload_after=Duration.days(UNFINISHED_UPLOAD_DAYS),
-                )
-            ],
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        acknowledge(bucket, NO_ACCESS_LOGS)
-        return bucket
 
     def _rule(self, what: str, name: str, where: Mapping[str, str]) -> CfnResource:
         prefix = where["Prefix"]

@@ -64,8 +64,6 @@ def read_header(
             f"{header.width_px}×{header.height_px} pixels, limit {limits.max_pixels}:"
             " send it smaller",
         )
-    if header.frame is not None:
-        jpeg_header.refuse_unusual(header.frame)
     if not header.complete:
         raise ImageError("truncated", f"{header.kind} without its end, {len(data)} bytes")
     return header
@@ -84,8 +82,7 @@ def _dispatch(data: bytes, sensor: rules.Sensor | None) -> Header:
 
 def _jpeg(data: bytes) -> Header:
     frame = jpeg_header.read_frame(data)
-    if frame.height_px == 0 or frame.components not in (1, 3):
-        jpeg_header.refuse_unusual(frame)
+    jpeg_header.refuse_unusual(frame)
     # Whether all of it is there only its decoder can tell (imaging.damage).
     return Header(
         "jpeg", frame.width_px, frame.height_px, frame.components, frame.orientation, True,

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import json
 import os
 from typing import Any, NamedTuple
 
+from contract.digests import sha256_of
 from lambdas.common.log import get_logger
 from lambdas.model.labels import read_labels
 from lambdas.model.spec import MANIFEST, ModelError, ModelSpec, parse_model
 
-_CHUNK_BYTES = 1 << 20
 _log = get_logger("model")
 
 
@@ -58,14 +57,6 @@ def verify(folder: str, spec: ModelSpec) -> None:
                 f"{spec.name} {spec.version}: {name} has SHA-256 {found}, "
                 f"{MANIFEST} says {expected}: pack or download it again"
             )
-
-
-def sha256_of(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for chunk in iter(lambda: file.read(_CHUNK_BYTES), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def sagemaker_manifest(folder: str) -> bytes:

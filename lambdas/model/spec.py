@@ -31,6 +31,13 @@ RUNTIME_FILES = {
     "simulated": (),
     "noop": (),
 }
+#: runtime → the module that its interpreter must have.
+RUNTIME_MODULES = {
+    "mxnet": "mxnet",
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "pytorch": "torch",
+}
 #: Runtimes that compute nothing; every result made with them says so.
 SIMULATED = ("simulated", "noop")
 KEYS = (

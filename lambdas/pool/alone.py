@@ -55,10 +55,7 @@ def run(
 def _feed(pool: Pool, paths: Sequence[str], room: threading.Semaphore) -> None:
     for seq, path in enumerate(paths, 1):
         room.acquire()
-        # The volume is the whole file system here, so a path is taken from its root.
-        file = os.path.realpath(path).lstrip("/")
-        item = {"stream": "pool", "seq": seq, "id": f"i-{seq}", "file": file}
-        pool.submit(Job(f"p-{seq}", 1, [item]))
+        pool.submit(job_of(path, f"p-{seq}", stream="pool", seq=seq, image=f"i-{seq}"))
 
 
 def _in_order(
@@ -75,6 +72,12 @@ def _in_order(
             yield dict(waiting.pop(due), file=paths[due - 1])
             due += 1
             room.release()
+
+
+def job_of(path: str, batch: str, *, stream: str, seq: int, image: str) -> Job:
+    """One image file. The volume is the whole file system here: paths are taken from its root."""
+    file = os.path.realpath(path).lstrip("/")
+    return Job(batch, 1, [{"stream": stream, "seq": seq, "id": image, "file": file}])
 
 
 def environment(package: str, count: int) -> dict[str, str]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
-from typing import BinaryIO
 
 from lambdas.common import log
 from lambdas.common.bus import Bus
+from lambdas.common.pipes import Answers
 from lambdas.common.settings import inference_settings
 from lambdas.common.variables import SettingsError
 from lambdas.model.errors import ModelError
@@ -25,27 +24,22 @@ EXIT_NO_MODEL = 1
 class PipeBus(Bus):
     """Publishes to the parent process."""
 
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-        self._lock = threading.Lock()
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
 
     def publish(self, topic: str, payload: bytes) -> bool:
         try:
-            with self._lock:
-                self._out.write(topic.encode() + b"\t" + payload + b"\n")
-                self._out.flush()
+            self._answers.line(topic.encode() + b"\t" + payload)
         except OSError:  # the parent is gone; stdin's EOF ends this process
             return False
         return True
 
 
 def main() -> int:
-    # A library that prints must not speak into the protocol.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    answers = Answers()
     log.configure(os.environ.get("FANFOLD_LOG_LEVEL", "INFO"))
     try:
-        worker = Worker(inference_settings(), PipeBus(out))
+        worker = Worker(inference_settings(), PipeBus(answers))
     except (ModelError, SettingsError) as error:
         log.get_logger("pool").critical("cannot start: %s", error)
         return EXIT_NO_MODEL

@@ -6,13 +6,12 @@ itself; when it is poison is `lambdas.common.poison`'s rule.
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 import threading
 from typing import Any, Mapping
 
 from contract.messages import Record, decode, result_failed
 from lambdas.common.log import get_logger
+from lambdas.common.pipes import feed, hang_up
 from lambdas.common.poison import ends_needed, signal_of
 from lambdas.common.waiting import Flag, ended_within
 from lambdas.pool.member import Job, Member
@@ -114,11 +113,8 @@ class Pool:
         # Items of one batch may come back one by one: the key is the pool's own.
         key = _key(job.batch, job.items)
         member.jobs[key] = job
-        try:
-            member.process.stdin.write(job.line())  # type: ignore[union-attr]
-            member.process.stdin.flush()  # type: ignore[union-attr]
-        except OSError:
-            pass  # it is dying; its keeper takes the job back
+        if member.process is not None:  # where it is dying, its keeper takes the job back
+            feed(member.process, job.line())
         return True
 
     def _keep(self, member: Member) -> None:
@@ -132,7 +128,7 @@ class Pool:
             was_ready = self._listen(member)
             code = process.wait()
             self._recover(member, code)
-            _hang_up(process)
+            hang_up(process)
             if self._stopping.is_set():
                 return
             starts = 0 if was_ready else starts + 1
@@ -202,11 +198,3 @@ class Pool:
 def _key(batch: str, items: list[Record]) -> str:
     first = items[0] if items else {}
     return f"{batch} {first.get('stream')} {first.get('seq')}"
-
-
-def _hang_up(process: subprocess.Popen[bytes]) -> None:
-    """Close both pipes of a process that ended."""
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Callable, Protocol
+from typing import Callable, Protocol, TypeVar
 
 from contract.messages import Heartbeat, heartbeat_message, hello_message
 from contract.timing import HEARTBEAT_S
@@ -17,6 +17,7 @@ from lambdas.worker.send import Identity
 EXIT_HUNG = 70
 
 _log = get_logger("heartbeat")
+_Own = TypeVar("_Own", bound="_Thread")
 
 
 def new_incarnation() -> str:
@@ -51,7 +52,26 @@ class Vitals(Protocol):
     def in_hand(self) -> list[str]: ...
 
 
-class HeartbeatSender:
+class _Thread:
+    """`_run` in a thread of its own until `_stopping`."""
+
+    def __init__(self, name: str) -> None:
+        self._stopping = Flag()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self: _Own) -> _Own:
+        self._thread.start()
+        return self
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        self._stopping.set()
+        ended_within(self._thread, timeout_s)
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class HeartbeatSender(_Thread):
     """Publishes hello until the core takes it, then heartbeats; a thread of its own, so that they
     also go out while the network runs and while a handler waits."""
 
@@ -67,16 +87,7 @@ class HeartbeatSender:
         self._bus, self._topic, self._identity = bus, topic, identity
         self._pipeline = pipeline
         self._begin = begin
-        self._stopping = Flag()
-        self._thread = threading.Thread(target=self._run, name="fanfold-heartbeat", daemon=True)
-
-    def start(self) -> HeartbeatSender:
-        self._thread.start()
-        return self
-
-    def stop(self, timeout_s: float = 5.0) -> None:
-        self._stopping.set()
-        ended_within(self._thread, timeout_s)
+        super().__init__("fanfold-heartbeat")
 
     def _run(self) -> None:
         while self._begin is not None and not self._begin.is_set_within(HEARTBEAT_S):
@@ -104,7 +115,7 @@ class HeartbeatSender:
         )  # fmt: skip
 
 
-class Watchdog:
+class Watchdog(_Thread):
     """Ends the process when one image takes longer than `limit_s`: a thread stuck in
     native code cannot be stopped in any other way, and the core starts a new one."""
 
@@ -114,16 +125,7 @@ class Watchdog:
         self._pipeline = pipeline
         self._limit_s = limit_s
         self._exit_now = exit_now
-        self._stopping = Flag()
-        self._thread = threading.Thread(target=self._run, name="fanfold-watchdog", daemon=True)
-
-    def start(self) -> Watchdog:
-        self._thread.start()
-        return self
-
-    def stop(self, timeout_s: float = 5.0) -> None:
-        self._stopping.set()
-        ended_within(self._thread, timeout_s)
+        super().__init__("fanfold-watchdog")
 
     def _run(self) -> None:
         while not self._stopping.is_set_within(min(1.0, self._limit_s / 4)):

@@ -7,20 +7,19 @@ REQUEST is JSON: `folder` (an unpacked package), `to`, `int8`, `full_range`, `ca
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
 from lambdas.imaging.transform import Transform
 from lambdas.model.package import Package, load_package
 from lambdas.model.runtimes.select import load_runtime
-from lambdas.model.spec import ModelError
 from lambdas.model.tasks.postprocess import describe
+from models.asked import ENVIRONMENT, Say, answer
 from models.build_demo import write_manifest
 from models.compile import agreement, speed
 from models.compile.convert import Int8, convert, document, others
@@ -28,15 +27,11 @@ from models.compile.images import Images, batches, choose
 from models.footprint import measure
 from models.package import pack
 
-EXIT_FAILED = 1
-#: A worker's environment: one thread, and no line at every load.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MXNET_SUBGRAPH_VERBOSE": "0"}
-
 
 class Compilation:
     """One request, step by step; `say` takes what goes to stdout as JSON lines."""
 
-    def __init__(self, request: dict[str, Any], say: Any) -> None:
+    def __init__(self, request: dict[str, Any], say: Say) -> None:
         self._request = request
         self._say = say
         self._package = load_package(request["folder"])
@@ -109,7 +104,7 @@ class Compilation:
         self._step("compare")
         spec = self._package.spec
         runtimes = [load_runtime(package, -1) for package in (self._package, made)]
-        answers: list[list[dict]] = [[], []]
+        answers: list[list[dict[str, Any]]] = [[], []]
         progress = self._progress("compare")
         for batch in batches(images.judge, spec.input, self._transform, progress):
             for runtime, told in zip(runtimes, answers):
@@ -139,7 +134,7 @@ class Compilation:
     def _step(self, name: str, done: int = 0, total: int = 0) -> None:
         self._say({"step": name, "done": done, "total": total})
 
-    def _progress(self, name: str) -> Any:
+    def _progress(self, name: str) -> Callable[[int, int], None]:
         return lambda done, total: self._step(name, done, total)
 
 
@@ -152,19 +147,8 @@ def _versions() -> dict[str, str]:
 
 
 def main() -> int:
-    os.environ.update(_ENVIRONMENT)
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what the frameworks print is no answer
-
-    def say(answer: dict[str, Any]) -> None:
-        print(json.dumps(answer), file=answers, flush=True)
-
-    try:
-        say({"result": Compilation(json.loads(sys.argv[1]), say).run()})
-    except ModelError as error:
-        say({"error": str(error)})
-        return EXIT_FAILED
-    return 0
+    os.environ.update(ENVIRONMENT)
+    return answer(lambda request, say: say({"result": Compilation(request, say).run()}))
 
 
 if __name__ == "__main__":

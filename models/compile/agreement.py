@@ -7,12 +7,14 @@ by half (2 × matched ÷ all, the F1 of one against the other).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from lambdas.model.errors import ModelError
 
 #: Intersection over union from which two boxes are the same object, as in PASCAL VOC.
 SAME_BOX = 0.5
+#: `output` of a result, or one of its boxes.
+Output = Mapping[str, Any]
 
 
 class Agreement(NamedTuple):
@@ -28,7 +30,7 @@ class Agreement(NamedTuple):
         return dict(self._asdict())
 
 
-def compare(task: str, first: Sequence[dict], second: Sequence[dict]) -> Agreement:
+def compare(task: str, first: Sequence[Output], second: Sequence[Output]) -> Agreement:
     """Of `output` of results, one per image, of the original and of the compiled network.
 
     Raises `ModelError` for a task whose agreement cannot be told.
@@ -42,7 +44,7 @@ def compare(task: str, first: Sequence[dict], second: Sequence[dict]) -> Agreeme
     return Agreement("top1", same / len(first), len(first), len(first), note)
 
 
-def _boxes(first: Sequence[list], second: Sequence[list]) -> Agreement:
+def _boxes(first: Sequence[list[Output]], second: Sequence[list[Output]]) -> Agreement:
     total = sum(map(len, first)) + sum(map(len, second))
     pairs = sum(matched(a, b) for a, b in zip(first, second))
     found = sum(map(len, first))
@@ -51,7 +53,7 @@ def _boxes(first: Sequence[list], second: Sequence[list]) -> Agreement:
     return Agreement("boxes", value, found, len(first), note)
 
 
-def matched(first: list[dict], second: list[dict]) -> int:
+def matched(first: list[Output], second: list[Output]) -> int:
     """Pairs of boxes of the same class that overlap by `SAME_BOX`; each box is in one at most.
 
     The best score chooses first, as detections are matched to a ground truth.

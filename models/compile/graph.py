@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import json
-from typing import Any, NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence, TypedDict
 
 import mxnet as mx
 import numpy as np
@@ -22,6 +22,23 @@ PRIOR = "_contrib_MultiBoxPrior"
 _PASSES_ON = {"Concat", "Reshape", "Flatten", "_copy", "reshape", "flatten", "identity"}
 
 
+class _Attributes(TypedDict, total=False):
+    attrs: dict[str, str]
+
+
+class Node(_Attributes):
+    """One operator of a symbol's JSON; an input is a node's index, an output's, and a version."""
+
+    op: str
+    name: str
+    inputs: list[list[int]]
+
+
+class Graph(TypedDict):
+    nodes: list[Node]
+    heads: list[list[int]]
+
+
 class Cut(NamedTuple):
     """`network` without its last step, and that step (None: the symbol has no detection)."""
 
@@ -31,7 +48,7 @@ class Cut(NamedTuple):
 
 def cut(symbol: mx.sym.Symbol, name: str, shape: Sequence[int]) -> Cut:
     """Split `symbol` for input `name` of `shape`. Raises `ModelError`."""
-    graph = json.loads(symbol.tojson())
+    graph: Graph = json.loads(symbol.tojson())
     nodes = graph["nodes"]
     found = [index for index, node in enumerate(nodes) if node["op"] == DETECTION]
     if not found:
@@ -68,7 +85,7 @@ def _rule(
     return DetectionRule(anchors=layers, softmax=softmax, **known)
 
 
-def _is_softmax(node: dict) -> bool:
+def _is_softmax(node: Node) -> bool:
     """Over the classes, which are axis 1, and nothing besides."""
     values = _values(node)
     if node["op"] == "SoftmaxActivation":
@@ -77,7 +94,7 @@ def _is_softmax(node: dict) -> bool:
     return node["op"] == "softmax" and values.get("axis") == 1 and plain
 
 
-def _priors(nodes: list[dict], index: int) -> list[int]:
+def _priors(nodes: list[Node], index: int) -> list[int]:
     """Nodes of the prior boxes below node `index`, in the order of their boxes."""
     node = nodes[index]
     if node["op"] == PRIOR:
@@ -90,7 +107,7 @@ def _priors(nodes: list[dict], index: int) -> list[int]:
     return [found for entry in node["inputs"] for found in _priors(nodes, entry[0])]
 
 
-def _layer(graph: dict, index: int, sizes: dict[str, tuple]) -> PriorLayer:
+def _layer(graph: Graph, index: int, sizes: dict[str, tuple[int, ...]]) -> PriorLayer:
     node = graph["nodes"][index]
     _, (shape,), _ = _with_heads(graph, [node["inputs"][0]]).infer_shape(**sizes)
     values = {k: v for k, v in _values(node).items() if k in PriorLayer._fields}
@@ -100,7 +117,9 @@ def _layer(graph: dict, index: int, sizes: dict[str, tuple]) -> PriorLayer:
     return PriorLayer(feature_map=tuple(shape[2:]), **values)
 
 
-def _check_anchors(symbol: Any, name: str, shape: Sequence[int], layers: tuple) -> None:
+def _check_anchors(
+    symbol: mx.sym.Symbol, name: str, shape: Sequence[int], layers: tuple[PriorLayer, ...]
+) -> None:
     """The boxes that the layers make against those that MXNet makes of the whole graph."""
     bound = symbol.simple_bind(mx.cpu(), grad_req="null", **{name: tuple(shape)})
     expected = bound.forward(is_train=False)[0].asnumpy().reshape(-1, 4)
@@ -112,7 +131,7 @@ def _check_anchors(symbol: Any, name: str, shape: Sequence[int], layers: tuple) 
         )
 
 
-def _values(node: dict) -> dict[str, Any]:
+def _values(node: Node) -> dict[str, Any]:
     values = {}
     for key, text in (node.get("attrs") or {}).items():
         try:
@@ -122,7 +141,7 @@ def _values(node: dict) -> dict[str, Any]:
     return values
 
 
-def _with_heads(graph: dict, heads: list) -> mx.sym.Symbol:
+def _with_heads(graph: Graph, heads: list[list[int]]) -> mx.sym.Symbol:
     """The part of a graph that the given entries (node, output) need."""
     full = [[*head, 0][:3] for head in heads]
     symbol = mx.sym.load_json(json.dumps(dict(graph, heads=full)))

@@ -50,7 +50,7 @@ class _Batches(mx.io.DataIter):
     def __init__(self, name: str, shape: Sequence[int], tensors: Iterator[np.ndarray]) -> None:
         super().__init__(batch_size=shape[0])
         self.provide_data = [mx.io.DataDesc(name, tuple(shape))]
-        self.provide_label = []
+        self.provide_label: list[mx.io.DataDesc] = []
         self._tensors = tensors
 
     def reset(self) -> None:

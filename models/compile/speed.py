@@ -15,6 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable
 
+from lambdas.common.pipes import Answers, feed, hang_up
+from lambdas.model.spec import Input
+
 ROUNDS = 7
 #: A round takes so long at least, and one image at least.
 ROUND_S = 0.4
@@ -55,14 +58,13 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
+        hang_up(self._process)
         self._process.wait()
 
     def ms(self, images: int) -> float:
         """Milliseconds per image of the next `images` runs."""
-        self._process.stdin.write(f"{images}\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        feed(self._process, f"{images}\n")
+        line = next(iter(self._process.stdout or ()), "")
         if not line:
             raise RuntimeError(f"{' '.join(self._command[1:])} ended with {self._process.wait()}")
         return float(line)
@@ -76,9 +78,7 @@ def _serve(folder: str) -> None:
 
     package = load_package(folder)
     shape = package.spec.input.shape
-    # Every word on stdout is an answer; MXNet writes there as well.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    answers = Answers()
     runtime = load_runtime(package, -1)
     low, high = (np.float32(value) for value in _range(package.spec.input))
     batch = np.random.RandomState(0).uniform(low, high, shape).astype(np.float32)
@@ -88,10 +88,11 @@ def _serve(folder: str) -> None:
         start = time.perf_counter()
         for _ in range(int(line)):
             runtime.infer(batch)
-        print((time.perf_counter() - start) * 1000 / int(line) / shape[0], file=answers, flush=True)
+        ms = (time.perf_counter() - start) * 1000 / int(line) / shape[0]
+        answers.line(str(ms).encode())
 
 
-def _range(spec: Any) -> tuple[float, float]:
+def _range(spec: Input) -> tuple[float, float]:
     """Values of the darkest and the lightest pixel."""
     values = [(pixel - m) * s for pixel in (0, 255) for m, s in zip(spec.mean, spec.scale)]
     return min(values), max(values)

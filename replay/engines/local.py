@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import queue
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import threading
 
+from lambdas.common.pipes import feed, hang_up
 from replay.cut import Shard
 from replay.engines.engine import CameBack, Done, Ended, Event, Unable
 from replay.errors import ReplayError
@@ -34,12 +34,7 @@ class LocalEngine:
     def submit(self, shard: Shard) -> None:
         process = self._process or self._start()
         self._in_hand[shard.key] = shard
-        try:
-            assert process.stdin is not None  # noqa: S101 - it was asked for
-            process.stdin.write(shard.line() + "\n")
-            process.stdin.flush()
-        except OSError:
-            pass  # it has ended, which its output's end tells
+        feed(process, shard.line() + "\n")  # where it has ended, its output's end tells
 
     def wait(self, timeout_s: float) -> list[Event]:
         try:
@@ -67,8 +62,7 @@ class LocalEngine:
         )  # fmt: skip
         self._process = process
         threading.Thread(target=self._listen, args=(process,), daemon=True).start()
-        assert process.stdin is not None  # noqa: S101
-        process.stdin.write(json.dumps(self._job._asdict()) + "\n")
+        feed(process, json.dumps(self._job._asdict()) + "\n")
         return process
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
@@ -96,7 +90,4 @@ class LocalEngine:
 
     def _hang_up(self, process: subprocess.Popen[str]) -> None:
         process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):  # what it did not read is unsent
-                    stream.close()
+        hang_up(process)

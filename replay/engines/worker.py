@@ -7,12 +7,10 @@ those in hand when this process dies.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
+from lambdas.common.pipes import Answers
 from replay.cut import shard_of
 from replay.engines.local import LANES
 from replay.errors import CannotLoadError, OverloadedError, ReplayError
@@ -22,15 +20,7 @@ from replay.shard import Job, run_shard
 
 
 def main() -> int:
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # a library that prints must not speak into the protocol
-    lock = threading.Lock()
-
-    def say(**message: Any) -> None:
-        with lock:
-            out.write(json.dumps(message) + "\n")
-            out.flush()
-
+    answers = Answers()
     job = Job(**json.loads(sys.stdin.readline()))
     archive, store = place_of(job.source), place_of(job.out)
     runner = Runner(job.package, job.workers, job.gpus, job.python)
@@ -40,15 +30,15 @@ def main() -> int:
         try:
             outcome = run_shard(shard, job.model, archive, store, runner)
         except CannotLoadError as error:
-            say(key=shard.key, unable=str(error))
+            answers.json({"key": shard.key, "unable": str(error)})
         except OverloadedError as error:
-            say(key=shard.key, again=str(error))
+            answers.json({"key": shard.key, "again": str(error)})
         except ReplayError as error:
-            say(key=shard.key, error=str(error))
+            answers.json({"key": shard.key, "error": str(error)})
         except Exception as error:
-            say(key=shard.key, error=f"{type(error).__name__}: {error}")
+            answers.json({"key": shard.key, "error": f"{type(error).__name__}: {error}"})
         else:
-            say(key=shard.key, done=outcome._asdict())
+            answers.json({"key": shard.key, "done": outcome._asdict()})
 
     with ThreadPoolExecutor(LANES) as lanes:
         for line in sys.stdin:

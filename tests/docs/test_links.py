@@ -57,6 +57,22 @@ def test_links_resolve(page):
     assert broken == []
 
 
+def test_the_pages_that_code_names_are_there():
+    rooms = ("contract", "device", "devcloud", "edgecore", "fanfold", "infra", "lambdas", "models")
+    files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    named = {n for f in files for n in re.findall(r"docs/[\w/-]+\.md", f.read_text("utf-8"))}
+
+    assert len(named) > 20
+    assert {each for each in named if not (ROOT / each).exists()} == set()
+
+
+def test_each_decision_has_a_number_of_its_own():
+    numbers = [page.name[:5] for page in (ROOT / "docs" / "decisions").glob("*.md")]
+
+    assert len(numbers) > 15
+    assert sorted(numbers) == sorted(set(numbers))
+
+
 @pytest.mark.parametrize("page", sorted(GUIDES.glob("*.md")), ids=name)
 def test_the_commands_of_a_guide_are_verbs_with_those_options(page):
     for words in typed(page):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,7 @@ import pytest
 
 @pytest.fixture
 def site(tmp_path: Path):
-    from core_site import DEVICE_PYTHON, Site
+    from core_site import device_site
 
-    from edgecore.supervisor.interpreters import probe
-
-    if not DEVICE_PYTHON.exists() or probe(os.fspath(DEVICE_PYTHON)) is None:
-        pytest.skip("no .venv-device: run `make setup`")
-    made = Site(tmp_path)
-    yield made
-    made.stop()
+    with device_site(tmp_path) as made:
+        yield made

@@ -70,7 +70,8 @@ def test_with_all_drained_images_wait_until_they_are_resumed(hall, ask):
 
     assert drained.code == 0
     assert "no new work for w0 w1" in drained.err
-    assert backlog(hall) > 0
+    send(hall, 1)
+    hall.eventually(lambda: backlog(hall) >= 3, "what comes now waits")
     assert ask("drain", "--resume").code == 0
     hall.eventually(lambda: backlog(hall) == 0, "all images are done")
 

@@ -11,7 +11,7 @@ import pytest
 EVERY_S = 0.05
 
 
-def eventually(check: Callable[[], Any], what: str, deadline_s: float = 60.0) -> Any:
+def eventually(check: Callable[[], Any], what: str, deadline_s: float = 120.0) -> Any:
     """The first true value of `check`; without one the test fails, and says `what` was missing."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.stacks.acknowledgements import NO_ACCESS_LOGS, acknowledge, acknowledge_prefixes
+from infra.stacks.acknowledgements import acknowledge_prefixes
+from infra.stacks.buckets import kept_bucket
 from infra.targets.iot import IotNames, core_policy, role_statements
 
 CREDENTIALS_S = 3600
@@ -46,7 +46,8 @@ class DeviceAccess(Construct):
             role_arn=self.role.role_arn,
             credential_duration_seconds=CREDENTIALS_S,
         )
-        self.bucket = self._bucket(names.bucket)
+        # It outlives the stack: a device may still be on its way to an artifact.
+        self.bucket = kept_bucket(self, "Artifacts", names.bucket)
 
     def outputs(self) -> dict[str, str]:
         return {
@@ -54,27 +55,3 @@ class DeviceAccess(Construct):
             "RoleAlias": self._names.role_alias,
             "ArtifactsBucket": self._names.bucket,
         }
-
-    def _bucket(self, name: str) -> s3.Bucket:
-        """Kept when the stack goes: a device may still be on its way to an artifact."""
-        bucket = s3.Bucket(
-            self,
-            "Artifacts",
-            bucket_name=name,
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="keep",
-                    noncurrent_version_expiration=Duration.days(OLDER_VERSIONS_DAYS),
-                    abort_incomplete_multipart_upload_after=Duration.days(UNFINISHED_UPLOAD_DAYS),
-                )
-            ],
-            removal_policy=RemovalPolicy.RETAIN,
-        )
-        acknowledge(bucket, NO_ACCESS_LOGS)
-        return bucket

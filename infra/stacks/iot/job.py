@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aws_cdk import Acknowledgment, CustomResource, Duration, RemovalPolicy, Stack
+from aws_cdk import Acknowledgment, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from infra.stacks.acknowledgements import acknowledge, acknowledge_prefixes
+from infra.stacks.acknowledgements import acknowledge
 from infra.stacks.assets import Assets
+from infra.stacks.deployer import Deployer, deployer_function
 from infra.targets.iot import IotNames, group_document
 from infra.targets.iot.request import request
 
@@ -71,37 +71,17 @@ class JobDeployment(Construct):
         return s3_assets.Asset(self, name, path=str(path))
 
     def _deployer(self, assets: Assets) -> lambda_.Function:
-        # Apart from target v1's: a change of target makes the new one before the old one goes.
-        name = f"fanfold-{self._names.site}-job-deployer"
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            log_group_name=f"/aws/lambda/{name}",
-            retention=logs.RetentionDays.ONE_MONTH,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        statements = [*self._rights(), *self._logs(log_group)]
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"deploy": iam.PolicyDocument(statements=statements)},
-        )
-        acknowledge_prefixes(self, statements)
         acknowledge(self, LIST_JOBS)
-        return lambda_.Function(
-            self,
-            "Function",
-            function_name=name,
-            description="Makes the AWS IoT jobs of one site, and waits for its devices",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            handler="infra.deployer.jobs.handler",
-            code=lambda_.Code.from_asset(str(assets.jobs_deployer)),
-            timeout=TIMEOUT,
-            memory_size=MEMORY_MB,
-            log_group=log_group,
-            role=role,
+        deployer = Deployer(
+            # Apart from target v1's: a change of target makes the new one before the old one goes.
+            f"fanfold-{self._names.site}-job-deployer",
+            "Makes the AWS IoT jobs of one site, and waits for its devices",
+            "infra.deployer.jobs.handler",
+            assets.jobs_deployer,
+            TIMEOUT,
+            MEMORY_MB,
         )
+        return deployer_function(self, deployer, self._rights())
 
     def _rights(self) -> Iterator[iam.PolicyStatement]:
         names, s3 = self._names, f"arn:{Stack.of(self).partition}:s3:::"
@@ -117,10 +97,6 @@ class JobDeployment(Construct):
         yield _allow(["iot:DescribeJob", "iot:CancelJob", "iot:ListJobExecutionsForJob"], [job])
         yield _allow(["iot:DescribeJobExecution"], [job, names.arn("thing/*")])
         yield _allow(["iot:ListJobs"], ["*"])
-
-    def _logs(self, log_group: logs.LogGroup) -> Iterator[iam.PolicyStatement]:
-        actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        yield _allow(actions, [log_group.log_group_arn])
 
 
 def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-BUCKET_CHARS = 63
+from infra.planning.storage import bucket_name_of
+
 JOB_PREFIX_CHARS = 40
 """Of a job id's 64 characters; the rest is a time and a digest."""
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
@@ -40,13 +40,7 @@ class IotNames:
     @property
     def bucket(self) -> str:
         """Artifacts of deployments: group documents, code, models."""
-        tail = f"-{self.account}-{self.region}"
-        whole = f"fanfold-jobs-{self.site}{tail}"
-        if len(whole) <= BUCKET_CHARS:
-            return whole
-        digest = hashlib.sha256(self.site.encode()).hexdigest()[:8]
-        room = BUCKET_CHARS - len(f"fanfold-jobs--{digest}{tail}")
-        return f"fanfold-jobs-{self.site[:room].rstrip('-')}-{digest}{tail}"
+        return bucket_name_of(self.site, self.account, self.region, "jobs")
 
     @property
     def job_prefix(self) -> str:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from core_site import DEVICE_PYTHON, Site
-
-from edgecore.supervisor.interpreters import probe
+from core_site import device_site
 
 
 @pytest.fixture
 def site(tmp_path: Path):
-    if not DEVICE_PYTHON.exists() or probe(os.fspath(DEVICE_PYTHON)) is None:
-        pytest.skip("no .venv-device: run `make setup`")
-    made = Site(tmp_path)
-    yield made
-    made.stop()
+    with device_site(tmp_path) as made:
+        yield made

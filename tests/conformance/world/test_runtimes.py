@@ -91,7 +91,7 @@ def test_an_executable_function_is_started_by_its_file(site: Site, named: str) -
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "I am $MY_FUNCTION_ARN in $# $2"\nexec sleep 1000\n')
     program.chmod(0o755)
-    site.start()
+    site.start("--function-user", "root")
     expected = "in 0" if named == "Handler" else "in 2 two three"
     eventually(lambda: expected in site.log("c"), "the program ran")
     assert site.of("c")["pid"]

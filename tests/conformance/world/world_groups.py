@@ -29,7 +29,9 @@ def ask(payload):
 if MY_FUNCTION_ARN != os.environ["OTHER"]:
     failed = ask(b'{"fail": true}')
     assert failed.func_err == "Handled", failed
-    answer = json.loads(ask(b'{"n": 1}').payload.decode())
+    for payload in (u'{"n": "caf\\u00e9"}', u'{"n": "caf\\u00e9"}'.encode("utf-8")):
+        answer = json.loads(ask(payload).payload.decode())
+        assert answer["got"]["n"] == u"caf\\u00e9", answer
     assert answer["custom"] == "text", answer
     context = {"custom": {"source": MY_FUNCTION_ARN, "subject": "out/answer"}}
     ipc.post_work(ROUTER_FUNCTION_ARN, ("Python %s asked" % answer["version"]).encode(),

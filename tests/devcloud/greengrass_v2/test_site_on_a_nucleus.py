@@ -104,12 +104,14 @@ def test_the_site_deploys_and_the_nucleus_runs_it(site: Cloud) -> None:
     eventually(lambda: site.device.tally()["lost"] == 0, "every image has a record")
 
 
+@pytest.mark.soak
 def test_an_unchanged_site_has_no_difference(site: Cloud) -> None:
     said = site.cdk("diff", "t", uri="s3://models/echo-1.0.0.tar.gz")
     text = said.stdout + said.stderr
     assert "There were no differences" in text or "Number of stacks with differences: 0" in text
 
 
+@pytest.mark.soak
 def test_a_new_model_touches_the_model_component_only_and_keeps_the_old_version(
     site: Cloud,
 ) -> None:

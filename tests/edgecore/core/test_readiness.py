@@ -122,6 +122,18 @@ def test_a_worker_is_named_once_when_two_heartbeats_are_missing() -> None:
     ]
 
 
+@pytest.mark.parametrize("part", ["splitter", "aggregator"])
+def test_a_state_volume_that_takes_nothing_is_named_with_its_folder(part: str) -> None:
+    document = status()
+    document["stats"][part]["state_volume"] = {
+        "state": "refuses", "folder": f"/s/{part}", "detail": "database or disk is full",
+    }  # fmt: skip
+
+    assert problems(document) == [
+        f"state volume of the {part} takes nothing new in /s/{part}: database or disk is full"
+    ]
+
+
 def test_a_full_router_refuses_messages_and_is_not_ready() -> None:
     full = {"work_items": 1024, "limit": 1024}
 

@@ -144,6 +144,15 @@ def test_a_call_that_is_not_answered_in_time_is_an_error(wire_class: type) -> No
     asyncio.run(call())
 
 
+def test_to_read_on_where_the_core_has_closed_is_an_error_that_a_poll_can_repeat(
+    wire_class: type,
+) -> None:
+    with pytest.raises(Exception, match="closed after the last answer") as caught:
+        wire_class(0).receive(waits=True)
+
+    assert type(caught.value).__name__ == "WireError"
+
+
 def test_where_the_unix_socket_is_away_the_runtime_speaks_tcp(wire_class: type) -> None:
     async def call() -> int:
         async with serving() as (_, server):

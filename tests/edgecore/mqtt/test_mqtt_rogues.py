@@ -65,7 +65,7 @@ async def refused(server: MqttServer, tls: ssl.SSLContext | None, *packets) -> N
 def rogues(site: Site, server: MqttServer) -> list:
     """One of each kind, as coroutines."""
     say = Publish("honest/image", b"forged", 1, 7)
-    shadow = Publish("$aws/things/honest/shadow/update", b"{}", 1, 7)
+    reserved = Publish("$aws/rules/forged/honest/image", b"{}", 1, 7)
     as_honest, will = Connect(4, "honest"), Will("honest/image", b"forged", 1)
     cam2 = site.client("cam2")
     return [
@@ -78,7 +78,7 @@ def rogues(site: Site, server: MqttServer) -> list:
         refused(server, cam2, Connect(4, "honest#tool"), say),
         refused(server, cam2, Connect(4, "stranger"), say),
         refused(server, cam2, say),  # before CONNECT
-        refused(server, cam2, Connect(4, "cam2"), shadow),  # another's topic
+        refused(server, cam2, Connect(4, "cam2"), reserved),  # the service's topic
     ]
 
 

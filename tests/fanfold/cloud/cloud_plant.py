@@ -31,7 +31,7 @@ from infra.packaging import build_lambdas
 from infra.planning import load_site, plan_group, render
 from infra.stacks.definitions import KINDS
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 MODEL = {
     "v": 1, "name": "sim", "version": "1.0.0", "runtime": "simulated", "task": "classification",
     "input": {"shape": [1, 3, 32, 32]}, "simulated": {"wait_ms": 2},

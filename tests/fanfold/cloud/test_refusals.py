@@ -126,7 +126,7 @@ def test_expired_credentials_are_to_be_renewed(verb, name, answering):
     assert "aws sso login" in said
 
 
-def test_unknown_credentials_are_not_blamed_on_the_site(verb, answering):
+def test_unknown_credentials_are_not_reported_as_a_mistake_in_the_site(verb, answering):
     answering(403, "InvalidClientTokenId")
 
     code, said = verb("deploy", "demo", "--aws")

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,18 @@ class Site:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(DEADLINE_S)
+
+
+@contextmanager
+def device_site(folder: Path) -> Iterator[Site]:
+    """A site whose core ends with the block; without the device's interpreter a skipped test."""
+    from edgecore.supervisor.interpreters import probe
+
+    if not DEVICE_PYTHON.exists() or probe(str(DEVICE_PYTHON)) is None:
+        pytest.skip("no .venv-device: run `make setup`")
+    made = Site(folder)
+    yield made
+    made.stop()
 
 
 def alive(pid: int) -> bool:

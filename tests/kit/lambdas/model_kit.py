@@ -5,7 +5,8 @@ import json
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from lambdas.model.package import load_package, sha256_of
+from contract.digests import sha256_of
+from lambdas.model.package import load_package
 from lambdas.model.spec import parse_model
 
 

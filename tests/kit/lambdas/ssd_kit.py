@@ -11,7 +11,7 @@ import cv2
 import mxnet as mx
 import numpy as np
 
-from lambdas.model.package import sha256_of
+from contract.digests import sha256_of
 from models.photos import PHOTOS
 
 SIDE_PX = 64

@@ -19,7 +19,8 @@ const commands = {
     seen = { urls: [], errors: [], bytes: 0 };
     page.on("request", (request) => seen.urls.push(request.url()));
     page.on("pageerror", (error) => seen.errors.push(String(error.stack)));
-    page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+    page.on("console", (message) => message.type() === "error"
+      && seen.errors.push(`${message.text()} ${message.location().url}`.trim()));
     page.on("dialog", (dialog) => dialog.accept());
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme: scheme });

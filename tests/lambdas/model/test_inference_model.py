@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from inference_kit import jpeg, lite0, photo, simulated
 
+from contract.digests import sha256_of
 from lambdas.imaging.transform import Transform
-from lambdas.model.package import load_package, sha256_of
+from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
 from lambdas.model.spec import ModelError
 from lambdas.model.tasks.postprocess import describe

@@ -15,8 +15,9 @@ from checkout import PROJECT
 from inference_kit import lite0, photo
 from ssd_kit import write_photos, write_ssd
 
+from contract.digests import sha256_of
 from lambdas.imaging.transform import Transform
-from lambdas.model.package import load_package, sha256_of
+from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
 from lambdas.model.spec import ModelError
 from lambdas.model.tasks.postprocess import describe

@@ -42,7 +42,7 @@ def test_one_forgetful_heartbeat_is_not_enough_and_a_naming_one_starts_the_count
     assert credit.absent(heartbeat(batches=[]), 5.0) == [batch]
 
 
-def test_patience_with_a_lost_batch_doubles_per_attempt_to_a_minute_at_most():
+def test_the_timeout_of_a_lost_batch_doubles_per_attempt_to_a_minute_at_most():
     for attempt, patience_s in [(1, 2.0), (2, 4.0), (3, 8.0), (6, 60.0), (50, 60.0)]:
         credit = Credit(["w0"], 2, 1, 1e9)
         credit.heard(heartbeat(), 0.0)

@@ -138,7 +138,7 @@ def on_trial(plant, name="w2"):
     return claim.item["seq"]
 
 
-def test_an_image_on_trial_waits_until_the_next_incarnation_how_the_last_one_ended(plant):
+def test_a_suspect_waits_until_the_next_incarnation_reports_how_the_last_one_ended(plant):
     seq = on_trial(plant)
     assert plant.step(1.0, crashed=lambda _incarnation: None) == []
     others = [claim.item["seq"] for claim in plant.worker("w3").take(4)]

@@ -18,7 +18,7 @@ def test_a_quiet_core_delivers_everything_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_hostile_core_loses_nothing(tmp_path, seed):
+def test_a_core_with_injected_faults_loses_nothing(tmp_path, seed):
     hostile = Hostility(drop=0.1, duplicate=0.1, delay=0.3, delay_s=1.0, refuse=0.05)
     sim = Sim(tmp_path, seed, hostile)
     for n in range(5):

@@ -4,6 +4,18 @@ import os
 
 from fanfold_runtime.wire import WireError, wire
 
+TYPE_CHECKING = False  # Python 2.7 has no typing
+if TYPE_CHECKING:
+    from typing import IO, Tuple, Union
+
+    from fanfold_runtime.wire import Reply
+
+    Payload = Union[None, str, bytes, IO[bytes]]
+    Request = Tuple[bytes, bool]  # what to send, and whether the answer may take for ever
+    TEXT = str
+else:
+    TEXT = type(b"".decode("ascii"))  # in Python 2.7 unicode
+
 __all__ = [
     "WireError",
     "get_result_request",
@@ -15,8 +27,6 @@ __all__ = [
 ]
 
 MAX_BODY_BYTES = 131072
-TEXT = type("")
-"""``str``, and ``unicode`` where the function's Python is 2.7."""
 _HEAD = (
     "{} /2016-11-01/functions/{} HTTP/1.1\r\nHost: localhost\r\n"
     "Authorization: {}\r\nContent-Length: {}\r\n{}\r\n"
@@ -25,11 +35,13 @@ _TOKEN = os.environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
 
 
 def _request(method, path, body=b"", extra=""):
+    # type: (str, str, bytes, str) -> bytes
     head = _HEAD.format(method, path, _TOKEN, len(body), extra)
     return head.encode("latin-1") + body
 
 
 def _bytes(value):
+    # type: (Payload) -> bytes
     if value is None:
         return b""
     if isinstance(value, TEXT):
@@ -38,10 +50,12 @@ def _bytes(value):
 
 
 def get_work_request(arn):
+    # type: (str) -> Request
     return _request("GET", arn + "/work"), True
 
 
 def post_result_request(arn, invocation_id, body, error=""):
+    # type: (str, str, Payload, str) -> Request
     extra = "X-Amz-InvocationId: {}\r\n".format(invocation_id)
     if error:
         extra += "X-Amz-Function-Error: {}\r\n".format(error)
@@ -49,6 +63,7 @@ def post_result_request(arn, invocation_id, body, error=""):
 
 
 def post_work_request(arn, body, context, invocation_type):
+    # type: (str, Payload, Union[str, bytes], str) -> Request
     """Raises WireError where the body is above the limit, before anything is sent."""
     body = _bytes(body)
     if len(body) > MAX_BODY_BYTES:
@@ -62,14 +77,17 @@ def post_work_request(arn, body, context, invocation_type):
 
 
 def get_result_request(arn, invocation_id):
+    # type: (str, str) -> Request
     return _request("GET", arn, b"", "X-Amz-InvocationId: {}\r\n".format(invocation_id)), True
 
 
 def initialized_request(arn):
+    # type: (str) -> Request
     return _request("PUT", arn + "/initialized", b'{"Success":true,"Response":""}'), False
 
 
 def roundtrip(request):
+    # type: (Request) -> Reply
     """Send one request on this thread's connection and wait for its reply. Raises WireError."""
     data, waits = request
     connection = wire()

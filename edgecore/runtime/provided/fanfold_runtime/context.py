@@ -3,12 +3,17 @@
 import base64
 import copy
 import json
+import sys
 
 from fanfold_runtime.calls import TEXT
 
-try:
+TYPE_CHECKING = False  # Python 2.7 has no typing
+if TYPE_CHECKING:
+    from typing import Any, List
+
+if sys.version_info >= (3,):
     from functools import lru_cache
-except ImportError:  # Python 2.7 decodes every time
+else:  # Python 2.7 decodes every time
 
     def lru_cache(maxsize):  # noqa: ARG001
         return lambda function: function
@@ -18,6 +23,7 @@ class Client(object):
     """Of the invoking client; empty for messages."""
 
     def __init__(self, fields):
+        # type: (object) -> None
         if isinstance(fields, dict):
             self.__dict__.update(fields)
 
@@ -26,6 +32,7 @@ class ClientContext(object):
     """``custom['subject']`` is the topic of a message."""
 
     def __init__(self, client, custom, env):
+        # type: (object, object, object) -> None
         self.client = Client(client)
         self.custom = custom
         self.env = env
@@ -35,6 +42,7 @@ class Context(object):
     """The attributes that V1 gives: no remaining time, no memory limit."""
 
     def __init__(self, arn, invocation_id, client_context):
+        # type: (str, str, ClientContext) -> None
         name, _, version = arn.split(":", 6)[-1].partition(":")
         self.invoked_function_arn = arn
         self.aws_request_id = invocation_id
@@ -46,6 +54,7 @@ class Context(object):
 
 @lru_cache(maxsize=1024)
 def _fields(text):
+    # type: (str) -> List[object]
     try:
         decoded = json.loads(base64.b64decode(text))
     except (ValueError, TypeError, RuntimeError):
@@ -56,12 +65,14 @@ def _fields(text):
 
 
 def make_context(arn, invocation_id, text):
+    # type: (str, str, str) -> Context
     """A context of its own per call: a handler may write on it."""
     client, custom, env = _fields(text)
     return Context(arn, invocation_id, ClientContext(*map(copy.copy, (client, custom, env))))
 
 
 def decode_event(payload, encoding):
+    # type: (bytes, str) -> object
     """Payload bytes as ``binary`` or ``json``; an empty JSON payload is {}. Raises ValueError."""
     if encoding == "binary":
         return payload
@@ -69,6 +80,7 @@ def decode_event(payload, encoding):
 
 
 def encode_result(result, encoding):
+    # type: (Any, str) -> bytes
     """A handler's return value as bytes. Raises TypeError where it cannot be encoded."""
     if encoding == "binary":
         if result is None:

@@ -10,6 +10,15 @@ from fanfold_runtime.calls import WireError, get_work_request, post_result_reque
 from fanfold_runtime.context import decode_event, encode_result, make_context
 from fanfold_runtime.wire import wire
 
+TYPE_CHECKING = False  # Python 2.7 has no typing
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn
+
+    from fanfold_runtime.context import Context
+    from fanfold_runtime.wire import Reply, Wire
+
+    Handler = Callable[[Any, Context], Any]
+
 log = logging.getLogger("lambda_runtime")
 
 BACKOFF_FIRST_S = 0.05
@@ -19,6 +28,7 @@ BACKOFF_TOTAL_S = 3.0
 
 
 def work(handler, arn, encoding):
+    # type: (Handler, str, str) -> NoReturn
     """Returns never; raises WireError where the core stays away."""
     poll = get_work_request(arn)[0]
     connection = wire()
@@ -29,6 +39,7 @@ def work(handler, arn, encoding):
 
 
 def _next(connection, answer, poll):
+    # type: (Wire, bytes, bytes) -> Reply
     """Send the last answer (if any) with the next poll; returns the next item."""
     waited_s, pause_s = 0.0, BACKOFF_FIRST_S
     while True:
@@ -49,6 +60,7 @@ def _next(connection, answer, poll):
 
 
 def _confirm(connection):
+    # type: (Wire) -> None
     """A refused result (too large, too late) is logged; the poll behind it goes on.
 
     The core may keep this back until the poll has its answer: one packet, one wake-up.
@@ -62,6 +74,7 @@ def _confirm(connection):
 
 
 def _text(error):
+    # type: (Exception) -> str
     try:
         return str(error)
     except UnicodeError:  # Python 2.7, a message that is not ASCII
@@ -69,6 +82,7 @@ def _text(error):
 
 
 def _handle(handler, arn, encoding, item):
+    # type: (Handler, str, str, Reply) -> bytes
     """The bytes that answer ``item``; whatever the handler raises is its answer."""
     try:
         event = decode_event(item.body, encoding)

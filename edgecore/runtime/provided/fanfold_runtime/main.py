@@ -10,11 +10,16 @@ from fanfold_runtime import loop
 from fanfold_runtime.calls import WireError, initialized_request, roundtrip
 from fanfold_runtime.logs import configure
 
+TYPE_CHECKING = False  # Python 2.7 has no typing
+if TYPE_CHECKING:
+    from typing import Optional
+
 log = logging.getLogger("lambda_runtime")
 REQUIRED = ("MY_FUNCTION_ARN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "ENCODING_TYPE")
 
 
 def run(handler_name):
+    # type: (str) -> int
     """Exit status of the process: 0 only by SIGTERM; 1: the core or the handler is missing."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(_flushed(0)))
     configure(os.environ.get("LOG_LEVEL", "INFO"))
@@ -35,9 +40,10 @@ def run(handler_name):
 
 
 def _import_handler(name):
+    # type: (str) -> Optional[loop.Handler]
     module_name, _, attribute = name.replace("/", ".").rpartition(".")
     try:
-        return getattr(importlib.import_module(module_name), attribute)
+        handler = getattr(importlib.import_module(module_name), attribute)  # type: Optional[loop.Handler]
     except BaseException as error:
         log.critical(
             'Failed to import handler function "%s" due to exception: %s',
@@ -46,10 +52,12 @@ def _import_handler(name):
             exc_info=True,
         )
         _flushed(1)
-        return None
+        handler = None
+    return handler
 
 
 def _flushed(status):
+    # type: (int) -> int
     """SIGTERM does not wait for threads: what they hold is journaled or lost by contract."""
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -11,6 +11,10 @@ import socket
 import struct
 import threading
 
+TYPE_CHECKING = False  # Python 2.7 has no typing
+if TYPE_CHECKING:
+    from typing import Optional
+
 READ_BYTES = 65536
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 CONNECT_TIMEOUT_S = 5.0
@@ -23,6 +27,7 @@ class WireError(Exception):
     """The core refused (``status``) or could not be reached (status 0)."""
 
     def __init__(self, message, status=0):
+        # type: (str, int) -> None
         Exception.__init__(self, message)
         self.status = status
 
@@ -33,6 +38,7 @@ class Reply(object):
     __slots__ = ("body", "context", "error", "invocation_id", "keep_alive", "length", "status")
 
     def __init__(self, head):
+        # type: (bytes) -> None
         lines = head.split(b"\r\n")
         self.status = int(lines[0].split(b" ", 2)[1])
         self.length, self.body, self.keep_alive = 0, b"", True
@@ -60,28 +66,33 @@ class Wire(object):
     """
 
     def __init__(self, port, unix_name=""):
+        # type: (int, str) -> None
         """``unix_name``: the core's Unix socket, ``@`` for an abstract one; "": TCP."""
         self._port = port
         self._unix_name = unix_name
-        self._socket = None
+        self._socket = None  # type: Optional[socket.socket]
         self._buffer = b""
 
     def close(self):
+        # type: () -> None
         if self._socket is not None:
             self._socket.close()
         self._socket, self._buffer = None, b""
 
     def _connect(self):
+        # type: () -> socket.socket
         try:
-            self._socket = self._unix() or self._tcp()
+            found = self._unix() or self._tcp()
         except EnvironmentError as error:
             raise WireError("no core on port {}: {}".format(self._port, error))
-        self._socket.settimeout(None)
+        found.settimeout(None)
         for limit in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            self._socket.setsockopt(socket.SOL_SOCKET, limit, _ANSWER_TIMEVAL)
-        self._buffer = b""
+            found.setsockopt(socket.SOL_SOCKET, limit, _ANSWER_TIMEVAL)
+        self._socket, self._buffer = found, b""
+        return found
 
     def _unix(self):
+        # type: () -> Optional[socket.socket]
         """Connected, or None: then TCP serves as well."""
         if not self._unix_name:
             return None
@@ -95,11 +106,13 @@ class Wire(object):
         return found
 
     def _tcp(self):
+        # type: () -> socket.socket
         found = socket.create_connection(("127.0.0.1", self._port), CONNECT_TIMEOUT_S)
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return found
 
     def send(self, data):
+        # type: (bytes) -> None
         """Send whole requests; an idle connection that the core closed is opened again.
 
         Raises WireError. Only a send that fails is repeated: after it the request may have
@@ -107,15 +120,15 @@ class Wire(object):
         """
         if self._socket is not None and _is_closed(self._socket):
             self.close()
-        if self._socket is None:
-            self._connect()
+        connected = self._socket or self._connect()
         try:
-            self._socket.sendall(data)
+            connected.sendall(data)
         except EnvironmentError as error:
             self.close()
             raise WireError("sending to the core failed: {}".format(error))
 
     def receive(self, waits=False):
+        # type: (bool) -> Reply
         """The next reply, in order of the requests; ``waits``: for a poll. Raises WireError."""
         try:
             reply = self._receive(waits)
@@ -130,6 +143,7 @@ class Wire(object):
         return reply
 
     def _receive(self, waits):
+        # type: (bool) -> Reply
         buffer = self._buffer
         while True:
             end = buffer.find(b"\r\n\r\n")
@@ -149,6 +163,9 @@ class Wire(object):
         return reply
 
     def _read(self, waits=False):
+        # type: (bool) -> bytes
+        if self._socket is None:
+            raise IOError("the connection was closed after the last answer")
         while True:
             try:
                 data = self._socket.recv(READ_BYTES)
@@ -164,6 +181,7 @@ class Wire(object):
 
 
 def _is_closed(sock):
+    # type: (socket.socket) -> bool
     """Whether the other side has closed (readable with nothing asked for)."""
     try:
         return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
@@ -175,8 +193,9 @@ _local = threading.local()
 
 
 def wire():
+    # type: () -> Wire
     """This thread's own connection; a forked child gets a new one."""
-    found = getattr(_local, "wire", None)
+    found = getattr(_local, "wire", None)  # type: Optional[Wire]
     if found is None or _local.pid != os.getpid():
         port = int(os.environ.get("GG_DAEMON_PORT", "8000"))
         found = _local.wire = Wire(port, os.environ.get("FANFOLD_IPC_SOCKET", ""))

@@ -2,6 +2,10 @@
 
 import re
 
+TYPE_CHECKING = False  # Python 2.7 has no typing
+if TYPE_CHECKING:
+    from typing import Optional
+
 _ARN = re.compile(
     r"arn:aws[a-z-]*:lambda:([a-z0-9-]*):(\d{12}|):function:([A-Za-z0-9_-]{1,64})"
     r"(?::(\$LATEST|[A-Za-z0-9_-]{1,128}))?\Z"
@@ -15,6 +19,7 @@ class FunctionArnFields(object):
     """
 
     def __init__(self, function_arn):
+        # type: (str) -> None
         found = _ARN.match(function_arn)
         if found is None:
             raise ValueError("not a Lambda function ARN: {!r}".format(function_arn))
@@ -23,5 +28,6 @@ class FunctionArnFields(object):
 
     @staticmethod
     def build_function_arn(unqualified_arn, qualifier):
+        # type: (str, Optional[str]) -> str
         """``unqualified_arn`` with ``:qualifier``, or as it is where that is empty."""
         return "{}:{}".format(unqualified_arn, qualifier) if qualifier else unqualified_arn

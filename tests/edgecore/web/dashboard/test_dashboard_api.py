@@ -181,7 +181,7 @@ def test_three_thousand_streams_leave_bounded_tables(tmp_path: Path) -> None:
     assert len(json.dumps(state)) < 64_000
 
 
-def test_what_is_held_back_comes_first_among_many_streams(tmp_path: Path) -> None:
+def test_a_stream_with_a_reorder_buffer_comes_first_among_many(tmp_path: Path) -> None:
     core = ReplayCore(tmp_path, cameras=[f"cam{n}" for n in range(200)])
     core.held = {"cam7": 40}
     with serving(core) as served:

@@ -1,0 +1,168 @@
+"""Which home a function gets: a container or none, as whom, and whether it can live there."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from edgecore.core.group import Function, LocalDevice, LocalVolume, Resource
+from edgecore.disk.layout import folder_name
+from edgecore.supervisor.container import container_home
+from edgecore.supervisor.identity import (
+    Identities,
+    Identity,
+    IdentityError,
+    IsolationError,
+    group_number,
+    sharing,
+)
+from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME
+from edgecore.supervisor.isolation import Home, attached, bubblewrap, model_folders, plain_home
+from edgecore.supervisor.own_folder import functions_folder, make_own_folder
+
+BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
+IsolationChoice = Literal["auto", "none"]
+
+
+@dataclass(kw_only=True)
+class Homes:
+    """Of one group; `find` takes what the operator should know, each once. `key_file`: the join
+    file, which no function is to read."""
+
+    resources: Sequence[Resource]
+    state: Path
+    identities: Identities
+    find: Callable[[str], None]
+    isolation: IsolationChoice = "auto"
+    key_file: Path | None = None
+    probe_bubblewrap: Callable[[], str | None] = bubblewrap
+    _bwrap: str | None = None
+    _bare: dict[str, Identity] = field(default_factory=dict)
+
+    def check(self, function: Function, program: str) -> None:
+        """Make it anew. Raises IsolationError for what no restart would repair."""
+        home = self._home(function, program, anew=True)
+        if home.identity is None:
+            return
+        if home.isolation == "container":
+            self._check_volumes(function, home.identity)
+            return
+        for letter, path in (("x", program), ("r", str(BOOTSTRAP))):
+            if not home.identity.can(letter, path):
+                raise IdentityError(
+                    f"uid {home.identity.uid} cannot reach {path}: make it and the folders above "
+                    "readable (chmod o+rx), or choose another user with --function-user"
+                )
+        self._bare[function.id] = home.identity
+        for finding in sharing(self._bare):
+            self.find(finding)
+
+    def of(self, function: Function, program: str) -> Home:
+        """Where a worker of it starts. Raises IsolationError."""
+        return self._home(function, program, anew=False)
+
+    def _home(self, function: Function, program: str, *, anew: bool) -> Home:
+        folder = self.state / "work" / function.id
+        if self._contained(function):
+            return self._container(function, program, folder)
+        identity = self.identities.of(function)
+        if identity is None:
+            if self.key_file is not None and self.identities.core_uid:
+                self.find(
+                    "functions without a container run as the core's own user, uid "
+                    f"{self.identities.core_uid}, and can read its key in {self.key_file}: use "
+                    "containers, or start the core as root with --function-user"
+                )
+            return plain_home(function, self.resources, folder)
+        return self._own(function, identity, anew=anew)
+
+    def _contained(self, function: Function) -> bool:
+        if function.isolation == "NoContainer":
+            return False
+        if self.isolation == "none":
+            self.find(f"function {function.id} is declared with a container but runs without one")
+            return False
+        return True
+
+    def _container(self, function: Function, program: str, folder: Path) -> Home:
+        self._bwrap = self._bwrap or self.probe_bubblewrap()
+        if self._bwrap is None:
+            raise IsolationError(
+                f"function {function.id} asks for a container and bubblewrap does not work here: "
+                "install bubblewrap and allow user namespaces, or pass --isolation none"
+            )
+        identity = self.identities.of(function, self._groups(function))
+        if identity is not None and shutil.which("setpriv") is None:
+            raise IdentityError(
+                f"function {function.id} is to run as uid {identity.uid} in a container and "
+                "setpriv is missing here: install util-linux, or pass --function-user root"
+            )
+        return container_home(
+            function,
+            self.resources,
+            self._bwrap,
+            folder,
+            python=None if function.runtime == EXECUTABLE_RUNTIME else program,
+            identity=identity,
+            hidden=[self.state, *([self.key_file] if self.key_file else [])],
+        )
+
+    def _own(self, function: Function, identity: Identity, *, anew: bool) -> Home:
+        parent, code = functions_folder(self.state), function.code
+        folder = parent / folder_name(function.id)
+        if anew or not folder.is_dir():
+            parts = model_folders(function, self.resources)
+            parts.update({"code": code} if code else {})
+            try:
+                make_own_folder(parent, folder.name, identity, parts)
+            except OSError as error:
+                raise IdentityError(
+                    f"function {function.id}: its folder in {parent} cannot be made "
+                    f"({error.strerror or error}); make room or rights there"
+                ) from error
+        return Home(
+            prefix=(),
+            cwd=folder / "code" if code else folder,
+            code=str(folder / "code" if code else folder),
+            resource_prefix=str(folder),
+            isolation="none",
+            byte_code=str(folder / "pycache"),
+            identity=identity,
+        )
+
+    def _groups(self, function: Function) -> Iterator[int]:
+        """What the group's GroupOwnerSetting adds to who uses a volume or a device."""
+        for resource, _ in attached(function, self.resources):
+            if not isinstance(resource, LocalVolume | LocalDevice):
+                continue
+            source = Path(resource.source_path)
+            if resource.owner_group and source.exists():
+                yield source.stat().st_gid
+            if resource.group_owner is not None:
+                number = group_number(resource.group_owner)
+                if number is None:
+                    self.find(
+                        f"resource {resource.id}: no group {resource.group_owner!r} on this "
+                        f"machine; nobody is added to it (groupadd {resource.group_owner})"
+                    )
+                else:
+                    yield number
+
+    def _check_volumes(self, function: Function, identity: Identity) -> None:
+        for resource, writable in attached(function, self.resources):
+            if not (isinstance(resource, LocalVolume) and writable):
+                continue
+            source = Path(resource.source_path)
+            if not source.is_dir():
+                continue
+            found = source.stat()
+            if not identity.may_write(found):
+                raise IdentityError(
+                    f"function {function.id}, uid {identity.uid}, may not write volume {source} "
+                    f"({stat.filemode(found.st_mode)}, uid {found.st_uid}, gid {found.st_gid}): "
+                    f"chown {identity.uid}:{identity.gid} {source}"
+                )
