@@ -20,6 +20,9 @@ pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("component_life")]
 def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[V2Device]:
     made = V2Device(tmp_path_factory.mktemp("v2"))
     with made.nucleus:
+        made.nucleus.deploy(made.recipes(made.model("1.0.0")))
+        model = made.nucleus.running["fanfold.t.Model"]
+        eventually(lambda: model.state == "FINISHED", f"model proved: {made.log('Model')}")
         yield made
 
 
@@ -28,9 +31,7 @@ def version_of(record: dict) -> str:
 
 
 def test_three_components_are_deployed_and_the_core_answers_images(device: V2Device) -> None:
-    device.nucleus.deploy(device.recipes(device.model("1.0.0")))
-    model = device.nucleus.running["fanfold.t.Model"]
-    eventually(lambda: model.state == "FINISHED", f"model proved: {device.log('Model')}")
+    assert len(device.nucleus.running) == 3
     device.until_ready()
     device.send(10)
     eventually(lambda: device.tally()["lost"] == 0, "every image has a record")

@@ -87,18 +87,18 @@ def site(
 ) -> Iterator[Cloud]:
     made = Cloud(bootstrapped, tmp_path_factory.mktemp("v2cloud"))
     with made.device.nucleus:
+        made.deploy(made.publish("1.0.0"))
+        made.join()
+        assert follow(made.cloud.client, made.device.nucleus, THING) == "SUCCEEDED"
+        model = made.device.nucleus.running["fanfold.t.Model"]
+        eventually(lambda: model.state == "FINISHED", f"proved: {made.device.log('Core')}", 90)
         yield made
 
 
 def test_the_site_deploys_and_the_nucleus_runs_it(site: Cloud) -> None:
-    site.deploy(site.publish("1.0.0"))
-    site.join()
     assert {name: len(v) for name, v in site.components().items()} == {
         "fanfold.t.Runtime": 1, "fanfold.t.Core": 1, "fanfold.t.Model": 1,
     }  # fmt: skip
-    assert follow(site.cloud.client, site.device.nucleus, THING) == "SUCCEEDED"
-    model = site.device.nucleus.running["fanfold.t.Model"]
-    eventually(lambda: model.state == "FINISHED", f"proved: {site.device.log('Core')}", 90)
     site.device.until_ready()
     site.device.send(5)
     eventually(lambda: site.device.tally()["lost"] == 0, "every image has a record")
