@@ -21,7 +21,8 @@ from device.launcher.launcher import Launcher, Settings
 from device.launcher.versions import VersionsError, read, write
 
 LOOK_EVERY_S = 0.5
-READY_S = 120.0
+READY_S = 300.0
+AGAIN_S = 30.0
 RUNTIME_WAIT_S = 120.0
 """For a version that runs already: the nucleus may be unpacking the new libraries just now."""
 
@@ -72,7 +73,7 @@ class Component:
                     self._launcher.run()
                 except (VersionsError, OSError) as error:
                     log.error("%s; tried again", error)  # noqa: TRY400 - one line for a person
-                    self._stopping.wait(READY_S / 4)
+                    self._stopping.wait(AGAIN_S)
         return 0
 
     def _stop(self, *_: object) -> None:
