@@ -25,8 +25,8 @@ HELP = (
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
-    "import_", "run", "status", "send", "publish", "results", "trace", "logs", "drain", "stop",
-    "bench", "tune", "detect", "pool", "replay", "bundle",
+    "import_", "migrate", "run", "status", "send", "publish", "results", "trace", "logs", "drain",
+    "stop", "bench", "tune", "detect", "pool", "replay", "bundle",
 )  # fmt: skip
 
 
