@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from devcloud.greengrass_v2 import backends, health
+from devcloud.greengrass_v2 import backends, data_plane, health
 from devcloud.greengrass_v2.backends import service_of
 from devcloud.greengrass_v2.service import ComponentVersion, Deployment, GreengrassV2, Refused
 from devcloud.greengrass_v2.stack_types import ComponentVersion as ComponentVersionType
@@ -24,15 +24,15 @@ Answer = Callable[[GreengrassV2, Body, "re.Match[str]"], Body]
 BASE = "/greengrass/v2"
 
 
-def install(cloud: IotCloud | None = None) -> None:
-    """Teach moto in this process. `cloud`: where deployments' jobs go."""
+def install(cloud: IotCloud) -> None:
+    """Teach moto in this process. `cloud`: where deployments' jobs go, and devices ask."""
     from moto.greengrass import urls
 
     register(ComponentVersionType, DeploymentType)
     urls.url_paths[f"{{0}}{BASE}/(?P<rest>.+)$"] = respond
     health.install()
-    if cloud is not None:
-        backends.use(cloud)
+    backends.use(cloud)
+    cloud.paths[data_plane.PREFIX] = data_plane.answer
 
 
 def respond(request: Any, full_url: str, headers: Any) -> tuple[int, dict[str, Any], str]:

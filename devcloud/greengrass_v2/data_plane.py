@@ -11,8 +11,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from devcloud.greengrass_v2.backends import service_of
-from devcloud.greengrass_v2.service import Refused
+from devcloud.greengrass_v2.service import Refused as NotServed
 from devcloud.iot.policy import Request, allows
+from devcloud.iot.web import Refused
 
 if TYPE_CHECKING:
     from devcloud.iot.registry import Peer, Registry
@@ -29,15 +30,18 @@ def answer(registry: Registry, peer: Peer, method: str, path: str, body: bytes) 
         _check(registry, peer, "ResolveComponentCandidates")
         asked = json.loads(body or b"{}")
         service = service_of(registry.account, registry.region)
-        found = service.resolve(list(asked.get("componentCandidates") or []))
+        try:
+            found = service.resolve(list(asked.get("componentCandidates") or []))
+        except NotServed as error:
+            raise Refused(error.status, str(error)) from error
         return {"resolvedComponentVersions": found}
     if method == "GET" and (named := _GROUPS.match(rest)):
         thing = named["thing"]
         _check(registry, peer, "ListThingGroupsForCoreDevice")
         if not registry.is_attached(peer, thing):
-            raise Refused("AccessDeniedException", f"the certificate is not {thing}'s", 403)
+            raise Refused(403, f"the certificate is not {thing}'s")
         return {"thingGroups": [_group(arn) for arn in sorted(registry.groups_of(thing))]}
-    raise Refused("ResourceNotFoundException", f"{method} {path} is not served", 404)
+    raise Refused(404, f"{method} {path} is not served")
 
 
 def _check(registry: Registry, peer: Peer, action: str) -> None:
@@ -49,8 +53,7 @@ def _check(registry: Registry, peer: Peer, action: str) -> None:
     ]
     context = registry.context(peer, None)
     if not allows(policies, Request(f"greengrass:{action}", "*"), context):
-        said = f"no policy of the certificate allows greengrass:{action}"
-        raise Refused("AccessDeniedException", said, 403)
+        raise Refused(403, f"no policy of the certificate allows greengrass:{action}")
 
 
 def _group(arn: str) -> dict[str, str]:

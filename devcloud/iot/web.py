@@ -11,8 +11,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
-from devcloud.greengrass_v2 import data_plane
-from devcloud.greengrass_v2.service import Refused as GreengrassRefused
 from devcloud.iot.cloud import IotCloud
 from devcloud.iot.credentials import CredentialsRefused, lend
 from devcloud.iot.packets import Message
@@ -81,7 +79,7 @@ class Web:
         except CredentialsRefused as error:
             log.info("iot: credentials refused: %s", error.why)
             return error.status, {"message": str(error)}
-        except (Refused, GreengrassRefused) as error:
+        except Refused as error:
             return error.status, {"message": str(error)}
 
     def _do(self, call: Call, peer: Peer, registry: Registry) -> dict[str, Any]:
@@ -93,9 +91,9 @@ class Web:
         if call.method == "POST" and call.path.startswith(_TOPICS):
             self._publish(call, peer, registry)
             return {"message": "OK"}
-        if call.path.startswith(data_plane.PREFIX):
-            path = unquote(call.path)
-            return data_plane.answer(registry, peer, call.method, path, call.body)
+        for prefix, answer in self._cloud.paths.items():
+            if call.path.startswith(prefix):
+                return answer(registry, peer, call.method, unquote(call.path), call.body)
         raise Refused(404, f"{call.method} {call.path} is not served")
 
     def _publish(self, call: Call, peer: Peer, registry: Registry) -> None:

@@ -3,7 +3,6 @@
 Everything here reaches into moto's insides, so `guard.check()` refuses another moto.
 """
 
-from devcloud import greengrass_v2
 from devcloud.plugin import (
     buckets,
     cores,
@@ -34,4 +33,3 @@ def install(endpoint_url: str) -> None:
     custom_resources.install(endpoint_url)
     window.install()
     cores.install()
-    greengrass_v2.install()
