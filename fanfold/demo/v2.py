@@ -115,6 +115,8 @@ class V2Demo(Demo):
             "volumes": {name: str(VOLUMES / name) for name in ("images", "state")},
             "workers": 2,
         }  # fmt: skip
+        for name in ("images", "state"):  # as the person does who sets the device up
+            (VOLUMES / name).mkdir(parents=True, exist_ok=True)
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(site, indent=1), encoding="utf-8")  # JSON is YAML
 
