@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 from contract.messages.terms import (
     DROPPED_REASONS,
@@ -62,13 +62,19 @@ def probe_message(probe: str) -> bytes:
 
 
 def hello_message(
-    worker: str, incarnation: str, model: Record | None, earlier_end: str = ""
+    worker: str,
+    incarnation: str,
+    model: Record | None,
+    earlier_end: str = "",
+    accelerators: Sequence[Record] = (),
 ) -> bytes:
-    message = {"v": VERSION, "worker": worker, "incarnation": incarnation, "kind": "hello"}
+    message: Record = {"v": VERSION, "worker": worker, "incarnation": incarnation, "kind": "hello"}
     if model:
         message["model"] = model
     if earlier_end:
         message["earlier_end"] = earlier_end
+    if accelerators:
+        message["accelerators"] = list(accelerators)
     return encode(message)
 
 

@@ -147,7 +147,12 @@ def parse_heartbeat(payload: Payload) -> Heartbeat:
         _integer(message.get("failed", 0), "failed", 0),
         _text(message["earlier_end"], "earlier_end", 16) if message.get("earlier_end") else "",
         str(message.get("trouble") or "")[:MAX_DETAIL_CHARS],
+        message.get("accelerators") and _accelerators(message["accelerators"]),
     )
+
+
+def _accelerators(value: Any) -> list[Record]:
+    return [_object(each, "accelerators") or {} for each in _list(value, "accelerators")]
 
 
 def parse_control(payload: Payload) -> Control:

@@ -114,6 +114,7 @@ class Heartbeat(NamedTuple):
     """`earlier_end`, with hello: the signal that ended the worker's earlier process.
 
     `trouble`: why it cannot read images now, which is no image's fault; "": it can.
+    `accelerators`: the cards that its network runs on, as `docs/spec/messages.md` says.
     """
 
     worker: str
@@ -126,6 +127,7 @@ class Heartbeat(NamedTuple):
     failed: int = 0
     earlier_end: str = ""
     trouble: str = ""
+    accelerators: list[Record] | None = None
 
 
 class Control(NamedTuple):

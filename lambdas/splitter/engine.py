@@ -223,6 +223,7 @@ class Splitter(Part):
             self.volume.failed(refusal)
             self.admission.refused("busy", f"images volume: {refusal}")
         else:
+            self.admission.full.refused(str(refusal))
             self.admission.refused()
         return self.admission.answers.due()
 
@@ -275,6 +276,7 @@ class Splitter(Part):
             "numbers": self.link.describe(),
             "images_volume": self.volume.describe(),
             "state_volume": self.state_volume.describe(),
+            "disk": self.admission.full.describe(now),
             "custody": self.custody.describe(),
             "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
         }

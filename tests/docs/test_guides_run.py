@@ -38,6 +38,8 @@ NOT_TYPED = {
         0: "makes folders of a user that a nucleus brings",
         1: "fetches 150 MB of wheels; tests/device/test_adopting.py packs a folder",
     },
+    "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
+    "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},
 }
 
 pytestmark = [
