@@ -40,7 +40,7 @@ def migrate(
 ) -> None:
     """Turn a Greengrass V1 group into a site for a target that is alive, with a report.
 
-    FILE gets what the group says; FILE.REPORT.md lists what a person must add, and what of the
+    FILE gets what the group holds; FILE.REPORT.md lists what a person must add, and what of the
     group has no counterpart. Nothing is deployed: look at it with fanfold plan.
     Exit code 0: the file is complete; 2: something must be added, or the source is not understood.
     Example: fanfold migrate greengrass:line-3 sites/line-3.yaml --target iot

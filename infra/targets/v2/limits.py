@@ -1,7 +1,7 @@
 """What a nucleus refuses on the device is refused here, before anything is deployed. Pure.
 
 Sources: what AWS's nucleus lite 2.6.0 did with such recipes and documents, and its source
-(docs/decisions/0073-target-v2.md); AWS's quotas and developer guide where named.
+(docs/decisions/0076-target-v2.md); AWS's quotas and developer guide where named.
 """
 
 from __future__ import annotations
