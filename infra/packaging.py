@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -59,10 +60,19 @@ def build_core(target: Path, group: Path, lambdas: Path) -> Path:
         folder = PROJECT / "device" / name
         inside = f"lib/device/{name}".rstrip("/")
         files.update({f"{inside}/{path.name}": path for path in folder.glob("*.py")})
-    return write_zip(target, files)
+    return write_zip(target, files, zipfile.ZIP_DEFLATED)
 
 
-def write_zip(target: Path, files: dict[str, Path]) -> Path:
+def content_digest(archive: Path) -> str:
+    """SHA-256 over names and contents: the same whatever zlib has packed it."""
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(archive) as packed:
+        for name in sorted(packed.namelist()):
+            digest.update(name.encode() + hashlib.sha256(packed.read(name)).digest())
+    return digest.hexdigest()
+
+
+def write_zip(target: Path, files: dict[str, Path], compression: int = zipfile.ZIP_STORED) -> Path:
     """A zip whose bytes depend on names and contents only: sorted, undated, uncompressed.
 
     Uncompressed because zlib's output differs between its builds, and another byte is
@@ -73,6 +83,7 @@ def write_zip(target: Path, files: dict[str, Path]) -> Path:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = _UNIX
             entry.external_attr = _MODE << 16
+            entry.compress_type = compression
             archive.writestr(entry, files[name].read_bytes())
     return target
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import CfnResource, RemovalPolicy, Stack
+from aws_cdk import AssetHashType, CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from infra.packaging import build_core, build_offer
+from infra.packaging import build_core, build_offer, content_digest
 from infra.planning import Finding, InvalidInput
 from infra.planning.components import RuntimeFile
 from infra.stacks.assets import Assets
@@ -127,7 +127,11 @@ class SiteComponents(Construct):
         return RuntimeArchive(archive, facts.arch, facts.python)
 
     def _asset(self, name: str, path: Path) -> Archive:
-        asset = s3_assets.Asset(self, name, path=str(path))
+        # Known by what it holds: zlib's output differs between its builds.
+        digest = content_digest(path)
+        asset = s3_assets.Asset(
+            self, name, path=str(path), asset_hash=digest, asset_hash_type=AssetHashType.CUSTOM
+        )
         uri = f"s3://{asset.s3_bucket_name}/{asset.s3_object_key}"
         self._archives.append(uri)
         return Archive(uri, f"{asset.asset_hash}.zip")
