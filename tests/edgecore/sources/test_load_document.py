@@ -91,11 +91,13 @@ def test_a_missing_file_is_a_missing_thing(tmp_path: Path) -> None:
 def test_what_this_core_cannot_do_is_a_finding_not_a_failure(tmp_path: Path) -> None:
     secret = {"Id": "s", "Name": "s", "ResourceDataContainer": {
         "SecretsManagerSecretResourceData": {"ARN": "arn:x"}}}  # fmt: skip
-    path = groups.write(tmp_path, Resources=[secret])
+    unknown = {"Id": "u", "Name": "u", "ResourceDataContainer": {}}
+    path = groups.write(tmp_path, Resources=[secret, unknown])
 
     loaded = load(str(path), state=tmp_path / "state")
 
-    assert "not supported" in loaded.findings[0]
+    assert ["'u'" in finding for finding in loaded.findings] == [True]
+    assert [each.arn for each in loaded.group.secrets] == ["arn:x"]
     assert loaded.group.resources == ()
 
 
