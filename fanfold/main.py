@@ -26,7 +26,7 @@ HELP = (
 VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
     "import_", "run", "status", "send", "publish", "results", "trace", "logs", "drain", "stop",
-    "bench", "tune", "detect", "pool", "replay", "bundle",
+    "bench", "tune", "detect", "pool", "replay", "rollout", "bundle",
 )  # fmt: skip
 
 
