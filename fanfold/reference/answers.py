@@ -19,6 +19,7 @@ from fanfold.reference.model_answers import (
     ModelTryAnswer,
 )
 from fanfold.reference.replay_answer import ReplayAnswer
+from fanfold.reference.rollout_answer import RolloutAnswer
 from infra.planning import Estimate, Finding, Profile, Reason
 from infra.planning.difference import Change
 
@@ -257,6 +258,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "results": ResultLine,
     "trace": TraceAnswer,
     "replay": ReplayAnswer,
+    "rollout": RolloutAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,
     "tune": TuneAnswer,
