@@ -18,8 +18,17 @@ class CoreStatus(TypedDict, total=False):
     ports: dict[str, int | None]
 
 
+class Refusal(TypedDict):
+    """The deployment that is not wanted on this machine, and why."""
+
+    deployment: str
+    reason: str
+
+
 class GroupStatus(TypedDict, total=False):
-    """`history`: the last deployments, oldest first."""
+    """`history`: the last deployments, oldest first. `refused`: the last that was rolled back or
+    could not be applied, also when something newer runs since. `running` false: one deployment
+    gives way to another, or none can be started."""
 
     name: str | None
     id: str | None
@@ -27,6 +36,8 @@ class GroupStatus(TypedDict, total=False):
     deployment: str | None
     applied_at: float | None
     uncommitted: bool
+    running: bool
+    refused: Refusal | None
     history: list[dict[str, Any]]
 
 
@@ -34,6 +45,7 @@ class FunctionStatus(TypedDict, total=False):
     """One function: `state` is starting, running, backoff, crash_loop, stopped or hung.
 
     `startable` false: this machine lacks what it runs with, `last_error` says what.
+    `accelerators`: the cards that its worker reports, compared with the driver (`messages.md`).
     """
 
     id: str
@@ -50,6 +62,7 @@ class FunctionStatus(TypedDict, total=False):
     errors: int
     rss_kb: int
     gpu_id: str | None
+    accelerators: list[dict[str, Any]]
     runtime: str | None
     interpreter: str | None
     isolation: Any
@@ -66,10 +79,21 @@ class RouterStatus(TypedDict, total=False):
     unrouted: int
 
 
+class RefusedClient(TypedDict):
+    """A client that may not connect: `who` is its client id, or its address where it has said none.
+    `since_s`: seconds since the last attempt."""
+
+    who: str
+    reason: str
+    count: int
+    since_s: float
+
+
 class MqttStatus(TypedDict, total=False):
     """`too_large`: messages above the limit that were refused, by thing."""
 
     too_large: dict[str, int]
+    refused_clients: list[RefusedClient]
     clients: list[dict[str, Any]]
 
 
@@ -111,6 +135,81 @@ class UplinkStatus(SpoolStatus, total=False):
     jobs: dict[str, Any]
 
 
+class RefusedImages(TypedDict):
+    """What one camera was refused lately, for one reason. `since_s`: seconds since the last."""
+
+    camera: str
+    reason: str
+    count: int
+    since_s: float
+
+
+class RecentStatus(TypedDict, total=False):
+    """What happened lately, from the counters in `stats` by the core's monotonic clock.
+
+    `window_s`: the seconds that the counts are of; longer while nothing newer has come.
+    `answered`: images with a result; `failed`: without one, `model_errors` of them by the model's
+    fault; `dropped`: by a quota or an operator. `unanswered_s`: seconds for which images have
+    waited and none was finished. `cloud_lost`: messages and results that a quota cost.
+    """
+
+    window_s: float
+    accepted: int
+    answered: int
+    failed: int
+    model_errors: int
+    dropped: int
+    unanswered_s: float
+    cloud_lost: int
+    refused_images: list[RefusedImages]
+
+
+class DiskStatus(TypedDict):
+    """One file system. `use`: what is on it, such as `state, images`."""
+
+    use: str
+    path: str
+    free_bytes: int
+    size_bytes: int
+
+
+class CertificateStatus(TypedDict):
+    """`expires_in_s`: negative: it has expired."""
+
+    name: str
+    expires_in_s: float
+
+
+class Reason(TypedDict):
+    """One cause of a verdict that is not `ok`: what it is about, what is wrong, what to do.
+
+    `code`: for machines, a closed set (docs/spec/verdict.md). `level`: `down` or `degraded`.
+    `blocks`: an image that is published now would be refused or left waiting.
+    `requested`: an operator asked for it: nothing is broken, and it does not end by itself.
+    `lasting`: this machine lacks something for a function; the others run without it.
+    `gate`: a new deployment's health gate waits for its end.
+    """
+
+    code: str
+    level: str
+    subject: str
+    problem: str
+    remedy: str
+    blocks: bool
+    requested: bool
+    lasting: bool
+    gate: bool
+
+
+class Verdict(TypedDict):
+    """`state`: `ok`, `degraded` (images are inspected, something is wrong) or `down`.
+    `ready`: an image that is published now would be inspected. `reasons`: the worst first."""
+
+    state: str
+    ready: bool
+    reasons: list[Reason]
+
+
 class Status(TypedDict, total=False):
     """`stats`: the last message of each part on `{site}/stats`, as anybody may have sent it.
     `silence_s`: how long since each part's stats and each worker's heartbeat, in seconds."""
@@ -124,5 +223,11 @@ class Status(TypedDict, total=False):
     cloud: UplinkStatus
     stats: Mapping[str, Any]
     silence_s: Mapping[str, Mapping[str, float]]
+    recent: RecentStatus
+    disks: list[DiskStatus]
+    certificates: list[CertificateStatus]
+    verdict: Verdict
     findings: list[str]
     doctor: Mapping[str, Any]
+    history: Mapping[str, Any]
+    alerts: Mapping[str, Any]

@@ -6,3 +6,5 @@ from __future__ import annotations
 OWN_FOLDER = ".fanfold"
 #: Images that came inside a message lie in `{INBOX}/{stream}/` until their record is committed.
 INBOX = f"{OWN_FOLDER}/inbox"
+#: Images whose journal was lost, under the stream and the number that they had.
+LOST = f"{OWN_FOLDER}/lost"

@@ -90,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     add("--poll-s", type=float, default=5.0)
     add("--health-s", type=float, default=300.0)
     add("--fault-plan", "--faults", type=Path, metavar="FILE")
+    add("--no-history", action="store_true")
     add("--doctor", type=_words, default=(), metavar="COMMAND")
     return arguments
 
@@ -133,6 +134,7 @@ def main(argv: list[str] | None = None) -> int:
             join=given.join and given.join.absolute(),
             iot_endpoint=given.iot_endpoint,
             iot_proxy=given.iot_proxy,
+            history=not given.no_history,
             insecure_static_credentials=given.insecure_static_credentials,
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -25,8 +26,9 @@ HELP = (
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
-    "import_", "run", "status", "send", "publish", "results", "trace", "logs", "drain", "stop",
-    "bench", "tune", "detect", "pool", "replay", "rollout", "bundle",
+    "import_", "run", "status", "send", "publish", "results", "trace", "history", "alerts",
+    "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay", "rollout",
+    "bundle",
 )  # fmt: skip
 
 
@@ -57,7 +59,9 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. FANFOLD_DEBUG=1 shows tracebacks."""
     try:
-        code = build_app()(
+        app = build_app()
+        _refuse_unknown(app, sys.argv[1:] if arguments is None else arguments)
+        code = app(
             args=None if arguments is None else list(arguments),
             prog_name="fanfold",
             standalone_mode=False,
@@ -72,6 +76,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _explain(error)
     return code if isinstance(code, int) else 0
+
+
+def _refuse_unknown(app: typer.Typer, arguments: Sequence[str]) -> None:
+    """A verb that does not exist, with the one that was meant. Raises UserError."""
+    verb = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    known = {str(c.name) for c in app.registered_commands}
+    known |= {str(group.name) for group in app.registered_groups}
+    if verb is None or verb in known:
+        return
+    near = difflib.get_close_matches(verb, sorted(known), n=3, cutoff=0.5)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise UserError(f"{verb!r} is no verb{meant} `fanfold --help` lists them.", INVALID)
 
 
 def _explain(error: Exception) -> int:

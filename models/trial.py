@@ -13,10 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contract.accelerators.cards import parse_gpu_id
 from lambdas.imaging.header import ImageError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
+from lambdas.worker.accelerator import claim
 from lambdas.worker.warm_up import answered, prove
 from models.asked import ENVIRONMENT, Say, answer
 
@@ -24,7 +26,8 @@ from models.asked import ENVIRONMENT, Say, answer
 def run(request: dict[str, Any], say: Say) -> None:
     """Raises `ModelError` where the package cannot serve."""
     package = load_package(request["folder"])
-    runtime = load_runtime(package, int(request.get("gpu", -1)))
+    claimed = claim(parse_gpu_id(str(request.get("gpu", -1))), package)
+    runtime = load_runtime(package, claimed.gpu_id.index, claimed.ordinal)
     model = prove(package, runtime, load_hooks(os.environ.get("FANFOLD_HOOKS", "")))
     softmax = model.package.spec.output.softmax
     for name in request["images"]:

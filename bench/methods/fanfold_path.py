@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,16 @@ EVENT_FILES = 100
 
 
 @contextmanager
-def running_core(work: Path, group: Path) -> Iterator[running.RunningCore]:
+def running_core(
+    work: Path, group: Path, more: Sequence[str] = (), python: Path | None = None
+) -> Iterator[running.RunningCore]:
     """The real core with free ports; ended, and its children with it, at the end."""
     state = work / "core"
     command = [sys.executable, "-m", "edgecore", "--group", str(group), "--state", str(state)]
     for port in ("--mqtt-plain-port", "--ipc-port", "--http-port"):
         command += [port, "0"]
-    command += ["--mqtt-port", "off", "--isolation", "none", "--python", _python()]
+    command += ["--mqtt-port", "off", "--isolation", "none", "--python", _python(python)]
+    command += more
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     state.mkdir(parents=True, exist_ok=True)
     with (work / "core.out").open("wb") as log:
@@ -58,8 +61,9 @@ def running_core(work: Path, group: Path) -> Iterator[running.RunningCore]:
                 process.kill()
 
 
-def _python() -> str:
-    python = device_python()
+def _python(python: Path | None) -> str:
+    """`python`: of the functions; None: the device environment's."""
+    python = python or device_python()
     if python is None:
         raise UserError("no interpreter for the Lambdas. Run `make setup`.", FAILED)
     return f"{RUNTIME}={python}"
@@ -86,6 +90,8 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     files_per_event: int = 1,
     in_flight: int | None = None,
     machine: Machine | None = None,
+    core_arguments: Sequence[str] = (),
+    python: Path | None = None,
 ) -> dict[str, Any]:
     """One run; start-up and a warm-up of two images per worker lie outside the measured time.
 
@@ -101,7 +107,8 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     names = [f"{CAMERA}/{image.name}" for image in images]
     for image in images:
         shutil.copy(image, folder / image.name)
-    with running_core(work, group) as core, Console(core, [Topics(SITE).results("#")]) as console:
+    started = running_core(work, group, core_arguments, python)
+    with started as core, Console(core, [Topics(SITE).results("#")]) as console:
         client = _Client(console, names, files_per_event)
         client.run(2 * setting.workers, None)
         pids = _pids(core)

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import os
@@ -21,13 +20,13 @@ from typing import Iterator, Mapping, NamedTuple
 
 from contract.durable.room import give_up_reserve
 from contract.durable.salvage import Salvage, columns_of, salvage
+from contract.durable.trouble import failing_of
 
 PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 64
 BUSY_S = 5.0
 #: Files set aside that are kept; without a bound a failing disk would fill itself.
 KEEP_CORRUPT = 3
-PROBE_BYTES = 64 << 10
 # Of the databases that are open, to ask them whether there is room.
 _folders: set[str] = set()
 #: The path of a database that is in memory only.
@@ -145,18 +144,7 @@ def is_out_of_room(error: sqlite3.Error) -> bool:
 
 
 def _has_no_space(folder: str) -> bool:
-    probe = os.path.join(folder, f".space-{os.getpid()}")
-    try:
-        with open(probe, "wb", buffering=0) as file:
-            file.write(bytes(PROBE_BYTES))
-            os.fsync(file.fileno())
-    except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    else:
-        return False
-    finally:
-        with contextlib.suppress(OSError):
-            os.remove(probe)
+    return failing_of(folder) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_damage(error: sqlite3.Error) -> bool:

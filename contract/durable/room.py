@@ -12,6 +12,8 @@ import contextlib
 import os
 import sqlite3
 
+from contract.durable.trouble import failing_of
+
 PAGE_BYTES = 4096
 MARGIN_BYTES = 1 << 20
 RESERVE_BYTES = 1 << 20
@@ -36,6 +38,18 @@ class Room:
         free = connection.execute("PRAGMA freelist_count").fetchone()[0] * PAGE_BYTES
         return bool(free >= wanted)
 
+    def used_bytes(self, connection: sqlite3.Connection) -> int:
+        """Of the file, without its free pages."""
+        pages, free = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count")
+        )
+        return int(pages - free) * PAGE_BYTES
+
+    def works(self) -> bool:
+        """Whether a little file can be written and synced beside it."""
+        return not failing_of(self._folder)
+
     def hold(self) -> None:
         """Take the reserve, or take it again, when there is plenty."""
         if os.path.exists(self._reserve) or self.spare_bytes() < 2 * RESERVE_BYTES:
@@ -46,6 +60,10 @@ class Room:
     def make(self, connection: sqlite3.Connection) -> None:
         """Empty the log into the database file, with the reserve's space where it is needed."""
         give_up_reserve(self._database)
+        self.empty_log(connection)
+
+    def empty_log(self, connection: sqlite3.Connection) -> None:
+        """As `make`, without the reserve: that is for what deletes."""
         # Who asked for room tries its transaction again, and hears from that whether there is.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping, Sequence
 
 from contract.messages.terms import (
     DROPPED_REASONS,
@@ -17,9 +17,13 @@ from contract.messages.wire import dumps, encode, pack, utf8
 
 
 def sync_message(
-    epoch: str, numbers: dict[str, tuple[int, list[list[int]]]] | None = None
+    epoch: str,
+    numbers: dict[str, tuple[int, list[list[int]]]] | None = None,
+    run: str = "",
+    runs: Mapping[str, Any] | None = None,
 ) -> bytes:
-    message: Record = {"v": VERSION, "sync": epoch}
+    """`run`, `runs`: as in `Done`."""
+    message: Record = {"v": VERSION, "sync": epoch, "run": run, "runs": runs or {}}
     if numbers is not None:
         message["next"] = {stream: next_seq for stream, (next_seq, _) in numbers.items()}
         message["open"] = {stream: ranges for stream, (_, ranges) in numbers.items() if ranges}
@@ -58,13 +62,19 @@ def probe_message(probe: str) -> bytes:
 
 
 def hello_message(
-    worker: str, incarnation: str, model: Record | None, earlier_end: str = ""
+    worker: str,
+    incarnation: str,
+    model: Record | None,
+    earlier_end: str = "",
+    accelerators: Sequence[Record] = (),
 ) -> bytes:
-    message = {"v": VERSION, "worker": worker, "incarnation": incarnation, "kind": "hello"}
+    message: Record = {"v": VERSION, "worker": worker, "incarnation": incarnation, "kind": "hello"}
     if model:
         message["model"] = model
     if earlier_end:
         message["earlier_end"] = earlier_end
+    if accelerators:
+        message["accelerators"] = list(accelerators)
     return encode(message)
 
 

@@ -56,7 +56,17 @@ def parse_done(payload: Payload) -> Done:
     sync = message.get("sync")
     if sync is not None:
         epoch = _text(sync, "sync", 64)
-        return Done("", SPLITTER_WORKER, "", None, [], epoch, _sync_numbers(message))
+        return Done(
+            "",
+            SPLITTER_WORKER,
+            "",
+            None,
+            [],
+            epoch,
+            _sync_numbers(message),
+            str(message.get("run") or "")[:64],
+            _runs(message.get("runs")),
+        )
     results = _list(message.get("results"), "results")
     for result in results:
         _check_keyed(result)
@@ -79,6 +89,19 @@ def _sync_numbers(message: Record) -> dict[str, tuple[int, Ranges]] | None:
         stream: (next_seq, [_range(pair) for pair in _list(given.get(stream, []), "open")])
         for stream, next_seq in _numbers(message["next"], "next").items()
     }
+
+
+def _runs(value: Any) -> dict[str, list[tuple[int, str]]]:
+    return {
+        str(stream): [_run(pair) for pair in _list(runs, "runs")]
+        for stream, runs in (_object(value, "runs") or {}).items()
+    }
+
+
+def _run(pair: Any) -> tuple[int, str]:
+    if isinstance(pair, list) and len(pair) == 2:
+        return _integer(pair[0], "runs", 1), _text(pair[1], "runs", 64)
+    raise MessageError("malformed", f"a run is {pair!r:.60}, use [first number, name]")
 
 
 def parse_ack(payload: Payload) -> Ack:
@@ -124,7 +147,12 @@ def parse_heartbeat(payload: Payload) -> Heartbeat:
         _integer(message.get("failed", 0), "failed", 0),
         _text(message["earlier_end"], "earlier_end", 16) if message.get("earlier_end") else "",
         str(message.get("trouble") or "")[:MAX_DETAIL_CHARS],
+        message.get("accelerators") and _accelerators(message["accelerators"]),
     )
+
+
+def _accelerators(value: Any) -> list[Record]:
+    return [_object(each, "accelerators") or {} for each in _list(value, "accelerators")]
 
 
 def parse_control(payload: Payload) -> Control:

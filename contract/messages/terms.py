@@ -77,7 +77,9 @@ class Done(NamedTuple):
     """Finished items of one batch, or the splitter's question `sync`.
 
     `numbers`, with a question: per stream the number that it gives next, and the ranges
-    below it that have no committed record as far as it knows; None: it does not know.
+    below it that have no committed record as far as it knows; None: it does not know. `run`:
+    the name of this start of the splitter, `runs`: per stream the first number of each run
+    that it knows of, and the run's name.
     """
 
     batch: str
@@ -87,6 +89,8 @@ class Done(NamedTuple):
     results: list[Record]
     sync: str | None
     numbers: dict[str, tuple[int, Ranges]] | None = None
+    run: str = ""
+    runs: dict[str, list[tuple[int, str]]] | None = None
 
 
 class Ack(NamedTuple):
@@ -110,6 +114,7 @@ class Heartbeat(NamedTuple):
     """`earlier_end`, with hello: the signal that ended the worker's earlier process.
 
     `trouble`: why it cannot read images now, which is no image's fault; "": it can.
+    `accelerators`: the cards that its network runs on, as `docs/spec/messages.md` says.
     """
 
     worker: str
@@ -122,6 +127,7 @@ class Heartbeat(NamedTuple):
     failed: int = 0
     earlier_end: str = ""
     trouble: str = ""
+    accelerators: list[Record] | None = None
 
 
 class Control(NamedTuple):

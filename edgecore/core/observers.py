@@ -11,7 +11,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from contract.topic_filters import TopicIndex
 from contract.topics import HEARTBEAT, STATS
@@ -60,18 +60,28 @@ class Observer:
         return self._queue.popleft()
 
 
+class Offered(Protocol):
+    def offer(self, message: Message) -> None:
+        """Called in the core's loop, on the path of the images: at once, and never raises."""
+
+
 class Observers:
     """The hub: ``see`` is called by the router, ``listen`` by the observers."""
 
     def __init__(self) -> None:
-        self._observers: list[Observer] = []
+        self._observers: list[Offered] = []
         self._stats: dict[str, Mapping[str, Any]] = {}
         self.stats_reports = Reports()
         self.heartbeats = Reports()
+        self._accelerators: dict[str, list[dict[str, Any]]] = {}
 
     @property
     def watched(self) -> bool:
         return bool(self._observers)
+
+    def add(self, observer: Offered) -> None:
+        """For an observer that sorts messages itself, without a task of the loop."""
+        self._observers.append(observer)
 
     def see(self, t: float, topic: str, payload: bytes, source: str) -> None:
         """Called for every accepted message."""
@@ -92,9 +102,19 @@ class Observers:
             self.stats_reports.heard(part)
 
     def _keep_heartbeat(self, payload: bytes) -> None:
-        worker = _object(payload).get("worker")
-        if isinstance(worker, str):
-            self.heartbeats.heard(worker)
+        heartbeat = _object(payload)
+        worker = heartbeat.get("worker")
+        if not isinstance(worker, str):
+            return
+        self.heartbeats.heard(worker)
+        told = heartbeat.get("accelerators")
+        if worker in self._accelerators or len(self._accelerators) < MAX_STATS_PARTS * 4:
+            cards = told if isinstance(told, list) else []
+            self._accelerators[worker] = [each for each in cards if isinstance(each, dict)]
+
+    def accelerators(self, worker: str) -> list[dict[str, Any]]:
+        """What the worker's last heartbeat says that its network runs on (`messages.md`)."""
+        return self._accelerators.get(worker, [])
 
     def tick(self, now: float) -> None:
         """``now`` on the loop's clock, a few times a second."""
@@ -116,6 +136,7 @@ class Observers:
     def forget_stats(self) -> None:
         """Another group runs: the last stats of the old one's parts do not describe it."""
         self._stats.clear()
+        self._accelerators.clear()
         self.stats_reports.forget()
         self.heartbeats.forget()
 

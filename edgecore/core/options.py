@@ -50,6 +50,7 @@ class Options:
     iot_endpoint: str | None = None
     iot_proxy: str | None = None
     insecure_static_credentials: bool = False
+    history: bool = True
 
 
 class CoreError(Exception):

@@ -10,6 +10,7 @@ from contract.topic_filters import topic_problem
 from contract.topics import Topics
 from edgecore.core.group import CLOUD, Group
 from edgecore.daemon.running_group import RunningGroup
+from edgecore.daemon.watch import Watch
 from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
 
@@ -31,12 +32,19 @@ def _publisher(group: Group, source: str | None) -> str:
 class Operator:
     """``running_group``: the one that runs now; a deployment replaces it."""
 
-    def __init__(self, running_group: Callable[[], RunningGroup | None]) -> None:
+    def __init__(
+        self,
+        running_group: Callable[[], RunningGroup | None],
+        watch: Watch,
+    ) -> None:
+        """``watch`` is told of everything that was done."""
         self._running_group = running_group
+        self._note = watch.note
+        self._caller = watch.caller
 
     @property
     def offered(self) -> Collection[str]:
-        return ("restart", "drain", "publish")
+        return ("restart", "drain", "publish", "acknowledge", "test-alerts")
 
     def _running(self) -> RunningGroup:
         running_group = self._running_group()
@@ -47,6 +55,7 @@ class Operator:
     async def restart(self, function_id: str) -> None:
         if not await self._running().supervisor.restart(function_id):
             raise ActionRefusedError(f"function {function_id!r} is not in the group")
+        self._note(function_id, "asked for a restart")
 
     async def drain(self, on: bool, workers: Sequence[str] | None) -> None:
         """Tell the splitter (docs/spec/messages.md, Control)."""
@@ -57,12 +66,30 @@ class Operator:
         if workers is not None:
             asked["workers"] = list(workers)
         topic = Topics(site).control
-        if not await self.publish(topic, json.dumps(asked).encode()):
+        if not await self._send(topic, json.dumps(asked).encode()):
             raise ActionRefusedError(
                 f"the group has no subscription for {topic}: render and deploy it again"
             )
 
+        who = "all workers" if workers is None else ", ".join(workers)
+        self._note(who, "drained" if on else "given work again")
+
+    async def acknowledge(self, alert: str) -> None:
+        if not self._caller.acknowledge(alert, "operator"):
+            raise ActionRefusedError(f"alert {alert!r} is not on: there is nothing to acknowledge")
+
+    async def test_alerts(self) -> dict[str, str]:
+        found = await asyncio.to_thread(self._caller.test("operator"))
+        if not found:
+            raise ActionRefusedError("no way to send alerts: the site file names none (alerts: to)")
+        return found
+
     async def publish(self, topic: str, payload: bytes, source: str | None = None) -> int:
+        targets = await self._send(topic, payload, source)
+        self._note(topic, f"published {len(payload)} bytes to {targets} target(s)")
+        return targets
+
+    async def _send(self, topic: str, payload: bytes, source: str | None = None) -> int:
         running_group = self._running()
         problem = topic_problem(topic)
         if problem:

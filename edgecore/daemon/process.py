@@ -18,12 +18,16 @@ from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
+from edgecore.core.verdict import judge
 from edgecore.daemon.check_runner import CheckRunner
+from edgecore.daemon.evidence import Evidence
+from edgecore.daemon.health_report import HealthReporter
 from edgecore.daemon.lacking import lacking
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.waiting_group import BY_JOBS
+from edgecore.daemon.watch import Watch
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.supervisor.process import Reaper
@@ -70,9 +74,12 @@ class Daemon:
         self._started = time.monotonic()
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
+        self._evidence = Evidence(options)
         self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
+        self._watch = Watch(options, self._observers, self.status)
         self._spooler: Spooler
         self._cloud_side: CloudSide | None = None
+        self._health: HealthReporter | None = None
         self._background: list[asyncio.Task[None]] = []
 
     async def run(self) -> int:
@@ -93,18 +100,24 @@ class Daemon:
         plan = self._fault_plan()
         loaded = await self._rollout.first_group()
         self._open_cloud(loaded.group, plan)
+        self._health = HealthReporter(self.status, self._spooler.put)
+        self._background.append(asyncio.ensure_future(self._evidence.run(self.status)))
         self._web.bind()
+        self._watch.show(loaded.group)
         await self._rollout.begin(loaded)
+        self._watch.start()
         self._web.start(
             loaded.group,
             status=self.status,
-            actions=Operator(lambda: self._rollout.running_group),
+            actions=Operator(lambda: self._rollout.running_group, self._watch),
             observers=self._observers,
+            recorder=self._watch.recorder,
         )
         self._write_facts()
         if self._cloud_side is not None and self._options.group == BY_JOBS:
             self._cloud_side.execute_jobs(self._rollout)
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
+        self._background.append(asyncio.ensure_future(self._health.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
         log.info("the core runs group %s, ports %s", loaded.group.name, self._ports())
@@ -141,6 +154,9 @@ class Daemon:
 
     def _make_running_group(self, group: Group) -> RunningGroup:
         self._observers.forget_stats()
+        self._evidence.show(group)
+        if self._health is not None:
+            self._health.show(group)
         return RunningGroup(
             group,
             self._options,
@@ -160,6 +176,7 @@ class Daemon:
             self._cloud_side.show(self._rollout.running_group)
         if self._rollout.loaded is not None:
             self._web.show(self._rollout.loaded.group)
+            self._watch.show(self._rollout.loaded.group)
         self._write_facts()
 
     def _ports(self) -> dict[str, int | None]:
@@ -185,7 +202,7 @@ class Daemon:
     def status(self) -> Status:
         """``GET /api/status`` (docs/spec/core.md)."""
         running, loaded = self._rollout.running_group, self._rollout.loaded
-        return {
+        status: Status = {
             "v": 1,
             "core": {
                 "thing": loaded.group.core.thing_name if loaded else None,
@@ -201,9 +218,15 @@ class Daemon:
             "cloud": self._cloud_status(),
             "stats": self._observers.stats,
             "silence_s": self._observers.silence_s(),
+            "recent": self._evidence.recent,
+            "disks": self._evidence.disks,
+            "certificates": self._evidence.certificates,
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
+            **self._watch.status(),
         }
+        status["verdict"] = judge(status)
+        return status
 
     def _findings(self) -> list[str]:
         running, loaded = self._rollout.running_group, self._rollout.loaded
@@ -217,8 +240,10 @@ class Daemon:
         return {**spooled, **(self._cloud_side.status() if self._cloud_side else {})}
 
     async def _shut_down(self) -> None:
+        await self._watch.rest()
         await self._web.stop()
         await self._rollout.stop()
+        await self._watch.close()
         for task in self._background:
             task.cancel()
         for task in self._background:
@@ -234,10 +259,12 @@ class Daemon:
 
 def _mqtt_status(running: RunningGroup | None) -> MqttStatus:
     servers = running.mqtt if running is not None else []
+    now = asyncio.get_running_loop().time()
     too_large: Counter[str] = sum((server.too_large for server in servers), Counter())
     return {
         "clients": [client for server in servers for client in server.clients()],
         "too_large": dict(too_large),
+        "refused_clients": [each for server in servers for each in server.refused.status(now)],
     }
 
 

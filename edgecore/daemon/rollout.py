@@ -7,12 +7,13 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 
-from contract.status import GroupStatus, Status
+from contract.status import GroupStatus, Refusal, Status
 from edgecore import deploy, sources
 from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
+from edgecore.core.verdict.processes import WAITING
 from edgecore.daemon.running_group import RunningGroup
-from edgecore.daemon.waiting_group import BY_JOBS, WAITING, last_or_waiting
+from edgecore.daemon.waiting_group import BY_JOBS, last_or_waiting
 from edgecore.sources import LoadedGroup, SourceError
 from edgecore.sources.errors import MISSING
 
@@ -140,8 +141,17 @@ class Rollout:
             "deployment": loaded.deployment_id if loaded else None,
             "applied_at": deploy.applied_at(self._options.state),
             "uncommitted": deploy.is_uncommitted(self._options.state),
+            "running": self.running_group is not None,
+            "refused": self._refused(),
             "history": self._manager.history.entries[-20:],
         }
+
+    def _refused(self) -> Refusal | None:
+        """What a file says is never refused."""
+        refusal = deploy.refused(self._options.state)
+        if refusal is None or not (self._pulls or self._by_jobs):
+            return None
+        return {"deployment": refusal.deployment, "reason": refusal.reason}
 
     def _report(self, deployment_id: str, status: str, reason: str) -> None:
         self._outcomes[deployment_id] = (status, reason)

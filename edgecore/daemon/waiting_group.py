@@ -6,6 +6,7 @@ from typing import Any
 
 from edgecore import deploy
 from edgecore.core.options import Options
+from edgecore.core.verdict.processes import WAITING
 from edgecore.disk import layout
 from edgecore.sources import LoadedGroup, SourceError
 from edgecore.sources.errors import MISSING
@@ -14,7 +15,6 @@ from edgecore.uplink.iot.identity import Identity, IdentityError, read_identity
 
 BY_JOBS = "jobs"
 """``--group jobs``: the group comes by AWS IoT jobs (docs/spec/jobs.md)."""
-WAITING = "waiting-for-a-job"
 SPOOL_BYTES = 1 << 30
 """As Fanfold's own groups have it (decision 0022): the spool is opened once, with this group."""
 

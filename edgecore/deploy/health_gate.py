@@ -4,7 +4,7 @@ A model that starts and then fails the images is found by the first live ones
 (`LiveImages`), also after the commit: the old one comes back.
 
 Slow to start is not dead, and one good moment is not health: a group passes when every
-reason against ``/ready`` has been gone for ``SETTLE_S``, and has failed when a pinned
+reason of its own (``gate``) has been gone for ``SETTLE_S``, and has failed when a pinned
 function died before it ran, or twice (once may be an accident). AWS's core waits 30 s
 (``postStartHealthCheckTimeout``) and counts only what died; a model may load for minutes,
 hence the longer limit here.
@@ -15,9 +15,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from contract.status import FunctionStatus, Status
-from edgecore.core.readiness import Reason, reasons_not_ready
+from contract.status import FunctionStatus, Reason, Status
 from edgecore.core.stats import number, part
+from edgecore.core.verdict import gate_reasons
 
 LIMIT_S = 300.0
 SETTLE_S = 3.0
@@ -62,7 +62,7 @@ class HealthGate:
         if not status.get("stats"):
             return True
         first = reasons[0]
-        return f"not ready after {self._limit_s:.0f} s: {first.subject} {first.problem}"
+        return f"not ready after {self._limit_s:.0f} s: {first['subject']} {first['problem']}"
 
     def _died(self, status: Status) -> str | None:
         """The first pinned function that keeps dying, and its last error."""
@@ -114,7 +114,7 @@ def _against(status: Status) -> list[Reason]:
     beside others that run, a function that this machine cannot start is a finding."""
     functions = [f for f in status.get("functions", []) if _startable(f)]
     mendable: Status = {**status, "functions": functions}
-    return [reason for reason in reasons_not_ready(mendable) if not reason.requested]
+    return [reason for reason in gate_reasons(mendable) if not reason["requested"]]
 
 
 def _startable(function: FunctionStatus) -> bool:

@@ -17,6 +17,7 @@ from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
 from edgecore.mqtt.limits import ConnectionLimiter, Limits
 from edgecore.mqtt.packets import Connect, ConnectCode, Oversize
+from edgecore.mqtt.refused import RefusedClients
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class MqttServer:
         self.counters: Counter[str] = Counter()
         self.too_large: Counter[str] = Counter()
         """Messages above the limit, by thing: read, acknowledged and refused."""
+        self.refused = RefusedClients()
 
     async def start(self) -> None:
         """Listen; afterwards ``port`` is the real one. Raises ``OSError`` if it is taken."""
@@ -113,6 +115,7 @@ class MqttServer:
         if thing is None:
             self.counters[f"refused_{code.name.lower()}"] += 1
             log.warning("mqtt connect refused: %s", reason)
+            self.refused.add(packet.client_id or connection.host, reason, _now())
             return code, None
         if old := self._by_client_id.pop(packet.client_id, None):
             self.counters["takeovers"] += 1
@@ -215,6 +218,9 @@ class MqttServer:
             )
         except (OSError, asyncio.TimeoutError) as error:
             self.counters["refused_tls"] += 1
+            if isinstance(error, ssl.SSLError) and "certificate" in str(error).lower():
+                host = str((transport.get_extra_info("peername") or ("",))[0])
+                self.refused.add(host, "no certificate that this group knows", _now())
             log.info("mqtt: no TLS connection: %s", error)
             transport.abort()
             return None
@@ -224,6 +230,10 @@ class MqttServer:
             del self._by_client_id[connection.client_id]
         if connection.thing is not None:
             self._by_thing[connection.thing.thing_arn].pop(connection, None)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 class _PendingConnection(asyncio.Protocol):

@@ -6,6 +6,7 @@ which of these exist.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ SYSTEM = ("bin", "etc", "lib", "lib32", "lib64", "libx32", "nix", "opt", "sbin",
 SECRET = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers")
 NAMESERVERS = Path("/run/systemd/resolve")
 MAX_LINKS = 40  # Linux's own limit, path_resolution(7)
+CARD_FILE = re.compile(r"/dev/nvidia[0-9]+")
 Bind = tuple[str, str, str]
 
 
@@ -32,14 +34,18 @@ def container_home(  # noqa: PLR0913 - each is one thing that is shown or hidden
     python: str | None = None,
     identity: Identity | None = None,
     hidden: Sequence[Path] = (),
+    cards: Sequence[str] | None = None,
 ) -> Home:
     """A bubblewrap container: own pid, ipc and uts, shared network.
 
     `python`: the interpreter inside, None for an executable. `hidden`: the core's own files,
-    should they lie below what is shown.
+    should they lie below what is shown. `cards`: device files of the function's GPUs, in place
+    of those that the group document guessed from their index.
     """
     folder.mkdir(parents=True, exist_ok=True)
     bound = [bind for each in attached(function, resources) for bind in _bind(*each)]
+    if cards is not None:
+        bound = _with_cards(bound, cards)
     targets = [Path(CODE_IN_CONTAINER), *(Path(target) for _, _, target in bound)]
     shown = [Path("/") / name for name in SYSTEM]
     shown += [NAMESERVERS, *([Path("/sys")] if function.access_sysfs else [])]
@@ -84,6 +90,14 @@ def _bind(resource: Resource, writable: bool) -> Iterator[Bind]:
         yield ("--dev-bind", resource.source_path, resource.source_path)
     elif resource.path is not None:
         yield (kind, str(resource.path.resolve()), resource.destination_path)
+
+
+def _with_cards(bound: Sequence[Bind], cards: Sequence[str]) -> list[Bind]:
+    """A function that was given no card's file gets none."""
+    others = [each for each in bound if not CARD_FILE.fullmatch(each[1])]
+    if len(others) == len(bound):
+        return others
+    return others + [("--dev-bind", file, file) for file in cards]
 
 
 def _programs(python: str | None) -> list[Path]:

@@ -61,14 +61,16 @@ class Homes:
         for finding in sharing(self._bare):
             self.find(finding)
 
-    def of(self, function: Function, program: str) -> Home:
-        """Where a worker of it starts. Raises IsolationError."""
-        return self._home(function, program, anew=False)
+    def of(self, function: Function, program: str, cards: Sequence[str] | None = None) -> Home:
+        """Where a worker of it starts; `cards` as in `container_home`. Raises IsolationError."""
+        return self._home(function, program, cards, anew=False)
 
-    def _home(self, function: Function, program: str, *, anew: bool) -> Home:
+    def _home(
+        self, function: Function, program: str, cards: Sequence[str] | None = None, *, anew: bool
+    ) -> Home:
         folder = self.state / "work" / function.id
         if self._contained(function):
-            return self._container(function, program, folder)
+            return self._container(function, program, folder, cards)
         identity = self.identities.of(function)
         if identity is None:
             if self.key_file is not None and self.identities.core_uid:
@@ -88,7 +90,9 @@ class Homes:
             return False
         return True
 
-    def _container(self, function: Function, program: str, folder: Path) -> Home:
+    def _container(
+        self, function: Function, program: str, folder: Path, cards: Sequence[str] | None
+    ) -> Home:
         self._bwrap = self._bwrap or self.probe_bubblewrap()
         if self._bwrap is None:
             raise IsolationError(
@@ -109,6 +113,7 @@ class Homes:
             python=None if function.runtime == EXECUTABLE_RUNTIME else program,
             identity=identity,
             hidden=[self.state, *([self.key_file] if self.key_file else [])],
+            cards=cards,
         )
 
     def _own(self, function: Function, identity: Identity, *, anew: bool) -> Home:

@@ -10,6 +10,7 @@ from edgecore.core.descriptors import Reserve
 from edgecore.core.group import Function
 from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
+from edgecore.supervisor.accelerators import Accelerators
 from edgecore.supervisor.environment import Surroundings, function_environment
 from edgecore.supervisor.executables import own_program, program_name
 from edgecore.supervisor.homes import BOOTSTRAP, Homes
@@ -41,6 +42,7 @@ class Launcher:
     homes: Homes
     findings: Findings = field(default_factory=Findings)
     descriptors: Reserve = field(default_factory=Reserve)
+    accelerators: Accelerators = field(default_factory=Accelerators)
     _logs: dict[str, LogFile] = field(default_factory=dict)
 
     def check(self, function: Function) -> None:
@@ -75,7 +77,10 @@ class Launcher:
 
         ``earlier_end``: of the function's latest process that took work (`ending.signal_of`).
         """
-        home = self.homes.of(function, self.interpreter(function))
+        given = await self.accelerators.given(function)
+        for finding in given.findings:
+            self.find(finding)
+        home = self.homes.of(function, self.interpreter(function), given.devices)
         token = self.tokens.issue(Caller(function.arn, name))
         environment = function_environment(
             function,
@@ -84,6 +89,7 @@ class Launcher:
             resource_prefix=home.resource_prefix,
             home=home.code,
         )
+        environment.update(given.environment)
         environment["FANFOLD_EARLIER_END"] = earlier_end
         # Code folders are content-addressed caches: byte code goes elsewhere.
         environment["PYTHONPYCACHEPREFIX"] = home.byte_code

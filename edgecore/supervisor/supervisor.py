@@ -188,6 +188,9 @@ class Supervisor:
             "errors": queue.errors,
             "rss_kb": sum(worker.rss_kb for worker in workers),
             "gpu_id": function.environment.get("GPU_ID"),
+            "accelerators": self._observers.accelerators(
+                function.environment.get("FANFOLD_WORKER", function.id)
+            ),
             "runtime": function.runtime,
             "interpreter": self._interpreter(function) if runner.startable else None,
             "isolation": self._launcher.isolation_of(function),

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from contract.status import Status
 from edgecore.core.observers import Observers
-from edgecore.core.readiness import reasons_not_ready
+from edgecore.core.verdict import judge
 from edgecore.web.guards import Exposure, Guard
 from edgecore.web.metrics.registry import CONTENT_TYPE_LATEST, Metrics
 
@@ -39,9 +39,8 @@ def make_app(
         return PlainTextResponse("live\n")  # it is the loop's answer that counts
 
     async def ready(_request: Request) -> Response:
-        reasons = [reason.as_json() for reason in reasons_not_ready(status())]
-        body = {"ready": not reasons, "reasons": reasons}
-        return JSONResponse(body, status_code=503 if reasons else 200)
+        verdict = judge(status())
+        return JSONResponse(verdict, status_code=200 if verdict["ready"] else 503)
 
     async def show_metrics(_request: Request) -> Response:
         return Response(metrics.render(), media_type=CONTENT_TYPE_LATEST)

@@ -12,6 +12,7 @@ from contract.status import Status
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
+from edgecore.history.recorder import Recorder
 from edgecore.web.app import make_app
 from edgecore.web.dashboard.app import Dashboard, Ports
 from edgecore.web.dashboard.ports import Actions, SiteView
@@ -58,6 +59,7 @@ class WebServer:
         status: Callable[[], Status],
         actions: Actions,
         observers: Observers,
+        recorder: Recorder | None = None,
     ) -> None:
         """Serve. ``status`` is asked again each time."""
         if self._server is None:
@@ -68,6 +70,7 @@ class WebServer:
             hub=cast(Any, observers),
             actions=actions,
             log_dir=self._options.state / "logs",
+            recorder=recorder,
         )
         self._page = Dashboard(
             ports,

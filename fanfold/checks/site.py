@@ -10,6 +10,7 @@ import platform
 from pathlib import Path
 
 from contract import limits
+from fanfold.checks.gpus import gpus
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
 from fanfold.localcore.running import read
 from infra.planning import check, errors
@@ -54,20 +55,6 @@ def architecture(subject: Subject) -> Outcome:
             "Use the device's own profile.",
         )
     return ok(f"architecture {here}")
-
-
-def gpus(subject: Subject) -> Outcome:
-    """GPUs of the profile against the device files here; none is a normal case."""
-    here = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    if subject.plan is None:
-        return ok(f"{here} NVIDIA GPU(s) visible")
-    wanted = len(subject.plan.profile.accelerators)
-    if here < wanted:
-        return error(
-            f"profile {subject.plan.profile.name} has {wanted} GPU(s), {here} visible",
-            "Load the driver (nvidia-smi), or use the profile of this machine.",
-        )
-    return ok(f"{here} GPU(s) visible, the profile uses {wanted}")
 
 
 def mps(subject: Subject) -> Outcome:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from devcloud import DevCloudError
 from devcloud.cdk_cli import command, environment
@@ -29,8 +30,14 @@ def require_tools() -> None:
         raise UserError(str(error), error.exit_code) from error
 
 
-def run_cdk(arguments: Sequence[str], access: Access, site: str) -> str:
-    """Run `cdk ARGUMENTS`, pass its lines on, return them. Raises UserError when it fails."""
+def run_cdk(
+    arguments: Sequence[str], access: Access, site: str, passed_to: TextIO | None = None
+) -> str:
+    """Run `cdk ARGUMENTS`, pass its lines on (to stdout), return them.
+
+    Raises UserError when it fails.
+    """
+    out = passed_to or sys.stdout
     require_tools()
     lines: list[str] = []
     with subprocess.Popen(
@@ -44,8 +51,8 @@ def run_cdk(arguments: Sequence[str], access: Access, site: str) -> str:
         errors="replace",
     ) as process:
         for line in process.stdout or ():
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            out.write(line)
+            out.flush()
             lines = [*lines[-_KEPT_LINES:], line.rstrip()]
     if process.returncode:
         raise failure(arguments[0], site, process.returncode, lines)

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from contract.image_kinds import SUFFIXES
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import site_file
 from infra.hooks import hook_files
 from infra.planning import InvalidInput
 
-MEASURED = (".jpg", ".jpeg", ".png")
+
+def images_of(paths: Iterable[Path]) -> list[Path]:
+    """Files as they are named, and the images below folders in order of their names: the same
+    rule for every verb. Raises UserError where one does not exist or holds no image."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            below = sorted(p for p in path.rglob("*") if _is_image(p))
+            if not below:
+                known = " ".join(sorted(SUFFIXES))
+                raise UserError(f"{path}: contains no image ({known})", INVALID)
+            found += below
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UserError(f"{path}: no such file or folder", INVALID)
+    return found
 
 
-def images_to_measure(folder: Path) -> list[Path]:
-    """The images of a folder in order of their names. Raises UserError where there are none."""
-    files = sorted(p for p in folder.glob("*") if p.suffix.lower() in MEASURED)
-    if not files:
-        raise UserError(f"{folder}: no images in this folder ({', '.join(MEASURED)})", INVALID)
-    return files
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def hooks_of(site: str, module: str | None) -> dict[str, Path]:

@@ -1,13 +1,14 @@
-"""GPUs: by NVML where its bindings are installed, else what the driver says in /proc."""
+"""GPUs of this machine, as a profile has them."""
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
-JETSON = "etc/nv_tegra_release"
-PROC_GPUS = "proc/driver/nvidia/gpus"
+from contract.accelerators.cards import Card
+from contract.accelerators.files import is_jetson, slice_files
+from contract.accelerators.looking import look
+
 #: What every CUDA program opens; beside it each GPU has its own /dev/nvidiaN.
 SHARED_DEVICES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
 JETSON_DEVICES = (
@@ -16,60 +17,47 @@ JETSON_DEVICES = (
 
 
 def find_gpus(root: Path, memory_mb: int) -> tuple[list[dict[str, Any]], list[str]]:
-    """`gpus` of a profile, and remarks on what could not be known."""
-    if (root / JETSON).exists():
-        gpu = {"index": 0, "model": "Tegra", "memory_mb": memory_mb, "shares_memory": True}
-        return [gpu], []
-    found = _by_nvml() if root == Path("/") else []
-    if found:
-        return [_with_device(root, gpu) for gpu in found], []
-    return _by_proc(root)
+    """`gpus` of a profile, and remarks on what could not be known. `memory_mb`: the machine's."""
+    found = look(str(root), nvml=root == Path("/"))
+    remarks = list(found.remarks)
+    gpus = [_entry(root, card, memory_mb, remarks) for card in found.cards]
+    return gpus, remarks
 
 
 def shared_devices(root: Path) -> list[str]:
     """Device files that every GPU of this machine needs."""
-    names = JETSON_DEVICES if (root / JETSON).exists() else SHARED_DEVICES
+    names = JETSON_DEVICES if is_jetson(str(root)) else SHARED_DEVICES
     return [f"/dev/{name}" for name in names if (root / "dev" / name).exists()]
 
 
-def _by_nvml() -> list[dict[str, Any]]:
-    try:
-        nvml = importlib.import_module("pynvml")
-        nvml.nvmlInit()
-    except Exception:  # not installed, no driver, or a driver that does not answer: all "no GPU"
-        return []
-    try:
-        return [_ask(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
-    finally:
-        nvml.nvmlShutdown()
+def _entry(root: Path, card: Card, memory_mb: int, remarks: list[str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"index": card.index, "model": card.name}
+    if card.integrated:
+        entry |= {"memory_mb": memory_mb, "shares_memory": True}
+    elif card.memory_mb:
+        entry["memory_mb"] = card.memory_mb
+    else:
+        entry["memory_mb"] = 1
+        remarks.append(
+            f"gpus: memory_mb of GPU {card.index} is not known without the driver's library "
+            "libnvidia-ml.so.1: 1 stands there, put in the true number"
+        )
+    entry |= {key: value for key, value in (("uuid", card.uuid), ("pci", card.pci)) if value}
+    device = f"dev/nvidia{card.minor}"
+    if card.minor is not None and (root / device).exists():
+        entry["devices"] = [f"/{device}"]
+    if card.mig:
+        entry["mig"] = _slices(root, card)
+        if not entry["mig"]:
+            remarks.append(f"GPU {card.index} is in MIG mode without a slice: nothing can use it")
+    return entry
 
 
-def _ask(nvml: Any, index: int) -> dict[str, Any]:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
-    name = nvml.nvmlDeviceGetName(handle)
-    return {
-        "index": index,
-        "model": name.decode() if isinstance(name, bytes) else name,
-        "memory_mb": nvml.nvmlDeviceGetMemoryInfo(handle).total >> 20,
-    }
-
-
-def _by_proc(root: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The driver names model and minor number there, but not the memory."""
-    gpus: list[dict[str, Any]] = []
-    for information in sorted((root / PROC_GPUS).glob("*/information")):
-        lines = information.read_text(encoding="utf-8", errors="replace").splitlines()
-        fields = dict(line.split(":", 1) for line in lines if ":" in line)
-        index = int(fields.get("Device Minor", str(len(gpus))).strip())
-        model = fields.get("Model", "NVIDIA GPU").strip()
-        gpus.append(_with_device(root, {"index": index, "model": model, "memory_mb": 1}))
-    remark = (
-        "gpus: memory_mb is not known without NVML (pip install nvidia-ml-py): 1 stands there, "
-        "put in the true number"
-    )
-    return gpus, [remark] if gpus else []
-
-
-def _with_device(root: Path, gpu: dict[str, Any]) -> dict[str, Any]:
-    device = f"dev/nvidia{gpu['index']}"
-    return {**gpu, "devices": [f"/{device}"]} if (root / device).exists() else gpu
+def _slices(root: Path, card: Card) -> list[dict[str, Any]]:
+    found = []
+    for part in card.slices:
+        slice_: dict[str, Any] = {"uuid": part.uuid, "memory_mb": part.memory_mb or 1}
+        slice_["model"] = part.name
+        files = slice_files(str(root), card, part)
+        found.append({**slice_, **({"devices": files} if files else {})})
+    return found

@@ -64,11 +64,11 @@ class RunningCore:
         return message
 
     def ready(self) -> bool:
-        """Whether /ready says that every function can take work, or does not by wish (drained)."""
+        """Whether every function can take work, or does not by wish (drained), as /ready says."""
         try:
-            status, body = self._request("GET", "/ready")
-            return status == 200 or all(
-                r.get("requested") or r.get("lasting") for r in json.loads(body)["reasons"]
+            _, body = self._request("GET", "/ready")
+            return all(
+                r["requested"] or r["lasting"] for r in json.loads(body)["reasons"] if r["gate"]
             )
         except (UserError, ValueError, KeyError):
             return False
@@ -132,7 +132,7 @@ def state_of(site: str | None) -> Path:
         there = [state for state in left if (state / "logs").is_dir()]
         if len(there) != 1:
             raise
-        note(f"no core runs; showing the logs of {there[0].name}'s last run")
+        note(f"no core runs; this is of {there[0].name}'s last run")
         return there[0]
 
 

@@ -76,7 +76,10 @@ def with_local_files(document: dict[str, Any], code: Path, model: Path) -> dict[
     return document
 
 
-def start(command: list[str], environment: dict[str, str], state: Path, held: int) -> None:
+def start(
+    command: list[str], environment: dict[str, str], state: Path, held: int
+) -> running.RunningCore:
+    """Returns when every function can take work. Raises UserError."""
     state.mkdir(parents=True, exist_ok=True)
     log = state / "core.out"
     with log.open("wb") as sink:  # the core's own log is rotated and kept; this is its stderr
@@ -95,6 +98,7 @@ def start(command: list[str], environment: dict[str, str], state: Path, held: in
         f"core {core.info['thing']} runs (pid {core.pid}): broker 127.0.0.1:"
         f"{core.port('mqtt_plain')}, dashboard http://127.0.0.1:{core.port('http')}/#token={core.info['token']}"
     )
+    return core
 
 
 def _wait_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> running.RunningCore:

@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 
 from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
+from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
+from fanfold.reference.history_answers import AlertsAnswer, HistoryLine
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
     ModelInspectAnswer,
@@ -20,6 +22,7 @@ from fanfold.reference.model_answers import (
 )
 from fanfold.reference.replay_answer import ReplayAnswer
 from fanfold.reference.rollout_answer import RolloutAnswer
+from fanfold.reference.verdict_answer import VerdictAnswer
 from infra.planning import Estimate, Finding, Profile, Reason
 from infra.planning.difference import Change
 
@@ -59,6 +62,9 @@ class FunctionStatus(Answer):
     errors: int
     rss_kb: int | None
     gpu_id: str | None = Field(description="`-1`: the CPU; null: not a worker.")
+    accelerators: list[dict[str, Any]] = Field(
+        [], description="The cards that its worker reports: UUID, PCI address, name, `verified`."
+    )
     last_error: str | None
 
 
@@ -111,6 +117,7 @@ class StatusAnswer(Versioned):
     stats: dict[str, dict[str, Any]] = Field(
         description="The last stats of each part, docs/spec/messages.md."
     )
+    verdict: VerdictAnswer
     findings: list[str]
     doctor: DoctorStatus
 
@@ -257,6 +264,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "send": SendAnswer,
     "results": ResultLine,
     "trace": TraceAnswer,
+    "history": HistoryLine,
+    "alerts list": AlertsAnswer,
     "replay": ReplayAnswer,
     "rollout": RolloutAnswer,
     "logs": LogLine,
@@ -268,5 +277,6 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "model inspect": ModelInspectAnswer,
     "model compile": ModelCompileAnswer,
     "model try": ModelTryAnswer,
+    **ACTS,
 }
 """Verb → its answer; of `results`, `logs` and `model try` one line of it."""

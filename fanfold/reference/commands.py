@@ -75,6 +75,8 @@ def _options(given: list[Any]) -> list[Any]:
 
 
 def _argument(parameter: Any) -> str:
+    if parameter.metavar:
+        return str(parameter.metavar).replace("...", "…")
     name = str(parameter.name).upper() + ("…" if parameter.nargs == -1 else "")
     return name if parameter.required else f"[{name}]"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
-from fanfold.common.inputs import hooks_of, images_to_measure
+from fanfold.common.inputs import hooks_of, images_of
 from fanfold.common.project import state_dir
 from fanfold.tune.outcome import words
 from infra.planning import Profile, Site
@@ -28,7 +28,7 @@ def trials_of(  # noqa: PLR0913, PLR0917 - as the verb's options
     from fanfold.tune.space import space_of
     from fanfold.tune.trial import Trials
 
-    files = images_to_measure(images)
+    files = images_of([images])
     _on_the_device(profile)
     footprint = _footprint(models[0], settings)
     space = space_of(settings, profile, footprint, len(models))
@@ -51,10 +51,10 @@ def _on_the_device(profile: Profile) -> None:
 
     here = psutil.cpu_count() or 1
     gpus = len(find_gpus(Path("/"), 0)[0])
-    if profile.cpu_cores > here or len(profile.accelerators) > gpus:
+    if profile.cpu_cores > here or len(profile.gpus) > gpus:
         raise UserError(
             f"profile {profile.name} has {profile.cpu_cores} cores and "
-            f"{len(profile.accelerators)} GPUs, "
+            f"{len(profile.gpus)} GPUs, "
             f"this machine {here} and {gpus}: run `fanfold tune` on the device itself, or name "
             "this machine's profile in the site (`fanfold detect`).",
             MISSING,

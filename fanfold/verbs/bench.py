@@ -10,7 +10,7 @@ import typer
 
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
-from fanfold.common.inputs import images_to_measure
+from fanfold.common.inputs import images_of
 
 DEFAULT_METHODS = "fanfold,article_pool,raw_loop,round_robin"
 
@@ -38,6 +38,7 @@ def bench(
     rounds: int = typer.Option(3, min=1, help="Interleaved rounds."),
     quick: bool = typer.Option(False, help="One round of a few images: does it run at all?"),
     out: Path = typer.Option(Path("build/bench"), help="JSON, plots and REPORT.md."),
+    as_json: bool = typer.Option(False, "--json", help="All rows as one JSON object."),
 ) -> None:
     """Measure this machine: interleaved rounds, ratios, JSON, plots and a report.
 
@@ -49,7 +50,7 @@ def bench(
     from bench.suite import SCENARIOS, Suite
     from fanfold.detect.gpus import find_gpus
 
-    files = images_to_measure(images)
+    files = images_of([images])
     chosen, names = tuple(scenario.split(",")), tuple(methods.split(","))
     if unknown := [*(set(chosen) - set(SCENARIOS)), *(set(names) - {"fanfold", *CONTROLS})]:
         raise UserError(f"not known: {', '.join(unknown)}; see fanfold bench --help", INVALID)
@@ -60,13 +61,19 @@ def bench(
     work = out.absolute() / "work"
     cards = len(find_gpus(Path("/"), 0)[0]) if gpus is None else gpus
     suite = Suite(work, files, model, compiled, count, rounds, names, cards)
+    measured: list[dict[str, Any]] = []
     for name in chosen:
         rows: list[dict[str, Any]] = []
         for row in suite.run(name, numbers):
             rows.append(row)
             output.note(_line(row, rounds))
             (out / f"{name}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    output.out.print(str(write_report(out, out / "REPORT.md")))
+        measured += rows
+    report = write_report(out, out / "REPORT.md")
+    if as_json:
+        output.print_json({"v": 1, "report": str(report), "rows": measured})
+    else:
+        output.out.print(str(report))
 
 
 def numbers_of(text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import typer
@@ -27,6 +28,7 @@ AWS = typer.Option(
 )
 MODEL = typer.Option(None, help="S3 URI of a model package, instead of the site's own.")
 OLDER = typer.Option(False, OPTION, help="Deploy a model of an older version than the one there.")
+AS_JSON = typer.Option(False, "--json", help="The outcome as one JSON object.")
 WAIT = typer.Option(60, help="Seconds to wait for the core; one that is off takes it later.")
 
 OVERRIDE = typer.Option(
@@ -49,6 +51,7 @@ def deploy(
     wait_s: int = WAIT,
     runtime_override: str | None = OVERRIDE,
     aws: bool = AWS,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Deploy a site: `cdk deploy SITE`, after checking everything that could make it fail.
 
@@ -75,14 +78,20 @@ def deploy(
     # The bucket that an earlier stack left is taken back instead of failing to be made.
     context += ["--import-existing-resources"]
     arguments = ["deploy", settings.name, "--require-approval", "never", *context]
-    _cdk([*arguments, *_where(site, settings)], access, settings.name)
+    _cdk([*arguments, *_where(site, settings)], access, settings.name, as_json=as_json)
     if settings.target == "iot":
         go_forward_by_job(access, wanted, wait_s)
     else:
         go_forward(access, settings.name, wait_s)
+    if as_json:
+        now = read_site_deployed(access, settings)
+        current = now.current.id if now and now.current else None
+        output.print_json(
+            {"v": 1, "site": settings.name, "cloud": access.where, "deployment": current}
+        )
 
 
-def destroy(site: str, aws: bool = AWS) -> None:
+def destroy(site: str, aws: bool = AWS, as_json: bool = AS_JSON) -> None:
     """Remove a site's stack: deployments are reset first; data and certificates are kept.
 
     Stop the core first (`fanfold stop SITE` on the device), or it keeps running the last group.
@@ -93,13 +102,15 @@ def destroy(site: str, aws: bool = AWS) -> None:
     require_tools()
     access = reach(settings.region, aws=aws)
     refuse_other_account(access, settings.account, settings.name)
-    stacks = [
-        found
+    stacks = {
+        name: found
         for name in (settings.name, deployment_stack_name(settings.name))
         if (found := read_stack(access, name))
-    ]
+    }
     if not stacks:
         output.note(f"{settings.name}: no stack of this name in {access.where}")
+        if as_json:
+            output.print_json(_destroyed(settings, access, [], []))
         return
     plan = plan_group(settings, profile)
     if settings.target == "iot":
@@ -107,13 +118,20 @@ def destroy(site: str, aws: bool = AWS) -> None:
     with explained(access, f"things of {settings.name}", "Nothing was removed."):
         detach_certificates(access.client("iot"), [t.name for t in (plan.core, *plan.devices)])
     both = [settings.name, cloud_id(settings.name)]
-    _cdk(["destroy", *both, "--force", *_where(site, settings)], access, settings.name)
-    outputs = {name: value for stack in stacks for name, value in stack.outputs.items()}
+    arguments = ["destroy", *both, "--force", *_where(site, settings)]
+    _cdk(arguments, access, settings.name, as_json=as_json)
+    outputs = {name: value for stack in stacks.values() for name, value in stack.outputs.items()}
     kept = ", ".join([*_buckets(outputs), "models", "certificates"])
     output.note(
         f"kept: {kept}. Certificates go with: fanfold provision {settings.name} --remove. "
         "Deploying the site again takes the rest back."
     )
+    if as_json:
+        output.print_json(_destroyed(settings, access, list(stacks), _buckets(outputs)))
+
+
+def _destroyed(site: Site, access: Access, stacks: list[str], kept: list[str]) -> dict[str, object]:
+    return {"v": 1, "site": site.name, "cloud": access.where, "stacks": stacks, "kept": kept}
 
 
 def _detach_policy(access: Access, site: Site) -> None:
@@ -134,10 +152,10 @@ def _buckets(outputs: dict[str, str]) -> list[str]:
     return [f"bucket {value}" for name, value in outputs.items() if name.endswith("Bucket")]
 
 
-def _cdk(arguments: list[str], access: Access, site: str) -> None:
+def _cdk(arguments: list[str], access: Access, site: str, *, as_json: bool) -> None:
     shown = [each for each in arguments if not each.startswith("--output")]
     output.note(f"cdk {' '.join(shown)}  → {access.cloud.url if access.cloud else 'AWS'}")
-    run_cdk(arguments, access, site)
+    run_cdk(arguments, access, site, sys.stderr if as_json else None)
 
 
 def _where(site: str, settings: Site) -> list[str]:

@@ -12,6 +12,7 @@ from fanfold.common import output
 from fanfold.common.errors import UserError
 from fanfold.localcore import running
 from fanfold.localcore.draining import Picture, chosen, control, picture, seen
+from fanfold.localcore.naming import site_and_words
 from fanfold.sending.mqtt import Console
 
 #: The splitter reports every second: after so long it has not heard us.
@@ -24,15 +25,17 @@ def register(app: typer.Typer) -> None:
 
 
 def drain(
-    workers: list[str] | None = typer.Argument(
-        None, help="Workers to drain; all if none is named."
+    words: list[str] | None = typer.Argument(
+        None, metavar="[SITE] [WORKER]...", help="Workers to drain; all if none is named."
     ),
-    site: str | None = typer.Option(
-        None, help="Site whose core is meant; needed only if several cores run here."
-    ),
+    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
     resume: bool = typer.Option(False, "--resume", help="Dispatch work to them again."),
     wait_s: float = typer.Option(
-        60.0, "--wait", min=0, help="Seconds to wait for images in progress; 0: do not wait."
+        60.0,
+        "--wait-s",
+        "--wait",
+        min=0,
+        help="Seconds to wait for images in progress; 0: do not wait.",
     ),
     as_json: bool = typer.Option(False, "--json", help="Each worker's state, as one JSON object."),
 ) -> None:
@@ -47,16 +50,17 @@ def drain(
     with all its processes.
 
     Exit code 1: not drained in time (draining continues); 2: no such worker.
-    Example: fanfold drain w0 w1 --wait 120
+    Example: fanfold drain demo w0 w1 --wait-s 120
     """
+    site, workers = site_and_words(words or [], site)
     core = running.find(site)
     group, wished = str(core.info["group"]), not resume
     status = core.get("/api/status")
     before = seen(status, group)
-    meant = chosen(workers or [], status, before)
+    meant = chosen(workers, status, before)
     view = _View(core, meant, before.t)
     with Console(core, []) as console:
-        console.publish(running.topics_of(core).control, control(workers or [], drain=wished))
+        console.publish(running.topics_of(core).control, control(workers, drain=wished))
         now = _taken(view, group, drain=wished)
     if wished and wait_s:
         now = _emptied(view, now, wait_s)

@@ -14,6 +14,7 @@ from edgecore.disk.logs import Tail, last_lines, names
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.localcore import running
+from fanfold.localcore.naming import one_or_none, site_and_words
 
 STEP_S = 0.2
 _STYLES = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow", "DEBUG": "dim"}
@@ -26,12 +27,12 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    function: str | None = typer.Argument(
-        None, help="A function's id, as `fanfold status` shows it, or `core`. Without: all of them."
+    words: list[str] | None = typer.Argument(
+        None,
+        metavar="[SITE] [FUNCTION]",
+        help="FUNCTION: its id, as `fanfold status` shows it, or `core`. Without: all of them.",
     ),
-    site: str | None = typer.Option(
-        None, help="Site whose core is meant; needed only if several cores run here."
-    ),
+    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
     lines: int = typer.Option(50, "--lines", "-n", min=0, help="Number of lines from the end."),
     follow: bool = typer.Option(False, "--follow", "-f", help="Keep following new lines."),
     image: str | None = typer.Option(None, help="Only lines about this image: its id."),
@@ -39,8 +40,10 @@ def logs(
 ) -> None:
     """Print the log of one function of a running core, or of all in order of time.
 
-    Example: fanfold logs w0 --follow
+    Example: fanfold logs demo w0 --follow
     """
+    site, rest = site_and_words(words or [], site)
+    function = one_or_none(rest, "function")
     folder = running.state_of(site) / "logs"
     chosen = _chosen(folder, function)
     tails = {name: Tail(folder / f"{name}.log") for name in chosen} if follow else {}

@@ -27,6 +27,7 @@ def pack(
     folder: Path = typer.Argument(help="Holds model.json (hashes not needed) and its files."),
     out: Path = typer.Option(Path("model.tar.gz"), help="Where to write the package."),
     run: bool = typer.Option(True, "--run/--no-run", help="Run it once on this machine first."),
+    as_json: bool = typer.Option(False, "--json", help="The package as one JSON object."),
 ) -> None:
     """Pack a folder, after its model has run once; the same files always give the same bytes.
 
@@ -50,7 +51,11 @@ def pack(
         raise UserError(f"{manifest}: no such file. It describes the model.", INVALID) from error
     except (ModelError, ValueError) as error:
         raise UserError(str(error), INVALID) from error
-    output.out.print(f"{made.path}  {made.size_bytes} bytes  sha256 {made.sha256}")
+    if as_json:
+        size, digest = made.size_bytes, made.sha256
+        output.print_json({"v": 1, "path": str(made.path), "bytes": size, "sha256": digest})
+    else:
+        output.out.print(f"{made.path}  {made.size_bytes} bytes  sha256 {made.sha256}")
 
 
 def _ran(archive: Path, runtime: str, model: dict[str, Any]) -> dict[str, Any]:

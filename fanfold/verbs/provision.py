@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from fanfold.provision.policies import Policy
 from infra.planning import Plan, Site, plan_group
 from infra.targets.iot.names import IotNames
 
+Say = Callable[[str], None]
+"""Where a line about a thing goes: to stdout, or to stderr beside one JSON object."""
+
 
 def register(app: typer.Typer) -> None:
     app.command("provision")(provision)
@@ -35,6 +39,7 @@ def provision(
         None, "--thing", help="Target iot with a thing group: a box of it, made where it is not."
     ),
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    as_json: bool = typer.Option(False, "--json", help="Things and certificates, one JSON object."),
 ) -> None:
     """Make a certificate and a narrow policy for the core, each camera and the console.
 
@@ -42,6 +47,7 @@ def provision(
     the site, where plan and deploy find them. Repeating it changes nothing.
     Example: fanfold provision demo
     """
+    say = output.note if as_json else output.line
     settings, profile = read_site(site)
     made = plan_group(settings, profile)
     access = reach(settings.region, aws=aws)
@@ -58,13 +64,13 @@ def provision(
     with explained(access, f"identities of {settings.name}", again):
         identities = Identities(access.client("iot"), folder, _readable(record))
         if remove:
-            _remove(identities, settings.name)
+            _remove(identities, settings.name, say)
         else:
             refuse_foreign(access, identities.arns, settings.name, gone=True)
             if settings.core.group is not None:
-                _boxes(access, settings, identities, box or [], rotate=rotate)
+                _boxes(access, settings, identities, box or [], say, rotate=rotate)
             else:
-                _ensure(identities, made, rotate=rotate)
+                _ensure(identities, made, say, rotate=rotate)
             if settings.target == "iot":
                 cores = box or [settings.core.thing]
                 _attach_site_policy(access, settings, identities, cores)
@@ -73,9 +79,14 @@ def provision(
                     output.note(f"join file of {core}: {path} (it holds the private key)")
     if not remove:
         output.note(f"keys in {folder}; certificate ARNs in {record}")
+    if as_json:
+        arns = {} if remove else dict(identities.arns)
+        output.print_json(
+            {"v": 1, "site": settings.name, "keys": str(folder), "certificates": arns}
+        )
 
 
-def _ensure(identities: Identities, made: Plan, *, rotate: bool) -> None:
+def _ensure(identities: Identities, made: Plan, say: Say, *, rotate: bool) -> None:
     site = made.site
     core = core_policy(site.region, site.account, made.core.name, site.name)
     # Target iot: the site's own policy, with variables, is the stack's.
@@ -84,7 +95,7 @@ def _ensure(identities: Identities, made: Plan, *, rotate: bool) -> None:
         policies[device.name] = device_policy(site.region, site.account, device.name)
     for thing, policy in policies.items():
         done = identities.ensure(thing, policy, rotate=rotate)
-        output.out.print(f"{done.what:<8} {thing}  {done.certificate_arn}", markup=False)
+        say(f"{done.what:<8} {thing}  {done.certificate_arn}")
     if missing := identities.attach_things():
         output.note(
             f"not deployed yet: {', '.join(missing)}. After `fanfold deploy {site.name}` run this "
@@ -93,7 +104,7 @@ def _ensure(identities: Identities, made: Plan, *, rotate: bool) -> None:
 
 
 def _boxes(
-    access: Access, site: Site, identities: Identities, boxes: list[str], *, rotate: bool
+    access: Access, site: Site, identities: Identities, boxes: list[str], say: Say, *, rotate: bool
 ) -> None:
     """Things of the site's group, each with a certificate of its own."""
     if not boxes:
@@ -103,7 +114,7 @@ def _boxes(
     for name in boxes:
         iot.create_thing(thingName=name)
         done = identities.ensure(name, None, rotate=rotate)
-        output.out.print(f"{done.what:<8} {name}  {done.certificate_arn}", markup=False)
+        say(f"{done.what:<8} {name}  {done.certificate_arn}")
         try:
             iot.add_thing_to_thing_group(thingGroupName=site.core.group, thingName=name)
         except iot.exceptions.ResourceNotFoundException:
@@ -128,11 +139,11 @@ def _not_yet(site: Site) -> str:
     return f"not deployed yet. After `fanfold deploy {site.name}` run this again"
 
 
-def _remove(identities: Identities, site: str) -> None:
+def _remove(identities: Identities, site: str, say: Say) -> None:
     things = list(identities.arns)
     for thing in things:
         if done := identities.remove(thing):
-            output.out.print(f"{done.what:<8} {thing}  {done.certificate_arn}", markup=False)
+            say(f"{done.what:<8} {thing}  {done.certificate_arn}")
     if not things:
         output.note(f"{site}: nothing is provisioned")
 

@@ -36,8 +36,8 @@ def results(
     count: int | None = typer.Option(
         None, "--count", "-n", min=1, help="End after this many results."
     ),
-    timeout_s: float | None = typer.Option(
-        None, help="End after this many seconds without a result."
+    wait_s: float | None = typer.Option(
+        None, "--wait-s", "--timeout-s", help="End after this many seconds without a result."
     ),
     as_json: bool = typer.Option(False, "--json", help="One JSON record a line."),
     source: Source = typer.Option(
@@ -74,7 +74,7 @@ def results(
         while count is None or seen < count:
             message = console.receive(0.2)
             if message is None:
-                if timeout_s is not None and time.monotonic() - last > timeout_s:
+                if wait_s is not None and time.monotonic() - last > wait_s:
                     break
                 continue
             last = time.monotonic()
@@ -85,7 +85,7 @@ def results(
                 _print(record, late=late, as_json=as_json)
                 seen += record.get("status") != "gap"
     if count is not None and seen < count:
-        raise UserError(f"{seen} of {count} results came; then {timeout_s:g} s of silence", FAILED)
+        raise UserError(f"{seen} of {count} results came; then {wait_s:g} s of silence", FAILED)
 
 
 def _print(record: dict[str, Any], *, late: bool, as_json: bool) -> None:

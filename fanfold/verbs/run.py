@@ -10,11 +10,13 @@ from pathlib import Path
 
 import typer
 
-from fanfold.common.errors import MISSING, UserError
+from fanfold.common import output
+from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
 from fanfold.localcore.foreign import options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
+from fanfold.localcore.running import RunningCore
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
 from fanfold.localcore.volumes import lock_volume, make_volume, volume_owner
 from fanfold.provision.joining import join_file
@@ -50,6 +52,9 @@ def run(
         None, help="Folder of certificates for devices that the group only names, or `aws-iot`."
     ),
     detach: bool = typer.Option(False, "--detach", "-d", help="Return when the core is ready."),
+    as_json: bool = typer.Option(
+        False, "--json", help="With --detach: the core's process and ports as one JSON object."
+    ),
     mqtt_plain_port: int = typer.Option(1883, help="Loopback broker; 0: any free port."),
     mqtt_port: str = typer.Option("off", help="Broker with TLS and client certificates."),
     ipc_port: int = typer.Option(8000, help="Greengrass IPC; 0: any free port."),
@@ -86,6 +91,7 @@ def run(
 
     Example: fanfold run demo --detach
     """
+    _refuse_json_without_detach(as_json, detach)
     settings, _ = read_site(site)
     state = core_state(settings.name)
     remember_site(state, site)
@@ -132,9 +138,21 @@ def run(
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
-        start(command, variables, state, held)
+        core = start(command, variables, state, held)
     finally:
         os.close(held)
+    _say(settings.name, core, as_json=as_json)
+
+
+def _refuse_json_without_detach(as_json: bool, detach: bool) -> None:
+    if as_json and not detach:
+        raise UserError("--json goes with --detach: else the core's own log is printed", INVALID)
+
+
+def _say(site: str, core: RunningCore, *, as_json: bool) -> None:
+    if as_json:
+        shown = {key: core.info[key] for key in ("pid", "thing", "ports", "deployment")}
+        output.print_json({"v": 1, "site": site, **shown})
 
 
 def _join_file(settings: Site, given: Path | None) -> Path | None:

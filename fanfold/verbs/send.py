@@ -15,25 +15,32 @@ from pathlib import Path
 
 import typer
 
-from contract.image_kinds import SUFFIXES
 from contract.limits import MESSAGE_BYTES
 from contract.topics import ACCEPTED, Topics
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
+from fanfold.common.inputs import images_of
+from fanfold.common.output import printable
 from fanfold.common.project import read_site, remembered_site
 from fanfold.localcore import running
+from fanfold.localcore.naming import site_and_words
 from fanfold.sending.mqtt import Console
 from fanfold.sending.sender import Sender
 
 #: How long without a single answer before giving up.
 SILENCE_S = 60.0
+#: Of the 255 bytes of a file's name.
+MAX_NAME_BYTES = 200
 #: AWS IoT's limit for a message of a device, and so the core's.
 MAX_MESSAGE_BYTES = MESSAGE_BYTES.value
 
 
 @dataclass(frozen=True)
 class Event:
+    """`name`: the sender's own of the file."""
+
     id: str
+    name: str
     topic: str
     payload: bytes
 
@@ -43,10 +50,10 @@ def register(app: typer.Typer) -> None:
 
 
 def send(
-    images: list[Path] = typer.Argument(help="Files, or folders of images (searched below)."),
-    site: str | None = typer.Option(
-        None, help="Site whose core is meant; needed only if several cores run here."
+    words: list[str] = typer.Argument(
+        metavar="[SITE] IMAGES...", help="Files, or folders of images (searched below)."
     ),
+    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
     camera: str | None = typer.Option(
         None,
         help="The stream. Default: the folder's name if it is a camera, else the first camera.",
@@ -60,16 +67,17 @@ def send(
 ) -> None:
     """Publish images to the local topic and wait until each is accepted or rejected.
 
-    Files are copied into the images volume first (whole: renamed into place). What is answered
-    with `busy` is sent again; nothing is given up silently.
+    Files are copied into the images volume first (whole: renamed into place), under a name that
+    ends in theirs, and stay there. What is answered with `busy` is sent again.
     Exit code 0: all accepted; 4: some rejected.
-    Example: fanfold send photos/ --camera cam1
+    Example: fanfold send demo photos/ --camera cam1
     """
+    site, images = _site_and_images(words, site)
     core = running.find(site)
     site_topics = running.topics_of(core)
     settings, _ = read_site(remembered_site(core.state))
     cameras = [c.name for c in settings.cameras]
-    files = [file for _ in range(repeat) for file in _collect(images)]
+    files = [file for _ in range(repeat) for file in images_of(images)]
     streams = [_stream(file, camera, cameras) for file in files]
     content = _as_bytes if inline else _as_file(Path(settings.volumes.images))
     events = {e.id: e for e in _events(files, streams, site_topics, job, content)}
@@ -78,23 +86,14 @@ def send(
     answers = [site_topics.accepted("+"), site_topics.rejected("+")]
     with Console(core, answers) as console:
         _drive(console, sender, events)
-    _report(sender, time.monotonic() - started, as_json=as_json)
+    left = "" if inline else str(Path(settings.volumes.images))
+    _report(sender, events, time.monotonic() - started, left, as_json=as_json)
 
 
-def _collect(paths: list[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            below = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
-            if not below:
-                known = " ".join(sorted(SUFFIXES))
-                raise UserError(f"{path}: contains no image ({known})", INVALID)
-            found += below
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise UserError(f"{path}: no such file or folder", INVALID)
-    return found
+def _site_and_images(words: list[str], site: str | None) -> tuple[str | None, list[Path]]:
+    """A file or folder that has a site's name is meant where nothing else is named."""
+    site, rest = site_and_words(words, site) if len(words) > 1 else (site, words)
+    return site, [Path(word) for word in rest]
 
 
 def _stream(file: Path, camera: str | None, cameras: list[str]) -> str:
@@ -131,19 +130,25 @@ def _events(
                 "Send it without --inline.",
                 INVALID,
             )
-        events.append(Event(event_id, topics.images(stream), payload))
+        events.append(Event(event_id, str(file), topics.images(stream), payload))
     return events
 
 
 def _as_file(volume: Path) -> Callable[[Path, str, str], dict[str, str]]:
-    """Copies into the images volume and names the copy."""
+    """Copies into the images volume; the copy's name ends in the sender's, as the record shows."""
 
     def content(file: Path, stream: str, event_id: str) -> dict[str, str]:
-        relative = f"{stream}/{event_id}{file.suffix.lower()}"
+        relative = f"{stream}/{event_id}-{_short_name(file)}"
         _copy_whole(file, volume / relative)
         return {"file": relative}
 
     return content
+
+
+def _short_name(file: Path) -> str:
+    """The end of the name, of so many bytes as a file's name may have beside an event's id."""
+    whole = printable(file.name).encode("utf-8", "replace")
+    return whole[-MAX_NAME_BYTES:].decode(errors="ignore").replace("\\", "_")
 
 
 def _as_bytes(file: Path, _stream: str, _event_id: str) -> dict[str, str]:
@@ -194,7 +199,16 @@ def _drive(console: Console, sender: Sender, events: dict[str, Event]) -> None:
                 )
 
 
-def _report(sender: Sender, elapsed_s: float, *, as_json: bool) -> None:
+def _report(
+    sender: Sender, events: dict[str, Event], elapsed_s: float, left: str, *, as_json: bool
+) -> None:
+    """`left`: the images volume where copies stay, as a camera's files do; "": there are none."""
+    if left:
+        size = sum(Path(event.name).stat().st_size for event in events.values())
+        output.note(
+            f"left {len(events)} copies ({size / 1e6:.1f} MB) below {left}, as a camera's files "
+            "are; remove them when their results are there"
+        )
     if as_json:
         output.print_json(
             {
@@ -211,6 +225,6 @@ def _report(sender: Sender, elapsed_s: float, *, as_json: bool) -> None:
             f"{sender.accepted} accepted, {len(sender.rejected)} rejected in {elapsed_s:.1f} s"
         )
         for event_id, reason in list(sender.rejected.items())[:20]:
-            output.err.print(f"{event_id}: {reason}", style="red", markup=False)
+            output.err.print(f"{events[event_id].name}: {reason}", style="red", markup=False)
     if sender.rejected:
         raise typer.Exit(REFUSED if sender.accepted or sender.rejected else FAILED)

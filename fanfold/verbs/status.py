@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import Enum
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from contract.status import FunctionStatus, Status
+from contract.status import FunctionStatus, Status, Verdict
+from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
 from fanfold.cloud.site_status import show_from_cloud
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
@@ -23,6 +25,7 @@ class Source(str, Enum):
 
 
 HEALTHY = {"running", "starting"}
+_STYLES = {OK: "green", DEGRADED: "yellow", DOWN: "red"}
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +45,8 @@ def status(
     """Show functions, queues, backlog and cloud of a running core.
 
     With `--from cloud` (SITE is needed) what is deployed, and with target iot each device's word.
-    Exit code 0: all functions run; 1: one does not; 3: no core runs.
+    The verdict is ok, degraded (images are inspected, something is wrong) or down.
+    Exit code 0: ok; 1: degraded or down; 3: no core runs.
     Example: fanfold status
     """
     if source is Source.cloud:
@@ -56,7 +60,7 @@ def status(
         output.print_json(answer)
     else:
         _show(answer)
-    if any(function["state"] not in HEALTHY for function in answer["functions"]):
+    if judge(answer)["state"] != OK:
         raise typer.Exit(FAILED)
 
 
@@ -66,6 +70,7 @@ def _show(answer: Status) -> None:
         f"[bold]{core['thing']}[/bold] up {core['uptime_s']:.0f} s, pid {core['pid']} · "
         f"group {group['name']} · deployment {group['deployment']}"
     )
+    _show_verdict(judge(answer))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("function", "state", "gpu", "pid", "restarts", "queue", "done", "errors", "rss"):
         table.add_column(column, justify="left" if column in {"function", "state"} else "right")
@@ -77,13 +82,27 @@ def _show(answer: Status) -> None:
         output.warn(str(finding))
 
 
+def _show_verdict(verdict: Verdict) -> None:
+    """The core's own words, which the page and /ready have too."""
+    state = verdict["state"]
+    output.out.print(f"[bold {_STYLES[state]}]{state}[/]", highlight=False)
+    for reason in verdict["reasons"]:
+        style = _STYLES[reason["level"]]
+        subject, problem, remedy = (
+            escape(reason["subject"]),
+            escape(reason["problem"]),
+            escape(reason["remedy"]),
+        )
+        output.out.print(f"  [{style}]{subject}[/] {problem}\n    [dim]{remedy}[/]")
+
+
 def _row(function: FunctionStatus) -> list[str]:
     state = function["state"]
     style = "green" if state in HEALTHY else "red"
     return [
         function["id"],
         f"[{style}]{state}[/{style}]",
-        str(function.get("gpu_id") if function.get("gpu_id") is not None else "–"),
+        _gpu(function),
         str(function.get("pid") or "–"),
         str(function["restarts"]),
         str(function["queue"]),
@@ -91,6 +110,17 @@ def _row(function: FunctionStatus) -> list[str]:
         str(function["errors"]),
         f"{(function.get('rss_kb') or 0) // 1024} MB",
     ]
+
+
+def _gpu(function: FunctionStatus) -> str:
+    """`1 GPU-5e9f1c2a`: the index that was planned and the card that the worker found there."""
+    index = function.get("gpu_id")
+    found = function.get("accelerators") or []
+    if index is None and not found:
+        return "–"
+    shown = [f"{each.get('gpu_id')} {str(each.get('uuid') or '')[:12]}".strip() for each in found]
+    unsure = any(each.get("verified") is False for each in found)
+    return (", ".join(shown) or str(index)) + (" (not verified)" if unsure else "")
 
 
 def _show_flow(answer: Status) -> None:

@@ -21,7 +21,10 @@ def stop(
     site: str | None = typer.Argument(
         None, help="Site whose core is meant; needed only if several cores run here."
     ),
-    timeout_s: float = typer.Option(30, help="Seconds to wait for its functions to end."),
+    wait_s: float = typer.Option(
+        30, "--wait-s", "--timeout-s", min=0, help="Seconds to wait for its functions to end."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="What was stopped, as one JSON object."),
 ) -> None:
     """Stop a running core; its functions can finish first.
 
@@ -30,19 +33,21 @@ def stop(
     core = running.find(site)
     os.kill(core.pid, signal.SIGTERM)
     with output.working(f"core {core.state.name} is stopping its functions"):
-        ended = _ended(core.pid, timeout_s)
+        ended = _ended(core.pid, wait_s)
+    if as_json:
+        output.print_json({"v": 1, "site": core.state.name, "pid": core.pid, "stopped": ended})
     if ended:
         output.note(f"core {core.state.name} (pid {core.pid}) stopped")
         return
     raise UserError(
-        f"core {core.state.name} (pid {core.pid}) still runs after {timeout_s:g} s. "
+        f"core {core.state.name} (pid {core.pid}) still runs after {wait_s:g} s. "
         f"Wait, or end it: kill -9 {core.pid} (nothing accepted is lost)."
     )
 
 
-def _ended(pid: int, timeout_s: float) -> bool:
+def _ended(pid: int, wait_s: float) -> bool:
     """Whether it did in time."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         try:
             os.kill(pid, 0)

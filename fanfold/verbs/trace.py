@@ -11,6 +11,7 @@ from rich.table import Table
 from fanfold.common import output
 from fanfold.common.errors import MISSING, UserError
 from fanfold.localcore import running
+from fanfold.localcore.naming import one_or_none, site_and_words
 
 SLOWEST = 10
 _BAR_CHARS = 30
@@ -21,19 +22,21 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(
-    image: str | None = typer.Argument(
-        None, help="STREAM/SEQ or an image's id; without it the slowest of the last 2,000."
+    words: list[str] | None = typer.Argument(
+        None,
+        metavar="[SITE] [IMAGE]",
+        help="IMAGE: STREAM/SEQ or an image's id; without it the slowest of the last 2,000.",
     ),
-    site: str | None = typer.Option(
-        None, help="Site whose core is meant; needed only if several cores run here."
-    ),
+    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
     as_json: bool = typer.Option(False, "--json", help="The core's own object."),
 ) -> None:
     """Show the stages of one image with their times; they sum to the total.
 
     Exit code 3: the core no longer keeps that image.
-    Example: fanfold trace cam1/41
+    Example: fanfold trace demo cam1/41
     """
+    site, rest = site_and_words(words or [], site)
+    image = one_or_none(rest, "image")
     core = running.find(site)
     if image is None:
         found = core.get("/api/traces")
@@ -51,8 +54,8 @@ def find(core: running.RunningCore, image: str) -> dict[str, Any]:
         pages.insert(0, f"/api/trace/{quote(stream, safe='')}/{number}")
     for page in pages:
         answer = core.find(page)
-        if answer is not None:
-            return dict(answer)
+        if answer is not None:  # asked by id, the core answers with a list of one
+            return dict(answer["traces"][0] if "traces" in answer else answer)
     raise UserError(
         f"{image}: not among the last 2,000 images of this core. "
         "`fanfold results` shows streams, numbers and ids; name STREAM/SEQ or an id.",

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.accelerators.cards import GpuId, parse_gpu_id
+
 Document = Mapping[str, Any]
 Leaves = dict[tuple[str, ...], str]
 NONE = "none"
@@ -100,8 +102,12 @@ def _gpus(workers: list[Mapping[str, str]]) -> str:
     named = [
         g for w in workers for g in (w.get("GPU_ID") or w.get("FANFOLD_GPU_IDS", "")).split(",")
     ]
-    used = sorted({int(gpu) for gpu in named if gpu and int(gpu) >= 0})
-    return ",".join(str(gpu) for gpu in used)
+    used = {parse_gpu_id(gpu) for gpu in named if gpu}
+    return ",".join(str(gpu) for gpu in sorted(used, key=_place) if gpu.index >= 0)
+
+
+def _place(gpu: GpuId) -> tuple[int, int]:
+    return gpu.index, -1 if gpu.slice is None else gpu.slice
 
 
 def _model(document: Document) -> str:
@@ -170,5 +176,7 @@ def _flat(path: tuple[str, ...], value: Any) -> Leaves:
 
 
 def _short(value: Any) -> str:
-    """A resource policy as `model ro`."""
-    return " ".join(str(v) for v in value.values()) if isinstance(value, Mapping) else str(value)
+    """A resource policy as `model ro`, in whatever order an API gives its fields."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return " ".join(str(value[key]) for key in sorted(value, reverse=True))

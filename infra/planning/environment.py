@@ -6,11 +6,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from contract.accelerators.choosing import TOLD, TOLD_POOL
 from contract.topics import Topics
-from infra.planning.model import Role
+from infra.planning.model import CPU, Role
 from infra.planning.naming import topics_of
 from infra.planning.placement import Placement
-from infra.planning.profile import Profile
+from infra.planning.profile import Accelerator, Profile
 from infra.planning.resources import MODEL_DIR, MPS_PIPES, SHM_DIR
 from infra.planning.site import Site
 from infra.planning.sizing import tensor_slots
@@ -123,25 +124,42 @@ class Environment:
         if outbox:
             variables["FANFOLD_OUTBOX_BYTES"] = str(outbox.max_bytes)
             variables["FANFOLD_OUTBOX_EVERY_S"] = f"{outbox.every_s:g}"
-        return variables
+        return {**variables, **self._for_the_core()}
 
-    def inference(self, worker: str, gpu_id: int) -> Variables:
-        return {**self._model("inference", worker), "GPU_ID": str(gpu_id), **self._mps(gpu_id)}
+    def _for_the_core(self) -> Variables:
+        """Settings of the site that the core itself follows: they come and go with the group."""
+        given = {
+            "FANFOLD_HISTORY": self.site.history.variable(),
+            "FANFOLD_ALERTS": self.site.alerts.variable(),
+        }
+        return {name: text for name, text in given.items() if text}
 
-    def on_demand(self, worker: str, gpu_id: int) -> Variables:
+    def inference(self, worker: str, on: Accelerator | None) -> Variables:
+        """`on` None: the CPU."""
+        named = {TOLD: on.uuid} if on is not None and on.uuid else {}
+        return {
+            **self._model("inference", worker),
+            "GPU_ID": str(CPU) if on is None else on.id,
+            **named,
+            **self._mps(on),
+        }
+
+    def on_demand(self, worker: str, on: Accelerator | None) -> Variables:
         """Containers come and go under one name, so none sends heartbeats or holds credits."""
-        return {**self.inference(worker, gpu_id), "FANFOLD_ON_DEMAND": "1"}
+        return {**self.inference(worker, on), "FANFOLD_ON_DEMAND": "1"}
 
     def pool(self, worker: str) -> Variables:
-        gpus = list(dict.fromkeys(gpu for gpu in self.placement.gpu_ids if gpu >= 0))
+        gpus = self.placement.accelerators
+        named = all(each.uuid for each in gpus)
         processes = self.site.workers
         if self.profile.accelerators and processes == "auto":
-            processes = len(self.placement.gpu_ids)
+            processes = len(self.placement.places)
         return {
             **self._model("pool", worker),
             "FANFOLD_POOL_WORKERS": str(processes),
-            "FANFOLD_GPU_IDS": ",".join(str(gpu) for gpu in gpus),
-            **self._mps(gpus[0] if gpus else -1),
+            "FANFOLD_GPU_IDS": ",".join(each.id for each in gpus),
+            **({TOLD_POOL: ",".join(each.uuid for each in gpus)} if gpus and named else {}),
+            **self._mps(gpus[0] if gpus else None),
         }
 
     def transform(self, worker: str, inference: list[str]) -> Variables:
@@ -150,14 +168,16 @@ class Environment:
             "FANFOLD_INFERENCE_WORKERS": ",".join(inference),
             "FANFOLD_TENSOR_TOPIC": self.topics.tensor_prefix,
             "FANFOLD_TENSOR_SLOTS": str(
-                tensor_slots(len(self.placement.gpu_ids), self.placement.transforms)
+                tensor_slots(len(self.placement.places), self.placement.transforms)
             ),
             **self._shm(),
         }
 
-    def tensor_inference(self, worker: str, gpu_id: int, transforms: list[str]) -> Variables:
+    def tensor_inference(
+        self, worker: str, on: Accelerator | None, transforms: list[str]
+    ) -> Variables:
         return {
-            **self.inference(worker, gpu_id),
+            **self.inference(worker, on),
             "FANFOLD_TRANSFORM_WORKERS": ",".join(transforms),
             **self._shm(),
         }
@@ -187,11 +207,11 @@ class Environment:
             **hooks,
         }
 
-    def _mps(self, gpu_id: int) -> Variables:
+    def _mps(self, on: Accelerator | None) -> Variables:
         """NVIDIA MPS: copies on one GPU share it by kernel instead of by time slice."""
-        if not self.site.mps or gpu_id < 0:
+        if not self.site.mps or on is None:
             return {}
-        sharing = self.placement.gpu_ids.count(gpu_id)
+        sharing = self.placement.places.count(on)
         return {
             "CUDA_MPS_PIPE_DIRECTORY": MPS_PIPES,
             "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": str(100 // sharing),

@@ -8,10 +8,10 @@ from typing import Any
 from infra.planning import sizing
 from infra.planning.environment import Environment
 from infra.planning.fields import Footprint
-from infra.planning.model import CPU, Function, Isolation, Role, SystemFunction
+from infra.planning.model import Function, Isolation, Role, SystemFunction
 from infra.planning.naming import Names
 from infra.planning.placement import Placement
-from infra.planning.profile import Profile
+from infra.planning.profile import Accelerator, Profile
 from infra.planning.resources import Resources
 from infra.planning.site import Site
 
@@ -69,12 +69,12 @@ class Functions:
     def _pinned(self) -> list[Function]:
         return [
             self._worker(f"w{slot}", gpu, self.environment.inference(f"w{slot}", gpu))
-            for slot, gpu in enumerate(self.placement.gpu_ids)
+            for slot, gpu in enumerate(self.placement.places)
         ]
 
     def _decoupled(self) -> list[Function]:
         transforms = [f"t{slot}" for slot in range(self.placement.transforms)]
-        workers = [f"w{slot}" for slot in range(len(self.placement.gpu_ids))]
+        workers = [f"w{slot}" for slot in range(len(self.placement.places))]
         make = self.environment
         return [
             *(
@@ -83,37 +83,39 @@ class Functions:
             ),
             *(
                 self._worker(each, gpu, make.tensor_inference(each, gpu, transforms))
-                for each, gpu in zip(workers, self.placement.gpu_ids, strict=True)
+                for each, gpu in zip(workers, self.placement.places, strict=True)
             ),
         ]
 
     def _pool(self) -> list[Function]:
-        gpus = tuple(dict.fromkeys(gpu for gpu in self.placement.gpu_ids if gpu >= 0))
+        gpus = tuple(each.id for each in self.placement.accelerators)
         return [
             self._function(
                 "pool",
                 "pool",
                 environment=self.environment.pool("pool"),
                 gpus=gpus,
-                processes=len(self.placement.gpu_ids),
+                processes=len(self.placement.places),
             )
         ]
 
     def _on_demand(self) -> list[Function]:
-        gpu = self.placement.gpu_ids[0]
+        gpu = self.placement.places[0]
         return [
             self._function(
                 "inference",
                 "inference",
                 environment=self.environment.on_demand("inference", gpu),
-                gpus=() if gpu == CPU else (gpu,),
-                processes=len(self.placement.gpu_ids),
+                gpus=() if gpu is None else (gpu.id,),
+                processes=len(self.placement.places),
                 pinned=False,
             )
         ]
 
-    def _worker(self, worker: str, gpu: int, environment: dict[str, str]) -> Function:
-        gpus = () if gpu == CPU else (gpu,)
+    def _worker(
+        self, worker: str, gpu: Accelerator | None, environment: dict[str, str]
+    ) -> Function:
+        gpus = () if gpu is None else (gpu.id,)
         return self._function(worker, "inference", environment=environment, gpus=gpus)
 
     def _function(self, function_id: str, role: Role, **given: Any) -> Function:
@@ -142,7 +144,7 @@ class Functions:
     @property
     def _ring_kb(self) -> int:
         """Of one transform function."""
-        copies, transforms = len(self.placement.gpu_ids), self.placement.transforms
+        copies, transforms = len(self.placement.places), self.placement.transforms
         return sizing.ring_kb(self.footprint, copies, transforms) if transforms else 0
 
     @property

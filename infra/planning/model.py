@@ -70,7 +70,7 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
     policies: tuple[Policy, ...] = ()
     sysfs: bool = False
-    gpus: tuple[int, ...] = ()
+    gpus: tuple[str, ...] = ()
     processes: int = 1
     threads: int = 1
     shared_kb: int = 0

@@ -25,12 +25,22 @@ _OTHER_FUNCTIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Model copies by the GPU each one gets (`CPU` where there is none), and what feeds them."""
+    """Copies of the model, by what each one computes on (none: the CPU), and what feeds them."""
 
-    gpu_ids: tuple[int, ...]
+    places: tuple[Accelerator | None, ...]
     transforms: int
     threads: int
     reasons: tuple[Reason, ...]
+
+    @property
+    def accelerators(self) -> tuple[Accelerator, ...]:
+        """Those that are used, each once."""
+        return tuple(dict.fromkeys(each for each in self.places if each is not None))
+
+    @property
+    def gpu_ids(self) -> tuple[int, ...]:
+        """Index of the card of each copy (`CPU` where there is none)."""
+        return tuple(CPU if each is None else each.index for each in self.places)
 
 
 def place(
@@ -48,11 +58,11 @@ def place(
     return Placement(deal(copies, arithmetic.gpus), transforms, threads, (*reasons, why))
 
 
-def deal(copies: int, gpus: tuple[Accelerator, ...]) -> tuple[int, ...]:
+def deal(copies: int, gpus: tuple[Accelerator, ...]) -> tuple[Accelerator | None, ...]:
     """Round-robin, so that GPUs differ by one copy at most."""
     if not gpus:
-        return (CPU,) * copies
-    return tuple(gpus[slot % len(gpus)].index for slot in range(copies))
+        return (None,) * copies
+    return tuple(gpus[slot % len(gpus)] for slot in range(copies))
 
 
 def gpu_capacity(profile: Profile, gpu: Accelerator, footprint: Footprint) -> int:

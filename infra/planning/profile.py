@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contract.accelerators.cards import GpuId
 from contract.limits import CONTAINERS
 from infra.planning.fields import Count, DeviceFile, PositiveInt, Record
 
+Uuid = Annotated[str, Field(pattern=r"^(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
-class Accelerator(Record):
-    """A device that runs networks beside the CPU. What plans with one reads these fields only."""
 
-    index: Annotated[int, Field(ge=0)] = Field(
-        description="Value of GPU_ID: the driver's number of this GPU."
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accelerator:
+    """What one copy of a model computes on beside the CPU: a card, or a slice of one.
+
+    What plans with one reads these fields only, so another kind (an NPU) is another list of the
+    profile that makes these.
+    """
+
+    index: int
+    model: str
+    memory_mb: int
+    shares_memory: bool = False
+    devices: tuple[str, ...] = ()
+    uuid: str = ""
+    slice: int | None = None
+    kind: str = "GPU"
+
+    @property
+    def id(self) -> str:
+        """Value of GPU_ID: `1`, or `1:2` for slice 2 of card 1."""
+        return str(GpuId(self.index, self.slice))
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class MigSlice(Record):
+    """A part of a card in MIG mode."""
+
+    uuid: Uuid = Field(description="As `nvidia-smi -L` prints it: new when the slice is made anew.")
+    memory_mb: PositiveInt = Field(description="Memory of the slice, megabytes.")
+    model: str = Field(default="MIG slice", description="As the driver names it.")
+    devices: tuple[DeviceFile, ...] = Field(
+        default=(), description="Device files of this slice alone, below /dev/nvidia-caps."
+    )
+
+
+class Gpu(Record):
+    """One card."""
+
+    index: Annotated[int, Field(ge=0, le=255)] = Field(
+        description="Value of GPU_ID: the card's number on its host, as nvidia-smi prints it. "
+        "Not N of /dev/nvidiaN, and not what CUDA counts in a container."
     )
     model: str = Field(description="As the driver names it.")
     memory_mb: PositiveInt = Field(description="Memory of the GPU, megabytes.")
@@ -24,10 +67,43 @@ class Accelerator(Record):
     devices: tuple[DeviceFile, ...] = Field(
         default=(), description="Device files of this GPU alone, e.g. /dev/nvidia0."
     )
+    uuid: Uuid | None = Field(
+        default=None,
+        description="Of this very card: a worker is given it whatever its index is by then, and "
+        "nothing else. Leave it out of a profile for many machines.",
+    )
+    pci: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$",
+        description="PCI address, e.g. 0000:3b:00.0. For people.",
+    )
+    mig: tuple[MigSlice, ...] = Field(
+        default=(), description="Slices, where the card is in MIG mode: copies are dealt to these."
+    )
 
-
-class Gpu(Accelerator):
-    """One accelerator."""
+    def accelerators(self) -> tuple[Accelerator, ...]:
+        """The card, or its slices."""
+        whole = Accelerator(
+            index=self.index,
+            model=self.model,
+            memory_mb=self.memory_mb,
+            shares_memory=self.shares_memory,
+            devices=self.devices,
+            uuid=self.uuid or "",
+        )
+        if not self.mig:
+            return (whole,)
+        return tuple(
+            replace(
+                whole,
+                slice=place,
+                model=f"{self.model} {part.model}",
+                memory_mb=part.memory_mb,
+                uuid=part.uuid,
+                devices=(*self.devices, *part.devices),
+            )
+            for place, part in enumerate(self.mig)
+        )
 
 
 class Containers(Record):
@@ -96,6 +172,9 @@ class Profile(Record):
         indexes = [gpu.index for gpu in self.gpus]
         if len(set(indexes)) != len(indexes):
             found.append(f"gpus: index given twice in {indexes}; use each index once")
+        uuids = [each.uuid for each in self.accelerators if each.uuid]
+        if len(set(uuids)) != len(uuids):
+            found.append(f"gpus: uuid given twice in {uuids}; each card has its own")
         if self.reserved.cores >= self.cpu_cores:
             found.append(
                 f"reserved.cores: {self.reserved.cores} of {self.cpu_cores} cpu_cores leaves none "
@@ -111,7 +190,7 @@ class Profile(Record):
     @property
     def accelerators(self) -> tuple[Accelerator, ...]:
         """All devices that copies of the model are dealt to."""
-        return self.gpus
+        return tuple(each for gpu in self.gpus for each in gpu.accelerators())
 
     @property
     def usable_cores(self) -> int:

@@ -40,6 +40,8 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_HEALTH_EVERY_S": ("how often a part reports itself", "site: cloud.monitor.every_s"),
     "FANFOLD_POOL_WORKERS": ("processes; auto: one per core, found there", "site: workers"),
     "FANFOLD_GPU_IDS": ("every GPU, dealt round-robin to the processes", "profile: gpus"),
+    "FANFOLD_GPU_UUID": ("this very card, whatever its index is by then", "profile: gpus"),
+    "FANFOLD_GPU_UUIDS": ("of FANFOLD_GPU_IDS, in their order", "profile: gpus"),
     "FANFOLD_TENSOR_SLOTS": (
         f"{sizing.TENSORS_PER_WORKER} per inference worker and one being filled; "
         f"{sizing.FEWEST_TENSORS} at least",
@@ -102,8 +104,8 @@ class Reasons:
 
     def _variable(self, name: str) -> tuple[str, str] | None:
         if name == "GPU_ID":
-            copies = len(self.placement.gpu_ids)
-            on_cpu = all(gpu < 0 for gpu in self.placement.gpu_ids)
+            copies = len(self.placement.places)
+            on_cpu = not self.placement.accelerators
             why = "no GPU: -1 is the CPU" if on_cpu else f"{copies} copies dealt round-robin"
             return why, "profile: gpus"
         if name == "OMP_NUM_THREADS":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infra.planning.model import (
-    CPU,
     DeviceNode,
     Isolation,
     ModelResource,
@@ -59,7 +58,7 @@ class Resources:
         found += [DeviceNode(id=_device_id(path), path=path) for path in dict.fromkeys(files)]
         return tuple(found)
 
-    def policies(self, role: Role, gpus: tuple[int, ...]) -> tuple[Policy, ...]:
+    def policies(self, role: Role, gpus: tuple[str, ...]) -> tuple[Policy, ...]:
         """What one function may use: its own GPUs' files only."""
         runs_model = role in {"inference", "pool"}
         model = self.site.model.s3_uri is not None and (runs_model or role == "transform")
@@ -87,12 +86,12 @@ class Resources:
 
     @property
     def _mps(self) -> bool:
-        return self.site.mps and bool(self.profile.gpus)
+        return self.site.mps and bool(self.profile.accelerators)
 
-    def _device_files(self, gpus: tuple[int, ...]) -> list[str]:
-        if not gpus or gpus == (CPU,):
+    def _device_files(self, gpus: tuple[str, ...]) -> list[str]:
+        if not gpus:
             return []
-        own = [f for gpu in self.profile.accelerators if gpu.index in gpus for f in gpu.devices]
+        own = [f for gpu in self.profile.accelerators if gpu.id in gpus for f in gpu.devices]
         return list(dict.fromkeys([*own, *self.profile.devices]))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
+from infra.planning.alerts import Alerts
 from infra.planning.cloud import Cloud
 from infra.planning.fields import (
     AbsolutePath,
@@ -18,6 +19,7 @@ from infra.planning.fields import (
     Record,
 )
 from infra.planning.findings import Finding, InvalidInput
+from infra.planning.history import History
 from infra.planning.pictures import Pictures, Sensor
 from infra.planning.rollout import Rollout
 
@@ -239,6 +241,8 @@ class Site(Record):
     job: Jobs = Field(default=Jobs(), description="Job summaries.")
     logging: Logging = Field(default=Logging(), description="Logs.")
     spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")
+    history: History = Field(default=History(), description="What the device remembers.")
+    alerts: Alerts = Field(default=Alerts(), description="Whom to call, and when.")
     load: Load | None = Field(default=None, description="For the estimate.")
     transform: Literal["fast", "exact"] = Field(
         default="fast", description="fast: a JPEG is decoded at about the size that is needed."
@@ -255,6 +259,12 @@ class Site(Record):
             found.append(f"cameras: {', '.join(twice)} given twice; use each name once")
         if CONSOLE in names:
             found.append(f"cameras: {CONSOLE!r} is the operator's own device; use another name")
+        found += [
+            f"alerts: rule {rule.name}: there is no camera {rule.camera}; cameras: "
+            f"{', '.join(sorted(names))}"
+            for rule in self.alerts.rules
+            if rule.camera is not None and rule.camera not in names
+        ]
         return found
 
     def with_model(self, s3_uri: str | None, footprint: Footprint | None = None) -> Site:

@@ -116,7 +116,7 @@ def _finding(
     """Findings of one of pydantic's errors, each with its line."""
     loc: Loc = detail["loc"]
     if detail["type"] == "value_error":
-        return _contradictions(path, tree, detail["msg"])
+        return _contradictions(path, tree, loc, detail["msg"])
     line = line_of(tree, loc)
     where = f"{path}:{line}: {_spelled(loc)}"
     if detail["type"] == "extra_forbidden":
@@ -130,13 +130,14 @@ def _finding(
     return [(line, Finding("FF004", "error", where, message, hint))]
 
 
-def _contradictions(path: Path, tree: Any, message: str) -> list[tuple[int, Finding]]:
+def _contradictions(path: Path, tree: Any, record: Loc, message: str) -> list[tuple[int, Finding]]:
     """What a record's own validator says: `key: message` lines (see `Record.contradictions`)."""
     found = []
     for text in message.removeprefix("Value error, ").splitlines():
         key, _, what = text.partition(": ")
-        line = line_of(tree, tuple(key.split(".")))
-        found.append((line, Finding("FF006", "error", f"{path}:{line}: {key}", f"{what}.", "")))
+        loc = (*record, *key.split("."))
+        line, where = line_of(tree, loc), _spelled(loc)
+        found.append((line, Finding("FF006", "error", f"{path}:{line}: {where}", f"{what}.", "")))
     return found
 
 

@@ -6,7 +6,7 @@ The splitter's side, and the story of both, is in `lambdas.splitter.link`.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Iterable
 
 from contract import messages as m
 from lambdas.aggregator.reorder import Stream
@@ -27,6 +27,8 @@ class Agreement:
         # Of this process: results are taken only once the splitter has told its numbers.
         self.incarnation = _new_incarnation()
         self.reached = False
+        #: The splitter's start that asked last; "": it did not say.
+        self.run = ""
         self._asked_again_at = now - ASK_AGAIN_S
         self._early: list[m.Done] = []
         self._asked: dict[str, dict[str, int]] = {}
@@ -38,18 +40,22 @@ class Agreement:
         if len(self._early) < EARLY_MESSAGES:
             self._early.append(done)
 
-    def agree(self, epoch: str, numbers: Any) -> list[m.Done]:
+    def agree(self, asked: m.Done, cameras: Iterable[str]) -> list[m.Done]:
         """The splitter says whose numbers these are; returns what waited for it.
 
         What it saw committed and is not here was recorded by a store that is lost since: it is
         never recorded a second time.
         """
         behind: dict[str, int] = {}
+        epoch, numbers = str(asked.sync), asked.numbers
         if self._store.adopt(epoch):
             for name, (upto, ranges) in (numbers or {}).items():
                 unknown = self._pass_over(name, upto, ranges)
                 if unknown:
                     behind[name] = unknown
+            firsts = {name: self._first(name, numbers) for name in (*cameras, *self._streams)}
+            self.run = asked.run
+            self._store.begin_run(asked.run or epoch, firsts, asked.runs or {})
             self.reached = True
         if behind:
             self.store_behind += sum(behind.values())
@@ -69,6 +75,12 @@ class Agreement:
         if stream.next is not None:
             self._store.stream_at(name, stream.next)
         return unknown
+
+    def _first(self, name: str, numbers: Any) -> int:
+        """The number that the splitter will give next, once it has heard of our `top`."""
+        next_seq, _ = (numbers or {}).get(name, (1, []))
+        stream = self._streams.get(name)
+        return max(int(next_seq), stream.top + 1 if stream else 1)
 
     def again(self, now: float) -> None:
         """Numbers that this store cannot place: ask for the splitter's word, as after a start."""

@@ -20,9 +20,9 @@ HEAD_BYTES = 512
 _SANE_S = (978_307_200, 4_102_444_800)
 
 
-def batch_name(numbering: str, first: int, body: str) -> str:
+def batch_name(epoch: str, first: int, body: str) -> str:
     """The hash tells batches apart of a store that was lost and counts from one again."""
-    return f"{numbering}-{first:012d}-{hashlib.sha256(utf8(body)).hexdigest()[:12]}"
+    return f"{epoch}-{first:012d}-{hashlib.sha256(utf8(body)).hexdigest()[:12]}"
 
 
 def partition_of(rows: Iterable[Row], wall: float) -> str:

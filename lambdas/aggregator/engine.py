@@ -22,6 +22,7 @@ from lambdas.common.health import HealthReport
 from lambdas.common.log import Throttle, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import AggregatorSettings
+from lambdas.common.state_volume import StateVolume
 
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
 # covered by re-dispatch and `low_watermark`.
@@ -51,7 +52,7 @@ class Aggregator(Part):
         self._acks: dict[str, set[int]] = {}
         self.agreement = Agreement(self.store, self.streams, now)
         self.writer = Writer(self.store, self.jobs)
-        self._stuck = False
+        self.volume = StateVolume("aggregator", settings.own_state_dir)
         self._tick_at = now - ACK_EVERY_S
         self._wall = 0.0
         self._throttle = Throttle(10.0)
@@ -68,15 +69,14 @@ class Aggregator(Part):
 
     def step(self, messages: list[Message], now: float, wall: float) -> None:
         self._wall = wall
-        if not self._stuck:
+        if not self.volume.refuses:
             # While the disk is full, what comes is not taken: the splitter sends it again.
             for message in messages:
                 self._sort(message, now)
             self._advance(now)
-        if not self._commit():
-            return
-        self._send_acks()
-        fault("aggregator.after_ack")
+        if self._commit():
+            self._send_acks()
+            fault("aggregator.after_ack")
         self.local.pump()
         self.cloud.pump(now, wall)
         if self.s3:
@@ -100,19 +100,32 @@ class Aggregator(Part):
                 _log.warning("ignored a message on %s: %s", message.subject, error)
             return
         if done.sync is not None:
-            for early in self.agreement.agree(done.sync, done.numbers):
-                self._take(early, now)
+            self._agree(done, now)
         elif not self.agreement.reached:
             self.agreement.park(done)
         else:
             self._take(done, now)
 
+    def _agree(self, asked: m.Done, now: float) -> None:
+        try:
+            early = self.agreement.agree(asked, self._settings.cameras)
+        except StoreFullError as error:
+            self.volume.failed(error)  # the splitter asks again
+            return
+        for done in early:
+            self._take(done, now)
+
     def _take(self, done: m.Done, now: float) -> None:
-        if self.store.epoch is None or epoch_of(done.batch) != self.store.epoch:
+        epoch, run = epoch_and_run(done.batch)
+        if self.store.epoch is None or epoch != self.store.epoch:
             self.stale_epoch += len(done.results)
-        else:
-            for result in done.results:
+            return
+        for result in done.results:
+            key = result["stream"], result["seq"]
+            if not self.agreement.run or self.store.runs.gave(run, *key):
                 self._offer(done, result, now)
+            else:
+                self.stale_epoch += 1
 
     def _offer(self, done: m.Done, result: m.Record, now: float) -> None:
         name, seq = result["stream"], result["seq"]
@@ -161,11 +174,9 @@ class Aggregator(Part):
         try:
             self.store.commit()
         except StoreFullError as error:
-            if self._throttle.due("full") is not None:
-                _log.error("no room, taking no results until there is: %s", error)
-            self._stuck = True
+            self.volume.failed(error)
             return False
-        self._stuck = False
+        self.volume.took()
         return True
 
     def _send_acks(self) -> None:
@@ -194,11 +205,16 @@ class Aggregator(Part):
     def _tick(self, wall: float) -> None:
         if self._commit():
             self.store.compact()
+            self._tell_where_it_stands()
+        else:
+            self.store.drain()
+        if self._settings.stats_topic:
+            self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
+
+    def _tell_where_it_stands(self) -> None:
         low_watermarks = {name: s.low_watermark for name, s in self.streams.items() if s.next}
         held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
         self._send_ack(held, low_watermarks)
-        if self._settings.stats_topic:
-            self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
 
     def _health(self) -> tuple[dict[str, int], dict[str, int]]:
         """Counters and levels; a late result is counted with the others, its gap apart."""
@@ -228,6 +244,7 @@ class Aggregator(Part):
             "refused": self.refused,
             "store_behind": self.agreement.store_behind,
             "reorder_buffer": {name: len(stream.held) for name, stream in self.streams.items()},
+            "state_volume": self.volume.describe(),
             "jobs": len(self.jobs.open),
             "outbox_rows": self.store.log_rows,
             "outbox_bytes": self.store.log_bytes,
@@ -243,10 +260,10 @@ class Aggregator(Part):
         return stats
 
 
-def epoch_of(batch: str) -> str:
-    """The splitter's epoch in a batch id: `b-1f3c22aa-3-000017` → `1f3c22aa`."""
+def epoch_and_run(batch: str) -> tuple[str, str]:
+    """Of a batch id, `b-{epoch}-{run}-{n}`."""
     parts = batch.split("-")
-    return parts[1] if len(parts) == 4 else ""
+    return (parts[1], parts[2]) if len(parts) == 4 else ("", "")
 
 
 def _ranges(numbers: Mapping[str, Iterable[int]]) -> dict[str, list[list[int]]]:

@@ -12,9 +12,10 @@ from lambdas.aggregator.outbox import S3Sink, Uploader
 from lambdas.aggregator.store import Store
 from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
-from lambdas.common.loop import Loop
+from lambdas.common.loop import Loop, Part
 from lambdas.common.settings import AggregatorSettings, aggregator_settings
 from lambdas.common.starting import starting
+from lambdas.common.state_volume import opened
 from lambdas.common.variables import SettingsError
 
 
@@ -28,12 +29,19 @@ def _s3_client() -> Any:
     return boto3.client("s3", config=Config(s3={"addressing_style": style}))
 
 
-def _aggregator(settings: AggregatorSettings) -> Aggregator:
+def _aggregator(settings: AggregatorSettings) -> Part:
     def s3_sink(store: Store) -> S3Sink:
         return S3Sink(settings, store, Uploader(settings.outbox_bucket, _s3_client))
 
-    sink = s3_sink if settings.outbox_bucket else None
-    return Aggregator(settings, GreengrassBus(), time.monotonic(), sink)
+    bus, sink = GreengrassBus(), s3_sink if settings.outbox_bucket else None
+    return opened(
+        "aggregator",
+        settings.own_state_dir,
+        lambda now: Aggregator(settings, bus, now, sink),
+        time.monotonic(),
+        bus,
+        settings.stats_topic,
+    )
 
 
 # A state directory that cannot be made, a database that cannot be opened: they name themselves.

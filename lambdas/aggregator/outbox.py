@@ -33,18 +33,20 @@ class Upload(NamedTuple):
     body: bytes
 
 
-def objects(rows: Iterable[Row], base: str) -> list[Upload]:
-    """The objects that `rows` make below `base`. Gaps are not terminal records and stay out."""
-    lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def objects(rows: Iterable[Row], prefix: str) -> list[Upload]:
+    """The objects that `rows` make below `prefix`, an epoch's below its own. Gaps are not
+    terminal records and stay out."""
+    lines: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     uploads = []
     for row in rows:
+        base = f"{prefix}/epoch={row.epoch}"
         if row.kind == JOB:
             uploads.append(Upload(f"{base}/jobs/{row.n:012d}.json", utf8(row.body + "\n")))
             continue
         records = [r for r in json.loads(f"[{row.body}]") if r["status"] != "gap"]
         folder = "late/" if row.kind == LATE else ""
-        lines.setdefault((row.stream, folder), []).extend(records)
-    for (stream, folder), records in lines.items():
+        lines.setdefault((base, row.stream, folder), []).extend(records)
+    for (base, stream, folder), records in lines.items():
         if records:
             seqs = [record["seq"] for record in records]
             key = f"{base}/stream={stream}/{folder}{min(seqs):012d}-{max(seqs):012d}.jsonl"
@@ -150,12 +152,11 @@ class S3Sink:
     def _upload(self, cursor: int) -> None:
         rows = rows_between(self._store, cursor, self._store.windows[S3].n)
         self._uploading = True
-        self._uploader.submit(objects(rows, self._base()))
+        self._uploader.submit(objects(rows, self._prefix()))
 
-    def _base(self) -> str:
-        # A device that lost its disk counts from one again: another epoch, other keys.
-        levels = (f"site={self._settings.site}", f"epoch={self._store.numbering}")
-        return "/".join(filter(None, (self._settings.outbox_prefix, *levels)))
+    def _prefix(self) -> str:
+        levels = (self._settings.outbox_prefix, f"site={self._settings.site}")
+        return "/".join(filter(None, levels))
 
     def _check(self) -> None:
         try:

@@ -58,7 +58,8 @@ class LocalSink:
             return not topic or self._bus.publish(topic, utf8(row.body))
         late = row.kind == LATE
         prefix = self._settings.late_topic if late else self._settings.results_topic
-        head = dumps({"v": VERSION, "site": self._settings.site, "stream": row.stream})
+        site = self._settings.site
+        head = dumps({"v": VERSION, "site": site, "stream": row.stream, "epoch": row.epoch})
         return self._bus.publish(prefix + row.stream, utf8(_with_results(head, row.body)))
 
 
@@ -119,6 +120,8 @@ class CloudSink:
         for row in rows_after(self._store, self._store.cursors[CLOUD]):
             if row.kind == JOB:
                 return (batch, True) if batch else ([row], True)
+            if batch and row.epoch != batch[0].epoch:
+                return batch, True
             room -= len(utf8(row.body)) + 1
             if batch and room < 0:
                 return batch, True
@@ -136,8 +139,8 @@ class CloudSink:
                 "v": VERSION,
                 "site": self._settings.site,
                 "core": self._settings.thing,
-                "epoch": self._store.numbering,
-                "batch": batch_name(self._store.numbering, rows[0].n, body),
+                "epoch": rows[0].epoch,
+                "batch": batch_name(rows[0].epoch, rows[0].n, body),
                 "partition": window.note,
             }
         )

@@ -9,32 +9,33 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any
+from typing import Any, Mapping
 
 from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
 from contract.messages import dumps
 from lambdas.aggregator.repair import repair
-from lambdas.aggregator.tables import FORMAT, SCHEMA, Row, Window, saved_window
+from lambdas.aggregator.tables import FORMAT, SCHEMA, STEPS, Row, Window, saved_window
+from lambdas.aggregator.trimming import delete_upto, oldest
 from lambdas.common.fault_points import fault
+from lambdas.common.runs import Known, Runs
 
 RETIRED_EPOCHS = 100
-# A transaction of a full disk must fit the log file as it is: a hundred pages or so.
-DELETE_STEP = 64
-ATTEMPTS = 3
+QUOTA_MARGIN_BYTES = 8 << 20
+ATTEMPTS = 2
 
 RESULTS, LATE, JOB = "results", "late", "job"
 
 
 class StoreFullError(Exception):
-    """No room even after dropping the oldest rows; nothing that was staged was written."""
+    """The disk has no room; what was staged was not written and stays staged."""
 
 
 class Store:
     def __init__(self, path: str, log_bytes: int, sinks: tuple[str, ...]) -> None:
         # The log's own quota is kept below the file's, so that streams always have room.
-        quota_bytes = log_bytes + log_bytes // 4 + (8 << 20)
-        opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes))
+        self._quota_bytes = log_bytes + log_bytes // 4 + QUOTA_MARGIN_BYTES
+        opened = open_database(path, Format(SCHEMA, FORMAT, self._quota_bytes, steps=STEPS))
         self.salvage = opened.salvage
         self._db = opened.connection
         #: Rows of the log, at least, that a damaged file no longer had.
@@ -51,8 +52,19 @@ class Store:
         self.windows = {sink: saved_window(self._meta(f"{sink}_window")) for sink in sinks}
         self.epoch: str | None = self._meta("epoch")
         self._retired: list[str] = json.loads(self._meta("retired") or "[]")
+        self.runs = Runs(self._saved_runs())
         self._clear()
         self._moved = False
+
+    def _saved_runs(self) -> Known:
+        """Before format 2 numbers went by the first epoch that was known."""
+        earliest = self._earliest
+        saved: Known = json.loads(self._meta("runs") or "{}")
+        return {**{stream: [(1, earliest)] for stream in self.streams()}, **saved}
+
+    @property
+    def _earliest(self) -> str:
+        return (self._retired or [self.epoch or ""])[0]
 
     def _clear(self) -> None:
         self._rows: list[tuple[Any, ...]] = []
@@ -62,6 +74,7 @@ class Store:
         self._gaps: list[tuple[str, int]] = []
         self._ungaps: list[tuple[str, int]] = []
         self._jobs: list[tuple[str, Any]] = []
+        self._runs_told = False
 
     # Reading at start
 
@@ -85,21 +98,18 @@ class Store:
             return True
         if epoch in self._retired:
             return False
-        if self.epoch:
-            self._retired = [*self._retired, self.epoch][-RETIRED_EPOCHS:]
-        with transaction(self._db):
-            self._db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES(?,?)",
-                [("epoch", epoch), ("retired", dumps(self._retired))],
-            )
-        self.epoch = epoch
+        retired = [*self._retired, self.epoch][-RETIRED_EPOCHS:] if self.epoch else self._retired
+        rows = [("epoch", epoch), ("retired", dumps(retired))]
+        try:
+            with transaction(self._db):
+                self._db.executemany("INSERT OR REPLACE INTO meta VALUES(?,?)", rows)
+        except sqlite3.Error as error:
+            if not is_out_of_room(error):
+                raise
+            self._room.make(self._db)
+            raise StoreFullError(f"the disk has no room for a new epoch: {error}") from None
+        self._retired, self.epoch = retired, epoch
         return True
-
-    @property
-    def numbering(self) -> str:
-        """The epoch in which the streams' numbers began: a lost journal goes on counting, so
-        numbers repeat only where a device lost both its journals (within 100 of them)."""
-        return (self._retired or [self.epoch or ""])[0]
 
     def choose_window(self, sink: str, n: int, note: str = "") -> bool:
         """Rows up to `n` leave next through `sink`; a retry after a crash sends the same.
@@ -116,6 +126,7 @@ class Store:
         except sqlite3.Error as error:
             if not is_out_of_room(error):
                 raise
+            self._room.make(self._db)
             return False
         self.windows[sink] = chosen
         return True
@@ -123,8 +134,17 @@ class Store:
     # Staging
 
     def log(self, kind: str, stream: str, span: tuple[int, int, int], body: str) -> None:
-        """Append records; `span` is first, last and how many."""
-        self._rows.append((kind, stream, *span, len(body), body))
+        """Append records of one run; `span` is first, last and how many."""
+        run = self.runs.of(stream, span[0]) if stream else self.runs.current
+        self._rows.append((kind, stream, *span, len(body), body, run))
+
+    def begin_run(self, name: str, firsts: Mapping[str, int], told: Known) -> None:
+        """The splitter's word on who gave which numbers, durable with the next commit."""
+        self.runs.learn(told)
+        if not any(runs and runs[-1][1] == name for runs in told.values()):
+            self.runs.begin(name, firsts)
+        self.runs.current = name
+        self._runs_told = True
 
     def stream_at(self, stream: str, next_seq: int) -> None:
         self._next[stream] = next_seq
@@ -151,19 +171,16 @@ class Store:
             self._moved = True
 
     def commit(self) -> None:
-        """Make everything staged durable. A full disk first costs the oldest rows."""
-        if not (self._rows or self._next or self._held or self._moved or self._jobs):
+        """Make everything staged durable. Above its own quota the log gives its oldest rows; a
+        full disk costs none, it raises `StoreFullError`."""
+        changed = (self._rows, self._next, self._held, self._moved, self._jobs, self._runs_told)
+        if not any(changed):
             return
         new_bytes = sum(row[5] for row in self._rows) + sum(len(body) for *_, body in self._held)
-        for attempt in range(ATTEMPTS):
-            if self._room.fits(self._db, new_bytes):
-                if self._written():
-                    break
-                self._room.make(self._db)
-            if attempt == ATTEMPTS - 1 or not self._drop_oldest(
-                max(self.log_bytes // 4, 2 * new_bytes, 1)
-            ):
-                raise StoreFullError(f"no room for {new_bytes} bytes of new rows")
+        while not self._fitted(new_bytes):
+            wanted = max(self.log_bytes // 4, 2 * new_bytes, 1)
+            if not (self._over_quota(new_bytes) and self._drop_oldest(wanted)):
+                raise StoreFullError(f"the disk has no room for {new_bytes} bytes of new rows")
         self._room.hold()
         added = sum(row[5] for row in self._rows)
         self.log_bytes += added
@@ -174,6 +191,30 @@ class Store:
         fault("aggregator.after_commit")
         if self.log_bytes > self._log_quota:
             self._drop_oldest(self.log_bytes - self._log_quota)
+
+    def drain(self) -> None:
+        """While `commit` finds no room: what every sink has passed goes, and makes some."""
+        try:
+            with transaction(self._db):
+                self._save_cursors()
+        except sqlite3.Error as error:
+            if not is_out_of_room(error):
+                raise
+            self._room.make(self._db)
+        else:
+            self.compact()
+
+    def _fitted(self, new_bytes: int) -> bool:
+        """Whether what is staged is written now."""
+        for _ in range(ATTEMPTS):
+            if self._room.fits(self._db, new_bytes) and self._written():
+                return True
+            self._room.empty_log(self._db)
+        return False
+
+    def _over_quota(self, new_bytes: int) -> bool:
+        """Whether it is the file's own limit that is in the way, not the disk."""
+        return self._room.used_bytes(self._db) + new_bytes > self._quota_bytes
 
     def _written(self) -> bool:
         """False: the disk is full, or the quota is."""
@@ -189,7 +230,8 @@ class Store:
         many = self._db.executemany
         with transaction(self._db):
             many(
-                "INSERT INTO log(kind,stream,first,last,count,bytes,body) VALUES(?,?,?,?,?,?,?)",
+                "INSERT INTO log(kind,stream,first,last,count,bytes,body,epoch)"
+                " VALUES(?,?,?,?,?,?,?,?)",
                 self._rows,
             )
             many("INSERT OR REPLACE INTO streams VALUES(?,?)", self._next.items())
@@ -206,13 +248,23 @@ class Store:
                 [(name,) for name, body in self._jobs if body is None],
             )
             if self._moved:
-                many("INSERT OR REPLACE INTO cursors VALUES(?,?)", self.cursors.items())
+                self._save_cursors()
+            if self._runs_told:
+                runs = ("runs", dumps(self.runs.known))
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", runs)
             fault("aggregator.before_commit")
+
+    def _save_cursors(self) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO cursors VALUES(?,?)", self.cursors.items())
 
     # The log, for sinks
 
     def after(self, n: int, limit: int) -> list[Row]:
-        found = self._db.execute("SELECT * FROM log WHERE n > ? ORDER BY n LIMIT ?", (n, limit))
+        found = self._db.execute(
+            "SELECT n, kind, stream, first, last, count, bytes, body, coalesce(epoch, ?)"
+            " FROM log WHERE n > ? ORDER BY n LIMIT ?",
+            (self._earliest, n, limit),
+        )
         return [Row(*row) for row in found]
 
     def compact(self) -> None:
@@ -221,39 +273,15 @@ class Store:
         self._delete_upto(done)
 
     def _delete_upto(self, n: int) -> int:
-        """Delete rows up to `n`, oldest first; how many records they held. On a full disk,
-        as far as it goes: the log file must take each step."""
-        records, made_room = 0, False
-        while True:
-            step = self._db.execute(
-                "SELECT n, bytes, count FROM log WHERE n<=? ORDER BY n LIMIT ?", (n, DELETE_STEP)
-            ).fetchall()
-            if not step:
-                return records
-            try:
-                with transaction(self._db):
-                    self._db.execute("DELETE FROM log WHERE n <= ?", (step[-1][0],))
-            except sqlite3.Error as error:
-                if not is_out_of_room(error):
-                    raise
-                if made_room:
-                    return records
-                made_room = True
-                self._room.make(self._db)
-                continue
-            self.log_rows -= len(step)
-            self.log_bytes -= sum(size for _, size, _ in step)
-            records += sum(count for _, _, count in step)
+        """How many records they held."""
+        gone = delete_upto(self._db, self._room, n)
+        self.log_rows -= gone.rows
+        self.log_bytes -= gone.bytes
+        return gone.records
 
     def _drop_oldest(self, size: int) -> int:
         """Free about `size` bytes of rows that some sink has not passed; counted."""
-        freed = 0
-        upto = 0
-        for n, length in self._db.execute("SELECT n, bytes FROM log ORDER BY n"):
-            if freed >= size:
-                break
-            freed, upto = freed + length, n
-        dropped = self._delete_upto(upto) if freed else 0
+        dropped = self._delete_upto(oldest(self._db, size))
         self.outbox_dropped += dropped
         return dropped
 

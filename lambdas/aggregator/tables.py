@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-FORMAT = 1
+FORMAT = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS streams(stream TEXT PRIMARY KEY, next INTEGER) WITHOUT ROWID;
@@ -13,14 +13,18 @@ CREATE TABLE IF NOT EXISTS gaps(stream TEXT, seq INTEGER, PRIMARY KEY(stream, se
 CREATE TABLE IF NOT EXISTS held(stream TEXT, seq INTEGER, body TEXT,
   PRIMARY KEY(stream, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log(n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, stream TEXT,
-  first INTEGER, last INTEGER, count INTEGER, bytes INTEGER, body TEXT);
+  first INTEGER, last INTEGER, count INTEGER, bytes INTEGER, body TEXT, epoch TEXT);
 CREATE TABLE IF NOT EXISTS cursors(sink TEXT PRIMARY KEY, n INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS jobs(job TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
 """
 
+#: What each format adds to the one before it.
+STEPS = {2: "ALTER TABLE log ADD COLUMN epoch TEXT;"}
+
 
 class Row(NamedTuple):
-    """Records of one stream, in order: `body` is their JSON texts joined with commas."""
+    """Records of one stream, in order: `body` is their JSON texts joined with commas. `epoch`:
+    the run of the splitter that gave their numbers."""
 
     n: int
     kind: str
@@ -30,6 +34,7 @@ class Row(NamedTuple):
     records: int
     bytes: int
     body: str
+    epoch: str
 
 
 class Window(NamedTuple):

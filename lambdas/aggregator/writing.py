@@ -41,20 +41,22 @@ class Writer:
         """Write steps of one stream to the log, in order."""
         if not steps:
             return
-        rows: dict[str, list[tuple[int, str]]] = {RESULTS: [], LATE: []}
+        rows: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        runs = self._store.runs
         for step in steps:
             if step.kind == GAP:
                 self.gaps += 1
                 self._store.gap(name, step.seq)
                 body = m.dumps({"stream": name, "seq": step.seq, "status": "gap"})
-                rows[RESULTS].append((step.seq, body))
+                rows.setdefault((RESULTS, runs.of(name, step.seq)), []).append((step.seq, body))
                 continue
             late = step.kind != EMIT
             body = self._terminal(name, step, now, wall)
             if late:
                 self._store.ungap(name, step.seq)
-            rows[LATE if late else RESULTS].append((step.seq, body))
-        for kind, entries in rows.items():
+            kind = LATE if late else RESULTS
+            rows.setdefault((kind, runs.of(name, step.seq)), []).append((step.seq, body))
+        for (kind, _), entries in rows.items():
             self._log(kind, name, entries)
         next_seq = stream.next
         assert next_seq is not None  # noqa: S101 - a stream that wrote something has begun

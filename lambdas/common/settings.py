@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+from contract.accelerators.cards import GpuId, parse_gpu_id
 from lambdas.common.variables import Reader
 
 QUOTA_POLICIES = ("reject", "drop_oldest", "drop_newest")
@@ -74,7 +75,7 @@ class SplitterSettings(Common):
 @dataclass(frozen=True)
 class InferenceSettings(Common):
     worker: str
-    gpu_id: int
+    gpu_id: GpuId
     model_dir: str
     done_topic: str
     heartbeat_topic: str
@@ -87,7 +88,7 @@ class InferenceSettings(Common):
 
     @property
     def on_gpu(self) -> bool:
-        return self.gpu_id >= 0
+        return self.gpu_id.index >= 0
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings
     read = Reader(env)
     fed = bool(env.get("FANFOLD_TRANSFORM_WORKERS"))
     settings = InferenceSettings(
-        gpu_id=read.integer("GPU_ID", -1, -(1 << 31), 255),
+        gpu_id=_gpu_id(read),
         transforms=read.names("FANFOLD_TRANSFORM_WORKERS") if fed else (),
         shm_dir=read.path("FANFOLD_SHM_DIR") if fed else "",
         **_of_worker(read),
@@ -208,6 +209,14 @@ def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings
     )
     read.finish()
     return settings
+
+
+def _gpu_id(read: Reader) -> GpuId:
+    try:
+        return parse_gpu_id(read.text("GPU_ID", "-1"))
+    except ValueError as error:
+        read.problems.append(str(error))
+        return GpuId(-1)
 
 
 def transform_settings(env: Mapping[str, str] = os.environ) -> TransformSettings:

@@ -7,6 +7,7 @@ import queue
 import threading
 from typing import Any, Iterator, Sequence
 
+from contract.accelerators.cards import GpuId
 from contract.messages import Record
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
@@ -33,7 +34,7 @@ class _Collector(Owner):
 
 
 def run(
-    paths: Sequence[str], package: str, workers: str = "auto", gpu_ids: Sequence[int] = ()
+    paths: Sequence[str], package: str, workers: str = "auto", gpu_ids: Sequence[GpuId] = ()
 ) -> Iterator[Record]:
     """One record for each path, in order: `status` is `ok` or `failed`, `file` the path.
 

@@ -64,11 +64,18 @@ class PoolWorker(Owner):
         count = processes(env.get("FANFOLD_POOL_WORKERS", "auto"), gpu_ids)
         self._bus = bus
         settings = self._settings
-        self._identity = Identity(settings.worker, new_incarnation(), {}, settings.earlier_end)
         self._pool = Pool(count, gpu_ids, env, self)
+        self._identity = Identity(
+            settings.worker,
+            new_incarnation(),
+            {},
+            settings.earlier_end,
+            self._pool.accelerators,
+        )
         self._vitals = Vitals(self._pool)
         self._pool.start()
-        _log.info("%s: %d processes, GPUs %s", self._settings.worker, count, gpu_ids or "none")
+        _log.info("%s: %d processes, GPUs %s", settings.worker, count,
+                  ",".join(map(str, gpu_ids)) or "none")  # fmt: skip
 
     def handle(self, event: Any) -> None:
         """Returns when a process has taken the batch; at a probe, when none is in hand."""

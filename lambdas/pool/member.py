@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Mapping
 
+from contract.accelerators.cards import GpuId
+from contract.accelerators.choosing import TOLD, told_for
 from contract.messages import Record, work_message
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -45,7 +47,7 @@ class Job:
 class Member:
     """State of one place; the pool's lock guards it."""
 
-    def __init__(self, index: int, gpu_id: int) -> None:
+    def __init__(self, index: int, gpu_id: GpuId) -> None:
         self.index, self.gpu_id = index, gpu_id
         self.process: subprocess.Popen[bytes] | None = None
         self.ready = False
@@ -67,6 +69,7 @@ class Member:
         # Another interpreter has packages of its own; it is given Fanfold's alone.
         shared = sys.path if python == sys.executable else [env.get("PYTHONPATH", "")]
         path = os.pathsep.join([PACKAGE_ROOT, *(each for each in shared if each)])
+        told = told_for(str(self.gpu_id), env)
         self.process = subprocess.Popen(
             [python, "-m", "lambdas.pool.child"],
             stdin=subprocess.PIPE,
@@ -75,6 +78,7 @@ class Member:
                 **env,
                 "PYTHONPATH": path,
                 "GPU_ID": str(self.gpu_id),
+                **({TOLD: told} if told else {}),
                 "FANFOLD_ROLE": "inference",
             },
         )

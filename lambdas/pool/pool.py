@@ -7,8 +7,9 @@ itself; when it is poison is `lambdas.common.poison`'s rule.
 from __future__ import annotations
 
 import threading
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
+from contract.accelerators.cards import GpuId
 from contract.messages import Record, decode, result_failed
 from lambdas.common.log import get_logger
 from lambdas.common.pipes import feed, hang_up
@@ -19,6 +20,7 @@ from lambdas.pool.member import Job, Member
 # One under work, one to decode meanwhile.
 IN_HAND = 2
 STARTS_TO_GIVE_UP = 3
+CPU = GpuId(-1)
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 30.0
 
@@ -45,7 +47,7 @@ class Pool:
     def __init__(
         self,
         count: int,
-        gpu_ids: list[int],
+        gpu_ids: Sequence[GpuId],
         env: Mapping[str, str],
         owner: Owner,
     ) -> None:
@@ -56,8 +58,10 @@ class Pool:
         self._suspects: list[Job] = []
         self._stopping = Flag()
         self._ever_ready = False
+        #: What its processes run on, each card once; grows while they become ready.
+        self.accelerators: list[Record] = []
         self.members = [
-            Member(index, gpu_ids[index % len(gpu_ids)] if gpu_ids else -1)
+            Member(index, gpu_ids[index % len(gpu_ids)] if gpu_ids else CPU)
             for index in range(count)
         ]
         self._threads = [
@@ -159,6 +163,9 @@ class Pool:
     def _welcome(self, member: Member, message: Record) -> None:
         with self._changed:
             member.ready = True
+            for each in message.get("accelerators") or []:
+                if each not in self.accelerators:
+                    self.accelerators.append(each)
             first, self._ever_ready = not self._ever_ready, True
             self._settle()
         if first:

@@ -17,6 +17,7 @@ from lambdas.splitter.custody import FULL, Custody, Taken
 from lambdas.splitter.dropfolder import DropFolder, Found
 from lambdas.splitter.dropscan import shown_path
 from lambdas.splitter.entries import event_mark, items_of
+from lambdas.splitter.fullness import Fullness
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
 from lambdas.splitter.journal import Journal, Known
 from lambdas.splitter.marks import mark_of, marks_digest
@@ -48,6 +49,7 @@ class Admission:
         self._received: list[tuple[str, Any, float]] = []
         self._staged: list[Image] = []
         self.answers = Answers(settings.images_topic, lambda: backlog.outstanding)
+        self.full = Fullness()
         self.accepted = 0
         self.duplicates = 0
 
@@ -97,6 +99,8 @@ class Admission:
             if image.terminal:
                 self._terminals.add(image)
         self.accepted += len(self._staged)
+        if self._staged:
+            self.full.took()
         self._staged = []
 
     def refused(self, reason: str = "no_space", detail: str = "") -> None:
@@ -110,6 +114,8 @@ class Admission:
         return {
             "accepted": self.accepted,
             "rejected": dict(self.answers.rejected),
+            "rejected_by_camera": {c: dict(n) for c, n in self.answers.by_camera.items()},
+            "max_backlog": self._settings.max_backlog,
             "duplicates": self.duplicates,
             "drop": self.drop.describe(),
         }
@@ -262,6 +268,7 @@ class Admission:
     def _pushed_back(self, error: OSError) -> m.MessageError:
         """The machine cannot take it now: the camera keeps it and sends it again."""
         if error.errno in FULL:
+            self.full.refused(str(error))
             return m.MessageError("no_space", str(error))
         if self._volume.confirm():
             self._volume.failed(error)

@@ -11,6 +11,7 @@ from lambdas.common.log import Throttle, get_logger
 
 RETRY_AFTER_S = (0.5, 30.0)
 FIRST_RETRY_S = 2.0
+MAX_CAMERAS_SHOWN = 100  # the stats are one message
 
 _log = get_logger("splitter")
 
@@ -25,6 +26,7 @@ class Answers:
         self._rate_per_s: float | None = None
         self._throttle = Throttle(60.0)
         self.rejected: Counter[str] = Counter()
+        self.by_camera: dict[str, Counter[str]] = {}
 
     @property
     def wait(self) -> bool:
@@ -37,6 +39,8 @@ class Answers:
 
     def reject(self, camera: str, event_id: str, error: m.MessageError) -> None:
         self.rejected[error.reason] += 1
+        if camera in self.by_camera or len(self.by_camera) < MAX_CAMERAS_SHOWN:
+            self.by_camera.setdefault(camera, Counter())[error.reason] += 1
         if error.reason == "id_reused" and self._throttle.due(camera) is not None:
             _log.warning("%s: %s", camera, error.detail)
         body: dict[str, Any] = {"v": m.VERSION, "id": event_id, "stream": camera}

@@ -185,7 +185,12 @@ class Custody:
 
     def describe(self) -> dict[str, int]:
         """For the stats."""
-        return {"bytes": self.held_bytes, "copied": self.copied, "untidy": len(self.leaving)}
+        return {
+            "bytes": self.held_bytes,
+            "copied": self.copied,
+            "untidy": len(self.leaving),
+            "kept_lost": self.leaving.kept_lost,
+        }
 
 
 def _size(item: dict[str, Any]) -> int:

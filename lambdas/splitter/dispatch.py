@@ -108,7 +108,7 @@ class Dispatch:
         self, worker: Worker, images: list[Image], now: float, volume: str, alone: bool = False
     ) -> bool:
         self._batches += 1
-        batch_id = f"b-{self._journal.epoch}-{self._journal.run:x}-{self._batches:06d}"
+        batch_id = f"b-{self._journal.epoch}-{self._journal.run}-{self._batches:06d}"
         batch = Batch(batch_id, images, now, alone)
         self._credit.assign(worker, batch)
         items = [

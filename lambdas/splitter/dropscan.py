@@ -32,6 +32,8 @@ _DATED = re.compile(r"\d[\d ._:hHmMsSTZ-]*\Z")
 DEEPEST = 8
 # The end of an image is looked for in so much of its file.
 TAIL_BYTES = 64 << 10
+# A PNG's last chunk from its name on: no data, four bytes of CRC.
+PNG_END_BYTES = 8
 
 NOT_AN_IMAGE, INCOMPLETE, COMPLETE = "not_an_image", "incomplete", "complete"
 
@@ -154,7 +156,8 @@ def content_of(descriptor: int, size: int) -> str:
         start = max(0, size - TAIL_BYTES)
         tail = os.pread(descriptor, TAIL_BYTES, start)
         if kind is PNG:
-            ended = b"IEND" in tail
+            at = tail.rfind(b"IEND")
+            ended = 0 <= at <= len(tail) - PNG_END_BYTES
         else:
             ended = tail.rfind(b"\xff\xd9") >= (_scan_at(tail) if start == 0 else 0)
     return COMPLETE if ended else INCOMPLETE

@@ -16,6 +16,7 @@ from lambdas.common.health import HealthReport
 from lambdas.common.log import Throttle, get_logger
 from lambdas.common.loop import Message, Part
 from lambdas.common.settings import SplitterSettings
+from lambdas.common.state_volume import StateVolume
 from lambdas.splitter.admission import Admission
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.credit import Credit
@@ -46,9 +47,10 @@ class Splitter(Part):
         self.credit = Credit(
             settings.workers, settings.window, settings.batch, settings.worker_timeout_s
         )
-        self.link = Link(self.journal, self._numbers, now)
+        self.link = Link(self.journal, self._numbers, self._begin_run, now)
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
         self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
+        self.state_volume = StateVolume("splitter", settings.own_state_dir)
         self._swept = False
         self.terminals = TerminalRecords(self.journal)
         self.admission = Admission(
@@ -78,10 +80,10 @@ class Splitter(Part):
     def step(self, messages: list[Message], now: float, wall: float) -> None:
         self.journal.tick(now)
         self.volume.look(now, empty=not self.backlog.outstanding)
-        if self.volume.ready and not self._swept:
-            self._sweep()
         for message in messages:
             self._sort(message, now)
+        if self.volume.ready and self.link.ready and not self._swept:
+            self._sweep()
         self.admission.admit(self.link.ready, now, wall)
         replies = self._commit(now)
         if self._settings.on_demand:
@@ -100,6 +102,8 @@ class Splitter(Part):
         self.dispatch.probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
+            if self.state_volume.refuses and self.journal.has_room():
+                self.state_volume.took()
             self.admission.answers.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
             self._publish(self._stats(now, wall))
@@ -118,6 +122,18 @@ class Splitter(Part):
             name: (self.journal.committed_next(name), self.backlog.open_ranges(name, share))
             for name in streams
         }
+
+    def _begin_run(self) -> bool:
+        """False: the disk is full; the aggregator is asked again."""
+        streams = {*self._settings.cameras, *self.journal.streams()}
+        unfinished = {name: self.backlog.open_ranges(name, 1) for name in streams}
+        low = {name: ranges[0][0] - 1 for name, ranges in unfinished.items() if ranges}
+        try:
+            self.journal.begin_run(sorted(streams), low)
+        except JournalFullError as error:
+            self.state_volume.failed(error)
+            return False
+        return True
 
     # Messages
 
@@ -197,12 +213,17 @@ class Splitter(Part):
             self.admission.committed()
             return self.admission.answers.due()
         self.custody.discard()
+        if isinstance(refusal, JournalFullError):
+            self.state_volume.failed(refusal)
+            self.admission.refused()
+            return self.admission.answers.due()
         if self._throttle.due("no room") is not None:
             _log.error("no new images are taken: %s", refusal)
         if isinstance(refusal, OSError) and refusal.errno not in FULL:
             self.volume.failed(refusal)
             self.admission.refused("busy", f"images volume: {refusal}")
         else:
+            self.admission.full.refused(str(refusal))
             self.admission.refused()
         return self.admission.answers.due()
 
@@ -228,7 +249,7 @@ class Splitter(Part):
             str(image.item.get(key, "")) for image in self.backlog for key in ("file", "kept")
         }
         try:
-            self.custody.leaving.sweep(wanted)
+            self.custody.leaving.sweep(wanted, self.link.lost)
         except OSError as error:
             if self._throttle.due("sweep") is not None:
                 _log.warning("left-over files are not looked for: %s", error)
@@ -254,6 +275,8 @@ class Splitter(Part):
             "aggregator": self.link.state(now),
             "numbers": self.link.describe(),
             "images_volume": self.volume.describe(),
+            "state_volume": self.state_volume.describe(),
+            "disk": self.admission.full.describe(now),
             "custody": self.custody.describe(),
             "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
         }

@@ -11,6 +11,7 @@ from lambdas.common.bus import GreengrassBus
 from lambdas.common.loop import Loop
 from lambdas.common.settings import splitter_settings
 from lambdas.common.starting import starting
+from lambdas.common.state_volume import opened
 from lambdas.common.variables import SettingsError
 from lambdas.splitter.engine import Splitter
 
@@ -18,7 +19,15 @@ from lambdas.splitter.engine import Splitter
 with starting("splitter", SettingsError, OSError, sqlite3.OperationalError):
     _settings = splitter_settings()
     log.configure(_settings.log_level)
-    _splitter = Splitter(_settings, GreengrassBus(), time.monotonic())
+    _bus = GreengrassBus()
+    _splitter = opened(
+        "splitter",
+        _settings.own_state_dir,
+        lambda now: Splitter(_settings, _bus, now),
+        time.monotonic(),
+        _bus,
+        _settings.stats_topic,
+    )
 _loop = Loop(_splitter).start()
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import Any, Iterator, NamedTuple
+import time
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
 from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
-from contract.messages import dumps
+from contract.messages import MAX_MESSAGE_BYTES, dumps
 from lambdas.common.fault_points import fault
+from lambdas.common.runs import Runs, new_run
 from lambdas.splitter.notes import Notes
 from lambdas.splitter.repair import repair
 from lambdas.splitter.tables import FORMAT, SCHEMA, STEPS, JournalFullError
@@ -43,6 +45,7 @@ class Journal:
     """Owned by one thread. `epoch` names this journal; a new file is a new epoch."""
 
     def __init__(self, path: str, quota_bytes: int) -> None:
+        self._quota_bytes = quota_bytes
         opened = open_database(path, Format(SCHEMA, FORMAT, quota_bytes, steps=STEPS))
         self.salvage = opened.salvage
         self._db = opened.connection
@@ -51,8 +54,9 @@ class Journal:
         if self.salvage:
             repair(self._db, self.salvage)
         self.epoch = str(self.notes.get("epoch", os.urandom(4).hex()))
-        self.run = int(self.notes.get("run", 0)) + 1
-        self.notes.put("run", self.run)
+        #: The name of this start.
+        self.run = new_run(time.time())
+        self.runs = Runs(self.notes.runs)
         self._next = dict(self._db.execute("SELECT stream, next FROM streams"))
         last, at = self._db.execute("SELECT max(n), max(at) FROM events").fetchone()
         self._event = (last or 0) + 1
@@ -78,6 +82,15 @@ class Journal:
             self._db.executemany(_ADVANCE, after.items())
             self._db.execute("INSERT OR REPLACE INTO meta VALUES('synced', 1)")
         self._next.update(after)
+
+    def begin_run(self, streams: Iterable[str], low: Mapping[str, int]) -> None:
+        """Numbers given from now on are of this run; `low`: up to there all have a record."""
+        if self.runs.current:
+            return
+        for stream, number in low.items():
+            self.runs.forget(stream, number)
+        self.runs.begin(self.run, {name: self.committed_next(name) for name in streams})
+        self.notes.remember_runs(self.runs.known)
 
     def renew(self, top: dict[str, int]) -> None:
         """A new epoch, which begins above `top` and above every number of this journal."""
@@ -213,6 +226,11 @@ class Journal:
             return str(error)
         self._room.hold()
         return ""
+
+    def has_room(self) -> bool:
+        """Whether a group of events would be taken: by the quota, and by the disk."""
+        used_bytes = self._room.used_bytes(self._db)
+        return used_bytes + MAX_MESSAGE_BYTES <= self._quota_bytes and self._room.works()
 
     def unstage(self) -> None:
         """Take back what was staged: its images did not become durable. Forgets stay."""

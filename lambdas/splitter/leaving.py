@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
+from typing import Mapping
 
+from contract.volumes import LOST
 from lambdas.common.log import Throttle, get_logger
-from lambdas.common.paths import PathError, open_folder_inside
+from lambdas.common.paths import PathError, make_folder_inside, open_folder_inside
 from lambdas.splitter.inbox import FOLDER, unlink
 
 # Of images that came inside messages the newest stay for the dashboard.
@@ -23,6 +26,7 @@ class Leaving:
         self._shown: dict[str, deque[str]] = {}
         self._tidy_at = 0.0
         self._throttle = Throttle(60.0)
+        self.kept_lost = 0
 
     def __len__(self) -> int:
         """Files that should be gone and are not yet."""
@@ -68,8 +72,12 @@ class Leaving:
             if self._throttle.due("tidy") is not None:
                 _log.warning("%s is not removed, tried again later: %s", relative, error)
 
-    def sweep(self, wanted: set[str]) -> None:
-        """What no accepted image names was never accepted, or is finished. Raises `OSError`."""
+    def sweep(self, wanted: set[str], lost: Mapping[str, int] | None) -> None:
+        """What no accepted image names was never accepted, or is finished. Raises `OSError`.
+
+        But where the journal is behind: `lost` is per stream the first number (1 where it has
+        none) of those that it may have accepted and does not know. Their images stay, in `LOST`.
+        """
         try:
             top = open_folder_inside(self._root, FOLDER)
         except PathError:  # not there, or a link: nothing of ours is in it
@@ -78,9 +86,38 @@ class Leaving:
             # `fwalk` enters no symbolic link.
             for folder, _, names, _ in os.fwalk(".", dir_fd=top, onerror=_raise):
                 paths = (os.path.normpath(f"{FOLDER}/{folder}/{name}") for name in names)
-                self._names += [path for path in paths if path not in wanted]
+                for path in paths:
+                    if path in wanted:
+                        continue
+                    if lost is not None and _is_lost(path, lost):
+                        self._keep(path)
+                    else:
+                        self._names.append(path)
         finally:
             os.close(top)
+        if self.kept_lost:
+            _log.error(
+                "images whose journal was lost: %d are kept in %s/%s; those without a record end "
+                "as journal_lost. To have them processed move them into the drop folder",
+                self.kept_lost, self._root, LOST,
+            )  # fmt: skip
+
+    def _keep(self, relative: str) -> None:
+        parent, _, name = relative.rpartition("/")
+        with contextlib.ExitStack() as opened:
+            source = open_folder_inside(self._root, parent)
+            opened.callback(os.close, source)
+            target = make_folder_inside(self._root, LOST + parent[len(FOLDER) :])
+            opened.callback(os.close, target)
+            os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+            os.fsync(target)
+        self.kept_lost += 1
+
+
+def _is_lost(relative: str, lost: Mapping[str, int]) -> bool:
+    stream, _, name = relative[len(FOLDER) + 1 :].partition("/")
+    number = name.partition(".")[0]
+    return number.isdigit() and int(number) >= lost.get(stream, 1)
 
 
 def _raise(error: OSError) -> None:

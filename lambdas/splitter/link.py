@@ -26,9 +26,13 @@ Numbers = Callable[[], "dict[str, tuple[int, list[list[int]]]] | None"]
 
 
 class Link:
-    def __init__(self, journal: Journal, numbers: Numbers, now: float) -> None:
-        """`numbers`: what the splitter says of itself with each question."""
+    def __init__(
+        self, journal: Journal, numbers: Numbers, began: Callable[[], bool], now: float
+    ) -> None:
+        """`numbers`: what the splitter says of itself with each question. `began`: called when
+        both have agreed, before a number is given; False: not now."""
         self._journal = journal
+        self._began = began
         self._numbers = numbers
         self.ready = False
         self._incarnation = ""
@@ -37,6 +41,8 @@ class Link:
         #: Since this start: numbers that only the aggregator knew, records that it had lost.
         self.journal_behind = 0
         self.store_behind = 0
+        #: Where the journal turned out to be behind: the numbers that it would have given next.
+        self.lost: dict[str, int] | None = None
 
     def heard(self, ack: m.Ack, now: float) -> bool:
         """Whether `ack` speaks of this journal's numbers, and both sides have agreed."""
@@ -60,6 +66,8 @@ class Link:
             for stream, seq in top.items()
             if seq >= self._journal.next_seq(stream)
         }
+        if ahead and self.lost is None:
+            self.lost = {name: self._journal.next_seq(name) for name in self._journal.streams()}
         stale = ack.epoch != self._journal.epoch
         if stale or (self._journal.synced and (ahead or ack.behind)):
             self._renew(top, ahead, ack)
@@ -67,6 +75,8 @@ class Link:
             self.ready = False
             return
         self._journal.start_after(top)
+        if not self._began():
+            return
         self._incarnation = ack.incarnation
         self.ready = True
 
@@ -111,4 +121,6 @@ class Link:
         if self.ready or now - self._asked_at < ASK_EVERY_S:
             return []
         self._asked_at = now
-        return [(done_topic, m.sync_message(self._journal.epoch, self._numbers()))]
+        journal = self._journal
+        runs = journal.runs.known
+        return [(done_topic, m.sync_message(journal.epoch, self._numbers(), journal.run, runs))]

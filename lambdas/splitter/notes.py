@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any
 
 from contract.durable.database import is_out_of_room
+from lambdas.common.runs import Known
 from lambdas.splitter.tables import JournalFullError
 
 
@@ -41,6 +42,18 @@ class Notes:
 
     def remember_volume(self, identity: str) -> None:
         self._put_if_room("volume", identity)
+
+    @property
+    def runs(self) -> Known:
+        """Which run gave which numbers, as far as they are open."""
+        found: Known = json.loads(self.get("runs", "{}"))
+        return found
+
+    def remember_runs(self, known: Known) -> None:
+        """Raises `JournalFullError`: the next start would not know."""
+        text = json.dumps(known)
+        if not self._put_if_room("runs", text):
+            raise JournalFullError(f"no room for {len(text)} bytes about runs")
 
     @property
     def drained(self) -> list[str]:

@@ -55,6 +55,6 @@ class TerminalRecords:
         if not results:
             return []
         self._sent += 1
-        batch = f"s-{self._journal.epoch}-{self._journal.run:x}-{self._sent:06d}"
+        batch = f"s-{self._journal.epoch}-{self._journal.run}-{self._sent:06d}"
         sent = m.done_messages(batch, m.SPLITTER_WORKER, "-", None, results)
         return [(done_topic, payload) for payload in sent]

@@ -112,6 +112,7 @@ class HeartbeatSender(_Thread):
             worker, incarnation, "heartbeat", model or None, busy_ms=busy_s * 1000,
             batches=pipeline.in_hand(), done=pipeline.done, failed=pipeline.failed,
             trouble=hold.trouble if hold is not None else "",
+            accelerators=list(self._identity.accelerators) or None,
         )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 from contract.messages import Record, done_messages, result_failed
 from lambdas.common.bus import Bus
@@ -17,12 +17,13 @@ _log = get_logger("send")
 
 
 class Identity(NamedTuple):
-    """Who speaks: `incarnation` is new at every start; `earlier_end`: see `Heartbeat`."""
+    """Who speaks: `incarnation` is new at every start; the rest as in `Heartbeat`."""
 
     worker: str
     incarnation: str
     model: Record
     earlier_end: str = ""
+    accelerators: Sequence[Record] = ()
 
     @property
     def author(self) -> tuple[str, str, Record]:

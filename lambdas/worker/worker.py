@@ -9,7 +9,7 @@ from typing import Any, Mapping, Protocol
 
 import cv2
 
-from contract.messages import Work
+from contract.messages import Record, Work
 from lambdas.common.addressed import work_for
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
@@ -23,6 +23,7 @@ from lambdas.model.runtimes.select import load_runtime
 from lambdas.tensors.folder import Folder, LeaseFile
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
+from lambdas.worker.accelerator import claim, confirmed
 from lambdas.worker.fed import FedPipeline
 from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
 from lambdas.worker.hold import LET_GO_S
@@ -63,13 +64,19 @@ class Worker:
         self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
         cv2.setNumThreads(settings.cv_threads)
         package = load_package(settings.model_dir)
+        claimed = claim(settings.gpu_id, package)
         hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
-        runtime = load_runtime(package, settings.gpu_id)
+        runtime = load_runtime(package, claimed.gpu_id.index, claimed.ordinal)
         # Also because the first runs allocate and choose kernels: no image should pay for that.
         model = prove(package, runtime, hooks, mode)
+        accelerators = confirmed(claimed, runtime)
         self._incarnation = new_incarnation()
         identity = Identity(
-            settings.worker, self._incarnation, package.spec.identity, settings.earlier_end
+            settings.worker,
+            self._incarnation,
+            package.spec.identity,
+            settings.earlier_end,
+            accelerators,
         )
         sender = Sender(bus, settings.done_topic, identity)
         if settings.transforms:
@@ -90,7 +97,7 @@ class Worker:
         _log.info(
             "%s is ready: %s %s (%s) on %s, transform %s, incarnation %s",
             settings.worker, package.spec.name, package.spec.version, package.spec.runtime,
-            runtime.device, mode, identity.incarnation,
+            _where(runtime.device, accelerators), mode, identity.incarnation,
         )  # fmt: skip
 
     def _fed(self, settings: InferenceSettings, model: Model, sender: Sender) -> FedPipeline:
@@ -120,3 +127,7 @@ class Worker:
             self._heartbeats.stop()
         self._watchdog.stop()
         self.pipeline.stop()
+
+
+def _where(device: str, accelerators: list[Record]) -> str:
+    return " ".join([device, *(str(each.get("uuid", "")) for each in accelerators)])

@@ -86,7 +86,9 @@ class FarSide:
         """What AWS IoT was sent, in the order of its arrival."""
         found = self.cloud.messages(f"fanfold/{NAME}/results")
         payloads = [json.loads(base64.b64decode(m["payload_b64"])) for m in found]
-        return [record for payload in payloads for record in payload["results"]]
+        return [
+            {**r, "epoch": payload["epoch"]} for payload in payloads for r in payload["results"]
+        ]
 
     def objects(self) -> dict[str, list[dict[str, Any]]]:
         """The S3 outbox: records by key, keys in order."""

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ class CoreProcess:
         core = self.running()
         assert core is not None
         found: dict[str, Any] = core.get("/api/status")
+        return found
+
+    def not_ready(self) -> list[dict[str, Any]]:
+        """The reasons of /ready; none: it is ready."""
+        core = self.running()
+        assert core is not None
+        with contextlib.closing(HTTPConnection("127.0.0.1", core.port("http"), timeout=5)) as http:
+            http.request("GET", "/ready")
+            found: list[dict[str, Any]] = json.loads(http.getresponse().read())["reasons"]
         return found
 
     def functions(self) -> dict[str, dict[str, Any]]:

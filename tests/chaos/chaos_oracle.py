@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Record = Mapping[str, Any]
+Key = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,17 @@ class Verdict:
 def judge(sent: Mapping[str, Sent], records: Iterable[Record]) -> Verdict:
     """``sent`` by image id. ``records``: in the order of their arrival, gaps among them.
 
-    A duplicate is a second (stream, seq) for one id: the same key again is a resend. Order
-    is that of the first arrival of each key; what was announced as a gap may come later.
+    The key is (epoch, stream, seq). A duplicate is a second key for one id: the same key again
+    is a resend. Order is that of the first arrival of each key; what was announced as a gap may
+    come later.
     """
-    first: dict[tuple[str, int], Record] = {}
-    gaps: set[tuple[str, int]] = set()
+    first: dict[Key, Record] = {}
+    gaps: set[Key] = set()
     resent = steps_back = 0
-    highest: dict[str, int] = {}
+    highest: dict[tuple[str, str], int] = {}
     for record in records:
-        key = stream, seq = record["stream"], record["seq"]
+        epoch, seq = record.get("epoch", ""), record["seq"]
+        stream, key = (epoch, record["stream"]), (epoch, record["stream"], seq)
         if record["status"] == "gap":
             gaps.add(key)
         elif key in first:

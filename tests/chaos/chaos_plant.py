@@ -40,6 +40,7 @@ class Plant:
             folder / "core", str(folder / "group-document.json"), folder / "core.out"
         )
         self.sent: dict[str, Sent] = {}
+        self.reported = 0
         self.recovery_s: list[float] = []
         self.notes: dict[str, Any] = {}
         self.busy: list[dict[str, Any]] = []
@@ -203,7 +204,8 @@ class Plant:
         """Records in the cloud, gaps among them, in the order of their arrival."""
         if self.far_side is not None:
             return self.far_side.records()
-        return [self._named(r) for m in self._cloud("/results") for r in m["results"]]
+        messages = self._cloud("/results")
+        return [self._named({**r, "epoch": m["epoch"]}) for m in messages for r in m["results"]]
 
     def summaries(self) -> list[dict[str, Any]]:
         """Job summaries in the local cloud."""

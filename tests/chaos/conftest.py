@@ -60,7 +60,7 @@ def write_down(case: str, plant: Plant, verdict: Verdict, runs: int = 1) -> None
     _write(
         case,
         runs=runs,
-        images=len(plant.sent),
+        images=len(plant.sent) - plant.reported,
         lost=len(verdict.missing),
         duplicates=len(verdict.duplicated),
         out_of_order=verdict.out_of_order,
@@ -70,6 +70,7 @@ def write_down(case: str, plant: Plant, verdict: Verdict, runs: int = 1) -> None
         recovery_s=plant.recovery_s,
         notes=plant.notes,
     )
+    plant.reported = len(plant.sent)
     assert verdict.clean, verdict
 
 

@@ -31,6 +31,12 @@ def test_what_is_missing_twice_or_out_of_order_is_named() -> None:
     assert not verdict.clean
 
 
+def test_numbers_of_another_epoch_are_other_keys() -> None:
+    again = [record(n, name, epoch="e2") for n, name in enumerate("bc", 1)]
+    assert judge(SENT, [record(1, "a", epoch="e1"), *again]).clean
+    assert judge(SENT, [*again, record(1, "b", epoch="e1")]).duplicated == {"b"}
+
+
 def test_a_result_of_other_pixels_or_of_another_file_is_wrong_content() -> None:
     wrong_pixels = record(1, "a", output={"seen": code_of("b")})
     wrong_file = record(2, "b", file="c.png")

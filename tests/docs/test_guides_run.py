@@ -31,6 +31,8 @@ NOT_TYPED = {
         3: "needs Kubernetes; tests/replay/test_replay_policy.py checks what is printed",
     },
     "rollout.md": {0: "tests/fanfold/cloud/test_rollout_in_the_cloud.py runs it over six sites"},
+    "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
+    "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},
     "moving-a-v1-group.md": {0: "needs the disk of a device that ran AWS's core"},
 }
 

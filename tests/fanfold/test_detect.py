@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import yaml
+from fake_driver import proc_files, uuid
 
 from fanfold.detect.machine import detect
 from infra.planning.profile import Profile
@@ -35,19 +36,23 @@ def test_a_machine_without_a_gpu_gives_a_valid_profile(tmp_path):
 
 def test_gpus_are_read_from_the_driver_where_nvml_is_not_there(tmp_path):
     root = machine(tmp_path)
-    for index in (0, 1):
-        folder = root / f"proc/driver/nvidia/gpus/0000:0{index}:00.0"
-        folder.mkdir(parents=True)
-        (folder / "information").write_text(f"Model: \t Tesla T4\nDevice Minor: \t {index}\n")
-        (root / f"dev/nvidia{index}").touch()
-    (root / "dev/nvidiactl").touch()
+    for name in ("nvidia0", "nvidia1", "nvidia2", "nvidia3", "nvidiactl"):
+        (root / "dev" / name).touch()
+    proc_files(root)  # four cards whose index is not their minor
 
     profile, remarks = detect("box", root)
 
     checked = valid(profile)
-    assert [(gpu.index, gpu.model) for gpu in checked.gpus] == [(0, "Tesla T4"), (1, "Tesla T4")]
+    assert [(gpu.index, gpu.uuid, gpu.pci) for gpu in checked.gpus] == [
+        (0, uuid("a"), "0000:18:00.0"),
+        (1, uuid("b"), "0000:3b:00.0"),
+        (2, uuid("c"), "0000:86:00.0"),
+        (3, uuid("d"), "0000:af:00.0"),
+    ]
+    files = [file for gpu in checked.gpus for file in gpu.devices]
+    assert files == ["/dev/nvidia2", "/dev/nvidia3", "/dev/nvidia0", "/dev/nvidia1"]
     assert checked.devices == ("/dev/nvidiactl",)
-    assert any("memory_mb is not known" in remark for remark in remarks)
+    assert any("memory_mb of GPU 0 is not known" in remark for remark in remarks)
 
 
 def test_a_jetson_shares_its_memory_with_the_gpu(tmp_path):

@@ -38,9 +38,10 @@ class Page(BaseHTTPRequestHandler):
             return
         if url.path == "/api/traces":
             found = self.traces.find(parse_qs(url.query)["id"][0])
-        else:
-            stream, seq = url.path.split("/")[-2:]
-            found = self.traces.get(stream, int(seq))
+            self._answer({"traces": [found.as_json()]} if found else None)
+            return
+        stream, seq = url.path.split("/")[-2:]
+        found = self.traces.get(stream, int(seq))
         self._answer(found.as_json() if found else None)
 
     def _answer(self, body: object) -> None:

@@ -54,6 +54,8 @@ class ActionRoutes:
             "publish": self._publish,
             "test-image": self._test_image,
             "follow": self._follow,
+            "acknowledge": self._acknowledge,
+            "test-alerts": self._test_alerts,
         }
         return [
             Route(f"/{name}", self._behind_token(name, handler), methods=["POST"])
@@ -99,6 +101,16 @@ class ActionRoutes:
             else "work is dispatched again"
         )
         return _result(f"Asked for {who}: {rest}.")
+
+    async def _acknowledge(self, request: Request) -> Response:
+        alert = _text(await _json(request), "alert")
+        await self.actions.acknowledge(alert)
+        return _result(f"Acknowledged {alert}: it is not sent again while it lasts.")
+
+    async def _test_alerts(self, _request: Request) -> Response:
+        found = await self.actions.test_alerts()
+        said = "; ".join(f"{way}: {problem or 'sent'}" for way, problem in found.items())
+        return _result(f"Test of {said}.", 200 if not any(found.values()) else 502)
 
     async def _publish(self, request: Request) -> Response:
         body = await _json(request)

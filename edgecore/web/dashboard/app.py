@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from edgecore.history.past import read_past
+from edgecore.history.reader import Reader
+from edgecore.history.recorder import Recorder
 from edgecore.web.dashboard.actions import ActionRoutes
 from edgecore.web.dashboard.feed import INTERVAL_S, MAX_BROWSERS, Feed, TooManyBrowsersError
 from edgecore.web.dashboard.history import COLUMNS
@@ -29,6 +33,8 @@ from edgecore.web.dashboard.thumbnails import (
     NoThumbnailError,
     Thumbnails,
 )
+from edgecore.web.records.failures import FailurePictures
+from edgecore.web.records.routes import history_routes
 
 STATIC = Path(__file__).parent / "static"
 LISTEN_CAPACITY = 4096
@@ -45,6 +51,7 @@ class Ports:
     hub: MessageHub
     actions: Actions
     log_dir: Path | None = None
+    recorder: Recorder | None = None
 
 
 class Dashboard:
@@ -59,7 +66,8 @@ class Dashboard:
         read_only: bool = False,
         on_results: Results | None = None,
     ) -> None:
-        self.page_model = PageModel(view, on_results)
+        recorder = ports.recorder
+        self.page_model = PageModel(view, on_results, recorder.point if recorder else None)
         self._ports = ports
         self._thumbnails = Thumbnails(view.images_dir)
         self._actions = ActionRoutes(
@@ -84,7 +92,25 @@ class Dashboard:
 
     async def run(self) -> None:
         """Listen and tick until cancelled."""
-        await asyncio.gather(self._listen(), self.feed.run(), self._warm())
+        parts = [self._listen(), self._warm()]
+        if self._ports.recorder is not None:
+            await self._restore(self._ports.recorder)
+            parts.append(self._keep_failures(self._ports.recorder))
+        await asyncio.gather(*parts, self.feed.run())
+
+    async def _restore(self, recorder: Recorder) -> None:
+        """Charts and counters of the core before this one."""
+        past = await asyncio.to_thread(read_past, Reader(recorder.path), time.time())
+        for every_s, points in past.points.items():
+            self.page_model.history.restore(every_s, points)
+        self.page_model.streams.restore(past.totals)
+
+    async def _keep_failures(self, recorder: Recorder) -> None:
+        failures = FailurePictures(
+            lambda: self._thumbnails, self.page_model.inline.get, recorder.picture
+        )
+        recorder.on_failed = failures.offer
+        await failures.run()
 
     async def _listen(self) -> None:
         """To the topics of the group that runs; again when another one does."""
@@ -131,7 +157,9 @@ class Dashboard:
     def _routes(self) -> list[Route | Mount]:
         return [
             Route("/", self._page),
+            Route("/history", self._history_page),
             Route("/api/stream", self._stream),
+            *history_routes(self._ports.recorder),
             Route("/api/history", self._history),
             Route("/api/image/{stream}/{seq:int}", self._image),
             Route("/api/traces", self._traces),
@@ -143,6 +171,11 @@ class Dashboard:
 
     async def _page(self, _request: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+    async def _history_page(self, _request: Request) -> Response:
+        return FileResponse(
+            STATIC / "history" / "index.html", headers={"cache-control": "no-cache"}
+        )
 
     async def _stream(self, _request: Request) -> Response:
         events = self.feed.stream()

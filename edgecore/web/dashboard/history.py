@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from edgecore.web.dashboard.quantiles import Durations
 
@@ -81,9 +81,17 @@ class _Period:
         return [*rates, *gauges, *quantiles]
 
 
+OnPoint = Callable[[int, list[float]], None]
+
+
+def _nobody(_every_s: int, _point: list[float]) -> None:
+    pass
+
+
 class _Resolution:
-    def __init__(self, every_s: int, points: int) -> None:
+    def __init__(self, every_s: int, points: int, on_point: OnPoint) -> None:
         self.every_s = every_s
+        self._on_point = on_point
         self.ring = Ring(points)
         self.period = _Period()
         self.since: float | None = None
@@ -98,7 +106,9 @@ class _Resolution:
     def close(self, now: float) -> _Period:
         """Write the point; the period that is over is handed back."""
         closed, self.period = self.period, _Period()
-        self.ring.append(now, closed.point(now - (self.since or now)))
+        point = closed.point(now - (self.since or now))
+        self.ring.append(now, point)
+        self._on_point(self.every_s, [now, *point])
         self.since = now
         return closed
 
@@ -106,9 +116,17 @@ class _Resolution:
 class History:
     """Counts and durations as they come, gauges once per ``tick``; points when time is up."""
 
-    def __init__(self) -> None:
-        self._fine = _Resolution(FINE_S, FINE_POINTS)
-        self._coarse = _Resolution(COARSE_S, COARSE_POINTS)
+    def __init__(self, on_point: OnPoint = _nobody) -> None:
+        """``on_point``: every point as it is made, with the seconds that it covers."""
+        self._fine = _Resolution(FINE_S, FINE_POINTS, on_point)
+        self._coarse = _Resolution(COARSE_S, COARSE_POINTS, on_point)
+
+    def restore(self, every_s: int, points: Sequence[Sequence[float | None]]) -> None:
+        """Points of a core before this one, oldest first; of another version: left out."""
+        resolution = self._fine if every_s == FINE_S else self._coarse
+        for t, *row in points:
+            if len(row) == len(COLUMNS) and t is not None:
+                resolution.ring.append(t, [math.nan if x is None else x for x in row])
 
     def count(self, name: str, n: int = 1) -> None:
         self._fine.period.counts[name] += n

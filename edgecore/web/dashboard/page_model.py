@@ -10,10 +10,10 @@ from typing import Any
 from contract.status import Status
 from contract.topics import ACCEPTED, HEARTBEAT, IMAGES, JOBS, RESULTS, WORK
 from contract.volumes import INBOX
-from edgecore.core.readiness import reasons_not_ready
 from edgecore.core.stats import numbers, part
+from edgecore.core.verdict import judge
 from edgecore.web.dashboard.gallery import Gallery
-from edgecore.web.dashboard.history import History
+from edgecore.web.dashboard.history import History, OnPoint
 from edgecore.web.dashboard.inline import InlineImages, message_id
 from edgecore.web.dashboard.ports import Message, SiteView
 from edgecore.web.dashboard.streams import StreamTable
@@ -32,9 +32,14 @@ Results = Callable[[str, list[Mapping[str, Any]], float], None]
 class PageModel:
     """``observe`` every message, ``tick`` with a status, read ``sections``."""
 
-    def __init__(self, view: SiteView, on_results: Results | None = None) -> None:
+    def __init__(
+        self,
+        view: SiteView,
+        on_results: Results | None = None,
+        on_point: OnPoint | None = None,
+    ) -> None:
         self.view = view
-        self.history = History()
+        self.history = History(on_point) if on_point is not None else History()
         self.traces = TraceBook()
         self.gallery = Gallery()
         self.inline = InlineImages()
@@ -127,10 +132,11 @@ class PageModel:
         splitter = {k: v for k, v in part(status, "splitter").items() if k != "workers"}
         group = {**status.get("group", {})}
         group["history"] = status.get("group", {}).get("history", [])[-20:]
+        verdict = judge(status)
         return {
             "core": status.get("core", {}),
             "group": group,
-            "not_ready": [r.as_json() for r in reasons_not_ready(status)][:MAX_FINDINGS],
+            "verdict": {**verdict, "reasons": verdict["reasons"][:MAX_FINDINGS]},
             "workers": self.workers.cards(status, now),
             "functions": functions[:MAX_FUNCTIONS],
             "functions_total": len(functions),

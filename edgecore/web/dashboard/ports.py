@@ -55,6 +55,12 @@ class Actions(Protocol):
         Raises ActionRefusedError.
         """
 
+    async def acknowledge(self, alert: str) -> None:
+        """Somebody knows of this alert. Raises ActionRefusedError: it is not on."""
+
+    async def test_alerts(self) -> dict[str, str]:
+        """Send a test every way; by way "" or the problem. Raises ActionRefusedError."""
+
     async def publish(self, topic: str, payload: bytes, source: str | None = None) -> int:
         """Publish as the site's console, as ``cloud``, or as a device of the group.
 

@@ -43,6 +43,13 @@ class StreamTable:
             stream.images += 1
             stream.failed += status == "failed"
 
+    def restore(self, totals: Mapping[str, Mapping[str, int]]) -> None:
+        """What was counted before this core started, by stream."""
+        for name, counted in totals.items():
+            stream = self._seen(name)
+            stream.failed += counted["failed"]
+            stream.images += counted["ok"] + counted["failed"] + counted["dropped"]
+
     def reorder_buffer(self, held: Mapping[str, float]) -> None:
         """The aggregator names every stream that it holds back; the others hold nothing."""
         for stream in self._streams.values():

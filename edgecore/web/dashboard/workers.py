@@ -64,6 +64,7 @@ class WorkerBoard:
             "id": name,
             "function": function.get("id"),
             "device": "CPU" if gpu.startswith("-") else f"GPU {gpu}",
+            "card": "; ".join(_card_of(each) for each in function.get("accelerators") or []),
             "state": reported.get("state") or function.get("state", "unknown"),
             "process": function.get("state", "unknown"),
             "drained": stats.is_drained(reported),
@@ -88,6 +89,13 @@ class WorkerBoard:
         while times and times[0] < now - RATE_WINDOW_S:
             times.popleft()
         return round(len(times) / RATE_WINDOW_S, 1)
+
+
+def _card_of(accelerator: Mapping[str, Any]) -> str:
+    """`1: NVIDIA T4, GPU-5e9f…, 0000:3b:00.0`."""
+    told = [accelerator.get(key) for key in ("name", "uuid", "pci")]
+    text = f"{accelerator.get('gpu_id')}: {', '.join(str(each) for each in told if each)}"
+    return text + (" (not verified)" if accelerator.get("verified") is False else "")
 
 
 def _by_number(name: str) -> tuple[str, int, str]:

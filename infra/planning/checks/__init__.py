@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infra.planning.checks import (
     advice,
+    alerts,
     cloud,
     hardware,
     identity,
@@ -17,7 +18,7 @@ from infra.planning.checks.rule import Rule
 from infra.planning.findings import Finding, by_weight
 from infra.planning.model import Plan
 
-_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, target, timing, advice)
+_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, target, timing, advice, alerts)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(

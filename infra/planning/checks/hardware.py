@@ -14,12 +14,14 @@ _DESIGN = "the article, option 1A"
 _MEASURED = "measured; see infra/planning/threads.py"
 
 
-def _gpu_copies(plan: Plan) -> Counter[int]:
+def _gpu_copies(plan: Plan) -> Counter[str]:
     """Copies of the model on each GPU. A pool deals its processes itself, round-robin."""
-    counts: Counter[int] = Counter()
+    counts: Counter[str] = Counter()
     for worker in plan.workers:
-        used = tuple(gpu for gpu in plan.profile.accelerators if gpu.index in worker.gpus)
-        counts.update(gpu for gpu in deal(worker.processes, used) if gpu >= 0)
+        used = tuple(gpu for gpu in plan.profile.accelerators if gpu.id in worker.gpus)
+        counts.update(gpu.id for gpu in deal(worker.processes, used) if gpu is not None)
+        # A group that somebody else made may name a card that the profile does not have.
+        counts.update(dict.fromkeys(set(worker.gpus) - {gpu.id for gpu in used}, 1))
     return counts
 
 
@@ -30,9 +32,9 @@ def every_gpu_works(plan: Plan) -> Iterator[Broken]:
     if plan.site.strategy == "on_demand" or not plan.profile.accelerators:
         return
     counts = _gpu_copies(plan)
-    every = [gpu.index for gpu in plan.profile.accelerators]
+    every = [gpu.id for gpu in plan.profile.accelerators]
     subject = f"site {plan.site.name}"
-    idle = [str(index) for index in every if not counts[index]]
+    idle = [each for each in every if not counts[each]]
     if idle:
         yield (
             subject,
@@ -54,13 +56,13 @@ def copies_fit_gpu(plan: Plan) -> Iterator[Broken]:
         return
     counts = _gpu_copies(plan)
     for gpu in profile.accelerators:
-        copies, room = counts[gpu.index], gpu_capacity(profile, gpu, footprint)
+        copies, room = counts[gpu.id], gpu_capacity(profile, gpu, footprint)
         if copies <= room:
             continue
         need = copies * footprint.gpu_memory_mb
         free = max(0, gpu.memory_mb - profile.reserved.gpu_memory_mb)
         yield (
-            f"GPU {gpu.index} of profile {profile.name}",
+            f"{gpu.name} of profile {profile.name}",
             f"{copies} model copies × {footprint.gpu_memory_mb} MB = {need} MB, {free} MB "
             f"available ({gpu.memory_mb} − {profile.reserved.gpu_memory_mb} reserved).",
             f"Use at most {room} copies per GPU (copies_per_gpu, workers)."
@@ -135,7 +137,7 @@ def gpu_files_known(plan: Plan) -> Iterator[Broken]:
     for gpu in plan.profile.accelerators:
         if not gpu.devices and not plan.profile.devices:
             yield (
-                f"GPU {gpu.index} of profile {plan.profile.name}",
+                f"{gpu.name} of profile {plan.profile.name}",
                 "has no device file, so no container sees it.",
                 "List them in gpus[].devices and devices, e.g. /dev/nvidia0.",
             )

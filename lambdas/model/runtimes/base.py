@@ -7,6 +7,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from contract.messages import Record
 from lambdas.model.errors import ModelError
 from lambdas.model.package import Package
 from lambdas.model.spec import Input
@@ -18,9 +19,13 @@ class Runtime:
     #: The network's outputs in order; numbers where it has no names for them.
     output_names: Sequence[str] = ("0",)
 
-    def __init__(self, package: Package, gpu_id: int) -> None:
+    def __init__(self, package: Package, gpu_id: int, ordinal: int | None = None) -> None:
+        """`gpu_id`: the host's index, for people; `ordinal`: what this process calls that card."""
         self.input: Input = package.spec.input
         self.device = "cpu" if gpu_id < 0 else f"gpu({gpu_id})"
+        self.ordinal = gpu_id if ordinal is None else ordinal
+        #: What the runtime itself tells of its accelerator (`uuid`, `name`).
+        self.identity: Record = {}
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:
         """Outputs for a full batch of `input.shape` (float32), each with the batch first."""

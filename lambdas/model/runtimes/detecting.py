@@ -16,6 +16,7 @@ class DetectingRuntime(Runtime):
     def __init__(self, network: Runtime, rule: DetectionRule) -> None:
         self.input = network.input
         self.device = network.device
+        self.identity = network.identity
         self.output_names = ("detections",)
         self._network = network
         self._detector = Detector(rule)

@@ -13,15 +13,15 @@ from lambdas.model.runtimes.base import Runtime, missing
 
 
 class MxnetRuntime(Runtime):
-    def __init__(self, package: Package, gpu_id: int) -> None:
-        super().__init__(package, gpu_id)
+    def __init__(self, package: Package, gpu_id: int, ordinal: int | None = None) -> None:
+        super().__init__(package, gpu_id, ordinal)
         # Else it prints a line about its optimiser to stderr at every load.
         os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")
         try:
             import mxnet as mx
         except (ImportError, OSError):
             raise missing("mxnet", "mxnet") from None
-        context = _context(mx, gpu_id)
+        context = _context(mx, gpu_id, self.ordinal)
         spec = package.spec
         try:
             symbol = mx.sym.load(package.path("symbol"))
@@ -48,16 +48,16 @@ class MxnetRuntime(Runtime):
         return [output.asnumpy() for output in self._bound.forward(is_train=False)]
 
 
-def _context(mx, gpu_id: int):  # type: ignore[no-untyped-def]
+def _context(mx, gpu_id: int, ordinal: int):  # type: ignore[no-untyped-def]
     if gpu_id < 0:
         return mx.cpu()
     count = mx.context.num_gpus()
-    if gpu_id >= count:
+    if ordinal >= count:
         raise ModelError(
             f"GPU_ID={gpu_id}: MXNet sees {count} GPUs. Check the driver, the device files of the "
             f"profile, and that the MXNet build has CUDA (mxnet-cu112); GPU_ID=-1 uses the CPU"
         )
-    return mx.gpu(gpu_id)
+    return mx.gpu(ordinal)
 
 
 def _complete(symbol: Any, data: str, args: Mapping[str, Any], aux: Mapping[str, Any]) -> None:

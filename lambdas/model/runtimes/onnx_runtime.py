@@ -27,15 +27,15 @@ _TYPES = {
 
 
 class OnnxRuntime(Runtime):
-    def __init__(self, package: Package, gpu_id: int) -> None:
-        super().__init__(package, gpu_id)
+    def __init__(self, package: Package, gpu_id: int, ordinal: int | None = None) -> None:
+        super().__init__(package, gpu_id, ordinal)
         try:
             import onnxruntime as ort
         except ImportError:
             raise missing("onnxruntime", "onnxruntime") from None
         # Before the runtime opens the file: up to 1.23 it follows paths out of the package.
         check_onnx(package, ort.__version__)
-        providers = _providers(ort, gpu_id, package)
+        providers = _providers(ort, gpu_id, self.ordinal, package)
         options = ort.SessionOptions()
         options.intra_op_num_threads = thread_count()
         options.inter_op_num_threads = 1
@@ -59,7 +59,7 @@ class OnnxRuntime(Runtime):
         return outputs
 
 
-def _providers(ort: Any, gpu_id: int, package: Package) -> list[Any]:
+def _providers(ort: Any, gpu_id: int, ordinal: int, package: Package) -> list[Any]:
     if gpu_id < 0:
         return ["CPUExecutionProvider"]
     available = ort.get_available_providers()
@@ -68,7 +68,7 @@ def _providers(ort: Any, gpu_id: int, package: Package) -> list[Any]:
             f"GPU_ID={gpu_id}: this ONNX Runtime has no CUDA provider; install onnxruntime-gpu "
             "or set GPU_ID=-1"
         )
-    cuda = (CUDA, {"device_id": gpu_id})
+    cuda = (CUDA, {"device_id": ordinal})
     if package.spec.options.get("provider") != "tensorrt":
         return [cuda]
     if TENSORRT not in available:
@@ -76,15 +76,15 @@ def _providers(ort: Any, gpu_id: int, package: Package) -> list[Any]:
             "options.provider is tensorrt and this ONNX Runtime has no TensorRT provider: install "
             "TensorRT 10 beside onnxruntime-gpu, or remove the option to use CUDA"
         )
-    return [(TENSORRT, _tensorrt(gpu_id, package)), cuda]
+    return [(TENSORRT, _tensorrt(ordinal, package)), cuda]
 
 
-def _tensorrt(gpu_id: int, package: Package) -> dict[str, Any]:
+def _tensorrt(ordinal: int, package: Package) -> dict[str, Any]:
     """Engines take minutes to build, so they are kept, by the package that they were made of."""
     kept = os.path.join(os.environ.get("FANFOLD_STATE_DIR", "."), "engines", package.spec.sha256)
     os.makedirs(kept, exist_ok=True)
     return {
-        "device_id": gpu_id,
+        "device_id": ordinal,
         "trt_engine_cache_enable": True,
         "trt_engine_cache_path": kept,
         "trt_timing_cache_enable": True,

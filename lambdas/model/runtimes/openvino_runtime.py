@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from contract.messages import Record
 from lambdas.model.errors import ModelError
 from lambdas.model.package import Package
 from lambdas.model.runtimes.base import Inputs, Runtime, missing, thread_count
@@ -27,8 +28,8 @@ def import_openvino() -> ModuleType:
 
 
 class OpenvinoRuntime(Runtime):
-    def __init__(self, package: Package, gpu_id: int) -> None:
-        super().__init__(package, gpu_id)
+    def __init__(self, package: Package, gpu_id: int, ordinal: int | None = None) -> None:
+        super().__init__(package, gpu_id, ordinal)
         try:
             ov = import_openvino()
         except ImportError:
@@ -41,6 +42,7 @@ class OpenvinoRuntime(Runtime):
             self.output_names = [_name(each, n) for n, each in enumerate(model.outputs)]
             compiled = core.compile_model(model, device, options(gpu_id))
             self._request = compiled.create_infer_request()
+            self.identity = _identity(core, device) if gpu_id >= 0 else {}
         except RuntimeError as error:
             raise ModelError(f"OpenVINO refuses {package.spec.name} on {device}: {error}") from None
 
@@ -77,6 +79,17 @@ def _device(core, gpu_id: int) -> str:  # type: ignore[no-untyped-def]
             "driver and the device files of the profile (/dev/dri); GPU_ID=-1 uses the CPU"
         )
     return f"GPU.{gpu_id}"
+
+
+def _identity(core, device: str) -> Record:  # type: ignore[no-untyped-def]
+    """Other GPUs have no NVML: the runtime itself knows which one it is."""
+    known = {"uuid": "DEVICE_UUID", "name": "FULL_DEVICE_NAME", "pci": "DEVICE_PCI_INFO"}
+    supported = core.get_property(device, "SUPPORTED_PROPERTIES")
+    return {
+        key: str(core.get_property(device, name))
+        for key, name in known.items()
+        if name in supported
+    }
 
 
 def _inputs(package: Package, model) -> list[Any]:  # type: ignore[no-untyped-def]

@@ -18,14 +18,16 @@ _MODULES = {
 }
 
 
-def load_runtime(package: Package, gpu_id: int) -> Runtime:
+def load_runtime(package: Package, gpu_id: int, ordinal: int | None = None) -> Runtime:
     """Load the network on GPU `gpu_id`, or on the CPU where it is negative.
+
+    `ordinal`: what this process calls that GPU, where it is not the same number.
 
     Raises `ModelError` when the runtime is not installed, does not see the GPU or
     refuses the model.
     """
     module, name = _MODULES[package.spec.runtime]
-    runtime: Runtime = getattr(importlib.import_module(module), name)(package, gpu_id)
+    runtime: Runtime = getattr(importlib.import_module(module), name)(package, gpu_id, ordinal)
     if package.spec.detection is not None:
         return DetectingRuntime(runtime, package.spec.detection)
     return runtime

@@ -23,8 +23,8 @@ class SimulatedRuntime(Runtime):
     With `echo` its output is its input, so that a hook can tell what the worker has read.
     """
 
-    def __init__(self, package: Package, gpu_id: int) -> None:
-        super().__init__(package, gpu_id)
+    def __init__(self, package: Package, gpu_id: int, ordinal: int | None = None) -> None:
+        super().__init__(package, gpu_id, ordinal)
         simulation = package.spec.simulation
         wait_ms, gpus = simulation.get("wait_ms"), simulation.get("gpus", 0)
         if not isinstance(wait_ms, (int, float)) or not 0 <= wait_ms <= 60_000:
@@ -51,8 +51,8 @@ class SimulatedRuntime(Runtime):
 class NoopRuntime(Runtime):
     """The ceiling of everything around the model: no pixels, no waiting."""
 
-    def __init__(self, package: Package, gpu_id: int) -> None:
-        super().__init__(package, gpu_id)
+    def __init__(self, package: Package, gpu_id: int, ordinal: int | None = None) -> None:
+        super().__init__(package, gpu_id, ordinal)
         self._classes = max(1, len(package.labels))
 
     def infer(self, batch: np.ndarray) -> list[np.ndarray]:

@@ -23,8 +23,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class TorchRuntime(Runtime):
-    def __init__(self, package: Package, gpu_id: int) -> None:
-        super().__init__(package, gpu_id)
+    def __init__(self, package: Package, gpu_id: int, ordinal: int | None = None) -> None:
+        super().__init__(package, gpu_id, ordinal)
         _pinned(package)
         try:
             import torch
@@ -32,7 +32,7 @@ class TorchRuntime(Runtime):
             raise missing("torch", "pytorch") from None
         torch.set_num_threads(thread_count())
         self._torch = torch
-        self._device = _device(torch, gpu_id)
+        self._device = _device(torch, gpu_id, self.ordinal)
         try:
             self._network = _load(torch, package.path("model"), self._device)
         except Exception as error:  # torch's errors share no public base
@@ -80,13 +80,13 @@ def _flat(torch: Any, value: Any) -> list[Any]:
     return [tensor for part in parts for tensor in _flat(torch, part)]
 
 
-def _device(torch: Any, gpu_id: int) -> Any:
+def _device(torch: Any, gpu_id: int, ordinal: int) -> Any:
     if gpu_id < 0:
         return torch.device("cpu")
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if gpu_id >= count:
+    if ordinal >= count:
         raise ModelError(
             f"GPU_ID={gpu_id}: PyTorch sees {count} GPUs. Check the driver, the device files of "
             "the profile and that this PyTorch has CUDA; GPU_ID=-1 uses the CPU"
         )
-    return torch.device(f"cuda:{gpu_id}")
+    return torch.device(f"cuda:{ordinal}")

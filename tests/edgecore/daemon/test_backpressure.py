@@ -12,7 +12,6 @@ from typing import Any
 from core_site import ACCOUNT, DEADLINE_S
 from waiting import eventually
 
-from edgecore.core.readiness import reasons_not_ready
 from edgecore.mqtt.decoder import Decoder
 from edgecore.mqtt.encoder import encode
 from edgecore.mqtt.packets import ConnAck, Connect, PubAck, Publish
@@ -77,7 +76,7 @@ def test_a_sender_waits_while_the_queue_is_full_and_nothing_is_lost(site: Any) -
     assert camera.sent < MESSAGES, "the sender stands still as well"
     assert site.of("slow")["queue"] <= LIMIT
     assert rss_kb(site.process.pid) - before < 60_000
-    reasons = [r["problem"] for r in _not_ready(site)]
+    reasons = [r["problem"] for r in site.status()["verdict"]["reasons"]]
     assert any("queue is full" in problem for problem in reasons)
     assert camera.acknowledged == LIMIT
 
@@ -85,7 +84,3 @@ def test_a_sender_waits_while_the_queue_is_full_and_nothing_is_lost(site: Any) -
     eventually(lambda: camera.acknowledged == MESSAGES, "all acknowledged", 2 * DEADLINE_S)
     eventually(lambda: site.of("slow")["invocations"] == MESSAGES, "each handled once")
     eventually(lambda: site.status()["router"]["work_items"] == 0, "the queue drained")
-
-
-def _not_ready(site: Any) -> list[dict[str, str]]:
-    return [reason.as_json() for reason in reasons_not_ready(site.status())]

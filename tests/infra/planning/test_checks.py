@@ -33,6 +33,10 @@ def duplicate_function(found):
     return replace(found, functions=(*found.functions, found.functions[1]))
 
 
+def alerting(when: str) -> dict:
+    return {"rules": ({"name": "a", "when": when},)}
+
+
 BROKEN = {
     "FF101": lambda: with_function(plan(), arn="arn:aws:lambda:eu-west-1:1:function:f:$LATEST"),
     "FF102": lambda: duplicate_function(plan()),
@@ -84,6 +88,9 @@ BROKEN = {
     "FF203": plan,
     "FF204": lambda: plan(model={"s3_uri": "s3://greengrass-a/b.zip"}),
     "FF206": lambda: plan(strategy="decoupled"),
+    "FF210": lambda: plan(alerts=alerting("worker_down")),
+    "FF211": lambda: plan(alerts=alerting("cloud_link")),
+    "FF212": lambda: plan(alerts=alerting("worker_down")),
     "FF205": lambda: plan(on=profile("cpu-gateway-4core"), workers=1, threads=1),
 }
 

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,21 @@ OTHER_MODEL = {"s3_uri": "s3://greengrass-press/models/defects/1.1.0.tar.gz"}
 
 def said(before: dict, after: dict) -> list[str]:
     return [str(change) for change in changes(before, after)]
+
+
+def test_a_policy_that_an_api_gives_in_another_order_is_no_change():
+    group = render(plan())
+    turned = copy.deepcopy(group)
+    policies = 0
+    for function in turned["Functions"]:
+        environment = function["FunctionConfiguration"].get("Environment", {})
+        for policy in environment.get("ResourceAccessPolicies", []):
+            policies += 1
+            for key in sorted(policy):
+                policy[key] = policy.pop(key)
+
+    assert policies > 0
+    assert said(group, turned) == []
 
 
 def test_an_unchanged_site_changes_nothing():

@@ -30,13 +30,13 @@ def place(a_site, device, footprint, isolation="none"):
 def test_gpus_are_dealt_round_robin():
     device = profile(gpus=gpus(3))
 
-    assert deal(7, device.gpus) == (0, 1, 2, 0, 1, 2, 0)
+    assert [each.index for each in deal(7, device.accelerators)] == [0, 1, 2, 0, 1, 2, 0]
 
 
 def test_gpu_numbers_of_the_driver_are_kept():
     device = profile(gpus=({"index": 4, "model": "T4", "memory_mb": 1},))
 
-    assert deal(2, device.gpus) == (4, 4)
+    assert [each.id for each in deal(2, device.accelerators)] == ["4", "4"]
 
 
 def test_copies_per_gpu_are_taken_as_told():

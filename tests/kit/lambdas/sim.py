@@ -254,11 +254,11 @@ class Sim:
         elif topic.startswith("demo/images/") or name in ("ack", "heartbeat"):
             self._put("splitter", topic, payload)
         elif topic.startswith("fanfold/") and name == "results":
-            self.cloud += json.loads(payload)["results"]
+            self.cloud += _keyed(payload)
         elif topic.startswith("demo/results"):
-            self.local += json.loads(payload)["results"]
+            self.local += _keyed(payload)
         elif topic.startswith("demo/late"):
-            self.late += json.loads(payload)["results"]
+            self.late += _keyed(payload)
         elif topic == "demo/jobs":
             self.jobs.append(json.loads(payload))
 
@@ -354,7 +354,7 @@ class Sim:
         highest: dict[str, int] = {}
         gaps: set[tuple[str, int]] = set()
         for record in self.cloud if records is None else records:
-            key = (record["stream"], record["seq"])
+            key = (record["epoch"], record["stream"], record["seq"])
             if record["status"] == "gap":
                 gaps.add(key)
             elif key in found:
@@ -367,9 +367,11 @@ class Sim:
                     continue
             report["order"] += record["seq"] <= highest.get(record["stream"], 0)
             highest[record["stream"]] = max(highest.get(record["stream"], 0), record["seq"])
+        by_number = {key[1:]: record for key, record in found.items()}
+        report["duplicates"] += len(found) - len(by_number)
         for (camera, event_id), (first, count) in self.accepted.items():
             for seq in range(first, first + count):
-                record = found.get((camera, seq))
+                record = by_number.get((camera, seq))
                 if record is None:
                     report["missing"] += 1
                 elif record.get("reason") == "journal_lost":
@@ -380,6 +382,12 @@ class Sim:
                     label = record["output"]["top"][0]["label"]
                     report["content"] += label != f"label of {record['id']}"
         return report
+
+
+def _keyed(payload: bytes) -> list[dict[str, Any]]:
+    """Records with what their message adds to their key."""
+    message = json.loads(payload)
+    return [{**record, "epoch": message["epoch"]} for record in message["results"]]
 
 
 CLEAN = {"missing": 0, "duplicates": 0, "conflicts": 0, "order": 0, "content": 0}

@@ -68,10 +68,10 @@ class Bench:
         sent = [m.parse_done(p) for topic, p in self.bus.sent if topic == "demo/done"]
         return [record for done in sent for record in done.results]
 
-    def restart(self) -> None:
+    def restart(self, top: dict[str, int] | None = None) -> None:
         self.splitter.journal._db.close()
         self.splitter = Splitter(splitter_settings(self.env), self.bus, self.now)
-        self.ack(top={})
+        self.ack(top=top or {})
 
     def inbox_files(self) -> list[Path]:
         return sorted(p for p in (self.images / ".fanfold" / "inbox").rglob("*") if p.is_file())

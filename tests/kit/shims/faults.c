@@ -1,7 +1,7 @@
 /* System calls that fail, as one line of a file says.
  *
  * FAULTS_FILE names it: "CALLS ERRNO NTH FOLDER", read anew at every call. CALLS is a list
- * like "open,fsync" or "*". FOLDER may be a file; then what is beside it counts as well: its
+ * like "open,fsync" or "*"; "openw" is an open for writing. FOLDER may be a file; then what is beside it counts as well: its
  * log, its journal. NTH 0: every such call on a path below FOLDER fails with ERRNO;
  * n > 0: the n-th does, once, counted over all processes and restarts in FAULTS_FILE.count
  * (8 bytes; made by whoever writes the line). No line, no fault. */
@@ -51,7 +51,7 @@ static uint64_t next_number(void) {
 }
 
 static int names(const char *calls, const char *call) {
-    if (!strcmp(calls, "*")) return 1;
+    if (!strcmp(calls, "*")) return strcmp(call, "openw") != 0;
     size_t length = strlen(call);
     for (const char *at = calls; (at = strstr(at, call)); at += length) {
         int starts = at == calls || at[-1] == ',';
@@ -110,6 +110,7 @@ static int fails(const char *call, int descriptor) {
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;\
         va_end(more);                                                          \
         if (fails_at("open", AT_FDCWD, path)) return -1;                       \
+        if ((flags & O_ACCMODE) != O_RDONLY && fails_at("openw", AT_FDCWD, path)) return -1;\
         return REAL(name)(path, flags, mode);                                  \
     }
 #define OPENS_AT(name)                                                         \
@@ -119,6 +120,7 @@ static int fails(const char *call, int descriptor) {
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;\
         va_end(more);                                                          \
         if (fails_at("open", folder, path)) return -1;                         \
+        if ((flags & O_ACCMODE) != O_RDONLY && fails_at("openw", folder, path)) return -1;\
         return REAL(name)(folder, path, flags, mode);                          \
     }
 OPENS(open)

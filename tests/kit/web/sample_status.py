@@ -16,6 +16,13 @@ STATUS = {
             "rss_kb": 2,
         }
     ],
+    "history": {"written": 9, "dropped_by_reason": {"disk full": 1}, "bytes": 5, "quota_bytes": 9},
+    "alerts": {
+        "alerts": [{"rule": "workers", "state": "on"}],
+        "channels": [{"name": "mail", "sent": 1, "failures": 2, "dropped": 0, "waiting": 1}],
+    },
+    "disks": [{"use": "state", "path": "/srv", "free_bytes": 5, "size_bytes": 10}],
+    "certificates": [{"name": "t", "expires_in_s": 86400.0}],
     "router": {"work_items": 1, "limit": 1024, "delivered": 5, "refused": 0, "unrouted": 0},
     "mqtt": {"clients": []},
     "cloud": {"spooled": 1, "spooled_bytes": 2, "sent": 3, "dropped": 0, "last_sync": 4.0},

@@ -25,7 +25,7 @@ def record(seq, **more):
 
 
 def row(body, kind=RESULTS, n=1):
-    return Row(n, kind, "cam1", 1, 1, 1, len(body), body)
+    return Row(n, kind, "cam1", 1, 1, 1, len(body), body, "run-a")
 
 
 class KilledError(Exception):
@@ -53,6 +53,7 @@ class Device:
         self.bus = Core()
         self.open()
         self.store.adopt("1f3c22aa")
+        self.store.begin_run("run-a", {"cam1": 0}, {})
 
     def open(self):
         self.store = Store(self.path, 1 << 20, (CLOUD,))
@@ -131,17 +132,20 @@ def test_the_head_says_where_the_batch_belongs(device):
 
     (message,) = device.sent()
     assert message["partition"] == HOUR
-    assert message["epoch"] == "1f3c22aa"
-    assert message["batch"] == batch_name("1f3c22aa", 1, record(1))
+    assert message["epoch"] == "run-a"
+    assert message["batch"] == batch_name("run-a", 1, record(1))
 
 
-def test_a_lost_journal_goes_on_in_the_same_numbering(device):
-    device.store.adopt("deadbeef")
-    device.told(record(9))
-    device.sink.pump(0.0, T_IN)
-    device.sink.pump(2.0, T_IN)
+def test_a_batch_has_the_numbers_of_one_run_also_after_a_restart(device):
+    device.told(record(0), record(1))
+    device.store.begin_run("run-b", {"cam1": 1}, {})
+    device.told(record(0), record(1), record(2))
+    device.restart()
+    for now in range(0, 8, 2):
+        device.sink.pump(now, T_IN)
 
-    assert device.sent()[0]["epoch"] == "1f3c22aa"
+    found = [(sent["epoch"], [r["seq"] for r in sent["results"]]) for sent in device.sent()]
+    assert found == [("run-a", [0, 1, 0]), ("run-b", [1, 2])]
 
 
 def test_a_job_summary_carries_the_same_head(device):

@@ -86,9 +86,10 @@ def test_a_restart_within_an_upload_writes_the_same_object(s3, tmp_path):
     settings = aggregator_settings(env)
     path = str(tmp_path / "store.sqlite3")
     store = Store(path, 1 << 20, ("s3",))
+    store.begin_run("1f3c22aa", {"cam1": 1}, {})
     store.log(RESULTS, "cam1", (1, 2, 2), record(1) + "," + record(2))
     store.commit()
-    store.adopt("1f3c22aa")
+    store.adopt("5e1f")
     store.choose_window("s3", 1)
     store.log(RESULTS, "cam1", (3, 3, 1), record(3))
     store.close()
@@ -111,11 +112,13 @@ def test_a_restart_within_an_upload_writes_the_same_object(s3, tmp_path):
 
 def test_gaps_stay_out_and_late_results_have_their_own_objects():
     rows = [
-        Row(1, RESULTS, "cam1", 1, 2, 2, 0, record(1) + "," + record(2, "gap")),
-        Row(2, LATE, "cam1", 2, 2, 1, 0, record(2)),
+        Row(1, RESULTS, "cam1", 1, 2, 2, 0, record(1) + "," + record(2, "gap"), "a"),
+        Row(2, LATE, "cam1", 2, 2, 1, 0, record(2), "a"),
+        Row(3, RESULTS, "cam1", 1, 1, 1, 0, record(1), "b"),
     ]
-    made = objects(rows, "results/site=demo/epoch=1f3c22aa")
-    assert [upload.key.split("stream=cam1/")[1] for upload in made] == [
-        "000000000001-000000000001.jsonl",
-        "late/000000000002-000000000002.jsonl",
+    made = objects(rows, "results/site=demo")
+    assert [upload.key for upload in made] == [
+        "results/site=demo/epoch=a/stream=cam1/000000000001-000000000001.jsonl",
+        "results/site=demo/epoch=a/stream=cam1/late/000000000002-000000000002.jsonl",
+        "results/site=demo/epoch=b/stream=cam1/000000000001-000000000001.jsonl",
     ]

@@ -8,7 +8,8 @@ import pytest
 
 from lambdas.aggregator import store as store_module
 from lambdas.aggregator.repair import repair
-from lambdas.aggregator.store import DELETE_STEP, RESULTS, RETIRED_EPOCHS, Store
+from lambdas.aggregator.store import RESULTS, Store
+from lambdas.aggregator.trimming import DELETE_STEP
 
 SINKS = ("local", "cloud")
 
@@ -93,7 +94,7 @@ def test_a_new_file_has_its_format_and_quota_and_nothing_to_write(store):
 
 
 # The log's megabyte, a quarter of it and eight for everything else.
-QUOTA_AND_FORMAT = {"user_version": 1, "max_page_count": ((1 << 20) * 5 // 4 + (8 << 20)) // 4096}
+QUOTA_AND_FORMAT = {"user_version": 2, "max_page_count": ((1 << 20) * 5 // 4 + (8 << 20)) // 4096}
 
 
 def test_a_commit_asks_for_room_for_all_that_is_new_and_takes_the_reserve_again(store, monkeypatch):
@@ -157,12 +158,12 @@ def test_only_what_every_sink_has_passed_is_deleted(store):
     assert [row.n for row in store.after(0, 99)] == [5, 6, 7, 8, 9]
 
 
-def test_numbering_is_the_first_epoch_that_is_still_known(store):
-    assert RETIRED_EPOCHS == 100
-    assert store.numbering == ""
+def test_numbers_of_before_the_runs_go_by_the_first_epoch_that_is_still_known(store):
+    logged(store, 1)
+    store._db.execute("UPDATE log SET epoch=NULL")
     for epoch in ("e1", "e2", "e3"):
         assert store.adopt(epoch)
         assert store.adopt(epoch), "again changes nothing"
-        assert store.numbering == "e1"
+        assert [row.epoch for row in store.after(0, 9)] == ["e1"]
     assert not store.adopt("e2")
     assert store.epoch == "e3"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from inference_kit import DEADLINE_S, jpeg, simulated
 
+from contract.accelerators.cards import GpuId
 from lambdas.pool import run
 from lambdas.pool.alone import PoolError, environment
 from lambdas.pool.member import Job
@@ -44,20 +45,24 @@ def test_a_model_that_cannot_load_ends_in_one_sentence(tmp_path):
 
 
 def test_gpus_are_found_by_the_drivers_folder_and_dealt_to_the_processes_in_turn(tmp_path):
-    for address in ("0000:00:1b.0", "0000:00:1c.0"):
-        (tmp_path / address).mkdir()
-    found = gpus_here(str(tmp_path))
+    for number, address in enumerate(("0000:00:1b.0", "0000:00:1c.0")):
+        folder = tmp_path / "proc/driver/nvidia/gpus" / address
+        folder.mkdir(parents=True)
+        (folder / "information").write_text(f"Device Minor: \t {number}\n")
+        (tmp_path / "dev").mkdir(exist_ok=True)
+        (tmp_path / f"dev/nvidia{number}").touch()
+    found = gpus_here(str(tmp_path), {})
 
-    assert found == [0, 1]
-    assert gpus_here(str(tmp_path / "no driver")) == []
+    assert found == [GpuId(0), GpuId(1)]
+    assert gpus_here(str(tmp_path / "no driver"), {}) == []
     pool = Pool(5, found, {}, Told())
-    assert [member.gpu_id for member in pool.members] == [0, 1, 0, 1, 0]
+    assert [str(member.gpu_id) for member in pool.members] == ["0", "1", "0", "1", "0"]
 
 
 def test_a_process_for_each_gpu_else_for_each_core():
-    assert processes("auto", [0, 1, 2]) == 3
+    assert processes("auto", [GpuId(0), GpuId(1), GpuId(2)]) == 3
     assert processes("auto", []) == len(os.sched_getaffinity(0))
-    assert parse_gpus("0, 1") == [0, 1]
+    assert parse_gpus("0, 1:2") == [GpuId(0), GpuId(1, 2)]
     assert parse_gpus("auto") == gpus_here()
     with pytest.raises(ValueError, match="use auto"):
         processes("many", [])

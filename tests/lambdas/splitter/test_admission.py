@@ -130,6 +130,25 @@ def test_files_of_an_interrupted_write_are_swept_at_the_next_start(tmp_path):
     assert bench.inbox_files() == [kept]
 
 
+def test_images_that_a_lost_journal_does_not_know_are_kept_apart(tmp_path):
+    """Nobody knows their ids and jobs any more, so they are not processed by themselves."""
+    bench = Bench(tmp_path)
+    bench.images_at_once([JPEG + bytes([n]) for n in range(5)])
+    bench.ack(cam1=2)
+    bench.step(after_s=1.0)
+    for file in (tmp_path / "state" / "splitter").iterdir():
+        file.unlink()
+    bench.restart(top={"cam1": 3})
+    bench.step(after_s=1.0)
+
+    lost = sorted((bench.images / ".fanfold/lost/cam1").iterdir())
+    contents = [path.read_bytes() for path in lost]
+    assert [JPEG + bytes([n]) for n in (2, 3, 4)] == contents[-3:]
+    assert bench.inbox_files() == []
+    assert bench.splitter.custody.describe()["kept_lost"] == len(lost)
+    assert bench.image(JPEG)["seq"] == 4
+
+
 def test_finished_inline_images_are_kept_up_to_sixteen_per_stream(tmp_path):
     bench = Bench(tmp_path)
     bench.images_at_once([JPEG + bytes([n]) for n in range(40)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from splitter_kit import JPEG, Bench, event
+from splitter_kit import JPEG, PNG, Bench, event
 
 
 @pytest.fixture(autouse=True)
@@ -245,6 +245,17 @@ def test_an_upload_that_stalls_is_waited_for_and_taken_whole(bench, part):
     (item,) = bench.work()
 
     assert (bench.images / item["kept"]).read_bytes() == JPEG
+
+
+@pytest.mark.parametrize("missing", [1, 4, 8])
+def test_a_png_that_stalls_within_its_last_chunk_is_waited_for(bench, missing):
+    whole = PNG + b"\0\0\0\0IEND\xaeB`\x82"
+    put(bench, "a.png", whole[:-missing], at=1_000)
+    scan(bench, times=8)
+    assert bench.work() == []
+    put(bench, "a.png", whole, at=1_010)
+    scan(bench)
+    assert len(bench.work()) == 1
 
 
 def test_an_upload_that_never_ends_is_waited_for_within_bounds(tmp_path):

@@ -125,4 +125,5 @@ def test_two_runs_of_one_journal_never_share_a_batch_id(tmp_path):
         journal = Journal(path, QUOTA)
         runs.append(journal.run)
         journal.close()
-    assert runs == [1, 2, 3]
+    assert len(set(runs)) == 3
+    assert len({run[8:] for run in runs}) == 3, "nor where the clock stands still"

@@ -97,3 +97,4 @@ def test_an_old_store_goes_on_at_its_place(tmp_path):
     assert aggregator.streams["cam1"].next == 5
     assert aggregator.streams["cam1"].gaps == {3}
     assert json.dumps(aggregator.jobs.open["j"]["images"]) == "2"
+    assert aggregator.store.runs.of("cam1", 3) == aggregator.store.epoch, "the key of before"

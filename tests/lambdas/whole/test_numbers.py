@@ -27,6 +27,7 @@ class Plant:
         self.sim = Sim(root / "site", FANFOLD_MAX_WAIT_S="3")
         self.sent = 0
         self.copies: dict[str, Path] = {}
+        self.pair: dict[str, Path] = {}
 
     def send(self, count: int) -> None:
         for _ in range(count):
@@ -52,6 +53,17 @@ class Plant:
         for log in self.folder(part).glob("*.sqlite3-wal"):
             log.unlink()
 
+    def copy_both(self) -> None:
+        for part in PARTS:
+            self.copy(part)
+        self.pair = dict(self.copies)
+
+    def put_back_both(self) -> None:
+        """From one backup: nobody is left who knows what came after it."""
+        self.copies = dict(self.pair)
+        for part in PARTS:
+            self.put_back(part)
+
     def settled(self) -> None:
         self.sim.settle()
         self.sim.run(5.0)
@@ -61,7 +73,8 @@ class Plant:
         for record in self.sim.cloud + self.sim.late:
             if record["status"] != "gap":
                 said = (record["status"], record.get("id"), json.dumps(record.get("output")))
-                told.setdefault((record["stream"], record["seq"]), set()).add(said)
+                key = (record["epoch"], record["stream"], record["seq"])
+                told.setdefault(key, set()).add(said)
         return [(key, said) for key, said in told.items() if len(said) > 1]
 
     def ids_of_ok(self) -> set[str]:
@@ -151,6 +164,39 @@ def test_a_store_that_is_millions_behind_is_no_reason_to_wait(plant):
     assert plant.contradictions() == []
 
 
+def test_both_restored_from_one_backup_give_no_key_again(plant):
+    plant.send(20)
+    plant.settled()
+    plant.copy_both()
+    plant.send(30)
+    plant.settled()
+    plant.put_back_both()
+    plant.send(25)
+    plant.settled()
+
+    assert plant.contradictions() == []
+    assert len(plant.ids_of_ok()) == 75
+    repeated = [r["seq"] for r in plant.sim.cloud]
+    assert len(repeated) > len(set(repeated)), "the numbers are given again, the epoch is new"
+
+
+def test_results_of_before_the_restore_do_not_take_the_place_of_new_images(plant):
+    """A worker lives on and still has the old images under numbers that are given again."""
+    plant.send(10)
+    plant.settled()
+    plant.copy_both()
+    plant.sim.service_s = 0.3
+    plant.send(8)
+    plant.sim.run(0.2)
+    plant.put_back_both()
+    plant.send(8)
+    plant.settled()
+
+    assert plant.contradictions() == []
+    newest = {f"e{plant.sent - n}" for n in range(8)}
+    assert newest <= plant.ids_of_ok()
+
+
 class Ages(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
@@ -173,6 +219,21 @@ class Ages(RuleBasedStateMachine):
         part = data.draw(st.sampled_from(sorted(self.plant.copies)))
         if getattr(self.plant.sim, part) is not None:
             self.plant.put_back(part)
+            self.plant.sim.run(down_s)
+
+    def both_run(self):
+        return self.plant.sim.splitter is not None and self.plant.sim.aggregator is not None
+
+    @rule()
+    def copy_both(self):
+        if self.both_run():
+            self.plant.copy_both()
+
+    @precondition(lambda self: self.plant.pair)
+    @rule(down_s=st.floats(0.5, 2.0))
+    def put_back_both(self, down_s):
+        if self.both_run():
+            self.plant.put_back_both()
             self.plant.sim.run(down_s)
 
     @rule(part=st.sampled_from((*PARTS, "w0")))

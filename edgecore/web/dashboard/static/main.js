@@ -7,7 +7,7 @@ import { follow } from "./feed.js";
 import { duration } from "./format.js";
 import { showImages } from "./images.js";
 import { openLog, showLogNames, startLogs } from "./logs.js";
-import { showNumbers, showProblems, showSlowest, showTables } from "./tables.js";
+import { showNumbers, showSlowest, showTables, showVerdict } from "./tables.js";
 import { showWorkers } from "./workers.js";
 
 const state = {};
@@ -23,7 +23,6 @@ applyTheme(localStorage.getItem("fanfold-theme") ?? "");
 follow({
   onHello(hello) {
     columns = hello.columns;
-    document.title = hello.site ? `${hello.site} · Fanfold` : "Fanfold";
     setText(byId("site"), hello.site || "Fanfold");
     if (boot !== hello.boot) {
       // A core that restarted has a new history; the old one would be wrong.
@@ -49,12 +48,17 @@ follow({
     const age = last ? ` since ${duration((Date.now() - last) / 1000)}` : "";
     setText(byId("live"), labels[link] + age);
     setClass(byId("live"), `live ${link === "live" ? "ok" : "bad"}`);
+    // What is on the page was true; nobody may take it for what is.
+    document.body.classList.toggle("gone", link !== "live");
+    showVerdict(link === "live" ? state.verdict : null);
+    const word = link === "live" ? state.verdict?.state : "unknown";
+    document.title = [word === "ok" ? "" : word, byId("site").textContent].filter(Boolean).join(" · ");
   },
 });
 
 function show(changed, now) {
   showNumbers(state, charts);
-  if (changed.has("not_ready")) showProblems(state.not_ready);
+  if (changed.has("verdict")) showVerdict(state.verdict);
   if (changed.has("workers")) showWorkers(state.workers, { restart, drain, log: openLog });
   if (changed.has("images")) showImages(state.images);
   showTables(state, changed, now);

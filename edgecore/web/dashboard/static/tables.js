@@ -29,14 +29,38 @@ export function showNumbers(state, charts) {
   });
 }
 
-export function showProblems(reasons) {
+const SHOWN_REASONS = 8;
+const TONES = { ok: "ok", degraded: "warn", down: "bad" };
+
+// The core's one verdict (docs/spec/verdict.md), in its own words; null: the core is not heard.
+export function showVerdict(verdict) {
+  if (!verdict) {
+    setText(byId("verdict"), "unknown");
+    setClass(byId("verdict"), "pill");
+    byId("verdict").title = "The core has not been heard: what is below is old.";
+    return;
+  }
+  const { state, reasons } = verdict;
   const node = byId("problems");
   node.hidden = reasons.length === 0;
-  keyed(node, reasons.slice(0, 8), (r) => r.subject + r.problem, (r) =>
-    el("p", {}, el("strong", {}, r.subject), ` ${r.problem}. `, el("span", { class: "dim" }, `${r.remedy}.`)));
-  if (reasons.length > 8) node.append(el("p", { "data-key": "more" }, `and ${reasons.length - 8} more`));
-  setText(byId("ready"), reasons.length ? "not ready" : "ready");
-  setClass(byId("ready"), `pill ${reasons.length ? "bad" : "ok"}`);
+  setClass(node, `problems ${TONES[state]}`);
+  const shown = reasons.slice(0, SHOWN_REASONS);
+  const more = reasons.length - shown.length;
+  if (more > 0) shown.push({ code: "more", subject: `and ${more} more`, problem: "", remedy: "", level: "" });
+  keyed(node, shown, (r) => r.code + r.subject, makeReason, updateReason);
+  setText(byId("verdict"), state);
+  setClass(byId("verdict"), `pill ${TONES[state]}`);
+  byId("verdict").title = reasons.length ? `${reasons[0].subject} ${reasons[0].problem}` : "Images are inspected; nothing is wrong.";
+}
+
+const makeReason = () => el("p", {}, el("strong"), " ", el("span"), " ", el("span", { class: "dim" }));
+
+function updateReason(node, reason) {
+  const [subject, problem, remedy] = node.children;
+  setText(subject, reason.subject);
+  setClass(subject, TONES[reason.level] ?? "");
+  setText(problem, reason.problem && `${reason.problem}.`);
+  setText(remedy, reason.remedy && `${reason.remedy[0].toUpperCase()}${reason.remedy.slice(1)}.`);
 }
 
 const SECTIONS = {

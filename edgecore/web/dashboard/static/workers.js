@@ -11,12 +11,15 @@ export function tone(state) {
   return state === "unknown" ? "" : "bad";
 }
 
+// A process that does not run counts before what the splitter last heard of it.
+const shownState = (w) => (w.process && !["running", "unknown"].includes(w.process) ? w.process : w.state);
+
 export const isDrained = (w) => w.drained;
 
 export function showWorkers(workers, actions) {
   const node = byId("workers");
   node.classList.toggle("many", workers.length > MANY);
-  const ready = workers.filter((w) => tone(w.state) === "ok").length;
+  const ready = workers.filter((w) => tone(shownState(w)) === "ok").length;
   setText(byId("workers-note"), workers.length ? `${ready} of ${workers.length} ready` : "none reported yet");
   keyed(node, workers, (w) => w.id, (w) => makeCard(w, actions), updateCard);
 }
@@ -36,9 +39,10 @@ function makeCard(worker, { restart, drain, log }) {
 
 function updateCard(card, w) {
   const part = (name) => card.querySelector(`[data-part="${name}"]`);
-  const state = w.process && !["running", "unknown"].includes(w.process) ? w.process : w.state;
+  const state = shownState(w);
   setClass(card, `card worker ${tone(state)}`);
   setText(part("device"), w.device);
+  part("device").title = w.card ?? "";
   setText(part("state"), state.replace("_", " "));
   setClass(part("state"), `pill ${tone(state)}`);
   setText(part("rate"), rate(w.per_s));

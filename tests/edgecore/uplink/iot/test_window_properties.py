@@ -17,19 +17,24 @@ STEPS = st.lists(
         st.tuples(st.just("answer"), st.integers(0, 7), st.sampled_from([ACCEPTED, NEVER, LATER])),
         st.tuples(st.just("lost")),
     ),
-    max_size=120,
+    max_size=60,
 )
 
 
 class Driver:
-    """The spool and the far side of one window; checks what must hold at every step."""
+    """The spool and the far side of one window; checks what must hold at every step.
+
+    `unsent`: of the spool, what this connection has not been given, or is to be given again.
+    """
 
     def __init__(self, sizes: list[int], window: Window, limit_bytes: int) -> None:
         self.spool = [Message("e", n, "t", bytes(s)) for n, s in enumerate(sizes, start=1)]
         self.window, self.limit_bytes = window, limit_bytes
         self.flying: list[Message] = []
         self.accepted: set[int] = set()
-        self.refused: set[int] = set()
+        self.unsent = {message.id for message in self.spool}
+        self.again: set[int] = set()
+        self.never: set[int] = set()
         self.left: list[int] = []
         self.now = 0.0
 
@@ -42,10 +47,13 @@ class Driver:
             if message is None:
                 return
             assert message.id not in self.accepted, "what was accepted is not sent again"
-            first_time = message.id not in self.refused
-            if self.flying and first_time:
-                assert message.id > max(m.id for m in self.flying), "in order on a connection"
-            self.refused.discard(message.id)
+            front = [m.id for m in self.spool[: self.window.max_messages]]
+            assert message.id == min(self.unsent.intersection(front)), "the spool's order"
+            if message.id not in self.again:
+                highest = max((m.id for m in self.flying), default=0)
+                assert message.id > highest, "only what was refused for now is overtaken"
+            self.unsent.discard(message.id)
+            self.again.discard(message.id)
             self.window.sent(message, self.now)
             self.flying.append(message)
             assert len(self.flying) <= self.window.max_messages
@@ -56,7 +64,10 @@ class Driver:
         if not self.flying:
             return
         message = self.flying.pop(index % len(self.flying))
-        (self.accepted if code == ACCEPTED else self.refused).add(message.id)
+        if code == ACCEPTED:
+            self.accepted.add(message.id)
+        elif code == NEVER:
+            self.never.add(message.id)
         self.window.answered(message, code, self.now)
 
     def settle(self) -> None:
@@ -69,8 +80,10 @@ class Driver:
         code = self.window.refused()
         if code == LATER:
             self.window.again()
+            self.unsent.add(self.spool[0].id)
+            self.again.add(self.spool[0].id)
         elif code == NEVER:
-            assert self.spool[0].id in self.refused
+            assert self.spool[0].id in self.never
             self.left.append(self.spool.pop(0).id)
         self.align()
 
@@ -83,11 +96,14 @@ class Driver:
         else:
             self.window.lost()
             self.flying.clear()
+            self.again.clear()
+            here = {message.id for message in self.spool}
+            self.unsent = here - self.accepted - self.never
         self.settle()
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 600), min_size=1, max_size=40), STEPS)
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 600), min_size=1, max_size=12), STEPS)
 def test_nothing_is_skipped_sent_twice_after_acceptance_or_beyond_the_window(
     sizes: list[int], steps: list[tuple]
 ) -> None:
@@ -96,6 +112,8 @@ def test_nothing_is_skipped_sent_twice_after_acceptance_or_beyond_the_window(
     for step in steps:
         driver.play(step)
     for _ in range(4 * len(sizes) + 4):  # then the far side is well again
+        if not driver.spool:
+            break
         driver.send(5)
         while driver.flying:
             driver.answer(0, ACCEPTED)
@@ -103,9 +121,9 @@ def test_nothing_is_skipped_sent_twice_after_acceptance_or_beyond_the_window(
     assert driver.left == list(range(1, len(sizes) + 1)), "all leave, in order, each once"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
-    st.lists(st.tuples(st.floats(0, 0.5), st.integers(0, 2000)), min_size=1, max_size=200),
+    st.lists(st.tuples(st.floats(0, 0.5), st.integers(0, 2000)), min_size=1, max_size=60),
 )
 def test_no_second_has_more_messages_than_the_rate_and_its_burst(
     arrivals: list[tuple[float, int]],

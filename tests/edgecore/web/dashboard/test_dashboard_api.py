@@ -44,7 +44,7 @@ def test_a_browser_gets_who_the_core_is_and_then_the_whole_state(served: Served)
     assert (first, second) == ("hello", "state")
     assert hello["site"] == "demo"
     assert {w["id"] for w in state["workers"]} == {"w0", "w1", "w2", "w3"}
-    assert state["not_ready"] == []
+    assert state["verdict"] == {"state": "ok", "ready": True, "reasons": []}
 
 
 def test_a_result_is_in_one_of_the_next_two_pushes(served: Served) -> None:
@@ -66,7 +66,7 @@ def test_sections_that_did_not_change_are_not_sent_again(served: Served) -> None
             next(following)
         later = [next(following)[1] for _ in range(6)]
 
-    constant = {"clients", "findings", "functions_total", "not_ready"}
+    constant = {"clients", "findings", "functions_total", "verdict"}
     assert every(constant.isdisjoint(state) for state in later)
     assert every("t" in state for state in later)
 

@@ -33,7 +33,7 @@ def test_the_page_shows_workers_images_and_streams_without_an_error(
 
     assert browser.count(".worker") == 4
     assert browser.count("#streams tbody tr") == 4
-    assert browser.text("#ready") == "ready"
+    assert browser.text("#verdict") == "ok"
     assert browser("seen")["errors"] == []
 
 
@@ -70,11 +70,11 @@ def test_detections_are_drawn_where_they_are(browser: Browser, served: Served) -
     assert drawn[2] == pytest.approx(0.5 * picture[2], abs=4)
 
 
-def test_a_hung_worker_is_red_and_the_site_not_ready(browser: Browser, served: Served) -> None:
+def test_a_hung_worker_is_red_and_the_site_degraded(browser: Browser, served: Served) -> None:
     browser.open(served.port)
     served.core.states["w2"] = "hung"
 
-    browser.wait("document.querySelector('#ready').innerText === 'not ready'")
+    browser.wait("document.querySelector('#verdict').innerText === 'degraded'")
     browser.wait("document.querySelector('.worker.bad h3').innerText === 'w2'")
     assert "w2 is hung" in browser.text("#problems")
 

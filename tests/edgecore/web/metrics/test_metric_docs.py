@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import yaml
 from checkout import PROJECT
 from every import every
 from prometheus_client.parser import text_string_to_metric_families
@@ -80,3 +81,17 @@ def test_the_grafana_panels_do_not_overlap() -> None:
 
     assert len(cells) == len(set(cells))
     assert every(x < 24 for x, _ in cells)
+
+
+def test_the_alert_rules_ask_for_what_is_served_and_take_rates_of_counters(
+    served: dict[str, str],
+) -> None:
+    (group,) = yaml.safe_load((DOCS / "prometheus" / "fanfold-alerts.yml").read_text())["groups"]
+    exprs = [r["expr"] for r in group["rules"]]
+    asked = {name for e in exprs for name in re.findall(r"fanfold_\w+", e)}
+    rated = {name for e in exprs for name in re.findall(r"(?:rate|increase)\((fanfold_\w+)", e)}
+
+    assert asked <= set(served)
+    assert every(served[name] == "counter" for name in rated)
+    assert every(e.count("(") == e.count(")") for e in exprs)
+    assert every(r["alert"] and r["annotations"]["summary"] for r in group["rules"])

@@ -14,7 +14,7 @@ from edgecore.web.metrics.registry import MAX_STREAMS, Metrics
 
 UNITS = ("seconds", "bytes", "images", "items", "messages", "records", "total", "info", "ratio")
 NOT_BASE = re.compile(r"_(ms|milliseconds|minutes|kb|kilobytes|mb|megabytes|percent)(_|$)")
-COUNTED = ("checks", "state", "ready", "credits", "clients")
+COUNTED = ("checks", "state", "ready", "credits", "clients", "verdict", "reasons")
 """Gauges that are a plain number of what their name says."""
 
 

@@ -1,0 +1,46 @@
+"""One verdict on a site: ``ok``, ``degraded`` or ``down``, with its reasons. Pure.
+
+``judge`` reads the status object and nothing else, so that `/ready`, the page, the metrics,
+the command line and the report to the cloud never say different things (docs/spec/verdict.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contract.status import Reason, Status, Verdict
+from edgecore.core.verdict.cloud import cloud_reasons
+from edgecore.core.verdict.images import image_reasons
+from edgecore.core.verdict.intake import intake_reasons
+from edgecore.core.verdict.machine import machine_reasons
+from edgecore.core.verdict.processes import process_reasons
+from edgecore.core.verdict.reason import DEGRADED, DOWN, OK
+
+__all__ = ["DEGRADED", "DOWN", "OK", "gate_reasons", "judge"]
+
+
+def judge(status: Status) -> Verdict:
+    """Of a whole or a partial status; stray values count as absent, and nothing raises."""
+    reasons = [
+        *intake_reasons(status),
+        *process_reasons(status),
+        *image_reasons(status),
+        *machine_reasons(status),
+        *cloud_reasons(status),
+    ]
+    reasons.sort(key=lambda reason: reason["level"] != DOWN)
+    return {
+        "state": _worst(reasons),
+        "ready": not any(reason["blocks"] for reason in reasons),
+        "reasons": reasons,
+    }
+
+
+def gate_reasons(status: Status) -> list[Reason]:
+    """Those that the health gate of a new deployment waits for."""
+    return [reason for reason in judge(status)["reasons"] if reason["gate"]]
+
+
+def _worst(reasons: Iterable[Reason]) -> str:
+    levels = {reason["level"] for reason in reasons}
+    return DOWN if DOWN in levels else DEGRADED if DEGRADED in levels else OK

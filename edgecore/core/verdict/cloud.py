@@ -1,0 +1,81 @@
+"""The way to the cloud: nothing here keeps an image from being inspected. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from contract.status import Reason, Status
+from edgecore.core.stats import mapping, number
+from edgecore.core.verdict.reason import degraded, spell
+
+CONNECTS_WITHIN_S = 30.0
+SPOOL_SHARE = 0.8
+
+
+def cloud_reasons(status: Status) -> Iterator[Reason]:
+    cloud = mapping(status.get("cloud"))
+    yield from _reachable(status, cloud)
+    yield from _spool(status, cloud)
+    yield from _rights(cloud)
+
+
+def _reachable(status: Status, cloud: Mapping[str, Any]) -> Iterator[Reason]:
+    link = mapping(cloud.get("link"))
+    waiting = number(cloud.get("spooled")) or 0.0
+    remedy = f"nothing is lost: {waiting:.0f} messages wait and are sent when it is back"
+    uptime_s = number(status.get("core", {}).get("uptime_s")) or 0.0
+    if link:
+        late = uptime_s > CONNECTS_WITHIN_S and not link.get("connected")
+        if link.get("message") or late:
+            problem = link.get("message") or f"not connected after {spell(uptime_s)}"
+            yield degraded("cloud_unreachable", "cloud", str(problem), remedy)
+        if link.get("taken_over"):
+            yield degraded(
+                "certificate_shared",
+                "cloud",
+                f"the connection was taken over {link['taken_over']} times in ten minutes",
+                "another core uses this certificate: give each device its own",
+            )
+    elif number(cloud.get("failures")) and cloud.get("last_error"):
+        words = f"{cloud.get('sink')} is not reachable: {cloud['last_error']}"
+        yield degraded("cloud_unreachable", "cloud", words, remedy)
+
+
+def _spool(status: Status, cloud: Mapping[str, Any]) -> Iterator[Reason]:
+    lost = number(mapping(status.get("recent")).get("cloud_lost"))
+    if lost:
+        yield degraded(
+            "cloud_lost",
+            "cloud",
+            f"{lost:.0f} messages or results were dropped before they were sent",
+            "the quota was reached or the cloud refused them: see the counts by reason",
+        )
+    held, quota = number(cloud.get("spooled_bytes")), number(cloud.get("quota_bytes"))
+    if held and quota and held >= SPOOL_SHARE * quota:
+        yield degraded(
+            "spool_high",
+            "cloud spool",
+            f"holds {held / quota:.0%} of its quota of {quota:.0f} bytes",
+            "restore the link to the cloud, or give the spool a larger quota",
+        )
+
+
+def _rights(cloud: Mapping[str, Any]) -> Iterator[Reason]:
+    problem = mapping(cloud.get("credentials")).get("problem")
+    if problem:
+        yield degraded(
+            "credentials_missing",
+            "credentials",
+            str(problem),
+            "functions get no AWS credentials: S3 uploads wait",
+        )
+    topics = mapping(cloud.get("quarantined")).get("topics") or []
+    if topics:
+        count = sum(int(topic.get("count", 0)) for topic in topics)
+        yield degraded(
+            "cloud_refuses",
+            "cloud",
+            f"refused {count} messages on {topics[0].get('topic')}: {topics[0].get('reason')}",
+            "allow the topic in the certificate's policy; they are kept on this machine",
+        )

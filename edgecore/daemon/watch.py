@@ -1,0 +1,118 @@
+"""Looks at the core once a second: what happened goes to the history, what is wrong to people."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+import edgecore
+from contract.status import Status
+from edgecore.alerts.caller import Caller
+from edgecore.alerts.rules import of_environment as alerts_of
+from edgecore.core.group import Group
+from edgecore.core.observers import Observers
+from edgecore.core.options import Options
+from edgecore.history.recorder import Recorder
+from edgecore.history.schema import file_of
+from edgecore.history.settings import of_environment as history_of
+from edgecore.history.timeline import changes
+from edgecore.web.dashboard.ports import SiteView
+
+EVERY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """``show`` for every group that runs, ``start`` once, ``close``."""
+
+    def __init__(
+        self, options: Options, observers: Observers, status: Callable[[], Status]
+    ) -> None:
+        self._read_status = status
+        self.recorder = Recorder(file_of(options.state), keep=options.history)
+        self.caller = Caller(options.state, self._alert)
+        self.recorder.on_rows = self.caller.observe
+        observers.add(self.recorder.observer)
+        self._started = time.time()
+        self._looking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self.recorder.start()
+        self.recorder.event("core", "core", f"started, version {edgecore.__version__}")
+        self._looking = asyncio.ensure_future(self._look())
+
+    def show(self, group: Group) -> None:
+        view, variables = SiteView.of_group(group), environment_of(group)
+        self.recorder.show(view.site, history_of(variables))
+        self.caller.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
+
+    def note(self, subject: str, text: str) -> None:
+        """An operator did something."""
+        self.recorder.event("operator", subject, text, who="operator")
+
+    def _alert(self, subject: str, text: str, who: str) -> None:
+        self.recorder.event("alert", subject, text, who=who)
+
+    def status(self) -> Status:
+        """``history`` and ``alerts`` of ``/api/status``."""
+        return {"history": self.recorder.status(), "alerts": self.caller.status()}
+
+    async def _look(self) -> None:
+        before = _before_start(self._read_status(), self._started)
+        while True:
+            await asyncio.sleep(EVERY_S)
+            after = self._read_status()
+            try:
+                self._compare(before, after)
+            except Exception:  # the status is also made of what others sent
+                log.exception("watch: a look at the core failed")
+            before = after
+
+    def _compare(self, before: Status, after: Status) -> None:
+        for kind, subject, text in changes(before, after):
+            self.recorder.event(kind, subject, text)
+        self.caller.step(after, _disks(after), _certificates(after))
+
+    async def rest(self) -> None:
+        """The core ends: what stops from here on is nothing to call anybody for."""
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+
+    async def close(self) -> None:
+        """The functions' last results are written first."""
+        self.caller.close()
+        self.recorder.event("core", "core", "stopped")
+        await asyncio.to_thread(self.recorder.close)
+
+
+def _before_start(status: Status, started: float) -> Status:
+    """The first deployment of this core is news, and those of cores before it are none."""
+    group = status.get("group", {})
+    known = [e for e in group.get("history", []) if e.get("t", 0.0) < started]
+    return {**status, "group": {**group, "history": known}}
+
+
+def environment_of(group: Group) -> dict[str, str]:
+    """Settings of the site that the core itself follows come with its functions' variables."""
+    merged: dict[str, str] = {}
+    for function in group.lambdas:
+        if "FANFOLD_SITE" in function.environment:
+            merged.update(function.environment)
+    return merged
+
+
+def _disks(status: Status) -> dict[str, float]:
+    """Folder → share that is used."""
+    disks = status.get("disks", [])
+    return {d["path"]: 1 - d["free_bytes"] / d["size_bytes"] for d in disks if d["size_bytes"]}
+
+
+def _certificates(status: Status) -> dict[str, float]:
+    """Name → seconds that it is still valid."""
+    return {c["name"]: c["expires_in_s"] for c in status.get("certificates", [])}

@@ -1,0 +1,31 @@
+"""How much room there is, once per file system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from contract.status import DiskStatus
+
+
+def disks(paths: Mapping[str, str]) -> list[DiskStatus]:
+    """``paths``: use → path. Uses on one file system are one entry; what is not there is none."""
+    found: dict[int, DiskStatus] = {}
+    for use, path in paths.items():
+        try:
+            device, room = Path(path).stat().st_dev, os.statvfs(path)
+        except OSError:
+            continue
+        if device in found:
+            found[device]["use"] += f", {use}"
+            continue
+        # Reserved blocks are root's to use.
+        free = room.f_bfree if os.geteuid() == 0 else room.f_bavail
+        found[device] = {
+            "use": use,
+            "path": path,
+            "free_bytes": free * room.f_frsize,
+            "size_bytes": room.f_blocks * room.f_frsize,
+        }
+    return list(found.values())

@@ -1,0 +1,172 @@
+"""What is searched for, from the words of a form or a command line to SQL. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from edgecore.history.rows import STATUSES
+from edgecore.history.schema import SCORE_SCALE
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+FIELDS = ("camera", "label", "status", "name", "job", "since", "until", "score_min",
+    "score_max", "defect", "limit", "before")  # fmt: skip
+
+
+class QueryError(ValueError):
+    """A field of the search is wrong; the text says field, value and what is allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """Times in epoch seconds; ``before``: (milliseconds, number) of the last row of a page."""
+
+    camera: str = ""
+    label: str = ""
+    status: str = ""
+    name: str = ""
+    job: str = ""
+    since: float | None = None
+    until: float | None = None
+    score_min: float | None = None
+    score_max: float | None = None
+    defect: bool = False
+    limit: int = DEFAULT_PAGE
+    before: tuple[int, int] | None = None
+
+
+def parse(given: Mapping[str, str], now: float, zone: tzinfo) -> Query:
+    """Empty values count as not given. Raises QueryError."""
+    known = {k: v for k, v in given.items() if v != ""}
+    if unknown := sorted(known.keys() - set(FIELDS)):
+        raise QueryError(f"{', '.join(unknown)}: no such field; fields: {', '.join(FIELDS)}")
+    status = known.get("status", "")
+    if status and status not in STATUSES:
+        raise QueryError(f"status {status!r:.40}: pass one of {', '.join(STATUSES)}")
+    return Query(
+        camera=known.get("camera", ""), label=known.get("label", ""), status=status,
+        name=known.get("name", ""), job=known.get("job", ""),
+        since=moment(known.get("since"), now, zone, "since"),
+        until=moment(known.get("until"), now, zone, "until"),
+        score_min=_number(known, "score_min"), score_max=_number(known, "score_max"),
+        defect=known.get("defect", "") in {"1", "true", "yes", "on"},
+        limit=_limit(known.get("limit")), before=_before(known.get("before")),
+    )  # fmt: skip
+
+
+def moment(text: str | None, now: float, zone: tzinfo, field: str) -> float | None:
+    """``90s``, ``15m``, ``2h``, ``7d`` ago, epoch seconds, or a local time ``2026-11-25T14:00``."""
+    if text is None:
+        return None
+    try:
+        if text[-1] in UNITS_S and text[:-1].isdigit():
+            return now - timedelta(seconds=int(text[:-1]) * UNITS_S[text[-1]]).total_seconds()
+        if text.replace(".", "", 1).isdigit() and len(text) >= 9:
+            return float(text)
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise QueryError(
+            f"{field} {text!r:.40}: pass 90s, 15m, 2h or 7d ago, or a time such as 2026-11-25T14:00"
+        ) from None
+
+
+def _number(given: Mapping[str, str], field: str) -> float | None:
+    if field not in given:
+        return None
+    try:
+        return float(given[field])
+    except ValueError:
+        raise QueryError(f"{field} {given[field]!r:.40}: pass a number such as 0.8") from None
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return DEFAULT_PAGE
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PAGE):
+        raise QueryError(f"limit {text!r:.40}: pass 1 to {MAX_PAGE}")
+    return int(text)
+
+
+def _before(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    t, _, number = text.partition(".")
+    if not (t.lstrip("-").isdigit() and number.isdigit()):
+        raise QueryError(f"before {text!r:.40}: pass the `next` of the page before")
+    return int(t), int(number)
+
+
+@dataclass(frozen=True)
+class Sql:
+    text: str
+    values: list[Any]
+
+
+_COLUMNS = "i.id,i.t,i.camera,i.seq,i.status,i.label,i.score,i.defect,i.name,i.folder,i.image_id,\
+i.job,i.worker,i.model,i.reason,i.detail,i.ms,i.labels"
+
+
+def sql_of(query: Query, words: Mapping[str, int | None]) -> Sql | None:
+    """``words``: numbers of the camera, label and job asked for; None: such a word never came,
+    and nothing can be found."""
+    for field in ("camera", "label", "job"):
+        if getattr(query, field) and words.get(field) is None:
+            return None
+    by_label = bool(query.label)
+    source = "labels l CROSS JOIN images i ON i.id=l.image" if by_label else "images i"
+    t, number = ("l.t", "l.image") if by_label else ("i.t", "i.id")
+    found = [*_what(query, words), *_when(query, t, number), *_scores(query, by_label)]
+    text = f"SELECT {_COLUMNS} FROM {source}"  # noqa: S608 - values are bound
+    text += f" WHERE {' AND '.join(c.text for c in found)}" if found else ""
+    text += f" ORDER BY {t} DESC, {number} DESC LIMIT ?"
+    return Sql(text, [*(value for c in found for value in c.values), query.limit])
+
+
+def _what(query: Query, words: Mapping[str, int | None]) -> Iterator[Sql]:
+    if query.label:
+        yield Sql("l.label=?", [words["label"]])
+    if query.camera:
+        yield Sql("i.camera=?", [words["camera"]])
+    if query.job:
+        yield Sql("i.job=?", [words["job"]])
+    if query.status:
+        code = STATUSES.index(query.status)
+        yield Sql("i.status=?" + (" AND i.status>0" if code else ""), [code])
+    if query.defect:
+        yield Sql("i.defect=1", [])
+    if query.name:
+        yield _by_name(query.name)
+
+
+def _when(query: Query, t: str, number: str) -> Iterator[Sql]:
+    if query.since is not None:
+        yield Sql(f"{t}>=?", [int(query.since * 1000)])
+    if query.until is not None:
+        yield Sql(f"{t}<?", [int(query.until * 1000)])
+    if query.before is not None:
+        yield Sql(f"({t},{number})<(?,?)", list(query.before))
+
+
+def _scores(query: Query, by_label: bool) -> Iterator[Sql]:
+    score = "l.score" if by_label else "i.score"
+    if query.score_min is not None:
+        yield Sql(f"{score}>=?", [round(query.score_min * SCORE_SCALE)])
+    if query.score_max is not None:
+        yield Sql(f"{score}<=?", [round(query.score_max * SCORE_SCALE)])
+
+
+def _by_name(name: str) -> Sql:
+    """The beginning of a name, which the index answers; with ``*`` or ``?`` a pattern."""
+    if any(c in name for c in "*?["):
+        return Sql("i.name GLOB ?", [name])
+    return Sql("i.name>=? AND i.name<?", [name, name + "\U0010ffff"])
+
+
+def zone_now(zone: tzinfo, t: float) -> str:
+    """``2026-11-25T14:03:07.123+01:00``."""
+    return datetime.fromtimestamp(t, timezone.utc).astimezone(zone).isoformat("T", "milliseconds")

@@ -1,0 +1,127 @@
+"""From a message with ordered results to rows of the history. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from contract.volumes import INBOX
+from edgecore.core.stats import mapping, model_name, number
+from edgecore.history.text import bounded
+
+STATUSES = ("ok", "failed", "dropped")
+MOST = 1e9
+"""Numbers beyond it are cut: SQLite's own have 64 bits."""
+MAX_LABELS = 32
+"""Different labels of one image that are kept, the best first."""
+
+
+class Found(NamedTuple):
+    """One label of an image: its best score and how often it is there."""
+
+    label: str
+    score: float
+    count: int  # type: ignore[assignment]
+
+
+class Row(NamedTuple):  # as a frozen dataclass it costs four times as much to make
+    """``t``: epoch seconds at which the core saw the result; ``ms``: from acceptance to it."""
+
+    t: float
+    camera: str
+    seq: int
+    status: str
+    id: str
+    name: str
+    folder: str
+    job: str
+    worker: str
+    model: str
+    reason: str
+    detail: str
+    ms: float | None
+    labels: tuple[Found, ...]
+    defect: bool
+
+    @property
+    def key(self) -> tuple[str, int, str]:
+        return self.camera, self.seq, self.id
+
+
+def rows_of(payload: bytes, t: float, defects: frozenset[str]) -> list[Row]:
+    """Rows of one message, gaps are none of them. Raises whatever it is not."""
+    message = json.loads(payload)
+    stream = bounded(message.get("stream", ""))
+    found = (r for r in message["results"] if r.get("status") in STATUSES)
+    return [_row({"stream": stream, **record}, t, defects) for record in found]
+
+
+def _row(record: Mapping[str, Any], t: float, defects: frozenset[str]) -> Row:
+    folder, name = _place(record)
+    if not 0 <= (seq := int(record["seq"])) < 1 << 62:
+        raise ValueError(f"seq {seq}")
+    labels = tuple(_labels(mapping(record.get("output"))))
+    taken = number(record.get("t_in"))
+    return Row(
+        t=t,
+        camera=bounded(record["stream"]),
+        seq=seq,
+        status=record["status"],
+        id=bounded(record.get("id")),
+        name=name,
+        folder=folder,
+        job=bounded(record.get("job")),
+        worker=bounded(record.get("worker")),
+        model=bounded(model_name(record.get("model"))),
+        reason=bounded(record.get("reason")),
+        detail=bounded(record.get("detail")),
+        ms=None if taken is None else min(max(0.0, (t - taken) * 1000), MOST),
+        labels=labels,
+        defect=record["status"] == "ok" and any(_is_defect(f, defects) for f in labels),
+    )
+
+
+def _place(record: Mapping[str, Any]) -> tuple[str, str]:
+    """Folder and name as the sender knows them; an image that came without a file has its id."""
+    given, file = bounded(record.get("name")), bounded(record.get("file"))
+    if file.startswith(f"{INBOX}/"):
+        file = ""
+    folder, _, name = file.rpartition("/")
+    return folder, given or name or bounded(record.get("id"))
+
+
+def _is_defect(found: Found, defects: frozenset[str]) -> bool:
+    return found.label in defects if defects else found.label == "anomalous"
+
+
+def _labels(output: Mapping[str, Any]) -> Iterator[Found]:
+    """What the model says is there: the best class, each label of its boxes, or the verdict."""
+    if isinstance(output.get("anomalous"), bool):
+        yield Found("anomalous" if output["anomalous"] else "normal", _score(output, "score"), 1)
+        return
+    top = output.get("top")
+    if isinstance(top, list) and top:
+        best = mapping(top[0])
+        yield Found(bounded(best.get("label")), _score(best, "score"), 1)
+        return
+    boxes, classes = output.get("boxes"), output.get("classes")
+    answers = boxes if isinstance(boxes, list) else classes if isinstance(classes, list) else []
+    yield from _by_label(answers, "score" if isinstance(boxes, list) else "share")
+
+
+def _by_label(answers: list[Any], scored: str) -> list[Found]:
+    best: dict[str, Found] = {}
+    for answer in map(mapping, answers):
+        label, score = bounded(answer.get("label")), _score(answer, scored)
+        seen = best.get(label)
+        if seen is None:
+            best[label] = Found(label, score, 1)
+        else:
+            best[label] = Found(label, max(score, seen.score), seen.count + 1)
+    return sorted(best.values(), key=lambda f: -f.score)[:MAX_LABELS]
+
+
+def _score(answer: Mapping[str, Any], key: str) -> float:
+    value = number(answer.get(key))
+    return 0.0 if value is None else min(max(value, -MOST), MOST)

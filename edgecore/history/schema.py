@@ -1,0 +1,85 @@
+"""The history's tables, and how the file is opened for its writer and for its readers.
+
+Text that repeats (cameras, labels, folders, models …) is a number of ``words``. Times are
+milliseconds of the wall clock. ``slots`` and ``labels_of_slots`` are what an hour and a shift are
+counted from, half an hour each; they outlive the rows. ``marks`` says how old rows are by the
+history's own clock, which no change of the wall clock moves (retention.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from contract.durable.database import Format, Opened, open_database
+
+SLOT_S = 1800
+SCORE_SCALE = 10_000
+CHECK_BYTES = 64 << 20
+CHECKPOINT_PAGES = 1000
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS words(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS images(
+  id INTEGER PRIMARY KEY, t INTEGER NOT NULL, camera INTEGER NOT NULL, seq INTEGER NOT NULL,
+  status INTEGER NOT NULL, label INTEGER, score INTEGER, defect INTEGER NOT NULL, name TEXT,
+  folder INTEGER, image_id, job INTEGER, worker INTEGER, model INTEGER, reason INTEGER,
+  detail TEXT, ms REAL, labels TEXT);
+CREATE INDEX IF NOT EXISTS images_t ON images(t);
+CREATE INDEX IF NOT EXISTS images_camera ON images(camera, t);
+CREATE INDEX IF NOT EXISTS images_bad ON images(status, t) WHERE status > 0;
+CREATE INDEX IF NOT EXISTS images_defect ON images(t) WHERE defect = 1;
+CREATE INDEX IF NOT EXISTS images_name ON images(name);
+CREATE INDEX IF NOT EXISTS images_job ON images(job, t) WHERE job IS NOT NULL;
+CREATE TABLE IF NOT EXISTS labels(
+  label INTEGER NOT NULL, t INTEGER NOT NULL, image INTEGER NOT NULL, score INTEGER NOT NULL,
+  PRIMARY KEY(label, t, image)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS slots(
+  slot INTEGER NOT NULL, camera INTEGER NOT NULL, ok INTEGER NOT NULL, failed INTEGER NOT NULL,
+  dropped INTEGER NOT NULL, defects INTEGER NOT NULL, PRIMARY KEY(slot, camera)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labels_of_slots(
+  slot INTEGER NOT NULL, camera INTEGER NOT NULL, label INTEGER NOT NULL, images INTEGER NOT NULL,
+  PRIMARY KEY(slot, camera, label)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS marks(first_id INTEGER PRIMARY KEY, age_s REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS events(
+  id INTEGER PRIMARY KEY, t INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+  text TEXT NOT NULL, who TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS points(
+  every_s INTEGER NOT NULL, t REAL NOT NULL, point TEXT NOT NULL,
+  PRIMARY KEY(every_s, t)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures(
+  image INTEGER PRIMARY KEY, media_type TEXT NOT NULL, content BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+def file_of(state: Path) -> Path:
+    """Below a core's state directory."""
+    return state / "history" / "history.sqlite3"
+
+
+def format_of(quota_bytes: int) -> Format:
+    return Format(SCHEMA, 1, quota_bytes, check_bytes=CHECK_BYTES, shared=True)
+
+
+def open_for_writing(path: Path, quota_bytes: int) -> Opened:
+    """A power cut may take the last half second of it, never the file: it is a memory, while
+    the aggregator's store is the record. Raises OSError, sqlite3.Error."""
+    opened = open_database(str(path), format_of(quota_bytes))
+    tune(opened.connection)
+    return opened
+
+
+def tune(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+    connection.execute("PRAGMA cache_size=-16384")
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Beside the writer, in another process too. Raises sqlite3.OperationalError: no file."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA query_only=1")
+    connection.execute("PRAGMA cache_size=-8192")
+    return connection

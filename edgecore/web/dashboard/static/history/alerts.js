@@ -1,0 +1,41 @@
+// Alerts: which are on, acknowledging one, and a test of the ways they are sent.
+
+import { byId, el, setText, table } from "../dom.js";
+import { clock } from "../format.js";
+
+const EVERY_MS = 3000;
+
+export function startAlerts(token, visible) {
+  async function act(name, body) {
+    const response = await fetch(`/api/actions/${name}`, { method: "POST", body: JSON.stringify(body), headers: { "x-fanfold-token": token() } });
+    const answer = await response.json();
+    setText(byId("alerts-answer"), answer.message);
+    show();
+  }
+  const acknowledge = (a) => {
+    if (a.state !== "on") return "";
+    if (a.acknowledged) return `acknowledged ${clock(a.acknowledged)}`;
+    return el("button", { class: "quiet", type: "button", onclick: () => act("acknowledge", { alert: a.key }) }, "Acknowledge");
+  };
+  const COLUMNS = [
+    ["Alert", (a) => el("span", { class: a.state === "on" ? "bad" : a.state === "waiting" ? "warn" : "ok" }, visible(a.rule))],
+    ["State", (a) => (a.state === "on" ? `on since ${clock(a.since)}` : a.state)],
+    ["", (a) => visible(a.text)],
+    ["", acknowledge],
+  ];
+
+  async function show() {
+    try {
+      const { alerts } = await (await fetch("/api/status")).json();
+      byId("alerts-section").hidden = !alerts?.rules;
+      if (!alerts?.rules) return;
+      table(byId("alerts"), COLUMNS, alerts.alerts, (a) => a.key, `All ${alerts.rules} rules are quiet.`);
+      const ways = alerts.channels.map((c) => `${c.name}: ${c.sent} sent, ${c.waiting} waiting` + (c.dropped ? `, ${c.dropped} dropped` : "") + (c.problem ? ` (${visible(c.problem)})` : ""));
+      setText(byId("alerts-note"), ways.join(" · "));
+    } catch { /* the search says that the core is away */ }
+  }
+
+  byId("alerts-test").addEventListener("click", () => act("test-alerts", {}));
+  setInterval(() => !document.hidden && show(), EVERY_MS);
+  show();
+}

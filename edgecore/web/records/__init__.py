@@ -1,0 +1,1 @@
+"""The history over HTTP: search, counts, timeline, exports, pictures of failures."""

@@ -1,0 +1,86 @@
+"""When people are told: once it is on, again until somebody knows, and when it has ended."""
+
+from __future__ import annotations
+
+from edgecore.alerts.book import Book, Notice
+from edgecore.alerts.rules import Rule
+
+WORKER = Rule(name="workers", when="worker_down", for_s=60, cool_down_s=600)
+WRONG = {"workers": "w0 is hung"}
+WALL = 1_790_000_000.0
+
+
+def at(book: Book, now: float, wrong: dict[str, str | None] = WRONG) -> list[str]:
+    return [n.kind for n in book.step([WORKER], wrong, now, WALL + now)]
+
+
+def test_what_does_not_last_calls_nobody() -> None:
+    book = Book()
+
+    assert [at(book, t) for t in (0, 30)] == [[], []]
+    assert at(book, 50, {}) == []
+    assert book.as_json() == []
+
+
+def test_what_lasts_is_told_once_then_again_after_the_cool_down_and_when_it_ends() -> None:
+    book = Book()
+    told = {t: at(book, t) for t in range(0, 1400, 10)}
+
+    assert {t: kinds for t, kinds in told.items() if kinds} == {
+        60: ["on"], 660: ["again"], 1260: ["again"],
+    }  # fmt: skip
+    assert at(book, 1400, {}) == ["ended"]
+
+
+def test_an_acknowledged_alert_is_not_told_again_but_its_end_is() -> None:
+    book = Book()
+    at(book, 0)
+    at(book, 60)
+
+    assert book.acknowledge("workers", WALL)
+    assert [at(book, t) for t in (700, 1400)] == [[], []]
+    assert at(book, 1500, {}) == ["ended"]
+
+
+def test_what_is_not_on_cannot_be_acknowledged() -> None:
+    book = Book()
+    at(book, 0)
+
+    assert not book.acknowledge("workers", WALL)
+    assert not book.acknowledge("no-such", WALL)
+
+
+def test_a_condition_that_comes_and_goes_calls_once_in_a_cool_down() -> None:
+    book, told = Book(), []
+    rule = Rule(name="workers", when="worker_down", cool_down_s=600)
+    for now in range(0, 600, 10):
+        wrong = WRONG if now % 20 == 0 else {}
+        told += [n.kind for n in book.step([rule], wrong, now, WALL)]
+
+    assert told == ["on", "ended"]
+
+
+def test_after_a_restart_nobody_is_told_a_second_time_and_acknowledged_stays() -> None:
+    book = Book()
+    at(book, 0)
+    at(book, 60)
+    book.acknowledge("workers", WALL)
+    later = Book()
+    later.restore(book.kept(), now=5.0)
+
+    assert at(later, 6) == []
+    assert later.as_json()[0]["acknowledged"] == WALL
+    assert at(later, 7, {}) == ["ended"]
+
+
+def test_a_rule_that_is_gone_ends_without_a_word() -> None:
+    book = Book()
+    at(book, 0)
+    at(book, 60)
+
+    assert book.step([], {}, 70, WALL) == []
+    assert book.as_json() == []
+
+
+def notice(text: str = "w0 is hung", kind: str = "on") -> Notice:
+    return Notice(kind=kind, rule="workers", text=text, t=WALL, since=WALL)  # type: ignore[arg-type]

@@ -1,0 +1,146 @@
+"""What arrives at a web server, a mail server and a broker that are not ours; what never leaks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alert_peers import Hook, plain_broker, silent_server
+from mosquitto import free_port
+from waiting import eventually
+
+from edgecore.alerts import ways
+from edgecore.alerts.book import Notice
+from edgecore.alerts.channel import MAX_WAITING, Channel
+from edgecore.alerts.ways import CannotSend, mail, mqtt, webhook
+
+T = 1_790_000_000.0
+EVIL = 'label "<script>\x1b[2J\r\nBcc: all@plant.example" on 3 image(s)'
+
+
+def notice(text: str = "w0 is hung", kind: Any = "on") -> Notice:
+    return Notice(kind=kind, rule="workers", text=text, t=T, since=T - 60)
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    made = Hook()
+    yield made
+    made.close()
+
+
+def test_a_webhook_gets_the_alert_with_a_token_from_a_file(hook: Hook, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    webhook({"url": hook.url, "token_file": str(tmp_path / "token")}, "hall", "core")(notice())
+    ((headers, body),) = hook.got
+
+    assert headers["Authorization"] == "Bearer s3cret"
+    assert (body["site"], body["alert"], body["kind"]) == ("hall", "workers", "on")
+    assert body["message"] == "[hall] ALERT workers: w0 is hung"
+
+
+@pytest.mark.parametrize("code", [500, 404, 302])
+def test_a_webhook_that_refuses_or_redirects_is_a_failure_without_the_secret_address(
+    hook: Hook, tmp_path: Path, code: int
+) -> None:
+    hook.answers = [code]
+    (tmp_path / "url").write_text(hook.url + "/T0P/S3CRET")
+
+    with pytest.raises(CannotSend) as failed:
+        webhook({"url_file": str(tmp_path / "url")}, "hall", "core")(notice())
+    assert str(code) in str(failed.value)
+    assert "S3CRET" not in str(failed.value)
+
+
+def test_a_secret_that_is_not_there_is_named_by_its_file(tmp_path: Path) -> None:
+    with pytest.raises(CannotSend, match=r"token_file .*no-such: No such file"):
+        webhook({"url": "http://127.0.0.1:9/", "token_file": str(tmp_path / "no-such")}, "s", "c")(
+            notice()
+        )
+
+
+def test_a_mail_server_gets_one_mail_whose_headers_no_label_can_forge() -> None:
+    controller = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd")
+    got: list[Any] = []
+
+    class Inbox:
+        async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - its name for it
+            got.append(envelope)
+            return "250 kept"
+
+    server = controller.Controller(Inbox(), hostname="127.0.0.1", port=(port := free_port()))
+    server.start()
+    settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "core@plant.example",
+        "to": ["ops@plant.example", "night@plant.example"]}  # fmt: skip
+    try:
+        mail(settings, "hall", "hall-core")(notice(EVIL))
+    finally:
+        server.stop()
+    (envelope,) = got
+    letter = message_from_bytes(envelope.content, policy=default)
+
+    assert envelope.rcpt_tos == ["ops@plant.example", "night@plant.example"]
+    assert letter["Bcc"] is None
+    assert "\x1b" not in letter["Subject"] + letter.get_content()
+    assert letter["Subject"].startswith("[hall] ALERT workers: label")
+    assert "fanfold alerts acknowledge workers hall" in letter.get_content()
+
+
+def test_mosquitto_hands_the_alert_to_its_subscriber(tmp_path: Path) -> None:
+    with plain_broker(tmp_path) as port:
+        listen = ["mosquitto_sub", "-p", str(port), "-t", "plant/alerts", "-q", "1", "-c"]
+        listen += ["-i", "control-room", "-W", "20"]
+        subprocess.run([*listen, "-E"], check=True, timeout=30)
+        mqtt({"host": "127.0.0.1", "port": port, "topic": "plant/alerts"}, "hall", "c")(notice())
+        heard = subprocess.run([*listen, "-C", "1"], check=True, capture_output=True, timeout=30)
+        body = json.loads(heard.stdout)
+
+    assert (body["alert"], body["text"]) == ("workers", "w0 is hung")
+
+
+def test_a_mail_server_that_hangs_holds_nothing_up_and_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ways, "TIMEOUT_S", 0.3)
+    with silent_server() as port:
+        settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "a@b.example",
+            "to": ["c@d.example"]}  # fmt: skip
+        channel = Channel("mail", mail(settings, "hall", "c"), base_s=0.01, cap_s=0.05)
+        for _ in range(MAX_WAITING + 5):
+            channel.put(notice())
+        eventually(lambda: channel.status()["failures"] >= 2, "it was tried twice")
+        status = channel.status()
+        channel.stop()
+
+    assert (status["waiting"], status["dropped"], status["sent"]) == (MAX_WAITING, 5, 0)
+    assert "timed out" in status["problem"]
+
+
+def test_what_a_webhook_refused_for_long_arrives_when_it_answers_again(hook: Hook) -> None:
+    hook.answers = [500, 503, 429, 200]
+    channel = Channel("webhook", webhook({"url": hook.url}, "s", "c"), base_s=0.01, cap_s=0.02)
+    channel.put(notice("first"))
+    channel.put(notice("second"))
+    eventually(lambda: channel.status()["sent"] == 2, "both arrived")
+    status = channel.status()
+    channel.stop()
+
+    assert [body["text"] for _, body in hook.got] == ["first"] * 4 + ["second"]
+    assert (status["failures"], status["problem"]) == (3, None)
+
+
+def test_a_test_says_how_each_way_went(hook: Hook) -> None:
+    done, found = threading.Event(), []
+    channel = Channel("webhook", webhook({"url": hook.url}, "s", "c"))
+    channel.try_now(notice(kind="test"), lambda problem: (found.append(problem), done.set()))
+
+    assert done.wait(20)
+    assert found == [""]
+    channel.stop()

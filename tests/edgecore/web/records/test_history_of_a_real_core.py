@@ -1,0 +1,159 @@
+"""The history of a real core: found on the page and the command line, and after a kill."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import signal
+from collections.abc import Iterator
+
+import pytest
+from alert_peers import Hook
+from checkout import PROJECT
+from chromium import Browser, needs_chromium
+from real_core import RealCore
+
+from fanfold.device.interpreters import device_python
+from fanfold.main import main
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.in_order,
+    pytest.mark.skipif(device_python() is None, reason="needs .venv-device: run `make setup`"),
+]
+
+
+@pytest.fixture(scope="module")
+def hook() -> Iterator[Hook]:
+    made = Hook()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def hall(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
+    core = RealCore(tmp_path_factory.mktemp("hall"))
+    parts = {"name": "parts", "when": "label_seen", "label": "part"}
+    core.write(
+        history={"defects": ["part"], "shifts": ["00:00"], "time_zone": "UTC"},
+        alerts={"rules": [parts], "to": {"webhook": {"url": hook.url}}},
+    )
+    core.start()
+    core.send(job="lot-1")
+    broken = core.folder / "broken"
+    broken.mkdir()
+    (broken / "weld 7.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    core.fanfold("send", "broken", "--site", "hall", "--camera", "right", ok=(0, 1))
+    core.eventually(lambda: len(records(core)) == 4, "four images in the history")
+    yield core
+    core.stop()
+
+
+def records(core: RealCore, query: str = "") -> list[dict[str, object]]:
+    status, body = core.ask(f"/api/history/records?{query}")
+    assert status == 200, body
+    return json.loads(body)["records"]
+
+
+def test_images_are_found_by_label_and_job_with_their_defect_rate(hall: RealCore) -> None:
+    found = records(hall, "label=part&job=lot-1")
+    counts = json.loads(hall.ask("/api/history/counts?by=shift")[1])["counts"]
+
+    assert {r["label"] for r in found} == {"part"}
+    assert [(c["camera"], c["ok"], c["failed"], c["defect_rate"]) for c in counts] == [
+        ("left", 3, 0, 1.0),
+        ("right", 0, 1, None),
+    ]
+
+
+def test_the_csv_of_the_command_line_is_what_the_page_downloads(hall: RealCore) -> None:
+    printed = hall.fanfold("history", "hall", "--csv")
+    downloaded = hall.ask("/api/history/records.csv")[1].decode()
+    rows = list(csv.DictReader(io.StringIO(printed.lstrip("\ufeff"))))
+
+    assert [r["seq"] for r in rows] == [r["seq"] for r in csv.DictReader(io.StringIO(downloaded))]
+    assert {r["status"] for r in rows} == {"ok", "failed"}
+
+
+@needs_chromium
+def test_an_operator_finds_a_failed_image_with_its_reason_on_the_page(
+    browser: Browser, hall: RealCore
+) -> None:
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history")
+    browser.wait("document.querySelectorAll('#records tbody tr').length === 4")
+    browser(
+        "evaluate",
+        script="const f = document.querySelector('#search'); f.status.value = 'failed'; "
+        "f.requestSubmit()",
+    )
+    browser.wait("document.querySelectorAll('#records tbody tr').length === 1")
+
+    assert "not_an_image" in browser.text("#records") or "truncated" in browser.text("#records")
+    assert "status=failed" in str(browser("evaluate", script="document.querySelector('#csv').href"))
+
+
+@needs_chromium
+def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
+    browser: Browser, hall: RealCore, hook: Hook
+) -> None:
+    hall.eventually(lambda: hook.got, "the webhook was called")
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history#token={hall.token}")
+    browser.wait("document.querySelector('#alerts button')")
+    browser("evaluate", script="document.querySelector('#alerts button').click()")
+    browser.wait("document.querySelector('#alerts').innerText.includes('acknowledged')")
+
+    assert hook.got[0][1]["alert"] == "parts"
+    assert "acknowledged" in hall.fanfold("alerts", "list", "hall")
+
+
+def test_a_test_of_the_alerts_reaches_the_webhook(hall: RealCore, hook: Hook) -> None:
+    said = hall.fanfold("alerts", "test", "hall")
+
+    assert "webhook: sent" in said
+    assert hook.got[-1][1]["kind"] == "test"
+
+
+@pytest.mark.parametrize("guide", ["history.md", "alerting.md"])
+def test_what_the_guide_types_works(
+    guide: str, hall: RealCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(hall.folder)
+    monkeypatch.setenv("FANFOLD_STATE", str(hall.folder / "s"))
+    (block,) = re.findall(r"```sh\n(.*?)```", (PROJECT / "docs/guides" / guide).read_text(), re.S)
+    lines = [re.split("[#|>]", line)[0].replace("demo", "hall") for line in block.splitlines()]
+    typed = [shlex.split(line)[1:] for line in lines]
+    # Its alert has the guide's name nowhere: what is on here is called `parts`.
+    typed = [["parts" if word == "nothing-inspected" else word for word in w] for w in typed]
+
+    assert {" ".join(words): main(words) for words in typed} == {" ".join(w): 0 for w in typed}
+
+
+def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(
+    hall: RealCore, hook: Hook
+) -> None:
+    before = records(hall)
+    os.kill(int(hall.info["pid"]), signal.SIGKILL)
+    hall.eventually(lambda: not _lives(int(hall.info["pid"])), "the core is gone")
+    offline = hall.fanfold("history", "hall", "--json")
+    hall.start()
+    events = hall.fanfold("history", "hall", "--show", "events", "--json")
+    points = json.loads(hall.ask("/api/history?span=10m")[1])["points"]
+
+    assert len(offline.splitlines()) == len(before)
+    assert records(hall) == before
+    assert "ended without notice" in events
+    assert "was acknowledged" in events
+    assert [b["kind"] for _, b in hook.got].count("on") == 1, "a restart tells nobody twice"
+    assert any(point[1] for point in points), "the chart knows images of before"
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
