@@ -11,7 +11,7 @@ from typing import Any
 
 from fanfold.rollout.state import Stand
 
-SPLITTER, AGGREGATOR = "splitter", "aggregator"
+SPLITTER, CORE = "splitter", "core"
 REPORTS_MISSED = 3
 """A part that has not reported for so many intervals is silent."""
 
@@ -46,9 +46,11 @@ class Verdict:
 
 
 def ill(before: Sequence[Report], after: Sequence[Report], limits: Limits) -> str:
-    """What is wrong by the reports that are there, in a sentence; empty: nothing so far."""
-    found = (_no_worker(after), _restarts(after, limits), _failures(before, after, limits))
-    return "; ".join(filter(None, found))
+    """What is wrong already, before the end of the watch, in a sentence; empty: nothing so far.
+
+    Not what passes by itself while a model loads: see `judge`.
+    """
+    return "; ".join(filter(None, (_restarts(after, limits), _failures(before, after, limits))))
 
 
 def judge(before: Sequence[Report], after: Sequence[Report], limits: Limits) -> Verdict:
@@ -57,7 +59,8 @@ def judge(before: Sequence[Report], after: Sequence[Report], limits: Limits) -> 
     A core that reported and has fallen silent is unhealthy; one that was silent before is
     switched off, which says nothing about the model.
     """
-    if said := ill(before, after, limits):
+    found = (ill(before, after, limits), _no_worker(after), _down(after))
+    if said := "; ".join(filter(None, found)):
         return Verdict(Stand.UNHEALTHY, said)
     spoke, speak = _cores(before), _cores(after)
     if lost := sorted(spoke - speak):
@@ -72,9 +75,24 @@ def _cores(reports: Iterable[Report]) -> set[str]:
 
 
 def _no_worker(after: Sequence[Report]) -> str:
-    newest = {report.core: report for report in after if report.part == SPLITTER}
+    newest = _newest(after, SPLITTER)
     dead = [core for core, report in newest.items() if report.values.get("workers_ready") == 0]
     return f"no worker is ready on {', '.join(sorted(dead))}" if dead else ""
+
+
+def _down(after: Sequence[Report]) -> str:
+    """The core's own verdict (docs/spec/verdict.md), with its reasons."""
+    found = []
+    for core, report in sorted(_newest(after, CORE).items()):
+        if report.values.get("verdict") == "down":
+            reasons = report.values.get("reasons") or []
+            why = ", ".join(str(each.get("subject", each.get("code"))) for each in reasons)
+            found.append(f"{core} is down{why and ': '}{why}")
+    return "; ".join(found)
+
+
+def _newest(after: Sequence[Report], part: str) -> dict[str, Report]:
+    return {report.core: report for report in after if report.part == part}
 
 
 def _restarts(after: Sequence[Report], limits: Limits) -> str:

@@ -6,6 +6,7 @@ interfaces what a core would: that it follows its group, how a deployment ended,
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import time
@@ -20,7 +21,7 @@ from fanfold.rollout.ways import Ran, Verbs
 from infra.stacks.rules import LOG_ACTIONS, rule_name
 
 FOLLOWS_S = 30.0
-EVERY_S = 0.2
+EVERY_S, REPORT_S = 0.3, 0.8
 
 
 class Line(Plant):
@@ -61,7 +62,7 @@ class Line(Plant):
                               "actions": [action]},
         )  # fmt: skip
 
-    @property
+    @functools.cached_property
     def group_id(self) -> str:
         return self._group()
 
@@ -85,38 +86,46 @@ class Line(Plant):
 
 
 class Devices:
-    """One thread for all devices that are switched on."""
+    """All devices that are switched on: one thread takes deployments, one reports."""
 
     def __init__(self, lines: list[Line]) -> None:
         self._lines, self._end = lines, threading.Event()
         self._cloud, self._told = lines[0].cloud, set[str]()
         self._data = self._cloud.client("iot-data")
         self._greengrass = self._cloud.client("greengrass")
-        self._thread = threading.Thread(target=self._run)
+        self._threads = [threading.Thread(target=each) for each in (self._take, self._report_all)]
 
     def __enter__(self) -> Devices:
         for line in self._lines:
             self._follow(line, {})
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
-    def _run(self) -> None:
+    def _take(self) -> None:
         while not self._end.wait(EVERY_S):
             for line in self._lines:
                 self._follow(line, self._outcomes(line))
+
+    def _report_all(self) -> None:
+        while not self._end.wait(REPORT_S):
+            for line in self._lines:
                 self._report(line)
 
     def _outcomes(self, line: Line) -> dict[str, dict[str, str]]:
         listed = self._greengrass.list_deployments(GroupId=line.group_id)["Deployments"]
         found = {}
         for made in (each["DeploymentId"] for each in listed):
-            if made in self._told or line.deployment(made)["DeploymentStatus"] != "InProgress":
+            if made in self._told:
                 continue
             self._told.add(made)
+            if line.deployment(made)["DeploymentStatus"] != "InProgress":
+                continue
             found[made] = {"status": "Success"}
             if line.refuses:
                 found[made] = {"status": "Failure", "error": "w0: net.params has SHA-256 9c..."}
@@ -135,7 +144,7 @@ class Devices:
             ("aggregator", {"results": 100, "failed": failed}),
         ):
             told = {"v": 1, "site": line.name, "core": f"{line.name}-core", "part": part,
-                    "t": time.time(), "interval_s": EVERY_S, **values}  # fmt: skip
+                    "t": time.time(), "interval_s": REPORT_S, **values}  # fmt: skip
             self._data.publish(topic=f"fanfold/{line.name}/health", payload=json.dumps(told))
 
 

@@ -69,7 +69,7 @@ def rollout(
 
 
 pytestmark = pytest.mark.in_order
-OPTIONS = ("--yes", "--json", "--watch-s", "1.5", "--wait-s", "5", "--shares", "50,100")
+OPTIONS = ("--yes", "--json", "--watch-s", "4", "--wait-s", "5", "--shares", "50,100")
 
 
 def models(lines: list[Line]) -> list[str]:
@@ -114,18 +114,18 @@ def test_a_site_that_refuses_the_model_stops_its_wave_which_goes_back(rollout, l
 def test_an_ill_site_is_found_by_its_health_reports_and_the_resumed_rollout_does_what_is_left(
     rollout, lines
 ):
-    lines[4].ill = True
+    lines[3].ill = True
     with Devices(lines[:5]):
         code, out, _ = rollout(*OPTIONS)
         stopped = json.loads(out.splitlines()[-1])
-        again, out, _ = rollout(*OPTIONS, "--resume", "--without", "line-5")
+        again, out, _ = rollout(*OPTIONS, "--resume", "--without", "line-4")
 
     assert code == 1
-    assert "line-5 unhealthy: 40.0 % of" in stopped["stopped"]
+    assert "line-4 unhealthy: 40.0 % of" in stopped["stopped"]
     resumed = {site: each["stand"] for site, each in json.loads(out)["sites"].items()}
-    assert again == 0
+    assert again == 0, out
     assert resumed == {
-        "line-2": "healthy", "line-3": "healthy", "line-4": "healthy", "line-5": "left out",
+        "line-2": "healthy", "line-3": "healthy", "line-4": "left out", "line-5": "healthy",
         "line-6": "away",
     }  # fmt: skip
-    assert models(lines) == ["newer", "newer", "newer", "newer", "good", "newer"]
+    assert models(lines) == ["newer", "newer", "newer", "good", "newer", "newer"]

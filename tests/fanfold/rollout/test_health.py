@@ -36,8 +36,20 @@ def test_more_failures_than_before_and_the_margin_are_unhealthy():
 def test_a_site_without_a_ready_worker_is_unhealthy_by_its_newest_report():
     none = report(workers_ready=0, workers=2)
 
-    assert "no worker is ready on c" in ill([], [READY, none], Limits())
-    assert ill([], [none, READY], Limits()) == ""
+    assert "no worker is ready on c" in judge([], [READY, none], Limits()).why
+    assert judge([], [none, READY], Limits()).stand is Stand.HEALTHY
+
+
+def test_a_core_that_calls_itself_down_is_unhealthy_at_the_end_but_may_be_while_it_starts():
+    reasons = [{"code": "model_fails", "subject": "the model fails every image"}]
+    down = Report("c", "core", 0.0, {"verdict": "down", "reasons": reasons})
+    fine = Report("c", "core", 0.0, {"verdict": "ok", "reasons": []})
+
+    assert ill([], [down], Limits()) == ""
+    assert judge([], [down, fine], Limits()).stand is Stand.HEALTHY
+    verdict = judge([], [READY, fine, down], Limits())
+    assert verdict.why == "c is down: the model fails every image"
+    assert verdict.stand is Stand.UNHEALTHY
 
 
 def test_workers_that_restart_as_often_as_the_sites_own_alarm_says_are_unhealthy():
