@@ -33,9 +33,9 @@ def rollout(
     pattern: str = typer.Argument(help="Sites by name, with * and ?; quote it: 'line-*'."),
     model: str = typer.Option(help="S3 URI of the model package that they are to run."),
     plan_only: bool = typer.Option(False, "--plan", help="Print the plan and stop."),
-    canary: str | None = typer.Option(None, help="The site that is told first; else by name."),
+    canary: str | None = typer.Option(None, help="The first site; else the first by name."),
     shares: str = typer.Option(
-        ",".join(map(str, SHARES)), help="Per cent of the sites told after each wave."
+        ",".join(map(str, SHARES)), help="Per cent of the sites that have it after each wave."
     ),
     without: list[str] = typer.Option([], help="Leave this site out; may be repeated."),
     at_once: int = typer.Option(4, min=1, max=64, help="Sites of a wave deployed at once."),
@@ -73,7 +73,7 @@ def rollout(
             _show(plan, at_once, as_json=as_json and plan_only)
             if plan_only or not plan.waves:
                 return
-            _ask(yes=yes, what=f"Tell {sum(map(len, plan.waves))} sites?")
+            _ask(yes=yes, what=f"Deploy to {sum(map(len, plan.waves))} sites?")
             record.begin(model, plan.waves, plan.before)
         elif not _goes_on(record, resume=resume, without=without, only_show=plan_only):
             _end(record, as_json=as_json)
