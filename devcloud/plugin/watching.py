@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from devcloud.plugin.resource import Place, Resource, as_api, register
+from devcloud.plugin.resource import Place, Resource, register
 
 _PATTERN = re.compile(r"\{ \$\.(\w+) >= 0 \}\Z")
 
@@ -56,7 +56,11 @@ class MetricFilter(Resource):
             raise ValueError(
                 f"the development cloud knows the pattern {{ $.field >= 0 }}, not {pattern!r}"
             )
-        transformations = as_api(properties["MetricTransformations"])
+        # Only the first level: CloudWatch's dimensions keep their `Key` and `Value`.
+        transformations = [
+            {name[0].lower() + name[1:]: value for name, value in each.items()}
+            for each in properties["MetricTransformations"]
+        ]
         group, name = properties["LogGroupName"], properties["FilterName"]
         _logs(place).put_metric_filter(name, pattern, group, transformations)
         return cls(place, name, {"group": group})

@@ -12,6 +12,7 @@ from typing import Any
 
 from contract.status import Status
 
+MAX_CAMERAS = 256
 DRAINED = ("draining", "drained")
 
 
@@ -42,6 +43,16 @@ def workers(status: Status) -> dict[str, Mapping[str, Any]]:
     """The splitter's view of its workers, by name."""
     reported = mapping(part(status, "splitter").get("workers"))
     return {str(name): w for name, w in reported.items() if isinstance(w, Mapping)}
+
+
+def fetched_cameras(status: Status) -> list[dict[str, Any]]:
+    """What the grabber says of each camera that it fetches pictures from, with its ``name``."""
+    cameras = mapping(part(status, "grabber").get("cameras"))
+    return [
+        {"name": str(name), **camera}
+        for name, camera in sorted(cameras.items())[:MAX_CAMERAS]
+        if isinstance(camera, Mapping)
+    ]
 
 
 def is_drained(worker: Mapping[str, Any]) -> bool:

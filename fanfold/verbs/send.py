@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from fanfold.localcore import running
 from fanfold.localcore.naming import site_and_words
 from fanfold.sending.mqtt import Console
 from fanfold.sending.sender import Sender
+from fanfold.sending.video import with_frames
 
 #: How long without a single answer before giving up.
 SILENCE_S = 60.0
@@ -50,8 +52,9 @@ def register(app: typer.Typer) -> None:
 
 
 def send(
+    context: typer.Context,
     words: list[str] = typer.Argument(
-        metavar="[SITE] IMAGES...", help="Files, or folders of images (searched below)."
+        metavar="[SITE] IMAGES...", help="Files, folders of images (searched below), or videos."
     ),
     site: str | None = typer.Option(None, help="The site, where it is not the first word."),
     camera: str | None = typer.Option(
@@ -59,6 +62,9 @@ def send(
         help="The stream. Default: the folder's name if it is a camera, else the first camera.",
     ),
     job: str | None = typer.Option(None, help="Job that the images belong to; the last ends it."),
+    fps: float | None = typer.Option(
+        None, min=0.01, help="Of a video: frames a second of the clip. Default: every frame."
+    ),
     repeat: int = typer.Option(1, min=1, help="Send the whole set this many times."),
     inline: bool = typer.Option(
         False, help="Send the bytes in the message (≤ 128 KB) instead of a file reference."
@@ -68,7 +74,8 @@ def send(
     """Publish images to the local topic and wait until each is accepted or rejected.
 
     Files are copied into the images volume first (whole: renamed into place), under a name that
-    ends in theirs, and stay there. What is answered with `busy` is sent again.
+    ends in theirs, and stay there. What is answered with `busy` is sent again. Of a
+    video each frame is an image in order, named by its time: clip.mp4#t=1.200.jpg.
     Exit code 0: all accepted; 4: some rejected.
     Example: fanfold send demo photos/ --camera cam1
     """
@@ -78,6 +85,8 @@ def send(
     settings, _ = read_site(remembered_site(core.state))
     cameras = [c.name for c in settings.cameras]
     files = [file for _ in range(repeat) for file in images_of(images)]
+    folder = context.with_resource(tempfile.TemporaryDirectory(prefix="fanfold-video-"))
+    files = with_frames(files, fps, Path(folder))
     streams = [_stream(file, camera, cameras) for file in files]
     content = _as_bytes if inline else _as_file(Path(settings.volumes.images))
     events = {e.id: e for e in _events(files, streams, site_topics, job, content)}

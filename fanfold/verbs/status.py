@@ -9,11 +9,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from contract.status import FunctionStatus, Status, Verdict
+from edgecore.core.stats import fetched_cameras
 from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
 from fanfold.cloud.site_status import show_from_cloud
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
+from fanfold.localcore.cameras import camera_line
 from fanfold.localcore.draining import picture
 
 
@@ -134,6 +136,8 @@ def _show_flow(answer: Status) -> None:
             f"{splitter.get('inflight', 0)} in flight, {aggregator.get('emitted', 0)} emitted, "
             f"{aggregator.get('failed', 0)} failed, {aggregator.get('gaps', 0)} gaps"
         )
+    for camera in fetched_cameras(answer):
+        output.out.print(camera_line(camera), markup=False, highlight=False)
     reported = picture(answer)
     if names := " ".join(w.name for w in reported.workers if w.drained) if reported else "":
         output.out.print(f"drained: {names} (resume: fanfold drain {names} --resume)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 
@@ -125,6 +126,19 @@ class Environment:
             variables["FANFOLD_OUTBOX_BYTES"] = str(outbox.max_bytes)
             variables["FANFOLD_OUTBOX_EVERY_S"] = f"{outbox.every_s:g}"
         return {**variables, **self._for_the_core()}
+
+    def grabber(self) -> Variables:
+        """Addresses with the names of their secrets, which lie on the device."""
+        sources = [
+            {"name": c.name, "source": c.source, "fps": c.fps, "frozen_s": c.frozen_s}
+            for c in self.site.sourced
+        ]
+        return {
+            **self.common("grabber"),
+            "FANFOLD_IMAGES_TOPIC": self.topics.images_prefix,
+            "FANFOLD_STATS_TOPIC": self.topics.stats,
+            "FANFOLD_SOURCES": json.dumps(sources, separators=(",", ":")),
+        }
 
     def _for_the_core(self) -> Variables:
         """Settings of the site that the core itself follows: they come and go with the group."""

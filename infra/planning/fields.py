@@ -30,6 +30,8 @@ class Record(BaseModel):
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 DeviceFile = Annotated[str, Field(pattern=r"^/dev/[A-Za-z0-9._/-]+$")]
 AbsolutePath = Annotated[str, Field(pattern=r"^/[^\n]*[^/\n]$")]
+CERTIFICATE_ARN = r"^arn:aws[a-z-]*:iot:[a-z0-9-]+:\d{12}:cert/[0-9a-f]{64}$"
+CertificateArn = Annotated[str, Field(pattern=CERTIFICATE_ARN)]
 PositiveInt = Annotated[int, Field(ge=1)]
 # Far above any device, so that a slip of the finger is a finding and not an endless plan.
 Count = Annotated[int, Field(ge=1, le=1_000)]

@@ -21,6 +21,7 @@ HANDLERS: dict[Role, str] = {
     "inference": "lambdas.inference.handler.handler",
     "pool": "lambdas.pool.handler.handler",
     "aggregator": "lambdas.aggregator.handler.handler",
+    "grabber": "lambdas.grabber.handler.handler",
 }
 
 
@@ -39,7 +40,8 @@ class Functions:
         return Environment(self.site, self.profile, self.placement)
 
     def all(self) -> tuple[Function, ...]:
-        """The splitter, what it feeds, what that feeds, and the aggregator."""
+        """The splitter, what it feeds, what that feeds, the aggregator; the grabber, if there is
+        a camera to fetch pictures from."""
         build = {
             "pinned": self._pinned,
             "decoupled": self._decoupled,
@@ -58,7 +60,13 @@ class Functions:
         aggregator = self._function(
             "aggregator", "aggregator", environment=self.environment.aggregator()
         )
-        return (splitter, *workers, aggregator)
+        return (splitter, *workers, aggregator, *self._grabber())
+
+    def _grabber(self) -> list[Function]:
+        """One for all cameras: its container is one of twenty."""
+        if not self.site.sourced:
+            return []
+        return [self._function("grabber", "grabber", environment=self.environment.grabber())]
 
     def _window(self, fed: list[Function]) -> int:
         """Batches in flight per name. One name may stand for several copies of the model."""
@@ -123,7 +131,7 @@ class Functions:
         gpus = given.get("gpus", ())
         runs_model = role in {"inference", "pool"}
         timeouts = self.site.timeouts
-        own_timeout = role in {"splitter", "aggregator"}
+        own_timeout = role in {"splitter", "aggregator", "grabber"}
         return Function(
             id=function_id,
             role=role,
@@ -159,6 +167,7 @@ class Functions:
             "transform": sizing.TRANSFORM_KB + self._ring_kb,
             "inference": worker + self._rings_kb,
             "pool": worker * processes,
+            "grabber": sizing.GRABBER_KB + len(self.site.sourced) * sizing.CAMERA_KB,
             "aggregator": sizing.aggregator_memory_kb(
                 len(self.site.cameras), self.site.cloud.outbox is not None
             ),

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from infra.planning import yamlfile
+from infra.planning.fields import CERTIFICATE_ARN
 from infra.planning.findings import Finding, InvalidInput
 from infra.planning.profile import Profile
-from infra.planning.site import CERTIFICATE_ARN, Site
+from infra.planning.site import Site
 
 
 def load_profile(path: Path) -> Profile:

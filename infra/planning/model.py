@@ -14,7 +14,7 @@ from infra.planning.profile import Profile
 from infra.planning.site import Site
 
 Isolation = Literal["container", "none"]
-Role = Literal["splitter", "transform", "inference", "pool", "aggregator"]
+Role = Literal["splitter", "transform", "inference", "pool", "aggregator", "grabber"]
 Permission = Literal["ro", "rw"]
 CLOUD = "cloud"
 CPU = -1  # GPU_ID of a worker without one

@@ -37,11 +37,12 @@ class Names:
         return self._thing("core", self.site.core.thing, self.site.core.certificate)
 
     def devices(self) -> tuple[Thing, ...]:
-        """The cameras, and the console: the operator's own device on the local broker."""
+        """The cameras that send, and the console: the operator's own device on the local broker."""
         core = self.site.core.thing
         cameras = [
             self._thing(camera.name, f"{core}-{camera.name}", camera.certificate)
             for camera in self.site.cameras
+            if camera.source is None
         ]
         certificate = self.site.console.certificate
         return (*cameras, self._thing(CONSOLE, f"{core}-{CONSOLE}", certificate))

@@ -40,6 +40,7 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "FANFOLD_HEALTH_EVERY_S": ("how often a part reports itself", "site: cloud.monitor.every_s"),
     "FANFOLD_POOL_WORKERS": ("processes; auto: one per core, found there", "site: workers"),
     "FANFOLD_GPU_IDS": ("every GPU, dealt round-robin to the processes", "profile: gpus"),
+    "FANFOLD_SOURCES": ("address, rate and when a picture is frozen", "site: cameras"),
     "FANFOLD_GPU_UUID": ("this very card, whatever its index is by then", "profile: gpus"),
     "FANFOLD_GPU_UUIDS": ("of FANFOLD_GPU_IDS, in their order", "profile: gpus"),
     "FANFOLD_TENSOR_SLOTS": (
@@ -115,7 +116,7 @@ class Reasons:
 
 
 def _timeout(function: Function) -> tuple[str, str]:
-    key = "handler_s" if function.role in {"splitter", "aggregator"} else "worker_s"
+    key = "handler_s" if function.role in {"splitter", "aggregator", "grabber"} else "worker_s"
     return "one call of the handler, a probe included", f"site: timeouts.{key}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contract.camera_sources import device_file_of
 from infra.planning.model import (
     DeviceNode,
     Isolation,
@@ -52,6 +53,7 @@ class Resources:
         if self._mps:
             found.append(Volume(id="mps", path=MPS_PIPES))
         files = [
+            *self._usb,
             *self.profile.devices,
             *(f for gpu in self.profile.accelerators for f in gpu.devices),
         ]
@@ -68,10 +70,18 @@ class Resources:
         found += [Policy(*each) for each in self._volumes(role)]
         if runs_model:
             found += [Policy(_device_id(path), "rw") for path in self._device_files(gpus)]
+        if role == "grabber":
+            found += [Policy(_device_id(path), "rw") for path in self._usb]
         return tuple(found)
 
+    @property
+    def _usb(self) -> list[str]:
+        """Device files of cameras."""
+        files = (device_file_of(camera.source or "") for camera in self.site.sourced)
+        return [path for path in files if path]
+
     def _volumes(self, role: Role) -> list[tuple[str, Permission]]:
-        if role == "splitter":  # writes images that came inside a message
+        if role in {"splitter", "grabber"}:  # they write images
             return [("images", "rw"), ("state", "rw")]
         if role == "aggregator":
             return [("state", "rw")]

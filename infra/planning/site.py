@@ -8,9 +8,11 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field
 
 from infra.planning.alerts import Alerts
+from infra.planning.cameras import Camera, source_problems
 from infra.planning.cloud import Cloud
 from infra.planning.fields import (
     AbsolutePath,
+    CertificateArn,
     Count,
     Footprint,
     Name,
@@ -20,7 +22,7 @@ from infra.planning.fields import (
 )
 from infra.planning.findings import Finding, InvalidInput
 from infra.planning.history import History
-from infra.planning.pictures import Pictures, Sensor
+from infra.planning.pictures import Pictures
 from infra.planning.rollout import Rollout
 
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
@@ -31,8 +33,6 @@ EACH_THING = "${thing}"
 
 MODEL_URI = r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$"
 MODEL_URI_WORDS = "s3://BUCKET/KEY ending in .tar.gz or .zip"
-CERTIFICATE_ARN = r"^arn:aws[a-z-]*:iot:[a-z0-9-]+:\d{12}:cert/[0-9a-f]{64}$"
-CertificateArn = Annotated[str, Field(pattern=CERTIFICATE_ARN)]
 
 
 class Core(Record):
@@ -59,16 +59,6 @@ class Core(Record):
         if self.group is not None and self.certificate is not None:
             return ["certificate: every box of a group has its own; remove it"]
         return []
-
-
-class Camera(Record):
-    """A device that sends images; its name is the stream's name, and the unit of order."""
-
-    name: Name = Field(description="Stream name; its thing is {core thing}-{name}.")
-    certificate: CertificateArn | None = Field(
-        default=None, description="Its certificate; else looked up in `certificates`."
-    )
-    sensor: Sensor | None = Field(default=None, description="Of 10 to 16 bits, Bayer or raw.")
 
 
 class Console(Record):
@@ -265,7 +255,12 @@ class Site(Record):
             for rule in self.alerts.rules
             if rule.camera is not None and rule.camera not in names
         ]
-        return found
+        return [*found, *source_problems(self.cameras)]
+
+    @property
+    def sourced(self) -> tuple[Camera, ...]:
+        """The cameras that the device fetches pictures from."""
+        return tuple(camera for camera in self.cameras if camera.source is not None)
 
     def with_model(self, s3_uri: str | None, footprint: Footprint | None = None) -> Site:
         """The same site running another package (`cdk deploy -c model=…`); None keeps a value.

@@ -15,6 +15,9 @@ BUFFERS_KB = 65_536
 TRANSFORM_KB = 262_144
 SPLITTER_KB = 131_072
 AGGREGATOR_KB = 98_304
+GRABBER_KB = 65_536
+# A process with OpenCV and FFmpeg: 107 MB with a 1080p H.264 stream, more for 4K.
+CAMERA_KB = 196_608
 REORDER_BUFFER_KB = 32_768  # 10,000 records of one stream as Python objects
 OUTBOX_KB = 65_536  # boto3
 AGGREGATOR_MAX_KB = 1_048_576

@@ -26,7 +26,7 @@ def subscriptions(
 ) -> tuple[Subscription, ...]:
     """All subscriptions of a site, each once."""
     by_id = {function.id: _End(function.id, function.arn) for function in functions}
-    inner = [f for f in functions if f.role not in {"splitter", "aggregator"}]
+    inner = [f for f in functions if f.role not in {"splitter", "aggregator", "grabber"}]
     transforms = [by_id[f.id] for f in inner if f.role == "transform"]
     inference = [by_id[f.id] for f in inner if f.role != "transform"]
     wiring = _Wiring(topics_of(site), by_id["splitter"], by_id["aggregator"])
@@ -38,6 +38,9 @@ def subscriptions(
         if device.id == CONSOLE:
             found += wiring.console(end)
     found += wiring.inside(transforms, inference)
+    if "grabber" in by_id:
+        [console] = [_End(each.id, each.arn) for each in devices if each.id == CONSOLE]
+        found += wiring.fetched(by_id["grabber"], console, [c.name for c in site.sourced])
     found += wiring.cloud(site)
     return tuple(found)
 
@@ -66,6 +69,22 @@ class _Wiring:
             _one(self.aggregator, topics.jobs, console, "jobs"),
             _one(self.splitter, topics.stats, console, "stats"),
             _one(self.aggregator, topics.stats, console, "stats"),
+        ]
+
+    def fetched(self, grabber: _End, console: _End, cameras: list[str]) -> list[Subscription]:
+        """For each camera what a camera has; the splitter's stats tell it how far behind it is."""
+        topics, found = self.topics, []
+        for camera in cameras:
+            images = topics.images(camera)
+            found += [
+                _one(grabber, images, self.splitter, f"images-{camera}"),
+                _one(self.splitter, topics.accepted(camera), grabber, f"accepted-{camera}"),
+                _one(self.splitter, topics.rejected(camera), grabber, f"rejected-{camera}"),
+            ]
+        return [
+            *found,
+            _one(self.splitter, topics.stats, grabber, "stats"),
+            _one(grabber, topics.stats, console, "stats"),
         ]
 
     def inside(self, transforms: list[_End], inference: list[_End]) -> list[Subscription]:

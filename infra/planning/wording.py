@@ -59,7 +59,8 @@ def _number(noun: str, schema: dict[str, Any]) -> str:
     if low is not None and high is not None:
         return f"{noun} from {low} to {high}"
     if "exclusiveMinimum" in schema:
-        return f"{noun} above {schema['exclusiveMinimum']}"
+        most = "" if high is None else f", at most {high:g}"
+        return f"{noun} above {schema['exclusiveMinimum']}{most}"
     return noun if low is None else f"{noun} from {low} up"
 
 

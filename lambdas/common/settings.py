@@ -17,7 +17,7 @@ QUOTA_POLICIES = ("reject", "drop_oldest", "drop_newest")
 CUSTODY_MODES = ("link", "copy")
 # Python's names, and those of a Greengrass logger (WARN, FATAL).
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL", "FATAL")
-_ROLES = ("splitter", "inference", "aggregator", "transform")
+_ROLES = ("splitter", "inference", "aggregator", "transform", "grabber")
 # A batch of items with the longest paths and ids still fits one message.
 MAX_BATCH = 32
 
@@ -130,7 +130,8 @@ class AggregatorSettings(Common):
     thing: str
 
 
-def _common(read: Reader, role: str) -> dict[str, Any]:
+def common(read: Reader, role: str) -> dict[str, Any]:
+    """The fields of `Common`."""
     fields = {
         "site": read.name("FANFOLD_SITE"),
         "role": read.choice("FANFOLD_ROLE", role, _ROLES),
@@ -174,7 +175,7 @@ def splitter_settings(env: Mapping[str, str] = os.environ) -> SplitterSettings:
         drop_wait_s=read.seconds("FANFOLD_DROP_WAIT_S", 30, 1, 3600),
         custody=read.choice("FANFOLD_CUSTODY", "link", CUSTODY_MODES),
         custody_bytes=read.integer("FANFOLD_CUSTODY_BYTES", 0, 0, 1 << 50),
-        **_common(read, "splitter"),
+        **common(read, "splitter"),
     )
     read.finish()
     return settings
@@ -205,7 +206,7 @@ def inference_settings(env: Mapping[str, str] = os.environ) -> InferenceSettings
         transforms=read.names("FANFOLD_TRANSFORM_WORKERS") if fed else (),
         shm_dir=read.path("FANFOLD_SHM_DIR") if fed else "",
         **_of_worker(read),
-        **_common(read, "inference"),
+        **common(read, "inference"),
     )
     read.finish()
     return settings
@@ -228,7 +229,7 @@ def transform_settings(env: Mapping[str, str] = os.environ) -> TransformSettings
         shm_dir=read.path("FANFOLD_SHM_DIR"),
         slots=read.integer("FANFOLD_TENSOR_SLOTS", 4, 2, 256),
         **_of_worker(read),
-        **_common(read, "transform"),
+        **common(read, "transform"),
     )
     read.finish()
     return settings
@@ -272,7 +273,7 @@ def aggregator_settings(env: Mapping[str, str] = os.environ) -> AggregatorSettin
         outbox_bytes=read.integer("FANFOLD_OUTBOX_BYTES", 2 << 30, 1 << 20, 1 << 44),
         outbox_every_s=read.seconds("FANFOLD_OUTBOX_EVERY_S", 5, 0.1, 86_400),
         thing=read.text("AWS_IOT_THING_NAME", ""),
-        **_common(read, "aggregator"),
+        **common(read, "aggregator"),
     )
     read.finish()
     return settings

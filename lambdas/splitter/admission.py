@@ -116,6 +116,7 @@ class Admission:
             "rejected": dict(self.answers.rejected),
             "rejected_by_camera": {c: dict(n) for c, n in self.answers.by_camera.items()},
             "max_backlog": self._settings.max_backlog,
+            "streams": self._backlog.by_stream(),
             "duplicates": self.duplicates,
             "drop": self.drop.describe(),
         }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import deque
 from typing import Any, Dict, Iterator
 
 from contract.messages import to_ranges
 
 Item = Dict[str, Any]
+STREAMS_TOLD = 256
 
 
 class Image:
@@ -183,6 +185,12 @@ class Backlog:
             if (len(ranges) > limit)
             else ranges
         )
+
+    def by_stream(self) -> dict[str, int]:
+        """Images without a committed record, of streams that have any: for a message, so of
+        `STREAMS_TOLD` at most."""
+        counts = ((name, len(stream.open)) for name, stream in self._streams.items())
+        return dict(itertools.islice(((name, n) for name, n in counts if n), STREAMS_TOLD))
 
     def __iter__(self) -> Iterator[Image]:
         for stream in self._streams.values():

@@ -171,5 +171,5 @@ def test_no_images_is_said_before_anything_runs(plant, device, capsys):
     (plant / "photos" / "one.jpg").unlink()
 
     assert tune() == INVALID
-    assert "photos: no images in this folder" in capsys.readouterr().err
+    assert "photos: contains no image" in capsys.readouterr().err
     assert device == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contract.status import Reason, Status, Verdict
+from edgecore.core.verdict.cameras import camera_reasons
 from edgecore.core.verdict.cloud import cloud_reasons
 from edgecore.core.verdict.images import image_reasons
 from edgecore.core.verdict.intake import intake_reasons
@@ -25,6 +26,7 @@ def judge(status: Status) -> Verdict:
         *intake_reasons(status),
         *process_reasons(status),
         *image_reasons(status),
+        *camera_reasons(status),
         *machine_reasons(status),
         *cloud_reasons(status),
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from contract.status import Status
 from contract.topics import ACCEPTED, HEARTBEAT, IMAGES, JOBS, RESULTS, WORK
 from contract.volumes import INBOX
-from edgecore.core.stats import numbers, part
+from edgecore.core.stats import fetched_cameras, numbers, part
 from edgecore.core.verdict import judge
 from edgecore.web.dashboard.gallery import Gallery
 from edgecore.web.dashboard.history import History, OnPoint
@@ -147,6 +147,7 @@ class PageModel:
             "aggregator": aggregator,
             "streams": self.streams.top(),
             "streams_total": len(self.streams),
+            "cameras": fetched_cameras(status),
             "images": self.gallery.latest(),
             "jobs": list(self.jobs),
             "cloud": status.get("cloud", {}),

@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 from contract.status import Status
 from edgecore.core.stats import mapping, numbers, part, workers
 from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
+from edgecore.web.metrics.cameras import camera_families
 from edgecore.web.metrics.samples import (
     MAX_LABEL_VALUES,
     Row,
@@ -41,6 +42,7 @@ def families(status: Status) -> Iterator[Metric]:
     yield from _functions(status.get("functions", [])[:MAX_LABEL_VALUES])
     yield from _router(status.get("router", {}), status.get("mqtt", {}))
     yield from _cloud(status.get("cloud", {}))
+    yield from camera_families(part(status, "grabber"))
     yield from _splitter(part(status, "splitter"))
     yield from _workers(workers(status))
     yield from _aggregator(part(status, "aggregator"))

@@ -73,10 +73,11 @@ def copies_fit_gpu(plan: Plan) -> Iterator[Broken]:
 
 @rule("FF112", "error", "profile: memory_mb, reserved.memory_mb; footprint: memory_kb")
 def memory_fits(plan: Plan) -> Iterator[Broken]:
-    """The functions that compute, with GPU memory that is shared, fit the device's memory less
-    what is reserved."""
+    """The functions that compute or decode, with GPU memory that is shared, fit the device's
+    memory less what is reserved."""
     profile = plan.profile
-    total_kb = sum(_memory_kb(each) for each in plan.by_role("transform", "inference", "pool"))
+    computing = plan.by_role("transform", "inference", "pool", "grabber")
+    total_kb = sum(_memory_kb(each) for each in computing)
     if plan.footprint and any(gpu.shares_memory for gpu in profile.accelerators):
         total_kb += plan.copies * plan.footprint.gpu_memory_mb * 1024
     if total_kb > profile.usable_memory_kb:

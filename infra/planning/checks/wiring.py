@@ -57,6 +57,11 @@ def _needed(plan: Plan) -> Iterator[tuple[str, str, str]]:
     for source in plan.by_role("transform"):
         for target in plan.workers:
             yield source.arn, names.tensor_prefix + target.id, target.arn
+    for grabber in plan.by_role("grabber"):
+        for camera in plan.site.sourced:
+            yield grabber.arn, names.images(camera.name), splitter
+            yield splitter, names.accepted(camera.name), grabber.arn
+            yield splitter, names.rejected(camera.name), grabber.arn
     yield splitter, names.done, aggregator
     yield aggregator, names.ack, splitter
     if plan.site.cloud.mqtt:

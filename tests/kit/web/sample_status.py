@@ -52,5 +52,25 @@ STATUS = {
             "cloud_batches": 1,
             "s3_objects": 1,
         },
+        "grabber": {
+            "cameras": {
+                "cam1": {
+                    "source": "rtsp://10.0.0.7/stream1",
+                    "state": "away",
+                    "error": "connection refused. Is the camera on, and is the port right?",
+                    "fps": 5.0,
+                    "fps_in": 24.9,
+                    "read": 1500,
+                    "frame_age_s": 12.5,
+                    "picture": [1920, 1080],
+                    "accepted": 300,
+                    "dropped": 4,
+                    "rejected": {"too_large": 1},
+                    "unanswered": 0,
+                    "stalls": 2,
+                    "reconnects": 3,
+                },
+            },
+        },
     },
 }

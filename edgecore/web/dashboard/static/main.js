@@ -1,6 +1,7 @@
 // Wiring: events in, the page's parts out.
 
 import { buildActions, drain, restart, takeTokenFromAddress } from "./actions.js";
+import { showCameras } from "./cameras.js";
 import { Charts } from "./charts.js";
 import { byId, setClass, setText } from "./dom.js";
 import { follow } from "./feed.js";
@@ -60,6 +61,7 @@ function show(changed, now) {
   showNumbers(state, charts);
   if (changed.has("verdict")) showVerdict(state.verdict);
   if (changed.has("workers")) showWorkers(state.workers, { restart, drain, log: openLog });
+  if (changed.has("cameras")) showCameras(state.cameras);
   if (changed.has("images")) showImages(state.images);
   showTables(state, changed, now);
 }

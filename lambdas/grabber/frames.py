@@ -1,0 +1,46 @@
+"""One picture on its way from a camera, and the slot in which the newest one wins."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NamedTuple
+
+
+class Frame(NamedTuple):
+    """Either the camera's own `encoded` bytes or `pixels` (BGR); `t`: seconds since 1970."""
+
+    t: float
+    encoded: bytes = b""
+    pixels: Any = None
+
+
+class Newest:
+    """A reader puts, at the camera's pace; a taker takes, at its own. What nobody took is gone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._wanted = False
+        #: Frames that were read.
+        self.read = 0
+
+    def put(self, frame: Frame) -> None:
+        with self._changed:
+            self._frame, self._wanted = frame, False
+            self.read += 1
+            self._changed.notify_all()
+
+    def wait_wanted(self) -> None:
+        """For a reader that asks the camera for each picture: until somebody waits for one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._wanted)
+
+    def take(self) -> Frame:
+        """The newest that nobody has had; waits for it."""
+        with self._changed:
+            self._wanted = True
+            self._changed.notify_all()
+            while self._frame is None:
+                self._changed.wait()
+            frame, self._frame = self._frame, None
+            return frame

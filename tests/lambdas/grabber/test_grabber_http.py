@@ -1,0 +1,158 @@
+"""The grabber against HTTP cameras: snapshots and Motion JPEG, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import signal
+import time
+
+import pytest
+from cameras import http_camera, jpeg, motion_jpeg, reply
+from grabber_kit import Site
+from waiting import eventually
+
+from lambdas.grabber import watch
+
+
+def site(folder, address, **given):
+    return Site(folder, [{"name": "cam1", "source": address, **given}])
+
+
+def forever(every_s=0.02, size=(64, 48)):
+    for number in itertools.count():
+        yield jpeg(number, *size)
+        time.sleep(every_s)
+
+
+@pytest.mark.parametrize("sized", [True, False], ids=["with a length", "without"])
+def test_parts_of_motion_jpeg_are_sent_as_the_camera_wrote_them(tmp_path, sized):
+    known = {jpeg(number) for number in range(256)}
+    camera = http_camera(lambda h: motion_jpeg(h, forever(), sized))
+    with camera as address, site(tmp_path, address + "/video").running() as grabber:
+        grabber.has(4)
+
+    assert {frame["content"] for frame in grabber.bus.accepted} <= known
+
+
+def test_a_snapshot_is_fetched_at_the_sites_rate(tmp_path):
+    asked = []
+
+    def answer(handler):
+        asked.append(handler.path)
+        reply(handler, jpeg(len(asked)))
+
+    with http_camera(answer) as address:
+        s = site(tmp_path, address + "/snap.jpg?channel=1", fps=10)
+        with s.running():
+            s.has(5)
+        count = len(s.bus.seen)
+
+    assert set(asked) == {"/snap.jpg?channel=1"}
+    assert len(asked) <= count + 2
+
+
+def test_digest_and_basic_logins_work(tmp_path):
+    def digest(handler):
+        given = handler.headers.get("Authorization", "")
+        fields = dict(re.findall(r'(\w+)="?([^",]+)', given))
+        ha1 = hashlib.md5(b"joe:cam:s@e/c").hexdigest()
+        ha2 = hashlib.md5(f"GET:{handler.path}".encode()).hexdigest()
+        text = f"{ha1}:{fields.get('nonce')}:{fields.get('nc')}:{fields.get('cnonce')}:auth:{ha2}"
+        if fields.get("response") == hashlib.md5(text.encode()).hexdigest():
+            return reply(handler, jpeg(int(time.time() * 50)))
+        handler.send_response(401)
+        handler.send_header("WWW-Authenticate", 'Digest realm="cam", nonce="n1", qop="auth"')
+        handler.send_header("Content-Length", "0")
+        return handler.end_headers()
+
+    with http_camera(digest) as address:
+        s = site(tmp_path, address.replace("//", "//{secret:cam1}@") + "/snap")
+        s.secret("cam1", "joe:s@e/c")
+        with s.running():
+            s.has(2)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "unauthorized"), (404, "not_found"), (503, "server")]
+)
+def test_what_the_camera_answers_instead_is_told(tmp_path, status, code):
+    def answer(handler):
+        handler.send_response(status)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with http_camera(answer) as address, site(tmp_path, address).running() as s:
+        s.away(code)
+
+
+def test_a_web_page_instead_of_a_picture_is_told_by_name(tmp_path):
+    page = b"<!DOCTYPE html><html><body>please log in</body></html>"
+    camera = http_camera(lambda h: reply(h, page, "text/html"))
+    with camera as address, site(tmp_path, address).running() as s:
+        assert "HTML" in s.away("not_an_image")
+
+
+def test_a_camera_that_falls_silent_in_the_middle_is_opened_again(tmp_path):
+    def silent(handler):
+        motion_jpeg(handler, itertools.chain([jpeg(1), jpeg(2)], stuck()), True)
+
+    def stuck():
+        time.sleep(30)
+        yield jpeg(3)
+
+    with http_camera(silent) as address, site(tmp_path, address).running() as s:
+        s.away("stalled")
+        eventually(lambda: s.camera().process.reconnects, "opened again")
+
+
+def test_a_stream_that_ends_is_opened_again(tmp_path):
+    camera = http_camera(lambda h: motion_jpeg(h, iter([jpeg(1), jpeg(2)]), True))
+    with camera as address, site(tmp_path, address).running() as s:
+        s.away("ended")
+        s.has(2)
+
+
+def test_a_process_that_hangs_is_ended_and_another_one_reads_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(watch, "KILL_AFTER_S", 0.2)
+    camera = http_camera(lambda h: motion_jpeg(h, forever(), True))
+    with camera as address, site(tmp_path, address).running() as s:
+        s.has(2)
+        s.camera().process._process.send_signal(signal.SIGSTOP)
+        eventually(lambda: s.camera().watch.stalls, "ended")
+        s.has(len(s.bus.accepted) + 3)
+
+        assert s.camera().process.reconnects == 1
+
+
+def test_an_unknown_host_is_told(tmp_path):
+    with site(tmp_path, "http://no-such-host.invalid/snap").running() as s:
+        s.away("no_host")
+
+
+def test_a_usb_camera_that_is_not_there_is_told_with_its_file(tmp_path):
+    with site(tmp_path, "v4l2:///dev/video97").running() as s:
+        assert "/dev/video97" in s.away("no_device")
+
+
+def test_a_camera_that_fails_costs_the_others_nothing(tmp_path):
+    with http_camera(lambda h: motion_jpeg(h, forever(), True)) as address:
+        cameras = [
+            {"name": "cam1", "source": address + "/video"},
+            {"name": "cam2", "source": "rtsp://127.0.0.1:9/cam"},
+        ]
+        with Site(tmp_path, cameras).running() as s:
+            s.away("refused", "cam2")
+            s.has(len(s.bus.accepted) + 3)
+
+    assert {frame["topic"] for frame in s.bus.accepted} == {"s/images/cam1"}
+
+
+def test_a_picture_that_changes_its_size_in_the_middle_is_sent_and_told(tmp_path):
+    pictures = itertools.chain(itertools.islice(forever(), 10), forever(size=(128, 96)))
+    camera = http_camera(lambda h: motion_jpeg(h, pictures, True))
+    with camera as address, site(tmp_path, address).running() as s:
+        eventually(lambda: s.camera().watch.resized, "another size")
+
+    assert s.camera().watch.picture == [128, 96]
