@@ -21,7 +21,7 @@ from fanfold.rollout.ways import Ran, Verbs
 from infra.stacks.rules import LOG_ACTIONS, rule_name
 
 FOLLOWS_S = 30.0
-EVERY_S, REPORT_S = 0.3, 0.8
+EVERY_S, REPORT_S = 0.8, 1.3
 
 
 class Line(Plant):
@@ -34,10 +34,17 @@ class Line(Plant):
         (folder / "sites" / f"{name}.yaml").symlink_to(self.site_file)
         #: The next deployment; how its images fare while it runs the newer model.
         self.refuses = self.ill = False
+        self._published = False
         self._land_health()
 
     def write(self, **changes: Any) -> None:
         super().write(cloud={"monitor": {"every_s": 10}}, **changes)
+
+    def _functions(self, document: dict[str, Any], code: bytes) -> None:
+        """The code never changes here, so it is published once, as the CDK would."""
+        if not self._published:
+            super()._functions(document, code)
+        self._published = True
 
     def _land_health(self) -> None:
         """The rule of the site's cloud stack (infra/stacks/monitor.py): reports to a log group."""

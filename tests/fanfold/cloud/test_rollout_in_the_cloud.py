@@ -56,7 +56,6 @@ def rollout(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(WithoutCdk, "lines", {line.name: line for line in lines}, raising=False)
     monkeypatch.setattr("fanfold.verbs.rollout.Verbs", WithoutCdk)
-    monkeypatch.setattr("fanfold.rollout.run.POLL_S", 0.2)
 
     def run(*options: str) -> tuple[int, str, str]:
         code = main(["rollout", "line-*", "--model", NEW, *options])
