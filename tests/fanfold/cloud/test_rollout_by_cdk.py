@@ -22,10 +22,10 @@ def two(make_plant: Callable[[], Plant]) -> tuple[Plant, Plant]:
     return first, second
 
 
-def test_two_sites_get_a_model_by_cdk_and_a_refused_one_takes_its_wave_back(two):
+def test_a_site_gets_a_model_by_cdk_and_one_that_its_core_refuses_stops_the_next_rollout(two):
     first, second = two
     good = f"s3://{first.bucket}/good.tar.gz"
-    begun = first.fanfold("rollout", "p*", "--model", good, "--yes", "--json")
+    begun = first.fanfold("rollout", first.name, "--model", good, "--yes", "--json")
     assert begun.returncode == 0, begun.stdout[-2000:] + begun.stderr[-3000:]
     first.start_core("--cloud", "iot", "--insecure-static-credentials")
     bad = first.publish(package(first.folder, "bad", input={"shape": [3, 32]}))
