@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fanfold.common.errors import FAILED, INVALID, UserError
-from fanfold.rollout.state import Rollout, Stand
+from fanfold.rollout.state import Ended, Rollout, Stand, decide
 from fanfold.rollout.waves import Wave
 
 Event = dict[str, Any]
@@ -130,6 +130,18 @@ class Record:
             "sites that run the model already are left alone.",
             INVALID,
         )
+
+
+def set_aside_if_done(path: Path) -> None:
+    """So that the same model can go to the same sites again, after another one say."""
+    if not path.exists():
+        return
+    record = Record(path)
+    try:
+        if record.state and decide(record.state) == Ended(done=True):
+            path.rename(path.with_name(f"{path.stem}-{int(record.begun['t'])}.jsonl"))
+    finally:
+        record.close()
 
 
 def who() -> str:

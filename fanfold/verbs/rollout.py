@@ -16,7 +16,7 @@ from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import profiles, site_file, state_dir
 from fanfold.rollout.health import REPORTS_MISSED
 from fanfold.rollout.plan import Plan, make_plan, sites_of, targets_of
-from fanfold.rollout.record import Record, key_of, who
+from fanfold.rollout.record import Record, key_of, set_aside_if_done, who
 from fanfold.rollout.run import Run, Settings
 from fanfold.rollout.sites import Target
 from fanfold.rollout.state import LEFT, Ended, Rollout, Stand, decide
@@ -60,16 +60,19 @@ def rollout(
     Stop it at any moment: the same command goes on. Exit code 1: stopped.
     Example: fanfold rollout 'line-*' --model s3://bucket/models/lite0/1.1.0.tar.gz --plan
     """
-    names = sites_of(pattern, [] if resume else without)
-    targets = targets_of(names, model, aws=aws)
-    folder = state_dir() / "rollouts"
-    path = folder / f"{key_of(model, targets)}.jsonl"
+    names, shown = sites_of(pattern, without), _shares(shares)
+    path = state_dir() / "rollouts" / f"{key_of(model, sites_of(pattern))}.jsonl"
+    if not resume:
+        set_aside_if_done(path)
     if plan_only and not path.exists():
-        _show(make_plan(model, targets, canary, _shares(shares)), at_once, as_json=as_json)
+        targets = targets_of(names, model, aws=aws)
+        _show(make_plan(model, targets, canary, shown), at_once, as_json=as_json)
         return
     with closing(Record(path)) as record:
+        known = list(record.state.stands) if record.state else names
+        targets = targets_of(known, model, aws=aws)
         if record.state is None:
-            plan = make_plan(model, targets, canary, _shares(shares))
+            plan = make_plan(model, targets, canary, shown)
             _show(plan, at_once, as_json=as_json and plan_only)
             if plan_only or not plan.waves:
                 return

@@ -27,7 +27,7 @@ from rollout_kit import (
 )
 
 from fanfold.common.errors import UserError
-from fanfold.rollout.record import Record
+from fanfold.rollout.record import Record, set_aside_if_done
 from fanfold.rollout.state import Stand
 from fanfold.rollout.waves import deal
 
@@ -139,6 +139,18 @@ def test_a_torn_last_line_of_the_record_is_dropped_and_the_rollout_goes_on(tmp_p
 
     assert set(state.stands.values()) == {S.HEALTHY}
     assert len(events(path)) == len(Record(path).events)
+
+
+@pytest.mark.parametrize(("kind", "left"), [(GOOD, False), (ILL, True)])
+def test_a_finished_rollout_makes_room_for_the_next_and_a_stopped_one_stays(tmp_path, kind, left):
+    path, sites = tmp_path / "r.jsonl", fleet(a=kind)
+    run_once(path, sites, ScriptedWays(sites), [("a",)])
+    kept = path.read_bytes()
+
+    set_aside_if_done(path)
+
+    assert path.exists() is left
+    assert [each.read_bytes() for each in tmp_path.glob("r*.jsonl")] == [kept]
 
 
 def test_two_processes_do_not_run_one_rollout(tmp_path):
