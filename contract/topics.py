@@ -40,7 +40,7 @@ class Topics:
     """Topics of one site. Names that end in `_prefix` end in a slash and take one more level."""
 
     site: str
-    #: Target iot: the core's thing, a level of what goes to the cloud; policies name it.
+    #: Targets iot and v2: the core's thing, a level of what goes to the cloud; policies name it.
     core: str | None = None
 
     def __post_init__(self) -> None:

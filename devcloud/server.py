@@ -67,7 +67,7 @@ def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
     )
     from werkzeug.serving import make_server
 
-    from devcloud import iot, plugin
+    from devcloud import greengrass_v2, iot, plugin
     from devcloud.auth.keys import Keyring
     from devcloud.auth.middleware import Door
 
@@ -88,7 +88,7 @@ def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
     # "localhost", not 127.0.0.1: moto reads a template's URL path-style only with that name.
     address = f"http://localhost:{server.port}"
     plugin.install(address)
-    return server, iot.start(iot_folder, address)
+    return server, iot.start(iot_folder, address, [greengrass_v2.install])
 
 
 def _announce(ready: Path, port: int, iot_port: int, key: Key) -> None:

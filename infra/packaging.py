@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ CONTRACT = PROJECT / "contract"
 DEPLOYER = PROJECT / "infra" / "deployer" / "handler.py"
 JOBS_DEPLOYER = ("infra/__init__.py", "infra/deployer/__init__.py", "infra/deployer/handler.py",
                  "infra/deployer/jobs.py")  # fmt: skip
+COMPONENT = PROJECT / "device" / "component"
+OFFER = COMPONENT / "offer_component.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can write
 _UNIX = 3
 _MODE = 0o644
@@ -42,7 +45,34 @@ def build_jobs_deployer(target: Path) -> Path:
     return write_zip(target, {name: PROJECT / name for name in JOBS_DEPLOYER})
 
 
-def write_zip(target: Path, files: dict[str, Path]) -> Path:
+def build_offer(target: Path) -> Path:
+    """Write the zip by which the Runtime and the Model component speak to the Core: one file."""
+    return write_zip(target, {OFFER.name: OFFER})
+
+
+def build_core(target: Path, group: Path, lambdas: Path) -> Path:
+    """Write the Core component of target v2: core, launcher, functions and the site's group."""
+    files = {"run_component.py": COMPONENT / "run_component.py"}
+    files.update({"group.json": group, "lambdas.zip": lambdas})
+    for name in ("edgecore", "contract"):
+        files.update(_everything(PROJECT / name, f"lib/{name}"))
+    for name in ("", "launcher", "install", "component"):
+        folder = PROJECT / "device" / name
+        inside = f"lib/device/{name}".rstrip("/")
+        files.update({f"{inside}/{path.name}": path for path in folder.glob("*.py")})
+    return write_zip(target, files, zipfile.ZIP_DEFLATED)
+
+
+def content_digest(archive: Path) -> str:
+    """SHA-256 over names and contents: the same whatever zlib has packed it."""
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(archive) as packed:
+        for name in sorted(packed.namelist()):
+            digest.update(name.encode() + hashlib.sha256(packed.read(name)).digest())
+    return digest.hexdigest()
+
+
+def write_zip(target: Path, files: dict[str, Path], compression: int = zipfile.ZIP_STORED) -> Path:
     """A zip whose bytes depend on names and contents only: sorted, undated, uncompressed.
 
     Uncompressed because zlib's output differs between its builds, and another byte is
@@ -53,6 +83,7 @@ def write_zip(target: Path, files: dict[str, Path]) -> Path:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = _UNIX
             entry.external_attr = _MODE << 16
+            entry.compress_type = compression
             archive.writestr(entry, files[name].read_bytes())
     return target
 
@@ -60,6 +91,13 @@ def write_zip(target: Path, files: dict[str, Path]) -> Path:
 def _sources(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
     for path in folder.rglob("*.py"):
         if "__pycache__" not in path.parts:
+            yield f"{prefix}/{path.relative_to(folder).as_posix()}", path
+
+
+def _everything(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+    """With what is no Python, the page's files for one."""
+    for path in folder.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
             yield f"{prefix}/{path.relative_to(folder).as_posix()}", path
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from devcloud.auth.keys import ACCOUNT
@@ -18,7 +19,7 @@ from devcloud.iot.jobs.engine import Engine
 from devcloud.iot.jobs.model import Execution
 from devcloud.iot.packets import Message
 from devcloud.iot.presign import fill
-from devcloud.iot.registry import Registry
+from devcloud.iot.registry import Peer, Registry
 from devcloud.iot.services import Services
 from devcloud.iot.settings import Settings
 from devcloud.iot.shadows.service import Shadows
@@ -26,6 +27,8 @@ from devcloud.iot.shadows.service import Shadows
 log = logging.getLogger("devcloud")
 
 TICK_S = 0.1
+Answer = Callable[[Registry, Peer, str, str, bytes], dict[str, Any]]
+"""Of a service on the same port: registry, certificate, method, path, body to the answer's body."""
 GROUP = ":thinggroup/"
 
 
@@ -93,6 +96,7 @@ class IotCloud:
         self.loop, self.authority, self.endpoint_url = loop, authority, endpoint_url
         self.broker = Broker(loop)
         self.port = 0
+        self.paths: dict[str, Answer] = {}
         self._regions: dict[str, Region] = {}
         self._lock = threading.Lock()
         self.broker.handlers.append(Services(self.region))

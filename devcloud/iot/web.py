@@ -91,6 +91,9 @@ class Web:
         if call.method == "POST" and call.path.startswith(_TOPICS):
             self._publish(call, peer, registry)
             return {"message": "OK"}
+        for prefix, answer in self._cloud.paths.items():
+            if call.path.startswith(prefix):
+                return answer(registry, peer, call.method, unquote(call.path), call.body)
         raise Refused(404, f"{call.method} {call.path} is not served")
 
     def _publish(self, call: Call, peer: Peer, registry: Registry) -> None:

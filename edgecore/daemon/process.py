@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import edgecore
 from contract.status import MqttStatus, RouterStatus, Status, UplinkStatus
+from edgecore.components import by_components
+from edgecore.components.follower import Follower
 from edgecore.core import fault_points
 from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
@@ -39,6 +41,7 @@ from edgecore.uplink.credential_provider import (
 from edgecore.uplink.opening import open_sink, open_spooler
 from edgecore.uplink.sinks import Sink
 from edgecore.uplink.spooler import Spooler
+from edgecore.uplink.token_exchange import token_exchange
 from edgecore.web.server import WebServer
 
 if TYPE_CHECKING:
@@ -116,6 +119,10 @@ class Daemon:
         self._write_facts()
         if self._cloud_side is not None and self._options.group == BY_JOBS:
             self._cloud_side.execute_jobs(self._rollout)
+        if by_components(self._options.group):
+            follower = Follower(self._options, self._rollout)
+            self._rollout.decided = follower.wake
+            self._background.append(asyncio.ensure_future(follower.run()))
         self._background.append(asyncio.ensure_future(self._check_runner.run()))
         self._background.append(asyncio.ensure_future(self._health.run()))
         if self._options.poll_s > 0:
@@ -169,7 +176,10 @@ class Daemon:
     def _credentials(self) -> Credentials:
         if self._options.insecure_static_credentials:
             return static_credentials
-        return self._cloud_side.credentials.get if self._cloud_side else no_credentials
+        if self._cloud_side is not None:
+            return self._cloud_side.credentials.get
+        exchange = token_exchange()
+        return no_credentials if exchange is None else exchange.get
 
     def _group_changed(self) -> None:
         if self._cloud_side is not None:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 
 from contract.status import GroupStatus, Refusal, Status
 from edgecore import deploy, sources
+from edgecore.components import by_components
 from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
 from edgecore.core.verdict.processes import WAITING
+from edgecore.daemon.component_group import offered_or_last
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.waiting_group import BY_JOBS, last_or_waiting
 from edgecore.sources import LoadedGroup, SourceError
@@ -44,6 +46,7 @@ class Rollout:
         # A file is what its user wants, and no other: only what is pulled can be refused.
         self._pulls = options.group.startswith("greengrass:")
         self._by_jobs = options.group == BY_JOBS
+        self._by_components = by_components(options.group)
         self._outcomes: dict[str, tuple[str, str]] = {}
         self.decided: Callable[[], None] = _nobody
         """Called when it is known how a deployment ended."""
@@ -77,6 +80,8 @@ class Rollout:
         options = self._options
         if self._by_jobs:
             return await asyncio.to_thread(last_or_waiting, options)
+        if self._by_components:
+            return await asyncio.to_thread(offered_or_last, options)
         last = await asyncio.to_thread(deploy.current, options.state) if self._pulls else None
         try:
             if last is not None and not await self._newer(last.deployment_id):
@@ -91,10 +96,12 @@ class Rollout:
     async def begin(self, loaded: LoadedGroup) -> None:
         """Run the first group. Raises CoreError."""
         waits = loaded.deployment_id == WAITING
-        await self._manager.begin(loaded, uncommitted=self._pulls or (self._by_jobs and not waits))
+        told = self._by_jobs or self._by_components
+        await self._manager.begin(loaded, uncommitted=self._pulls or (told and not waits))
 
     async def deploy(self, loaded: LoadedGroup) -> None:
-        """A job's group instead of the one that runs; ``outcome`` tells how it ended."""
+        """Another group instead of the one that runs; ``outcome`` tells how it ended."""
+        self._outcomes.pop(loaded.deployment_id, None)
         await self._manager.switch_to(loaded)
 
     def outcome(self, deployment_id: str) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from edgecore.deploy.apply import (
     rollback,
 )
 from edgecore.deploy.manager import DeploymentManager
-from edgecore.deploy.refusal import Refusal, refuse, refused
+from edgecore.deploy.refusal import Refusal, forget, refuse, refused
 from edgecore.deploy.report import Reporter
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "apply",
     "commit",
     "current",
+    "forget",
     "is_uncommitted",
     "previous",
     "refuse",

@@ -36,3 +36,8 @@ def refused(state: Path) -> Refusal | None:
         return Refusal(str(found["deployment"]), str(found["reason"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def forget(state: Path) -> None:
+    """The refused deployment may be tried again."""
+    (layout.deployments(state) / layout.REFUSED_FILE).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from edgecore.uplink.local_sink import LocalSink
 from edgecore.uplink.settings import spool_settings
 from edgecore.uplink.sinks import Sink
 from edgecore.uplink.spooler import Spooler
+from edgecore.uplink.token_exchange import token_exchange
 
 
 def open_spooler(options: Options, group: Group) -> Spooler:
@@ -32,6 +33,8 @@ def open_sink(options: Options, group: Group) -> Sink:
     def make_client() -> Any:
         import boto3
 
-        return boto3.client("iot-data", endpoint_url=options.endpoint_url, region_name=region)
+        exchange = token_exchange()
+        session = boto3.Session() if exchange is None else exchange.session()
+        return session.client("iot-data", endpoint_url=options.endpoint_url, region_name=region)
 
     return IotDataSink(make_client)

@@ -82,6 +82,8 @@ def read_site_deployed(access: Access, site: Site) -> Deployed | None:
     """What is deployed of a site, by its target; None: nothing ever was."""
     if site.target == "iot":
         return _read_jobs(access, site)
+    if site.target == "v2":  # its deployments are component versions: fanfold.cloud.components
+        return None
     return read_deployed(access, site.name)
 
 

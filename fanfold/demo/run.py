@@ -127,8 +127,9 @@ class Demo:
             stderr=subprocess.PIPE,
             text=True,
         )
-        if reader.stderr is None or LISTENING not in reader.stderr.readline():
-            raise UserError("`fanfold results` did not start to listen", FAILED)
+        said = reader.stderr.readline() if reader.stderr is not None else ""
+        if LISTENING not in said:
+            raise UserError(f"`fanfold results` did not start to listen: {said.strip()}", FAILED)
         until()
         started = time.monotonic()
         with ThreadPoolExecutor(1) as reading:

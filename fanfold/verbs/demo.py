@@ -9,6 +9,7 @@ import typer
 from fanfold.common import output
 from fanfold.demo.iot import IotDemo
 from fanfold.demo.run import Demo
+from fanfold.demo.v2 import V2Demo
 
 
 class Target(str, Enum):
@@ -16,6 +17,7 @@ class Target(str, Enum):
 
     v1 = "v1"
     iot = "iot"
+    v2 = "v2"
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     images: int = typer.Option(60, min=2, help="How many photographs, in both runs."),
     target: Target = typer.Option(
-        Target.v1, help="iot: by AWS IoT jobs, to a core with nothing but a certificate."
+        Target.v1, help="iot: by AWS IoT jobs, with a certificate. v2: as Greengrass V2 components."
     ),
     as_json: bool = typer.Option(False, "--json", help="Also print what was measured as JSON."),
 ) -> None:
@@ -34,7 +36,8 @@ def demo(
     Takes about two minutes; needs no account. Everything it starts is stopped again.
     Example: fanfold demo --images 20
     """
-    story = IotDemo(images) if target is Target.iot else Demo(images)
+    stories: dict[Target, type[Demo]] = {Target.v1: Demo, Target.iot: IotDemo, Target.v2: V2Demo}
+    story = stories[target](images)
     measured = story.run()
     if as_json:
         output.print_json(measured)

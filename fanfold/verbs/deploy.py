@@ -11,6 +11,7 @@ from devcloud import DevCloudError
 from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
+from fanfold.cloud.components import await_components
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
@@ -81,6 +82,8 @@ def deploy(
     _cdk([*arguments, *_where(site, settings)], access, settings.name, as_json=as_json)
     if settings.target == "iot":
         go_forward_by_job(access, wanted, wait_s)
+    elif settings.target == "v2":
+        await_components(access, wanted, wait_s)
     else:
         go_forward(access, settings.name, wait_s)
     if as_json:
@@ -113,7 +116,7 @@ def destroy(site: str, aws: bool = AWS, as_json: bool = AS_JSON) -> None:
             output.print_json(_destroyed(settings, access, [], []))
         return
     plan = plan_group(settings, profile)
-    if settings.target == "iot":
+    if settings.target != "v1":
         _detach_policy(access, settings)
     with explained(access, f"things of {settings.name}", "Nothing was removed."):
         detach_certificates(access.client("iot"), [t.name for t in (plan.core, *plan.devices)])

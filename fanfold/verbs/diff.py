@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from fanfold.cloud.access import reach
+from fanfold.cloud.components import refuse_components
 from fanfold.cloud.deployed import comparable, planned_document, read_document, read_site_deployed
 from fanfold.cloud.words import detail_lines, sentence
 from fanfold.common import output
@@ -35,6 +36,7 @@ def diff(
     Example: fanfold diff line-3 --model s3://my-models/models/lite0/1.1.0.tar.gz
     """
     settings, profile = read_site(site)
+    refuse_components(settings, f"use npx cdk diff {settings.name}")
     plan = plan_group(settings.with_model(model) if model else settings, profile)
     if wrong := errors(check(plan)):
         raise UserError("\n".join(map(str, wrong)), INVALID)

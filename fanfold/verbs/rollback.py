@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from fanfold.cloud.access import Access, reach
+from fanfold.cloud.components import refuse_components
 from fanfold.cloud.deployed import (
     Deployed,
     Deployment,
@@ -53,6 +54,9 @@ def rollback(
     Example: fanfold rollback line-3
     """
     settings, profile = read_site(site)
+    refuse_components(
+        settings, "deploy the earlier model with --model, and raise components.generation"
+    )
     access = reach(settings.region, aws=aws)
     deployed = read_site_deployed(access, settings)
     if deployed is None or deployed.current is None:

@@ -59,8 +59,8 @@ def render(plan: Plan) -> Document:
 
 
 def _target(site: Site) -> Document:
-    """What target iot adds, for the stack alone; a document of v1 is what it always was."""
-    if site.target != "iot":
+    """What targets iot and v2 add, for the stack; a document of v1 is what it always was."""
+    if site.target == "v1":
         return {}
     rollout = site.rollout
     found: Document = {
@@ -71,13 +71,15 @@ def _target(site: Site) -> Document:
         "Abort": rollout.abort and rollout.abort.model_dump(),
         "Group": site.core.group,
     }
-    return {"Target": {"Name": "iot", **{k: v for k, v in found.items() if v is not None}}}
+    if site.target == "v2":
+        found["Components"] = site.components.model_dump(mode="json")
+    return {"Target": {"Name": site.target, **{k: v for k, v in found.items() if v is not None}}}
 
 
 def _cloud(plan: Plan) -> Document:
     """What the stack makes beside the group; the core has no use for it."""
     site, found = plan.site, Document()
-    topics = Topics(site.name, "+" if site.target == "iot" else None)
+    topics = Topics(site.name, "+" if site.target != "v1" else None)
     to_cloud = site.cloud.mqtt
     if store := store_of(site):
         found["Results"] = {

@@ -21,6 +21,13 @@ INPUT_CODES = {
     "FF008": "The requested site does not exist.",
     "FF009": "The CDK refuses a site's stack.",
     "FF162": "The AWS IoT policy of a site's cores is longer than AWS takes.",
+    "FF165": "A runtime archive of target v2 is not there.",
+    "FF170": "A deployment's document is larger than the nucleus takes.",
+    "FF171": "A value of a component's configuration is longer than nucleus lite takes.",
+    "FF172": "A recipe is larger than AWS takes.",
+    "FF173": "A recipe's script holds braces that are no variable.",
+    "FF174": "A component depends HARD on the token exchange service.",
+    "FF175": "A component has no run.",
     "FF010": "Two sites of one account and region use the same thing.",
 }
 

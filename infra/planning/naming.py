@@ -59,8 +59,8 @@ class Names:
 
 
 def topics_of(site: Site) -> Topics:
-    """With target iot each core speaks to the cloud on topics that carry its thing's name."""
-    return Topics(site.name, site.core.thing if site.target == "iot" else None)
+    """With targets iot and v2 a core speaks to the cloud on topics that carry its thing's name."""
+    return Topics(site.name, site.core.thing if site.target != "v1" else None)
 
 
 def placeholder(thing: str) -> str:

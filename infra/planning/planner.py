@@ -52,6 +52,10 @@ def _isolation(site: Site, profile: Profile) -> tuple[Isolation, Reason]:
         return site.isolation, Reason(
             "isolation", site.isolation, "set in the site", "site: isolation"
         )
+    if site.target == "v2":
+        return "none", Reason(
+            "isolation", "none", "a component has no rights for containers", "site: target"
+        )
     chosen: Isolation = "container" if profile.containers.supported else "none"
     why = "the device runs containers" if chosen == "container" else "the device runs none"
     return chosen, Reason("isolation", chosen, why, "profile: containers.supported")

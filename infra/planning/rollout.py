@@ -1,4 +1,4 @@
-"""How a deployment of target `iot` goes over its devices: the IoT job's own terms."""
+"""How a deployment of target `iot` or `v2` goes over its devices: the IoT job's own terms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Abort(Record):
 
 
 class Rollout(Record):
-    """Target iot: rate, abort rule, time-out and retries of a deployment's job."""
+    """Targets iot and v2: rate, abort rule and time-out of a deployment's job; retries with iot."""
 
     per_minute: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
         default=None, description="At most so many devices are told in a minute; null: AWS's 1000."

@@ -10,6 +10,7 @@ from pydantic import Field
 from infra.planning.alerts import Alerts
 from infra.planning.cameras import Camera, source_problems
 from infra.planning.cloud import Cloud
+from infra.planning.components import Components
 from infra.planning.fields import (
     AbsolutePath,
     CertificateArn,
@@ -45,7 +46,7 @@ class Core(Record):
     )
     group: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,128}$")] | None = Field(
         default=None,
-        description="Target iot, instead of thing: a thing group, one site on many boxes.",
+        description="Targets iot and v2, instead of thing: a thing group, one site on many boxes.",
     )
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."
@@ -53,7 +54,7 @@ class Core(Record):
 
     def contradictions(self) -> list[str]:
         if self.group is None and self.thing == EACH_THING:
-            return ["thing: is missing; name the core's thing, or (target iot) a group"]
+            return ["thing: is missing; name the core's thing, or (target iot or v2) a group"]
         if self.group is not None and self.thing != EACH_THING:
             return [f"thing {self.thing} and group {self.group}: give one of them"]
         if self.group is not None and self.certificate is not None:
@@ -177,7 +178,12 @@ class Site(Record):
     target: Target = Field(
         default="v1", description="How the group reaches the device: v1, iot, v2."
     )
-    rollout: Rollout = Field(default=Rollout(), description="Target iot: the deployment's job.")
+    rollout: Rollout = Field(
+        default=Rollout(), description="Targets iot and v2: the deployment's job."
+    )
+    components: Components = Field(
+        default=Components(), description="Target v2: the components and what runs beside them."
+    )
     model: Model = Field(default=Model(), description="The model package.")
     cameras: tuple[Camera, ...] = Field(min_length=1, description="One stream each.")
     console: Console = Field(default=Console(), description="The operator's own device.")

@@ -17,6 +17,7 @@ from infra.stacks.identity import Things
 from infra.stacks.iot.access import DeviceAccess
 from infra.stacks.monitor import Monitor
 from infra.stacks.results import Results
+from infra.stacks.v2.access import CoreDeviceAccess
 
 
 class CloudStack(Stack):
@@ -41,8 +42,9 @@ class CloudStack(Stack):
         if wanted := cloud.get("Monitor"):
             Monitor(self, "Monitor", site=site, settings=wanted)
             CfnOutput(self, "Dashboard", value=f"fanfold-{site}")
-        if "Target" in document:
-            access = DeviceAccess(self, "DeviceAccess", document=document)
+        if target := document.get("Target"):
+            kind = CoreDeviceAccess if target["Name"] == "v2" else DeviceAccess
+            access = kind(self, "DeviceAccess", document=document)
             for name, value in access.outputs().items():
                 CfnOutput(self, name, value=value)
         self.add_metadata("cfn-lint", CFN_LINT)

@@ -1,4 +1,4 @@
-"""The deployment of a site: with target v1 a Greengrass group, with target iot a job."""
+"""The deployment of a site: a Greengrass group (v1), a job (iot), or components (v2)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from infra.stacks.functions import Functions
 from infra.stacks.iot.job import JobDeployment
 from infra.stacks.override import RuntimeOverride
 from infra.stacks.role import GroupRole
+from infra.stacks.v2.components import SiteComponents
 
 
 class DeploymentStack(Stack):
-    """What both targets have; its id is the site's name, so that `cdk deploy SITE` means it."""
+    """What all targets have; its id is the site's name, so that `cdk deploy SITE` means it."""
 
     def __init__(
         self,
@@ -41,7 +42,10 @@ class DeploymentStack(Stack):
             description=f"Fanfold site {site}: the deployment to its device",
             env=Environment(account=document["Account"], region=document["Region"]),
         )
-        if "Target" in document:
+        target = document.get("Target", {}).get("Name", "v1")
+        if target == "v2":
+            self._components(document, assets)
+        elif target == "iot":
             self._job(document, assets, wait_s)
         else:
             self._group(document, assets, wait_s, override)
@@ -52,6 +56,11 @@ class DeploymentStack(Stack):
     def _job(self, document: Mapping[str, Any], assets: Assets, wait_s: int) -> None:
         job = JobDeployment(self, "Job", document=document, assets=assets, wait_s=wait_s)
         for name, value in job.outputs().items():
+            CfnOutput(self, name, value=value)
+
+    def _components(self, document: Mapping[str, Any], assets: Assets) -> None:
+        made = SiteComponents(self, "Components", document=document, assets=assets)
+        for name, value in made.outputs().items():
             CfnOutput(self, name, value=value)
 
     def _group(

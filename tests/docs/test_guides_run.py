@@ -31,9 +31,16 @@ NOT_TYPED = {
         3: "needs Kubernetes; tests/replay/test_replay_policy.py checks what is printed",
     },
     "rollout.md": {0: "tests/fanfold/cloud/test_rollout_in_the_cloud.py runs it over six sites"},
+    "moving-a-v1-group.md": {
+        0: "needs the disk of a device that ran AWS's core",
+        2: "tests/fanfold/importing/test_migrate.py types it with a document",
+    },
+    "greengrass-v2.md": {
+        0: "makes folders of a user that a nucleus brings",
+        1: "fetches 150 MB of wheels; tests/device/test_adopting.py packs a folder",
+    },
     "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
     "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},
-    "moving-a-v1-group.md": {0: "needs the disk of a device that ran AWS's core"},
 }
 
 pytestmark = [

@@ -7,6 +7,7 @@ from plan_samples import FOOTPRINT, STRATEGIES, plan, profile
 
 from infra.planning import Plan, check, errors
 from infra.planning.checks import RULES
+from infra.planning.checks.target import MOQUETTE
 from infra.planning.findings import by_weight
 from infra.planning.model import DeviceNode, Policy, Subscription
 
@@ -83,6 +84,9 @@ BROKEN = {
     "FF151": lambda: plan(timeouts={"worker_s": 4}),
     "FF160": lambda: plan(target="v2"),
     "FF161": lambda: plan(core={"group": "boxes"}),
+    "FF163": lambda: plan(target="v2", components={"beside": {MOQUETTE: {"version": "2.3.7"}}}),
+    "FF164": lambda: plan(target="v2", isolation="container"),
+    "FF166": lambda: plan(target="v2"),
     "FF201": lambda: plan(strategy="on_demand"),
     "FF202": plan,
     "FF203": plan,

@@ -1,0 +1,147 @@
+"""The device: one deployment at a time, unchanged components untouched, no roll-back (lite)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from devcloud.nucleus.recipe import Component, Folders, RecipeError, read_recipe
+from devcloud.nucleus.running import BROKEN, FINISHED, NEW, RUNNING, Running
+from devcloud.nucleus.store import Fetch, fetch_artifacts, remove_artifacts
+
+SETTLED_S = 30.0
+
+
+class Failed(Exception):  # noqa: N818
+    """The deployment failed: which component, and its state. What still runs goes on."""
+
+
+class Nucleus:
+    """`root`: the nucleus's folder. `fetch`: an artifact's URI to its bytes."""
+
+    def __init__(
+        self,
+        root: Path,
+        thing: str,
+        fetch: Fetch,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._root, self._thing, self._fetch = root, thing, fetch
+        self._more = dict(environment or {})
+        self.running: dict[str, Running] = {}
+        self.fetched_bytes: dict[str, int] = {}
+
+    def __enter__(self) -> Nucleus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def deploy(self, recipes: Sequence[Mapping[str, Any]]) -> None:
+        """These components and no others. Raises Failed."""
+        try:
+            wanted = {c.name: c for c in map(read_recipe, recipes)}
+            new = [self._prepared(c) for c in wanted.values() if self._differs(c)]
+        except RecipeError as error:
+            raise Failed(str(error)) from error
+        for each in new:  # lite: all installs end before anything is stopped or started
+            if not each.install():
+                raise Failed(self._said(each))
+        for name in [n for n in self.running if n not in wanted]:
+            self._remove(name)
+        for each in new:
+            self._replace(each)
+        self._settle(new)
+        self._sweep()
+
+    def stop(self) -> None:
+        """The nucleus ends, as at a shutdown: artifacts and work folders stay."""
+        for each in self.running.values():
+            each.stop()
+
+    def start(self) -> None:
+        """After a boot: everything that the last deployment named, anew."""
+        for name, each in list(self.running.items()):
+            self.running[name] = self._running(each.component)
+            self.running[name].start()
+
+    def states(self) -> dict[str, str]:
+        return {name: each.state for name, each in self.running.items()}
+
+    def _differs(self, component: Component) -> bool:
+        here = self.running.get(component.name)
+        return here is None or here.component != component or here.state == BROKEN
+
+    def _prepared(self, component: Component) -> Running:
+        folders = Folders(self._root, component.name, component.version)
+        fetched = fetch_artifacts(component, folders, self._fetch)
+        self.fetched_bytes[component.name] = fetched
+        return self._running(component)
+
+    def _running(self, component: Component) -> Running:
+        folders = Folders(self._root, component.name, component.version)
+        return Running(component, folders, self._environment(), self._thing)
+
+    def _replace(self, each: Running) -> None:
+        name = each.component.name
+        before = self.running.get(name)
+        if before is not None:
+            before.stop()
+            if before.component.version != each.component.version:
+                remove_artifacts(before.folders)
+        self.running[name] = each
+        each.start()
+
+    def _remove(self, name: str) -> None:
+        gone = self.running.pop(name)
+        gone.stop()
+        remove_artifacts(gone.folders)
+
+    def _sweep(self) -> None:
+        """What a failed deployment left is gone with the next that succeeds."""
+        wanted = {(n, each.component.version) for n, each in self.running.items()}
+        for version in (self._root / "packages" / "artifacts").glob("*/*"):
+            if (version.parent.name, version.name) not in wanted:
+                remove_artifacts(Folders(self._root, version.parent.name, version.name))
+
+    def _settle(self, new: Sequence[Running]) -> None:
+        """A run that has started counts as done; one that is BROKEN fails the deployment."""
+        deadline = time.monotonic() + SETTLED_S
+        while any(each.state == NEW for each in new) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for each in new:
+            if each.state not in (RUNNING, FINISHED):
+                raise Failed(self._said(each))
+
+    def _said(self, each: Running) -> str:
+        lines = each.log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
+        return f"{each.component.name} is {each.state}: {' | '.join(lines)}"
+
+    def _environment(self) -> dict[str, str]:
+        """What a nucleus gives every component, and the PATH of this machine."""
+        path = os.pathsep.join([str(self._interpreters()), os.environ.get("PATH", "")])
+        return {
+            "PATH": path,
+            "LANG": "C.UTF-8",
+            "AWS_IOT_THING_NAME": self._thing,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "GGC_VERSION": "2.6.0",
+            "GG_ROOT_CA_PATH": str(self._root / "root.pem"),
+            "SVCUID": "0123456789ABCDEF",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "0123456789ABCDEF",
+            **self._more,
+        }
+
+    def _interpreters(self) -> Path:
+        """`python3.N` of this process, as a device has it on its PATH."""
+        folder = self._root / "bin"
+        link = folder / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        if not link.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(Path(sys.executable).resolve())
+        return folder

@@ -1,0 +1,70 @@
+"""Artifacts on the device: fetched with their digest, unpacked, readable and no more."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from devcloud.nucleus.recipe import Component, Folders, RecipeError
+
+Fetch = Callable[[str], bytes]
+"""An artifact's URI to its bytes."""
+
+
+def fetch_artifacts(component: Component, folders: Folders, fetch: Fetch) -> int:
+    """The bytes that were downloaded; what is there already is not fetched again."""
+    fetched = 0
+    for artifact in component.artifacts:
+        name = str(artifact["Uri"]).rpartition("/")[2]
+        target = folders.artifacts / name
+        if target.exists():
+            continue
+        content = fetch(str(artifact["Uri"]))
+        _refuse_other(artifact, content, component.name)
+        folders.artifacts.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        fetched += len(content)
+        if artifact.get("Unarchive") == "ZIP":
+            into = folders.unpacked / target.stem
+            with zipfile.ZipFile(target) as archive:
+                archive.extractall(into)
+        _protect(folders.artifacts.parent, readable=_is_for_all(artifact))
+        if folders.unpacked.is_dir():
+            _protect(folders.unpacked.parent, readable=_is_for_all(artifact))
+    return fetched
+
+
+def remove_artifacts(folders: Folders) -> None:
+    """The nucleus deletes what no deployment names; the work folder stays."""
+    for folder in (folders.artifacts, folders.unpacked):
+        for path in [folder, *folder.rglob("*")] if folder.is_dir() else []:
+            if path.is_dir():
+                path.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_other(artifact: Mapping[str, Any], content: bytes, component: str) -> None:
+    wanted = artifact.get("Digest")
+    if wanted and digest_of(content) != wanted:
+        raise RecipeError(f"{component}: {artifact['Uri']} has another digest than its recipe")
+
+
+def digest_of(content: bytes) -> str:
+    """As AWS writes it into a recipe: SHA-256 in base64."""
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+def _is_for_all(artifact: Mapping[str, Any]) -> bool:
+    return (artifact.get("Permission") or {}).get("Read") == "ALL"
+
+
+def _protect(folder: Path, *, readable: bool) -> None:
+    """No component writes into artifacts; others than their owner read what is Read: ALL."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(0o444 if readable else 0o440)

@@ -1,0 +1,132 @@
+"""The life of the Core component: adopt what the nucleus unpacked, then launch for ever.
+
+A nucleus gives a component three starts in an hour and then none, so what it starts here ends by
+SIGTERM only (docs/spec/components.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from device.component.adopting import AdoptError, adopt, prune
+from device.launcher.launcher import Launcher, Settings
+from device.launcher.versions import VersionsError, read, write
+
+LOOK_EVERY_S = 0.5
+READY_S = 300.0
+AGAIN_S = 30.0
+RUNTIME_WAIT_S = 120.0
+"""For a version that runs already: the nucleus may be unpacking the new libraries just now."""
+
+log = logging.getLogger("component")
+
+
+def main() -> int:
+    """Exit code 0 after SIGTERM; there is no other end."""
+    parser = argparse.ArgumentParser("run_component")
+    parser.add_argument("--runtime", required=True, help="folder of the Runtime's files")
+    parser.add_argument("arguments", nargs="*", help="of the core, after --")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    work = Path.cwd()
+    files = Path(__file__).resolve().parents[3]
+    return Component(work, files, given.runtime, given.arguments).run()
+
+
+class Component:
+    """`work`: the component's work folder; `files`: where its archive was unpacked; `runtime`:
+    the name of the folder with the libraries that this version was made for."""
+
+    def __init__(self, work: Path, files: Path, runtime: str, arguments: list[str]) -> None:
+        self._work, self._files, self._wanted = work, files, runtime
+        self._stopping = threading.Event()
+        state = work / "core"
+        self._launcher = Launcher(
+            Settings(
+                folder=work / "launcher",
+                versions=work / "versions",
+                state=state,
+                arguments=[
+                    "--group", f"components:{work}", "--state", str(state),
+                    "--python", "python3.8={python}", *arguments,
+                ],
+                ready_s=READY_S,
+            )
+        )  # fmt: skip
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        with (self._work / "alive").open("wb") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX)
+            self._offer_version()
+            while not self._stopping.is_set():
+                try:
+                    self._launcher.run()
+                except (VersionsError, OSError) as error:
+                    log.error("%s; tried again", error)  # noqa: TRY400 - one line for a person
+                    self._stopping.wait(AGAIN_S)
+        return 0
+
+    def _stop(self, *_: object) -> None:
+        self._stopping.set()
+        self._launcher.stop()
+
+    def _offer_version(self) -> None:
+        """This component's version goes on trial; without its libraries, what ran before runs."""
+        said, deadline = "", time.monotonic() + RUNTIME_WAIT_S
+        while not self._stopping.is_set():
+            try:
+                self._try(adopt(self._files, self._runtime(), self._work))
+            except (AdoptError, OSError, VersionsError) as error:
+                if str(error) != said:
+                    log.error("%s", error)  # noqa: TRY400
+                said = str(error)
+                if time.monotonic() > deadline and self._has_version():
+                    return
+                self._stopping.wait(LOOK_EVERY_S)
+            else:
+                return
+
+    def _try(self, version: str) -> None:
+        file = self._work / "launcher" / "versions.json"
+        file.parent.mkdir(exist_ok=True)
+        known = read(file)
+        if version not in (known.proved, known.trial) and not self._was_refused(version):
+            known = known.offered(version)
+            write(file, known)
+        prune(self._work, known)
+
+    def _was_refused(self, version: str) -> bool:
+        """A version that this device went back from is not tried at every boot."""
+        try:
+            result = json.loads((self._work / "launcher" / "result.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return False
+        return (result.get("version"), result.get("outcome")) == (version, "went_back")
+
+    def _has_version(self) -> bool:
+        try:
+            return read(self._work / "launcher" / "versions.json").current is not None
+        except VersionsError:
+            return False
+
+    def _runtime(self) -> Path:
+        file = self._work / "offers" / "runtime.json"
+        try:
+            offered = Path(json.loads(file.read_text(encoding="utf-8"))["path"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise AdoptError(f"waiting for the Runtime component ({file}: {error})") from error
+        if offered.name != self._wanted or not os.access(offered, os.R_OK):
+            raise AdoptError(
+                f"waiting for the Runtime component ({self._wanted} is not offered yet)"
+            )
+        return offered

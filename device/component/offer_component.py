@@ -1,0 +1,97 @@
+"""What the Runtime and the Model component run: tell the Core where their files lie.
+
+One file, standard library alone: it travels with each version of a component. The Core's work
+folder is beside this component's own (both nuclei: `work/COMPONENT`, the working directory).
+Docs: docs/spec/components.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+LOOK_EVERY_S = 0.1
+
+
+def main() -> int:
+    """Exit code 0: offered, and (model) proved; 1: the core refuses it; 2: no verdict in time."""
+    parser = argparse.ArgumentParser("offer_component")
+    parser.add_argument("kind", choices=["runtime", "model"])
+    parser.add_argument("--core", required=True, help="name of the Core component")
+    parser.add_argument("--path", required=True, type=Path)
+    parser.add_argument("--wait-s", type=float, default=0.0)
+    parser.add_argument("--before-run", action="store_true", help="no core here yet: exit 0")
+    given = parser.parse_args()
+    if not given.path.exists():
+        say(f"{given.path}: no such file; deploy the component again")
+        return 2
+    work = Path.cwd().parent / given.core
+    offers = work / "offers"
+    offers.mkdir(mode=0o755, parents=True, exist_ok=True)
+    nonce = f"{time.time_ns()}-{os.getpid()}"
+    offer = {"v": FORMAT, "path": str(given.path), "nonce": nonce}
+    write(offers / f"{given.kind}.json", offer)
+    say(f"{given.kind} offered to {given.core}: {given.path}")
+    if given.kind == "runtime" or (given.before_run and not is_alive(work)):
+        return 0
+    return verdict(offers / "verdict.json", nonce, given.wait_s)
+
+
+def verdict(path: Path, nonce: str, wait_s: float) -> int:
+    """The core's answer to this very offer."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        answer = read(path)
+        if answer.get("nonce") == nonce:
+            say(f"{answer['verdict']}: {answer.get('reason') or 'it answers its images'}")
+            return 0 if answer["verdict"] == "proved" else 1
+        if time.monotonic() > deadline:
+            say(f"the core gave no verdict in {wait_s:g} s; see its log")
+            return 2
+        time.sleep(LOOK_EVERY_S)
+
+
+def is_alive(work: Path) -> bool:
+    """Whether the Core's launcher runs: it holds a lock as long as it lives."""
+    try:
+        with (work / "alive").open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Whole under its name, also after a power cut."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("w", encoding="utf-8") as out:
+        json.dump(content, out)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(path)
+
+
+def say(words: str) -> None:
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""A V1 group as a site file for another target, and what of it has no counterpart there. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgecore.sources.document import SYSTEM_PREFIX, model_data
+from infra.planning.site import MODEL_URI
+
+Json = Mapping[str, Any]
+_NAME = re.compile(r"[^a-z0-9]+")
+_PLACE = "CHANGE-ME"
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """`site`: the file's content. `lacking`: what it needs from a person; `report`: what is left
+    behind, one sentence each."""
+
+    site: dict[str, Any]
+    lacking: tuple[str, ...]
+    report: tuple[str, ...]
+
+
+def as_site(document: Json, target: str, profile: str, name: str) -> Migrated:
+    """`document`: a group document (docs/spec/group-document.md). `name`: of a group that is not
+    Fanfold's; ours has one, which its topics begin with."""
+    variables = [_variables(f) for f in document.get("Functions") or []]
+    own = next((v for v in variables if v.get("FANFOLD_ROLE") == "splitter"), None)
+    core = document["Core"]
+    arn = str(core["ThingArn"]).split(":")
+    site: dict[str, Any] = {
+        "name": own["FANFOLD_SITE"] if own else name,
+        "profile": profile,
+        "account": arn[4],
+        "region": arn[3],
+        "core": {"thing": str(core["ThingArn"]).rpartition(":thing/")[2]},
+        "target": target,
+    }
+    if uri := _model(document):
+        site["model"] = {"s3_uri": uri}
+    site["cameras"] = [{"name": name} for name in _cameras(document, own)]
+    site["volumes"] = _volumes(document, own)
+    if own is not None:
+        site |= _settings(own, variables)
+    return Migrated(site, tuple(_lacking(site)), tuple(_left(document, own is not None)))
+
+
+def _settings(own: Mapping[str, str], variables: list[dict[str, str]]) -> dict[str, Any]:
+    """What Fanfold's own groups say in the variables of their functions."""
+    roles = [v.get("FANFOLD_ROLE") for v in variables]
+    strategy = "pool" if "pool" in roles else "decoupled" if "transform" in roles else "pinned"
+    if own.get("FANFOLD_ON_DEMAND"):
+        strategy = "on_demand"
+    found: dict[str, Any] = {"strategy": strategy}
+    if strategy in ("pinned", "decoupled"):
+        found["workers"] = roles.count("inference")
+    for name, key in (("FANFOLD_BATCH", "batch"), ("FANFOLD_WINDOW", "window")):
+        if own.get(name, "").isdigit():
+            found[key] = int(own[name])
+    return found
+
+
+def _variables(function: Json) -> dict[str, str]:
+    configuration = function.get("FunctionConfiguration") or {}
+    return dict((configuration.get("Environment") or {}).get("Variables") or {})
+
+
+def _model(document: Json) -> str | None:
+    for resource in document.get("Resources") or []:
+        uri = str((model_data(resource) or {}).get("S3Uri") or "")
+        if re.fullmatch(MODEL_URI, uri):
+            return uri
+    return None
+
+
+def _cameras(document: Json, own: Mapping[str, str] | None) -> list[str]:
+    if own is not None:
+        return own["FANFOLD_CAMERAS"].split(",")
+    things = [str(d["ThingArn"]).rpartition("/")[2] for d in document.get("Devices") or []]
+    return [_NAME.sub("-", thing.lower()).strip("-")[:40] for thing in things]
+
+
+def _volumes(document: Json, own: Mapping[str, str] | None) -> dict[str, str]:
+    if own is not None:
+        return {"images": own["FANFOLD_IMAGES_DIR"], "state": own["FANFOLD_STATE_DIR"]}
+    paths = [
+        str(data["SourcePath"])
+        for resource in document.get("Resources") or []
+        if (data := (resource.get("ResourceDataContainer") or {}).get("LocalVolumeResourceData"))
+    ]
+    images, state = [*paths, _PLACE, _PLACE][:2]
+    return {"images": images, "state": state}
+
+
+def _lacking(site: Mapping[str, Any]) -> Iterator[str]:
+    if not site.get("model"):
+        yield (
+            "model: the group names no package; make one of its network (fanfold model new), "
+            "publish it, and add model.s3_uri"
+        )
+    if not site["cameras"]:
+        yield "cameras: the group has no device; name at least one"
+    for name, path in site["volumes"].items():
+        if path == _PLACE:
+            yield f"volumes.{name}: no volume of the group fits; give an absolute path"
+    if site["target"] == "v2":
+        yield "components.runtimes: make the libraries with fanfold bundle --runtime-zip"
+
+
+def _left(document: Json, is_ours: bool) -> Iterator[str]:
+    """What the site file cannot say."""
+    for function in document.get("Functions") or []:
+        arn = str(function["FunctionArn"])
+        if arn.startswith(SYSTEM_PREFIX) or _variables(function).get("FANFOLD_ROLE"):
+            continue
+        yield (
+            f"function {function.get('Id') or arn}: a site runs the network of a package; put its "
+            "code around it as hooks (docs/guides/own-transform.md), or run the whole group as it "
+            "is (docs/guides/moving-a-v1-group.md)"
+        )
+    if not is_ours and (count := len(document.get("Subscriptions") or [])):
+        yield (
+            f"{count} subscriptions: a site has topics of its own (docs/spec/messages.md); cameras "
+            "publish on SITE/images/CAMERA, results come on SITE/results/CAMERA"
+        )
+    for connector in document.get("Connectors") or []:
+        yield f"connector {connector.get('ConnectorArn') or connector.get('Id')}: no counterpart"
+    for resource in document.get("Resources") or []:
+        if (resource.get("ResourceDataContainer") or {}).get("SecretsManagerSecretResourceData"):
+            yield f"secret {resource.get('Name') or resource.get('Id')}: no counterpart"

@@ -1,0 +1,86 @@
+"""`fanfold migrate SOURCE FILE`: a V1 group as a site file for AWS IoT jobs or Greengrass V2."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+import typer
+from ruamel.yaml import YAML
+
+from edgecore.sources.aws_clients import AwsClients
+from edgecore.sources.errors import SourceError
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.importing.as_site import as_site
+from fanfold.importing.reading import Given, read_source
+
+
+class Target(str, Enum):
+    """Ways to a device that AWS still serves."""
+
+    iot = "iot"
+    v2 = "v2"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("migrate")(migrate)
+
+
+def migrate(
+    source: str = typer.Argument(
+        help="What `fanfold import` reads: a template, an on-device group.json, a group document, "
+        "or greengrass:NAME."
+    ),
+    file: Path = typer.Argument(help="The new site file, sites/NAME.yaml."),
+    target: Target = typer.Option(Target.iot, help="How the site reaches its device from now on."),
+    profile: str = typer.Option("this-machine", help="A file of device_profiles/, without .yaml."),
+    region: str | None = typer.Option(None, help="Default: AWS_REGION, else us-east-1."),
+    endpoint_url: str | None = typer.Option(None, help="Of an API that is not AWS's own."),
+) -> None:
+    """Turn a Greengrass V1 group into a site for a target that is alive, with a report.
+
+    FILE gets what the group holds; FILE.REPORT.md lists what a person must add, and what of the
+    group has no counterpart. Nothing is deployed: look at it with fanfold plan.
+    Exit code 0: the file is complete; 2: something must be added, or the source is not understood.
+    Example: fanfold migrate greengrass:line-3 sites/line-3.yaml --target iot
+    """
+    if file.exists():
+        raise UserError(f"{file}: is there already; pass a new file", INVALID)
+    try:
+        imported = read_source(
+            source, AwsClients(endpoint_url=endpoint_url, region=region), Given()
+        )
+    except SourceError as error:
+        raise UserError(str(error), error.exit_code) from error
+    made = as_site(imported.document, target.value, profile, file.stem)
+    if (name := made.site["name"]) != file.stem:
+        said = f"{file}: the group is site {name}, and a site's file has its name"
+        raise UserError(f"{said}; pass {file.with_stem(name)}", INVALID)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8") as out:
+        YAML().dump(_quoted(made.site), out)
+    report = file.with_name(f"{file.stem}.REPORT.md")
+    report.write_text(_report(source, made.lacking, made.report), encoding="utf-8")
+    for sentence in (*made.lacking, *made.report):
+        output.warn(sentence)
+    output.note(
+        f"{file}: target {target.value}; {report} lists what to add and what is left behind"
+    )
+    if made.lacking:
+        raise typer.Exit(INVALID)
+
+
+def _quoted(site: dict[str, object]) -> dict[str, object]:
+    """Twelve digits must stay a text in YAML."""
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    return {**site, "account": DoubleQuotedScalarString(str(site["account"]))}
+
+
+def _report(source: str, lacking: tuple[str, ...], left: tuple[str, ...]) -> str:
+    parts = [f"# Migrated from {source}", "", "## To add", ""]
+    parts += [f"- {each}" for each in lacking] or ["Nothing."]
+    parts += ["", "## Without a counterpart", ""]
+    parts += [f"- {each}" for each in left] or ["Nothing."]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,59 @@
+"""What a device under a nucleus may reach: the policy of its certificate, its role and alias."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_iot as iot
+from constructs import Construct
+
+from infra.stacks.acknowledgements import acknowledge_prefixes
+from infra.stacks.iot.access import CREDENTIALS_S
+from infra.targets.v2.names import V2Names
+from infra.targets.v2.policy import core_device_policy, token_exchange_statements
+
+
+class CoreDeviceAccess(Construct):
+    """One policy, one role and one alias for every core device of the site.
+
+    The nucleus is told the alias when it is installed; what it may download is added by the
+    deployment's stack, which knows the artifacts.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, document: Mapping[str, Any]) -> None:
+        super().__init__(scope, construct_id)
+        self._names = names = V2Names.of(document)
+        self.policy = iot.CfnPolicy(
+            self,
+            "Policy",
+            policy_name=names.policy,
+            policy_document=core_device_policy(document),
+        )
+        statements = [iam.PolicyStatement.from_json(s) for s in token_exchange_statements(document)]
+        self.role = iam.Role(
+            self,
+            "Role",
+            role_name=names.role,
+            description=f"Token exchange role of the core devices of Fanfold site {names.site}",
+            assumed_by=iam.ServicePrincipal("credentials.iot.amazonaws.com"),
+            max_session_duration=Duration.seconds(CREDENTIALS_S),
+            inline_policies={"core": iam.PolicyDocument(statements=statements)},
+        )
+        acknowledge_prefixes(self.role, statements)
+        self.alias = iot.CfnRoleAlias(
+            self,
+            "RoleAlias",
+            role_alias=names.role_alias,
+            role_arn=self.role.role_arn,
+            credential_duration_seconds=CREDENTIALS_S,
+        )
+
+    def outputs(self) -> dict[str, str]:
+        return {
+            "CorePolicy": self.policy.ref,
+            "RoleAlias": self._names.role_alias,
+            "TokenExchangeRole": self._names.role,
+        }

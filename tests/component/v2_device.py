@@ -1,0 +1,253 @@
+"""A rendered site on a stand-in nucleus, with cameras that send and results that are read back."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import sysconfig
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import yaml
+from checkout import PHOTOS, PROJECT
+from waiting import eventually
+
+from devcloud.nucleus import Nucleus
+from device.bundle.runtime_zip import pack as pack_runtime
+from device.bundle.target import Target
+from fanfold.sending.mqtt import Console
+from fanfold.sending.sender import Sender
+from infra.packaging import build_core, build_lambdas, build_offer
+from infra.planning import load_site, plan_group, render
+from infra.targets.v2.group import core_document
+from infra.targets.v2.names import V2Names
+from infra.targets.v2.recipes import (
+    Archive,
+    RuntimeArchive,
+    render_core,
+    render_model,
+    render_runtime,
+)
+from models.package import pack
+
+THING = "t-core"
+PYTHON = "3.11"
+
+
+class V2Device:
+    """`recipes()` of a model; `nucleus` runs them; `core` is the embedded core's own status."""
+
+    def __init__(self, folder: Path, **site: Any) -> None:
+        self.folder = folder
+        self.files: dict[str, Path] = {}
+        self.site = self._site(site)
+        self.nucleus = Nucleus(folder / "gg", THING, self._fetch)
+        self.work = folder / "gg" / "work" / f"fanfold.{self.site}.Core"
+        self.sent: list[str] = []
+
+    def recipes(self, model: Path | None, **changes: Any) -> list[dict[str, Any]]:
+        """What a synthesis renders, with archives by file instead of by asset."""
+        if changes:
+            self._site(changes)
+        path = self.folder / "sites" / "t.yaml"
+        settings, profile = load_site(path, PROJECT / "device_profiles")
+        document = render(plan_group(settings, profile))
+        names = V2Names.of(document)
+        runtimes = [RuntimeArchive(self._archive(self._runtime()), "x86_64", PYTHON)]
+        offer = self._archive(build_offer(self.folder / "offer.zip"))
+        group = self.folder / "group.json"
+        group.write_bytes(core_document(document))
+        lambdas = build_lambdas(self.folder / "lambdas.zip")
+        core = self._archive(build_core(self.folder / "core.zip", group, lambdas))
+        rendered = [
+            render_runtime(names, runtimes, offer),
+            render_core(names, runtimes, core, document["Target"]["Components"]),
+        ]
+        if model is not None:
+            uri = f"s3://models/{model.name}"
+            self.files[uri] = model
+            rendered.append(render_model(names, runtimes, Archive(uri, uri), offer))
+        return [each.recipe for each in rendered]
+
+    def model(self, version: str, *, sound: bool = True, wait_ms: int = 5) -> Path:
+        simulated = {"wait_ms": wait_ms if sound else "soon", "gpus": 0}
+        described = {
+            "v": 1, "name": "echo", "version": version, "task": "classification", "files": {},
+            "runtime": "simulated", "simulated": simulated,
+            "input": {"name": "data", "shape": [1, 3, 8, 8], "resize": "stretch"},
+        }  # fmt: skip
+        path = self.folder / f"echo-{version}.tar.gz"
+        pack(self.folder, described, path)
+        return path
+
+    def facts(self) -> dict[str, Any]:
+        return json.loads((self.work / "core" / "core.json").read_text())
+
+    def until_ready(self, deadline_s: float = 60) -> None:
+        eventually(self._is_ready, f"core ready: {self.log('Core')}", deadline_s)
+
+    def log(self, component: str) -> str:
+        path = self.folder / "gg" / "logs" / f"fanfold.{self.site}.{component}.log"
+        return path.read_text()[-3000:] if path.exists() else ""
+
+    def records(self) -> list[dict[str, Any]]:
+        """What reached the core's cloud folder, in order."""
+        files = sorted((self.work / "core" / "cloud").glob("*.jsonl"))
+        lines = [line for file in files for line in file.read_text().splitlines()]
+        batches = [json.loads(line) for line in lines]
+        return [
+            record
+            for batch in batches
+            if batch["topic"].endswith("/results")
+            for record in _payload(batch)["results"]
+        ]
+
+    def tally(self) -> dict[str, int]:
+        """Lost (or failed), twice, holes; by (stream, seq): a resend is the same record."""
+        keys: dict[tuple[str, int], str] = {}
+        for record in self.records():
+            if record["status"] != "gap":
+                keys.setdefault((record["stream"], record["seq"]), record["id"])
+        counts = Counter(keys.values())
+        numbers = sorted(seq for _, seq in keys)
+        failed = {r["id"] for r in self.records() if r["status"] == "failed"}
+        return {
+            "lost": len(set(self.sent) - set(counts)) + len(failed),
+            "twice": sum(n - 1 for n in counts.values()),
+            "holes": len(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)) if numbers else 0,
+        }
+
+    def send(self, count: int, rate: float = 0.0, deadline_s: float = 90) -> None:
+        """Until each is accepted, `rate` a second (0: as fast as they are taken)."""
+        events = self._events(count)
+        sender = Sender(deque_of(events, rate))
+        answers = [f"{self.site}/images/+/accepted", f"{self.site}/images/+/rejected"]
+        end, began, todo = time.monotonic() + deadline_s, time.monotonic(), list(events)
+        core = SimpleNamespace(info={"thing": THING}, port=lambda name: self.facts()["ports"][name])
+        with Console(core, answers) as console:  # type: ignore[arg-type]
+            while todo or not sender.done:
+                now = time.monotonic()
+                assert now < end, f"{len(todo)} not sent, {len(sender.in_flight)} in flight"
+                while todo and rate and now - began >= (count - len(todo)) / rate:
+                    sender.waiting.append(todo.pop(0))
+                if not rate:
+                    todo.clear()
+                for event_id in sender.due(now):
+                    console.publish(f"{self.site}/images/cam1", events[event_id])
+                message = console.receive(0.02)
+                if message is not None:
+                    kind = sender.on_accepted if "accepted" in message.topic else None
+                    if kind:
+                        kind(message.json())
+                    else:
+                        sender.on_rejected(message.json(), now)
+        assert not sender.rejected, sender.rejected
+
+    def _events(self, count: int) -> dict[str, bytes]:
+        events = {}
+        photo = sorted(PHOTOS.glob("*.jpg"))[0]
+        for number in range(len(self.sent), len(self.sent) + count):
+            name = f"cam1/{number:06d}.jpg"
+            target = self.folder / "images" / name
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy(photo, target)
+            events[f"i-{number}"] = json.dumps({"v": 1, "id": f"i-{number}", "file": name}).encode()
+        self.sent += events
+        return events
+
+    def _is_ready(self) -> bool:
+        import urllib.request
+
+        try:
+            port = self.facts()["ports"]["http"]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:
+                return answer.status == 200
+        except (OSError, ValueError):
+            return False
+
+    def _site(self, changes: Mapping[str, Any]) -> str:
+        for name in ("images", "state", "sites"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        site = {
+            "name": "t", "profile": "this-machine", "account": "123456789012",
+            "region": "us-east-1", "core": {"thing": THING}, "target": "v2",
+            "components": {
+                "runtimes": [self._runtime().name],
+                "uplink": "local",
+                "ports": {"ipc": 0, "mqtt": None, "mqtt_plain": 0, "http": 0},
+            },
+            "model": {
+                "s3_uri": "s3://models/echo.tar.gz",
+                "footprint": {"memory_kb": 100_000, "ms": {"transform": 1.0, "inference": 1.0}},
+            },
+            "cameras": [{"name": "cam1"}], "workers": 2, "cloud": {"batch_s": 0.2},
+            "volumes": {n: str(self.folder / n) for n in ("images", "state")},
+            **changes,
+        }  # fmt: skip
+        (self.folder / "sites" / "t.yaml").write_text(yaml.safe_dump(site))
+        return "t"
+
+    def _runtime(self) -> Path:
+        """The libraries of this interpreter, as a device's own: nothing is packed."""
+        libraries = sysconfig.get_paths()["purelib"]
+        target = Target(platform.machine(), PYTHON, "onnxruntime")
+        return pack_runtime(target, None, self.folder / "runtimes", (libraries,)).path
+
+    def _archive(self, path: Path) -> Archive:
+        """Named by its content, as the CDK does."""
+        import hashlib
+
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:40]
+        uri = f"s3://assets/{digest}.zip"
+        kept = self.folder / "assets" / f"{digest}.zip"
+        kept.parent.mkdir(exist_ok=True)
+        shutil.copy(path, kept)
+        self.files[uri] = kept
+        return Archive(uri, f"{digest}.zip")
+
+    def _fetch(self, uri: str) -> bytes:
+        return self.files[uri].read_bytes()
+
+
+def deque_of(events: Mapping[str, bytes], rate: float) -> Any:
+    from collections import deque
+
+    return deque() if rate else deque(events)
+
+
+def _payload(entry: Mapping[str, Any]) -> Any:
+    payload = entry["payload"]
+    return json.loads(payload) if isinstance(payload, str) else payload
+
+
+class Flow:
+    """Images all the time, from a thread of its own; leaving it waits for their acceptance."""
+
+    def __init__(self, device: V2Device, rate: float) -> None:
+        self._device, self._rate = device, rate
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._device.send(20, self._rate)
+        except BaseException as error:
+            self._failure = error
+
+    def __enter__(self) -> Flow:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure

@@ -1,0 +1,1 @@
+"""The folder above has the cloud."""

@@ -1,0 +1,112 @@
+"""Target v2, pure: what a nucleus would refuse is refused at synth, with the limit."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from checkout import PROJECT
+
+from devcloud.nucleus.recipe import RecipeError, read_recipe
+from infra.planning import InvalidInput, check, errors, load_site, plan_group
+from infra.targets.v2.limits import refuse_document, refuse_recipe
+from infra.targets.v2.names import content_version
+
+SITE = """
+name: edge
+profile: cpu-gateway-4core
+account: "111122223333"
+region: eu-central-1
+core: {{group: boxes}}
+target: v2
+components: {components}
+model: {{s3_uri: s3://models/lite0.tar.gz}}
+cameras: [{{name: cam1}}]
+volumes: {{images: /srv/images, state: /srv/state}}
+{more}
+"""
+RUNTIME = "s3://r/fanfold-runtime-01-x86_64-py3.11-onnxruntime.zip"
+
+
+def found(tmp_path, components: dict[str, Any], more: str = "") -> list[str]:
+    path = tmp_path / "edge.yaml"
+    path.write_text(SITE.format(components=json.dumps(components), more=more))
+    site, profile = load_site(path, PROJECT / "device_profiles")
+    return [str(finding) for finding in errors(check(plan_group(site, profile)))]
+
+
+def recipe(lifecycle: dict[str, Any], **more: Any) -> dict[str, Any]:
+    manifest = {"Platform": {"os": "linux", "runtime": "*"}, "Lifecycle": lifecycle}
+    return {"ComponentName": "c", "ComponentVersion": "1.0.0", "Manifests": [manifest], **more}
+
+
+def refusal(given: dict[str, Any]) -> str:
+    with pytest.raises(InvalidInput) as refused:
+        refuse_recipe(given)
+    return str(refused.value)
+
+
+def test_a_site_with_its_runtime_is_taken(tmp_path):
+    assert not found(tmp_path, {"runtimes": [RUNTIME]})
+
+
+def test_a_site_without_a_runtime_for_its_architecture_is_told_the_command(tmp_path):
+    (said,) = found(tmp_path, {})
+    assert "FF160" in said
+    assert "fanfold bundle --runtime-zip --arch x86_64" in said
+
+
+def test_the_port_that_moquette_takes_is_refused(tmp_path):
+    beside = {"aws.greengrass.clientdevices.mqtt.Moquette": {"version": "2.3.7"}}
+    (said,) = found(tmp_path, {"runtimes": [RUNTIME], "beside": beside})
+    assert "components.ports.mqtt is 8883" in said
+    moved = {"runtimes": [RUNTIME], "beside": beside, "ports": {"mqtt": 8884}}
+    assert not found(tmp_path, moved)
+
+
+def test_containers_of_our_own_are_refused(tmp_path):
+    (said,) = found(tmp_path, {"runtimes": [RUNTIME]}, "isolation: container")
+    assert "FF164" in said
+
+
+@pytest.mark.parametrize(
+    "script", ['echo {"a": 1}', "echo ${HOME}", "for x in {a,b}; do :; done", "echo {"]
+)
+def test_braces_in_a_script_are_refused_and_a_nucleus_agrees(script):
+    said = refusal(recipe({"run": script}))
+    assert "FF173" in said
+
+
+def test_a_component_with_only_an_install_is_refused_and_a_nucleus_agrees():
+    given = recipe({"install": "true"})
+    assert "300 s" in refusal(given)
+    with pytest.raises(RecipeError, match="300 s"):
+        read_recipe(given)
+
+
+def test_a_hard_dependency_on_the_token_exchange_service_is_refused():
+    name = "aws.greengrass.TokenExchangeService"
+    for dependency in ({}, {"DependencyType": "HARD"}):
+        given = recipe({"run": "true"}, ComponentDependencies={name: dependency})
+        assert "FF174" in refusal(given)
+    soft = {name: {"DependencyType": "SOFT"}}
+    refuse_recipe(recipe({"run": "true"}, ComponentDependencies=soft))
+
+
+def test_a_recipe_above_16_kb_is_refused():
+    assert "16384" in refusal(recipe({"run": "x" * 17_000}))
+
+
+def test_a_document_is_measured_in_bytes_and_java_takes_more():
+    components = {f"c{n}": {"version": "1.0.0"} for n in range(200)}
+    document = {"components": components}
+    with pytest.raises(InvalidInput, match="4000 fit"):
+        refuse_document("edge", document, "any")
+    refuse_document("edge", document, "java")
+
+
+def test_another_content_is_another_version_and_the_same_is_the_same():
+    one, same, other = ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 3})
+    assert content_version(one, 1) == content_version(same, 1) != content_version(other, 1)
+    assert content_version(one, 2).startswith("2.")
