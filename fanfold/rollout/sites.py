@@ -16,7 +16,6 @@ from infra.planning import Site
 ENGINES = {
     "v1": "CDK, Greengrass deployment",
     "iot": "CDK, AWS IoT job",
-    "v2": "CDK, Greengrass V2 deployment",
 }
 DEFAULT_RESTARTS = 3
 
