@@ -18,6 +18,8 @@ def two(make_plant: Callable[[], Plant]) -> tuple[Plant, Plant]:
     if shutil.which("node") is None:
         pytest.skip("the CDK needs node")
     first, second = make_plant(), make_plant()
+    for plant in (first, second):
+        plant.write(cloud={})  # no health reports to wait for
     (first.folder / "sites" / f"{second.name}.yaml").symlink_to(second.site_file)
     return first, second
 
