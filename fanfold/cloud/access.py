@@ -5,6 +5,7 @@ Every refusal of the other side becomes one sentence with its remedy.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ _UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAcces
             "SignatureDoesNotMatch", "AuthFailure")  # fmt: skip
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
 
+# boto3 makes clients from one session, which is not for several threads; clients are.
+_making = threading.Lock()
+
 
 @dataclass(frozen=True)
 class Access:
@@ -37,9 +41,10 @@ class Access:
         return f"the development cloud ({self.cloud.url})" if self.cloud else "AWS"
 
     def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._made(service)
-        return self._clients[service]
+        with _making:
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
 
     def _made(self, service: str) -> Any:
         import boto3

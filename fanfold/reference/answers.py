@@ -21,6 +21,7 @@ from fanfold.reference.model_answers import (
     ModelTryAnswer,
 )
 from fanfold.reference.replay_answer import ReplayAnswer
+from fanfold.reference.rollout_answer import RolloutAnswer
 from fanfold.reference.verdict_answer import VerdictAnswer
 from infra.planning import Estimate, Finding, Profile, Reason
 from infra.planning.difference import Change
@@ -266,6 +267,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "history": HistoryLine,
     "alerts list": AlertsAnswer,
     "replay": ReplayAnswer,
+    "rollout": RolloutAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,
     "tune": TuneAnswer,

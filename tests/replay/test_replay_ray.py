@@ -22,6 +22,7 @@ from replay.engines.ray_engine import RayEngine
 DEADLINE_S = 150
 KIT = Path(__file__).parents[1] / "kit"
 pytestmark = [
+    pytest.mark.soak,  # two nodes take 20 s to be there
     pytest.mark.xdist_group("ray"),
     pytest.mark.timeout(400),
     pytest.mark.filterwarnings("ignore"),  # Ray leaves sockets and files to its own processes
@@ -60,9 +61,7 @@ def once_in_order(whole: Whole, images: int) -> None:
     assert {r["status"] for r in whole.records()["cam1"]} == {"ok"}
 
 
-@pytest.mark.parametrize(
-    ("images", "shard"), [(60, 5), pytest.param(2000, 50, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize(("images", "shard"), [(60, 5), (2000, 50)])
 def test_a_node_killed_in_the_middle_costs_no_image(tmp_path, cluster, images, shard):
     archive = archive_of(tmp_path / "in", cam1=images)
     model = package(tmp_path / "m", "simulated", wait_ms=10)
@@ -84,9 +83,7 @@ def test_a_node_killed_in_the_middle_costs_no_image(tmp_path, cluster, images, s
     once_in_order(whole, images)
 
 
-@pytest.mark.parametrize(
-    ("images", "kills"), [(60, 1), pytest.param(2000, 3, marks=pytest.mark.soak)]
-)
+@pytest.mark.parametrize(("images", "kills"), [(60, 1), (2000, 3)])
 def test_a_driver_that_is_killed_and_started_again_finishes(tmp_path, cluster, images, kills):
     archive = archive_of(tmp_path / "in", cam1=images)
     model = package(tmp_path / "m", "simulated", wait_ms=10)

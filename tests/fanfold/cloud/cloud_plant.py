@@ -7,6 +7,7 @@ and in test_whole_life.py.
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import tempfile
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -52,6 +54,13 @@ def package(
     return made
 
 
+@functools.cache
+def lambdas_zip() -> bytes:
+    """The functions' code; the same bytes for every plant."""
+    with tempfile.TemporaryDirectory() as folder:
+        return build_lambdas(Path(folder) / "lambdas.zip").read_bytes()
+
+
 def picture(number: int, size: int = 40) -> bytes:
     """A small PNG of one grey, distinct for each number."""
 
@@ -80,7 +89,7 @@ class Plant:
         (folder / ".venv-device").symlink_to(PROJECT / ".venv-device")
         self.clients = {s: cloud.client(s) for s in ("greengrass", "iot", "s3", "lambda", "iam")}
         self.clients["s3"].create_bucket(Bucket=self.bucket)
-        self._zip = build_lambdas(folder / "lambdas.zip").read_bytes()
+        self._zip = lambdas_zip()
         self.write()
 
     @property
