@@ -11,11 +11,14 @@ import pytest
 EVERY_S = 0.05
 
 
-def eventually(check: Callable[[], Any], what: str, deadline_s: float = 120.0) -> Any:
+def eventually(
+    check: Callable[[], Any], what: str | Callable[[], str], deadline_s: float = 120.0
+) -> Any:
     """The first true value of `check`; without one the test fails, and says `what` was missing."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         if found := check():
             return found
         time.sleep(EVERY_S)
-    return pytest.fail(f"not within {deadline_s:g} s: {what}")
+    missing = what if isinstance(what, str) else what()
+    return pytest.fail(f"not within {deadline_s:g} s: {missing}")

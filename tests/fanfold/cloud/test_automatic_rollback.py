@@ -9,6 +9,7 @@ import pytest
 from cloud_plant import Plant, package
 from waiting import eventually
 
+UPLINK = ("--cloud", "iot", "--insecure-static-credentials")
 BAD_MODELS = {
     "wrong hash": ({"files": {"labels.txt": "0" * 64}, "labels": "labels.txt"}, "SHA-256"),
     "wrong shape": ({"input": {"shape": [3, 32]}}, "shape"),
@@ -31,7 +32,7 @@ def followed(make_plant) -> Plant:
     """A core that follows the group of its site."""
     plant = make_plant()
     plant.deploy()
-    plant.start_core("--cloud", "iot", "--insecure-static-credentials")
+    plant.start_core(*UPLINK)
     return plant
 
 
@@ -70,7 +71,10 @@ def test_images_that_come_while_a_bad_deployment_is_tried_are_not_lost(running):
         time.sleep(0.1)  # a camera's pace, not the machine's
 
     wanted = {("cam1", seq) for seq in range(1, plant.dropped + 1)}
-    eventually(lambda: plant.landed() >= wanted, f"{len(wanted)} results in the cloud")
+    eventually(
+        lambda: plant.landed() >= wanted,
+        lambda: f"results in the cloud of {sorted(wanted - plant.landed())[:20]} of {len(wanted)}",
+    )
     assert plant.landed() == wanted
 
 
@@ -113,7 +117,7 @@ def test_a_core_killed_while_a_bad_deployment_is_uncommitted_goes_back_when_it_r
     eventually((current / "uncommitted").exists, "the bad deployment is uncommitted")
     plant.stop_core(signal.SIGKILL)
 
-    plant.start_core()
+    plant.start_core(*UPLINK)
 
     eventually(lambda: runs(plant, good), "the good deployment runs again")
     eventually(lambda: plant.deployment(bad)["DeploymentStatus"] == "Failure", "failure told")
@@ -126,7 +130,7 @@ def test_a_restarted_core_does_not_try_a_refused_deployment_again(running):
     before = len(plant.status()["group"]["history"])
     plant.stop_core()
 
-    plant.start_core()
+    plant.start_core(*UPLINK)
 
     eventually(lambda: runs(plant, good), "the good deployment runs")
     assert bad not in [h["deployment"] for h in plant.status()["group"]["history"][before:]]
