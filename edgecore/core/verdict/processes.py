@@ -98,7 +98,12 @@ class _Team:
         others = {n for n in {*beating, *names} if n not in known and n not in PARTS}
         broken = {str(f.get("id")) for f in _broken(status)}
         silent = {n for n, age_s in beating.items() if age_s > HEARTBEAT_LIMIT_S}
-        unfit = {n for n, w in known.items() if w.get("state") != "ready" or not w.get("model")}
+        asleep = _on_demand(status)
+        unfit = {
+            n
+            for n, w in known.items()
+            if w.get("state") != "ready" or (not w.get("model") and n not in asleep)
+        }
         return cls(
             ours=any(n in functions or n in _silence(status, "stats") for n in PARTS)
             or bool(known),
@@ -191,14 +196,20 @@ def _workers(status: Status, team: _Team, named: Container[str]) -> Iterator[Rea
             "resume them: `fanfold drain --resume`, or on the dashboard",
             requested=True,
         )
+    asleep = _on_demand(status)
     for name, worker in known.items():
         if name not in named and name not in drained:
-            yield from _worker(name, worker, team.level(name))
+            yield from _worker(name, worker, team.level(name), asleep=name in asleep)
 
 
-def _worker(name: str, worker: Mapping[str, Any], level: str) -> Iterator[Reason]:
+def _on_demand(status: Status) -> set[str]:
+    """Functions that the next image starts: they have no model before it, and need none."""
+    return {str(f.get("id")) for f in status.get("functions", []) if f.get("pinned") is False}
+
+
+def _worker(name: str, worker: Mapping[str, Any], level: str, *, asleep: bool) -> Iterator[Reason]:
     state = worker.get("state", "unknown")
-    if not worker.get("model"):
+    if not worker.get("model") and not asleep:
         yield gate(
             level,
             "worker_without_model",
