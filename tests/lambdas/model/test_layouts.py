@@ -162,7 +162,8 @@ def test_a_point_of_the_input_leads_back_to_the_pixel_that_is_seen_there(
                    shape=(1, 3, 96, 96)).input  # fmt: skip
     image = np.zeros((height, width, 3), np.uint8)
     x, y = width // 2, height // 2
-    reach_x, reach_y = max(2, width // 20), max(2, height // 20)
+    seen = max(width, height) // 48 + 1  # two points of the input: one between two is not seen
+    reach_x, reach_y = min(x, max(seen, width // 20)), min(y, max(seen, height // 20))
     image[y - reach_y : y + reach_y, x - reach_x : x + reach_x] = 255
     tensor = np.zeros(spec.shape[1:], np.float32)
     size = Transform(spec, "exact")(cv2.imencode(".png", image)[1].tobytes(), tensor)
