@@ -10,7 +10,7 @@ ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 JOBS ?= 2
 # Whatever starts no core, no model runtime, no browser and no CDK.
 QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edgecore/ipc \
-	tests/edgecore/mqtt tests/edgecore/uplink tests/infra/planning tests/bench tests/models
+	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models
 QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/splitter \
 	tests/lambdas/tensors tests/edgecore/runtime
 
@@ -59,7 +59,7 @@ test: lint unit device-tests
 # The inner loop: an answer within a minute.
 quick: setup
 	$(BIN)/ruff check .
-	$(BIN)/pytest -q -n 2 -m 'not soak and not e2e' $(QUICK)
+	$(BIN)/pytest -q -n 2 -m 'not soak and not e2e' $(QUICK) --ignore tests/models/device
 	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m 'not soak and not e2e' $(QUICK_ON_DEVICE)
 
 unit: setup build/wheels/.done
