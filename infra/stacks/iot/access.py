@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aws_cdk import Duration
@@ -16,8 +16,36 @@ from infra.targets.iot import IotNames, core_policy, role_statements
 
 CREDENTIALS_S = 3600
 """boto3 asks anew 15 minutes before the end: with the shortest life it would ask at every call."""
-UNFINISHED_UPLOAD_DAYS = 7
-OLDER_VERSIONS_DAYS = 30
+
+
+def lent_role(
+    scope: Construct,
+    *,
+    alias: str,
+    description: str,
+    statements: Iterable[Mapping[str, Any]],
+    role_name: str | None = None,
+) -> tuple[iam.Role, iot.CfnRoleAlias]:
+    """A role that devices get for their certificates, and the alias by which they ask for it."""
+    allowed = [iam.PolicyStatement.from_json(dict(each)) for each in statements]
+    role = iam.Role(
+        scope,
+        "Role",
+        role_name=role_name,
+        description=description,
+        assumed_by=iam.ServicePrincipal("credentials.iot.amazonaws.com"),
+        max_session_duration=Duration.seconds(CREDENTIALS_S),
+        inline_policies={"core": iam.PolicyDocument(statements=allowed)},
+    )
+    acknowledge_prefixes(role, allowed)
+    by_name = iot.CfnRoleAlias(
+        scope,
+        "RoleAlias",
+        role_alias=alias,
+        role_arn=role.role_arn,
+        credential_duration_seconds=CREDENTIALS_S,
+    )
+    return role, by_name
 
 
 class DeviceAccess(Construct):
@@ -29,22 +57,11 @@ class DeviceAccess(Construct):
         self.policy = iot.CfnPolicy(
             self, "Policy", policy_name=names.policy, policy_document=core_policy(document)
         )
-        statements = [iam.PolicyStatement.from_json(s) for s in role_statements(document)]
-        self.role = iam.Role(
+        self.role, self.alias = lent_role(
             self,
-            "Role",
+            alias=names.role_alias,
             description=f"Lent to the cores of Fanfold site {names.site} for their certificates",
-            assumed_by=iam.ServicePrincipal("credentials.iot.amazonaws.com"),
-            max_session_duration=Duration.seconds(CREDENTIALS_S),
-            inline_policies={"core": iam.PolicyDocument(statements=statements)},
-        )
-        acknowledge_prefixes(self.role, statements)
-        self.alias = iot.CfnRoleAlias(
-            self,
-            "RoleAlias",
-            role_alias=names.role_alias,
-            role_arn=self.role.role_arn,
-            credential_duration_seconds=CREDENTIALS_S,
+            statements=role_statements(document),
         )
         # It outlives the stack: a device may still be on its way to an artifact.
         self.bucket = kept_bucket(self, "Artifacts", names.bucket)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from infra.stacks.acknowledgements import acknowledge_prefixes
-from infra.stacks.iot.access import CREDENTIALS_S
+from infra.stacks.iot.access import lent_role
 from infra.targets.v2.names import V2Names
 from infra.targets.v2.policy import core_device_policy, token_exchange_statements
 
@@ -32,23 +29,12 @@ class CoreDeviceAccess(Construct):
             policy_name=names.policy,
             policy_document=core_device_policy(document),
         )
-        statements = [iam.PolicyStatement.from_json(s) for s in token_exchange_statements(document)]
-        self.role = iam.Role(
+        self.role, self.alias = lent_role(
             self,
-            "Role",
-            role_name=names.role,
+            alias=names.role_alias,
             description=f"Token exchange role of the core devices of Fanfold site {names.site}",
-            assumed_by=iam.ServicePrincipal("credentials.iot.amazonaws.com"),
-            max_session_duration=Duration.seconds(CREDENTIALS_S),
-            inline_policies={"core": iam.PolicyDocument(statements=statements)},
-        )
-        acknowledge_prefixes(self.role, statements)
-        self.alias = iot.CfnRoleAlias(
-            self,
-            "RoleAlias",
-            role_alias=names.role_alias,
-            role_arn=self.role.role_arn,
-            credential_duration_seconds=CREDENTIALS_S,
+            statements=token_exchange_statements(document),
+            role_name=names.role,
         )
 
     def outputs(self) -> dict[str, str]:
