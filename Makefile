@@ -63,11 +63,12 @@ quick: setup
 	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m 'not soak and not e2e' $(QUICK_ON_DEVICE)
 
 unit: setup build/wheels/.done
-	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -n $(JOBS) -m 'not soak' --junitxml build/reports/unit.xml
+	scripts/test_again build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) \
+		-n $(JOBS) -m 'not soak'
 
 device-tests: setup build/wheels/.done
-	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -n $(JOBS) -m 'not soak' \
-		--junitxml build/reports/device.xml
+	scripts/test_again build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini \
+		$(ON_DEVICE) -n $(JOBS) -m 'not soak'
 
 # Hours: see docs/reliability.md. `$(BIN)/python tests/chaos/chaos_report.py` writes its table anew.
 soak: setup build/wheels/.done

@@ -110,7 +110,8 @@ def test_the_tutorial(hall):
     hall.type(send)
     hall.heard("lite0 1.0.0")
     assert "total" in hall.type(trace)
-    assert "w0" in hall.type(kill)
+    # Status ends 1 while the killed worker is still starting: the core is degraded then.
+    assert "w0" in hall.type(kill, exits=(0, 1))
     hall.type(change)
     assert "20 accepted" in hall.said
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 import simplejpeg
 from chromium import Browser, needs_chromium
 from every import every
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import TypeAdapter
 from real_core import BOX, RealCore
@@ -79,7 +81,7 @@ def test_everything_that_a_core_knows_is_on_the_page(page: Browser, hall: RealCo
     assert "boxes 1.0.0" in page.text(".worker")
     assert "CPU" in page.text(".worker")
     assert "credits" in page.text(".worker")
-    assert "restarts" in page.text(".worker")
+    assert re.search(r"\d+ restarts?\b", page.text(".worker"))
     assert page.count("#streams tbody tr") == 2
     assert page.count("#functions tbody tr") == 4
     assert page.count("#history tbody tr") == 1
@@ -93,8 +95,9 @@ def test_the_boxes_of_a_detection_lie_on_its_photograph(page: Browser) -> None:
     page.wait("document.querySelector('.image rect')")
     picture, drawn = page(
         "evaluate",
-        script="['img', 'rect'].map(s => { const r = document.querySelector('.image ' + s)"
-        ".getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; })",
+        script="['img', 'rect'].map(s => { const r = "
+        "document.querySelector('.image:has(rect) ' + s).getBoundingClientRect(); "
+        "return [r.x, r.y, r.width, r.height]; })",
     )
     assert drawn[0] == pytest.approx(picture[0] + BOX[0] * picture[2], abs=3)
     assert drawn[1] == pytest.approx(picture[1] + BOX[1] * picture[3], abs=3)
@@ -111,7 +114,7 @@ def test_no_request_leaves_the_machine(page: Browser, hall: RealCore) -> None:
 def test_the_stages_of_an_image_sum_to_its_total_on_the_page_and_in_the_cli(
     page: Browser, hall: RealCore
 ) -> None:
-    page("click", selector=".image")
+    page("click", selector=".image:has(rect)")  # one that was inspected: others sent broken ones
     page.wait("document.querySelector('dialog[open] .spans')")
     assert "publish to" in page.text("#trace .spans")
     stream, seq = page.text("#trace-title").split(" #")
@@ -277,20 +280,26 @@ def test_what_the_command_line_prints_as_json_is_as_promised(hall: RealCore) -> 
 
 
 def test_the_metrics_of_a_running_core_parse_and_count_its_images(hall: RealCore) -> None:
-    families = {
-        family.name: family
-        for family in text_string_to_metric_families(hall.ask("/metrics")[1].decode())
-    }
-    images = families["fanfold_images"].samples
-    stages = {
-        sample.labels["stage"]
-        for sample in families["fanfold_stage_duration_seconds"].samples
-        if sample.name.endswith("_count") and sample.value
-    }
+    hall.send()  # counters are a core's own: another test of this hall restarts it
 
-    assert sum(s.value for s in images if s.name.endswith("_total")) > 0
-    assert stages >= {"queue", "read", "transform", "inference", "order"}
-    assert {s.labels["worker"] for s in families["fanfold_worker_ready"].samples} == {"w0", "w1"}
+    def families() -> dict[str, Metric]:
+        text = hall.ask("/metrics")[1].decode()
+        return {family.name: family for family in text_string_to_metric_families(text)}
+
+    def stages() -> set[str]:
+        samples = families()["fanfold_stage_duration_seconds"].samples
+        return {s.labels["stage"] for s in samples if s.name.endswith("_count") and s.value}
+
+    def images() -> float:
+        samples = families()["fanfold_images"].samples
+        return sum(s.value for s in samples if s.name.endswith("_total"))
+
+    hall.eventually(lambda: images() > 0, "images are counted")
+    hall.eventually(
+        lambda: stages() >= {"queue", "read", "transform", "inference", "order"}, "every stage"
+    )
+    workers = {s.labels["worker"] for s in families()["fanfold_worker_ready"].samples}
+    assert workers == {"w0", "w1"}
 
 
 @pytest.mark.parametrize(
