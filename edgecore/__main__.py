@@ -14,6 +14,7 @@ from edgecore.daemon.core_log import configure_logs
 from edgecore.daemon.process import run
 from edgecore.disk.state_files import require_writable
 
+
 def _port(text: str) -> int | None:
     if text == "off":
         return None

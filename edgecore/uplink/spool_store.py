@@ -54,15 +54,17 @@ class SpoolStore:
         try:
             reasons = self._durably(puts)
         except (sqlite3.DatabaseError, OSError) as error:
-            self.problem = f"{self._path}: {error}"
-            reason = self._reason(error)
-            if puts and not self.account.refused[reason]:
-                log.error("spool: messages are refused (%s): %s", reason, error)  # noqa: TRY400
+            return self._refused(puts, error)
+        self.problem = None
+        return reasons
+
+    def _refused(self, puts: Sequence[tuple[str, bytes]], error: Exception) -> list[str | None]:
+        reason = self._reason(error)
+        self.problem = f"{self._path}: {error}"
+        if puts and not self.account.refused[reason]:
+            log.error("spool: messages are refused (%s): %s", reason, error)
         if puts:
             self.account.refused[reason] += len(puts)
-        else:
-            self.problem = None
-            return reasons
         return [reason] * len(puts)
 
     def _durably(self, puts: Sequence[tuple[str, bytes]]) -> list[str | None]:

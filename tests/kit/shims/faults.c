@@ -160,6 +160,7 @@ ssize_t pwrite64(int file, const void *from, size_t size, off64_t at) {
     return fails("write", file) ? -1 : REAL(pwrite64)(file, from, size, at);
 }
 int fsync(int file) { return fails("fsync", file) ? -1 : REAL(fsync)(file); }
+int syncfs(int file) { return fails("fsync", file) ? -1 : REAL(syncfs)(file); }
 int fdatasync(int file) { return fails("fsync", file) ? -1 : REAL(fdatasync)(file); }
 int ftruncate(int file, off_t size) {
     return fails("truncate", file) ? -1 : REAL(ftruncate)(file, size);
