@@ -13,7 +13,6 @@ from typing import Any
 
 from edgecore.core.options import CoreError
 
-
 # A full disk is no reason not to start: what leaves makes room.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
