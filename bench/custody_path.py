@@ -49,6 +49,14 @@ def _release(self: Custody, item: dict[str, Any]) -> None:
 
 Custody.take_file, Custody.release = _take_file, _release
 """
+UNCHECKED = """
+
+def _read(self: Prepare, item: Record) -> bytes:
+    return read_inside(self._images_dir, item["file"], self._transform.rules.max_bytes)
+
+
+Prepare._read = _read
+"""
 NO_DIGEST = """
 
 class _NoDigest:
@@ -67,8 +75,8 @@ hashlib = _Unhashed
 #: What is appended to which module of the functions' code.
 CUSTODY, WORKER = "splitter/custody.py", "worker/prepare.py"
 WAYS: dict[str, dict[str, str]] = {
-    "names only": {CUSTODY: NO_LINK + NO_SYNC, WORKER: NO_DIGEST},
-    "+ digest": {CUSTODY: NO_LINK + NO_SYNC},
+    "names only": {CUSTODY: NO_LINK + NO_SYNC, WORKER: UNCHECKED + NO_DIGEST},
+    "+ digest": {CUSTODY: NO_LINK + NO_SYNC, WORKER: UNCHECKED},
     "+ link": {CUSTODY: NO_SYNC},
     "custody": {},
 }
