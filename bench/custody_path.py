@@ -132,7 +132,9 @@ def main(argv: list[str]) -> int:
     for _ in range(given.rounds):
         for way in order:
             found[way].append(run(given.folder, way, given))
-            print(f"{way:11} {found[way][-1]['images_per_s']:6.0f} images/s", flush=True)
+            row = found[way][-1]
+            cpu_us = sum(row["cpu_us_per_image"].values())
+            print(f"{way:11} {row['images_per_s']:6.0f} images/s  {cpu_us:6.0f} us CPU", flush=True)
         order.append(order.pop(0))
     print("| way | images/s | CPU us per image, all | splitter | workers |\n|---|---|---|---|---|")
     for way, rows in found.items():
