@@ -1,4 +1,7 @@
-"""`./install.sh --site line-3.join`: everything that a device needs, from the unpacked bundle."""
+"""`./install.sh --site line-3.join`: everything that a device needs, from the unpacked bundle.
+
+`./install.sh --csr line-3-core` comes before it where the key shall never leave the device.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ import sys
 from pathlib import Path
 
 from device.install import steps
-from device.install.joining import JoinError, read_join
+from device.install.joining import JoinError, check_thing, read_join
 from device.install.layout import Layout
-from device.install.version import BundleError
+from device.install.request import RequestError, adopt_key, make_request, next_key
+from device.install.version import BundleError, install_version
 from device.launcher.versions import VersionsError
 
 
@@ -18,7 +22,12 @@ def parser() -> argparse.ArgumentParser:
     arguments = argparse.ArgumentParser("install.sh", description="Install Fanfold on this device.")
     add = arguments.add_argument
     add("--bundle", type=Path, required=True, help=argparse.SUPPRESS)
-    add("--site", type=Path, required=True, metavar="FILE.join", help="fanfold provision wrote it")
+    what = arguments.add_mutually_exclusive_group(required=True)
+    what.add_argument("--site", type=Path, metavar="FILE.join", help="fanfold provision wrote it")
+    what.add_argument(
+        "--csr", metavar="THING", help="make this device's key, and THING.csr to certify it"
+    )
+    add("--new-key", action="store_true", help="with --csr: even where there is a key")
     add("--root", type=Path, default=Path("/"), metavar="DIR", help="install into an image")
     add("--group", metavar="SOURCE", help="start with this group; default: wait for a deployment")
     add("--containers", action="store_true", help="functions of the group run in containers")
@@ -35,19 +44,37 @@ def main() -> int:
         print("install.sh: needs root (it makes a user and a service): sudo ./install.sh …")
         return 2
     try:
-        install(given, layout)
+        request(given, layout) if given.csr else install(given, layout)
     except JoinError as error:
         print(f"install.sh: {error}", file=sys.stderr)
         return 2
-    except (BundleError, steps.StepError, VersionsError, OSError) as error:
+    except (BundleError, RequestError, steps.StepError, VersionsError, OSError) as error:
         print(f"install.sh: {error}", file=sys.stderr)
         return 1
     return 0
 
 
+def request(given: argparse.Namespace, layout: Layout) -> None:
+    """A key in /etc/fanfold, 0600, and its request in this folder. Raises as `install` does."""
+    thing = check_thing(given.csr)
+    uid = steps.make_user(layout)
+    version = install_version(given.bundle, layout.on(layout.versions))
+    key = layout.key(thing)
+    if given.new_key and layout.on(key).exists():
+        key = next_key(key)
+    layout.on(layout.settings).mkdir(mode=0o755, parents=True, exist_ok=True)
+    made = Path.cwd() / f"{thing}.csr"
+    python = layout.on(layout.versions) / version / "bin" / "python"
+    fresh = make_request(python, thing, layout.on(key), made, anew=given.new_key)
+    steps.give(uid, [key], layout)
+    print(f"{'made' if fresh else 'kept'}: the key of {thing}, {layout.on(key)}; it stays here")
+    print(f"request: {made}; certify it at the workplace: fanfold provision SITE --csr {made.name}")
+
+
 def install(given: argparse.Namespace, layout: Layout) -> None:
     """Raises JoinError, BundleError, StepError, VersionsError, OSError."""
     join = read_join(given.site)
+    key = adopt_key(join, given.site, layout)
     name = str(join["site"])
     uid = steps.make_user(layout)
     steps.copy_programs(given.bundle, layout)
@@ -55,7 +82,8 @@ def install(given: argparse.Namespace, layout: Layout) -> None:
     steps.write_settings(join, given.site, given.group, given.core, layout)
     version = steps.add_version(given.bundle, name, layout)
     steps.write_units(given.bundle, join, layout, containers=given.containers)
-    steps.give(uid, [*own, layout.join(name)], layout)
+    keys = [layout.key(str(join["thing"]))] if key else []
+    steps.give(uid, [*own, layout.join(name), *keys], layout)
     print(f"installed: core {version} for site {name}, thing {join['thing']}")
     if given.no_start:
         print(f"start it: systemctl enable --now fanfold@{name}")
