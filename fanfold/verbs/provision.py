@@ -74,7 +74,7 @@ def provision(
     with explained(access, f"identities of {settings.name}", again):
         identities = Identities(access.client("iot"), folder, _readable(record))
         if remove:
-            _remove(identities, settings.name, say)
+            _remove(access, settings, identities, boxes, say)
         else:
             refuse_foreign(access, identities.arns, settings.name, gone=True)
             if settings.core.group is not None:
@@ -170,13 +170,23 @@ def _not_yet(site: Site) -> str:
     return f"not deployed yet. After `fanfold deploy {site.name}` run this again"
 
 
-def _remove(identities: Identities, site: str, say: Say) -> None:
-    things = list(identities.arns)
+def _remove(
+    access: Access, site: Site, identities: Identities, boxes: list[str], say: Say
+) -> None:
+    """Certificates of the boxes named, else of all; a box's thing was made here and goes too."""
+    if unknown := sorted(set(boxes) - set(identities.arns)):
+        known = ", ".join(identities.arns) or "none"
+        said = f"{site.name}: {', '.join(unknown)} was not provisioned here; there are: {known}"
+        raise UserError(said, INVALID)
+    things = boxes or list(identities.arns)
+    iot: Any = access.client("iot")
     for thing in things:
         if done := identities.remove(thing):
             say(f"{done.what:<8} {thing}  {done.certificate_arn}")
+        if site.core.group is not None:
+            iot.delete_thing(thingName=thing)
     if not things:
-        output.note(f"{site}: nothing is provisioned")
+        output.note(f"{site.name}: nothing is provisioned")
 
 
 def _readable(record: Path) -> Path:

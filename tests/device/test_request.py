@@ -48,7 +48,7 @@ def test_openssl_accepts_the_request_and_the_key_is_its_owners_only(layout: Layo
     said = openssl("req", "-in", str(csr), "-verify", "-noout", "-subject")
     assert fresh
     assert "OK" in said
-    assert said.strip().endswith(THING)
+    assert f"CN = {THING}" in said
     assert openssl("pkey", "-in", str(key), "-pubout") == openssl(
         "req", "-in", str(csr), "-noout", "-pubkey"
     )
