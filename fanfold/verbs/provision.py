@@ -170,9 +170,7 @@ def _not_yet(site: Site) -> str:
     return f"not deployed yet. After `fanfold deploy {site.name}` run this again"
 
 
-def _remove(
-    access: Access, site: Site, identities: Identities, boxes: list[str], say: Say
-) -> None:
+def _remove(access: Access, site: Site, identities: Identities, boxes: list[str], say: Say) -> None:
     """Certificates of the boxes named, else of all; a box's thing was made here and goes too."""
     if unknown := sorted(set(boxes) - set(identities.arns)):
         known = ", ".join(identities.arns) or "none"

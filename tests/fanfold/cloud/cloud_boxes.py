@@ -89,7 +89,11 @@ class BoxedSite:
 
         from infra.stacks.cloud_stack import CloudStack
 
-        app = cdk.App(outdir=str(self.folder / "cdk.out"), analytics_reporting=False)
+        app = cdk.App(
+            outdir=str(self.folder / "cdk.out"),
+            analytics_reporting=False,
+            builtin_cloud_formation_validation=False,
+        )
         made = CloudStack(app, document=self.document)
         template = app.synth().get_stack_by_name(made.stack_name).template
         template.get("Parameters", {}).pop("BootstrapVersion", None)
