@@ -143,7 +143,7 @@ class BoxedSite:
         )  # fmt: skip
 
     def landed(self) -> dict[str, set[str]]:
-        """Thing → pictures whose record lies in the results bucket."""
+        """Thing → records of it, by stream and number, in the results bucket."""
         bucket = f"fanfold-{self.name}-123456789012-us-east-1"
         found: dict[str, set[str]] = {}
         for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
@@ -151,7 +151,7 @@ class BoxedSite:
                 body = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
                 batch = json.loads(body)
                 told = found.setdefault(batch["core"], set())
-                told.update(str(record["image"]["id"]) for record in batch["results"])
+                told.update(f"{record['stream']}-{record['seq']}" for record in batch["results"])
         return found
 
 
