@@ -43,7 +43,7 @@ def made(synthesize: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     folder = tmp_path_factory.mktemp("sites")
     one = template_of(synthesize, folder, "{thing: edge-1-core}")["Resources"]
     many = template_of(synthesize, folder, "{group: edge-boxes}", validate=True)["Resources"]
-    return {**many, **one}
+    return {**one, **many}
 
 
 def row_of(name: str) -> set[str]:
