@@ -28,7 +28,7 @@ VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
     "import_", "migrate", "run", "status", "send", "publish", "results", "trace", "history",
     "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
-    "rollout", "bundle",
+    "rollout", "sites", "bundle",
 )  # fmt: skip
 
 
