@@ -25,9 +25,9 @@ HELP = (
 )
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
-    "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
-    "import_", "migrate", "run", "status", "send", "publish", "results", "trace", "history",
-    "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
+    "doctor", "demo", "init", "plan", "provision", "devcloud", "model", "deploy", "diff",
+    "rollback", "import_", "migrate", "run", "status", "send", "publish", "results", "trace",
+    "history", "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
     "rollout", "sites", "bundle",
 )  # fmt: skip
 
