@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from fanfold import __version__
 from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
 from fanfold.common.output import err
+from infra.planning import InvalidInput
 
 HELP = (
     "A hardware profile in, an AWS IoT Greengrass V1 group out; and a core that runs it.\n\n"
@@ -97,6 +98,10 @@ def _explain(error: Exception) -> int:
             return _say(error, str(error), error.exit_code)
         case TyperException():
             return _say(error, error.format_message(), INVALID)
+        case InvalidInput():
+            return _say(error, "\n".join(map(str, error.findings)), INVALID)
+        case OSError(filename=str() as name, strerror=str() as why):  # a file that a person named
+            return _say(error, f"{name}: {why} (FANFOLD_DEBUG=1 shows where)", INVALID)
         case _:
             said = f"{type(error).__name__}: {error} (FANFOLD_DEBUG=1 shows where)"
             return _say(error, said, FAILED)
