@@ -11,6 +11,7 @@ from typing import Any
 
 from edgecore.core.verdict import DEGRADED, DOWN, OK
 from fanfold.cloud.words import short_model
+from fanfold.common.output import printable
 from fanfold.fleet.known import Box, Known
 from fanfold.rollout.health import REPORTS_MISSED
 
@@ -150,14 +151,21 @@ def _of_core(core: str, said: Mapping[str, Any]) -> Iterable[Why]:
     reasons = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
     for each in reasons:
         level = each.get("level")
-        subject, problem = str(each.get("subject") or each.get("code")), str(each.get("problem"))
-        yield Why(level if level in _LEVELS else DEGRADED, subject[:300], problem[:300], core)
+        subject, problem = (_text(each.get(key)) for key in ("subject", "problem"))
+        yield Why(level if level in _LEVELS else DEGRADED, subject, problem, core)
+    if state != OK and not reasons:
+        yield Why(str(state), str(state), "its core gives no reason", core)
     yield Why(str(state), "", "", core)
+
+
+def _text(said: object) -> str:
+    """Of a device, as anybody may be shown it."""
+    return printable(str(said or "?"))[:300]
 
 
 def ago(seconds: float) -> str:
     """`12 s`, `5 min`, `3 h`, `2 d`."""
     for size_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size_s:
-            return f"{seconds / size_s:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
+            return f"{seconds // size_s:.0f} {unit}"
+    return f"{max(seconds, 0) // 1:.0f} s"

@@ -35,7 +35,7 @@ def test_all_are_walked_and_the_sum_is_right() -> None:
 def test_what_a_row_names_is_there(row: list[str]) -> None:
     _, _, _, where, shown = row
 
-    assert {verb for verb in re.findall(r"`fanfold (\w+)", where)} <= VERBS
+    assert set(re.findall(r"`fanfold (\w+)", where)) <= VERBS
     named = re.findall(r"`(tests/[^`]+)`", shown)
     assert named
     assert [path for path in named if not (PROJECT / path).exists()] == []

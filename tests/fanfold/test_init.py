@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from checkout import PROJECT
 
+from fanfold.reference.fleet_answer import InitAnswer
 from infra.planning import load_site
 
 
@@ -68,7 +68,7 @@ def test_a_profile_that_is_there_serves_a_second_site(fanfold, here):
     said = fanfold("init", "yard", "--profile", "hall", "--json")
 
     assert said.code == 0
-    assert json.loads(said.out)["profile"] is None
+    assert InitAnswer.model_validate_json(said.out).profile is None
     assert load_site(here / "sites/yard.yaml", here / "device_profiles")[1].name == "hall"
 
 

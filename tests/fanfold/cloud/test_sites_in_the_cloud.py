@@ -13,6 +13,7 @@ from waiting import eventually
 
 import devcloud
 from fanfold.main import main
+from fanfold.reference.fleet_answer import SitesAnswer
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -56,6 +57,7 @@ def sites(folder: Path, lines: dict[str, Line], monkeypatch, capfd) -> Run:
 
 def told(sites: Run) -> dict[str, Any]:
     _, out, _ = sites("--json")
+    SitesAnswer.model_validate_json(out)
     return {site["site"]: site for site in json.loads(out)["sites"]}
 
 
