@@ -219,8 +219,8 @@ def test_the_forecast_is_of_a_part_of_the_grid(cores, packages):
 def test_a_setting_above_the_memory_limit_is_never_started(plant, device, capsys, monkeypatch):
     few = SimpleNamespace(available=700 << 20)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: few)
-    site = plant / "sites" / "hall.yaml"
-    site.write_text(SITE.replace("cameras:", "  footprint: {memory_kb: 400000}\ncameras:", 1))
+    footprint = Footprint(memory_kb=400_000)
+    monkeypatch.setattr("fanfold.tune.prepare._footprint", lambda *_: footprint)
 
     assert tune("--dry-run", "--json") == 0
 
