@@ -28,7 +28,7 @@ from fanfold.common.project import read_site
 from fanfold.fleet.known import Known, fold
 from fanfold.fleet.row import Deployed, Row, Site, row_of
 from fanfold.rollout.sites import Target
-from infra.planning import Profile, changes, plan_group
+from infra.planning import InvalidInput, Profile, changes, plan_group
 from infra.planning import Site as Settings
 
 READERS = 8
@@ -49,6 +49,7 @@ class Watched:
     deployed: Deployed | None = None
     drift: tuple[str, ...] | None = None
     _looked_at: float = float("-inf")
+    _access: Access | None = None
 
     def read(self, now: float) -> Row:
         """Never raises UserError: what is wrong is in the row."""
@@ -60,14 +61,17 @@ class Watched:
         site = _site(settings)
         try:
             self._read(settings, profile, now)
-        except UserError as error:
+        except (UserError, InvalidInput) as error:
+            self._access = None  # the development cloud may have been started elsewhere
             return row_of(
                 site, self.known, self.deployed, now, drift=self.drift, problem=str(error)
             )
         return row_of(site, self.known, self.deployed, now, drift=self.drift)
 
     def _read(self, settings: Settings, profile: Profile, now: float) -> None:
-        access = reach(settings.region, aws=self.aws)
+        if self._access is None:
+            self._access = reach(settings.region, aws=self.aws)
+        access = self._access
         if now - self._looked_at >= DEPLOYED_EVERY_S:
             self.deployed, self.drift = _deployed(access, settings, profile, self.name)
             self._looked_at = now

@@ -6,6 +6,7 @@ file, bytes that are no text, a path that cannot be followed, a name with an esc
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -17,16 +18,24 @@ import pytest
 from every import every
 
 from fanfold.common.errors import FAILED, UserError
-from fanfold.main import EXIT_CODES
+from fanfold.main import EXIT_CODES, build_app
 from fanfold.reference.commands import commands
 
 COMMANDS = dict(commands())
+APP = functools.cache(build_app)
 ESCAPE = "\u001b[31mred"
 BAD = ("nosuch", "a-folder.yaml", "empty.yaml", "bytes.tar.gz", "bytes.yaml", "loop/x", ESCAPE)
+BAD_FILES = ("a-folder.yaml", "bytes.tar.gz", ESCAPE)
 #: What these verbs do with a name that is free: they make something of it.
 MAKES = {"init": "tests/fanfold/test_init.py", "detect": "tests/fanfold/test_detect.py"}
 #: They look at the machine instead of what they are given, for seconds.
 SLOW = {"doctor", "demo"}
+
+
+@pytest.fixture(autouse=True)
+def one_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of verbs is made once, and not for each line."""
+    monkeypatch.setattr("fanfold.main.build_app", APP)
 
 
 class StartedError(UserError):
@@ -72,7 +81,8 @@ def lines(path: str) -> list[list[str]]:
     wanted = [*needed, *(p for p in given if not p.required and is_path(p))]
     found = []
     for parameter in wanted:
-        for value in ("x",) if is_number(parameter) else BAD:
+        values = BAD if parameter.required else BAD_FILES
+        for value in ("x",) if is_number(parameter) else values:
             rest = [w for p in needed if p is not parameter for w in words(p, plain(p))]
             found.append([*path.split(), *rest, *words(parameter, value)])
     return found
