@@ -24,8 +24,8 @@ from fanfold.reference.commands import commands
 COMMANDS = dict(commands())
 APP = functools.cache(build_app)
 ESCAPE = "\u001b[31mred"
-BAD = ("nosuch", "a-folder.yaml", "empty.yaml", "bytes.tar.gz", "bytes.yaml", "loop/x", ESCAPE)
-BAD_FILES = ("a-folder.yaml", "bytes.tar.gz", ESCAPE)
+BAD = ("nosuch", "a-folder.yaml", "empty.yaml", "bytes.yaml", ESCAPE)
+BAD_FILES = ("a-folder.yaml", "bytes.tar.gz", "loop/x", ESCAPE)
 #: What these verbs do with a name that is free: they make something of it.
 MAKES = {"init": "tests/fanfold/test_init.py", "detect": "tests/fanfold/test_detect.py"}
 #: They look at the machine instead of what they are given, for seconds.
@@ -106,7 +106,6 @@ def test_a_bad_word_is_a_sentence_and_an_exit_code(fanfold, nothing_starts, path
 
         assert said.code in range(5), line
         assert "Traceback" not in everything, line
-        assert "FANFOLD_DEBUG=1 shows where" not in everything or ": " in everything, line
         assert not re.search(r"fanfold: \w+(Error|Exception|Input): ", everything), (line, said.err)
         assert "\u001b" not in everything, line
         assert said.code == 0 or said.err.strip(), f"{line}: silent, exit code {said.code}"
@@ -118,14 +117,14 @@ def test_help_teaches_with_an_example_and_the_exit_codes(fanfold, monkeypatch, p
     said = fanfold(*path.split(), "--help")
 
     assert said.code == 0
-    assert "Example: fanfold " in said.out
+    assert re.search(r"Example: .*\bfanfold ", said.out)
     assert EXIT_CODES in " ".join(said.out.split())
 
 
 @pytest.mark.parametrize("path", sorted(COMMANDS))
 def test_the_example_is_of_this_verb_with_options_that_it_has(path):
-    example = re.search(r"Example: (fanfold [^\n]*)", COMMANDS[path].help)
-    typed = shlex.split(example[1].partition(" | ")[0])[1:]
+    example = re.search(r"Example: .*\b(fanfold [^\n|)]*)", COMMANDS[path].help)
+    typed = shlex.split(example[1])[1:]
     known = {option for parameter in COMMANDS[path].params for option in parameter.opts}
 
     assert typed[: len(path.split())] == path.split()
