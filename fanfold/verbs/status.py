@@ -51,8 +51,8 @@ def status(
     """Show functions, queues, backlog and cloud of a running core.
 
     With `--from cloud` (SITE is needed) what is deployed, and with target iot each device's word.
-    The verdict is ok, degraded (images are inspected, something is wrong) or down. Findings are
-    said once, by the first status that sees them; after that their number is shown.
+    The verdict is ok, degraded (images are inspected, something is wrong) or down. A finding is
+    printed in full by the first status that has it; after that their number is shown.
     Exit code 0: ok; 1: degraded or down; 3: no core runs.
     Example: fanfold status
     """

@@ -44,7 +44,7 @@ def tune(
     """Measure settings on this device and write the fastest that keeps the latency into the site.
 
     Workers, threads (or copies on each GPU, or transforms), batch, window and package are searched
-    with the real core; the fastest few are measured again before one is chosen. It says first how
+    with the real core; the fastest few are measured again before one is chosen. It prints first how
     long that takes; settings near the memory's limit are not started; ctrl-C leaves nothing.
     Exit code 1: no setting keeps the latency.
     Example: fanfold tune line-3 --images photos/ --model lite0-1.0.0.tar.gz --latency-ms 200
