@@ -14,21 +14,25 @@ from typer.exceptions import TyperException
 from fanfold import __version__
 from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
 from fanfold.common.output import err
+from infra.planning import InvalidInput
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 invalid input, "
+    "3 something needed is missing, 4 refused by the other side, 130 interrupted."
+)
 HELP = (
     "A hardware profile in, an AWS IoT Greengrass V1 group out; and a core that runs it.\n\n"
     "Start with [bold]fanfold doctor[/bold], [bold]fanfold plan demo[/bold], "
     "[bold]fanfold demo[/bold]. Every verb's --help has an example; "
     "--json prints what a program can read.\n\n"
-    "Exit codes: 0 done, 1 failed, 2 invalid input, "
-    "3 something needed is missing, 4 refused by the other side, 130 interrupted."
+    f"{EXIT_CODES}"
 )
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
-    "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
-    "import_", "migrate", "run", "status", "send", "publish", "results", "trace", "history",
-    "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
-    "rollout", "bundle",
+    "doctor", "demo", "init", "plan", "provision", "devcloud", "model", "deploy", "diff",
+    "rollback", "import_", "migrate", "run", "status", "send", "publish", "results", "trace",
+    "history", "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
+    "rollout", "sites", "bundle",
 )  # fmt: skip
 MODULE_OF = {"import": "import_", "destroy": "deploy"}
 """Verbs that are not called like their module."""
@@ -47,7 +51,17 @@ def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for verb in verbs:
         importlib.import_module(f"fanfold.verbs.{verb}").register(app)
+    _teach(app)
     return app
+
+
+def _teach(app: typer.Typer) -> None:
+    """Below the help of every verb, what its exit code says."""
+    for command in app.registered_commands:
+        command.epilog = EXIT_CODES
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _teach(group.typer_instance)
 
 
 def _root(
@@ -106,10 +120,23 @@ def _explain(error: Exception) -> int:
         case UserError():
             return _say(error, str(error), error.exit_code)
         case TyperException():
-            return _say(error, error.format_message(), INVALID)
+            return _say(error, _usage(error), INVALID)
+        case InvalidInput():
+            return _say(error, "\n".join(map(str, error.findings)), INVALID)
+        case OSError(filename=str() as name, strerror=str() as why):  # a file that a person named
+            return _say(error, f"{name}: {why} (FANFOLD_DEBUG=1 shows where)", INVALID)
         case _:
             said = f"{type(error).__name__}: {error} (FANFOLD_DEBUG=1 shows where)"
             return _say(error, said, FAILED)
+
+
+def _usage(error: TyperException) -> str:
+    """What typer says; for an option that resembles none, where they are listed."""
+    said = error.format_message()
+    if not said.startswith("No such option") or "(" in said:
+        return said
+    context = getattr(error, "ctx", None)
+    return f"{said}. `{context.command_path if context else 'fanfold'} --help` lists them."
 
 
 def _say(error: Exception, message: str, exit_code: int) -> int:
