@@ -22,7 +22,8 @@ def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
             MISSING,
         )
     newest = deployed.deployments[0]
-    job = next((each for each in deployed.jobs if each.id == newest.id), None)
+    made = [*deployed.jobs, *deployed.components]
+    job = next((each for each in made if each.id == newest.id), None)
     if as_json:
         devices = [asdict(device) for device in job.devices] if job else []
         told = {"v": 1, "site": settings.name, "target": settings.target}
@@ -34,5 +35,5 @@ def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
             markup=False,
         )
         if job:
-            show_devices(job)
+            show_devices(job.devices)
     return newest.status != "Failure"
