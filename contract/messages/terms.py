@@ -130,6 +130,13 @@ class Heartbeat(NamedTuple):
     accelerators: list[Record] | None = None
 
 
+class Pause(NamedTuple):
+    """The core asks: no new work for these workers until they begin anew, or for `seconds`."""
+
+    workers: list[str]
+    seconds: float
+
+
 class Control(NamedTuple):
     """What an operator asks: give these workers (None: all) no new work, or work again."""
 

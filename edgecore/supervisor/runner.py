@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 BLOCKED_DELAY_S = 60.0
 _serial = itertools.count(1)
 
+WANTED = ("restart", "idle", "exchange")
+"""Ends of a process that somebody asked for: no failure, no back-off."""
+
 EndedHook = Callable[[str], None]
 
 
@@ -52,7 +55,7 @@ class FunctionRunner:
         self._start_limit_s, problem = start_limit_s(function.environment)
         if problem:
             launcher.find(f"function {function.id}: {problem}")
-        self._stopping = False
+        self._stopping = self._exchanged = False
         self._launching = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +99,8 @@ class FunctionRunner:
             self._launching += 1
             await self._run_once()
             if self.startable and not self._stopping:
-                self.restarts += 1
+                self.restarts += not self._exchanged
+            self._exchanged = False
 
     async def _run_once(self) -> None:
         """From start to exit, then the back-off that the exit earned."""
@@ -124,7 +128,7 @@ class FunctionRunner:
             answered = worker.answered if status < 0 else 0
             killed_for = worker.killed_for
             await self._clean_up(worker, status)
-        if self._stopping or killed_for in ("restart", "idle"):
+        if self._stopping or killed_for in WANTED:
             return
         now, jitter = loop.time(), random.random()  # noqa: S311
         restart = self._policy.after_exit(now, now - began, jitter, answered=answered)
@@ -191,7 +195,7 @@ class FunctionRunner:
         reason = worker.killed_for or (
             f"killed by signal {-status}" if status < 0 else f"exited with status {status}"
         )
-        if not self._stopping and reason not in ("restart", "idle"):
+        if not self._stopping and reason not in WANTED:
             self.last_error = reason
             words = f"[ERROR]-Worker is ungracefully killed. {reason}\n"
             self._launcher.log(self.function).write(words.encode())
@@ -287,6 +291,15 @@ class FunctionRunner:
         self._wake.set()
         for worker in list(self.workers.values()):
             worker.killed_for = "restart"
+            await worker.stop(grace_s)
+
+    async def exchange(self, grace_s: float) -> None:
+        """For another model: the next process has no past."""
+        self._policy, self._earlier_end, self.last_error = RestartPolicy(), "", None
+        self._exchanged, self._state = True, "starting"
+        self._wake.set()
+        for worker in list(self.workers.values()):
+            worker.killed_for = "exchange"
             await worker.stop(grace_s)
 
     async def stop(self, grace_s: float) -> None:

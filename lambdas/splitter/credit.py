@@ -42,12 +42,14 @@ class Worker:
 
     `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
     splitter: of its process before a restart, or given to others meanwhile.
+    `paused_until`: it is about to be replaced; its next incarnation begins with credits.
     `trouble`: why it cannot read images now: it gets none.
     """
 
     __slots__ = (
         "batches", "busy_ms", "done", "drained", "has_unknown_batches", "heard_at",
-        "incarnation", "missed", "model", "name", "pace", "probed_at", "state", "trouble",
+        "incarnation", "missed", "model", "name", "pace", "paused_until", "probed_at", "state",
+        "trouble",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -59,6 +61,7 @@ class Worker:
         self.busy_ms = 0.0
         self.done = 0
         self.drained = False
+        self.paused_until = 0.0
         self.has_unknown_batches = False
         self.trouble = ""
         self.pace = Pace()
@@ -79,7 +82,7 @@ class Worker:
         """For the stats: a drained worker that does not answer is still silent or hung."""
         if self.trouble and self.state == "ready":
             return "blocked"
-        if self.drained and self.state == "ready":
+        if (self.drained or self.paused_until) and self.state == "ready":
             return "draining" if self.batches else "drained"
         return self.state
 
@@ -107,6 +110,12 @@ class Credit:
         for name in wanted:
             if name in self.workers:
                 self.workers[name].drained = on
+
+    def pause(self, names: Iterable[str], until: float) -> None:
+        """No new work for these workers; they keep what they have."""
+        for name in names:
+            if name in self.workers:
+                self.workers[name].paused_until = until
 
     @property
     def drained(self) -> list[str]:
@@ -191,6 +200,7 @@ class Credit:
             self.restarts += bool(worker.incarnation)
             worker.incarnation = heartbeat.incarnation
             worker.model = None
+            worker.paused_until = 0.0
         worker.missed.clear()
         worker.has_unknown_batches = not set(heartbeat.batches or ()) <= set(worker.batches)
         worker.heard_at = now
@@ -245,6 +255,8 @@ class Credit:
         """Withdraw from workers that have not answered in time, or never finish."""
         lost: dict[str, list[Batch]] = {}
         for worker in self.workers.values():
+            if worker.paused_until and now >= worker.paused_until:
+                worker.paused_until = 0.0
             quiet = now - worker.heard_at > self._timeout_s
             if worker.state in ("ready", "hung") and quiet:
                 worker.state = "silent"
@@ -261,7 +273,7 @@ class Credit:
 
     def describe(self, worker: Worker) -> dict[str, Any]:
         """One worker for the stats message."""
-        given = worker.state == "ready" and not worker.drained and not worker.trouble
+        given = worker.state == "ready" and not _withheld(worker)
         return {
             "state": worker.shown_state,
             "drained": worker.drained,
@@ -296,4 +308,9 @@ class Credit:
 
 def _answers(worker: Worker, now: float, within_s: float = STALE_S) -> bool:
     heard = worker.state == "ready" and now - worker.heard_at <= within_s
-    return heard and not worker.drained and not worker.trouble
+    return heard and not _withheld(worker)
+
+
+def _withheld(worker: Worker) -> bool:
+    """It may be well, and gets no new work."""
+    return worker.drained or bool(worker.paused_until) or bool(worker.trouble)
