@@ -77,7 +77,7 @@ def test_a_model_that_cannot_run_fails_the_deployment_and_the_old_one_serves(
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.soak)])
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(5400)
 def test_a_core_that_is_killed_is_never_broken_and_loses_nothing(
     device: V2Device, kills: int
 ) -> None:

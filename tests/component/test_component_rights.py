@@ -80,6 +80,7 @@ def test_artifacts_belong_to_that_user_who_may_not_write_them(device: V2Device) 
     assert modes == {0o444, 0o555}
 
 
+@pytest.mark.soak
 def test_a_new_core_is_adopted_and_the_copy_of_an_old_one_can_be_removed(device: V2Device) -> None:
     versions = device.work / "versions"
     for workers in (1, 2):
