@@ -17,6 +17,7 @@ from infra.planning import load_site
 @pytest.fixture
 def plant(make_plant: Callable[[], Plant]) -> ComponentsPlant:
     made = ComponentsPlant(make_plant())
+    made.plant.publish(package(made.plant.folder, "bad"))
     made.deploy()
     made.report("SUCCEEDED")
     return made
