@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from contract.status import Status
 from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
@@ -29,44 +29,20 @@ from edgecore.deploy.health_gate import (
 )
 from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
+from edgecore.deploy.seams import Exchange, FindExchange, R, Report, Start, no_exchange
 
 if TYPE_CHECKING:
-    from edgecore.core.group import Group
     from edgecore.sources.load import LoadedGroup
 
 log = logging.getLogger(__name__)
-
-
-class Runnable(Protocol):
-    """A group that runs, as far as a deployment cares."""
-
-    @property
-    def ports(self) -> Mapping[str, int | None]:
-        """Kept over deployments, so that clients find the next group where this one was."""
-
-    async def stop(self) -> None: ...
-
-
-class Exchange(Protocol):
-    """A running group takes another model, worker by worker."""
-
-    async def run(self) -> str:
-        """Empty, or why the new model's workers do not answer. Cancelled: it is left as it is."""
-
-
-R = TypeVar("R", bound=Runnable)
-Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
-Report = Callable[[str, str, str], None]
-FindExchange = Callable[[R, "Group"], "Exchange | None"]
-"""How the running group becomes this one without a stop; None: it must be started anew."""
-"""Deployment id, ``Success`` or ``Failure``, the reason."""
 
 
 class DeploymentManager(Generic[R]):
     """``begin`` once, ``switch_to`` every newer group, ``close`` at the end.
 
     ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is called
-    with how each deployment ended; ``changed`` when another group runs.
+    with how each deployment ended; ``changed`` when another group runs; ``exchange`` finds how
+    a running group takes a new one's model.
     """
 
     def __init__(  # noqa: PLR0913 - the seams, each named
@@ -78,14 +54,15 @@ class DeploymentManager(Generic[R]):
         report: Report,
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
-        exchange: FindExchange[R] = lambda *_: None,
+        exchange: FindExchange[R] = no_exchange,
     ) -> None:
         self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
         self.history = DeploymentHistory(state)
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._report, self._changed = start, status, report, changed
-        self._find_exchange, self._exchange = exchange, None
+        self._find_exchange = exchange
+        self._exchange: Exchange | None = None
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
         self._health_task: asyncio.Task[None] | None = None

@@ -18,16 +18,13 @@ from edgecore.core.workqueue import WorkQueue
 from edgecore.supervisor.identity import IsolationError
 from edgecore.supervisor.interpreters import InterpreterError
 from edgecore.supervisor.launcher import Launcher
-from edgecore.supervisor.process import WorkerProcess, resident_kb
+from edgecore.supervisor.process import WANTED, WorkerProcess, end_of, resident_kb
 from edgecore.supervisor.procstate import process_state
 from edgecore.supervisor.startwatch import StartWatch, start_limit_s
 
 log = logging.getLogger(__name__)
 BLOCKED_DELAY_S = 60.0
 _serial = itertools.count(1)
-
-WANTED = ("restart", "idle", "exchange")
-"""Ends of a process that somebody asked for: no failure, no back-off."""
 
 EndedHook = Callable[[str], None]
 
@@ -192,9 +189,7 @@ class FunctionRunner:
             self._earlier_end = "" if worker.killed_for else signal_of(status)
         del self.workers[worker.name], self._watches[worker.name]
         self._launcher.ended(worker)
-        reason = worker.killed_for or (
-            f"killed by signal {-status}" if status < 0 else f"exited with status {status}"
-        )
+        reason = worker.killed_for or end_of(status)
         if not self._stopping and reason not in WANTED:
             self.last_error = reason
             words = f"[ERROR]-Worker is ungracefully killed. {reason}\n"
@@ -286,20 +281,14 @@ class FunctionRunner:
         idle = [w for w in self.workers.values() if self.queue.is_waiting(w.name)]
         return min(idle, key=lambda w: w.last_seen, default=None)
 
-    async def restart(self, grace_s: float) -> None:
-        """An operator's wish: no back-off, and not counted as a crash."""
+    async def restart(self, grace_s: float, why: str = "restart") -> None:
+        """An operator's wish, or an exchange of the model: no back-off, and no crash."""
+        if why == "exchange":  # the next process has no past
+            self._policy, self._earlier_end, self.last_error = RestartPolicy(), "", None
+            self._exchanged, self._state = True, "starting"
         self._wake.set()
         for worker in list(self.workers.values()):
-            worker.killed_for = "restart"
-            await worker.stop(grace_s)
-
-    async def exchange(self, grace_s: float) -> None:
-        """For another model: the next process has no past."""
-        self._policy, self._earlier_end, self.last_error = RestartPolicy(), "", None
-        self._exchanged, self._state = True, "starting"
-        self._wake.set()
-        for worker in list(self.workers.values()):
-            worker.killed_for = "exchange"
+            worker.killed_for = why
             await worker.stop(grace_s)
 
     async def stop(self, grace_s: float) -> None:

@@ -80,7 +80,7 @@ class Supervisor:
 
     async def exchange(self, function: Function) -> None:
         """Its process ends, and the next one begins with what the launcher gives now."""
-        await self.runners[function.arn].exchange(STOP_GRACE_S)
+        await self.runners[function.arn].restart(STOP_GRACE_S, "exchange")
 
     def count_anew(self) -> None:
         """Another deployment: what happened before it is not its fault."""

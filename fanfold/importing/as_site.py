@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.topics import NAME
 from edgecore.sources.document import SYSTEM_PREFIX, model_data
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.left_behind import left_behind, parts_without
-from infra.planning.fields import NAME
 from infra.planning.site import MODEL_URI
 
 Json = Mapping[str, Any]

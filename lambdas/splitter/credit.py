@@ -10,81 +10,10 @@ from typing import Any, Iterable
 
 from contract.messages import Heartbeat
 from contract.timing import ABSENT_AFTER_S, ABSENT_HEARTBEATS, DOUBT_S, MISSED_S, STALE_S
-from lambdas.splitter.pace import Pace, batch_of, near_end, shares
+from lambdas.splitter.pace import batch_of, near_end, shares
+from lambdas.splitter.workers import Batch, Worker, withheld
 
 ABSENT_LONGEST_S = 60.0
-
-
-class Batch:
-    """Images on one worker; `open` counts those without a committed record.
-
-    `missed`: given to others while its worker is not heard.
-    """
-
-    __slots__ = (
-        "absent", "alone", "attempt", "doubtful", "id", "images", "missed", "open", "sent_at",
-    )  # fmt: skip
-
-    def __init__(self, batch_id: str, images: list[Any], now: float, alone: bool) -> None:
-        self.id = batch_id
-        self.images = images
-        self.open = len(images)
-        self.attempt = 1 + max(image.attempt for image in images)
-        self.sent_at = now
-        self.absent = 0
-        self.doubtful = False
-        self.alone = alone
-        self.missed = False
-
-
-class Worker:
-    """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish.
-
-    `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
-    splitter: of its process before a restart, or given to others meanwhile.
-    `paused_until`: it is about to be replaced; its next incarnation begins with credits.
-    `trouble`: why it cannot read images now: it gets none.
-    """
-
-    __slots__ = (
-        "batches", "busy_ms", "done", "drained", "has_unknown_batches", "heard_at",
-        "incarnation", "missed", "model", "name", "pace", "paused_until", "probed_at", "state",
-        "trouble",
-    )  # fmt: skip
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.state = "unknown"
-        self.incarnation = ""
-        self.heard_at = 0.0
-        self.probed_at = 0.0
-        self.busy_ms = 0.0
-        self.done = 0
-        self.drained = False
-        self.paused_until = 0.0
-        self.has_unknown_batches = False
-        self.trouble = ""
-        self.pace = Pace()
-        self.model: Any = None
-        self.batches: dict[str, Batch] = {}
-        self.missed: list[Batch] = []
-
-    @property
-    def load(self) -> int:
-        return sum(batch.open for batch in self.batches.values())
-
-    @property
-    def alone(self) -> bool:
-        return any(batch.alone for batch in self.batches.values())
-
-    @property
-    def shown_state(self) -> str:
-        """For the stats: a drained worker that does not answer is still silent or hung."""
-        if self.trouble and self.state == "ready":
-            return "blocked"
-        if (self.drained or self.paused_until) and self.state == "ready":
-            return "draining" if self.batches else "drained"
-        return self.state
 
 
 class Credit:
@@ -273,7 +202,7 @@ class Credit:
 
     def describe(self, worker: Worker) -> dict[str, Any]:
         """One worker for the stats message."""
-        given = worker.state == "ready" and not _withheld(worker)
+        given = worker.state == "ready" and not withheld(worker)
         return {
             "state": worker.shown_state,
             "drained": worker.drained,
@@ -308,9 +237,4 @@ class Credit:
 
 def _answers(worker: Worker, now: float, within_s: float = STALE_S) -> bool:
     heard = worker.state == "ready" and now - worker.heard_at <= within_s
-    return heard and not _withheld(worker)
-
-
-def _withheld(worker: Worker) -> bool:
-    """It may be well, and gets no new work."""
-    return worker.drained or bool(worker.paused_until) or bool(worker.trouble)
+    return heard and not withheld(worker)
