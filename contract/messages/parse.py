@@ -170,7 +170,7 @@ def parse_control(payload: Payload) -> Control:
 def parse_pause(payload: Payload) -> Pause:
     message = decode(payload)
     workers = [_text(w, "pause", 64) for w in _list(message.get("pause"), "pause")]
-    return Pause(workers, float(_integer(message.get("seconds"), "seconds", 1)))
+    return Pause(workers, float(_integer(message.get("seconds"), "seconds", 0)))
 
 
 def _check_keyed(item: Any) -> None:

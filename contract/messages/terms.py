@@ -131,7 +131,7 @@ class Heartbeat(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """The core asks: no new work for these workers until they begin anew, or for `seconds`."""
+    """The core asks: no new work for these workers for `seconds`; 0: work again."""
 
     workers: list[str]
     seconds: float

@@ -1,8 +1,9 @@
-"""A new model for the workers of a group that goes on: one after another, the others answer.
+"""A new model for the workers of a group that goes on: half of them, then the other half.
 
 Splitter, aggregator, queues and ports stay. A worker gets no new images, finishes those it has,
-ends, and begins with the new model; only when it answers does the next one follow. So a model
-that cannot run costs one worker for as long as it is found out, and no image waits.
+ends, and begins with the new model. The first half waits with it until all of it is ready, while
+the second answers; then they change roles. So a model that cannot run costs one worker for as
+long as it is found out, no image waits, and no image is the old model's after the new one's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contract.status import Status
 from contract.topics import Topics
 from edgecore.core.group import Function, Group, MachineLearningModel
 from edgecore.core.options import CoreError
-from edgecore.core.stats import workers
+from edgecore.core.stats import DRAINED, workers
 from edgecore.daemon.operator import publisher_of
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.deploy.health_gate import HealthGate
@@ -31,7 +32,8 @@ log = logging.getLogger(__name__)
 STEP_S = 0.1
 FINISH_S = 5.0
 """For the images in hand; what takes longer is given to others when the worker is back."""
-PAUSE_S = 60
+PAUSE_S = 3_600
+"""Longer than any gate; a pause ends with the splitter's process anyway."""
 WORKER = "FANFOLD_WORKER"
 _FED = "FANFOLD_TRANSFORM_WORKERS"
 
@@ -94,18 +96,31 @@ class ModelExchange:
 
     async def run(self) -> str:
         """Empty, or why a worker does not answer with the new model."""
-        launcher = self._running.launcher
-        for function in self._functions:
-            if launcher.started_with.get(function.arn) == self._running.group.resources:
-                continue
-            if problem := await self._exchange(function):
+        given, wanted = self._running.launcher.started_with, self._running.group.resources
+        old = [f for f in self._functions if given.get(f.arn) != wanted]
+        new = [f for f in self._functions if f not in old]
+        if not new:
+            half = (len(old) + 1) // 2
+            first, new, old = old[:1], old[:half], old[half:]
+            # Alone, so that a model that cannot run costs one worker.
+            if problem := await self._exchange(first) or await self._exchange(new[1:]):
                 return problem
-        return ""
+        # From here on the new model alone gets images: no later one is the old model's.
+        await self._say(old, PAUSE_S)
+        await self._say(new, 0)
+        problem = await self._exchange(old)
+        await self._say(old, 0)
+        return problem
 
-    async def _exchange(self, function: Function) -> str:
+    async def _exchange(self, functions: list[Function]) -> str:
+        """All at once: they end with no images, and begin with the new model and get none."""
+        await self._say(functions, PAUSE_S)
+        problems = await asyncio.gather(*map(self._exchange_one, functions))
+        return next(filter(None, problems), "")
+
+    async def _exchange_one(self, function: Function) -> str:
         worker = function.environment[WORKER]
         before = self._seen(worker).get("incarnation")
-        await self._pause(worker)
         await self._until(lambda: self._has_nothing(worker), FINISH_S)
         try:
             await asyncio.to_thread(self._running.launcher.check, function)
@@ -114,19 +129,21 @@ class ModelExchange:
         await self._running.supervisor.exchange(function)
         return await self._ready(function, worker, before)
 
-    async def _pause(self, worker: str) -> None:
+    async def _say(self, functions: list[Function], pause_s: int) -> None:
         """A splitter that does not know it sends again what its worker loses."""
         site = SiteView.of_group(self._running.group).site
-        payload = json.dumps({"v": 1, "pause": [worker], "seconds": PAUSE_S}).encode()
+        named = [function.environment[WORKER] for function in functions]
+        payload = json.dumps({"v": 1, "pause": named, "seconds": pause_s}).encode()
         try:
             source = publisher_of(self._running.group, None)
         except ActionRefusedError:
             return
-        outcome = self._running.router.publish(source, Topics(site).control, payload)
-        await asyncio.gather(*outcome.pending)
+        if named:
+            outcome = self._running.router.publish(source, Topics(site).control, payload)
+            await asyncio.gather(*outcome.pending)
 
     async def _ready(self, function: Function, worker: str, before: object) -> str:
-        """Until the next process of the worker has a model and gets images."""
+        """Until the next process of the worker has a model."""
         loop = asyncio.get_running_loop()
         gate, began = HealthGate(loop.time(), self._limit_s), loop.time()
         while not self._is_new(worker, before):
@@ -136,7 +153,7 @@ class ModelExchange:
             if loop.time() - began > self._limit_s:
                 return f"function {function.id}: not ready after {self._limit_s:.0f} s"
             await asyncio.sleep(STEP_S)
-        log.info("worker %s answers with the new model", worker)
+        log.info("worker %s has the new model", worker)
         return ""
 
     async def _until(self, holds: Callable[[], bool], limit_s: float) -> None:
@@ -150,7 +167,7 @@ class ModelExchange:
     def _is_new(self, worker: str, before: object) -> bool:
         seen = self._seen(worker)
         fresh = seen.get("incarnation") not in (before, "", None)
-        return fresh and seen.get("state") == "ready" and bool(seen.get("model"))
+        return fresh and seen.get("state") in ("ready", *DRAINED) and bool(seen.get("model"))
 
     def _seen(self, worker: str) -> Mapping[str, Any]:
         return workers(self._status()).get(worker, {})

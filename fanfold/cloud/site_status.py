@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from fanfold.cloud.access import reach
+from fanfold.cloud.component_deployments import ComponentDeployment
 from fanfold.cloud.deployed import read_site_deployed
-from fanfold.cloud.jobs import show_devices
+from fanfold.cloud.jobs import SiteJob, show_devices
 from fanfold.common import output
 from fanfold.common.errors import MISSING, UserError
 from fanfold.common.project import read_site
@@ -22,7 +23,7 @@ def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
             MISSING,
         )
     newest = deployed.deployments[0]
-    made = [*deployed.jobs, *deployed.components]
+    made: list[SiteJob | ComponentDeployment] = [*deployed.jobs, *deployed.components]
     job = next((each for each in made if each.id == newest.id), None)
     if as_json:
         devices = [asdict(device) for device in job.devices] if job else []

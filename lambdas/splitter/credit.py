@@ -129,7 +129,6 @@ class Credit:
             self.restarts += bool(worker.incarnation)
             worker.incarnation = heartbeat.incarnation
             worker.model = None
-            worker.paused_until = 0.0
         worker.missed.clear()
         worker.has_unknown_batches = not set(heartbeat.batches or ()) <= set(worker.batches)
         worker.heard_at = now

@@ -34,7 +34,7 @@ class Worker:
 
     `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
     splitter: of its process before a restart, or given to others meanwhile.
-    `paused_until`: it is about to be replaced; its next incarnation begins with credits.
+    `paused_until`: the core is exchanging its model.
     `trouble`: why it cannot read images now: it gets none.
     """
 

@@ -129,7 +129,7 @@ def pause(seconds: int, *workers: str) -> tuple[str, bytes]:
     return "demo/control", event(pause=list(workers), seconds=seconds)
 
 
-def test_a_paused_worker_gets_no_work_until_its_next_incarnation(tmp_path):
+def test_a_paused_worker_gets_no_work_until_it_is_told_so_whatever_its_process(tmp_path):
     bench = bench_of(tmp_path)
     bench.step(pause(60, "w1"))
     images(bench, 3)
@@ -138,6 +138,11 @@ def test_a_paused_worker_gets_no_work_until_its_next_incarnation(tmp_path):
 
     bench.heartbeat("w1", incarnation="next")
     bench.ack(cam1=3)
+    images(bench, 3)
+    assert "w1" not in work_of(bench)
+
+    bench.step(pause(0, "w1"))
+    bench.ack(cam1=6)
     images(bench, 3)
     assert "w1" in work_of(bench)
 
