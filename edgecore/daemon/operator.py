@@ -15,7 +15,7 @@ from edgecore.ipc.http1 import MAX_BODY_BYTES
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
 
 
-def _publisher(group: Group, source: str | None) -> str:
+def publisher_of(group: Group, source: str | None) -> str:
     """``cloud``, or the ARN of a device: the one named, else the site's console."""
     if source == CLOUD:
         return CLOUD
@@ -96,7 +96,7 @@ class Operator:
             raise ActionRefusedError(problem)
         if len(payload) > MAX_BODY_BYTES:
             raise ActionRefusedError(f"payload is {len(payload)} bytes (limit {MAX_BODY_BYTES})")
-        arn = _publisher(running_group.group, source)
+        arn = publisher_of(running_group.group, source)
         outcome = running_group.router.publish(arn, topic, payload)
         await asyncio.gather(*outcome.pending)
         return outcome.delivered
