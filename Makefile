@@ -6,6 +6,9 @@ BIN := .venv/bin
 DEVICE := .venv-device/bin/python
 ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 
+# Tests and verbs start thousands of interpreters: they keep the byte code of what they import.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Processes of tests beside one another: as many as cores, since some of them fill one.
 JOBS ?= 2
 # Whatever starts no core, no model runtime, no browser and no CDK.

@@ -32,8 +32,9 @@ VERBS = (
 )  # fmt: skip
 
 
-def build_app() -> typer.Typer:
-    """Every verb's module has `register(app)`; importing one costs nothing heavy."""
+def build_app(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Every verb's module has `register(app)`. Where `arguments` name a verb, only that one is
+    imported: all of them take a second."""
     app = typer.Typer(
         name="fanfold",
         help=HELP,
@@ -43,9 +44,15 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    for verb in VERBS:
+    for verb in _meant(arguments):
         importlib.import_module(f"fanfold.verbs.{verb}").register(app)
     return app
+
+
+def _meant(arguments: Sequence[str]) -> Sequence[str]:
+    """The modules to import: the one that has the verb's name, else all of them."""
+    verb = arguments[0] if arguments else ""
+    return [module for module in VERBS if module.rstrip("_") == verb] or VERBS
 
 
 def _root(
@@ -59,8 +66,9 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. FANFOLD_DEBUG=1 shows tracebacks."""
     try:
-        app = build_app()
-        _refuse_unknown(app, sys.argv[1:] if arguments is None else arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        app = build_app(words)
+        _refuse_unknown(app, words)
         code = app(
             args=None if arguments is None else list(arguments),
             prog_name="fanfold",

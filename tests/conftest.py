@@ -7,12 +7,18 @@ whichever process is free.
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+# Thousands of interpreters are started from here: they keep the byte code of what they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long an example takes says how busy the machine is, and nothing about a property.
 settings.register_profile("fanfold", deadline=None, suppress_health_check=[HealthCheck.too_slow])
