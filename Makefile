@@ -16,6 +16,7 @@ QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edg
 	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models
 QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/splitter \
 	tests/lambdas/tensors tests/edgecore/runtime
+IN_QUICK := not soak and not e2e and not slow
 
 .PHONY: setup demo test quick lint unit device-tests soak clean
 
@@ -62,8 +63,8 @@ test: lint unit device-tests
 # The inner loop: an answer within a minute.
 quick: setup
 	$(BIN)/ruff check .
-	$(BIN)/pytest -q -n 2 -m 'not soak and not e2e' $(QUICK) --ignore tests/models/device
-	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m 'not soak and not e2e' $(QUICK_ON_DEVICE)
+	$(BIN)/pytest -q -n 2 -m '$(IN_QUICK)' $(QUICK) --ignore tests/models/device
+	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m '$(IN_QUICK)' $(QUICK_ON_DEVICE)
 
 unit: setup build/wheels/.done
 	scripts/test_again build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) \
