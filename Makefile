@@ -9,8 +9,9 @@ ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 # Tests and verbs start thousands of interpreters: they keep the byte code of what they import.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Processes of tests beside one another: as many as cores, since some of them fill one.
-JOBS ?= 2
+# Processes of tests beside one another: one more than cores, since many of their tests wait
+# (a core's heartbeats, the CDK's polls); what they use is printed at the end.
+JOBS ?= 3
 # Whatever starts no core, no model runtime, no browser and no CDK.
 QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edgecore/ipc \
 	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models
