@@ -7,6 +7,7 @@ NumPy and a model runtime, compiled anew by each function, are seconds of a CPU.
 
 import os
 import sys
+import threading
 
 TYPE_CHECKING = False  # Python 2.7 has no typing
 if TYPE_CHECKING:
@@ -20,15 +21,18 @@ def keep_apart(code, folder):
         return
     from importlib import machinery
 
+    usual, one_at_a_time = sys.pycache_prefix, threading.RLock()
+
     class Apart(machinery.SourceFileLoader):
         def get_code(self, fullname):
             # type: (str) -> Any
-            # A thread that imports something else meanwhile finds or leaves its byte code there.
-            sys.pycache_prefix = folder
-            try:
-                return super(Apart, self).get_code(fullname)
-            finally:
-                sys.pycache_prefix = None
+            # A thread that imports a package meanwhile finds or leaves its byte code there too.
+            with one_at_a_time:
+                sys.pycache_prefix = folder
+                try:
+                    return super(Apart, self).get_code(fullname)
+                finally:
+                    sys.pycache_prefix = usual
 
     os.environ["PYTHONPYCACHEPREFIX"] = folder
     of_files = machinery.FileFinder.path_hook(
