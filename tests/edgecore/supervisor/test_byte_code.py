@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import subprocess
+
+from core_site import DEVICE_PYTHON
 from waiting import eventually
 
 SOURCE = """
-import json, subprocess, sys, threading
+import json, os, subprocess, sys, threading
 import greengrasssdk
-import helper, numpy
-subprocess.run([sys.executable, "-c", "import another"], check=True)
+sys.path.append(os.environ["PACKAGES"])
+import helper, compiled, bare
+subprocess.run([sys.executable, "-c", "import of_the_child"], check=True)
 iot = greengrasssdk.client("iot-data")
-tell = lambda: iot.publish(topic="up", payload=json.dumps({"numpy": numpy.__cached__}))
-threading.Timer(0.2, tell).start()
+threading.Timer(0.2, lambda: iot.publish(topic="up", payload=json.dumps({}))).start()
 def handler(e, c): pass
 """
 
 
-def test_a_functions_own_byte_code_is_kept_apart_and_packages_keep_theirs(site) -> None:
-    site.function("a", SOURCE)
+def test_what_a_function_compiles_is_kept_apart_and_what_is_compiled_is_not_again(site) -> None:
+    packages = site.folder / "packages"
+    packages.mkdir()
+    (packages / "compiled.py").write_text("")
+    subprocess.run([DEVICE_PYTHON, "-m", "compileall", "-q", packages], check=True)
+    (packages / "bare.py").write_text("")
+    site.function("a", SOURCE, variables={"PACKAGES": str(packages)})
     code = site.folder / "code" / "a"
-    for name in ("helper.py", "another.py"):
+    for name in ("helper.py", "of_the_child.py"):
         (code / name).write_text("")
     site.connect("a", "up", "cloud")
     site.start()
 
-    (told,) = eventually(site.cloud, "a record")
+    eventually(site.cloud, "a record")
 
-    assert "site-packages" in told["payload"]["numpy"]
-    assert str(site.folder) not in told["payload"]["numpy"]
     kept = {path.name.partition(".")[0] for path in site.state.rglob("*.pyc")}
-    assert {"main", "helper", "another"} <= kept
-    assert "numpy" not in {path.parent.name for path in site.state.rglob("*.pyc")}
+    assert kept >= {"main", "helper", "bare", "of_the_child"}
+    assert "compiled" not in kept
     assert not [*code.rglob("*.pyc")]
+    assert [p.name.partition(".")[0] for p in packages.rglob("*.pyc")] == ["compiled"]
