@@ -12,7 +12,7 @@ from every import every
 from bench.machine import pss_kb
 
 LIMIT = 200
-IMAGES = 500
+IMAGES = 900
 
 
 def memory_kb(core: CoreProcess) -> int:
