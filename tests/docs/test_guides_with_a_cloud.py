@@ -8,7 +8,7 @@ import pytest
 from guide_shell import Shell, blocks
 
 URI = "s3://hall-models/models/lite0/1.0.0.tar.gz"
-pytestmark = [pytest.mark.e2e, pytest.mark.in_order]
+pytestmark = [pytest.mark.e2e, pytest.mark.in_order, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
