@@ -100,8 +100,8 @@ class Launcher:
         environment.update(given.environment)
         environment["FANFOLD_EARLIER_END"] = earlier_end
         # Code folders are content-addressed caches: byte code goes elsewhere.
-        environment["PYTHONPYCACHEPREFIX"] = home.byte_code
-        if function.runtime in ("python2.7", "python3.7"):  # know no such prefix
+        environment["FANFOLD_BYTE_CODE"] = home.byte_code
+        if function.runtime in ("python2.7", "python3.7"):  # know no other place
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         command = [*home.prefix, *self._command(function)]
         try:
