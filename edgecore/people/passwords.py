@@ -31,9 +31,7 @@ def hash_password(password: str) -> str:
         raise PasswordError(f"the password has more than {MAX_BYTES} bytes")
     if len(set(password)) < 4:
         raise PasswordError("the password has fewer than 4 different characters")
-    made = Argon2id(
-        salt=os.urandom(16), length=32, iterations=2, lanes=1, memory_cost=_MEMORY_KIB
-    )
+    made = Argon2id(salt=os.urandom(16), length=32, iterations=2, lanes=1, memory_cost=_MEMORY_KIB)
     return made.derive_phc_encoded(password.encode())
 
 

@@ -30,8 +30,7 @@ class Throttle:
         pause = min(MAX_WAIT_S, 2.0 ** (count - FREE_FAILURES))
         return max(0.0, last + pause - now)
 
-    def failed(self, address: str, now: float) -> bool:
-        """Whether this address has to wait from now on, and had not before."""
+    def failed(self, address: str, now: float) -> None:
         place = _place(address)
         count, last = self._failures.get(place, (0, now))
         count = 1 if now - last >= FORGET_S else count + 1
@@ -39,7 +38,6 @@ class Throttle:
         self._failures.move_to_end(place)
         while len(self._failures) > MAX_ADDRESSES:
             self._failures.popitem(last=False)
-        return count == FREE_FAILURES
 
 
 def _place(address: str) -> str:

@@ -118,13 +118,8 @@ class PeoplesDoor:
         return _identity(self.sessions.who(held) if held else None, "session", address)
 
     def held(self, headers: Headers) -> str:
-        """What the browser holds; two cookies of the name are none."""
-        given = [
-            found
-            for line in headers.getlist("cookie")
-            if (found := cookie_parser(line).get(self.cookie))
-        ]
-        return given[0] if len(given) == 1 else ""
+        """What the browser holds, or nothing."""
+        return cookie_parser(headers.get("cookie", "")).get(self.cookie, "")
 
     def ask_who(self, scope: Scope, headers: Headers) -> Response:
         if scope["method"] == "GET" and scope["path"] in PAGES:
