@@ -41,7 +41,7 @@ class Door(Protocol):
 
     def identify(self, scope: Scope, headers: Headers) -> Identity: ...
 
-    def ask_who(self, scope: Scope, headers: Headers) -> Response:
+    def ask_who(self, scope: Scope) -> Response:
         """401, or the way to the log-in, for somebody without a role or with too little of one."""
 
 
@@ -59,7 +59,7 @@ class Loopback:
     names: frozenset[str] = frozenset()
     signs_in: bool = False
 
-    def hosts(self, scope: Scope) -> Collection[str]:
+    def hosts(self, scope: Scope) -> Collection[str]:  # noqa: ARG002
         return LOOPBACK_NAMES | self.names
 
     def identify(self, scope: Scope, headers: Headers) -> Identity:
@@ -70,7 +70,7 @@ class Loopback:
         name = f"local:{said}" if _PLAIN_NAME.fullmatch(said) else "local"
         return Identity(name=name, role=Role.ADMIN, by="token", address=address)
 
-    def ask_who(self, scope: Scope, headers: Headers) -> Response:
+    def ask_who(self, scope: Scope) -> Response:  # noqa: ARG002
         return problem(401, "Token missing or wrong: it is in the core's core.json.")
 
 
@@ -121,7 +121,7 @@ class PeoplesDoor:
         """What the browser holds, or nothing."""
         return cookie_parser(headers.get("cookie", "")).get(self.cookie, "")
 
-    def ask_who(self, scope: Scope, headers: Headers) -> Response:
+    def ask_who(self, scope: Scope) -> Response:
         if scope["method"] == "GET" and scope["path"] in PAGES:
             asked = scope["path"] + ("?" + scope["query_string"].decode("latin-1")
                 if scope["query_string"] else "")  # fmt: skip

@@ -103,23 +103,32 @@ class Guard:
         scope, headers, identity = asked.scope, asked.headers, asked.identity
         try:
             asked.route, asked.least = needed(scope["method"], scope["path"])
-        except NoSuchRouteError:
+        except NoSuchRouteError as error:
             if identity.role is None:
-                return self._door.ask_who(scope, headers)
+                return self._door.ask_who(scope)
+            if error.allowed:
+                allow = ", ".join(error.allowed)
+                return problem(405, f"{error}: use {allow}.", allow=allow)
             return problem(404, f"There is no {scope['method']} {scope['path']!r:.200} here.")
         if asked.least is not None and (identity.role is None or identity.role < asked.least):
             if not identity.name:
-                return self._door.ask_who(scope, headers)
+                return self._door.ask_who(scope)
             return problem(
                 403, f"{identity.name} is {identity.role.word if identity.role else 'nobody'}; "
                 f"this takes {asked.least.word}.",
             )  # fmt: skip
+        return self._forged(asked)
+
+    def _forged(self, asked: _Asked) -> Response | None:
+        """What a browser sends by itself proves nothing: for an act it must say from which page."""
+        identity = asked.identity
         by_itself = identity.by in AMBIENT or (identity.role is None and self._door.signs_in)
-        if asked.acts and by_itself and "origin" not in headers:
+        if asked.acts and by_itself and "origin" not in asked.headers:
             return problem(
-                403, "Acts with a browser's session need its Origin; programs send a token "
+                403,
+                "Acts with a browser's session need its Origin; programs send a token "
                 "(Authorization: Bearer …, fanfold user token).",
-            )  # fmt: skip
+            )
         return None
 
     async def _answer(

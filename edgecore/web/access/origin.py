@@ -39,7 +39,7 @@ def same_origin(headers: Headers, hosts: Collection[str]) -> bool:
 
 
 def follows_a_link(method: str, headers: Headers) -> bool:
-    """Somebody opened an address that stood in a mail or on another page, in a window of its own."""
+    """Somebody opened an address of a mail or of another page, in a window of its own."""
     return (
         method == "GET"
         and "origin" not in headers

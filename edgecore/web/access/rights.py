@@ -59,16 +59,23 @@ RIGHTS: dict[str, Role | None] = {
 
 
 class NoSuchRouteError(LookupError):
-    """The table has nothing for it."""
+    """The table has nothing for it; ``allowed``: methods that it has for the same path."""
+
+    def __init__(self, asked: str, allowed: list[str]) -> None:
+        super().__init__(asked)
+        self.allowed = allowed
 
 
 def needed(method: str, path: str) -> tuple[str, Role | None]:
     """The route of a request and who may ask it; HEAD is GET. Raises NoSuchRouteError."""
     asked = "GET" if method == "HEAD" else method
+    allowed = []
     for of, pattern, route in _COMPILED:
-        if of == asked and pattern.match(path):
-            return route, RIGHTS[route]
-    raise NoSuchRouteError(f"{method} {path}")
+        if pattern.match(path):
+            if of == asked:
+                return route, RIGHTS[route]
+            allowed.append(of)
+    raise NoSuchRouteError(f"{method} {path}", allowed)
 
 
 def acts_of(role: Role) -> list[str]:

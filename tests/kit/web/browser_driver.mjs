@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 const [, , modules, executablePath, profile] = process.argv;
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const browser = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true });
+const browser = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true, ignoreHTTPSErrors: true });
 
 let page = null;
 let seen = null;
