@@ -1,4 +1,4 @@
-"""The page on the plant's network: its own port, TLS, users (docs/guides/lan.md)."""
+"""The page on the local network: its own port, TLS, users (docs/guides/lan.md)."""
 
 from __future__ import annotations
 

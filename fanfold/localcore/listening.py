@@ -1,4 +1,4 @@
-"""The page on the plant's network: options of `fanfold run` as the core's arguments."""
+"""The page on the local network: options of `fanfold run` as the core's arguments."""
 
 from __future__ import annotations
 

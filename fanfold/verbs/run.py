@@ -84,7 +84,7 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     listen: str | None = typer.Option(
         None,
         metavar="ADDRESS:PORT",
-        help="Also serve the dashboard on the plant's network, over TLS, for users of "
+        help="Also serve the dashboard on the local network, over TLS, for users of "
         "`fanfold user`, e.g. 0.0.0.0:8443.",
     ),
     no_tls: bool = typer.Option(

@@ -38,7 +38,7 @@ _ROLE = typer.Option(help="viewer reads, operator acts, admin manages users.")
 def register(app: typer.Typer) -> None:
     user = typer.Typer(
         no_args_is_help=True,
-        help="Users of a core's dashboard on the plant's network (fanfold run --listen).",
+        help="Users of a core's dashboard on the local network (fanfold run --listen).",
     )
     for verb in (add, role, passwd, token, remove):
         user.command(verb.__name__)(verb)

@@ -1,4 +1,4 @@
-"""Two ways in: loopback with the core's token, and the plant's network with users."""
+"""Two ways in: loopback with the core's token, and the local network with users."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Guard:
             return unreadable(error)
 
     def _right(self, asked: _Asked) -> Response | None:
-        scope, headers, identity = asked.scope, asked.headers, asked.identity
+        scope, identity = asked.scope, asked.identity
         try:
             asked.route, asked.least = needed(scope["method"], scope["path"])
         except NoSuchRouteError as error:

@@ -1,4 +1,4 @@
-"""A real core on the plant's network: strangers (curl, openssl, Chromium) on the other side."""
+"""A real core on the local network: strangers (curl, openssl, Chromium) on the other side."""
 
 from __future__ import annotations
 
