@@ -14,20 +14,23 @@ class BadRequestError(Exception):
     """The request's own mistake; the text names field, value, limit and remedy."""
 
 
-async def body_of(request: Request, limit: int) -> bytes:
-    """At most so many bytes: no further is read. Raises BadRequestError."""
+async def body_of(request: Request, limit: int, content_limit: int = 0) -> bytes:
+    """At most so many bytes: no further is read. ``content_limit``: what of it may be content,
+    for the message. Raises BadRequestError."""
     content = b""
     async for chunk in request.stream():
         content += chunk
         if len(content) > limit:
-            raise BadRequestError(f"more than {limit} bytes: send a smaller message")
+            raise BadRequestError(
+                f"more than {content_limit or limit} bytes: send a smaller message"
+            )
     return content
 
 
-async def json_of(request: Request, limit: int) -> dict[str, Any]:
+async def json_of(request: Request, limit: int, content_limit: int = 0) -> dict[str, Any]:
     """An object, whose harmless facts the audit log gets. Raises BadRequestError."""
     try:
-        body = json.loads(await body_of(request, limit))
+        body = json.loads(await body_of(request, limit, content_limit))
     except (ValueError, RecursionError):
         raise BadRequestError("the body is not JSON") from None
     if not isinstance(body, dict):

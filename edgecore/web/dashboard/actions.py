@@ -76,12 +76,12 @@ class ActionRoutes:
         return guarded
 
     async def _restart(self, request: Request) -> Response:
-        function_id = text_of(await json_of(request, BODY_BYTES), "function")
+        function_id = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "function")
         await self.actions.restart(function_id)
         return _result(f"Restarting {function_id}.")
 
     async def _drain(self, request: Request) -> Response:
-        body = await json_of(request, BODY_BYTES)
+        body = await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
         on, workers = body.get("on"), body.get("workers")
         if not isinstance(on, bool):
             raise BadRequestError(f"'on' is {on!r}: expected true or false")
@@ -99,7 +99,7 @@ class ActionRoutes:
         return _result(f"Asked for {who}: {rest}.")
 
     async def _acknowledge(self, request: Request) -> Response:
-        alert = text_of(await json_of(request, BODY_BYTES), "alert")
+        alert = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "alert")
         await self.actions.acknowledge(alert)
         return _result(f"Acknowledged {alert}: it is not sent again while it lasts.")
 
@@ -109,7 +109,7 @@ class ActionRoutes:
         return _result(f"Test of {said}.", 200 if not any(found.values()) else 502)
 
     async def _publish(self, request: Request) -> Response:
-        body = await json_of(request, BODY_BYTES)
+        body = await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
         topic = _topic(text_of(body, "topic"))
         payload = text_of(body, "payload").encode()
         source = body.get("as")
@@ -125,7 +125,7 @@ class ActionRoutes:
             raise BadRequestError(
                 f"camera {camera!r} does not exist at this site; cameras: {known}"
             )
-        content = await body_of(request, BODY_BYTES)
+        content = await body_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
         told(request.scope, {"camera": camera, "bytes": len(content)})
         if kind_of(content) is None:
             raise BadRequestError(f"not an image: send {LABELS}")
@@ -145,7 +145,7 @@ class ActionRoutes:
 
     async def _follow(self, request: Request) -> Response:
         """Messages as JSON Lines until the browser stops reading."""
-        topic_filter = text_of(await json_of(request, BODY_BYTES), "filter")
+        topic_filter = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "filter")
         if problem := filter_problem(topic_filter):
             raise BadRequestError(problem)
         return StreamingResponse(self._lines(topic_filter), media_type="application/jsonl")
