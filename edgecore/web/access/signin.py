@@ -17,6 +17,7 @@ from edgecore.people.throttle import Throttle
 from edgecore.people.users import User, UserError, Users
 from edgecore.web.access.bodies import BadRequestError, json_of, text_of
 from edgecore.web.access.doors import PeoplesDoor, problem, unreadable
+from edgecore.web.access.guard import told
 from edgecore.web.access.identity import Identity
 from edgecore.web.access.rights import acts_of
 
@@ -94,6 +95,8 @@ class SignIn:
         except _TooOftenError as error:
             return _too_often(error)
         if user is None:
+            if self._users.get(name) is None:  # some type their password there
+                told(request.scope, {"name": "(no such user)"})
             return problem(401, WRONG)
         token = await asyncio.to_thread(
             self._sessions.open, user, kind="browser", days=BROWSER_DAYS, address=address
