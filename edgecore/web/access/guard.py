@@ -95,9 +95,9 @@ class Guard:
             return problem(403, "Requests from pages of another origin are refused.")
         try:
             asked.identity = self._door.identify(scope, headers)
-            return self._right(asked)
         except KeptFileError as error:
-            return unreadable(error)
+            return unreadable(error) if self._right(asked) is not None else None
+        return self._right(asked)
 
     def _right(self, asked: _Asked) -> Response | None:
         scope, identity = asked.scope, asked.identity

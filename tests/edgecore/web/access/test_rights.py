@@ -264,3 +264,4 @@ def test_a_users_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None
     (tmp_path / "people" / "users.json").write_text("{")
 
     assert plant.ask("GET /api/status", authorization=bearer)[0] == 503
+    assert plant.ask("GET /live", authorization=bearer)[0] == 200
