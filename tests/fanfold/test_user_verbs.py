@@ -24,6 +24,7 @@ PASSWORD = "correct horse battery"
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FANFOLD_STATE", str(tmp_path / "s"))
+    monkeypatch.setenv("COLUMNS", "200")
     return tmp_path / "s" / "core" / "demo"
 
 
