@@ -14,6 +14,7 @@ from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
 from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
+from fanfold.reference.fleet_answer import InitAnswer, SitesAnswer
 from fanfold.reference.history_answers import (
     AlertsAnswer,
     AuditLine,
@@ -262,6 +263,7 @@ class BundleAnswer(Versioned):
 ANSWERS: dict[str, type[BaseModel]] = {
     "doctor": DoctorAnswer,
     "demo": DemoAnswer,
+    "init": InitAnswer,
     "plan": PlanAnswer,
     "diff": DiffAnswer,
     "rollback": RollbackAnswer,
@@ -275,6 +277,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "audit": AuditLine,
     "replay": ReplayAnswer,
     "rollout": RolloutAnswer,
+    "sites": SitesAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,
     "tune": TuneAnswer,
