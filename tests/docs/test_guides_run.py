@@ -36,6 +36,7 @@ NOT_TYPED = {
         1: "fetches 150 MB of wheels; tests/device/test_adopting.py packs a folder",
     },
     "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
+    "lan.md": {0: "tests/fanfold/test_user_verbs.py types it; its core is in tests/edgecore/web"},
     "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},
 }
 
