@@ -25,6 +25,16 @@ class Refusal(TypedDict):
     reason: str
 
 
+class TrialStatus(TypedDict):
+    """The first live images of a new deployment: how many of `images` were answered and how many
+    the model failed; above the share `max_failed` the deployment before comes back."""
+
+    answered: int
+    failed: int
+    images: int
+    max_failed: float
+
+
 class GroupStatus(TypedDict, total=False):
     """`history`: the last deployments, oldest first. `refused`: the last that was rolled back or
     could not be applied, also when something newer runs since. `running` false: one deployment
@@ -38,6 +48,7 @@ class GroupStatus(TypedDict, total=False):
     uncommitted: bool
     running: bool
     refused: Refusal | None
+    trial: TrialStatus | None
     history: list[dict[str, Any]]
 
 

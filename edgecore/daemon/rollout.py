@@ -80,24 +80,49 @@ class Rollout:
         options = self._options
         if self._by_jobs:
             return await asyncio.to_thread(last_or_waiting, options)
+        last = await asyncio.to_thread(deploy.current, options.state)
         if self._by_components:
-            return await asyncio.to_thread(offered_or_last, options)
-        last = await asyncio.to_thread(deploy.current, options.state) if self._pulls else None
+            return self._first(last, await asyncio.to_thread(offered_or_last, options))
+        if not self._pulls:
+            return self._of_file(last, await self._load())
         try:
             if last is not None and not await self._newer(last.deployment_id):
                 return last
-            return await self._load()
+            return self._first(last, await self._load())
         except SourceError:
             if last is None:
                 raise
             log.exception("%s: running the last deployment instead", options.group)
             return last
 
+    def _of_file(self, last: LoadedGroup | None, loaded: LoadedGroup) -> LoadedGroup:
+        """A file is what its user wants, unless its model has failed live images here."""
+        refusal = deploy.refused(self._options.state)
+        if refusal is None:
+            return self._first(last, loaded)
+        if refusal.deployment != loaded.deployment_id:
+            deploy.forget(self._options.state)
+        elif last is not None:
+            log.error(
+                "%s: not tried again, deployment %s runs instead: %s",
+                self._options.group, last.deployment_id, refusal.reason,
+            )  # fmt: skip
+            return last
+        return self._first(last, loaded)
+
+    def _first(self, last: LoadedGroup | None, loaded: LoadedGroup) -> LoadedGroup:
+        """The last one again, where the new model is compared with it first."""
+        self._then = last is not None and self._canaries.find(last, loaded) is not None
+        return last if self._then and last is not None else loaded
+
     async def begin(self, loaded: LoadedGroup) -> None:
         """Run the first group. Raises CoreError."""
         waits = loaded.deployment_id == WAITING
         told = self._by_jobs or self._by_components
         await self._manager.begin(loaded, uncommitted=self._pulls or (told and not waits))
+        if self._then and not (self._pulls or told):
+            # Loaded anew: what was staged beside another group is gone when that one runs.
+            await self._manager.switch_to(await self._load())
 
     async def deploy(self, loaded: LoadedGroup) -> None:
         """Another group instead of the one that runs; ``outcome`` tells how it ended."""
@@ -108,6 +133,8 @@ class Rollout:
         """``Success`` or ``Failure`` and the reason, also of a core before this one."""
         if told := self._outcomes.get(deployment_id):
             return told
+        if self.is_candidate(deployment_id):
+            return None
         refusal = deploy.refused(self._options.state)
         if refusal is not None and refusal.deployment == deployment_id:
             return "Failure", refusal.reason
@@ -115,6 +142,11 @@ class Rollout:
         runs = loaded is not None and loaded.deployment_id == deployment_id
         committed = runs and not deploy.is_uncommitted(self._options.state)
         return ("Success", "") if committed else None
+
+    def is_candidate(self, deployment_id: str) -> bool:
+        """Whether its model is being compared with the one that runs."""
+        candidate = self._manager.candidate
+        return candidate is not None and candidate.deployment_id == deployment_id
 
     async def stop(self) -> None:
         """After a deployment under way; reports to the cloud that this core leaves."""
@@ -150,13 +182,13 @@ class Rollout:
             "uncommitted": deploy.is_uncommitted(self._options.state),
             "running": self.running_group is not None,
             "refused": self._refused(),
+            "trial": self._manager.trial.status() if self._manager.trial else None,
             "history": self._manager.history.entries[-20:],
         }
 
     def _refused(self) -> Refusal | None:
-        """What a file says is never refused."""
         refusal = deploy.refused(self._options.state)
-        if refusal is None or not (self._pulls or self._by_jobs):
+        if refusal is None:
             return None
         return {"deployment": refusal.deployment, "reason": refusal.reason}
 
@@ -171,7 +203,7 @@ class Rollout:
             return
         await self._reporter.deliver(self.loaded.group.id)
         newer = await self._newer(self.loaded.deployment_id)
-        if newer is None:
+        if newer is None or self.is_candidate(newer):
             return
         try:
             loaded = await self._load()

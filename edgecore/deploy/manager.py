@@ -8,26 +8,37 @@ a group that runs: the new one, or the last that was committed.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from contract.status import Status
-from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
-from edgecore.deploy.health_gate import (
-    LIMIT_S,
-    LIVE_STEP_S,
-    STEP_S,
-    HealthGate,
-    LiveImages,
-    is_healthy,
-    last_log_error,
+from edgecore.core.verdict.processes import WAITING
+from edgecore.deploy import trial
+from edgecore.deploy.apply import (
+    apply,
+    commit,
+    current,
+    is_uncommitted,
+    previous,
+    rollback,
 )
+from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, with_last_log_error
 from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
+from edgecore.deploy.seams import (
+    Canary,
+    FindCanary,
+    R,
+    Report,
+    Start,
+    ended,
+    no_canary,
+    nobody,
+    now,
+)
 
 if TYPE_CHECKING:
     from edgecore.core.group import Group
@@ -36,27 +47,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Runnable(Protocol):
-    """A group that runs, as far as a deployment cares."""
-
-    @property
-    def ports(self) -> Mapping[str, int | None]:
-        """Kept over deployments, so that clients find the next group where this one was."""
-
-    async def stop(self) -> None: ...
-
-
-R = TypeVar("R", bound=Runnable)
-Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
-Report = Callable[[str, str, str], None]
-"""Deployment id, ``Success`` or ``Failure``, the reason."""
-
-
 class DeploymentManager(Generic[R]):
     """``begin`` once, ``switch_to`` every newer group, ``close`` at the end.
 
     ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is called
-    with how each deployment ended; ``changed`` when another group runs.
+    with how each deployment ended; ``changed`` when another group runs; ``proved`` with each
+    group that has passed its trial.
     """
 
     def __init__(  # noqa: PLR0913 - the seams, each named
@@ -68,15 +64,22 @@ class DeploymentManager(Generic[R]):
         report: Report,
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
+        canary: FindCanary = no_canary,
+        proved: Callable[[LoadedGroup], None] = nobody,
     ) -> None:
         self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
+        self.candidate: LoadedGroup | None = None
+        """The group whose model is being compared with that of ``loaded``."""
+        self.trial: trial.Trial | None = None
         self.history = DeploymentHistory(state)
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._report, self._changed = start, status, report, changed
+        self._find_canary, self._proved = canary, proved
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
         self._health_task: asyncio.Task[None] | None = None
+        self._canary_task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def begin(self, loaded: LoadedGroup, *, uncommitted: bool) -> None:
@@ -85,7 +88,8 @@ class DeploymentManager(Generic[R]):
         ``uncommitted``: go back to the group that ran here before if it is not healthy.
         """
         async with self._one_at_a_time:
-            self.loaded = apply(self._state, loaded, uncommitted=uncommitted)
+            self._apply(loaded, uncommitted=uncommitted)
+            assert self.loaded is not None  # noqa: S101 - applied above
             try:
                 self.running_group = await self._start(self.loaded.group, {})
             except Exception as error:
@@ -104,20 +108,53 @@ class DeploymentManager(Generic[R]):
         async with self._one_at_a_time:
             if self._closed:
                 return
-            await self._stop_health_gate()
-            self._commit_if_healthy()
-            if self._runs_already(loaded):
-                self._adopt(loaded)
+            await self._stop_canary()
+            canary = self._find_canary(self.loaded, loaded) if self.loaded else None
+            if canary is None or self.running_group is None:
+                await self._exchange(loaded)
                 return
-            self.loaded = apply(self._state, loaded, uncommitted=True)
-            await self._stop_running_group()
-            try:
-                self.running_group = await self._start(self.loaded.group, self._ports)
-            except Exception as error:
-                log.exception("deployment %s cannot be started", self.loaded.deployment_id)
-                await self._failed(self.loaded, str(error) or type(error).__name__)
-                return
-            self._applied()
+            self.candidate = loaded
+            self._remember(loaded, "canary")
+            self._canary_task = asyncio.ensure_future(self._compare(canary, loaded))
+
+    async def _compare(self, canary: Canary, loaded: LoadedGroup) -> None:
+        """Beside the group that runs; then the new one replaces it, or is refused."""
+        try:
+            reason = await canary.run()
+        except Exception as error:
+            log.exception("canary of deployment %s", loaded.deployment_id)
+            reason = f"the canary could not run: {error or type(error).__name__}"
+        async with self._one_at_a_time:
+            self._canary_task = self.candidate = None
+            if reason:
+                self.refuse(loaded.deployment_id, reason)
+            elif not self._closed:
+                await self._exchange(loaded)
+
+    async def _exchange(self, loaded: LoadedGroup) -> None:
+        await self._stop_health_gate()
+        self._commit_if_healthy()
+        if self._runs_already(loaded):
+            self._adopt(loaded)
+            return
+        self._apply(loaded, uncommitted=True)
+        assert self.loaded is not None  # noqa: S101 - applied above
+        await self._stop_running_group()
+        try:
+            self.running_group = await self._start(self.loaded.group, self._ports)
+        except Exception as error:
+            log.exception("deployment %s cannot be started", self.loaded.deployment_id)
+            await self._failed(self.loaded, str(error) or type(error).__name__)
+            return
+        self._applied()
+
+    def _apply(self, loaded: LoadedGroup, *, uncommitted: bool) -> None:
+        """What replaces another group is on trial from here on."""
+        before = current(self._state)
+        self.loaded = apply(self._state, loaded, uncommitted=uncommitted)
+        new = before is not None and before.content != self.loaded.content
+        if new and before is not None and before.deployment_id != WAITING:
+            trial.begin(self.loaded.folder)
 
     def refuse(self, deployment_id: str, reason: str) -> None:
         """A deployment that cannot be loaded: what runs goes on."""
@@ -138,6 +175,7 @@ class DeploymentManager(Generic[R]):
         """After a deployment under way; nothing starts any more."""
         async with self._one_at_a_time:
             self._closed = True
+            await self._stop_canary()
             await self._stop_health_gate()
             await self._stop_running_group()
 
@@ -170,31 +208,40 @@ class DeploymentManager(Generic[R]):
 
     async def _watch(self, watched: LoadedGroup) -> None:
         """Until the health gate passes or fails."""
-        loop = asyncio.get_running_loop()
-        gate = HealthGate(loop.time(), self._limit_s)
-        while (answer := gate.check(self._status(), loop.time())) is None:
+        gate = HealthGate(now(), self._limit_s)
+        while (answer := gate.check(self._status(), now())) is None:
             await asyncio.sleep(STEP_S)
         async with self._one_at_a_time:
             self._health_task = None
             if answer is not True:
-                await self._failed(watched, self._with_last_log_error(str(answer)))
+                await self._failed(watched, with_last_log_error(self._state, str(answer)))
                 return
-            new = is_uncommitted(self._state)
             commit(self._state)
             self._report(watched.deployment_id, "Success", "")
-            if new and previous(self._state) is not None:
-                self._health_task = asyncio.ensure_future(self._watch_images(watched))
+            self._health_task = asyncio.ensure_future(self._watch_images(watched))
 
     async def _watch_images(self, watched: LoadedGroup) -> None:
-        """The first live images of a group that has been committed."""
-        loop = asyncio.get_running_loop()
-        live = LiveImages(loop.time())
-        while (answer := live.check(self._status(), loop.time())) is None:
-            await asyncio.sleep(LIVE_STEP_S)
+        """The first live images of a group that has passed its health gate."""
+        tally = trial.read(watched.folder)
+        rule = trial.rule_of(watched.group.site_environment)
+        answer: bool | str | None = True
+        if tally is not None and rule.images and previous(self._state) is not None:
+            answer = await self._try_live(watched, trial.Trial(rule, tally, now()))
         async with self._one_at_a_time:
-            self._health_task = None
+            self._health_task = self.trial = None
             if answer is not True:
                 await self._go_back(watched, str(answer))
+                return
+            trial.end(watched.folder)
+            self._proved(watched)
+
+    async def _try_live(self, watched: LoadedGroup, live: trial.Trial) -> bool | str:
+        self.trial, written = live, live.tally
+        while (answer := live.see(self._status(), now())) is None:
+            if live.tally != written:
+                trial.write(watched.folder, written := live.tally)
+            await asyncio.sleep(trial.STEP_S)
+        return answer
 
     async def _failed(self, current: LoadedGroup, problem: str) -> None:
         """The current group is not healthy: go back where there is a way back."""
@@ -212,6 +259,7 @@ class DeploymentManager(Generic[R]):
             log.exception("the previous deployment does not start either; it is tried again")
             return
         self._changed()
+        self._health_task = asyncio.ensure_future(self._watch_images(before))
 
     def _stay(self, current: LoadedGroup, problem: str) -> None:
         """Nothing to go back to, or it worked before: its functions are tried on."""
@@ -236,12 +284,6 @@ class DeploymentManager(Generic[R]):
         self._report(failed, "Failure", back)
         return before
 
-    def _with_last_log_error(self, problem: str) -> str:
-        """With what the function itself logged: `exited with status 1` helps nobody."""
-        name = problem.removeprefix("function ").partition(":")[0]
-        logged = last_log_error(self._state / "logs" / f"{name}.log")
-        return f"{problem}: {logged}" if logged and problem.startswith("function ") else problem
-
     async def _stop_running_group(self) -> None:
         if self.running_group is None:
             return
@@ -250,12 +292,15 @@ class DeploymentManager(Generic[R]):
         await stopping.stop()
 
     async def _stop_health_gate(self) -> None:
-        if self._health_task is None:
-            return
-        self._health_task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._health_task
-        self._health_task = None
+        await ended(self._health_task)
+        self._health_task = self.trial = None
+
+    async def _stop_canary(self) -> None:
+        """A newer deployment, or the end of the core; a restart begins it again."""
+        if self.candidate is not None and not self._closed:
+            self._remember(self.candidate, "canary ended", "a newer deployment came")
+        await ended(self._canary_task)
+        self._canary_task = self.candidate = None
 
     def _remember(self, loaded: LoadedGroup, outcome: str, detail: str = "") -> None:
         self.history.add(

@@ -1,0 +1,60 @@
+"""What the deployment manager is given: how a group starts, who is told, what compares models."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from edgecore.core.group import Group
+    from edgecore.sources.load import LoadedGroup
+
+
+class Runnable(Protocol):
+    """A group that runs, as far as a deployment cares."""
+
+    @property
+    def ports(self) -> Mapping[str, int | None]:
+        """Kept over deployments, so that clients find the next group where this one was."""
+
+    async def stop(self) -> None: ...
+
+
+R = TypeVar("R", bound=Runnable)
+Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
+Report = Callable[[str, str, str], None]
+"""Deployment id, ``Success`` or ``Failure``, the reason."""
+
+
+class Canary(Protocol):
+    """Compares another group's model with the one that runs, before it may replace it."""
+
+    async def run(self) -> str:
+        """Why the new one is not wanted; "": it is. Cancelled when a newer deployment comes."""
+
+
+FindCanary = Callable[["LoadedGroup", "LoadedGroup"], "Canary | None"]
+"""The group that runs and the new one; None: nothing is compared before the switch."""
+
+
+def nobody(_loaded: LoadedGroup) -> None:
+    pass
+
+
+def no_canary(_running: LoadedGroup, _new: LoadedGroup) -> Canary | None:
+    return None
+
+
+def now() -> float:
+    """The loop's clock, seconds."""
+    return asyncio.get_running_loop().time()
+
+
+async def ended(task: asyncio.Task[None] | None) -> None:
+    """Cancelled, and gone."""
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
