@@ -47,6 +47,9 @@ class Deployments(Protocol):
     def outcome(self, deployment_id: str) -> tuple[str, str] | None:
         """``Success`` or ``Failure`` and the reason; None: not decided, or not known."""
 
+    def is_candidate(self, deployment_id: str) -> bool:
+        """Whether a canary compares its model with the one that runs."""
+
 
 class Follower:
     """``run`` until cancelled."""
@@ -96,7 +99,7 @@ class Follower:
         if self._runs() != wanted:
             await self._deployments.deploy(loaded)
         while (outcome := self._deployments.outcome(wanted)) is None:
-            if self._runs() != wanted:
+            if self._runs() != wanted and not self._deployments.is_candidate(wanted):
                 return "Failure", "another deployment came in between"
             await set_within(self._wake, LOOK_S)
             self._wake.clear()

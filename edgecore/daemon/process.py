@@ -9,10 +9,12 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import edgecore
 from contract.status import MqttStatus, RouterStatus, Status, UplinkStatus
+from edgecore.canary import Canaries, Parts, Shelf
 from edgecore.components import by_components
 from edgecore.components.follower import Follower
 from edgecore.core import fault_points
@@ -20,11 +22,13 @@ from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
+from edgecore.core.router import Target
 from edgecore.core.verdict import judge
 from edgecore.daemon.check_runner import CheckRunner
 from edgecore.daemon.evidence import Evidence
 from edgecore.daemon.health_report import HealthReporter
 from edgecore.daemon.lacking import lacking
+from edgecore.daemon.lane_group import LaneGroup, lane_options
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
@@ -79,7 +83,18 @@ class Daemon:
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
         self._evidence = Evidence(options)
-        self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
+        self._canaries = Canaries(
+            Parts(
+                state=options.state,
+                shelf=Shelf(options.state),
+                listeners=self._observers,
+                start_lane=self._start_lane,
+                health_s=options.health_s,
+            )
+        )
+        self._rollout = Rollout(
+            options, self._make_running_group, self._group_changed, self.status, self._canaries
+        )
         self._secrets = SecretKeeper(options.state, options.secrets)
         self._watch = Watch(options, self._observers, self.status)
         self._spooler: Spooler
@@ -178,6 +193,22 @@ class Daemon:
             secrets=self._secrets.answer,
         )
 
+    async def _start_lane(self, group: Group, targets: Mapping[str, Target]) -> LaneGroup:
+        lane = LaneGroup(
+            RunningGroup(
+                group,
+                lane_options(self._options),
+                spooler=self._spooler,
+                observers=Observers(),
+                reaper=self._reaper,
+                credentials=no_credentials,
+                secrets=self._secrets.answer,
+                targets=targets,
+            )
+        )
+        await lane.start()
+        return lane
+
     def _credentials(self) -> Credentials:
         if self._options.insecure_static_credentials:
             return static_credentials
@@ -240,6 +271,8 @@ class Daemon:
             "doctor": self._check_runner.status(),
             **self._watch.status(),
         }
+        if (canary := self._canaries.status()) is not None:
+            status["canary"] = canary
         status["verdict"] = judge(status)
         return status
 

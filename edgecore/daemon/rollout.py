@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from contract.status import GroupStatus, Refusal, Status
 from edgecore import deploy, sources
+from edgecore.canary import Canaries
 from edgecore.components import by_components
 from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
@@ -40,8 +41,10 @@ class Rollout:
         make_running_group: Callable[[Group], RunningGroup],
         on_change: Callable[[], None],
         status: Callable[[], Status],
+        canaries: Canaries,
     ) -> None:
         self._options = options
+        self._canaries, self._then = canaries, False
         self._make_running_group = make_running_group
         # A file is what its user wants, and no other: only what is pulled can be refused.
         self._pulls = options.group.startswith("greengrass:")
@@ -62,6 +65,8 @@ class Rollout:
             report=self._report,
             changed=on_change,
             limit_s=options.health_s,
+            canary=canaries.begin,
+            proved=canaries.proved,
         )
 
     @property

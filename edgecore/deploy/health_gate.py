@@ -37,7 +37,7 @@ class HealthGate:
 
     def check(self, status: Status, now: float) -> bool | str | None:
         """True: passed; text: why it has failed; None: ask again."""
-        if died := self._died(status):
+        if died := self.died(status):
             return died
         reasons = _against(status)
         if reasons:
@@ -55,7 +55,7 @@ class HealthGate:
         first = reasons[0]
         return f"not ready after {self._limit_s:.0f} s: {first['subject']} {first['problem']}"
 
-    def _died(self, status: Status) -> str | None:
+    def died(self, status: Status) -> str | None:
         """The first pinned function that keeps dying, and its last error."""
         pinned = [f for f in status.get("functions", []) if f["pinned"]]
         if pinned and not any(_startable(f) for f in pinned):

@@ -41,7 +41,6 @@ from edgecore.deploy.seams import (
 )
 
 if TYPE_CHECKING:
-    from edgecore.core.group import Group
     from edgecore.sources.load import LoadedGroup
 
 log = logging.getLogger(__name__)

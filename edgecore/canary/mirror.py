@@ -1,0 +1,170 @@
+"""Between the group that serves and the lane: copies of work in, both models' answers out.
+
+It listens to the group's messages and says nothing there: a canary that is slow, full or gone
+costs the group nothing but the machine's time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from contract.messages import MessageError, Record, parse_done, parse_work
+from contract.messages.wire import encode
+from edgecore.canary.comparison import Comparison
+from edgecore.canary.copies import Copies
+from edgecore.canary.lane import Lane, Topics
+from edgecore.canary.pairs import Pairs
+from edgecore.core.observers import Message
+
+log = logging.getLogger(__name__)
+
+Publish = Callable[[str, bytes], object]
+"""To a canary worker, by the topic of its work."""
+
+
+class Mirror:
+    """``offer`` is the group's observer, ``take`` the target of the lane's messages."""
+
+    costs = 0
+
+    def __init__(
+        self,
+        lane: Lane,
+        topics: Topics,
+        comparison: Comparison,
+        copies: Copies,
+        clock: Callable[[], float],
+    ) -> None:
+        self._lane, self._topics, self._comparison = lane, topics, comparison
+        self._copies, self._clock = copies, clock
+        self.publish: Publish = lambda _topic, _payload: None
+        self._pairs = Pairs()
+        self._ready: dict[str, str] = {}
+        self._linked: dict[str, list[Record]] = {}
+        self._copying: set[asyncio.Task[None]] = set()
+        self._count = 0
+        self.expired = 0
+        self.model: Record | None = None
+        self.against: Record | None = None
+
+    def prepare(self) -> None:
+        """Blocking."""
+        self._copies.begin()
+
+    # The group that serves.
+
+    def offer(self, message: Message) -> None:
+        """On the path of the images: a comparison of topics, and more only for what is wanted."""
+        if message.topic.startswith(self._topics.work):
+            if (worker := self._free()) is not None:
+                self._copy(worker, message.payload)
+        elif message.topic == self._topics.done and self._pairs.waiting:
+            self._old(message.payload)
+
+    def _free(self) -> str | None:
+        return next((w for w in self._ready if not self._pairs.busy(w)), None)
+
+    def _copy(self, worker: str, payload: bytes) -> None:
+        try:
+            work = parse_work(payload)
+        except MessageError:
+            return
+        if not work.items:
+            return
+        self._count += 1
+        batch = f"canary-{self._count}"
+        self._pairs.begin(batch, worker, work.items, self._clock())
+        task = asyncio.ensure_future(self._send(batch, worker, work.items, work.volume))
+        self._copying.add(task)
+        task.add_done_callback(self._copying.discard)
+
+    async def _send(self, batch: str, worker: str, items: list[Record], volume: str) -> None:
+        linked = await asyncio.to_thread(self._copies.link, items)
+        self._linked[batch] = linked
+        content: Record = {"v": 1, "batch": batch, "attempt": 1, "items": linked}
+        if volume:
+            content["volume"] = volume
+        self.publish(self._lane.workers[worker], encode(content))
+
+    def _old(self, payload: bytes) -> None:
+        try:
+            done = parse_done(payload)
+        except MessageError:
+            return
+        if done.results and done.model:
+            self.against = done.model
+        for record in done.results:
+            self._pairs.old(record)
+        self._compare()
+
+    # The lane.
+
+    def take(self, topic: str, payload: bytes) -> None:
+        try:
+            content = json.loads(payload)
+        except ValueError:
+            return
+        if not isinstance(content, dict):
+            return
+        if topic == self._lane.heartbeat:
+            self._heard(content)
+        elif topic == self._lane.done:
+            self._new(content)
+
+    def _heard(self, heartbeat: dict[str, Any]) -> None:
+        worker, incarnation = heartbeat.get("worker"), str(heartbeat.get("incarnation"))
+        if worker not in self._lane.workers:
+            return
+        if self._ready.get(worker, incarnation) != incarnation:
+            self.gone(worker)
+        self._ready[worker] = incarnation
+        self.model = heartbeat.get("model") or self.model
+
+    def _new(self, content: dict[str, Any]) -> None:
+        try:
+            done = parse_done(content)
+        except MessageError as error:
+            log.warning("canary: an answer is refused: %s", error)
+            return
+        for record in done.results:
+            self._pairs.new(done.batch, record)
+        self._compare()
+        if done.worker and not self._pairs.busy(done.worker):
+            self._release(done.batch)
+
+    def _compare(self) -> None:
+        for old, new in self._pairs.finished():
+            self._comparison.add(old, new)
+
+    def gone(self, worker: str) -> None:
+        """A canary worker's process has ended; it is known again by its next hello."""
+        if self._ready.pop(worker, None) is None:
+            return
+        self._comparison.died(self._pairs.died(worker))
+        self._release_all()
+
+    def tick(self) -> None:
+        self.expired += self._pairs.expire(self._clock())
+
+    async def close(self) -> None:
+        for task in list(self._copying):
+            task.cancel()
+        await asyncio.gather(*self._copying, return_exceptions=True)
+        await asyncio.to_thread(self._copies.end)
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._ready)
+
+    def _release(self, batch: str) -> None:
+        items = self._linked.pop(batch, None)
+        if items is not None:
+            asyncio.get_running_loop().run_in_executor(None, self._copies.release, items)
+
+    def _release_all(self) -> None:
+        for batch in list(self._linked):
+            self._release(batch)
