@@ -117,7 +117,7 @@ def _boxes(live: list[Any], replayed: list[Any]) -> Judgement:
         weight += _score(replayed[j])
     if not flips:
         weight = max((abs(drift) for drift in drifts), default=0.0) / 2
-    return Judgement(not flips, tuple(flips), tuple(drifts), weight)
+    return Judgement(not flips, tuple(flips), tuple(drifts), max(weight, 0.01 * len(flips)))
 
 
 def _areas(live: list[Any], replayed: list[Any]) -> Judgement:

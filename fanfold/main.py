@@ -27,7 +27,7 @@ HELP = (
 VERBS = (
     "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
     "import_", "migrate", "run", "status", "send", "publish", "results", "trace", "history",
-    "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
+    "alerts", "canary", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
     "rollout", "bundle",
 )  # fmt: skip
 
