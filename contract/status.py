@@ -60,7 +60,7 @@ class CanaryStatus(TypedDict, total=False):
     compared: int
     disagreed: int
     failed: int
-    mended: int
+    improved: int
     not_comparable: int
     deaths: int
     agreement: Mapping[str, Any]

@@ -33,7 +33,7 @@ class Comparison:
 
     def __init__(self, rule: CanaryRule) -> None:
         self.rule = rule
-        self.compared = self.disagreed = self.failed = self.mended = self.not_comparable = 0
+        self.compared = self.disagreed = self.failed = self.improved = self.not_comparable = 0
         self.deaths = 0
         self._images: Counter[str] = Counter()
         self._agreed: Counter[str] = Counter()
@@ -48,7 +48,7 @@ class Comparison:
             self.failed += 1
         elif _model_failed(old) and new.get("status") == "ok":
             self.compared += 1
-            self.mended += 1
+            self.improved += 1
             return
         elif old.get("status") != "ok" or new.get("status") != "ok":
             self.not_comparable += 1
@@ -131,7 +131,7 @@ class Comparison:
             "compared": self.compared,
             "disagreed": self.disagreed,
             "failed": self.failed,
-            "mended": self.mended,
+            "improved": self.improved,
             "not_comparable": self.not_comparable,
             "deaths": self.deaths,
             "agreement": {

@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from contract.status import FunctionStatus
+from edgecore.canary import Canaries, Parts, Shelf
+from edgecore.core.group import Group
+from edgecore.core.observers import Observers
 from edgecore.core.options import Options
+from edgecore.core.router import Target
 from edgecore.daemon.running_group import RunningGroup
+
+MakeLane = Callable[[Group, Mapping[str, Target]], RunningGroup]
+"""A group that is to run beside the one that serves, with further targets of its messages."""
+
+
+def canaries(options: Options, observers: Observers, make_lane: MakeLane) -> Canaries:
+    """The core's; ``observers``: of the group that serves."""
+
+    async def start_lane(group: Group, targets: Mapping[str, Target]) -> LaneGroup:
+        lane = LaneGroup(make_lane(group, targets))
+        await lane.start()
+        return lane
+
+    return Canaries(
+        Parts(
+            state=options.state,
+            shelf=Shelf(options.state),
+            listeners=observers,
+            start_lane=start_lane,
+            health_s=options.health_s,
+        )
+    )
 
 
 def lane_options(options: Options) -> Options:

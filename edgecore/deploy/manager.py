@@ -1,8 +1,7 @@
 """Deployments: started, replaced by a newer one, committed or rolled back.
 
-At every moment one group runs, or the core is between two. Whatever a new group does
-(functions die, a port or an interpreter is missing, a bug of ours), the core ends up with
-a group that runs: the new one, or the last that was committed.
+Whatever a new group does (functions die, a port is missing, a bug of ours), the core ends up
+with a group that runs: the new one, or the last that was committed.
 """
 
 from __future__ import annotations
@@ -87,17 +86,16 @@ class DeploymentManager(Generic[R]):
         ``uncommitted``: go back to the group that ran here before if it is not healthy.
         """
         async with self._one_at_a_time:
-            self._apply(loaded, uncommitted=uncommitted)
-            assert self.loaded is not None  # noqa: S101 - applied above
+            applied = self._apply(loaded, uncommitted=uncommitted)
             try:
-                self.running_group = await self._start(self.loaded.group, {})
+                self.running_group = await self._start(applied.group, {})
             except Exception as error:
                 before = self._way_back()
                 if before is None:
                     raise
                 # Raises where that one does not start either: it is not the group's fault.
                 self.running_group = await self._start(before.group, {})
-                self._give_up(self.loaded, str(error))
+                self._give_up(applied, str(error))
                 self._changed()
                 return
             self._applied()
@@ -136,24 +134,23 @@ class DeploymentManager(Generic[R]):
         if self._runs_already(loaded):
             self._adopt(loaded)
             return
-        self._apply(loaded, uncommitted=True)
-        assert self.loaded is not None  # noqa: S101 - applied above
+        applied = self._apply(loaded, uncommitted=True)
         await self._stop_running_group()
         try:
-            self.running_group = await self._start(self.loaded.group, self._ports)
+            self.running_group = await self._start(applied.group, self._ports)
         except Exception as error:
-            log.exception("deployment %s cannot be started", self.loaded.deployment_id)
-            await self._failed(self.loaded, str(error) or type(error).__name__)
+            log.exception("deployment %s cannot be started", applied.deployment_id)
+            await self._failed(applied, str(error) or type(error).__name__)
             return
         self._applied()
 
-    def _apply(self, loaded: LoadedGroup, *, uncommitted: bool) -> None:
+    def _apply(self, loaded: LoadedGroup, *, uncommitted: bool) -> LoadedGroup:
         """What replaces another group is on trial from here on."""
         before = current(self._state)
-        self.loaded = apply(self._state, loaded, uncommitted=uncommitted)
-        new = before is not None and before.content != self.loaded.content
-        if new and before is not None and before.deployment_id != WAITING:
-            trial.begin(self.loaded.folder)
+        self.loaded = applied = apply(self._state, loaded, uncommitted=uncommitted)
+        if before and before.content != applied.content and before.deployment_id != WAITING:
+            trial.begin(applied.folder)
+        return applied
 
     def refuse(self, deployment_id: str, reason: str) -> None:
         """A deployment that cannot be loaded: what runs goes on."""
@@ -179,11 +176,10 @@ class DeploymentManager(Generic[R]):
             await self._stop_running_group()
 
     def _applied(self) -> None:
-        if self.loaded is None:
-            return
-        self._remember(self.loaded, "applied")
-        self._changed()
-        self._health_task = asyncio.ensure_future(self._watch(self.loaded))
+        if self.loaded is not None:
+            self._remember(self.loaded, "applied")
+            self._changed()
+            self._health_task = asyncio.ensure_future(self._watch(self.loaded))
 
     def _runs_already(self, loaded: LoadedGroup) -> bool:
         """Whether only the deployment's id differs: nothing needs to restart for that."""
@@ -225,7 +221,8 @@ class DeploymentManager(Generic[R]):
         rule = trial.rule_of(watched.group.site_environment)
         answer: bool | str | None = True
         if tally is not None and rule.images and previous(self._state) is not None:
-            answer = await self._try_live(watched, trial.Trial(rule, tally, now()))
+            self.trial = trial.Trial(rule, tally, now())
+            answer = await self.trial.watch(watched.folder, self._status, now)
         async with self._one_at_a_time:
             self._health_task = self.trial = None
             if answer is not True:
@@ -233,14 +230,6 @@ class DeploymentManager(Generic[R]):
                 return
             trial.end(watched.folder)
             self._proved(watched)
-
-    async def _try_live(self, watched: LoadedGroup, live: trial.Trial) -> bool | str:
-        self.trial, written = live, live.tally
-        while (answer := live.see(self._status(), now())) is None:
-            if live.tally != written:
-                trial.write(watched.folder, written := live.tally)
-            await asyncio.sleep(trial.STEP_S)
-        return answer
 
     async def _failed(self, current: LoadedGroup, problem: str) -> None:
         """The current group is not healthy: go back where there is a way back."""

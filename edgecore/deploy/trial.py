@@ -6,9 +6,10 @@ a restart of the core goes on with it. Counting and judging are pure; reading an
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -102,6 +103,17 @@ class Trial:
             self.tally.failed + seen.failed - base.failed,
         )
         return judge(self.rule, self.tally)
+
+    async def watch(
+        self, folder: Path, status: Callable[[], Status], clock: Callable[[], float]
+    ) -> bool | str:
+        """Until it is decided, as ``judge``; the tally is kept in ``folder``."""
+        written = self.tally
+        while (answer := self.see(status(), clock())) is None:
+            if self.tally != written:
+                write(folder, written := self.tally)
+            await asyncio.sleep(STEP_S)
+        return answer
 
     def status(self) -> TrialStatus:
         return {**asdict(self.tally), **asdict(self.rule)}  # type: ignore[typeddict-item]

@@ -16,8 +16,8 @@ class Agreement(Answer):
 
 
 class Flip(Answer):
-    old: str = Field(description="What the model that serves said.")
-    new: str = Field(description="What the new one said.")
+    old: str = Field(description="Answer of the model that serves.")
+    new: str = Field(description="Answer of the new one.")
     count: int
 
 
@@ -40,7 +40,7 @@ class CanaryAnswer(Versioned):
     compared: int
     disagreed: int
     failed: int = Field(description="Of them, failed by the new model.")
-    mended: int = Field(description="Answered by the new one and failed by the old.")
+    improved: int = Field(description="Answered by the new one and failed by the old.")
     not_comparable: int = Field(description="The image's own fault, or an answer did not come.")
     deaths: int = Field(description="Ends of the canary's worker.")
     agreement: dict[str, Agreement] = Field(description="By task.")

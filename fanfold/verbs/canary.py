@@ -85,7 +85,7 @@ def _show(report: CanaryStatus) -> None:
     drift = report["score_drift"]
     if drift["count"]:
         table.add_row("score drift, mean", f"{drift['mean']:+.3f}")
-    for name in ("failed", "mended", "not_comparable", "deaths"):
+    for name in ("failed", "improved", "not_comparable", "deaths"):
         if count := report[name]:  # type: ignore[literal-required]
             table.add_row(name.replace("_", " "), str(count))
     for flip in report["flips"][:_WORST_SHOWN]:

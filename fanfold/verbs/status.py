@@ -104,7 +104,7 @@ def _show_proving(answer: Status) -> None:
     """What a new deployment still has to show."""
     if (trial := answer["group"].get("trial")) is not None:
         output.out.print(
-            f"on trial: {trial['answered'] + trial['failed']} of the first {trial['images']} "
+            f"trial: {trial['answered'] + trial['failed']} of the first {trial['images']} "
             f"images, {trial['failed']} failed (limit {trial['max_failed']:.0%})"
         )
     if (report := answer.get("canary")) is not None and report["state"] != "passed":

@@ -14,7 +14,11 @@ from infra.planning import check, load_site, plan_group
 
 @pytest.mark.parametrize(
     ("guide", "variable"),
-    [("history.md", "FANFOLD_HISTORY"), ("alerting.md", "FANFOLD_ALERTS")],
+    [
+        ("history.md", "FANFOLD_HISTORY"),
+        ("alerting.md", "FANFOLD_ALERTS"),
+        ("canary.md", "FANFOLD_CANARY"),
+    ],
 )
 def test_the_example_is_a_site_without_a_warning_of_its_own(
     guide: str, variable: str, tmp_path: Path

@@ -67,7 +67,7 @@ def test_every_image_is_counted_once(pairs):
 
     assert summary["compared"] + summary["not_comparable"] == len(pairs)
     agreed = sum(task["agreed"] for task in summary["agreement"].values())
-    assert agreed + summary["disagreed"] + summary["mended"] == summary["compared"]
+    assert agreed + summary["disagreed"] + summary["improved"] == summary["compared"]
 
 
 @given(RULES, FATES)
@@ -120,7 +120,7 @@ def test_a_death_counts_what_the_worker_had_against_the_new_model():
     )
 
 
-def test_a_model_that_mends_what_the_old_one_fails_may_serve():
+def test_a_model_that_answers_what_the_old_one_fails_may_serve():
     comparison = compared(CanaryRule(images=30), [(MODEL_ERROR, ok())] * 30)
 
     assert comparison.verdict(time_is_up=False) is True
