@@ -104,15 +104,17 @@ class RunningCanary:
     async def run(self) -> str:
         """Why the new model may not serve; "": it may. Cancelled, it says that it ended."""
         # Whatever ends this process leaves the word that it is to begin again.
-        self._keep("ended", "the core ended before it was decided", facts=False)
-        reason = "a newer deployment came, or the core ended"
-        state = "ended"
+        await self._keep_so_far()
+        state, reason = "ended", "a newer deployment came, or the core ended"
         try:
             reason = await self._compared()
             state = "refused" if reason else "passed"
+        except Exception as error:
+            log.exception("canary of deployment %s", self._facts["deployment"])
+            state, reason = "refused", f"it could not run: {error or type(error).__name__}"
         finally:
-            self._facts["ended"] = time.time()
-            self._keep(state, reason)
+            self._facts = {**self._facts, "ended": time.time(), "state": state, "reason": reason}
+            self._parts.shelf.keep(self._report())
         log.log(
             logging.ERROR if reason else logging.INFO,
             "canary of deployment %s: %s", self._facts["deployment"], reason or "passed",
@@ -142,7 +144,7 @@ class RunningCanary:
             self._look_for_ends(functions)
             if died := gate.died({"functions": functions}):
                 return f"its worker ended: {with_last_log_error(self._parts.state, died)}"
-            self._mirror.tick()
+            await self._mirror.tick()
             if self._mirror.ready and self._facts["state"] == "starting":
                 self._facts["state"], began = "comparing", now
             if self._facts["state"] == "starting":
@@ -154,7 +156,7 @@ class RunningCanary:
                 return "" if answer is True else str(answer)
             if now - saved > SAVE_EVERY_S:
                 saved = now
-                self._keep("ended", "the core ended before it was decided", facts=False)
+                await self._keep_so_far()
 
     def _look_for_ends(self, functions: list[FunctionStatus]) -> None:
         """A process that was replaced in between is known by its successor's hello."""
@@ -162,11 +164,12 @@ class RunningCanary:
             if function["state"] in ("backoff", "crash_loop", "hung"):
                 self._mirror.gone(function["id"])
 
-    def _keep(self, state: str, reason: str, *, facts: bool = True) -> None:
-        """On disk; ``facts``: it is so, not only if nobody writes another word."""
-        if facts:
-            self._facts["state"], self._facts["reason"] = state, reason
-        report: CanaryStatus = {
-            **self.status(), "state": state, "reason": reason, "worst": self._comparison.worst,
+    async def _keep_so_far(self) -> None:
+        """The word that it ended is there for when nobody can write another."""
+        unfinished: CanaryStatus = {
+            **self._report(), "state": "ended", "reason": "the core ended before it was decided",
         }  # fmt: skip
-        self._parts.shelf.keep(report)
+        await asyncio.to_thread(self._parts.shelf.keep, unfinished)
+
+    def _report(self) -> CanaryStatus:
+        return {**self.status(), "worst": self._comparison.worst}

@@ -7,11 +7,12 @@ What the new model fails counts against it, whatever the old one made of the ima
 from __future__ import annotations
 
 import heapq
+from bisect import insort
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from contract.agreement import judge
+from contract.agreement import Judgement, judge
 from contract.messages import Record
 from contract.status import SpeedStatus
 from edgecore.canary.rule import CanaryRule
@@ -38,12 +39,13 @@ class Comparison:
         self._images: Counter[str] = Counter()
         self._agreed: Counter[str] = Counter()
         self._flips: Counter[tuple[str, str]] = Counter()
-        self._drifts: list[float] = []
+        self._drifts, self._drift_sum = 0, 0.0
         self._ms: tuple[list[float], list[float]] = ([], [])
         self._worst: list[tuple[float, int, dict[str, Any]]] = []
 
-    def add(self, old: Record, new: Record) -> None:
-        """Records of one image as ``done`` has them (docs/spec/messages.md)."""
+    def add(self, old: Record, new: Record, judged: Judgement | None = None) -> None:
+        """Records of one image as ``done`` has them (docs/spec/messages.md); ``judged``: by
+        ``judge``, where somebody had the time for it already."""
         if _model_failed(new):
             self.failed += 1
         elif _model_failed(old) and new.get("status") == "ok":
@@ -53,7 +55,7 @@ class Comparison:
         elif old.get("status") != "ok" or new.get("status") != "ok":
             self.not_comparable += 1
             return
-        judged = judge(old, new)
+        judged = judged or judge(old, new)
         agree = judged.agree and not _model_failed(new)
         task = str(new.get("task") or old.get("task") or "none")
         self.compared += 1
@@ -61,7 +63,8 @@ class Comparison:
         self._images[task] += 1
         self._agreed[task] += agree
         self._flips.update(judged.flips)
-        self._drifts.extend(judged.drifts)
+        self._drifts += len(judged.drifts)
+        self._drift_sum += sum(judged.drifts)
         self._time(old, new)
         if not agree:
             self._keep(judged.weight, old, new)
@@ -126,7 +129,7 @@ class Comparison:
 
     def summary(self) -> dict[str, Any]:
         """What the report says (docs/spec/canary.md), without the worst."""
-        count = len(self._drifts)
+        count = self._drifts
         return {
             "compared": self.compared,
             "disagreed": self.disagreed,
@@ -144,7 +147,7 @@ class Comparison:
                 for (old, new), many in self._flips.most_common(MAX_FLIPS)
             ],
             "score_drift": {
-                "count": count, "mean": round(sum(self._drifts) / count, 6),
+                "count": count, "mean": round(self._drift_sum / count, 6),
             } if count else {"count": 0},
             "inference_ms": self.speed(),
         }  # fmt: skip
@@ -157,8 +160,8 @@ class Comparison:
     def _time(self, old: Record, new: Record) -> None:
         times = [number(mapping(each.get("ms")).get("inference")) for each in (old, new)]
         if times[0] is not None and times[1] is not None:
-            self._ms[0].append(times[0])
-            self._ms[1].append(times[1])
+            insort(self._ms[0], times[0])
+            insort(self._ms[1], times[1])
 
     def _keep(self, weight: float, old: Record, new: Record) -> None:
         shown = {
@@ -179,7 +182,6 @@ def _answer(record: Record) -> Any:
     return {key: record.get(key) for key in ("status", "reason", "detail")}
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float]:
-    ordered = sorted(values)
+def _percentiles(ordered: Sequence[float]) -> dict[str, float]:
     last = len(ordered) - 1
     return {"median": ordered[last // 2], "p99": ordered[round(0.99 * last)]}

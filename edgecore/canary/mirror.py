@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from contract.agreement import Judgement, judge
 from contract.messages import MessageError, Record, parse_done, parse_work
 from contract.messages.wire import encode
 from edgecore.canary.comparison import Comparison
@@ -58,7 +59,8 @@ class Mirror:
     # The group that serves.
 
     def offer(self, message: Message) -> None:
-        """On the path of the images: a comparison of topics, and more only for what is wanted."""
+        """On the path of the images: a comparison of topics, and more only for what is wanted.
+        Never raises."""
         if message.topic.startswith(self._topics.work):
             if (worker := self._free()) is not None:
                 self._copy(worker, message.payload)
@@ -99,14 +101,13 @@ class Mirror:
             self.against = done.model
         for record in done.results:
             self._pairs.old(record)
-        self._compare()
 
     # The lane.
 
     def take(self, topic: str, payload: bytes) -> None:
         try:
             content = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(content, dict):
             return
@@ -132,23 +133,28 @@ class Mirror:
             return
         for record in done.results:
             self._pairs.new(done.batch, record)
-        self._compare()
-        if done.worker and not self._pairs.busy(done.worker):
-            self._release(done.batch)
-
-    def _compare(self) -> None:
-        for old, new in self._pairs.finished():
-            self._comparison.add(old, new)
 
     def gone(self, worker: str) -> None:
         """A canary worker's process has ended; it is known again by its next hello."""
         if self._ready.pop(worker, None) is None:
             return
         self._comparison.died(self._pairs.died(worker))
-        self._release_all()
 
-    def tick(self) -> None:
+    async def tick(self) -> None:
+        """Judge what has come, in a thread: masks take a while."""
+        found = list(self._pairs.finished())
         self.expired += self._pairs.expire(self._clock())
+        over = [batch for batch in self._linked if not self._pairs.knows(batch)]
+        items = [item for batch in over for item in self._linked.pop(batch)]
+        if not found and not items:
+            return
+        judged = await asyncio.to_thread(self._judge, found, items)
+        for (old, new), each in zip(found, judged, strict=True):
+            self._comparison.add(old, new, each)
+
+    def _judge(self, pairs: list[tuple[Record, Record]], answered: list[Record]) -> list[Judgement]:
+        self._copies.release(answered)
+        return [judge(old, new) for old, new in pairs]
 
     async def close(self) -> None:
         for task in list(self._copying):
@@ -159,12 +165,3 @@ class Mirror:
     @property
     def ready(self) -> bool:
         return bool(self._ready)
-
-    def _release(self, batch: str) -> None:
-        items = self._linked.pop(batch, None)
-        if items is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._copies.release, items)
-
-    def _release_all(self) -> None:
-        for batch in list(self._linked):
-            self._release(batch)

@@ -44,6 +44,10 @@ class Pairs:
     def busy(self, worker: str) -> bool:
         return any(copy.worker == worker for copy in self._copies.values())
 
+    def knows(self, batch: str) -> bool:
+        """Whether a canary worker still has it to answer."""
+        return batch in self._copies
+
     def begin(self, batch: str, worker: str, items: list[Record], now: float) -> None:
         keys = {key_of(item) for item in items} - self._awaited.keys()
         self._copies[batch] = Copy(worker, now, set(keys))

@@ -111,7 +111,7 @@ class Trial:
         written = self.tally
         while (answer := self.see(status(), clock())) is None:
             if self.tally != written:
-                write(folder, written := self.tally)
+                await asyncio.to_thread(write, folder, written := self.tally)
             await asyncio.sleep(STEP_S)
         return answer
 

@@ -36,7 +36,7 @@ class Canary(Record):
     workers: Annotated[int, Field(ge=1, le=16)] = Field(
         default=1, description="Workers of the new model, beside all of the old one."
     )
-    images: Annotated[int, Field(ge=1, le=100_000)] = Field(
+    images: Annotated[int, Field(ge=1, le=20_000)] = Field(
         default=500, description="Images to compare."
     )
     max_disagreement: Share = Field(

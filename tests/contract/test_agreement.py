@@ -124,3 +124,13 @@ def test_as_much_of_a_class_elsewhere_is_found_where_there_are_masks(mask, agree
     one, other = (record(classes=[area("a", each, mask=mask)]) for each in (left, left[:, ::-1]))
 
     assert judge(one, other).agree is agree
+
+
+@pytest.mark.parametrize(
+    "odd", [{"boxes": [{"at": 1}]}, {"boxes": 3}, {"top": "part"}, {"classes": [None]}, "part", [1]]
+)
+def test_what_a_hook_makes_under_our_names_is_compared_as_a_whole(odd):
+    one = {"status": "ok", "output": odd}
+
+    assert judge(one, one).agree
+    assert not judge(one, top("part")).agree
