@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,7 @@ def test_a_copy_has_a_name_of_its_own_that_outlives_the_splitters(play):
         await hall.work(item(1))
         [(topic, message)] = hall.sent
         own = hall.images / message["items"][0]["kept"]
-        os.unlink(hall.images / KEPT)
+        (hall.images / KEPT).unlink()
 
         assert topic == "s/work/canary0"
         assert "to" not in message

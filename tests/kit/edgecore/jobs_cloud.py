@@ -243,6 +243,9 @@ class Deployed:
         self.deployed.append(loaded.deployment_id)
         deploy.apply(self._state, loaded, uncommitted=True)
 
+    def is_candidate(self, deployment_id: str) -> bool:
+        return False
+
     def outcome(self, deployment_id: str) -> tuple[str, str] | None:
         from edgecore import deploy
 
