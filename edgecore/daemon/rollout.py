@@ -85,11 +85,15 @@ class Rollout:
         options = self._options
         if self._by_jobs:
             return await asyncio.to_thread(last_or_waiting, options)
-        last = await asyncio.to_thread(deploy.current, options.state)
         if self._by_components:
-            return self._first(last, await asyncio.to_thread(offered_or_last, options))
+            offered = await asyncio.to_thread(offered_or_last, options)
+            return self._first(
+                await asyncio.to_thread(deploy.last_readable, options.state), offered
+            )
         if not self._pulls:
-            return self._of_file(last, await self._load())
+            file = await self._load()
+            return self._of_file(await asyncio.to_thread(deploy.last_readable, options.state), file)
+        last = await asyncio.to_thread(deploy.current, options.state)
         try:
             if last is not None and not await self._newer(last.deployment_id):
                 return last

@@ -19,8 +19,8 @@ from edgecore.deploy import trial
 from edgecore.deploy.apply import (
     apply,
     commit,
-    current,
     is_uncommitted,
+    last_readable,
     previous,
     rollback,
 )
@@ -111,7 +111,7 @@ class DeploymentManager(Generic[R]):
                 await self._exchange(loaded)
                 return
             self.candidate = loaded
-            self._remember(loaded, "canary")
+            self._remember(loaded, "canary", "its model answers copies of live images first")
             self._canary_task = asyncio.ensure_future(self._compare(canary, loaded))
 
     async def _compare(self, canary: Canary, loaded: LoadedGroup) -> None:
@@ -146,7 +146,7 @@ class DeploymentManager(Generic[R]):
 
     def _apply(self, loaded: LoadedGroup, *, uncommitted: bool) -> LoadedGroup:
         """What replaces another group is on trial from here on."""
-        before = current(self._state)
+        before = last_readable(self._state)
         self.loaded = applied = apply(self._state, loaded, uncommitted=uncommitted)
         if before and before.content != applied.content and before.deployment_id != WAITING:
             trial.begin(applied.folder)
