@@ -118,15 +118,15 @@ class DeploymentManager(Generic[R]):
         """Beside the group that runs; then the new one replaces it, or is refused."""
         try:
             reason = await canary.run()
-        except Exception as error:
-            log.exception("canary of deployment %s", loaded.deployment_id)
-            reason = f"the canary could not run: {error or type(error).__name__}"
-        async with self._one_at_a_time:
+            async with self._one_at_a_time:
+                if reason:
+                    self.refuse(loaded.deployment_id, reason)
+                elif not self._closed:
+                    await self._exchange(loaded)
+        except Exception:  # a full disk: whoever brought it brings it again
+            log.exception("deployment %s is not applied", loaded.deployment_id)
+        finally:  # not before: it would look like one that was superseded
             self._canary_task = self.candidate = None
-            if reason:
-                self.refuse(loaded.deployment_id, reason)
-            elif not self._closed:
-                await self._exchange(loaded)
 
     async def _exchange(self, loaded: LoadedGroup) -> None:
         await self._stop_health_gate()
