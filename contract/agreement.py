@@ -45,13 +45,14 @@ def judge(live: Record, replayed: Record) -> Judgement:
 
 
 def _outputs(live: Record, replayed: Record) -> Judgement:
-    if "boxes" in live or "boxes" in replayed:
-        return _boxes(live.get("boxes", []), replayed.get("boxes", []))
-    if "classes" in live or "classes" in replayed:
-        return _areas(live.get("classes", []), replayed.get("classes", []))
-    if "anomalous" in live or "anomalous" in replayed:
+    both = live.keys() & replayed.keys()
+    if "boxes" in both:
+        return _boxes(live["boxes"], replayed["boxes"])
+    if "classes" in both:
+        return _areas(live["classes"], replayed["classes"])
+    if "anomalous" in both:
         return _anomaly(live, replayed)
-    if "top" in live or "top" in replayed:
+    if "top" in both:
         return _best_class(live, replayed)
     return _whole(live, replayed)
 
@@ -71,7 +72,7 @@ def _best_class(live: Record, replayed: Record) -> Judgement:
 
 
 def _whole(live: Record, replayed: Record) -> Judgement:
-    """What a site's own hook makes of an output: nobody here knows its parts."""
+    """Of different tasks, or what a site's own hook makes of an output: its parts are unknown."""
     if live == replayed:
         return Judgement(True, (), (), 0.0)
     return Judgement(False, (("an output", "another output"),), (), 1.0)

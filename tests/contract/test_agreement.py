@@ -101,6 +101,8 @@ def test_agreement_is_mutual_and_a_disagreement_names_what_became_what(one, othe
         (record(anomalous=True, score=0.51), record(anomalous=False, score=0.49), False),
         (record(own=1), record(own=2), False),
         (top("part"), record(anomalous=True, score=1.0), False),
+        (top("part"), record(boxes=[]), False),
+        (record(boxes=[]), record(classes=[]), False),
         (top("part"), {"status": "failed", "reason": "model_error"}, False),
     ],
 )
