@@ -14,6 +14,7 @@ from edgecore.history.text import visible
 from fanfold.common import output
 from fanfold.common.errors import FAILED, MISSING, UserError
 from fanfold.localcore import running
+from fanfold.localcore.canaries import canary_line
 
 _WORST_SHOWN = 5
 
@@ -51,17 +52,6 @@ def canary(
         raise typer.Exit(FAILED)
 
 
-def said(report: CanaryStatus) -> str:
-    """One line: what is compared, how far it is, what came of it."""
-    images = int(report["rule"]["images"])
-    line = (
-        f"canary: {report['state']}, {_name(report.get('model'))} against "
-        f"{_name(report.get('against'))}: {report['disagreed']} of {report['compared']} images "
-        f"differ ({images} wanted)"
-    )
-    return visible(f"{line}: {report['reason']}" if report["reason"] else line)
-
-
 def _worst(core: running.RunningCore) -> list[Mapping[str, Any]]:
     """From the report's file: too much for a status that is asked for every second."""
     try:
@@ -72,7 +62,7 @@ def _worst(core: running.RunningCore) -> list[Mapping[str, Any]]:
 
 
 def _show(report: CanaryStatus) -> None:
-    output.out.print(said(report), markup=False, highlight=False)
+    output.out.print(canary_line(report), markup=False, highlight=False)
     table = Table(box=None, pad_edge=False, show_header=False)
     for task, row in report["agreement"].items():
         table.add_row(visible(task), f"{row['agreed']} of {row['images']} agree")
@@ -94,7 +84,3 @@ def _show(report: CanaryStatus) -> None:
     for each in report["worst"][:_WORST_SHOWN]:
         table.add_row("worst", visible(f"{each['stream']} {each['seq']} {each['file']}"))
     output.out.print(table)
-
-
-def _name(model: Mapping[str, Any] | None) -> str:
-    return f"{model.get('name')} {model.get('version')}" if model else "(not heard yet)"

@@ -16,8 +16,8 @@ from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
 from fanfold.localcore.cameras import camera_line
+from fanfold.localcore.canaries import canary_line
 from fanfold.localcore.draining import picture
-from fanfold.verbs.canary import said as canary_line
 
 
 class Source(str, Enum):
