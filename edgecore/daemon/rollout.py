@@ -15,6 +15,7 @@ from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
 from edgecore.core.verdict.processes import WAITING
 from edgecore.daemon.component_group import offered_or_last
+from edgecore.daemon.model_exchange import ModelExchange, model_exchange
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.waiting_group import BY_JOBS, last_or_waiting
 from edgecore.sources import LoadedGroup, SourceError
@@ -45,7 +46,7 @@ class Rollout:
     ) -> None:
         self._options = options
         self._canaries, self._then = canaries, False
-        self._make_running_group = make_running_group
+        self._make_running_group, self._core_status = make_running_group, status
         # A file is what its user wants, and no other: only what is pulled can be refused.
         self._pulls = options.group.startswith("greengrass:")
         self._by_jobs = options.group == BY_JOBS
@@ -67,6 +68,7 @@ class Rollout:
             limit_s=options.health_s,
             canary=canaries.begin,
             proved=canaries.proved,
+            exchange=self._exchange,
         )
 
     @property
@@ -246,6 +248,9 @@ class Rollout:
             region=options.region,
             device_certificates=options.device_certificates,
         )
+
+    def _exchange(self, running: RunningGroup, group: Group) -> ModelExchange | None:
+        return model_exchange(running, group, self._core_status, self._options.health_s)
 
     async def _run(self, group: Group, ports: Ports) -> RunningGroup:
         running_group = self._make_running_group(group)

@@ -19,9 +19,11 @@ from edgecore.history.recorder import Recorder
 from edgecore.history.schema import file_of
 from edgecore.history.settings import of_environment as history_of
 from edgecore.history.timeline import changes
+from edgecore.web.access.identity import who
 from edgecore.web.dashboard.ports import SiteView
 
 EVERY_S = 1.0
+OPERATOR = "operator"
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class Watch:
         self.recorder.on_rows = self.caller.observe
         observers.add(self.recorder.observer)
         self._started = time.time()
+        self._findings: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -51,11 +54,11 @@ class Watch:
         self.caller.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
 
     def note(self, subject: str, text: str) -> None:
-        """An operator did something."""
-        self.recorder.event("operator", subject, text, who="operator")
+        """An operator did something; who, where the core knows it."""
+        self.recorder.event("operator", subject, text, who=who(OPERATOR))
 
-    def _alert(self, subject: str, text: str, who: str) -> None:
-        self.recorder.event("alert", subject, text, who=who)
+    def _alert(self, subject: str, text: str, by: str) -> None:
+        self.recorder.event("alert", subject, text, who=by)
 
     def status(self) -> Status:
         """``history`` and ``alerts`` of ``/api/status``."""
@@ -73,9 +76,18 @@ class Watch:
             before = after
 
     def _compare(self, before: Status, after: Status) -> None:
+        self._tell(set(after.get("findings", [])))
         for kind, subject, text in changes(before, after):
             self.recorder.event(kind, subject, text)
         self.caller.step(after, _disks(after), _certificates(after))
+
+    def _tell(self, findings: set[str]) -> None:
+        """Each finding once in the core's log, and its end."""
+        for text in sorted(findings - self._findings):
+            log.warning("finding: %s", text)
+        for text in sorted(self._findings - findings):
+            log.info("no longer a finding: %s", text)
+        self._findings = findings
 
     async def rest(self) -> None:
         """The core ends: what stops from here on is nothing to call anybody for."""

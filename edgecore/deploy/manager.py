@@ -29,12 +29,15 @@ from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
 from edgecore.deploy.seams import (
     Canary,
+    Exchange,
     FindCanary,
+    FindExchange,
     R,
     Report,
     Start,
     ended,
     no_canary,
+    no_exchange,
     nobody,
     now,
 )
@@ -62,6 +65,7 @@ class DeploymentManager(Generic[R]):
         report: Report,
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
+        exchange: FindExchange[R] = no_exchange,
         canary: FindCanary = no_canary,
         proved: Callable[[LoadedGroup], None] = nobody,
     ) -> None:
@@ -74,6 +78,8 @@ class DeploymentManager(Generic[R]):
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._report, self._changed = start, status, report, changed
         self._find_canary, self._proved = canary, proved
+        self._find_exchange = exchange
+        self._model_exchange: Exchange | None = None
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
         self._health_task: asyncio.Task[None] | None = None
@@ -135,6 +141,9 @@ class DeploymentManager(Generic[R]):
             self._adopt(loaded)
             return
         applied = self._apply(loaded, uncommitted=True)
+        if self._goes_on(applied):
+            self._applied()
+            return
         await self._stop_running_group()
         try:
             self.running_group = await self._start(applied.group, self._ports)
@@ -191,6 +200,8 @@ class DeploymentManager(Generic[R]):
         """A newer group came before a healthy one was committed: commit that one first."""
         if self.loaded is None or self.running_group is None or not is_uncommitted(self._state):
             return
+        if self._model_exchange is not None:  # some of its workers have the old model
+            return
         if is_healthy(self._status()):
             commit(self._state)
             self._report(self.loaded.deployment_id, "Success", "")
@@ -203,6 +214,13 @@ class DeploymentManager(Generic[R]):
 
     async def _watch(self, watched: LoadedGroup) -> None:
         """Until the health gate passes or fails."""
+        in_place = self._model_exchange is not None
+        if problem := await self._exchanged():
+            async with self._one_at_a_time:
+                self._health_task = None
+                await self._failed(watched, with_last_log_error(self._state, problem))
+            return
+        before = (trial.counted(self._status()) if in_place else None) or trial.Tally()
         gate = HealthGate(now(), self._limit_s)
         while (answer := gate.check(self._status(), now())) is None:
             await asyncio.sleep(STEP_S)
@@ -213,15 +231,29 @@ class DeploymentManager(Generic[R]):
                 return
             commit(self._state)
             self._report(watched.deployment_id, "Success", "")
-            self._health_task = asyncio.ensure_future(self._watch_images(watched))
+            self._health_task = asyncio.ensure_future(self._watch_images(watched, before))
 
-    async def _watch_images(self, watched: LoadedGroup) -> None:
+    def _goes_on(self, new: LoadedGroup) -> bool:
+        """Whether what runs becomes this group by an exchange of its model."""
+        running = self.running_group
+        found = self._find_exchange(running, new.group) if running is not None else None
+        self._model_exchange = found
+        return found is not None
+
+    async def _exchanged(self) -> str:
+        """The exchange that is due, to its end."""
+        due = self._model_exchange
+        problem = await due.run() if due is not None else ""
+        self._model_exchange = None
+        return problem
+
+    async def _watch_images(self, watched: LoadedGroup, before: trial.Tally) -> None:
         """The first live images of a group that has passed its health gate."""
         tally = trial.read(watched.folder)
         rule = trial.rule_of(watched.group.site_environment)
         answer: bool | str | None = True
         if tally is not None and rule.images and previous(self._state) is not None:
-            self.trial = trial.Trial(rule, tally, now())
+            self.trial = trial.Trial(rule, tally, now(), before)
             answer = await self.trial.watch(watched.folder, self._status, now)
         async with self._one_at_a_time:
             self._health_task = self.trial = None
@@ -239,15 +271,29 @@ class DeploymentManager(Generic[R]):
         await self._go_back(current, problem)
 
     async def _go_back(self, current: LoadedGroup, problem: str) -> None:
-        await self._stop_running_group()
+        way = previous(self._state)
+        goes_on = way is not None and self._goes_on(way)
+        if not goes_on:
+            await self._stop_running_group()
         before = self._give_up(current, problem)
+        if goes_on:
+            self._changed()
+            self._health_task = asyncio.ensure_future(self._back_in_place(before))
+            return
         try:
             self.running_group = await self._start(before.group, self._ports)
         except Exception:
             log.exception("the previous deployment does not start either; it is tried again")
             return
         self._changed()
-        self._health_task = asyncio.ensure_future(self._watch_images(before))
+        self._health_task = asyncio.ensure_future(self._watch_images(before, trial.Tally()))
+
+    async def _back_in_place(self, before: LoadedGroup) -> None:
+        if problem := await self._exchanged():
+            log.error("going back: %s; it is tried again", problem)
+            return
+        counted = trial.counted(self._status()) or trial.Tally()
+        await self._watch_images(before, counted)
 
     def _stay(self, current: LoadedGroup, problem: str) -> None:
         """Nothing to go back to, or it worked before: its functions are tried on."""

@@ -22,6 +22,13 @@ class Runnable(Protocol):
     async def stop(self) -> None: ...
 
 
+class Exchange(Protocol):
+    """A running group takes another model, worker by worker."""
+
+    async def run(self) -> str:
+        """Empty, or why the new model's workers do not answer. Cancelled: it is left as it is."""
+
+
 R = TypeVar("R", bound=Runnable)
 Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
 Report = Callable[[str, str, str], None]
@@ -44,6 +51,15 @@ def nobody(_loaded: LoadedGroup) -> None:
 
 
 def no_canary(_running: LoadedGroup, _new: LoadedGroup) -> Canary | None:
+    return None
+
+
+FindExchange = Callable[[R, "Group"], "Exchange | None"]
+"""How the running group becomes this one without a stop; None: it must be started anew."""
+
+
+def no_exchange(_: Runnable, __: Group) -> Exchange | None:
+    """Every new group is started anew."""
     return None
 
 

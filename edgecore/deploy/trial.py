@@ -79,22 +79,30 @@ def judge(rule: TrialRule, tally: Tally) -> bool | str | None:
     return True if tally.total >= rule.images else None
 
 
+def counted(status: Status) -> Tally | None:
+    """Since the aggregator began; None: a group that does not count them, somebody else's."""
+    counters = part(status, "aggregator")
+    failed, answered = number(counters.get("model_errors")), number(counters.get("answered"))
+    return None if failed is None or answered is None else Tally(int(answered), int(failed))
+
+
 class Trial:
     """``see`` the core's status every ``STEP_S``; it may follow an earlier core's ``tally``."""
 
-    def __init__(self, rule: TrialRule, tally: Tally, started: float) -> None:
+    def __init__(
+        self, rule: TrialRule, tally: Tally, started: float, before: Tally = Tally()
+    ) -> None:
+        """``before``: ``counted`` when the group began, of an aggregator that went on."""
         self.rule, self.tally = rule, tally
-        self._started = started
-        self._before = Tally()
+        self._started, self._before = started, before
 
     def see(self, status: Status, now: float) -> bool | str | None:
         """As ``judge``. The aggregator's counters begin at 0 with each of its processes."""
-        counters = part(status, "aggregator")
-        failed, answered = number(counters.get("model_errors")), number(counters.get("answered"))
-        if failed is None or answered is None:
+        seen = counted(status)
+        if seen is None:
             silent = not self.tally.total and now - self._started > SILENT_LIMIT_S
             return True if silent else None
-        seen, before = Tally(int(answered), int(failed)), self._before
+        before = self._before
         new_process = seen.answered < before.answered or seen.failed < before.failed
         base = Tally() if new_process else before
         self._before = seen

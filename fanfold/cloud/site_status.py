@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from fanfold.cloud.access import reach
+from fanfold.cloud.component_deployments import ComponentDeployment
 from fanfold.cloud.deployed import read_site_deployed
-from fanfold.cloud.jobs import show_devices
+from fanfold.cloud.jobs import SiteJob, show_devices
 from fanfold.common import output
 from fanfold.common.errors import MISSING, UserError
 from fanfold.common.project import read_site
@@ -22,7 +23,8 @@ def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
             MISSING,
         )
     newest = deployed.deployments[0]
-    job = next((each for each in deployed.jobs if each.id == newest.id), None)
+    made: list[SiteJob | ComponentDeployment] = [*deployed.jobs, *deployed.components]
+    job = next((each for each in made if each.id == newest.id), None)
     if as_json:
         devices = [asdict(device) for device in job.devices] if job else []
         told = {"v": 1, "site": settings.name, "target": settings.target}
@@ -34,5 +36,5 @@ def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
             markup=False,
         )
         if job:
-            show_devices(job)
+            show_devices(job.devices)
     return newest.status != "Failure"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fanfold.common.errors import INVALID, UserError
 from infra import where
-from infra.planning import InvalidInput, Profile, Site, load_site
+
+if TYPE_CHECKING:  # half a second, and most verbs ask a running core only
+    from infra.planning import Profile, Site
 
 PROJECT = where.PROJECT
 STATE = Path(".fanfold")
@@ -57,6 +60,8 @@ def site_file(site: str) -> Path:
 
 def read_site(site: str) -> tuple[Site, Profile]:
     """Site and profile, or a UserError with every finding of both files at once."""
+    from infra.planning import InvalidInput, load_site
+
     try:
         return load_site(site_file(site), profiles())
     except InvalidInput as error:

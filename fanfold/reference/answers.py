@@ -15,7 +15,13 @@ from fanfold.cloud.deployed import Deployment
 from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
 from fanfold.reference.canary_answer import CanaryAnswer
-from fanfold.reference.history_answers import AlertsAnswer, HistoryLine
+from fanfold.reference.fleet_answer import InitAnswer, SitesAnswer
+from fanfold.reference.history_answers import (
+    AlertsAnswer,
+    AuditLine,
+    HistoryLine,
+    UsersAnswer,
+)
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
     ModelInspectAnswer,
@@ -261,6 +267,7 @@ class BundleAnswer(Versioned):
 ANSWERS: dict[str, type[BaseModel]] = {
     "doctor": DoctorAnswer,
     "demo": DemoAnswer,
+    "init": InitAnswer,
     "plan": PlanAnswer,
     "diff": DiffAnswer,
     "rollback": RollbackAnswer,
@@ -271,8 +278,11 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "history": HistoryLine,
     "alerts list": AlertsAnswer,
     "canary": CanaryAnswer,
+    "user list": UsersAnswer,
+    "audit": AuditLine,
     "replay": ReplayAnswer,
     "rollout": RolloutAnswer,
+    "sites": SitesAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,
     "tune": TuneAnswer,
