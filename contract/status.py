@@ -5,7 +5,7 @@ Every part may be missing: readers also meet the answer of an older core.
 
 from __future__ import annotations
 
-from typing import Any, Mapping, TypedDict
+from typing import Any, Mapping, Sequence, TypedDict
 
 
 class CoreStatus(TypedDict, total=False):
@@ -25,6 +25,51 @@ class Refusal(TypedDict):
     reason: str
 
 
+class TrialStatus(TypedDict):
+    """The first live images of a new deployment: how many of `images` were answered and how many
+    the model failed; above the share `max_failed` the deployment before comes back."""
+
+    answered: int
+    failed: int
+    images: int
+    max_failed: float
+
+
+class SpeedStatus(TypedDict):
+    """Milliseconds of inference for an image, `median` and `p99`, of `images` that both timed."""
+
+    images: int
+    old: dict[str, float]
+    new: dict[str, float]
+
+
+class CanaryStatus(TypedDict, total=False):
+    """How a new model compares with the one that serves (docs/spec/canary.md). `state`: starting,
+    comparing, passed, refused, ended. `model`, `against`: of the workers, once they said it."""
+
+    v: int
+    deployment: str
+    state: str
+    reason: str
+    model: Mapping[str, Any] | None
+    against: Mapping[str, Any] | None
+    rule: Mapping[str, float]
+    began: float
+    ended: float | None
+    starts: int
+    compared: int
+    disagreed: int
+    failed: int
+    improved: int
+    not_comparable: int
+    deaths: int
+    agreement: Mapping[str, Any]
+    flips: list[Mapping[str, Any]]
+    score_drift: Mapping[str, Any]
+    inference_ms: SpeedStatus | None
+    worst: Sequence[Mapping[str, Any]]
+
+
 class GroupStatus(TypedDict, total=False):
     """`history`: the last deployments, oldest first. `refused`: the last that was rolled back or
     could not be applied, also when something newer runs since. `running` false: one deployment
@@ -38,6 +83,7 @@ class GroupStatus(TypedDict, total=False):
     uncommitted: bool
     running: bool
     refused: Refusal | None
+    trial: TrialStatus | None
     history: list[dict[str, Any]]
 
 
@@ -233,3 +279,4 @@ class Status(TypedDict, total=False):
     doctor: Mapping[str, Any]
     history: Mapping[str, Any]
     alerts: Mapping[str, Any]
+    canary: CanaryStatus

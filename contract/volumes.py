@@ -8,3 +8,5 @@ OWN_FOLDER = ".fanfold"
 INBOX = f"{OWN_FOLDER}/inbox"
 #: Images whose journal was lost, under the stream and the number that they had.
 LOST = f"{OWN_FOLDER}/lost"
+#: Second names of images that a canary worker reads; the core's own, gone when they are read.
+CANARY = f"{OWN_FOLDER}/canary"

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from contract.agreement import judge
 from contract.messages import Record
 from replay.errors import ReplayError
-from replay.judge import judge
 from replay.place import Place
 
 WORST = 50

@@ -47,6 +47,9 @@ class Deployments(Protocol):
     def outcome(self, deployment_id: str) -> tuple[str, str] | None:
         """``Success`` or ``Failure`` and the reason; None: not decided, or not known."""
 
+    def is_candidate(self, deployment_id: str) -> bool:
+        """Whether a canary compares its model with the one that runs."""
+
 
 class Follower:
     """``run`` until cancelled."""
@@ -83,11 +86,11 @@ class Follower:
             refusal = deploy.refused(self._state)
             self._answer(offer, loaded.deployment_id, REFUSED, refusal.reason if refusal else "")
             return
-        status, reason = await self._exchanged(loaded)
+        status, reason = await self._exchanged(loaded, offer)
         verdict = PROVED if status == "Success" else REFUSED
         self._answer(offer, loaded.deployment_id, verdict, reason)
 
-    async def _exchanged(self, loaded: LoadedGroup) -> tuple[str, str]:
+    async def _exchanged(self, loaded: LoadedGroup, offer: Offer) -> tuple[str, str]:
         """How the offered group ended, which may run here already."""
         wanted = loaded.deployment_id
         refusal = deploy.refused(self._state)
@@ -96,8 +99,11 @@ class Follower:
         if self._runs() != wanted:
             await self._deployments.deploy(loaded)
         while (outcome := self._deployments.outcome(wanted)) is None:
-            if self._runs() != wanted:
+            compared = self._deployments.is_candidate(wanted)
+            if self._runs() != wanted and not compared:
                 return "Failure", "another deployment came in between"
+            if compared and read_offer(self._places) not in (offer, None):
+                return "Failure", "another model is offered"
             await set_within(self._wake, LOOK_S)
             self._wake.clear()
         return outcome

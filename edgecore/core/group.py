@@ -162,3 +162,12 @@ class Group:
     def lambdas(self) -> tuple[Function, ...]:
         """The functions that run as processes: all but the system functions."""
         return tuple(f for f in self.functions if not f.is_system)
+
+    @property
+    def site_environment(self) -> dict[str, str]:
+        """Settings of the site that the core itself follows come with its functions' variables."""
+        merged: dict[str, str] = {}
+        for function in self.lambdas:
+            if "FANFOLD_SITE" in function.environment:
+                merged.update(function.environment)
+        return merged

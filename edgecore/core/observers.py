@@ -83,6 +83,10 @@ class Observers:
         """For an observer that sorts messages itself, without a task of the loop."""
         self._observers.append(observer)
 
+    def remove(self, observer: Offered) -> None:
+        if observer in self._observers:
+            self._observers.remove(observer)
+
     def see(self, t: float, topic: str, payload: bytes, source: str) -> None:
         """Called for every accepted message."""
         if topic.endswith(STATS_SUFFIX):

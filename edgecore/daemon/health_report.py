@@ -51,7 +51,22 @@ def report(status: Status, *, site: str, interval_s: float, wall: float) -> dict
         "reasons": [{k: str(r[k])[:300] for k in keys} for r in reasons[:MAX_REASONS]],
         "version": status.get("core", {}).get("version"),
         "deployment": group.get("deployment"),
+        **({"trial": {**trial}} if (trial := group.get("trial")) else {}),
+        **_canary(status),
     }
+
+
+def _canary(status: Status) -> dict[str, Any]:
+    """The last canary in short; its report stays on the device."""
+    canary = status.get("canary")
+    if canary is None:
+        return {}
+    keys = (
+        "deployment", "state", "reason", "model", "against", "compared", "disagreed", "failed",
+        "deaths", "inference_ms", "ended",
+    )  # fmt: skip
+    short = {k: canary.get(k) for k in keys}
+    return {"canary": {**short, "reason": str(canary.get("reason") or "")[:300]}}
 
 
 class HealthReporter:

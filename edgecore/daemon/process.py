@@ -8,11 +8,11 @@ import logging
 import os
 import signal
 import time
-from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import edgecore
-from contract.status import MqttStatus, RouterStatus, Status, UplinkStatus
+from contract.status import Status, UplinkStatus
 from edgecore.components import by_components
 from edgecore.components.follower import Follower
 from edgecore.core import fault_points
@@ -20,15 +20,18 @@ from edgecore.core.descriptors import raise_limit
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
+from edgecore.core.router import Target
 from edgecore.core.verdict import judge
 from edgecore.daemon.check_runner import CheckRunner
 from edgecore.daemon.evidence import Evidence
 from edgecore.daemon.health_report import HealthReporter
 from edgecore.daemon.lacking import lacking
+from edgecore.daemon.lane_group import canaries, lane_options
 from edgecore.daemon.operator import Operator
 from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.secret_keeper import SecretKeeper
+from edgecore.daemon.traffic import mqtt_status, router_status
 from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.daemon.watch import Watch
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
@@ -79,7 +82,10 @@ class Daemon:
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
         self._evidence = Evidence(options)
-        self._rollout = Rollout(options, self._make_running_group, self._group_changed, self.status)
+        self._canaries = canaries(options, self._observers, self._make_lane)
+        self._rollout = Rollout(
+            options, self._make_running_group, self._group_changed, self.status, self._canaries
+        )
         self._secrets = SecretKeeper(options.state, options.secrets)
         self._watch = Watch(options, self._observers, self.status)
         self._spooler: Spooler
@@ -178,6 +184,18 @@ class Daemon:
             secrets=self._secrets.answer,
         )
 
+    def _make_lane(self, group: Group, targets: Mapping[str, Target]) -> RunningGroup:
+        return RunningGroup(
+            group,
+            lane_options(self._options),
+            spooler=self._spooler,
+            observers=Observers(),
+            reaper=self._reaper,
+            credentials=no_credentials,
+            secrets=self._secrets.answer,
+            targets=targets,
+        )
+
     def _credentials(self) -> Credentials:
         if self._options.insecure_static_credentials:
             return static_credentials
@@ -229,8 +247,8 @@ class Daemon:
             },
             "group": self._rollout.status(),
             "functions": running.supervisor.status() if running else [],
-            "router": _router_status(running),
-            "mqtt": _mqtt_status(running),
+            "router": router_status(running),
+            "mqtt": mqtt_status(running),
             "cloud": self._cloud_status(),
             "stats": self._observers.stats,
             "silence_s": self._observers.silence_s(),
@@ -241,6 +259,8 @@ class Daemon:
             "doctor": self._check_runner.status(),
             **self._watch.status(),
         }
+        if (canary := self._canaries.status()) is not None:
+            status["canary"] = canary
         status["verdict"] = judge(status)
         return status
 
@@ -280,27 +300,3 @@ class Daemon:
             await self._spooler.close()
         self._reaper.close()
         remove_core_json(self._options.state)
-
-
-def _mqtt_status(running: RunningGroup | None) -> MqttStatus:
-    servers = running.mqtt if running is not None else []
-    now = asyncio.get_running_loop().time()
-    too_large: Counter[str] = sum((server.too_large for server in servers), Counter())
-    return {
-        "clients": [client for server in servers for client in server.clients()],
-        "too_large": dict(too_large),
-        "refused_clients": [each for server in servers for each in server.refused.status(now)],
-    }
-
-
-def _router_status(running_group: RunningGroup | None) -> RouterStatus:
-    if running_group is None:
-        return {}
-    counters = running_group.router.counters
-    return {
-        "work_items": running_group.budget.held,
-        "limit": running_group.budget.limit,
-        "delivered": counters.delivered,
-        "refused": counters.refused,
-        "unrouted": counters.unrouted,
-    }

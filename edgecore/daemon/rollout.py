@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from contract.status import GroupStatus, Refusal, Status
 from edgecore import deploy, sources
+from edgecore.canary import Canaries
 from edgecore.components import by_components
 from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
@@ -41,8 +42,10 @@ class Rollout:
         make_running_group: Callable[[Group], RunningGroup],
         on_change: Callable[[], None],
         status: Callable[[], Status],
+        canaries: Canaries,
     ) -> None:
         self._options = options
+        self._canaries, self._then = canaries, False
         self._make_running_group, self._core_status = make_running_group, status
         # A file is what its user wants, and no other: only what is pulled can be refused.
         self._pulls = options.group.startswith("greengrass:")
@@ -63,6 +66,8 @@ class Rollout:
             report=self._report,
             changed=on_change,
             limit_s=options.health_s,
+            canary=canaries.begin,
+            proved=canaries.proved,
             exchange=self._exchange,
         )
 
@@ -83,23 +88,52 @@ class Rollout:
         if self._by_jobs:
             return await asyncio.to_thread(last_or_waiting, options)
         if self._by_components:
-            return await asyncio.to_thread(offered_or_last, options)
-        last = await asyncio.to_thread(deploy.current, options.state) if self._pulls else None
+            offered = await asyncio.to_thread(offered_or_last, options)
+            return self._first(
+                await asyncio.to_thread(deploy.last_readable, options.state), offered
+            )
+        if not self._pulls:
+            file = await self._load()
+            return self._of_file(await asyncio.to_thread(deploy.last_readable, options.state), file)
+        last = await asyncio.to_thread(deploy.current, options.state)
         try:
             if last is not None and not await self._newer(last.deployment_id):
                 return last
-            return await self._load()
+            return self._first(last, await self._load())
         except SourceError:
             if last is None:
                 raise
             log.exception("%s: running the last deployment instead", options.group)
             return last
 
+    def _of_file(self, last: LoadedGroup | None, loaded: LoadedGroup) -> LoadedGroup:
+        """A file is what its user wants, unless its model has failed live images here."""
+        refusal = deploy.refused(self._options.state)
+        if refusal is None:
+            return self._first(last, loaded)
+        if refusal.deployment != loaded.deployment_id:
+            deploy.forget(self._options.state)
+        elif last is not None:
+            log.error(
+                "%s: not tried again, deployment %s runs instead: %s",
+                self._options.group, last.deployment_id, refusal.reason,
+            )  # fmt: skip
+            return last
+        return self._first(last, loaded)
+
+    def _first(self, last: LoadedGroup | None, loaded: LoadedGroup) -> LoadedGroup:
+        """The last one again, where the new model is compared with it first."""
+        self._then = last is not None and self._canaries.find(last, loaded) is not None
+        return last if self._then and last is not None else loaded
+
     async def begin(self, loaded: LoadedGroup) -> None:
         """Run the first group. Raises CoreError."""
         waits = loaded.deployment_id == WAITING
         told = self._by_jobs or self._by_components
         await self._manager.begin(loaded, uncommitted=self._pulls or (told and not waits))
+        if self._then and not (self._pulls or told):
+            # Loaded anew: what was staged beside another group is gone when that one runs.
+            await self._manager.switch_to(await self._load())
 
     async def deploy(self, loaded: LoadedGroup) -> None:
         """Another group instead of the one that runs; ``outcome`` tells how it ended."""
@@ -110,6 +144,8 @@ class Rollout:
         """``Success`` or ``Failure`` and the reason, also of a core before this one."""
         if told := self._outcomes.get(deployment_id):
             return told
+        if self.is_candidate(deployment_id):
+            return None
         refusal = deploy.refused(self._options.state)
         if refusal is not None and refusal.deployment == deployment_id:
             return "Failure", refusal.reason
@@ -117,6 +153,11 @@ class Rollout:
         runs = loaded is not None and loaded.deployment_id == deployment_id
         committed = runs and not deploy.is_uncommitted(self._options.state)
         return ("Success", "") if committed else None
+
+    def is_candidate(self, deployment_id: str) -> bool:
+        """Whether its model is being compared with the one that runs."""
+        candidate = self._manager.candidate
+        return candidate is not None and candidate.deployment_id == deployment_id
 
     async def stop(self) -> None:
         """After a deployment under way; reports to the cloud that this core leaves."""
@@ -152,13 +193,13 @@ class Rollout:
             "uncommitted": deploy.is_uncommitted(self._options.state),
             "running": self.running_group is not None,
             "refused": self._refused(),
+            "trial": self._manager.trial.status() if self._manager.trial else None,
             "history": self._manager.history.entries[-20:],
         }
 
     def _refused(self) -> Refusal | None:
-        """What a file says is never refused."""
         refusal = deploy.refused(self._options.state)
-        if refusal is None or not (self._pulls or self._by_jobs):
+        if refusal is None:
             return None
         return {"deployment": refusal.deployment, "reason": refusal.reason}
 
@@ -173,7 +214,7 @@ class Rollout:
             return
         await self._reporter.deliver(self.loaded.group.id)
         newer = await self._newer(self.loaded.deployment_id)
-        if newer is None:
+        if newer is None or self.is_candidate(newer):
             return
         try:
             loaded = await self._load()

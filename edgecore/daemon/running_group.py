@@ -52,7 +52,9 @@ class RunningGroup:
         reaper: Reaper,
         credentials: Credentials,
         secrets: Secrets,
+        targets: Mapping[str, Target] | None = None,
     ) -> None:
+        """``targets``: further ones, by the names that the group's subscriptions have for them."""
         self.group = group
         self._options = options
         self._observers = observers
@@ -68,7 +70,7 @@ class RunningGroup:
         )
         self.router = Router(
             group.subscriptions,
-            self._targets(spooler),
+            {**self._targets(spooler), **(targets or {})},
             self.budget,
             observers=observers,
             wall_clock=time.time,

@@ -49,7 +49,7 @@ class Watch:
         self._looking = asyncio.ensure_future(self._look())
 
     def show(self, group: Group) -> None:
-        view, variables = SiteView.of_group(group), environment_of(group)
+        view, variables = SiteView.of_group(group), group.site_environment
         self.recorder.show(view.site, history_of(variables))
         self.caller.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
 
@@ -108,15 +108,6 @@ def _before_start(status: Status, started: float) -> Status:
     group = status.get("group", {})
     known = [e for e in group.get("history", []) if e.get("t", 0.0) < started]
     return {**status, "group": {**group, "history": known}}
-
-
-def environment_of(group: Group) -> dict[str, str]:
-    """Settings of the site that the core itself follows come with its functions' variables."""
-    merged: dict[str, str] = {}
-    for function in group.lambdas:
-        if "FANFOLD_SITE" in function.environment:
-            merged.update(function.environment)
-    return merged
 
 
 def _disks(status: Status) -> dict[str, float]:

@@ -6,6 +6,7 @@ from edgecore.deploy.apply import (
     commit,
     current,
     is_uncommitted,
+    last_readable,
     previous,
     rollback,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "current",
     "forget",
     "is_uncommitted",
+    "last_readable",
     "previous",
     "refuse",
     "refused",

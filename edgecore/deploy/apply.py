@@ -7,15 +7,19 @@ unreferenced caches) the next ``apply`` removes.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecore.disk import layout
 from edgecore.disk.sync import sync_folder
+from edgecore.sources.errors import SourceError
 
 if TYPE_CHECKING:
     from edgecore.sources.load import LoadedGroup
+
+log = logging.getLogger(__name__)
 
 
 def apply(state: Path, group: LoadedGroup, *, uncommitted: bool = False) -> LoadedGroup:
@@ -38,6 +42,15 @@ def current(state: Path) -> LoadedGroup | None:
     """The group that runs here, from disk alone; None before the first ``apply``."""
     name = _current_name(state)
     return None if name is None else _read(state, name)
+
+
+def last_readable(state: Path) -> LoadedGroup | None:
+    """As ``current``; None too where what is there cannot be read: nothing to compare with."""
+    try:
+        return current(state)
+    except (SourceError, OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s: the last deployment cannot be read: %s", layout.deployments(state), error)
+        return None
 
 
 def previous(state: Path) -> LoadedGroup | None:

@@ -1,7 +1,7 @@
 """The health gate of a new group: what its functions show within a time. Pure.
 
-A model that starts and then fails the images is found by the first live ones
-(`LiveImages`), also after the commit: the old one comes back.
+A model that starts and then fails the images is found by its trial (``edgecore.deploy.trial``),
+also after the commit.
 
 Slow to start is not dead, and one good moment is not health: a group passes when every
 reason of its own (``gate``) has been gone for ``SETTLE_S``, and has failed when a pinned
@@ -16,20 +16,11 @@ import json
 from pathlib import Path
 
 from contract.status import FunctionStatus, Reason, Status
-from edgecore.core.stats import number, part
 from edgecore.core.verdict import gate_reasons
 
 LIMIT_S = 300.0
 SETTLE_S = 3.0
 STEP_S = 0.2
-LIVE_IMAGES = 50
-"""How many of the first images that a new group answers are watched."""
-LIVE_FEWEST = 5
-"""Failures below this number are chance."""
-LIVE_SHARE = 0.5
-"""Above this share of failures that are the model's, the old group comes back."""
-LIVE_LIMIT_S = 3600.0
-LIVE_STEP_S = 1.0
 _MAX_ERROR_CHARACTERS = 400
 _TAIL_BYTES = 16_384
 # What the runtime and the core add after a function has logged why it ends.
@@ -80,42 +71,6 @@ class HealthGate:
         return None
 
 
-class LiveImages:
-    """What became of the first images of a new group, by the aggregator's counters."""
-
-    def __init__(
-        self, started: float, images: int = LIVE_IMAGES, before: tuple[float, float] = (0.0, 0.0)
-    ) -> None:
-        """``before``: ``counted`` when the group began, of an aggregator that went on."""
-        self._started, self._images, self._before = started, images, before
-
-    def check(self, status: Status, now: float) -> bool | str | None:
-        """True: enough were answered, or time is up; text: the model fails them; None: ask again.
-
-        A group without these counters, somebody else's, is not asked.
-        """
-        seen = counted(status)
-        if seen is None:
-            return True if now - self._started > LIVE_LIMIT_S else None
-        if seen[0] < self._before[0] or seen[1] < self._before[1]:
-            self._before = (0.0, 0.0)  # another process of the aggregator
-        errors, answered = seen[0] - self._before[0], seen[1] - self._before[1]
-        total = errors + answered
-        if errors >= LIVE_FEWEST and errors > LIVE_SHARE * total:
-            return (
-                f"the model failed {errors:.0f} of the first {total:.0f} images (limit "
-                f"{LIVE_SHARE:.0%}; reasons model_error, killed_workers)"
-            )
-        return True if total >= self._images or now - self._started > LIVE_LIMIT_S else None
-
-
-def counted(status: Status) -> tuple[float, float] | None:
-    """Images that the model failed, and that it answered, since the aggregator began."""
-    counters = part(status, "aggregator")
-    errors, answered = number(counters.get("model_errors")), number(counters.get("answered"))
-    return None if errors is None or answered is None else (errors, answered)
-
-
 def is_healthy(status: Status) -> bool:
     """Whether the group has no reason against it at this moment."""
     return not _against(status)
@@ -160,3 +115,10 @@ def last_log_error(log: Path) -> str:
             text = matching[-1] if mark == "Error: " else matching[-1].partition(mark)[2]
             return text.lstrip("- ").strip()[:_MAX_ERROR_CHARACTERS]
     return ""
+
+
+def with_last_log_error(state: Path, problem: str) -> str:
+    """With what the function itself logged: `exited with status 1` helps nobody."""
+    name = problem.removeprefix("function ").partition(":")[0]
+    logged = last_log_error(state / "logs" / f"{name}.log")
+    return f"{problem}: {logged}" if logged and problem.startswith("function ") else problem

@@ -1,14 +1,12 @@
 """Deployments: started, replaced by a newer one, committed or rolled back.
 
-At every moment one group runs, or the core is between two. Whatever a new group does
-(functions die, a port or an interpreter is missing, a bug of ours), the core ends up with
-a group that runs: the new one, or the last that was committed.
+Whatever a new group does (functions die, a port is missing, a bug of ours), the core ends up
+with a group that runs: the new one, or the last that was committed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -16,20 +14,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 from contract.status import Status
-from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
-from edgecore.deploy.health_gate import (
-    LIMIT_S,
-    LIVE_STEP_S,
-    STEP_S,
-    HealthGate,
-    LiveImages,
-    counted,
-    is_healthy,
-    last_log_error,
+from edgecore.core.verdict.processes import WAITING
+from edgecore.deploy import trial
+from edgecore.deploy.apply import (
+    apply,
+    commit,
+    is_uncommitted,
+    last_readable,
+    previous,
+    rollback,
 )
+from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, with_last_log_error
 from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
-from edgecore.deploy.seams import Exchange, FindExchange, R, Report, Start, no_exchange
+from edgecore.deploy.seams import (
+    Canary,
+    Exchange,
+    FindCanary,
+    FindExchange,
+    R,
+    Report,
+    Start,
+    ended,
+    no_canary,
+    no_exchange,
+    nobody,
+    now,
+)
 
 if TYPE_CHECKING:
     from edgecore.sources.load import LoadedGroup
@@ -41,8 +52,8 @@ class DeploymentManager(Generic[R]):
     """``begin`` once, ``switch_to`` every newer group, ``close`` at the end.
 
     ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is called
-    with how each deployment ended; ``changed`` when another group runs; ``exchange`` finds how
-    a running group takes a new one's model.
+    with how each deployment ended; ``changed`` when another group runs; ``proved`` with each
+    group that has passed its trial.
     """
 
     def __init__(  # noqa: PLR0913 - the seams, each named
@@ -55,17 +66,24 @@ class DeploymentManager(Generic[R]):
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
         exchange: FindExchange[R] = no_exchange,
+        canary: FindCanary = no_canary,
+        proved: Callable[[LoadedGroup], None] = nobody,
     ) -> None:
         self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
+        self.candidate: LoadedGroup | None = None
+        """The group whose model is being compared with that of ``loaded``."""
+        self.trial: trial.Trial | None = None
         self.history = DeploymentHistory(state)
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._report, self._changed = start, status, report, changed
+        self._find_canary, self._proved = canary, proved
         self._find_exchange = exchange
-        self._exchange: Exchange | None = None
+        self._model_exchange: Exchange | None = None
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
         self._health_task: asyncio.Task[None] | None = None
+        self._canary_task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def begin(self, loaded: LoadedGroup, *, uncommitted: bool) -> None:
@@ -74,16 +92,16 @@ class DeploymentManager(Generic[R]):
         ``uncommitted``: go back to the group that ran here before if it is not healthy.
         """
         async with self._one_at_a_time:
-            self.loaded = apply(self._state, loaded, uncommitted=uncommitted)
+            applied = self._apply(loaded, uncommitted=uncommitted)
             try:
-                self.running_group = await self._start(self.loaded.group, {})
+                self.running_group = await self._start(applied.group, {})
             except Exception as error:
                 before = self._way_back()
                 if before is None:
                     raise
                 # Raises where that one does not start either: it is not the group's fault.
                 self.running_group = await self._start(before.group, {})
-                self._give_up(self.loaded, str(error))
+                self._give_up(applied, str(error))
                 self._changed()
                 return
             self._applied()
@@ -93,23 +111,55 @@ class DeploymentManager(Generic[R]):
         async with self._one_at_a_time:
             if self._closed:
                 return
-            await self._stop_health_gate()
-            self._commit_if_healthy()
-            if self._runs_already(loaded):
-                self._adopt(loaded)
+            await self._stop_canary()
+            canary = self._find_canary(self.loaded, loaded) if self.loaded else None
+            if canary is None or self.running_group is None:
+                await self._exchange(loaded)
                 return
-            self.loaded = apply(self._state, loaded, uncommitted=True)
-            if self._goes_on(self.loaded):
-                self._applied()
-                return
-            await self._stop_running_group()
-            try:
-                self.running_group = await self._start(self.loaded.group, self._ports)
-            except Exception as error:
-                log.exception("deployment %s cannot be started", self.loaded.deployment_id)
-                await self._failed(self.loaded, str(error) or type(error).__name__)
-                return
+            self.candidate = loaded
+            self._remember(loaded, "canary", "its model answers copies of live images first")
+            self._canary_task = asyncio.ensure_future(self._compare(canary, loaded))
+
+    async def _compare(self, canary: Canary, loaded: LoadedGroup) -> None:
+        """Beside the group that runs; then the new one replaces it, or is refused."""
+        try:
+            reason = await canary.run()
+            async with self._one_at_a_time:
+                if reason:
+                    self.refuse(loaded.deployment_id, reason)
+                elif not self._closed:
+                    await self._exchange(loaded)
+        except Exception:  # a full disk: whoever brought it brings it again
+            log.exception("deployment %s is not applied", loaded.deployment_id)
+        finally:  # not before: it would look like one that was superseded
+            self._canary_task = self.candidate = None
+
+    async def _exchange(self, loaded: LoadedGroup) -> None:
+        await self._stop_health_gate()
+        self._commit_if_healthy()
+        if self._runs_already(loaded):
+            self._adopt(loaded)
+            return
+        applied = self._apply(loaded, uncommitted=True)
+        if self._goes_on(applied):
             self._applied()
+            return
+        await self._stop_running_group()
+        try:
+            self.running_group = await self._start(applied.group, self._ports)
+        except Exception as error:
+            log.exception("deployment %s cannot be started", applied.deployment_id)
+            await self._failed(applied, str(error) or type(error).__name__)
+            return
+        self._applied()
+
+    def _apply(self, loaded: LoadedGroup, *, uncommitted: bool) -> LoadedGroup:
+        """What replaces another group is on trial from here on."""
+        before = last_readable(self._state)
+        self.loaded = applied = apply(self._state, loaded, uncommitted=uncommitted)
+        if before and before.content != applied.content and before.deployment_id != WAITING:
+            trial.begin(applied.folder)
+        return applied
 
     def refuse(self, deployment_id: str, reason: str) -> None:
         """A deployment that cannot be loaded: what runs goes on."""
@@ -130,15 +180,15 @@ class DeploymentManager(Generic[R]):
         """After a deployment under way; nothing starts any more."""
         async with self._one_at_a_time:
             self._closed = True
+            await self._stop_canary()
             await self._stop_health_gate()
             await self._stop_running_group()
 
     def _applied(self) -> None:
-        if self.loaded is None:
-            return
-        self._remember(self.loaded, "applied")
-        self._changed()
-        self._health_task = asyncio.ensure_future(self._watch(self.loaded))
+        if self.loaded is not None:
+            self._remember(self.loaded, "applied")
+            self._changed()
+            self._health_task = asyncio.ensure_future(self._watch(self.loaded))
 
     def _runs_already(self, loaded: LoadedGroup) -> bool:
         """Whether only the deployment's id differs: nothing needs to restart for that."""
@@ -150,7 +200,7 @@ class DeploymentManager(Generic[R]):
         """A newer group came before a healthy one was committed: commit that one first."""
         if self.loaded is None or self.running_group is None or not is_uncommitted(self._state):
             return
-        if self._exchange is not None:  # some of its workers have the old model
+        if self._model_exchange is not None:  # some of its workers have the old model
             return
         if is_healthy(self._status()):
             commit(self._state)
@@ -164,49 +214,54 @@ class DeploymentManager(Generic[R]):
 
     async def _watch(self, watched: LoadedGroup) -> None:
         """Until the health gate passes or fails."""
-        loop = asyncio.get_running_loop()
+        in_place = self._model_exchange is not None
         if problem := await self._exchanged():
             async with self._one_at_a_time:
                 self._health_task = None
-                await self._failed(watched, self._with_last_log_error(problem))
+                await self._failed(watched, with_last_log_error(self._state, problem))
             return
-        before = counted(self._status()) or (0.0, 0.0)
-        gate = HealthGate(loop.time(), self._limit_s)
-        while (answer := gate.check(self._status(), loop.time())) is None:
+        before = (trial.counted(self._status()) if in_place else None) or trial.Tally()
+        gate = HealthGate(now(), self._limit_s)
+        while (answer := gate.check(self._status(), now())) is None:
             await asyncio.sleep(STEP_S)
         async with self._one_at_a_time:
             self._health_task = None
             if answer is not True:
-                await self._failed(watched, self._with_last_log_error(str(answer)))
+                await self._failed(watched, with_last_log_error(self._state, str(answer)))
                 return
-            new = is_uncommitted(self._state)
             commit(self._state)
             self._report(watched.deployment_id, "Success", "")
-            if new and previous(self._state) is not None:
-                self._health_task = asyncio.ensure_future(self._watch_images(watched, before))
+            self._health_task = asyncio.ensure_future(self._watch_images(watched, before))
 
     def _goes_on(self, new: LoadedGroup) -> bool:
         """Whether what runs becomes this group by an exchange of its model."""
         running = self.running_group
-        self._exchange = self._find_exchange(running, new.group) if running is not None else None
-        return self._exchange is not None
+        found = self._find_exchange(running, new.group) if running is not None else None
+        self._model_exchange = found
+        return found is not None
 
     async def _exchanged(self) -> str:
         """The exchange that is due, to its end."""
-        problem = await self._exchange.run() if self._exchange is not None else ""
-        self._exchange = None
+        due = self._model_exchange
+        problem = await due.run() if due is not None else ""
+        self._model_exchange = None
         return problem
 
-    async def _watch_images(self, watched: LoadedGroup, before: tuple[float, float]) -> None:
-        """The first live images of a group that has been committed."""
-        loop = asyncio.get_running_loop()
-        live = LiveImages(loop.time(), before=before)
-        while (answer := live.check(self._status(), loop.time())) is None:
-            await asyncio.sleep(LIVE_STEP_S)
+    async def _watch_images(self, watched: LoadedGroup, before: trial.Tally) -> None:
+        """The first live images of a group that has passed its health gate."""
+        tally = trial.read(watched.folder)
+        rule = trial.rule_of(watched.group.site_environment)
+        answer: bool | str | None = True
+        if tally is not None and rule.images and previous(self._state) is not None:
+            self.trial = trial.Trial(rule, tally, now(), before)
+            answer = await self.trial.watch(watched.folder, self._status, now)
         async with self._one_at_a_time:
-            self._health_task = None
+            self._health_task = self.trial = None
             if answer is not True:
                 await self._go_back(watched, str(answer))
+                return
+            trial.end(watched.folder)
+            self._proved(watched)
 
     async def _failed(self, current: LoadedGroup, problem: str) -> None:
         """The current group is not healthy: go back where there is a way back."""
@@ -223,7 +278,7 @@ class DeploymentManager(Generic[R]):
         before = self._give_up(current, problem)
         if goes_on:
             self._changed()
-            self._health_task = asyncio.ensure_future(self._back_in_place())
+            self._health_task = asyncio.ensure_future(self._back_in_place(before))
             return
         try:
             self.running_group = await self._start(before.group, self._ports)
@@ -231,10 +286,14 @@ class DeploymentManager(Generic[R]):
             log.exception("the previous deployment does not start either; it is tried again")
             return
         self._changed()
+        self._health_task = asyncio.ensure_future(self._watch_images(before, trial.Tally()))
 
-    async def _back_in_place(self) -> None:
+    async def _back_in_place(self, before: LoadedGroup) -> None:
         if problem := await self._exchanged():
             log.error("going back: %s; it is tried again", problem)
+            return
+        counted = trial.counted(self._status()) or trial.Tally()
+        await self._watch_images(before, counted)
 
     def _stay(self, current: LoadedGroup, problem: str) -> None:
         """Nothing to go back to, or it worked before: its functions are tried on."""
@@ -259,12 +318,6 @@ class DeploymentManager(Generic[R]):
         self._report(failed, "Failure", back)
         return before
 
-    def _with_last_log_error(self, problem: str) -> str:
-        """With what the function itself logged: `exited with status 1` helps nobody."""
-        name = problem.removeprefix("function ").partition(":")[0]
-        logged = last_log_error(self._state / "logs" / f"{name}.log")
-        return f"{problem}: {logged}" if logged and problem.startswith("function ") else problem
-
     async def _stop_running_group(self) -> None:
         if self.running_group is None:
             return
@@ -273,12 +326,15 @@ class DeploymentManager(Generic[R]):
         await stopping.stop()
 
     async def _stop_health_gate(self) -> None:
-        if self._health_task is None:
-            return
-        self._health_task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._health_task
-        self._health_task = None
+        await ended(self._health_task)
+        self._health_task = self.trial = None
+
+    async def _stop_canary(self) -> None:
+        """A newer deployment, or the end of the core; a restart begins it again."""
+        if self.candidate is not None and not self._closed:
+            self._remember(self.candidate, "canary ended", "a newer deployment came")
+        await ended(self._canary_task)
+        self._canary_task = self.candidate = None
 
     def _remember(self, loaded: LoadedGroup, outcome: str, detail: str = "") -> None:
         self.history.add(

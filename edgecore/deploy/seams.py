@@ -1,12 +1,15 @@
-"""What a deployment needs of a group that runs, and of who runs it."""
+"""What the deployment manager is given: how a group starts, who is told, what compares models."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from edgecore.core.group import Group
+    from edgecore.sources.load import LoadedGroup
 
 
 class Runnable(Protocol):
@@ -30,6 +33,27 @@ R = TypeVar("R", bound=Runnable)
 Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
 Report = Callable[[str, str, str], None]
 """Deployment id, ``Success`` or ``Failure``, the reason."""
+
+
+class Canary(Protocol):
+    """Compares another group's model with the one that runs, before it may replace it."""
+
+    async def run(self) -> str:
+        """Why the new one is not wanted; "": it is. Cancelled when a newer deployment comes."""
+
+
+FindCanary = Callable[["LoadedGroup", "LoadedGroup"], "Canary | None"]
+"""The group that runs and the new one; None: nothing is compared before the switch."""
+
+
+def nobody(_loaded: LoadedGroup) -> None:
+    pass
+
+
+def no_canary(_running: LoadedGroup, _new: LoadedGroup) -> Canary | None:
+    return None
+
+
 FindExchange = Callable[[R, "Group"], "Exchange | None"]
 """How the running group becomes this one without a stop; None: it must be started anew."""
 
@@ -37,3 +61,16 @@ FindExchange = Callable[[R, "Group"], "Exchange | None"]
 def no_exchange(_: Runnable, __: Group) -> Exchange | None:
     """Every new group is started anew."""
     return None
+
+
+def now() -> float:
+    """The loop's clock, seconds."""
+    return asyncio.get_running_loop().time()
+
+
+async def ended(task: asyncio.Task[None] | None) -> None:
+    """Cancelled, and gone."""
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

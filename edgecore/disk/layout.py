@@ -2,7 +2,8 @@
 
 ``deployment/current`` → ``deployment/{id}/`` with ``group.json``, ``lambdas/``,
 ``models/`` (links into ``cache/``), ``previous`` (the id that was current before) and,
-until it is committed, ``uncommitted``. ``deployment/refused.json``: what is not tried again.
+until it is committed, ``uncommitted``; while its first images are counted, ``trial.json``.
+``deployment/refused.json``: what is not tried again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ GROUP_FILE = "group.json"
 PREVIOUS_FILE = "previous"
 UNCOMMITTED_FILE = "uncommitted"
 REFUSED_FILE = "refused.json"
+TRIAL_FILE = "trial.json"
 STAGING_PREFIX = ".staging-"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 

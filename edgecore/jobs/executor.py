@@ -47,6 +47,9 @@ class Deployments(Protocol):
     def outcome(self, deployment_id: str) -> tuple[str, str] | None:
         """``Success`` or ``Failure`` and the reason; None: not decided, or not known."""
 
+    def is_candidate(self, deployment_id: str) -> bool:
+        """Whether a canary compares its model with the one that runs."""
+
 
 class TakenBackError(Exception):
     """The cloud has canceled, timed out or deleted the job."""
@@ -207,9 +210,10 @@ class Executor:
         """Waits for the health gate while the job's group is the one that runs here. False:
         it does not run and nobody has judged it, as after a kill just before the exchange."""
         while (outcome := self._deployments.outcome(record.deployment_id)) is None:
-            current = await asyncio.to_thread(deploy.current, self._state)
-            if current is None or current.deployment_id != record.deployment_id:
-                return False
+            if not self._deployments.is_candidate(record.deployment_id):
+                current = await asyncio.to_thread(deploy.current, self._state)
+                if current is None or current.deployment_id != record.deployment_id:
+                    return False
             self._wake.clear()
             await set_within(self._wake, LOOK_S)
         status, reason = outcome

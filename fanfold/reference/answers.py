@@ -14,6 +14,7 @@ from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
 from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
+from fanfold.reference.canary_answer import CanaryAnswer
 from fanfold.reference.fleet_answer import InitAnswer, SitesAnswer
 from fanfold.reference.history_answers import (
     AlertsAnswer,
@@ -77,7 +78,10 @@ class FunctionStatus(Answer):
 class Deployed(Answer):
     deployment: str
     t: float
-    outcome: Literal["applied", "rolled back", "not healthy", "refused", "already running"]
+    outcome: Literal[
+        "applied", "rolled back", "not healthy", "refused", "already running", "canary",
+        "canary ended",
+    ]  # fmt: skip
 
 
 class GroupStatus(Answer):
@@ -273,6 +277,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "trace": TraceAnswer,
     "history": HistoryLine,
     "alerts list": AlertsAnswer,
+    "canary": CanaryAnswer,
     "user list": UsersAnswer,
     "audit": AuditLine,
     "replay": ReplayAnswer,

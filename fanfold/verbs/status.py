@@ -15,6 +15,7 @@ from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
 from fanfold.localcore.cameras import camera_line
+from fanfold.localcore.canaries import canary_line
 from fanfold.localcore.draining import picture
 from fanfold.localcore.findings import news, tell
 
@@ -83,6 +84,7 @@ def _show(answer: Status) -> None:
         f"group {group['name']} · deployment {group['deployment']}"
     )
     _show_verdict(judge(answer))
+    _show_proving(answer)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("function", "state", "gpu", "pid", "restarts", "queue", "done", "errors", "rss"):
         table.add_column(column, justify="left" if column in {"function", "state"} else "right")
@@ -112,6 +114,17 @@ def _show_verdict(verdict: Verdict) -> None:
             escape(reason["remedy"]),
         )
         output.out.print(f"  [{style}]{subject}[/] {problem}\n    [dim]{remedy}[/]")
+
+
+def _show_proving(answer: Status) -> None:
+    """What a new deployment still has to show."""
+    if (trial := answer["group"].get("trial")) is not None:
+        output.out.print(
+            f"trial: {trial['answered'] + trial['failed']} of the first {trial['images']} "
+            f"images, {trial['failed']} failed (limit {trial['max_failed']:.0%})"
+        )
+    if (report := answer.get("canary")) is not None and report["state"] != "passed":
+        output.out.print(canary_line(report), markup=False, highlight=False)
 
 
 def _row(function: FunctionStatus) -> list[str]:

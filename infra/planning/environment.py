@@ -145,6 +145,8 @@ class Environment:
         given = {
             "FANFOLD_HISTORY": self.site.history.variable(),
             "FANFOLD_ALERTS": self.site.alerts.variable(),
+            "FANFOLD_TRIAL": self.site.trial.variable(),
+            "FANFOLD_CANARY": self.site.canary.variable() if self.site.canary else "",
         }
         return {name: text for name, text in given.items() if text}
 

@@ -13,6 +13,7 @@ from infra.planning import sizing
 from infra.planning.fields import Footprint
 from infra.planning.model import Function, Logger, Reason, SystemFunction
 from infra.planning.placement import Placement
+from infra.planning.site import Site
 
 _ALLOCATOR = "keeps large buffers on the heap: 1,981 page faults per image without it"
 _MEASURED = "measured: planning/threads.py"
@@ -113,6 +114,27 @@ class Reasons:
             [reason] = [r for r in self.placement.reasons if r.subject == "threads per worker"]
             return reason.why, reason.source
         return _VARIABLES.get(name)
+
+
+def of_proving(site: Site) -> Iterator[Reason]:
+    """Printed by a plan, defaults too: they decide what a deployment becomes."""
+    trial, canary = site.trial, site.canary
+    said = f"at most {trial.max_failed:.0%} of {trial.images} images failed"
+    yield Reason(
+        "trial",
+        said if trial.images else "none",
+        "else the core goes back to the deployment before",
+        "site: trial",
+    )
+    if canary is not None:
+        yield Reason(
+            "canary",
+            f"{canary.images} images on {canary.workers} worker(s): at most "
+            f"{canary.max_disagreement:.1%} disagreement, {canary.max_slowdown:g} times the time, "
+            f"within {canary.limit_s} s",
+            "else a new model is refused and the old one serves on",
+            "site: canary",
+        )
 
 
 def _timeout(function: Function) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from infra.planning.fields import (
 from infra.planning.findings import Finding, InvalidInput
 from infra.planning.history import History
 from infra.planning.pictures import Pictures
+from infra.planning.proving import Canary, Trial
 from infra.planning.rollout import Rollout
 
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
@@ -239,6 +240,10 @@ class Site(Record):
     spooler: Spooler = Field(default=Spooler(), description="Queue to the cloud.")
     history: History = Field(default=History(), description="What the device remembers.")
     alerts: Alerts = Field(default=Alerts(), description="Whom to call, and when.")
+    trial: Trial = Field(default=Trial(), description="The first live images of a deployment.")
+    canary: Canary | None = Field(
+        default=None, description="Compare a new model on copies of live images first."
+    )
     load: Load | None = Field(default=None, description="For the estimate.")
     transform: Literal["fast", "exact"] = Field(
         default="fast", description="fast: a JPEG is decoded at about the size that is needed."

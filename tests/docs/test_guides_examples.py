@@ -19,6 +19,7 @@ from infra.planning import check, load_site, plan_group
     [
         ("history.md", "FANFOLD_HISTORY"),
         ("alerting.md", "FANFOLD_ALERTS"),
+        ("canary.md", "FANFOLD_CANARY"),
         ("retention.md", "FANFOLD_HISTORY"),
     ],
 )

@@ -35,6 +35,7 @@ NOT_TYPED = {
         0: "makes folders of a user that a nucleus brings",
         1: "fetches 150 MB of wheels; tests/device/test_adopting.py packs a folder",
     },
+    "canary.md": {0: "tests/edgecore/daemon/test_canary_on_a_real_core.py types it on a core"},
     "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
     "lan.md": {0: "tests/fanfold/test_user_verbs.py types it; its core is in tests/edgecore/web"},
     "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},

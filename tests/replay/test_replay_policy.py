@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from replay_kit import ScriptedEngine, Whole, archive_of, package
 
+from contract.agreement import NOTHING, judge
+from contract.areas import iou
 from replay.array import mark
 from replay.cost import Work, cost
 from replay.cut import ROOT, cut, shard_of
 from replay.engines.engine import CameBack, Done, Ended, Unable
 from replay.errors import CannotLoadError
-from replay.judge import NOTHING, iou, judge
 from replay.place import Entry, Folder
 from replay.render.batch import template
 from replay.render.kubernetes import indexed_job

@@ -72,7 +72,7 @@ def _deployment(status: Status) -> Iterator[Reason]:
     if outcome:
         rolled_back = outcome == "rolled back"
         yield degraded(
-            "deployment_rolled_back" if rolled_back else "deployment_refused",
+            "deployment_rolled_back" if rolled_back else _refusal(status, refused),
             f"deployment {refused.get('deployment')}",
             f"{'was rolled back' if rolled_back else 'is refused here'}: {refused.get('reason')}",
             f"deployment {group.get('deployment')} runs instead; fix it and deploy again",
@@ -84,6 +84,14 @@ def _deployment(status: Status) -> Iterator[Reason]:
             f"did not become healthy: {history[-1].get('detail')}",
             "there is no earlier one to go back to: fix it and deploy again",
         )
+
+
+def _refusal(status: Status, refused: Mapping[str, Any]) -> str:
+    """By its canary, or because it could not be loaded."""
+    canary = mapping(status.get("canary"))
+    by_canary = canary.get("deployment") == refused.get("deployment")
+    by_canary = by_canary and canary.get("state") == "refused"
+    return "canary_refused" if by_canary else "deployment_refused"
 
 
 def _outcome(deployment: str, history: Sequence[Mapping[str, Any]]) -> str:

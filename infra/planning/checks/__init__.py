@@ -9,6 +9,7 @@ from infra.planning.checks import (
     hardware,
     identity,
     isolation,
+    proving,
     quotas,
     target,
     timing,
@@ -18,7 +19,19 @@ from infra.planning.checks.rule import Rule
 from infra.planning.findings import Finding, by_weight
 from infra.planning.model import Plan
 
-_MODULES = (identity, wiring, hardware, isolation, quotas, cloud, target, timing, advice, alerts)
+_MODULES = (
+    identity,
+    wiring,
+    hardware,
+    isolation,
+    quotas,
+    cloud,
+    target,
+    timing,
+    proving,
+    advice,
+    alerts,
+)
 
 RULES: tuple[Rule, ...] = tuple(
     sorted(

@@ -149,6 +149,27 @@ def test_a_link_that_is_lost_in_the_trial_delays_only_the_report(
     assert device.deployed.deployed == ["job-j1-1"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "status"), [("", "SUCCEEDED"), ("canary: the models disagree", "FAILED")]
+)
+def test_a_job_is_decided_by_its_canary_while_the_old_group_runs(
+    device: Device, service: JobsService, files: Files, reason: str, status: str
+) -> None:
+    service.queue("j1", job(files, 1))
+    device.run_until_ended("j1")
+    device.deployed.compares = True
+    two = service.queue("j2", job(files, 2))
+    device.run_until(lambda: device.deployed.candidate)
+    assert device.deployed.running() == "job-j1-1"
+
+    device.deployed.decide(reason)
+    device.run_until_ended("j2")
+
+    assert two.status == status
+    assert two.details["reason"] == (reason or "healthy")
+    assert device.deployed.running() == ("job-j1-1" if reason else "job-j2-1")
+
+
 def test_a_document_for_many_boxes_carries_each_ones_name(
     device: Device, service: JobsService, files: Files
 ) -> None:

@@ -82,6 +82,8 @@ BROKEN = {
     "FF144": lambda: replace(plan(), system_functions=plan().system_functions[:1]),
     "FF150": lambda: plan(max_wait_s=1),
     "FF151": lambda: plan(timeouts={"worker_s": 4}),
+    "FF153": lambda: plan(profile(memory_mb=8_192), canary={"workers": 16}),
+    "FF154": lambda: plan(target="iot", canary={}),
     "FF160": lambda: plan(target="v2"),
     "FF161": lambda: plan(core={"group": "boxes"}),
     "FF163": lambda: plan(target="v2", components={"beside": {MOQUETTE: {"version": "2.3.7"}}}),

@@ -237,13 +237,31 @@ class Deployed:
     def __init__(self, state: Path) -> None:
         self._state = state
         self.verdict: str | None = ""
+        self.compares = False
+        self.candidate: Any = None
         self.deployed: list[str] = []
 
     async def deploy(self, loaded: Any) -> None:
         from edgecore import deploy
 
         self.deployed.append(loaded.deployment_id)
+        if self.compares:
+            self.candidate = loaded
+            return
         deploy.apply(self._state, loaded, uncommitted=True)
+
+    def is_candidate(self, deployment_id: str) -> bool:
+        return self.candidate is not None and self.candidate.deployment_id == deployment_id
+
+    def decide(self, reason: str) -> None:
+        """The canary of the candidate has spoken."""
+        from edgecore import deploy
+
+        loaded, self.candidate, self.compares = self.candidate, None, False
+        if reason:
+            deploy.refuse(self._state, loaded.deployment_id, reason)
+        else:
+            deploy.apply(self._state, loaded, uncommitted=True)
 
     def outcome(self, deployment_id: str) -> tuple[str, str] | None:
         from edgecore import deploy
