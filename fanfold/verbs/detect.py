@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
-from typing import Any
 
 import typer
-from ruamel.yaml import YAML
 
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
+from fanfold.detect.as_yaml import as_yaml
 from fanfold.detect.machine import detect as detect_machine
 from fanfold.device.interpreters import device_python, version_of
 from infra.planning.profile import Profile
@@ -51,14 +49,6 @@ def detect(
         output.print_json(profile)
     elif into is None:
         output.out.print(text, end="", markup=False)
-
-
-def as_yaml(profile: dict[str, Any]) -> str:
-    yaml, text = YAML(typ="rt"), io.StringIO()
-    yaml.default_flow_style = False
-    yaml.width = 4096
-    yaml.dump(profile, text)
-    return text.getvalue()
 
 
 def _write(into: Path, text: str) -> None:

@@ -116,8 +116,8 @@ def _schema(folder: Path) -> str:
 
 def _profile(name: str) -> str:
     """The YAML of a profile of this machine, with what `detect` remarks as notes."""
+    from fanfold.detect.as_yaml import as_yaml
     from fanfold.detect.machine import detect
-    from fanfold.verbs.detect import as_yaml
 
     try:
         found, remarks = detect(name)
