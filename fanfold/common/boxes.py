@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from rich.table import Table
+
+from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import (
     ENDINGS,
@@ -11,7 +14,7 @@ from fanfold.common.project import (
     read_site,
     site_file,
 )
-from infra.planning import InvalidInput, Place, Site, load_place
+from infra.planning import Dealing, InvalidInput, Place, Site, box_name, load_place
 
 
 def read_place(site: str) -> Place:
@@ -32,9 +35,14 @@ def box_of(site: str, core: str) -> str:
     raise UserError(f"--core {core}: no core of site {place.site.name}; cores: {known}", INVALID)
 
 
+def names_box(site: str) -> bool:
+    """Whether a name is that of a further box, not of a site's file."""
+    return find_site(site)[1] is not None
+
+
 def boxes_named(site: str) -> list[Site]:
     """All boxes of a site; or the one further box that the name is of. Raises UserError."""
-    if find_site(site)[1] is not None:
+    if names_box(site):
         return [read_site(site)[0]]
     return [box for box, _ in read_place(site).boxes.values()]
 
@@ -49,3 +57,21 @@ def one_box(site: str, core: str | None) -> str:
         known = ", ".join([file.stem, *further])
         raise UserError(f"site {file.stem} has several cores: {known}. Pass --core NAME", INVALID)
     return site
+
+
+def show_dealing(site: str, dealt: Dealing) -> None:
+    """Which core takes which camera, and by what it was decided."""
+    cameras, cores = len(dealt.cameras), len(dealt.capacities)
+    output.out.print(
+        f"[bold]{site}[/bold]: {cameras} cameras over {cores} cores, by {dealt.unit}",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("core", "box", "can do", "cameras"):
+        table.add_column(column)
+    for core, able in dealt.capacities.items():
+        names = [f"{c}*" if c in dealt.by_hand else c for c in dealt.of(core)]
+        table.add_row(core, box_name(site, core), f"{able:g}", ", ".join(names) or "none")
+    output.out.print(table)
+    if dealt.by_hand:
+        output.out.print("[dim]* put by hand[/dim]", highlight=False)

@@ -12,11 +12,13 @@ from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
 from fanfold.cloud.components import await_components
+from fanfold.cloud.dealt import givers_first
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
 from fanfold.common import output
+from fanfold.common.boxes import box_of, boxes_named
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import profiles, read_site, site_file, state_dir
 from fanfold.provision.detaching import detach_certificates
@@ -27,6 +29,7 @@ from infra.targets.iot.names import IotNames
 AWS = typer.Option(
     False, "--aws", help="Use the AWS credentials of this shell even if a development cloud runs."
 )
+CORE = typer.Option(None, help="Of a site with several cores, this one only.")
 MODEL = typer.Option(None, help="S3 URI of a model package, instead of the site's own.")
 OLDER = typer.Option(False, OPTION, help="Deploy a model of an older version than the one there.")
 AS_JSON = typer.Option(False, "--json", help="The outcome as one JSON object.")
@@ -47,6 +50,7 @@ def register(app: typer.Typer) -> None:
 
 def deploy(
     site: str,
+    core: str | None = CORE,
     model: str | None = MODEL,
     allow_older_model: bool = OLDER,
     wait_s: int = WAIT,
@@ -59,8 +63,28 @@ def deploy(
     Goes to the development cloud when one runs here (and bootstraps it the first time), else
     to AWS. An unchanged site deploys nothing; after a roll-back it goes forward again. A group
     that the core cannot run is put back by core and stack, and the reason is shown.
+    Of a site with several cores every box, those that give a camera away before the others.
     Example: fanfold deploy demo --model s3://bucket/models/lite0/1.1.0.tar.gz
     """
+    boxes = boxes_named(site) if core is None else [read_site(box_of(site, core))[0]]
+    if len(boxes) > 1:
+        require_tools()
+        boxes = givers_first(reach(boxes[0].region, aws=aws), boxes)
+    for box in boxes:
+        name = box_of(site, box.name) if len(boxes) > 1 or core else site
+        given = (model, allow_older_model, wait_s, runtime_override, aws, as_json)
+        _deploy_box(name, *given)
+
+
+def _deploy_box(
+    site: str,
+    model: str | None,
+    allow_older_model: bool,
+    wait_s: int,
+    runtime_override: str | None,
+    aws: bool,
+    as_json: bool,
+) -> None:
     settings, profile = read_site(site)
     wanted = settings.with_model(model) if model else settings
     plan = plan_group(wanted, profile)
