@@ -103,6 +103,10 @@ def _further(site: Site, core: FurtherCore) -> Site:
             "profile": core.profile or site.profile,
             "core": Core(thing=core.thing, certificate=core.certificate),
             "console": Console(),
+            "model": site.model.model_copy(
+                update={"footprint": core.footprint or site.model.footprint}
+            ),
+            "volumes": core.volumes or site.volumes,
             "certificates": own and _beside(own, core.name),
             "cloud": cloud,
         }

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from contract.topics import NAME, is_name
 from infra.planning.cameras import Camera
-from infra.planning.fields import CertificateArn, Name, Record
+from infra.planning.fields import AbsolutePath, CertificateArn, Footprint, Name, Record
 
 CONSOLE = "console"
 EACH_THING = "${thing}"
@@ -51,6 +51,13 @@ class Console(Record):
     )
 
 
+class Volumes(Record):
+    """Folders of the device; a path means the same inside a container."""
+
+    images: AbsolutePath = Field(description="Images, and the drop folder below it.")
+    state: AbsolutePath = Field(description="Journals of the splitter and the aggregator.")
+
+
 class FurtherCore(Record):
     """A box beside `core`, which takes some of the site's cameras. It is a group of its own."""
 
@@ -59,6 +66,10 @@ class FurtherCore(Record):
     profile: str | None = Field(
         default=None, description="A file of device_profiles/; absent: the site's own."
     )
+    footprint: Footprint | None = Field(
+        default=None, description="What one copy of the model needs there; absent: the model's."
+    )
+    volumes: Volumes | None = Field(default=None, description="Absent: the site's own.")
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."
     )

@@ -11,9 +11,8 @@ from infra.planning.alerts import Alerts
 from infra.planning.cameras import Camera, source_problems
 from infra.planning.cloud import Cloud
 from infra.planning.components import Components
-from infra.planning.cores import CONSOLE, Console, Core, FurtherCore, core_problems
+from infra.planning.cores import CONSOLE, Console, Core, FurtherCore, Volumes, core_problems
 from infra.planning.fields import (
-    AbsolutePath,
     Count,
     Footprint,
     Name,
@@ -44,13 +43,6 @@ class Model(Record):
     footprint: Footprint | None = Field(
         default=None, description="What one copy needs; the package's own is better."
     )
-
-
-class Volumes(Record):
-    """Folders of the device; a path means the same inside a container."""
-
-    images: AbsolutePath = Field(description="Images, and the drop folder below it.")
-    state: AbsolutePath = Field(description="Journals of the splitter and the aggregator.")
 
 
 class Timeouts(Record):
