@@ -6,26 +6,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contract.topics import Topics
-from fanfold.cloud.access import Access
+from fanfold.cloud.access import Access, explained
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.common import output
+from fanfold.provision.detaching import detach_certificates
 from infra.planning import Site
 
 
-def givers_first(access: Access, boxes: Sequence[Site]) -> list[Site]:
-    """The boxes in the order in which they are deployed: a camera leaves before it arrives.
+def givers_first(access: Access, boxes: Sequence[Site]) -> list[tuple[Site, list[str]]]:
+    """The boxes in the order in which they are deployed, each with the cameras that leave it.
 
-    A box that no longer has a camera takes no more of its images, so the other one's first image
-    is later than this one's last.
+    A camera leaves before it arrives: a box that no longer has it takes no more of its images, so
+    the other one's first image is later than this one's last.
     """
-    had = {box.name: _deployed_streams(access, box) for box in boxes}
-    gone = {box.name: had[box.name] - {camera.name for camera in box.cameras} for box in boxes}
+    found = []
     for box in boxes:
-        for camera in sorted(gone[box.name]):
+        gone = _deployed_streams(access, box) - {camera.name for camera in box.cameras}
+        found.append((box, sorted(gone)))
+        for camera in sorted(gone):
             taker = next((b.name for b in boxes if camera in {c.name for c in b.cameras}), None)
             if taker is not None:
                 output.note(f"camera {camera} moves from {box.name} to {taker}")
-    return sorted(boxes, key=lambda box: not gone[box.name])
+    return sorted(found, key=lambda each: not each[1])
+
+
+def let_go(access: Access, box: Site, cameras: Sequence[str]) -> None:
+    """AWS IoT deletes no thing that has a certificate; these cameras are no longer this box's."""
+    things = [f"{box.core.thing}-{camera}" for camera in cameras]
+    with explained(access, f"things of {box.name}"):
+        detach_certificates(access.client("iot"), things)
 
 
 def _deployed_streams(access: Access, box: Site) -> set[str]:

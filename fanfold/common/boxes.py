@@ -14,7 +14,7 @@ from fanfold.common.project import (
     read_site,
     site_file,
 )
-from infra.planning import Dealing, InvalidInput, Place, Site, box_name, load_place
+from infra.planning import Dealing, InvalidInput, Place, Site, box_name, load_place, store_of
 
 
 def read_place(site: str) -> Place:
@@ -57,6 +57,15 @@ def one_box(site: str, core: str | None) -> str:
         known = ", ".join([file.stem, *further])
         raise UserError(f"site {file.stem} has several cores: {known}. Pass --core NAME", INVALID)
     return site
+
+
+def shared_bucket(site: str) -> str | None:
+    """The results bucket that the first box's stack makes for the others."""
+    if not further_cores(site_file(site)):
+        return None
+    first = next(iter(read_place(site).boxes.values()))[0]
+    store = store_of(first)
+    return store.bucket if store and store.created else None
 
 
 def show_dealing(site: str, dealt: Dealing) -> None:

@@ -12,15 +12,15 @@ from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
 from fanfold.cloud.components import await_components
-from fanfold.cloud.dealt import givers_first
+from fanfold.cloud.dealt import givers_first, let_go
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
 from fanfold.common import output
-from fanfold.common.boxes import box_of, boxes_named
+from fanfold.common.boxes import box_of, boxes_named, one_box, shared_bucket
 from fanfold.common.errors import FAILED, INVALID, UserError
-from fanfold.common.project import profiles, read_site, site_file, state_dir
+from fanfold.common.project import further_cores, profiles, read_site, site_file, state_dir
 from fanfold.provision.detaching import detach_certificates
 from infra.planning import Plan, Site, check, errors, plan_group, render
 from infra.planning.stack_names import cloud_id, deployment_stack_name
@@ -67,13 +67,15 @@ def deploy(
     Example: fanfold deploy demo --model s3://bucket/models/lite0/1.1.0.tar.gz
     """
     boxes = boxes_named(site) if core is None else [read_site(box_of(site, core))[0]]
-    if len(boxes) > 1:
-        require_tools()
-        boxes = givers_first(reach(boxes[0].region, aws=aws), boxes)
-    for box in boxes:
-        name = box_of(site, box.name) if len(boxes) > 1 or core else site
-        given = (model, allow_older_model, wait_s, runtime_override, aws, as_json)
-        _deploy_box(name, *given)
+    given = (model, allow_older_model, wait_s, runtime_override, aws, as_json)
+    if len(boxes) == 1:
+        _deploy_box(box_of(site, core) if core else site, *given)
+        return
+    require_tools()
+    access = reach(boxes[0].region, aws=aws)
+    for box, gone in givers_first(access, boxes):
+        let_go(access, box, gone)
+        _deploy_box(box_of(site, box.name), *given)
 
 
 def _deploy_box(
@@ -94,7 +96,7 @@ def _deploy_box(
     access = reach(settings.region, aws=aws)
     refuse_other_account(access, settings.account, settings.name)
     _bootstrap(access)
-    look(access, plan)
+    look(access, plan, made_beside=shared_bucket(site))
     _refuse_older_model(access, plan, allowed=allow_older_model)
     context = ["-c", f"model={model}"] if model else []
     context += ["-c", f"wait={wait_s}"]
@@ -118,13 +120,14 @@ def _deploy_box(
         )
 
 
-def destroy(site: str, aws: bool = AWS, as_json: bool = AS_JSON) -> None:
+def destroy(site: str, core: str | None = CORE, aws: bool = AWS, as_json: bool = AS_JSON) -> None:
     """Remove a site's stack: deployments are reset first; data and certificates are kept.
 
     Stop the core first (`fanfold stop SITE` on the device), or it keeps running the last group.
     Results, models and certificates stay; certificates go with `fanfold provision SITE --remove`.
     Example: fanfold destroy demo
     """
+    site = one_box(site, core)
     settings, profile = read_site(site)
     require_tools()
     access = reach(settings.region, aws=aws)
@@ -145,7 +148,9 @@ def destroy(site: str, aws: bool = AWS, as_json: bool = AS_JSON) -> None:
     with explained(access, f"things of {settings.name}", "Nothing was removed."):
         detach_certificates(access.client("iot"), [t.name for t in (plan.core, *plan.devices)])
     both = [settings.name, cloud_id(settings.name)]
-    arguments = ["destroy", *both, "--force", *_where(site, settings)]
+    # The other boxes' stacks come after the first one's, and would go with it.
+    alone = ["--exclusively"] if further_cores(site_file(site)) else []
+    arguments = ["destroy", *both, "--force", *alone, *_where(site, settings)]
     _cdk(arguments, access, settings.name, as_json=as_json)
     outputs = {name: value for stack in stacks.values() for name, value in stack.outputs.items()}
     kept = ", ".join([*_buckets(outputs), "models", "certificates"])
