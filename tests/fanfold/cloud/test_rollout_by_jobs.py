@@ -18,7 +18,7 @@ from fanfold.main import main
 
 pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("devcloud")]
 GOOD, NEW = f"s3://{ASSETS}/good.tar.gz", f"s3://{ASSETS}/newer.tar.gz"
-OPTIONS = ("--yes", "--json", "--watch-s", "0", "--wait-s", "3", "--shares", "40,100", "--at-once")
+OPTIONS = ("--yes", "--json", "--watch-s", "0", "--wait-s", "5", "--shares", "100", "--at-once")
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +84,11 @@ def running(folder: Path, groups: dict[str, Group]) -> dict[str, list[str]]:
 
 
 def test_the_plan_says_that_jobs_bring_it_to_thing_groups(rollout):
-    code, out, _ = rollout("--plan", "--shares", "40,100")
+    code, out, _ = rollout("--plan", "--json")
 
     assert code == 0
-    assert "AWS IoT job for thing group line-a-boxes" in out
+    engines = {site: row["engine"] for site, row in json.loads(out)["sites"].items()}
+    assert engines["line-a"] == "CDK, AWS IoT job for thing group line-a-boxes"
 
 
 def test_a_box_that_refuses_stops_the_wave_and_groups_that_had_it_go_back(rollout, groups, folder):
@@ -98,9 +99,10 @@ def test_a_box_that_refuses_stops_the_wave_and_groups_that_had_it_go_back(rollou
     said = json.loads(out.splitlines()[-1])
     assert code == 1, err
     assert "line-c-1 FAILED: w0: net.params has SHA-256 9c..." in said["stopped"]
-    assert {site: each["stand"] for site, each in said["sites"].items()} == {
-        "line-a": "healthy", "line-b": "rolled back", "line-c": "failed",
-    }  # fmt: skip
+    stands = {site: each["stand"] for site, each in said["sites"].items()}
+    assert (stands["line-a"], stands["line-b"]) == ("healthy", "rolled back")
+    # By CloudFormation where the box was quick, by the rollout where it answered after the wait.
+    assert stands["line-c"] in {"failed", "rolled back"}
     expected = {"line-a": ["newer"] * 2, "line-b": ["good"], "line-c": ["good"] * 2}
     eventually(lambda: running(folder, groups) == expected, "the boxes run what they had")
 
