@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from contract.image_kinds import LABELS
+from contract.image_kinds import KINDS, LABELS, kind_of
 
 
 class Refused(NamedTuple):
@@ -32,29 +32,78 @@ class Refused(NamedTuple):
 _SEND = f"send {LABELS} instead"
 _CAMERA = "let the camera write JPEG instead"
 _VIDEO = "send single frames as JPEG"
+_UNPACK = "unpack it first"
+_DECODE = "send the decoded bytes (MQTT and files carry them as they are)"
 
-#: (offset, magic, what it is); the first that fits decides.
+#: What is a picture and is not read, by magic at an offset; the first that fits decides.
+_PICTURES = (
+    (0, b"\xff\xd8\xff\xf7", "JPEG-LS"),
+    (0, b"GIF87a", "GIF"),
+    (0, b"GIF89a", "GIF"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (0, b"II\xbc\x01", "JPEG XR"),
+    (0, b"8BPS", "Photoshop document"),
+    (0, b"v/1\x01", "OpenEXR"),
+    (0, b"#?RADIANCE", "Radiance HDR"),
+    (0, b"PF\n", "PFM"),
+    (0, b"Pf\n", "PFM"),
+    (0, b"\0\0\x01\0", "Windows icon"),
+    (0, b"icns", "Apple icon"),
+    (0, b"DDS ", "DirectDraw surface"),
+    (0, b"qoif", "QOI"),
+    (0, b"FLIF", "FLIF"),
+    (0, b"BPG\xfb", "BPG"),
+    (0, b"\x01\xda\x00\x01", "SGI picture"),
+    (0, b"\x8aMNG\r\n", "MNG"),
+    (0, b"\x8bJNG\r\n", "JNG"),
+    (0, b"SIMPLE  =", "FITS"),
+    (128, b"DICM", "DICOM"),
+)
+_RAW_CAMERAS = (
+    (8, b"CR\x02", "Canon raw (CR2)"),
+    (6, b"HEAPCCDR", "Canon raw (CRW)"),
+    (0, b"FUJIFILMCCD-RAW", "Fujifilm raw (RAF)"),
+    (0, b"IIRO", "Olympus raw (ORF)"),
+    (0, b"IIRS", "Olympus raw (ORF)"),
+    (0, b"IIU\0", "Panasonic raw (RW2)"),
+    (0, b"\0MRM", "Minolta raw (MRW)"),
+    (0, b"FOVb", "Sigma raw (X3F)"),
+)
+#: No picture at all.
+_OTHERS = (
+    (0, b"\0\0\x01\xba", "MPEG video", _VIDEO),
+    (0, b"\0\0\x01\xb3", "MPEG video", _VIDEO),
+    (0, b"\x1aE\xdf\xa3", "Matroska video", _VIDEO),
+    (0, b"FLV\x01", "Flash video", _VIDEO),
+    (0, b"OggS", "Ogg video", _VIDEO),
+    (0, b"%PDF", "PDF document", _SEND),
+    (0, b"%!PS", "PostScript document", _SEND),
+    (0, b"\x7fELF", "program", _SEND),
+    (0, b"MZ", "Windows program", _SEND),
+    (0, b"\x93NUMPY", "NumPy array", _SEND),
+    (0, b"\x89HDF\r\n", "HDF5 file", _SEND),
+    (0, b"\x1f\x8b", "gzip archive", _UNPACK),
+    (0, b"PK\x03\x04", "zip archive", _UNPACK),
+    (0, b"7z\xbc\xaf'\x1c", "7-Zip archive", _UNPACK),
+    (0, b"Rar!\x1a\x07", "RAR archive", _UNPACK),
+    (0, b"BZh", "bzip2 archive", _UNPACK),
+    (0, b"\xfd7zXZ\0", "xz archive", _UNPACK),
+    (0, b"\x28\xb5\x2f\xfd", "Zstandard archive", _UNPACK),
+    (257, b"ustar", "tar archive", _UNPACK),
+    (0, b"HTTP/", "HTTP response", "save its body alone"),
+    (0, b"RTSP/", "RTSP response", "name the stream as the camera's `source` in the site file"),
+    (0, b"data:image/", "data URI", _DECODE),
+    (0, b"/9j/", "JPEG in Base64", _DECODE),
+    (0, b"iVBORw0KGgo", "PNG in Base64", _DECODE),
+)
 _SIGNATURES = (
-    (0, b"\xff\xd8\xff\xf7", Refused("JPEG-LS", _SEND)),
-    (0, b"GIF87a", Refused("GIF", _SEND)),
-    (0, b"GIF89a", Refused("GIF", _SEND)),
-    (0, b"\xff\x0a", Refused("JPEG XL", _SEND)),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", Refused("JPEG XL", _SEND)),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", Refused("JPEG 2000", _SEND)),
-    (0, b"\xff\x4f\xff\x51", Refused("JPEG 2000", _SEND)),
-    (0, b"8BPS", Refused("Photoshop document", _SEND)),
-    (0, b"v/1\x01", Refused("OpenEXR", _SEND)),
-    (0, b"#?RADIANCE", Refused("Radiance HDR", _SEND)),
-    (0, b"\0\0\x01\0", Refused("Windows icon", _SEND)),
-    (0, b"\0\0\x01\xba", Refused("MPEG video", _VIDEO, picture=False)),
-    (0, b"\x1aE\xdf\xa3", Refused("Matroska video", _VIDEO, picture=False)),
-    (0, b"FLV\x01", Refused("Flash video", _VIDEO, picture=False)),
-    (0, b"%PDF", Refused("PDF document", _SEND, picture=False)),
-    (0, b"\x7fELF", Refused("program", _SEND, picture=False)),
-    (0, b"\x1f\x8b", Refused("gzip archive", "unpack it first", picture=False)),
-    (0, b"PK\x03\x04", Refused("zip archive", "unpack it first", picture=False)),
-    (0, b"HTTP/", Refused("HTTP response", "save its body alone", picture=False)),
-)  # fmt: skip
+    *((at, magic, Refused(name, _SEND)) for at, magic, name in _PICTURES),
+    *((at, magic, Refused(name, _CAMERA)) for at, magic, name in _RAW_CAMERAS),
+    *((at, magic, Refused(name, do, picture=False)) for at, magic, name, do in _OTHERS),
+)
 _RIFF = {
     b"AVI ": Refused("AVI video", _VIDEO, picture=False),
 }
@@ -65,6 +114,13 @@ _BRANDS = {
     "JPEG XL": (b"jxl ",),
     "Canon raw (CR3)": (b"crx ",),
 }
+#: Annex B start code, then a parameter set or a slice; a transport stream has 0x47 each 188 bytes.
+_ANNEX_B = re.compile(rb"\0\0(?:\0)?\x01[\x06\x09\x27\x47\x67\x40\x42\x44\x46\x65]")
+_PACKET_BYTES = 188
+_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_WORDS = re.compile(rb"[\t\r\n\x20-\x7e]{4,}")
+_SAID_BYTES = 40
 _PAM = re.compile(rb"P7\s")
 _MULTIPART = re.compile(rb"\s*--[^\r\n]{1,70}\r?\n(?:[^\r\n]*\r?\n)*?content-", re.I)
 _PAGE = re.compile(
@@ -84,9 +140,7 @@ def named(data: bytes) -> Refused | None:
     if data[4:8] == b"ftyp":
         return _by_brand(bytes(data[8:12]), bytes(data[16:64]))
     head = bytes(data[:HEAD_BYTES])
-    if _PAM.match(head):
-        return Refused("PAM", _SEND)
-    return _text(head)
+    return _stream(head) or _text(head)
 
 
 def refusal(data: bytes) -> tuple[str, str]:
@@ -96,6 +150,12 @@ def refusal(data: bytes) -> tuple[str, str]:
     form = named(data)
     if form is not None:
         return form.reason, form.detail
+    words = _words(bytes(data[:HEAD_BYTES]))
+    if words is not None:
+        return "not_an_image", words
+    begun = [kind for kind in KINDS if len(data) > 1 and kind.magic.startswith(bytes(data[:8]))]
+    if begun:
+        return "not_an_image", f"the first {len(data)} bytes of a {begun[0].label}, and no more"
     if not any(data[:HEAD_BYTES]):
         return "not_an_image", (
             f"begins with {min(len(data), HEAD_BYTES)} zero bytes: the file was allocated and not"
@@ -115,7 +175,19 @@ def _by_brand(major: bytes, compatible: bytes) -> Refused:
     return Refused("MP4 or QuickTime video", _VIDEO, picture=False)
 
 
+def _stream(head: bytes) -> Refused | None:
+    if _ANNEX_B.match(head[:8]):
+        return Refused("raw video (H.264 or H.265)", _VIDEO, picture=False)
+    if head[:1] == b"G" and head[_PACKET_BYTES : _PACKET_BYTES + 1] == b"G":
+        return Refused("MPEG transport stream", _VIDEO, picture=False)
+    return None
+
+
 def _text(head: bytes) -> Refused | None:
+    if head[:2] in _UTF16:
+        head = head.decode("utf-16", "ignore").encode()
+    if _PAM.match(head):
+        return Refused("PAM", _SEND)
     if _MULTIPART.match(head):
         return Refused("multipart message", "save the picture of each part alone", picture=False)
     if _PAGE.match(head):
@@ -127,3 +199,14 @@ def _text(head: bytes) -> Refused | None:
     if head.lstrip()[:1] in (b"{", b"["):
         return Refused("JSON text", _SEND, picture=False)
     return None
+
+
+def _words(head: bytes) -> str | None:
+    marked = head[: len(_UTF8_MARK)] == _UTF8_MARK
+    rest = head[len(_UTF8_MARK) :] if marked else head
+    if marked and kind_of(rest) is not None:
+        return "a UTF-8 mark before a picture: the sender writes it as text, let it write bytes"
+    if not _WORDS.fullmatch(rest):
+        return None
+    said = rest[:_SAID_BYTES].decode("ascii").strip()
+    return f"text ({said!r}), no picture: {_SEND}" if said else "nothing but white space"

@@ -70,7 +70,9 @@ def labels_of(metadata: dict[str, Any]) -> tuple[str, ...]:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         raise ModelError(f"the metadata's names are no list: {text!r:.60}") from None
     if isinstance(names, dict):
-        if sorted(names) != list(range(len(names))):
+        # JSON has no other keys than words.
+        names = {int(k) if str(k).isdecimal() else k: name for k, name in names.items()}
+        if set(names) != set(range(len(names))):
             raise ModelError("the metadata's names do not count from 0 without a gap")
         names = [names[index] for index in range(len(names))]
     return tuple(str(name) for name in names)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fanfold.common.errors import INVALID, MISSING, UserError
+from infra.planning.yamlfile import MAX_VALUES, values_in
 
 Json = dict[str, Any]
 _SAM = "AWS::Serverless-2016-10-31"
@@ -45,8 +46,14 @@ def parse(text: str, path: Path) -> Json:
             content = yaml.load(text, loader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError:
             content = yaml.load(_TABS_IN_A_LINE.sub(" ", text), loader)  # noqa: S506
+        values = values_in(content)
     except yaml.YAMLError as error:
         raise UserError(f"{path}: is neither YAML nor JSON: {error}", INVALID) from error
+    except RecursionError:
+        raise UserError(f"{path}: is nested too deep: no template is", INVALID) from None
+    if values > MAX_VALUES:
+        text = f"{path}: has more than {MAX_VALUES:,} values once its aliases are followed"
+        raise UserError(f"{text}: write them out", INVALID)
     if not isinstance(content, dict):
         raise UserError(f"{path}: does not contain a mapping", INVALID)
     return content

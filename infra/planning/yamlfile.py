@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from infra.planning.wording import allowed, unit_hint
 
 Row = TypeVar("Row", bound=BaseModel)
 Loc = tuple[int | str, ...]
+#: A site of 1,000 cameras has about 10,000; aliases of aliases make 10⁹ out of 300 bytes.
+MAX_VALUES = 200_000
+MAX_BYTES = 4 << 20
 
 
 def read(path: Path, model: type[Row]) -> Row:
@@ -45,23 +49,45 @@ def read(path: Path, model: type[Row]) -> Row:
 def parse(path: Path) -> Any:
     """The file as mappings that know their lines. Raises InvalidInput."""
     try:
-        text = path.read_text(encoding="utf-8")
+        if path.stat().st_size > MAX_BYTES:
+            raise InvalidInput([_unreadable(path, f"more than {MAX_BYTES:,} bytes")])
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidInput([_unreadable(path, error.strerror or str(error))]) from None
     except UnicodeDecodeError:
         raise InvalidInput([_unreadable(path, "not UTF-8 text")]) from None
     try:
         tree = YAML(typ="rt").load(text)
+        values = values_in(tree)
     except (MarkedYAMLError, YAMLError) as error:
         raise InvalidInput([_not_yaml(path, error)]) from None
     except RecursionError:
         finding = Finding("FF002", "error", str(path), "is nested too deep.", "Flatten it.")
         raise InvalidInput([finding]) from None
+    if values > MAX_VALUES:
+        what = f"has more than {MAX_VALUES:,} values once its aliases are followed."
+        raise InvalidInput([Finding("FF002", "error", str(path), what, "Write them out.")])
     if not isinstance(tree, Mapping):
         what = "empty" if tree is None else "a list" if isinstance(tree, list) else "one value"
         finding = Finding("FF002", "error", str(path), f"is {what}.", "Write `key: value` lines.")
         raise InvalidInput([finding])
     return tree
+
+
+def values_in(tree: Any) -> float:
+    """How many values a tree has with its aliases followed; infinite where one holds itself."""
+    sizes: dict[int, float] = {}
+
+    def size(node: Any) -> float:
+        inner = node.values() if isinstance(node, Mapping) else node
+        if isinstance(node, str) or not isinstance(node, Mapping | Sequence):
+            return 1
+        if id(node) not in sizes:
+            sizes[id(node)] = math.inf  # until it is known: what comes by here again is a circle
+            sizes[id(node)] = 1 + sum(size(each) for each in inner)
+        return sizes[id(node)]
+
+    return size(tree)
 
 
 def line_of(tree: Any, loc: Loc) -> int:

@@ -75,8 +75,12 @@ class Decoder:
         else:
             if header.kind == "animated png":
                 data = still(data)
+            elif header.kind == "pnm":
+                data += b"\n"  # OpenCV reads on after the last number of a plain P2 or P3
             plain = not sensor.bayer and header.kind in ("bmp", "webp")
             image = imdecode(data, COLOUR if plain else AS_IT_IS)
+            if header.inverted:
+                image = ~image
         image = samples.to_bgr(samples.to_eight_bits(image, sensor, header.bits), sensor)
         if self._colour == "BGR":
             return image

@@ -23,6 +23,8 @@ MAX_PIXELS = rules.MAX_PIXELS
 MAX_BYTES = rules.MAX_BYTES
 #: Line ends that some HTTP grabbers leave before the picture.
 _LEADING = b"\r\n"
+#: BITMAPCOREHEADER of OS/2 and Windows 2 has 16-bit sizes.
+_OS2_HEAD_BYTES = 12
 
 
 class Header(NamedTuple):
@@ -30,7 +32,7 @@ class Header(NamedTuple):
 
     `complete` False: the end is missing, and the format's decoder would not say so.
     `bits`: significant bits that the file itself declares, 0: none. `skip`: bytes before
-    the picture. `frame`: of a JPEG.
+    the picture. `inverted`: the largest sample is black. `frame`: of a JPEG.
     """
 
     kind: str
@@ -41,6 +43,7 @@ class Header(NamedTuple):
     complete: bool
     bits: int = 0
     skip: int = 0
+    inverted: bool = False
     frame: Frame | None = None
 
 
@@ -101,7 +104,9 @@ def _png(data: bytes) -> Header:
 
 def _bmp(data: bytes) -> Header:
     (size,) = struct.unpack_from("<I", data, 2)
-    width, height = struct.unpack_from("<ii", data, 18)
+    (head_bytes,) = struct.unpack_from("<I", data, 14)
+    form = "<HH" if head_bytes == _OS2_HEAD_BYTES else "<ii"
+    width, height = struct.unpack_from(form, data, 18)
     # A negative height means: top row first.
     return Header("bmp", width, abs(height), 3, UPRIGHT, len(data) >= size)
 
@@ -139,7 +144,11 @@ def _webp_orientation(data: bytes) -> int:
 def _tiff(data: bytes) -> Header:
     page = tiff_header.read_page(data)
     # OpenCV turns a TIFF upright itself, whatever it is told.
-    return Header("tiff", page.width_px, page.height_px, page.samples, UPRIGHT, True)
+    size = (page.width_px, page.height_px)
+    width_px, height_px = size[::-1] if page.turned else size
+    return Header(
+        "tiff", width_px, height_px, page.samples, UPRIGHT, page.complete, inverted=page.inverted
+    )
 
 
 def _pnm(data: bytes) -> Header:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from contract.image_kinds import LABELS
 from lambdas.imaging import exif
 from lambdas.imaging.errors import ImageError
 
 # Start-of-frame markers (table B.1): C0–CF without DHT, JPG and DAC.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NO_LENGTH = frozenset(range(0xD0, 0xD9)) | {0x01}
+_LS_FRAME = 0xF7  # SOF55, ISO/IEC 14495-1
 _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _LOSSLESS = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
 _END, _SCAN, _RESTART_INTERVAL, _APP1 = 0xD9, 0xDA, 0xDD, 0xE1
@@ -60,6 +62,8 @@ def read_frame(data: bytes) -> Frame:
             first_exif = exif.orientation(data[body : at + 2 + length])
         elif marker == _RESTART_INTERVAL:
             (interval,) = struct.unpack_from(">H", data, body)
+        elif marker == _LS_FRAME:
+            raise ImageError("unsupported", f"JPEG-LS: send {LABELS} instead")
         elif marker in _START_OF_FRAME:
             sof = (marker, body)
         elif marker == _SCAN:

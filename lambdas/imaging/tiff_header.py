@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from lambdas.imaging.errors import ImageError
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_SAMPLES, _SAMPLE_FORMAT = 277, 339
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES = 273, 274, 277, 279
+_TILES, _TILE_BYTES, _SAMPLE_FORMAT = 324, 325, 339
+_REDUCED, _WHITE_IS_ZERO = 1, 0
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 #: Compressions that OpenCV's libtiff reads (tried with OpenCV 5.0).
@@ -22,18 +24,34 @@ _UNSIGNED, _MAX_ENTRIES = 1, 4096
 
 
 class Page(NamedTuple):
+    """`turned`: its orientation exchanges width and height. `inverted`: 0 is white, in samples
+    that OpenCV leaves as they are (those of 8 bits and less it inverts itself)."""
+
     width_px: int
     height_px: int
     samples: int
     bits: int
+    turned: bool
+    inverted: bool
+    complete: bool
 
 
 def read_page(data: bytes) -> Page:
     """Raises `ImageError`; struct.error where the file ends within its directory."""
-    tags = _tags(data)
+    directory = _Directory(data)
+    tags = {tag: directory.first(tag) for tag in directory.entries}
+    if tags.get(_SUBFILE, 0) & _REDUCED:
+        raise ImageError(
+            "unsupported",
+            "TIFF whose first page is a small preview (camera raw: NEF, ARW, DNG …): let the"
+            " camera write JPEG instead",
+        )
+    bits, photometric = tags.get(_BITS, 1), tags.get(_PHOTOMETRIC, 1)
     page = Page(
-        tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0), tags.get(_SAMPLES, 1), tags.get(_BITS, 1)
-    )
+        tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0), tags.get(_SAMPLES, 1), bits,
+        5 <= tags.get(_ORIENTATION, 1) <= 8, photometric == _WHITE_IS_ZERO and bits > 8,
+        directory.holds_its_pixels(),
+    )  # fmt: skip
     compression = tags.get(_COMPRESSION, 1)
     if compression not in _READ:
         name = _NAMED.get(compression, f"number {compression}")
@@ -41,7 +59,6 @@ def read_page(data: bytes) -> Page:
             "unsupported",
             f"TIFF compressed by {name}: use none, LZW, Deflate, PackBits or JPEG",
         )
-    photometric = tags.get(_PHOTOMETRIC, 1)
     if photometric in _PHOTOMETRICS:
         raise ImageError("unsupported", f"TIFF of {_PHOTOMETRICS[photometric]}: send grey or RGB")
     if page.bits not in (1, 8, 16) or tags.get(_SAMPLE_FORMAT, _UNSIGNED) != _UNSIGNED:
@@ -52,27 +69,48 @@ def read_page(data: bytes) -> Page:
     return page
 
 
-def _tags(data: bytes) -> dict[int, int]:
-    """The first value of every whole-number tag of the first page."""
-    order = "<" if data[:2] == b"II" else ">"
-    (version,) = struct.unpack_from(order + "H", data, 2)
-    if version == 43:
-        (at,) = struct.unpack_from(order + "Q", data, 8)
-        (count,) = struct.unpack_from(order + "Q", data, at)
-        at, entry, number, inline = at + 8, 20, "Q", 8
-    else:
-        (at,) = struct.unpack_from(order + "I", data, 4)
-        (count,) = struct.unpack_from(order + "H", data, at)
-        at, entry, number, inline = at + 2, 12, "I", 4
-    if count > _MAX_ENTRIES:
-        raise ImageError("not_an_image", f"TIFF with {count} tags, limit {_MAX_ENTRIES}")
-    tags = {}
-    for index in range(count):
-        here = at + entry * index
-        tag, kind, values = struct.unpack_from(order + "HH" + number, data, here)
-        if kind in _LETTERS and values:
-            place = here + entry - inline
-            if _SIZES[kind] * values > inline:
-                (place,) = struct.unpack_from(order + number, data, place)
-            (tags[tag],) = struct.unpack_from(order + _LETTERS[kind], data, place)
-    return tags
+class _Directory:
+    """The whole-number tags of the first page. Raises struct.error where the file ends in it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._order = order = "<" if data[:2] == b"II" else ">"
+        (version,) = struct.unpack_from(order + "H", data, 2)
+        if version == 43:
+            (at,) = struct.unpack_from(order + "Q", data, 8)
+            (count,) = struct.unpack_from(order + "Q", data, at)
+            at, entry, number, inline = at + 8, 20, "Q", 8
+        else:
+            (at,) = struct.unpack_from(order + "I", data, 4)
+            (count,) = struct.unpack_from(order + "H", data, at)
+            at, entry, number, inline = at + 2, 12, "I", 4
+        if count > _MAX_ENTRIES:
+            raise ImageError("not_an_image", f"TIFF with {count} tags, limit {_MAX_ENTRIES}")
+        #: Tag → letter of struct, number of values, place of the first.
+        self.entries: dict[int, tuple[str, int, int]] = {}
+        for index in range(count):
+            here = at + entry * index
+            tag, kind, values = struct.unpack_from(order + "HH" + number, data, here)
+            if kind in _LETTERS and values:
+                place = here + entry - inline
+                if _SIZES[kind] * values > inline:
+                    (place,) = struct.unpack_from(order + number, data, place)
+                self.entries[tag] = (_LETTERS[kind], values, place)
+
+    def first(self, tag: int) -> int:
+        letter, _, place = self.entries[tag]
+        (value,) = struct.unpack_from(self._order + letter, self._data, place)
+        return int(value)
+
+    def holds_its_pixels(self) -> bool:
+        """Whether every strip or tile lies within the file."""
+        for starts, sizes in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
+            if starts in self.entries and sizes in self.entries:
+                ends = map(sum, zip(self._values(starts), self._values(sizes)))
+                if max(ends, default=0) > len(self._data):
+                    return False
+        return True
+
+    def _values(self, tag: int) -> tuple[int, ...]:
+        letter, count, place = self.entries[tag]
+        return struct.unpack_from(f"{self._order}{count}{letter}", self._data, place)

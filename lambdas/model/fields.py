@@ -64,7 +64,8 @@ class Fields:
             return str(value)
         near = difflib.get_close_matches(str(value), allowed, 1, 0.75)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise self.fault(key, f"use one of {', '.join(allowed)}{hint}")
+        named = ", ".join(each for each in allowed if each)
+        raise self.fault(key, f"use one of {named}{hint}")
 
     def match(self, key: str, pattern: re.Pattern[str]) -> str:
         value = self.raw(key)

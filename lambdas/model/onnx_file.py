@@ -11,6 +11,7 @@ import mmap
 import os
 from typing import Any, Iterator, NamedTuple
 
+from contract import refused_kinds
 from lambdas.model.errors import ModelError
 
 #: `TensorProto.DataType` → numpy's name.
@@ -130,7 +131,20 @@ def read_onnx(path: str) -> OnnxFile:
     except BufferError:  # views of a broken file are still in its traceback
         raise ModelError(f"{name} is no ONNX model") from None
     except (ValueError, IndexError, OSError) as error:
-        raise ModelError(f"{name} is no ONNX model: {error}") from None
+        raise ModelError(f"{name} is no ONNX model: {_instead(path) or error}") from None
+
+
+def _instead(path: str) -> str:
+    """What the file is, where its first bytes say it; else an empty string."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(refused_kinds.HEAD_BYTES)
+    except OSError:
+        return ""
+    if head.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer to one: git lfs pull fetches the file itself"
+    form = refused_kinds.named(head)
+    return f"it is a {form.name}" if form is not None else "" if head else "it is empty"
 
 
 def _model(view: memoryview) -> OnnxFile:

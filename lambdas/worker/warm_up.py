@@ -20,7 +20,7 @@ from lambdas.model.probe_spec import Probe
 from lambdas.model.probing import difference
 from lambdas.model.runtimes.base import Runtime
 from lambdas.model.spec import ModelSpec
-from lambdas.model.tasks.fit import UnfitError, finite
+from lambdas.model.tasks.fit import UnfitError, finite, tensors
 from lambdas.model.tasks.postprocess import Task
 
 _SEED = 20190530
@@ -44,6 +44,8 @@ def prove(package: Package, runtime: Runtime, hooks: Hooks, mode: str = "fast") 
     tried = [runtime.infer(picture) for picture in made_pictures(spec.input)]
     try:
         if not spec.simulated:
+            for outputs in tried:
+                tensors(outputs, runtime.output_names, hooks.postprocess is not None)
             package = _resolved(package, tried, hooks)
         model = _model(package, runtime, hooks, tried)
         if not spec.simulated:
@@ -114,7 +116,9 @@ def _resolved(package: Package, tried: Sequence[list[np.ndarray]], hooks: Hooks)
     spec = package.spec
     if spec.task != "classification" or hooks.postprocess is not None:
         return package
-    kind = _kind_of_scores([outputs[0] for outputs in tried], spec)
+    scores = [outputs[0] for outputs in tried]
+    kind = _kind_of_scores(scores, spec)
+    _refuse_decided(scores, kind, spec)
     if spec.output.softmax is None and spec.output.activation == "none":
         output = dataclasses.replace(spec.output, softmax=kind == "logits")
         return package._replace(spec=dataclasses.replace(spec, output=output))
@@ -130,6 +134,21 @@ def _resolved(package: Package, tried: Sequence[list[np.ndarray]], hooks: Hooks)
             "these are logits; set output.softmax to true"
         )
     return package
+
+
+def _refuse_decided(scores: Sequence[np.ndarray], kind: str, spec: ModelSpec) -> None:
+    """Numbers of classes are no scores, and the softmax of one score is 1 whatever it is."""
+    if scores[0].dtype.kind in "iu" and scores[0].dtype.itemsize >= np.int32().itemsize:
+        raise UnfitError(
+            f"the network gives numbers of classes ({scores[0].dtype}), not a score for each: "
+            "export it without its ArgMax"
+        )
+    one = scores[0].size == spec.input.batch
+    if one and (spec.output.softmax or (spec.output.activation == "none" and kind == "logits")):
+        raise UnfitError(
+            "the network gives one score, and the softmax of one is always 1: set "
+            "output.activation to sigmoid if it answers yes or no"
+        )
 
 
 def _kind_of_scores(outputs: Sequence[np.ndarray], spec: ModelSpec) -> str:

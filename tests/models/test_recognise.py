@@ -123,6 +123,10 @@ def test_without_labels_and_metadata_no_shape_is_ever_read(shape):
     assert isinstance(recognise(one(*shape), SIDE, None), Question)
 
 
+def test_names_in_metadata_may_have_words_for_keys_as_json_has():
+    assert labels_of({"names": '{"1": "b", "0": "a"}'}) == ("a", "b")
+
+
 @pytest.mark.parametrize("text", ["__import__('os').system('x')", "{0: 'a', 2: 'b'}", "{0:"])
 def test_names_in_metadata_are_a_literal_that_counts_from_0_or_refused(text):
     with pytest.raises(ModelError, match="names"):

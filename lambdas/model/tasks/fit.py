@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -12,6 +12,21 @@ SLACK = 1e-3
 
 class UnfitError(ValueError):
     """An output that does not fit its package: an error record with this reason, no label."""
+
+
+def tensors(outputs: Sequence[Any], names: Sequence[str], hooked: bool) -> None:
+    """Every output has to be a tensor, and of numbers where no hook reads it."""
+    for name, output in zip(names, outputs):
+        if not isinstance(output, np.ndarray):
+            what = f"a {'sequence' if isinstance(output, list) else type(output).__name__}"
+        elif not hooked and output.dtype.kind not in "biuf":
+            what = "a tensor of words"
+        else:
+            continue
+        raise UnfitError(
+            f"the network's output {name!r} is {what}, not a tensor of numbers: export it without "
+            "that output (ZipMap, names of classes)"
+        )
 
 
 def finite(values: np.ndarray, what: str) -> np.ndarray:

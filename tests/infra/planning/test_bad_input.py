@@ -182,6 +182,19 @@ def test_a_camera_twice_and_one_called_console_are_refused(folder):
     ]
 
 
+#: Nine aliases of nine aliases …: 400 bytes that are ten thousand million values.
+LAUGHS = "a0: &a0 [x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 11)
+)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_key(folder):
+    path = folder / "demo.yaml"
+    path.write_text("\ufeff" + path.read_text())
+
+    assert load_site(path, folder / "profiles")[0].name == "demo"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -193,6 +206,7 @@ def test_a_camera_twice_and_one_called_console_are_refused(folder):
         ("[a]: b\n", "FF002 error: demo.yaml: has a list as a key. Use plain keys."),
         ("a: " + "[" * 400 + "]" * 400, "FF002 error: demo.yaml: is nested too deep. Flatten it."),
         ("name: [\n", "FF002 error: demo.yaml:2: is not YAML"),
+        (LAUGHS, "FF002 error: demo.yaml: has more than 200,000 values once its aliases"),
     ],
 )
 def test_what_is_no_yaml_mapping_is_said_to_be_none(folder, text, complaint):
