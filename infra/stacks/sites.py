@@ -89,7 +89,7 @@ def _claim(document: Mapping[str, Any], path: Path, taken: dict[str, str]) -> No
     named = [entry["ThingName"] for entry in (document["Core"], *document["Devices"])]
     things = [f"group {group}"] if group else named
     if document["Name"] in taken:
-        said = f"site {taken[document['Name']]} has a box called {document['Name']}."
+        said = f"{document['Name']}: this name is site {taken[document['Name']]}'s, or its box's."
         raise InvalidInput([Finding("FF011", "error", str(path), said, "Rename one of them.")])
     twice = [thing for thing in things if f"{where}/{thing}" in taken]
     if twice:
