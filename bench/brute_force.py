@@ -18,7 +18,7 @@ from typing import Any
 from bench.stats import percentile
 from fanfold.common import output
 from fanfold.common.project import read_site
-from fanfold.tune.prepare import START_S, trials_of
+from fanfold.tune.prepare import trials_of
 from fanfold.tune.search import Axes, Measured, Point, search
 
 Table = dict[Point, Measured]
@@ -57,8 +57,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON, for bench.report")
     asked = parser.parse_args()
     settings, profile = read_site(asked.site)
-    trials = trials_of(asked.site, settings, profile, asked.images, asked.model, asked.seconds)
-    output.note(f"{trials.space.size} settings, some {asked.seconds + START_S:.0f} s each")
+    trials, expected = trials_of(
+        asked.site, settings, profile, asked.images, asked.model, asked.seconds
+    )
+    output.note(f"{trials.space.size} settings, some {expected.trial_s:.0f} s each")
     points = list(product(*trials.space.axes))
     random.Random(0).shuffle(points)
     table = {point: trials(point) for point in points}

@@ -14,26 +14,32 @@ from typer.exceptions import TyperException
 from fanfold import __version__
 from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
 from fanfold.common.output import err
+from infra.planning import InvalidInput
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 invalid input, "
+    "3 something needed is missing, 4 refused by the other side, 130 interrupted."
+)
 HELP = (
     "A hardware profile in, an AWS IoT Greengrass V1 group out; and a core that runs it.\n\n"
     "Start with [bold]fanfold doctor[/bold], [bold]fanfold plan demo[/bold], "
     "[bold]fanfold demo[/bold]. Every verb's --help has an example; "
     "--json prints what a program can read.\n\n"
-    "Exit codes: 0 done, 1 failed, 2 invalid input, "
-    "3 something needed is missing, 4 refused by the other side, 130 interrupted."
+    f"{EXIT_CODES}"
 )
 # Modules below fanfold.verbs, in the order of a first day with Fanfold.
 VERBS = (
-    "doctor", "demo", "plan", "provision", "devcloud", "model", "deploy", "diff", "rollback",
-    "import_", "migrate", "run", "status", "send", "publish", "results", "trace", "history",
-    "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
-    "rollout", "bundle",
+    "doctor", "demo", "init", "plan", "provision", "devcloud", "model", "deploy", "diff",
+    "rollback", "import_", "migrate", "run", "status", "send", "publish", "results", "trace",
+    "history", "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
+    "rollout", "sites", "bundle",
 )  # fmt: skip
+MODULE_OF = {"import": "import_", "destroy": "deploy"}
+"""Verbs that are not called like their module."""
 
 
-def build_app() -> typer.Typer:
-    """Every verb's module has `register(app)`; importing one costs nothing heavy."""
+def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:
+    """Every verb's module has `register(app)`."""
     app = typer.Typer(
         name="fanfold",
         help=HELP,
@@ -43,9 +49,19 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    for verb in VERBS:
+    for verb in verbs:
         importlib.import_module(f"fanfold.verbs.{verb}").register(app)
+    _teach(app)
     return app
+
+
+def _teach(app: typer.Typer) -> None:
+    """Below the help of every verb, what its exit code says."""
+    for command in app.registered_commands:
+        command.epilog = EXIT_CODES
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _teach(group.typer_instance)
 
 
 def _root(
@@ -58,9 +74,10 @@ def _root(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. FANFOLD_DEBUG=1 shows tracebacks."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        app = build_app()
-        _refuse_unknown(app, sys.argv[1:] if arguments is None else arguments)
+        app = build_app(_needed(given))
+        _refuse_unknown(app, given)
         code = app(
             args=None if arguments is None else list(arguments),
             prog_name="fanfold",
@@ -76,6 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _explain(error)
     return code if isinstance(code, int) else 0
+
+
+def _needed(arguments: Sequence[str]) -> Sequence[str]:
+    """The module of the verb that is meant: all of them take a second of CPU to import."""
+    verb = arguments[0] if arguments else ""
+    module = MODULE_OF.get(verb, verb)
+    return (module,) if module in VERBS and "_FANFOLD_COMPLETE" not in os.environ else VERBS
 
 
 def _refuse_unknown(app: typer.Typer, arguments: Sequence[str]) -> None:
@@ -96,10 +120,23 @@ def _explain(error: Exception) -> int:
         case UserError():
             return _say(error, str(error), error.exit_code)
         case TyperException():
-            return _say(error, error.format_message(), INVALID)
+            return _say(error, _usage(error), INVALID)
+        case InvalidInput():
+            return _say(error, "\n".join(map(str, error.findings)), INVALID)
+        case OSError(filename=str() as name, strerror=str() as why):  # a file that a person named
+            return _say(error, f"{name}: {why} (FANFOLD_DEBUG=1 shows where)", INVALID)
         case _:
             said = f"{type(error).__name__}: {error} (FANFOLD_DEBUG=1 shows where)"
             return _say(error, said, FAILED)
+
+
+def _usage(error: TyperException) -> str:
+    """What typer says; for an option that resembles none, where they are listed."""
+    said = error.format_message()
+    if not said.startswith("No such option") or "(" in said:
+        return said
+    context = getattr(error, "ctx", None)
+    return f"{said}. `{context.command_path if context else 'fanfold'} --help` lists them."
 
 
 def _say(error: Exception, message: str, exit_code: int) -> int:

@@ -13,7 +13,7 @@ LAMBDAS = PROJECT / "lambdas"
 CONTRACT = PROJECT / "contract"
 DEPLOYER = PROJECT / "infra" / "deployer" / "handler.py"
 JOBS_DEPLOYER = ("infra/__init__.py", "infra/deployer/__init__.py", "infra/deployer/handler.py",
-                 "infra/deployer/jobs.py")  # fmt: skip
+                 "infra/deployer/jobs.py", "infra/deployer/verdict.py")  # fmt: skip
 COMPONENT = PROJECT / "device" / "component"
 OFFER = COMPONENT / "offer_component.py"
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can write

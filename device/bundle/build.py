@@ -81,7 +81,7 @@ def _texts(target: Target, requirements_txt: str) -> dict[str, str]:
         )
     for script in ("run_install.py", "run_launcher.py", "run_uninstall.py"):
         made[f"lib/{script}"] = (_HERE / "files" / script).read_text("utf-8")
-    for unit in ("fanfold@.service", "containers.conf"):
+    for unit in ("fanfold@.service", "containers.conf", "functions.conf"):
         made[f"units/{unit}"] = (_HERE / "units" / unit).read_text("utf-8")
     return made
 

@@ -9,6 +9,7 @@ from typing import Any
 
 FORMAT = 1
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
+_THING = re.compile(r"[a-zA-Z0-9:_-]{1,128}\Z")
 
 
 class JoinError(Exception):
@@ -35,6 +36,13 @@ def read_join(path: Path) -> dict[str, Any]:
         if not volume.startswith("/"):
             raise JoinError(f"{path}: volumes.{name} {volume!r} is not an absolute path")
     return content
+
+
+def check_thing(name: str) -> str:
+    """A thing name as AWS IoT takes it. Raises JoinError."""
+    if not _THING.match(name):
+        raise JoinError(f"--csr {name!r}: a thing's name has 1 to 128 of a-z A-Z 0-9 : _ -")
+    return name
 
 
 def volumes_of(join: dict[str, Any]) -> dict[str, str]:

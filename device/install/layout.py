@@ -30,6 +30,10 @@ class Layout:
     def join(self, name: str) -> Path:
         return self.settings / f"{name}.join"
 
+    def key(self, thing: str) -> Path:
+        """A key that was made here; the join file beside it names it."""
+        return self.settings / f"{thing}.key"
+
     def config(self, name: str) -> Path:
         return self.settings / f"{name}.json"
 

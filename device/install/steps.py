@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,54 @@ from device.install.version import install_version, interpreter
 from device.launcher.versions import read, write, write_durably
 
 USER = "fanfold"
+FUNCTION_GROUP = {"ggc_user": "ggc_group"}
+"""Greengrass's own names: its user's group has another name than the user."""
+Owner = tuple[int, int]
+"""uid and gid."""
+CONTAINERS, FUNCTIONS = LOOSENED = ("containers.conf", "functions.conf")
+"""What a unit may do more, each with an option of the installer."""
 
 
 class StepError(Exception):
     """A step failed; what, and the remedy, in one line."""
 
 
-def make_user(layout: Layout) -> int | None:
+def make_user(layout: Layout) -> Owner | None:
     """The service's own user; None where the files stay with whoever installs (`--root`)."""
     if str(layout.root) != "/":
         return None
     try:
-        return pwd.getpwnam(USER).pw_uid
+        return _owner(USER)
     except KeyError:
         command = ["useradd", "--system", "--user-group", "--home-dir", str(layout.data)]
         _run([*command, "--no-create-home", "--shell", "/usr/sbin/nologin", USER])
-        return pwd.getpwnam(USER).pw_uid
+        return _owner(USER)
+
+
+def _owner(name: str) -> Owner:
+    found = pwd.getpwnam(name)
+    return found.pw_uid, found.pw_gid
+
+
+def make_function_user(name: str, layout: Layout) -> Owner:
+    """Whom functions run as, made where it is not there. Raises StepError."""
+    if str(layout.root) != "/":
+        raise StepError("--function-user makes a user on this device and goes without --root")
+    group = FUNCTION_GROUP.get(name, name)
+    try:
+        gid = grp.getgrnam(group).gr_gid
+    except KeyError:
+        _run(["groupadd", "--system", group])
+        gid = grp.getgrnam(group).gr_gid
+    try:
+        uid = pwd.getpwnam(name).pw_uid
+    except KeyError:
+        command = ["useradd", "--system", "--gid", group, "--home-dir", "/nonexistent"]
+        _run([*command, "--no-create-home", "--shell", "/usr/sbin/nologin", name])
+        uid = pwd.getpwnam(name).pw_uid
+    if 0 in (uid, gid):
+        raise StepError(f"--function-user {name}: is root (uid {uid}, gid {gid}); name another")
+    return uid, gid
 
 
 def copy_programs(bundle: Path, layout: Layout) -> None:
@@ -46,16 +80,21 @@ def copy_programs(bundle: Path, layout: Layout) -> None:
     draft.replace(target)
 
 
-def make_folders(join: dict[str, Any], layout: Layout) -> list[Path]:
-    """Folders of the service, 0700; those that it shall own."""
+def make_folders(join: dict[str, Any], layout: Layout, *, passable: bool = False) -> list[Path]:
+    """Folders of the service, 0700; those that it shall own, without the volumes.
+
+    `passable`: functions of another user reach their own folders and the interpreter.
+    """
     site = layout.site(str(join["site"]))
-    own = [layout.data, layout.data / "sites", layout.versions, site, site / "core"]
-    own += [site / "launcher", *map(Path, volumes_of(join).values())]
-    for path in own:
+    above = [layout.data, layout.data / "sites", site]
+    private = [site / "core", site / "launcher", *map(Path, volumes_of(join).values())]
+    modes = dict.fromkeys(above, 0o711 if passable else 0o700) | dict.fromkeys(private, 0o700)
+    modes[layout.versions] = 0o755 if passable else 0o700
+    for path, mode in modes.items():
         folder = layout.on(path)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-    return own
+        folder.chmod(mode)
+    return [*above, layout.versions, site / "core", site / "launcher"]
 
 
 def write_settings(
@@ -98,7 +137,7 @@ def add_version(bundle: Path, site: str, layout: Layout) -> str:
 
 
 def write_units(
-    bundle: Path, join: dict[str, Any], layout: Layout, *, containers: bool = False
+    bundle: Path, join: dict[str, Any], layout: Layout, loosened: Iterable[str] = ()
 ) -> None:
     """The unit, and beside it what is this site's own: its volumes, and how far it may go."""
     units = layout.on(layout.units)
@@ -109,21 +148,22 @@ def write_units(
     drop_in.parent.mkdir(exist_ok=True)
     paths = " ".join(volumes_of(join).values())
     drop_in.write_text(f"[Service]\nReadWritePaths={paths}\n", encoding="utf-8")
-    loosened = drop_in.with_name("containers.conf")
-    if containers:
-        shutil.copy(str(bundle / "units" / "containers.conf"), str(loosened))
-    elif loosened.exists():
-        loosened.unlink()
+    for name in LOOSENED:
+        target = drop_in.with_name(name)
+        if name in loosened:
+            shutil.copy(str(bundle / "units" / name), str(target))
+        else:
+            target.unlink(missing_ok=True)
 
 
-def give(uid: int | None, paths: list[Path], layout: Layout) -> None:
-    """Make the service's user the owner of these folders and all in them."""
-    if uid is None:
+def give(owner: Owner | None, paths: Iterable[Path], layout: Layout) -> None:
+    """Make a user the owner of these folders and all in them; None: they stay as they are."""
+    if owner is None:
         return
     for path in paths:
         top = layout.on(path)
         for each in (top, *top.rglob("*")):
-            os.chown(str(each), uid, -1, follow_symlinks=False)
+            os.chown(str(each), *owner, follow_symlinks=False)
 
 
 def start(site: str, layout: Layout) -> bool:

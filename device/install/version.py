@@ -18,6 +18,8 @@ from typing import Any
 FORMAT = 1
 INSTALL_TIMEOUT_S = 900
 _LAST_WORDS = 600
+_READABLE = 0o022
+"""Nothing of a version is secret; the folder that holds the versions says who comes in."""
 
 
 class BundleError(Exception):
@@ -100,7 +102,12 @@ def _pip(python: Path, bundle: Path) -> None:
 def _run(command: list[str]) -> None:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_TIMEOUT_S,
+            check=False,
+            umask=_READABLE,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BundleError(f"the version could not be installed: {error}") from error

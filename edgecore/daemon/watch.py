@@ -38,6 +38,7 @@ class Watch:
         self.recorder.on_rows = self.caller.observe
         observers.add(self.recorder.observer)
         self._started = time.time()
+        self._findings: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -73,9 +74,18 @@ class Watch:
             before = after
 
     def _compare(self, before: Status, after: Status) -> None:
+        self._tell(set(after.get("findings", [])))
         for kind, subject, text in changes(before, after):
             self.recorder.event(kind, subject, text)
         self.caller.step(after, _disks(after), _certificates(after))
+
+    def _tell(self, findings: set[str]) -> None:
+        """Each finding once in the core's log, and its end."""
+        for text in sorted(findings - self._findings):
+            log.warning("finding: %s", text)
+        for text in sorted(self._findings - findings):
+            log.info("no longer a finding: %s", text)
+        self._findings = findings
 
     async def rest(self) -> None:
         """The core ends: what stops from here on is nothing to call anybody for."""

@@ -19,7 +19,7 @@ from edgecore.jobs.artifacts import (
     ArtifactFailed,
     Artifacts,
 )
-from edgecore.jobs.choosing import Pending, choose, pending
+from edgecore.jobs.choosing import Choice, Pending, choose, pending
 from edgecore.jobs.cloud import JobsAway, JobsCloud, JobsRejected
 from edgecore.jobs.core_update import CoreUpdate
 from edgecore.jobs.document import JobDocument, JobRefused, parse
@@ -134,14 +134,13 @@ class Executor:
         )
 
     async def _take(self) -> bool:
-        found = [
-            pending(await self._cloud.describe(str(one["jobId"])), site=self._site)
-            for one in await self._cloud.pending()
-        ]
-        choice = choose([one for one in found if one.job_id != "None"], self.journal)
-        for one, status, reason in choice.tell:
-            log.warning("job %s: %s: %s", one.job_id, status, reason)
-            await self._tell_of(one, status, reason)
+        told: set[str] = set()
+        while True:  # a long queue may be listed in parts
+            choice = await self._look()
+            answered = {one.job_id for one, _, _ in choice.tell} - told
+            if not answered:
+                break
+            told |= answered
         if choice.run is None:
             return False
         one = choice.run
@@ -151,6 +150,18 @@ class Executor:
         fault("job.taken", job=one.job_id)
         log.info("job %s: taken", one.job_id)
         return True
+
+    async def _look(self) -> Choice:
+        """What to run of the queue; the others are told why they are not."""
+        found = [
+            pending(await self._cloud.describe(str(one["jobId"])), site=self._site)
+            for one in await self._cloud.pending()
+        ]
+        choice = choose([one for one in found if one.job_id != "None"], self.journal)
+        for one, status, reason in choice.tell:
+            log.warning("job %s: %s: %s", one.job_id, status, reason)
+            await self._tell_of(one, status, reason)
+        return choice
 
     async def _tell_of(self, one: Pending, status: str, reason: str) -> None:
         try:

@@ -13,7 +13,7 @@ from infra.planning import Site
 from infra.targets.v2.names import V2Names
 
 LOOK_EVERY_S = 1.0
-_BAD = ("FAILED", "REJECTED", "TIMED_OUT")
+BAD = ("FAILED", "REJECTED", "TIMED_OUT")
 
 
 def await_components(access: Access, site: Site, wait_s: float) -> None:
@@ -23,7 +23,7 @@ def await_components(access: Access, site: Site, wait_s: float) -> None:
     with explained(access, f"deployment of {site.name}"):
         while True:
             told = dict(_told(access, greengrass, site, target))
-            failed = {t: reason for t, (status, reason) in told.items() if status in _BAD}
+            failed = {t: reason for t, (status, reason) in told.items() if status in BAD}
             if failed:
                 thing, reason = next(iter(failed.items()))
                 said = (
@@ -41,6 +41,12 @@ def await_components(access: Access, site: Site, wait_s: float) -> None:
                 )
                 return
             time.sleep(LOOK_EVERY_S)
+
+
+def read_components(access: Access, site: Site) -> dict[str, tuple[str, str]]:
+    """Each device's state of the site's deployment, with its reason; empty: none has any."""
+    with explained(access, f"deployment of {site.name}"):
+        return dict(_told(access, access.client("greengrassv2"), site, target_of(site)))
 
 
 def refuse_components(site: Site, remedy: str) -> None:

@@ -14,10 +14,9 @@ from typing import Any
 from fanfold.cloud.access import Access, explained
 from fanfold.common import output
 from fanfold.common.errors import FAILED, UserError
+from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, selection
 
 Document = dict[str, Any]
-BAD = ("FAILED", "REJECTED", "TIMED_OUT")
-OPEN = ("IN_PROGRESS", "SCHEDULED")
 LOOKED_AT = 30
 POLL_S = 1.0
 
@@ -40,6 +39,15 @@ class SiteJob:
     status: str
     document: Document
     devices: tuple[Device, ...]
+    group: str | None = None
+    abort: Mapping[str, Any] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """No device is waited for; a job for a group itself goes on for things that join."""
+        if self.group is None:
+            return self.status not in OPEN
+        return self.status not in OPEN or not any(d.status in PENDING for d in self.devices)
 
     @property
     def version(self) -> str:
@@ -56,9 +64,9 @@ class SiteJob:
     @property
     def outcome(self) -> str:
         """In the words that deployments of either target have."""
-        if any(device.status in BAD for device in self.devices):
+        if failed(self.status, {d.thing: d.status for d in self.devices}, self.abort):
             return "Failure"
-        if self.status in OPEN:
+        if not self.settled or (self.status in OPEN and not self.devices):
             return "InProgress"
         done = any(device.status == "SUCCEEDED" for device in self.devices)
         return "Success" if done else "Failure"
@@ -85,12 +93,26 @@ def read_job(access: Access, job_id: str) -> SiteJob:
     iot = access.client("iot")
     described = iot.describe_job(jobId=job_id)["job"]
     document = json.loads(iot.get_job_document(jobId=job_id)["document"])
-    return SiteJob(job_id, described["status"], document, tuple(_devices(iot, job_id)))
+    devices = {device.thing: device for device in _devices(iot, job_id)}
+    group = group_of(described["targets"][0])
+    if group is not None and described["status"] in OPEN:
+        for thing in _members(iot, group):  # the rollout rate has not come to it yet
+            devices.setdefault(thing, Device(thing, "QUEUED", "", ""))
+    ordered = tuple(devices[thing] for thing in sorted(devices))
+    return SiteJob(
+        job_id, described["status"], document, ordered, group, described.get("abortConfig")
+    )
+
+
+def _members(iot: Any, group: str) -> list[str]:
+    try:
+        return members(iot, group)
+    except iot.exceptions.ResourceNotFoundException:
+        return []  # the stack is gone, the job's history is not
 
 
 def _devices(iot: Any, job_id: str) -> Iterator[Device]:
-    listed = _pages(iot.list_job_executions_for_job, "executionSummaries", jobId=job_id)
-    for each in sorted(listed, key=lambda one: str(one["thingArn"])):
+    for each in _pages(iot.list_job_executions_for_job, "executionSummaries", jobId=job_id):
         thing = each["thingArn"].rpartition("/")[2]
         answer = iot.describe_job_execution(jobId=job_id, thingName=thing)["execution"]
         details = answer.get("statusDetails", {}).get("detailsMap", {})
@@ -134,7 +156,7 @@ def repeat(
     with explained(access, f"job {job_id}"):
         _cancel_waiting(iot, f"{job.id.rpartition('_')[0]}_")
         iot.create_job(
-            jobId=job_id, targets=[target], targetSelection="SNAPSHOT",
+            jobId=job_id, targets=[target], targetSelection=selection(target),
             document=json.dumps(document, separators=(",", ":")),
             description=f"Fanfold deployment, as in job {job.id}", **settings,
         )  # fmt: skip
@@ -153,7 +175,7 @@ def follow(access: Access, job_id: str, wait_s: float) -> str:
     with output.err.status("waiting for the devices"), explained(access, f"job {job_id}"):
         while True:
             job = read_job(access, job_id)
-            if job.status not in OPEN or time.monotonic() > deadline:
+            if job.settled or time.monotonic() > deadline:
                 break
             time.sleep(POLL_S)
     show_devices(job)

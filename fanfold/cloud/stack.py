@@ -154,6 +154,11 @@ def go_forward_by_job(access: Access, site: Site, wait_s: float) -> None:
     newest, job = deployed.jobs[0], next((j for j in deployed.jobs if j.id == wanted), None)
     if job is None or newest.version == job.version:
         show_devices(newest)
+        if not newest.devices:
+            output.note(
+                f"no box is in group {site.core.group} yet; each gets this deployment when it "
+                f"joins: fanfold provision {site.name} --thing NAME"
+            )
         return
     output.note(f"{site.name} was rolled back: deploying what job {wanted} brought again")
     document = render(plan_group(site, read_site(site.name)[1]))

@@ -15,6 +15,7 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.inputs import hooks_of
 from fanfold.common.project import read_site, state_dir
 from fanfold.localcore import running
+from fanfold.localcore.findings import tell
 from fanfold.provision.local import local_certificates
 from infra.packaging import build_lambdas
 from infra.planning import check, errors, plan_group, render
@@ -98,6 +99,7 @@ def start(
         f"core {core.info['thing']} runs (pid {core.pid}): broker 127.0.0.1:"
         f"{core.port('mqtt_plain')}, dashboard http://127.0.0.1:{core.port('http')}/#token={core.info['token']}"
     )
+    tell(core, core.get("/api/status")["findings"])
     return core
 
 

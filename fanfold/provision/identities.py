@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fanfold.common.errors import INVALID, UserError
 from fanfold.provision.policies import Policy
+from fanfold.provision.requests import Request, refuse_other_key
 
-KEY, CERTIFICATE = "private.pem.key", "certificate.pem.crt"
+KEY, CERTIFICATE, REQUEST = "private.pem.key", "certificate.pem.crt", "request.csr"
 
 
 @dataclass(frozen=True)
@@ -41,25 +43,57 @@ class Identities:
         self._record = record
         self.arns: dict[str, str] = _read(record)
 
-    def ensure(self, thing: str, policy: Policy | None, *, rotate: bool = False) -> Provisioned:
+    def ensure(
+        self,
+        thing: str,
+        policy: Policy | None,
+        *,
+        rotate: bool = False,
+        request: Request | None = None,
+    ) -> Provisioned:
         """A usable certificate for `thing`; an existing one is kept unless `rotate`.
 
-        `policy` None: it is attached by who knows it.
+        `policy` None: it is attached by who knows it. `request`: for a key that stays on the
+        device; the same request again changes nothing. Raises UserError.
         """
         old = self.arns.get(thing)
-        usable = old is not None and self._is_active(old) and (self._folder / thing / KEY).exists()
+        usable = old is not None and self._is_active(old) and self._is_held(thing, request)
         if old is not None and usable and not rotate:
             self._grant(thing, old, policy)
             return Provisioned(thing, "kept", old)
-        made = self._client.create_keys_and_certificate(setAsActive=True)
-        self._keep(thing, made["keyPair"]["PrivateKey"], made["certificatePem"])
-        arn = str(made["certificateArn"])
+        arn = self._certified(thing, request)
         self._grant(thing, arn, policy)
         self.arns[thing] = arn
         self._write_record()
         if old is not None:
             self._retire(thing, old)
         return Provisioned(thing, "rotated" if old else "made", arn)
+
+    def _is_held(self, thing: str, request: Request | None) -> bool:
+        """Whether the certificate that lies here is for a key that somebody still has."""
+        kept = self._folder / thing / REQUEST
+        if request is not None:
+            return kept.exists() and kept.read_text(encoding="ascii") == request.pem
+        return kept.exists() or (self._folder / thing / KEY).exists()
+
+    def _certified(self, thing: str, request: Request | None) -> str:
+        """The ARN of a new certificate, which lies in the thing's folder when this returns."""
+        if request is not None:
+            made = self._client.create_certificate_from_csr(
+                certificateSigningRequest=request.pem, setAsActive=True
+            )
+            refuse_other_key(request, made["certificatePem"])
+            self._keep(thing, made["certificatePem"], REQUEST, request.pem)
+        elif (self._folder / thing / REQUEST).exists():
+            raise UserError(
+                f"{thing}: its key was made on the device and is not here. Make a new request "
+                f"there (sudo ./install.sh --csr {thing} --new-key), and give it with --csr.",
+                INVALID,
+            )
+        else:
+            made = self._client.create_keys_and_certificate(setAsActive=True)
+            self._keep(thing, made["certificatePem"], KEY, made["keyPair"]["PrivateKey"])
+        return str(made["certificateArn"])
 
     def remove(self, thing: str) -> Provisioned | None:
         """Deactivate and delete; keys and record go last. None where there was nothing."""
@@ -68,7 +102,7 @@ class Identities:
             return None
         self._retire(thing, arn)
         self._ignore_missing(self._client.delete_policy, policyName=_policy_name(thing))
-        for name in (KEY, CERTIFICATE):
+        for name in (KEY, CERTIFICATE, REQUEST):
             (self._folder / thing / name).unlink(missing_ok=True)
         del self.arns[thing]
         self._write_record()
@@ -124,11 +158,13 @@ class Identities:
         with contextlib.suppress(self._client.exceptions.ResourceNotFoundException):
             call(**arguments)  # removing what is gone is done
 
-    def _keep(self, thing: str, key: str, certificate: str) -> None:
+    def _keep(self, thing: str, certificate: str, beside: str, text: str) -> None:
+        """`beside`: the certificate's key, or the request that it was made for; never both."""
         folder = self._folder / thing
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(folder / KEY, key)
+        write_private(folder / beside, text)
         write_private(folder / CERTIFICATE, certificate)
+        (folder / (KEY if beside == REQUEST else REQUEST)).unlink(missing_ok=True)
 
     def _write_record(self) -> None:
         self._record.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The join file: all that a device needs to be a core of its site (docs/spec/join-file.md).
 
-It holds the private key: 0600, and carried to one device only.
+It holds the private key, where that was not made on the device: 0600, for one device only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ def join_file(folder: Path, thing: str) -> Path:
     return folder / thing / f"{thing}.join"
 
 
+def _key(path: Path, thing: str) -> dict[str, str]:
+    """The key itself, or where `install.sh --csr` has put it, beside the join file."""
+    if path.exists():
+        return {"key_pem": path.read_text(encoding="ascii")}
+    return {"key_path": f"{thing}.key"}
+
+
 def write_join_file(access: Access, site: Site, thing: str, folder: Path) -> Path:
     """From the certificate that lies in `folder`, and the account's endpoints."""
     iot: Any = access.client("iot")
@@ -36,7 +43,7 @@ def write_join_file(access: Access, site: Site, thing: str, folder: Path) -> Pat
         "credentials_endpoint": endpoint("iot:CredentialProvider"),
         "role_alias": IotNames(site.name, site.account, site.region).role_alias,
         "certificate_pem": (folder / thing / CERTIFICATE).read_text(encoding="ascii"),
-        "key_pem": (folder / thing / KEY).read_text(encoding="ascii"),
+        **_key(folder / thing / KEY, thing),
         "volumes": {"images": site.volumes.images, "state": site.volumes.state},
     }
     if access.cloud is not None:  # AWS's own roots are in every system's trust

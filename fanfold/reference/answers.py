@@ -14,6 +14,7 @@ from fanfold.checks.outcome import Level
 from fanfold.cloud.deployed import Deployment
 from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
+from fanfold.reference.fleet_answer import InitAnswer, SitesAnswer
 from fanfold.reference.history_answers import AlertsAnswer, HistoryLine
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
@@ -257,6 +258,7 @@ class BundleAnswer(Versioned):
 ANSWERS: dict[str, type[BaseModel]] = {
     "doctor": DoctorAnswer,
     "demo": DemoAnswer,
+    "init": InitAnswer,
     "plan": PlanAnswer,
     "diff": DiffAnswer,
     "rollback": RollbackAnswer,
@@ -268,6 +270,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "alerts list": AlertsAnswer,
     "replay": ReplayAnswer,
     "rollout": RolloutAnswer,
+    "sites": SitesAnswer,
     "logs": LogLine,
     "drain": DrainAnswer,
     "tune": TuneAnswer,

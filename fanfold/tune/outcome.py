@@ -40,7 +40,7 @@ class Outcome:
         yield f"  {rate:.1f} images/s, p99 {latency:.0f} ms{self._planned()}"
         yield (
             f"  {self._measured()} of {space.size} settings measured, {len(trials.refusals)} "
-            "refused by the planner; medians of the fastest:"
+            "refused by the planner or for memory; medians of the fastest:"
         )
         for point, rounds in sorted(self.rounds.items(), key=lambda item: -middle(item[1])[0]):
             rate, latency = middle(rounds)

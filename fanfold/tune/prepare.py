@@ -5,27 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.inputs import hooks_of, images_of
 from fanfold.common.project import state_dir
-from fanfold.tune.outcome import words
+from fanfold.tune.memory import Memory
 from infra.planning import Profile, Site
 
 if TYPE_CHECKING:
-    from fanfold.tune.search import Measured
+    from fanfold.tune.forecast import Forecast
     from fanfold.tune.trial import Trials
-
-#: What a start of the core and a warm-up cost beside the measuring.
-START_S = 5
 
 
 def trials_of(  # noqa: PLR0913, PLR0917 - as the verb's options
     site: str, settings: Site, profile: Profile, images: Path, models: list[Path], seconds: float
-) -> Trials:
-    """What measures settings of this site; raises UserError where that cannot be done here."""
+) -> tuple[Trials, Forecast]:
+    """What measures settings of this site, and for how long it will.
+
+    Raises UserError where that cannot be done here.
+    """
     from bench.group import Machine
+    from fanfold.tune.forecast import forecast
     from fanfold.tune.space import space_of
+    from fanfold.tune.telling import Told
     from fanfold.tune.trial import Trials
 
     files = images_of([images])
@@ -38,8 +39,19 @@ def trials_of(  # noqa: PLR0913, PLR0917 - as the verb's options
         hooks_of(site, settings.hooks),
     )
     work = state_dir() / "tune" / settings.name
+    expected = forecast(space, profile, footprint, seconds)
     return Trials(
-        work.absolute(), space, models, files, machine, settings.strategy, seconds, _report
+        work.absolute(), space, models, files, machine, settings.strategy, seconds,
+        Told(expected), _memory(profile, footprint),
+    ), expected  # fmt: skip
+
+
+def _memory(profile: Profile, footprint: Any) -> Memory:
+    import psutil
+
+    available_kb = psutil.virtual_memory().available / 1024
+    return Memory.of(
+        profile.usable_memory_kb, available_kb, footprint.memory_kb if footprint else 0
     )
 
 
@@ -73,8 +85,3 @@ def _footprint(package: Path, settings: Site) -> Any:
     except ModelError as error:
         raise UserError(str(error), INVALID) from error
     return Footprint.model_validate(said) if said else settings.model.footprint
-
-
-def _report(named: dict[str, int], measured: Measured, predicted: float | None) -> None:
-    plan = f", planned {predicted:.1f}/s" if predicted else ""
-    output.note(f"{words(named)}: {measured[0]:.1f}/s, p99 {measured[1]:.0f} ms{plan}")

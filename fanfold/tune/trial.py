@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.group import Machine, Setting
 from bench.methods import fanfold_path
 from fanfold.common.errors import INVALID, UserError
+from fanfold.tune.memory import Memory
 from fanfold.tune.search import Measured, Point
 from fanfold.tune.space import Space
 
@@ -37,12 +38,16 @@ class Trials:
     strategy: str
     seconds: float
     tell: Callable[[dict[str, int], Measured, float | None], None]
+    memory: Memory = field(default_factory=lambda: Memory(math.inf))
     predicted: dict[Point, float | None] = field(default_factory=dict)
     refusals: dict[Point, str] = field(default_factory=dict)
     _rate: float = 0.0
 
     def __call__(self, point: Point) -> Measured:
-        """(images/s, p99 ms); nothing per second where the planner refuses the setting."""
+        """(images/s, p99 ms); nothing per second where planner or memory refuse the setting."""
+        if said := self.memory.refuses(self.space.named(point)["workers"]):
+            self.refusals[point] = said
+            return REFUSED
         named = self.space.named(point)
         package = self.packages[named.pop("package")]
         transforms = named.pop("transforms") or None
@@ -62,6 +67,9 @@ class Trials:
             if error.exit_code != INVALID:
                 raise
             self.refusals[point] = str(error)
+            return REFUSED
+        if said := self.memory.measured(setting.workers, row):
+            self.refusals[point] = said
             return REFUSED
         rate = row["steady_images_per_s"] or row["images_per_s"]
         self._rate = max(self._rate, rate)

@@ -43,7 +43,7 @@ def detect(
     python = device_python()
     version = version_of(python) if python else None
     output.note(f"interpreter of the functions: {version or 'none; run `make setup`'}")
-    text = SCHEMA + _yaml(profile)
+    text = SCHEMA + as_yaml(profile)
     if into is not None:
         _write(into, text)
         output.note(f"written: {into}")
@@ -53,7 +53,7 @@ def detect(
         output.out.print(text, end="", markup=False)
 
 
-def _yaml(profile: dict[str, Any]) -> str:
+def as_yaml(profile: dict[str, Any]) -> str:
     yaml, text = YAML(typ="rt"), io.StringIO()
     yaml.default_flow_style = False
     yaml.width = 4096

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site, site_file, state_dir
 from fanfold.provision import Identities, core_policy, device_policy
+from fanfold.provision.identities import KEY
 from fanfold.provision.joining import write_join_file
 from fanfold.provision.policies import Policy
+from fanfold.provision.requests import Request, read_request
 from infra.planning import Plan, Site, plan_group
 from infra.targets.iot.names import IotNames
 
@@ -38,6 +41,11 @@ def provision(
     box: list[str] | None = typer.Option(
         None, "--thing", help="Target iot with a thing group: a box of it, made where it is not."
     ),
+    csr: list[Path] | None = typer.Option(
+        None,
+        "--csr",
+        help="A request that `install.sh --csr THING` made: its key never leaves the device.",
+    ),
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
     as_json: bool = typer.Option(False, "--json", help="Things and certificates, one JSON object."),
 ) -> None:
@@ -50,6 +58,8 @@ def provision(
     say = output.note if as_json else output.line
     settings, profile = read_site(site)
     made = plan_group(settings, profile)
+    requests = {request.thing: request for request in map(read_request, csr or [])}
+    boxes = [*(box or []), *(thing for thing in requests if thing not in (box or []))]
     access = reach(settings.region, aws=aws)
     if not remove:
         refuse_other_account(access, settings.account, settings.name)
@@ -64,19 +74,18 @@ def provision(
     with explained(access, f"identities of {settings.name}", again):
         identities = Identities(access.client("iot"), folder, _readable(record))
         if remove:
-            _remove(identities, settings.name, say)
+            _remove(access, settings, identities, boxes, say)
         else:
             refuse_foreign(access, identities.arns, settings.name, gone=True)
             if settings.core.group is not None:
-                _boxes(access, settings, identities, box or [], say, rotate=rotate)
+                _boxes(access, settings, identities, _Asked(boxes, requests, rotate), say)
             else:
-                _ensure(identities, made, say, rotate=rotate)
+                _ensure(identities, made, _Asked([], requests, rotate), say)
             if settings.target == "iot":
-                cores = box or [settings.core.thing]
+                cores = boxes if settings.core.group is not None else [settings.core.thing]
                 _attach_site_policy(access, settings, identities, cores)
                 for core in cores:
-                    path = write_join_file(access, settings, core, folder)
-                    output.note(f"join file of {core}: {path} (it holds the private key)")
+                    _say_join_file(core, write_join_file(access, settings, core, folder), folder)
     if not remove:
         output.note(f"keys in {folder}; certificate ARNs in {record}")
     if as_json:
@@ -86,15 +95,31 @@ def provision(
         )
 
 
-def _ensure(identities: Identities, made: Plan, say: Say, *, rotate: bool) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """`boxes` of a thing group; `requests` by thing, for keys that stay on their devices."""
+
+    boxes: list[str]
+    requests: Mapping[str, Request]
+    rotate: bool
+
+
+def _ensure(identities: Identities, made: Plan, asked: _Asked, say: Say) -> None:
     site = made.site
     core = core_policy(site.region, site.account, made.core.name, site.name)
     # Target iot: the site's own policy, with variables, is the stack's.
     policies: dict[str, Policy | None] = {made.core.name: None if site.target == "iot" else core}
     for device in made.devices:
         policies[device.name] = device_policy(site.region, site.account, device.name)
+    if foreign := sorted(set(asked.requests) - set(policies)):
+        raise UserError(
+            f"--csr: {', '.join(foreign)} is no thing of {site.name}; it has "
+            f"{', '.join(policies)}. Make the request for one of them.",
+            INVALID,
+        )
     for thing, policy in policies.items():
-        done = identities.ensure(thing, policy, rotate=rotate)
+        request = asked.requests.get(thing)
+        done = identities.ensure(thing, policy, rotate=asked.rotate, request=request)
         say(f"{done.what:<8} {thing}  {done.certificate_arn}")
     if missing := identities.attach_things():
         output.note(
@@ -103,23 +128,29 @@ def _ensure(identities: Identities, made: Plan, say: Say, *, rotate: bool) -> No
         )
 
 
-def _boxes(
-    access: Access, site: Site, identities: Identities, boxes: list[str], say: Say, *, rotate: bool
-) -> None:
+def _boxes(access: Access, site: Site, identities: Identities, asked: _Asked, say: Say) -> None:
     """Things of the site's group, each with a certificate of its own."""
-    if not boxes:
+    if not asked.boxes:
         said = f"{site.name} is for thing group {site.core.group}: name the box with --thing NAME"
         raise UserError(said, INVALID)
     iot: Any = access.client("iot")
-    for name in boxes:
+    for name in asked.boxes:
         iot.create_thing(thingName=name)
-        done = identities.ensure(name, None, rotate=rotate)
+        request = asked.requests.get(name)
+        done = identities.ensure(name, None, rotate=asked.rotate, request=request)
         say(f"{done.what:<8} {name}  {done.certificate_arn}")
         try:
             iot.add_thing_to_thing_group(thingGroupName=site.core.group, thingName=name)
         except iot.exceptions.ResourceNotFoundException:
             output.note(f"{_not_yet(site)}: it puts {name} into group {site.core.group}.")
     identities.attach_things()
+
+
+def _say_join_file(core: str, path: Path, keys: Path) -> None:
+    holds = (
+        "it holds the private key" if (keys / core / KEY).exists() else "the key is the device's"
+    )
+    output.note(f"join file of {core}: {path} ({holds})")
 
 
 def _attach_site_policy(
@@ -139,13 +170,21 @@ def _not_yet(site: Site) -> str:
     return f"not deployed yet. After `fanfold deploy {site.name}` run this again"
 
 
-def _remove(identities: Identities, site: str, say: Say) -> None:
-    things = list(identities.arns)
+def _remove(access: Access, site: Site, identities: Identities, boxes: list[str], say: Say) -> None:
+    """Certificates of the boxes named, else of all; a box's thing was made here and goes too."""
+    if unknown := sorted(set(boxes) - set(identities.arns)):
+        known = ", ".join(identities.arns) or "none"
+        said = f"{site.name}: {', '.join(unknown)} was not provisioned here; there are: {known}"
+        raise UserError(said, INVALID)
+    things = boxes or list(identities.arns)
+    iot: Any = access.client("iot")
     for thing in things:
         if done := identities.remove(thing):
             say(f"{done.what:<8} {thing}  {done.certificate_arn}")
+        if site.core.group is not None:
+            iot.delete_thing(thingName=thing)
     if not things:
-        output.note(f"{site}: nothing is provisioned")
+        output.note(f"{site.name}: nothing is provisioned")
 
 
 def _readable(record: Path) -> Path:

@@ -17,6 +17,7 @@ from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
 from fanfold.localcore.cameras import camera_line
 from fanfold.localcore.draining import picture
+from fanfold.localcore.findings import news, tell
 
 
 class Source(str, Enum):
@@ -42,12 +43,16 @@ def status(
     source: Source = typer.Option(
         Source.core, "--from", help="A running core; or what the cloud knows of the site's devices."
     ),
+    findings: bool = typer.Option(
+        False, "--findings", help="Only what the core found about its machine and group, in full."
+    ),
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
 ) -> None:
     """Show functions, queues, backlog and cloud of a running core.
 
     With `--from cloud` (SITE is needed) what is deployed, and with target iot each device's word.
-    The verdict is ok, degraded (images are inspected, something is wrong) or down.
+    The verdict is ok, degraded (images are inspected, something is wrong) or down. A finding is
+    printed in full by the first status that has it; after that their number is shown.
     Exit code 0: ok; 1: degraded or down; 3: no core runs.
     Example: fanfold status
     """
@@ -57,11 +62,15 @@ def status(
         if not show_from_cloud(site, aws=aws, as_json=as_json):
             raise typer.Exit(FAILED)
         return
-    answer = running.find(site).get("/api/status")
+    core = running.find(site)
+    answer = core.get("/api/status")
     if as_json:
         output.print_json(answer)
+    elif findings:
+        _list(core, answer["findings"])
     else:
         _show(answer)
+        tell(core, answer["findings"])
     if judge(answer)["state"] != OK:
         raise typer.Exit(FAILED)
 
@@ -80,8 +89,14 @@ def _show(answer: Status) -> None:
         table.add_row(*_row(function))
     output.out.print(table)
     _show_flow(answer)
-    for finding in answer["findings"]:
-        output.warn(str(finding))
+
+
+def _list(core: running.RunningCore, findings: list[str]) -> None:
+    for finding in findings:
+        output.line(str(finding))
+    if not findings:
+        output.note("no findings")
+    news(core, findings)
 
 
 def _show_verdict(verdict: Verdict) -> None:

@@ -10,16 +10,15 @@ import typer
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import profiles, read_site, site_file
+from fanfold.tune.forecast import FINAL_ROUNDS, FINALISTS, Forecast, duration
 from fanfold.tune.outcome import Outcome, middle
-from fanfold.tune.prepare import START_S, trials_of
+from fanfold.tune.prepare import trials_of
+from fanfold.tune.telling import clearing
 from infra.planning import InvalidInput, Profile
 
 if TYPE_CHECKING:
     from fanfold.tune.search import Found, Measured, Point
     from fanfold.tune.trial import Trials
-
-FINALISTS = 3
-FINAL_ROUNDS = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -45,19 +44,19 @@ def tune(
     """Measure settings on this device and write the fastest that keeps the latency into the site.
 
     Workers, threads (or copies on each GPU, or transforms), batch, window and package are searched
-    with the real core; the fastest few are measured again before one is chosen.
+    with the real core; the fastest few are measured again before one is chosen. It prints first how
+    long that takes; settings near the memory's limit are not started; ctrl-C leaves nothing.
+    Exit code 1: no setting keeps the latency.
     Example: fanfold tune line-3 --images photos/ --model lite0-1.0.0.tar.gz --latency-ms 200
     """
     settings, profile = read_site(site)
-    trials = trials_of(site, settings, profile, images, model, seconds)
-    output.note(
-        f"{trials.space.size} settings are possible; the search measures a part of them, some "
-        f"{seconds + START_S:.0f} s each"
-    )
-    found = _search(trials, latency_ms)
-    if found.best is None:
-        raise UserError(_nothing(found, trials, latency_ms), FAILED)
-    best, final = _final(found, trials, latency_ms)
+    trials, expected = trials_of(site, settings, profile, images, model, seconds)
+    output.note(_before(trials, expected))
+    with clearing(trials.work):
+        found = _search(trials, latency_ms)
+        if found.best is None:
+            raise UserError(_nothing(found, trials, latency_ms), FAILED)
+        best, final = _final(found, trials, latency_ms)
     values = _values(trials, best, profile, bucket)
     if not dry_run:
         _write(site_file(site), values)
@@ -67,6 +66,14 @@ def tune(
         return
     for line in outcome.lines():
         output.out.print(line, markup=False)
+
+
+def _before(trials: Trials, expected: Forecast) -> str:
+    again = f", the fastest again ({expected.again} runs)" if expected.again else ""
+    return (
+        f"about {duration(expected.seconds)}: some {expected.settings} of {trials.space.size} "
+        f"settings, {expected.trial_s:.0f} s each{again}. Ctrl-C ends it and changes nothing"
+    )
 
 
 def _search(trials: Trials, latency_ms: float) -> Found:
@@ -121,7 +128,7 @@ def _nothing(found: Found, trials: Trials, latency_ms: float) -> str:
     reached = [latency for rate, latency in found.tried.values() if rate]
     if not reached:
         reasons = "\n".join(dict.fromkeys(trials.refusals.values()))
-        return f"the planner refuses every setting tried:\n{reasons}"
+        return f"every setting tried is refused:\n{reasons}"
     return (
         f"no setting keeps p99 ≤ {latency_ms:g} ms; the lowest of {len(reached)} measured is "
         f"{min(reached):.0f} ms. Allow more, or use a faster package (`fanfold model compile`). "

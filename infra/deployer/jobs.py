@@ -6,15 +6,19 @@ deployment, which a template must not have (docs/decisions/0071-target-iot.md).
 On create and update: the artifacts are copied into the site's own bucket under their digests,
 so that neither `cdk gc` nor a later deployment takes them from a device that was off; older jobs
 of the site are cancelled where no device has begun them; a job is made; its devices are waited
-for. A device that failed fails the stack, and CloudFormation's way back is a job with the former
-artifacts. A device that is off does not: the answer is SUCCESS, and it takes the job later.
-On delete: what no device has begun is cancelled.
+for. Failed devices fail the stack (`infra.deployer.verdict`), and CloudFormation's way back is a
+job with the former artifacts. A device that is off does not: the answer is SUCCESS, and it takes
+the job later. On delete: what no device has begun is cancelled.
+
+How long it waits is a variable of its own environment, not a property of the resource: another
+wait is no reason for another deployment.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from typing import Any
 
@@ -22,11 +26,10 @@ import boto3
 from botocore.exceptions import ClientError
 
 from infra.deployer.handler import Clock, DeploymentError, answer_with, patience
+from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, selection
 
 POLL_S = 1.0
 CHUNK = 1 << 20
-PENDING = ("QUEUED", "IN_PROGRESS")
-BAD = ("FAILED", "REJECTED", "TIMED_OUT")
 MOST_NAMED = 5
 """So many devices are named in an answer, which CloudFormation limits to 4 KB."""
 
@@ -50,9 +53,8 @@ def handle(event: dict[str, Any], iot: Any, s3: Any, clock: Clock) -> dict[str, 
     suffix = hashlib.sha256(event["RequestId"].encode()).hexdigest()[:8]
     job_id = f"{wanted['JobPrefix']}{document['issued_at']}-{suffix}"
     make_job(iot, job_id, wanted, document)
-    wait_s = min(float(wanted.get("WaitSeconds", 0)), clock.left_s())
-    counts = wait(iot, job_id, wait_s, clock)
-    return {"JobId": job_id, **counts}
+    wait_s = min(float(os.environ.get("WAIT_SECONDS") or 0), clock.left_s())
+    return {"JobId": job_id, **wait(iot, job_id, wanted, wait_s, clock)}
 
 
 def job_document(s3: Any, wanted: dict[str, Any], issued_at: int) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def make_job(iot: Any, job_id: str, wanted: dict[str, Any], document: dict[str, 
         iot.create_job(
             jobId=job_id,
             targets=[wanted["Target"]],
-            targetSelection="SNAPSHOT",
+            targetSelection=selection(wanted["Target"]),
             document=json.dumps(document, separators=(",", ":")),
             description=f"Fanfold deployment of site {wanted['Site']}",
             **json.loads(wanted["Settings"]),
@@ -136,23 +138,28 @@ def _jobs(iot: Any) -> Any:
         token = {"nextToken": page["nextToken"]}
 
 
-def wait(iot: Any, job_id: str, wait_s: float, clock: Clock) -> dict[str, str]:
-    """Until every device has ended, or the time is up. Raises DeploymentError where one failed."""
+def wait(
+    iot: Any, job_id: str, wanted: dict[str, Any], wait_s: float, clock: Clock
+) -> dict[str, str]:
+    """Until every device has ended, or the time is up. Raises DeploymentError where it failed."""
     deadline = clock.now() + wait_s
+    group = group_of(wanted["Target"])
     while True:
-        found = executions(iot, job_id)
-        job = iot.describe_job(jobId=job_id)["job"]
-        waiting = job["status"] in ("IN_PROGRESS", "SCHEDULED")
+        found = dict.fromkeys(members(iot, group) if group else (), "QUEUED")
+        found.update(executions(iot, job_id))
+        status = str(iot.describe_job(jobId=job_id)["job"]["status"])
+        left = [thing for thing, stands in found.items() if stands in PENDING]
+        # A job for a group goes on for things that join it later, so its devices are asked.
+        waiting = status in OPEN and (bool(left) if group else True)
         if not waiting or clock.now() >= deadline:
             break
         clock.sleep(POLL_S)
-    if bad := {thing: status for thing, status in found.items() if status in BAD}:
+    if failed(status, found, json.loads(wanted["Settings"]).get("abortConfig")):
+        bad = {thing: stands for thing, stands in found.items() if stands in BAD}
         raise DeploymentError(_told(iot, job_id, bad, len(found)))
-    return {
-        "Status": "InProgress" if waiting else str(job["status"]).title(),
-        "Succeeded": str(sum(status == "SUCCEEDED" for status in found.values())),
-        "Waiting": str(sum(status in PENDING for status in found.values())),
-    }
+    told = "Completed" if group and found and not left else status.title().replace("_", "")
+    succeeded = sum(stands == "SUCCEEDED" for stands in found.values())
+    return {"Status": told, "Succeeded": str(succeeded), "Waiting": str(len(left))}
 
 
 def executions(iot: Any, job_id: str) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aws_cdk import Duration, RemovalPolicy
@@ -25,6 +25,7 @@ class Deployer:
     code_zip: Path
     timeout: Duration
     memory_mb: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def deployer_function(
@@ -60,6 +61,7 @@ def deployer_function(
         code=lambda_.Code.from_asset(str(deployer.code_zip)),
         timeout=deployer.timeout,
         memory_size=deployer.memory_mb,
+        environment=dict(deployer.environment) or None,
         log_group=log_group,
         role=role,
     )

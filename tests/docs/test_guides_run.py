@@ -30,6 +30,7 @@ NOT_TYPED = {
         2: "needs a cluster; tests/replay/test_replay_ray.py has one of two nodes",
         3: "needs Kubernetes; tests/replay/test_replay_policy.py checks what is printed",
     },
+    "sites.md": {0: "tests/fanfold/cloud/test_sites_in_the_cloud.py runs it over four sites"},
     "rollout.md": {0: "tests/fanfold/cloud/test_rollout_in_the_cloud.py runs it over six sites"},
     "moving-a-v1-group.md": {
         0: "needs the disk of a device that ran AWS's core",

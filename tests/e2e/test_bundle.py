@@ -156,6 +156,26 @@ def test_a_core_that_does_not_start_gives_way_to_the_one_that_did(steps: dict[st
     assert steps["went back"]["ready"]
 
 
+def test_a_key_is_made_on_the_device_for_the_service_alone(steps: dict[str, Any]) -> None:
+    verified = subprocess.run(
+        ["openssl", "req", "-verify", "-noout", "-subject"],
+        input=steps["key"]["csr"], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert steps["request"]["code"] == 0, steps["request"]
+    assert steps["key"]["key"] == ["0o600", "fanfold"]
+    assert verified.stdout.strip().endswith("hall-spare")
+
+
+def test_functions_run_as_a_user_who_reads_nothing_of_the_core(steps: dict[str, Any]) -> None:
+    assert steps["function user"]["code"] == 0, steps["function user"]
+    assert steps["functions"]["ready"], steps["log"]
+
+    assert set(steps["functions"]["users"].values()) == {"ggc_user"}
+    assert steps["functions"]["readable"] == ["/srv/files/group.json"]
+    assert steps["functions stopped"]["running"], steps["log"]
+
+
 def test_it_is_removed_and_the_state_of_the_site_stays(steps: dict[str, Any]) -> None:
     assert (steps["stopped"]["code"], steps["stopped"]["running"]) == (0, []), steps["log"]
     assert steps["uninstalled"]["left"] == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import subprocess
+from pathlib import Path
 
 import boto3
 import pytest
@@ -10,8 +13,11 @@ from checkout import PROJECT
 from every import every
 from moto import mock_aws
 
+from fanfold import provision
+from fanfold.common.errors import UserError
 from fanfold.provision import Identities, core_policy, device_policy
 from fanfold.provision.local import local_certificates
+from fanfold.provision.requests import read_request
 
 POLICY = device_policy("us-east-1", "123456789012", "demo-cam1")
 
@@ -132,3 +138,77 @@ def test_a_group_from_a_local_model_knows_the_certificates_that_are_here(make, t
     assert made.what == "made"
     assert found["arn:demo-cam1"].startswith("-----BEGIN CERTIFICATE")
     assert missing == ["core"]
+
+
+def _openssl(*arguments: str) -> bytes:
+    return subprocess.run(["openssl", *arguments], capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def csr(tmp_path):
+    """OpenSSL's request for a thing; `more`: its kind of key."""
+
+    def made(subject: str = "/CN=demo-core", *more: str) -> Path:
+        kind = more or ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+        path = tmp_path / "made.csr"
+        _openssl("req", "-new", *kind, "-nodes", "-subj", subject,
+                 "-keyout", str(tmp_path / "device.key"), "-out", str(path))  # fmt: skip
+        return path
+
+    return made
+
+
+def test_a_request_by_openssl_names_its_thing_and_its_key(csr, tmp_path):
+    request = read_request(csr())
+
+    public = _openssl("pkey", "-in", str(tmp_path / "device.key"), "-pubout", "-outform", "DER")
+    assert (request.thing, request.public_key) == ("demo-core", public)
+
+
+@pytest.mark.parametrize(
+    ("subject", "more", "said"),
+    [
+        ("/O=somebody", (), "names 0 things"),
+        ("/CN=demo-core", ("-newkey", "rsa:1024"), "RSA key of 1024 bits, 2048 needed"),
+        ("/CN=demo-core", ("-newkey", "ed25519"), "no kind of key that AWS IoT takes"),
+    ],
+)
+def test_a_request_that_aws_would_refuse_is_refused_with_its_reason(csr, subject, more, said):
+    with pytest.raises(UserError, match=said):
+        read_request(csr(subject, *more))
+
+
+def test_a_request_that_was_changed_on_its_way_is_refused(csr):
+    path = csr()
+    lines = path.read_text().splitlines()
+    der = bytearray(base64.b64decode("".join(lines[1:-1])))
+    der[-1] ^= 1
+    text = base64.encodebytes(bytes(der)).decode()
+    path.write_text(f"{lines[0]}\n{text}{lines[-1]}\n")
+
+    with pytest.raises(UserError, match=r"signature does not fit|is no certificate request"):
+        read_request(path)
+
+
+def test_a_certificate_for_another_key_is_refused_and_nothing_is_kept(make, csr, tmp_path):
+    """moto certifies a key of its own, whatever the request says."""
+    with pytest.raises(UserError, match="certified another key"):
+        make().ensure("demo-core", None, request=read_request(csr()))
+
+    assert not (tmp_path / "keys" / "demo-core").exists()
+
+
+def test_a_key_on_its_device_is_not_made_anew_at_the_workplace(make, csr, tmp_path, monkeypatch):
+    monkeypatch.setattr(provision.identities, "refuse_other_key", lambda *_: None)
+    request = read_request(csr())
+    first = make().ensure("demo-core", None, request=request)
+
+    again = make().ensure("demo-core", None, request=request)
+    without = make().ensure("demo-core", None)
+
+    assert again.what == without.what == "kept"
+    assert again.certificate_arn == without.certificate_arn == first.certificate_arn
+    with pytest.raises(UserError, match="made on the device"):
+        make().ensure("demo-core", None, rotate=True)
+    anew = make().ensure("demo-core", None, request=read_request(csr()))
+    assert (anew.what, anew.certificate_arn != first.certificate_arn) == ("rotated", True)

@@ -1,10 +1,17 @@
 """`fanfold tune` searches a device's own settings, explains itself and writes the site."""
 
 import json
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from waiting import eventually
 
 from bench.group import Machine
 from bench.methods import fanfold_path
@@ -12,11 +19,20 @@ from bench.packages import noop_package
 from fanfold.common.errors import INVALID
 from fanfold.common.project import PROJECT
 from fanfold.main import main
+from fanfold.tune.forecast import forecast
+from fanfold.tune.memory import Memory
 from fanfold.tune.space import NAMES, space_of
 from fanfold.tune.trial import Trials
 from fanfold.tune.write import write_values
 from infra.planning import Footprint, InvalidInput, load_profile, load_site
 
+#: The verb on a machine with as many cores as the profile says.
+START = """
+import sys, psutil
+psutil.cpu_count = lambda: 2
+from fanfold.main import main
+sys.exit(main(sys.argv[1:]))
+"""
 PROFILES = PROJECT / "device_profiles"
 PROFILE = """\
 name: bench-box
@@ -173,3 +189,80 @@ def test_no_images_is_said_before_anything_runs(plant, device, capsys):
     assert tune() == INVALID
     assert "photos: contains no image" in capsys.readouterr().err
     assert device == []
+
+
+def test_how_long_it_takes_is_said_first_and_what_is_left_with_every_run(plant, device, capsys):
+    assert tune("--dry-run", "--seconds", "7") == 0
+
+    first, *runs = capsys.readouterr().err.splitlines()
+    said = re.fullmatch(r"about (.+): some (\d+) of \d+ settings, 12 s each, the fastest .*", first)
+    assert said, first
+    lines = [run for run in runs if run.startswith("[")]
+    assert lines[0].startswith("[1 of about ")
+    assert len(lines) == len(device)
+    assert 0.5 <= len(device) / (int(said[2]) + 6) <= 2
+
+
+@pytest.mark.parametrize(("cores", "packages"), [(2, 1), (8, 2), (64, 1)])
+def test_the_forecast_is_of_a_part_of_the_grid(cores, packages):
+    site, _ = load_site(PROJECT / "sites" / "demo.yaml", PROFILES)
+    profile = load_profile(PROFILES / "cpu-gateway-4core.yaml")
+    profile = profile.model_copy(update={"cpu_cores": cores + profile.reserved.cores})
+    space = space_of(site, profile, None, packages)
+
+    made = forecast(space, profile, None, 5.0)
+
+    assert 1 < made.settings <= space.size
+    assert made.seconds == (made.settings + made.again) * 10.0
+
+
+def test_a_setting_above_the_memory_limit_is_never_started(plant, device, capsys, monkeypatch):
+    few = SimpleNamespace(available=700 << 20)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: few)
+    footprint = Footprint(memory_kb=400_000)
+    monkeypatch.setattr("fanfold.tune.prepare._footprint", lambda *_: footprint)
+
+    assert tune("--dry-run", "--json") == 0
+
+    tried = json.loads(capsys.readouterr().out)["tried"]
+    assert {setting.workers for setting in device} == {1}
+    refused = [each for each in tried if each["workers"] == 2]
+    assert refused
+    assert all("2 × 391 MB = 781 MB, above the 630 MB" in each["refused"] for each in refused)
+
+
+def test_what_a_run_took_is_learned_and_more_workers_are_not_tried():
+    memory = Memory.of(usable_kb=4_000_000, available_kb=1_000_000, footprint_kb=0)
+
+    assert memory.refuses(8) == ""
+    assert memory.measured(1, {"workers_pss_kb": 400_000, "total_pss_kb": 500_000}) == ""
+    assert "3 × 391 MB" in memory.refuses(3)
+    assert "took" in memory.measured(2, {"workers_pss_kb": 800_000, "total_pss_kb": 950_000})
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_no_process_no_folder_and_the_file_as_it_was(plant, signal_number):
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "FANFOLD_STATE": str(plant / "state")}
+    site = plant / "sites" / "hall.yaml"
+    command = [sys.executable, "-c", START, "tune", "hall", "--images", "photos", "--model",
+               "noop.tar.gz", "--seconds", "60"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=plant, env=environment, stderr=subprocess.PIPE)
+    work = plant / "state" / "tune" / "hall"
+    eventually((work / "run/core/core.json").exists, "the first core")
+    started = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal_number)
+    _, said = process.communicate(timeout=120)
+
+    assert process.returncode == 130, said
+    assert started
+    eventually(lambda: not any(map(_runs, started)), "the end of what it started")
+    assert not work.exists()
+    assert site.read_text() == SITE
+
+
+def _runs(process):
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from every import every
 
+from fanfold.main import _needed, build_app
+
 
 def test_an_unknown_verb_is_a_usage_error_without_a_traceback(fanfold):
     said = fanfold("plna")
@@ -146,3 +148,15 @@ def _model_folder(folder: Path) -> Path:
     }  # fmt: skip
     (folder / "model.json").write_text(json.dumps(model))
     return folder
+
+
+def test_every_verb_is_found_by_importing_its_own_module_alone():
+    known = {str(c.name) for c in build_app().registered_commands}
+    groups = {str(group.name) for group in build_app().registered_groups}
+
+    for verb in known | groups:
+        app = build_app(_needed([verb, "--help"]))
+        found = {str(c.name) for c in app.registered_commands}
+        found |= {str(group.name) for group in app.registered_groups}
+        assert verb in found
+        assert len(found) <= 2

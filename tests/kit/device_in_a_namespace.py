@@ -50,20 +50,21 @@ def make_device(work: Path) -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-def install(bundle: Path, join: Path, python: str, *more: str) -> None:
+def install(step: str, bundle: Path, python: str, *arguments: str) -> None:
     done = subprocess.run(
-        [str(bundle / "install.sh"), "--site", str(join), "--no-start", *more],
+        [str(bundle / "install.sh"), *arguments], cwd="/srv",
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "FANFOLD_PYTHON": python},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    tell("install", code=done.returncode, out=done.stdout, err=done.stderr)
+    tell(step, code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def seen(path: str) -> list[str]:
+    facts = Path(path).stat()
+    return [oct(facts.st_mode & 0o777), pwd.getpwuid(facts.st_uid).pw_name]
 
 
 def look() -> None:
-    def seen(path: str) -> list[str]:
-        facts = Path(path).stat()
-        return [oct(facts.st_mode & 0o777), pwd.getpwuid(facts.st_uid).pw_name]
-
     paths = ("/var/lib/fanfold", str(SITE / "core"), "/etc/fanfold/hall.join", "/opt/fanfold",
              "/srv/hall/images")  # fmt: skip
     size = subprocess.run(
@@ -92,6 +93,52 @@ def start() -> subprocess.Popen[bytes]:
     user = ["setpriv", "--reuid=fanfold", "--regid=fanfold", "--init-groups", "--no-new-privs",
             "--bounding-set=-all", "--inh-caps=-all"]  # fmt: skip
     return subprocess.Popen([*user, *command], cwd=SITE, env={"PATH": "/usr/bin:/bin"})
+
+
+def start_as_root() -> subprocess.Popen[bytes]:
+    """As the drop-in for function users says: root, with those capabilities and no other."""
+    drop_in = Path("/etc/systemd/system/fanfold@hall.service.d/functions.conf").read_text()
+    line = next(each for each in drop_in.splitlines() if each.startswith("CapabilityBoundingSet="))
+    names = line.partition("=")[2].lower().replace("cap_", "+").split()
+    held = ["setpriv", f"--bounding-set=-all,{','.join(names)}", "--inh-caps=-all",
+            "--no-new-privs", "--clear-groups"]  # fmt: skip
+    unit = Path("/etc/systemd/system/fanfold@.service").read_text()
+    line = next(each for each in unit.splitlines() if each.startswith("ExecStart="))
+    command = shlex.split(line.removeprefix("ExecStart=").replace("%i", "hall"))
+    return subprocess.Popen([*held, *command], cwd=SITE, env={"PATH": "/usr/bin:/bin"}, umask=0o077)
+
+
+def function_users() -> dict[str, str]:
+    """Function → the user of its process."""
+    facts = read(SITE / "core/core.json")
+    connection = HTTPConnection("127.0.0.1", facts["ports"]["http"], timeout=5)
+    connection.request("GET", "/api/status")
+    functions = json.load(connection.getresponse())["functions"]
+    connection.close()
+    pids = {each["id"]: each["pid"] for each in functions if each.get("pid")}
+    return {name: pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
+            for name, pid in pids.items()}  # fmt: skip
+
+
+def readable_by(user: str, *paths: str) -> list[str]:
+    found = []
+    for path in paths:
+        command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "test", "-r"]
+        if subprocess.run([*command, path], check=False).returncode == 0:
+            found.append(path)
+    return found
+
+
+def other_users(bundle: Path, join: Path, python: str, *more: str) -> None:
+    """The same version once more, whose functions are another user's."""
+    install("function user", bundle, python, "--site", str(join), "--no-start",
+            "--function-user", *more)  # fmt: skip
+    launcher = start_as_root()
+    tell("functions", ready=bool(until(ready)), users=function_users(),
+         readable=readable_by(str(pwd.getpwnam("ggc_user").pw_uid), "/etc/fanfold/hall.join",
+                              str(SITE / "core/core.json"), "/srv/files/group.json"))  # fmt: skip
+    launcher.terminate()
+    tell("functions stopped", code=launcher.wait(90), running=until(lambda: not running()))
 
 
 def read(path: Path) -> Any:
@@ -170,8 +217,13 @@ def hand_over(archive: Path) -> None:
 def main(work: Path, bundle: Path, join: Path, python: str, files: Path, core: list[str]) -> None:
     make_device(work)
     shutil.copytree(files, "/srv/files")
-    install(bundle, join, python, "--group", "/srv/files/group.json", "--", *core)
+    group = ("--group", "/srv/files/group.json", "--", *core)
+    install("install", bundle, python, "--site", str(join), "--no-start", *group)
     look()
+    install("request", bundle, python, "--csr", "hall-spare")
+    tell(
+        "key", key=seen("/etc/fanfold/hall-spare.key"), csr=Path("/srv/hall-spare.csr").read_text()
+    )
     without_cloud()
     launcher = start()
     versions = SITE / "launcher/versions.json"
@@ -184,6 +236,7 @@ def main(work: Path, bundle: Path, join: Path, python: str, files: Path, core: l
     code = launcher.wait(90)
     until(lambda: not running())
     tell("stopped", code=code, running=running())
+    other_users(bundle, join, python, *group)
     environment = {"PATH": "/usr/bin:/bin", "FANFOLD_PYTHON": python}
     subprocess.run(["/opt/fanfold/uninstall.sh"], env=environment, check=False)
     left = [

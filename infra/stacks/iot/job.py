@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from infra.deployer.verdict import group_of
 from infra.stacks.acknowledgements import acknowledge
 from infra.stacks.assets import Assets
 from infra.stacks.deployer import Deployer, deployer_function
@@ -44,7 +45,7 @@ class JobDeployment(Construct):
         group = self._asset("Group", document, assets)
         code = s3_assets.Asset(self, "Code", path=str(assets.lambdas))
         self._sources = [group, code]
-        function = self._deployer(assets)
+        function = self._deployer(assets, wait_s)
         self.resource = CustomResource(
             self,
             "Job",
@@ -55,7 +56,6 @@ class JobDeployment(Construct):
                 **request(document),
                 "GroupUri": _uri(group),
                 "CodeUri": _uri(code),
-                "WaitSeconds": str(wait_s),
             },
         )
 
@@ -70,7 +70,7 @@ class JobDeployment(Construct):
         path.write_bytes(content)
         return s3_assets.Asset(self, name, path=str(path))
 
-    def _deployer(self, assets: Assets) -> lambda_.Function:
+    def _deployer(self, assets: Assets, wait_s: int) -> lambda_.Function:
         acknowledge(self, LIST_JOBS)
         deployer = Deployer(
             # Apart from target v1's: a change of target makes the new one before the old one goes.
@@ -80,6 +80,7 @@ class JobDeployment(Construct):
             assets.jobs_deployer,
             TIMEOUT,
             MEMORY_MB,
+            {"WAIT_SECONDS": str(wait_s)},
         )
         return deployer_function(self, deployer, self._rights())
 
@@ -96,6 +97,8 @@ class JobDeployment(Construct):
         yield _allow(["iot:CreateJob"], [job, target])
         yield _allow(["iot:DescribeJob", "iot:CancelJob", "iot:ListJobExecutionsForJob"], [job])
         yield _allow(["iot:DescribeJobExecution"], [job, names.arn("thing/*")])
+        if group_of(target):
+            yield _allow(["iot:ListThingsInThingGroup"], [target])
         yield _allow(["iot:ListJobs"], ["*"])
 
 

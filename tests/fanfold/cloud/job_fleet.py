@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,9 +104,9 @@ class Group:
             **request(document),
             "GroupUri": f"s3://{ASSETS}/{self.name}.json",
             "CodeUri": f"s3://{ASSETS}/code.zip",
-            "WaitSeconds": str(wait_s),
         }
         event = {"RequestType": "Update", "RequestId": f"{self.name}-{next(_requests)}"}
+        os.environ["WAIT_SECONDS"] = str(wait_s)  # the function's own environment
         clock = Clock(SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000))
         handle({**event, "ResourceProperties": wanted}, self.cloud.client("iot"), s3, clock)
 

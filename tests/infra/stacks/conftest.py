@@ -32,13 +32,23 @@ def assets(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def assemble(assets: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Group document → its two stacks as `cdk deploy` reads them: the cloud's, the deployment's."""
+    """Group document → its two stacks as `cdk deploy` reads them: the cloud's, the deployment's.
+
+    `validate`: let the CDK check its templates, which is nine tenths of a synthesis; its own tests
+    do (test_validation.py).
+    """
     import aws_cdk as cdk
 
     from infra.stacks import SiteStacks
 
-    def run(document: Mapping[str, Any], **options: Any) -> tuple[Any, Any]:
-        app = cdk.App(outdir=str(tmp_path_factory.mktemp("out")), analytics_reporting=False)
+    def run(
+        document: Mapping[str, Any], *, validate: bool = False, **options: Any
+    ) -> tuple[Any, Any]:
+        app = cdk.App(
+            outdir=str(tmp_path_factory.mktemp("out")),
+            analytics_reporting=False,
+            builtin_cloud_formation_validation=validate,
+        )
         stacks = SiteStacks(app, document=document, assets=assets, **options)
         assembly = app.synth()
         cloud, deployment = (

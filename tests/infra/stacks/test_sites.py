@@ -44,7 +44,10 @@ class Repository:
     def synth(self, **context: Any) -> tuple[dict[str, Any], list[Finding]]:
         """Templates by stack, and the findings that are errors."""
         app = cdk.App(
-            outdir=str(self.folder / "out"), analytics_reporting=False, context=context or None
+            outdir=str(self.folder / "out"),
+            analytics_reporting=False,
+            builtin_cloud_formation_validation=False,
+            context=context or None,
         )
         findings = add_sites(app, self.folder)
         made = {stack.stack_name: stack.template for stack in app.synth().stacks}

@@ -28,11 +28,13 @@ volumes: {{images: /srv/images, state: /srv/state}}
 """
 
 
-def template_of(synthesize: Any, folder: Path, core: str) -> dict[str, Any]:
+def template_of(
+    synthesize: Any, folder: Path, core: str, *, validate: bool = False
+) -> dict[str, Any]:
     path = folder / "edge-1.yaml"
     path.write_text(SITE.format(core=core))
     site, profile = load_site(path, PROJECT / "device_profiles")
-    return synthesize(render(plan_group(site, profile)))
+    return synthesize(render(plan_group(site, profile)), validate=validate)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,8 @@ def made(synthesize: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     """Resources of a site for one thing, and of one for a thing group."""
     folder = tmp_path_factory.mktemp("sites")
     one = template_of(synthesize, folder, "{thing: edge-1-core}")["Resources"]
-    return {**template_of(synthesize, folder, "{group: edge-boxes}")["Resources"], **one}
+    many = template_of(synthesize, folder, "{group: edge-boxes}", validate=True)["Resources"]
+    return {**one, **many}
 
 
 def row_of(name: str) -> set[str]:

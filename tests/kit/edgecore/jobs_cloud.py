@@ -47,6 +47,7 @@ class JobsService:
     def __init__(self) -> None:
         self.executions: dict[str, Execution] = {}
         self.down = False
+        self.most_listed: int | None = None
         self.before_update: Callable[[Execution, dict[str, Any]], None] = lambda *_: None
         self.updates: list[tuple[str, str, dict[str, str]]] = []
 
@@ -70,6 +71,7 @@ class JobsService:
 
     def _lists(self) -> dict[str, Any]:
         open_ones = [e for e in self.executions.values() if e.status not in FINAL]
+        open_ones = open_ones[: self.most_listed]
         return {
             "inProgressJobs": [e.summary() for e in open_ones if e.status == "IN_PROGRESS"],
             "queuedJobs": [e.summary() for e in open_ones if e.status == "QUEUED"],

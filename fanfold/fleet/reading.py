@@ -1,0 +1,159 @@
+"""Reading the fleet from its cloud: deployments, drift, and health reports that are new.
+
+The same calls for the development cloud and for AWS. A site that cannot be read is a row that
+says why; it keeps no other site from being shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from fanfold.cloud.access import Access, reach
+from fanfold.cloud.components import BAD, read_components
+from fanfold.cloud.deployed import Deployed as SiteDeployed
+from fanfold.cloud.deployed import (
+    Deployment,
+    comparable,
+    planned_document,
+    read_document,
+    read_site_deployed,
+)
+from fanfold.cloud.model_age import model_uri
+from fanfold.cloud.words import detail_lines, headline
+from fanfold.common.errors import UserError
+from fanfold.common.project import read_site
+from fanfold.fleet.known import Known, fold
+from fanfold.fleet.row import Deployed, Row, Site, row_of
+from fanfold.rollout.sites import Target
+from infra.planning import InvalidInput, Profile, changes, plan_group
+from infra.planning import Site as Settings
+
+READERS = 8
+FIRST_S = 900.0
+OVERLAP_S = 60.0
+"""A log's events may be a little late; what was read is read again, and changes nothing."""
+DEPLOYED_EVERY_S = 120.0
+
+
+@dataclass
+class Watched:
+    """One site's file and what was read of it so far."""
+
+    name: str
+    look_back_s: float
+    aws: bool
+    known: Known = field(default_factory=Known)
+    deployed: Deployed | None = None
+    drift: tuple[str, ...] | None = None
+    _looked_at: float = float("-inf")
+    _access: Access | None = None
+
+    def read(self, now: float) -> Row:
+        """Never raises UserError: what is wrong is in the row."""
+        try:
+            settings, profile = read_site(self.name)
+        except UserError as error:
+            nameless = Site(self.name, "", "", None)
+            return row_of(nameless, self.known, None, now, problem=str(error))
+        site = _site(settings)
+        try:
+            self._read(settings, profile, now)
+        except (UserError, InvalidInput) as error:
+            self._access = None  # the development cloud may have been started elsewhere
+            return row_of(
+                site, self.known, self.deployed, now, drift=self.drift, problem=str(error)
+            )
+        return row_of(site, self.known, self.deployed, now, drift=self.drift)
+
+    def _read(self, settings: Settings, profile: Profile, now: float) -> None:
+        if self._access is None:
+            self._access = reach(settings.region, aws=self.aws)
+        access = self._access
+        if now - self._looked_at >= DEPLOYED_EVERY_S:
+            self.deployed, self.drift = _deployed(access, settings, profile, self.name)
+            self._looked_at = now
+        if _site(settings).every_s:
+            self._read_reports(Target(self.name, settings, access), now)
+
+    def _read_reports(self, target: Target, now: float) -> None:
+        """The newest; and further back where they do not say how the site is."""
+        first = self.known.read_until == 0.0
+        since = now - FIRST_S if first else self.known.read_until - OVERLAP_S
+        self.known = fold(self.known, target.reports(since, now), now)
+        if first and self.look_back_s > FIRST_S and not self._complete():
+            older = target.reports(now - self.look_back_s, now - FIRST_S)
+            self.known = fold(self.known, older, now)
+
+    def _complete(self) -> bool:
+        expected = set(self.deployed.cores if self.deployed else ())
+        return bool(self.known.boxes) and expected <= set(self.known.boxes) and (
+            self.known.last_result_at is not None
+        )  # fmt: skip
+
+
+@dataclass
+class Fleet:
+    """Sites by the names of their files; `read` as often as wanted."""
+
+    watched: list[Watched]
+
+    @classmethod
+    def of(cls, names: Iterable[str], *, look_back_s: float, aws: bool) -> Fleet:
+        return cls([Watched(name, look_back_s, aws) for name in names])
+
+    def read(self) -> list[Row]:
+        """In the order of their names."""
+        now = time.time()
+        with ThreadPoolExecutor(READERS) as pool:
+            return list(pool.map(lambda site: site.read(now), self.watched))
+
+
+def _site(settings: Settings) -> Site:
+    monitor = settings.cloud.monitor if settings.cloud.mqtt else None
+    core = "" if settings.core.group else settings.core.thing
+    return Site(settings.name, settings.target, core, monitor.every_s if monitor else None)
+
+
+def _deployed(
+    access: Access, settings: Settings, profile: Profile, name: str
+) -> tuple[Deployed | None, tuple[str, ...] | None]:
+    """The newest deployment, and what the site's file would change of it (None: not compared)."""
+    if settings.target == "v2":
+        return _components(access, settings), None
+    found = read_site_deployed(access, settings)
+    if found is None or found.current is None:
+        return None, None
+    newest, current = found.deployments[0], found.current
+    document = read_document(access, found, current)
+    deployed = Deployed(
+        newest.id, newest.version, newest.created_at, newest.status, newest.error,
+        model_uri(document), _cores(found, newest, settings),
+    )  # fmt: skip
+    planned = comparable(planned_document(plan_group(settings, profile), name))
+    drift = changes(comparable(document), planned)
+    said = [headline(change) for change in drift if not detail_lines([change])]
+    said += detail_lines(drift)
+    if newest.status == "InProgress":
+        said.insert(0, f"deployment {newest.id[:8]}… has no answer of every device yet")
+    return deployed, tuple(said)
+
+
+def _cores(found: SiteDeployed, newest: Deployment, settings: Settings) -> tuple[str, ...]:
+    """Things that the newest deployment is for."""
+    job = next((job for job in found.jobs if job.id == newest.id), None)
+    return tuple(device.thing for device in job.devices) if job else (settings.core.thing,)
+
+
+def _components(access: Access, settings: Settings) -> Deployed | None:
+    told = read_components(access, settings)
+    if not told:
+        return None
+    bad = [f"{thing}: {reason}" for thing, (status, reason) in told.items() if status in BAD]
+    done = all(status == "SUCCEEDED" for status, _ in told.values())
+    status = "Failure" if bad else "Success" if done else "InProgress"
+    return Deployed(
+        "", "", "", status, "; ".join(bad[:3]), settings.model.s3_uri or "", tuple(told)
+    )
