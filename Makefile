@@ -6,13 +6,18 @@ BIN := .venv/bin
 DEVICE := .venv-device/bin/python
 ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 
-# Processes of tests beside one another: as many as cores, since some of them fill one.
-JOBS ?= 2
+# Tests and verbs start thousands of interpreters: they keep the byte code of what they import.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Processes of tests beside one another: one more than cores, since many of their tests wait
+# (a core's heartbeats, the CDK's polls); what they use is printed at the end.
+JOBS ?= 3
 # Whatever starts no core, no model runtime, no browser and no CDK.
 QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edgecore/ipc \
 	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models
 QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/splitter \
 	tests/lambdas/tensors tests/edgecore/runtime
+IN_QUICK := not soak and not e2e and not slow
 
 .PHONY: setup demo test quick lint unit device-tests soak clean
 
@@ -59,8 +64,8 @@ test: lint unit device-tests
 # The inner loop: an answer within a minute.
 quick: setup
 	$(BIN)/ruff check .
-	$(BIN)/pytest -q -n 2 -m 'not soak and not e2e' $(QUICK) --ignore tests/models/device
-	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m 'not soak and not e2e' $(QUICK_ON_DEVICE)
+	$(BIN)/pytest -q -n 2 -m '$(IN_QUICK)' $(QUICK) --ignore tests/models/device
+	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m '$(IN_QUICK)' $(QUICK_ON_DEVICE)
 
 unit: setup build/wheels/.done
 	scripts/test_again build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) \

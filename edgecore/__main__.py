@@ -68,11 +68,13 @@ def parser() -> argparse.ArgumentParser:
     add("--mqtt-port", type=_port, default=8883)
     add("--mqtt-plain-port", type=_port, default=None)
     add("--http-port", type=_port, default=8080)
-    add("--http-host", default="127.0.0.1")
+    add("--listen", metavar="ADDRESS:PORT")
+    add("--no-tls", action="store_true")
     add("--http-name", action="append", default=[], metavar="NAME")
-    add("--http-password-file", type=Path, metavar="FILE")
     add("--http-certificate", type=Path, metavar="PEM")
     add("--http-key", type=Path, metavar="PEM")
+    add("--trust-header", metavar="NAME")
+    add("--trust-from", action="append", default=[], metavar="ADDRESS")
     add("--read-only", action="store_true")
     add("--python", type=_python, action="append", default=[], metavar="RUNTIME=PATH")
     add("--isolation", choices=["auto", "none"], default="auto")
@@ -112,11 +114,13 @@ def main(argv: list[str] | None = None) -> int:
             mqtt_plain_port=given.mqtt_plain_port,
             http_port=given.http_port,
             web=Web(
-                host=given.http_host,
                 names=tuple(given.http_name),
-                password_file=given.http_password_file,
+                listen=given.listen,
+                no_tls=given.no_tls,
                 certificate=given.http_certificate,
                 key=given.http_key,
+                trust_header=given.trust_header,
+                trust_from=tuple(given.trust_from),
                 read_only=given.read_only,
             ),
             pythons=dict(given.python),

@@ -31,8 +31,8 @@ HELP = (
 VERBS = (
     "doctor", "demo", "init", "plan", "provision", "devcloud", "model", "deploy", "diff",
     "rollback", "import_", "migrate", "run", "status", "send", "publish", "results", "trace",
-    "history", "alerts", "logs", "drain", "stop", "bench", "tune", "detect", "pool", "replay",
-    "rollout", "sites", "bundle",
+    "history", "alerts", "user", "audit", "logs", "drain", "stop", "bench", "tune", "detect",
+    "pool", "replay", "rollout", "sites", "bundle",
 )  # fmt: skip
 MODULE_OF = {"import": "import_", "destroy": "deploy"}
 """Verbs that are not called like their module."""

@@ -7,12 +7,18 @@ whichever process is free.
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+# Thousands of interpreters are started from here: they keep the byte code of what they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # How long an example takes says how busy the machine is, and nothing about a property.
 settings.register_profile("fanfold", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,6 +32,8 @@ APART = (
     "edgecore/supervisor/test_core_functions.py",
     "lambdas/whole",
 )
+#: They take the longest and go first, so that all processes end together.
+FIRST = ("devcloud", "fanfold/cloud", "e2e", "docs/test_guides_", "lambdas/whole/")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -37,13 +45,24 @@ class Rooms(LoadScopeScheduling):
     """By where a test is, as pytest 9.2 does not see the marks of xdist 3.8's `loadgroup`."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return _group(path[len("tests/") :] if path.startswith("tests/") else path) or nodeid
+        path = _below_tests(nodeid).partition("::")[0]
+        return _group(path) or nodeid
+
+    def _assign_work_unit(self, node: Any) -> None:
+        first = next((s for s in self.workqueue if _below_tests(s).startswith(FIRST)), None)
+        if first is not None:
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _restore_stories(items)
+
+
+def _below_tests(nodeid: str) -> str:
+    """As the tooling's run names it; the device's is rooted in the folder."""
+    return nodeid[len("tests/") :] if nodeid.startswith("tests/") else nodeid
 
 
 def _group(path: str) -> str | None:

@@ -25,6 +25,7 @@ from contract.messages.parse import (
     parse_control,
     parse_done,
     parse_heartbeat,
+    parse_pause,
     parse_work,
 )
 from contract.messages.terms import (
@@ -41,6 +42,7 @@ from contract.messages.terms import (
     Done,
     Heartbeat,
     MessageError,
+    Pause,
     Payload,
     Ranges,
     Record,
@@ -69,6 +71,7 @@ __all__ = [
     "Done",
     "Heartbeat",
     "MessageError",
+    "Pause",
     "Payload",
     "Ranges",
     "Record",
@@ -85,6 +88,7 @@ __all__ = [
     "parse_control",
     "parse_done",
     "parse_heartbeat",
+    "parse_pause",
     "parse_work",
     "probe_message",
     "result_dropped",

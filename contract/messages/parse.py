@@ -20,6 +20,7 @@ from contract.messages.terms import (
     Done,
     Heartbeat,
     MessageError,
+    Pause,
     Payload,
     Ranges,
     Record,
@@ -164,6 +165,12 @@ def parse_control(payload: Payload) -> Control:
     if workers is None:
         return Control(drain, None)
     return Control(drain, [_text(w, "workers", 64) for w in _list(workers, "workers")])
+
+
+def parse_pause(payload: Payload) -> Pause:
+    message = decode(payload)
+    workers = [_text(w, "pause", 64) for w in _list(message.get("pause"), "pause")]
+    return Pause(workers, float(_integer(message.get("seconds"), "seconds", 0)))
 
 
 def _check_keyed(item: Any) -> None:

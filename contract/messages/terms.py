@@ -130,6 +130,13 @@ class Heartbeat(NamedTuple):
     accelerators: list[Record] | None = None
 
 
+class Pause(NamedTuple):
+    """The core asks: no new work for these workers for `seconds`; 0: work again."""
+
+    workers: list[str]
+    seconds: float
+
+
 class Control(NamedTuple):
     """What an operator asks: give these workers (None: all) no new work, or work again."""
 

@@ -113,6 +113,8 @@ def _get_deployment(service: GreengrassV2, _: Body, found: re.Match[str]) -> Bod
 def _list_deployments(service: GreengrassV2, body: Body, _: re.Match[str]) -> Body:
     target = body.get("targetArn")
     made = [d for d in service.deployments.values() if target in (None, d.target)]
+    if body.get("historyFilter", "LATEST_ONLY") == "LATEST_ONLY":  # AWS's default
+        made = [d for d in made if service.latest(d.target) is d]
     return {"deployments": [_shown(service, d) for d in made]}
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 RECIPE_BYTES = 16 * 1024
 """AWS IoT Greengrass quotas: size of a component recipe."""
 FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELED", "REJECTED")
+
+SUCCEEDED = ("SUCCEEDED", "COMPLETED")
 
 
 class Refused(Exception):  # noqa: N818
@@ -61,6 +64,8 @@ class GreengrassV2:
     offer_job: Callable[[Deployment, dict[str, Any]], None]
     components: dict[str, ComponentVersion] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
+    revisions: Counter[str] = field(default_factory=Counter)
+    """By target; a deployment that is deleted keeps its number."""
 
     def create_component(self, text: str) -> ComponentVersion:
         """Raises Refused as the service does."""
@@ -102,7 +107,8 @@ class GreengrassV2:
             if not name.startswith("aws.greengrass.") and self.named(name, version) is None:
                 raise not_found(f"component {name} version {version}")
         kind, _, named = target.rpartition(":")[2].partition("/")
-        revision = 1 + sum(d.target == target for d in self.deployments.values())
+        self.revisions[target] += 1
+        revision = self.revisions[target]
         arn = self._arn(f"configuration:{kind}/{named}:{revision}")
         made = Deployment(str(uuid.uuid4()), target, dict(given), time.time(), arn)
         for other in self.deployments.values():
@@ -139,7 +145,8 @@ class GreengrassV2:
             members = self.members(made.target)
             ended = all(made.told.get(m, ("",))[0] in FINISHED for m in members)
             if made.status == "ACTIVE" and ended:
-                made.status = "COMPLETED"
+                failed = any(made.told[m][0] not in SUCCEEDED for m in members)
+                made.status = "FAILED" if failed else "COMPLETED"
 
     def document(self, made: Deployment) -> dict[str, Any]:
         """What the device is sent."""

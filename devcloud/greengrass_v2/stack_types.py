@@ -55,7 +55,8 @@ class Deployment(Resource):
         if properties == self.attributes["given"]:
             return self
         made = type(self).create(self.place, properties)
-        self.remove()
+        if not self.kept_when_replaced:
+            self.remove()
         return made
 
     def remove(self) -> None:

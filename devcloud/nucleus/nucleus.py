@@ -21,15 +21,20 @@ class Failed(Exception):  # noqa: N818
 
 
 class Nucleus:
-    """`root`: the nucleus's folder. `fetch`: an artifact's URI to its bytes."""
+    """`root`: the nucleus's folder. `fetch`: an artifact's URI to its bytes. `user`: uid and gid of
+    the components where this process is root, as `ggc_user`; `python`: the device's."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the seams, each named
         self,
         root: Path,
         thing: str,
         fetch: Fetch,
         environment: Mapping[str, str] | None = None,
+        *,
+        user: int | None = None,
+        python: Path | None = None,
     ) -> None:
+        self._user, self._python = user, python or Path(sys.executable)
         self._root, self._thing, self._fetch = root, thing, fetch
         self._more = dict(environment or {})
         self.running: dict[str, Running] = {}
@@ -78,13 +83,13 @@ class Nucleus:
 
     def _prepared(self, component: Component) -> Running:
         folders = Folders(self._root, component.name, component.version)
-        fetched = fetch_artifacts(component, folders, self._fetch)
+        fetched = fetch_artifacts(component, folders, self._fetch, self._user)
         self.fetched_bytes[component.name] = fetched
         return self._running(component)
 
     def _running(self, component: Component) -> Running:
         folders = Folders(self._root, component.name, component.version)
-        return Running(component, folders, self._environment(), self._thing)
+        return Running(component, folders, self._environment(), self._thing, self._user)
 
     def _replace(self, each: Running) -> None:
         name = each.component.name
@@ -143,5 +148,5 @@ class Nucleus:
         link = folder / f"python{sys.version_info[0]}.{sys.version_info[1]}"
         if not link.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(Path(sys.executable).resolve())
+            link.symlink_to(self._python.resolve())
         return folder

@@ -24,10 +24,15 @@ class Running:
     """`install`, `start`, `stop`. `stopped_in_s`: of the last stop; `killed`: it took too long."""
 
     def __init__(
-        self, component: Component, folders: Folders, environment: Mapping[str, str], thing: str
+        self,
+        component: Component,
+        folders: Folders,
+        environment: Mapping[str, str],
+        thing: str,
+        user: int | None = None,
     ) -> None:
         self.component, self.folders = component, folders
-        self._environment, self._thing = dict(environment), thing
+        self._environment, self._thing, self._user = dict(environment), thing, user
         self.state = NEW
         self.failures: list[float] = []
         self.starts = 0
@@ -108,12 +113,15 @@ class Running:
 
     def _spawn(self, script: str) -> subprocess.Popen[bytes]:
         self.folders.work.mkdir(parents=True, exist_ok=True)
+        if self._user is not None:
+            os.chown(self.folders.work, self._user, self._user)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = ["sh", "-c", interpolate(script, self.folders, self._thing)]
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 command, cwd=self.folders.work, env=self._environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                stdout=log, stderr=subprocess.STDOUT, start_new_session=True, user=self._user,
+                group=self._user, extra_groups=None if self._user is None else [],
             )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Mapping
@@ -16,8 +17,13 @@ Fetch = Callable[[str], bytes]
 """An artifact's URI to its bytes."""
 
 
-def fetch_artifacts(component: Component, folders: Folders, fetch: Fetch) -> int:
-    """The bytes that were downloaded; what is there already is not fetched again."""
+def fetch_artifacts(
+    component: Component, folders: Folders, fetch: Fetch, user: int | None = None
+) -> int:
+    """The bytes that were downloaded; what is there already is not fetched again.
+
+    `user`: uid and gid of the component's processes, who own its artifacts; None: this process's.
+    """
     fetched = 0
     for artifact in component.artifacts:
         name = str(artifact["Uri"]).rpartition("/")[2]
@@ -33,9 +39,10 @@ def fetch_artifacts(component: Component, folders: Folders, fetch: Fetch) -> int
             into = folders.unpacked / target.stem
             with zipfile.ZipFile(target) as archive:
                 archive.extractall(into)
-        _protect(folders.artifacts.parent, readable=_is_for_all(artifact))
-        if folders.unpacked.is_dir():
-            _protect(folders.unpacked.parent, readable=_is_for_all(artifact))
+    for_all = all(map(_is_for_all, component.artifacts))
+    for folder in (folders.artifacts, folders.unpacked):
+        if folder.is_dir():
+            _protect(folder, user, for_all=for_all)
     return fetched
 
 
@@ -63,8 +70,10 @@ def _is_for_all(artifact: Mapping[str, Any]) -> bool:
     return (artifact.get("Permission") or {}).get("Read") == "ALL"
 
 
-def _protect(folder: Path, *, readable: bool) -> None:
-    """No component writes into artifacts; others than their owner read what is Read: ALL."""
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.chmod(0o444 if readable else 0o440)
+def _protect(folder: Path, user: int | None, *, for_all: bool) -> None:
+    """The component's user owns its artifacts and may not write them: 0440 and 0550, with
+    `Read: ALL` 0444 and 0555."""
+    for path in [*folder.rglob("*"), folder]:
+        if user is not None:
+            os.chown(path, user, user)
+        path.chmod((0o555 if for_all else 0o550) if path.is_dir() else 0o444 if for_all else 0o440)

@@ -37,6 +37,8 @@ class Resource:
     type_name: ClassVar[str]
     logical_resource_id: str = ""
     cf_resource_type: str = ""
+    kept_when_replaced = False
+    """`UpdateReplacePolicy` of the template that is deployed just now."""
 
     def __init__(self, place: Place, physical_id: str, attributes: Mapping[str, Any]) -> None:
         self.place = place
@@ -83,6 +85,9 @@ class Resource:
         account_id: str,  # noqa: ARG003
         region_name: str,  # noqa: ARG003
     ) -> Resource:
+        original_resource.kept_when_replaced = (
+            cloudformation_json.get("UpdateReplacePolicy") == "Retain"
+        )
         return original_resource.update(cloudformation_json.get("Properties", {}))
 
     def delete(self, account_id: str, region: str) -> None:  # noqa: ARG002 (moto's signature)

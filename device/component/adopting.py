@@ -36,6 +36,7 @@ def adopt(core: Path, runtime: Path, work: Path) -> str:
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     shutil.copytree(core, draft / "core")
+    _make_ours(draft)
     (draft / "runtime").symlink_to(Path("../../runtimes") / libraries.name)
     paths = [p if Path(p).is_absolute() else f"{libraries}/{p}" for p in facts["paths"]]
     _environment(draft, [*paths, str(target / "core" / "lib")])
@@ -88,7 +89,14 @@ def _keep(source: Path, target: Path) -> None:
     draft = target.with_name(f".{target.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(source, draft, symlinks=True, copy_function=_link)
+    _make_ours(draft)
     draft.rename(target)
+
+
+def _make_ours(folder: Path) -> None:
+    """Artifacts are not writable, and neither are copies of their folders: not to be removed."""
+    for path, _, _ in os.walk(folder):
+        Path(path).chmod(0o755)
 
 
 def _link(source: str, target: str) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 FORMAT = 1
 LOOK_EVERY_S = 0.1
+FOLDER_WAIT_S = 120.0
 
 
 def main() -> int:
@@ -32,16 +33,38 @@ def main() -> int:
     if not given.path.exists():
         say(f"{given.path}: no such file; deploy the component again")
         return 2
-    work = Path.cwd().parent / given.core
-    offers = work / "offers"
-    offers.mkdir(mode=0o755, parents=True, exist_ok=True)
+    work, began = Path.cwd().parent / given.core, time.monotonic()
+    offers = offers_of(work, 0.0 if given.before_run else FOLDER_WAIT_S)
+    if offers is None:
+        if given.before_run:
+            say(f"{given.core} is not here yet: offered when this component runs")
+            return 0
+        say(f"{work}: is not there after {FOLDER_WAIT_S:g} s, or not this user's; deploy the Core")
+        return 2
     nonce = f"{time.time_ns()}-{os.getpid()}"
     offer = {"v": FORMAT, "path": str(given.path), "nonce": nonce}
     write(offers / f"{given.kind}.json", offer)
     say(f"{given.kind} offered to {given.core}: {given.path}")
     if given.kind == "runtime" or (given.before_run and not is_alive(work)):
         return 0
-    return verdict(offers / "verdict.json", nonce, given.wait_s)
+    left_s = given.wait_s - (time.monotonic() - began)
+    return verdict(offers / "verdict.json", nonce, left_s)
+
+
+def offers_of(work: Path, wait_s: float) -> Path | None:
+    """In the Core's work folder. Where only the nucleus may make that, it does when it starts the
+    Core: None, if it has not within the time."""
+    deadline = time.monotonic() + wait_s
+    offers = work / "offers"
+    while True:
+        try:
+            offers.mkdir(mode=0o755, parents=True, exist_ok=True)
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(LOOK_EVERY_S)
+        else:
+            return offers
 
 
 def verdict(path: Path, nonce: str, wait_s: float) -> int:
@@ -53,7 +76,7 @@ def verdict(path: Path, nonce: str, wait_s: float) -> int:
             say(f"{answer['verdict']}: {answer.get('reason') or 'it answers its images'}")
             return 0 if answer["verdict"] == "proved" else 1
         if time.monotonic() > deadline:
-            say(f"the core gave no verdict in {wait_s:g} s; see its log")
+            say(f"the core gave no verdict in {wait_s:.0f} s; see its log")
             return 2
         time.sleep(LOOK_EVERY_S)
 

@@ -12,13 +12,15 @@ CloudSink = Literal["local", "iot"]
 
 @dataclass(frozen=True, kw_only=True)
 class Web:
-    """Who may reach the HTTP port, and do what there."""
+    """``listen``: ADDRESS:PORT for users with roles, beside the loopback port."""
 
-    host: str = "127.0.0.1"
     names: tuple[str, ...] = ()
-    password_file: Path | None = None
+    listen: str | None = None
+    no_tls: bool = False
     certificate: Path | None = None
     key: Path | None = None
+    trust_header: str | None = None
+    trust_from: tuple[str, ...] = ()
     read_only: bool = False
 
 

@@ -10,12 +10,13 @@ from contract.topic_filters import topic_problem
 from contract.topics import Topics
 from edgecore.core.group import CLOUD, Group
 from edgecore.daemon.running_group import RunningGroup
-from edgecore.daemon.watch import Watch
+from edgecore.daemon.watch import OPERATOR, Watch
 from edgecore.ipc.http1 import MAX_BODY_BYTES
+from edgecore.web.access.identity import who
 from edgecore.web.dashboard.ports import ActionRefusedError, SiteView
 
 
-def _publisher(group: Group, source: str | None) -> str:
+def publisher_of(group: Group, source: str | None) -> str:
     """``cloud``, or the ARN of a device: the one named, else the site's console."""
     if source == CLOUD:
         return CLOUD
@@ -71,15 +72,15 @@ class Operator:
                 f"the group has no subscription for {topic}: render and deploy it again"
             )
 
-        who = "all workers" if workers is None else ", ".join(workers)
-        self._note(who, "drained" if on else "given work again")
+        whom = "all workers" if workers is None else ", ".join(workers)
+        self._note(whom, "drained" if on else "given work again")
 
     async def acknowledge(self, alert: str) -> None:
-        if not self._caller.acknowledge(alert, "operator"):
+        if not self._caller.acknowledge(alert, who(OPERATOR)):
             raise ActionRefusedError(f"alert {alert!r} is not on: there is nothing to acknowledge")
 
     async def test_alerts(self) -> dict[str, str]:
-        found = await asyncio.to_thread(self._caller.test("operator"))
+        found = await asyncio.to_thread(self._caller.test(who(OPERATOR)))
         if not found:
             raise ActionRefusedError("no way to send alerts: the site file names none (alerts: to)")
         return found
@@ -96,7 +97,7 @@ class Operator:
             raise ActionRefusedError(problem)
         if len(payload) > MAX_BODY_BYTES:
             raise ActionRefusedError(f"payload is {len(payload)} bytes (limit {MAX_BODY_BYTES})")
-        arn = _publisher(running_group.group, source)
+        arn = publisher_of(running_group.group, source)
         outcome = running_group.router.publish(arn, topic, payload)
         await asyncio.gather(*outcome.pending)
         return outcome.delivered

@@ -211,6 +211,7 @@ class Daemon:
             "version": group.version,
             "deployment": loaded.deployment_id,
             "token": self._web.token,
+            "listen": self._web.lan,
         }
         write_core_json(self._options.state, facts)
 
@@ -249,7 +250,14 @@ class Daemon:
         cloud = self._cloud_side.findings() if self._cloud_side else []
         group = lacking(loaded.group, self._options) if loaded else []
         secrets = self._secrets.findings()
-        return [*(loaded.findings if loaded else ()), *group, *secrets, *own, *cloud]
+        return [
+            *(loaded.findings if loaded else ()),
+            *group,
+            *secrets,
+            *own,
+            *cloud,
+            *self._web.findings(),
+        ]
 
     def _cloud_status(self) -> UplinkStatus:
         spooled = self._spooler.stats()

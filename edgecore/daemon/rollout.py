@@ -14,6 +14,7 @@ from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
 from edgecore.core.verdict.processes import WAITING
 from edgecore.daemon.component_group import offered_or_last
+from edgecore.daemon.model_exchange import ModelExchange, model_exchange
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.waiting_group import BY_JOBS, last_or_waiting
 from edgecore.sources import LoadedGroup, SourceError
@@ -42,7 +43,7 @@ class Rollout:
         status: Callable[[], Status],
     ) -> None:
         self._options = options
-        self._make_running_group = make_running_group
+        self._make_running_group, self._core_status = make_running_group, status
         # A file is what its user wants, and no other: only what is pulled can be refused.
         self._pulls = options.group.startswith("greengrass:")
         self._by_jobs = options.group == BY_JOBS
@@ -62,6 +63,7 @@ class Rollout:
             report=self._report,
             changed=on_change,
             limit_s=options.health_s,
+            exchange=self._exchange,
         )
 
     @property
@@ -205,6 +207,9 @@ class Rollout:
             region=options.region,
             device_certificates=options.device_certificates,
         )
+
+    def _exchange(self, running: RunningGroup, group: Group) -> ModelExchange | None:
+        return model_exchange(running, group, self._core_status, self._options.health_s)
 
     async def _run(self, group: Group, ports: Ports) -> RunningGroup:
         running_group = self._make_running_group(group)

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edgecore.core.group import CLOUD, SHADOW_SERVICE, Group, Thing
@@ -256,6 +257,13 @@ class RunningGroup:
             if any(result is False or isinstance(result, BaseException) for result in kept):
                 return False
         return not outcome.refused
+
+    def become(self, group: Group) -> None:
+        """The same group with another model: functions find it from their next start on."""
+        self.group = group
+        self.launcher.around = replace(self.launcher.around, group=group)
+        self.launcher.homes.resources = group.resources
+        self.supervisor.count_anew()
 
     async def stop(self) -> None:
         """Functions first, so that their last messages still find the router."""

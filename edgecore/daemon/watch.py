@@ -19,9 +19,11 @@ from edgecore.history.recorder import Recorder
 from edgecore.history.schema import file_of
 from edgecore.history.settings import of_environment as history_of
 from edgecore.history.timeline import changes
+from edgecore.web.access.identity import who
 from edgecore.web.dashboard.ports import SiteView
 
 EVERY_S = 1.0
+OPERATOR = "operator"
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +54,11 @@ class Watch:
         self.caller.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
 
     def note(self, subject: str, text: str) -> None:
-        """An operator did something."""
-        self.recorder.event("operator", subject, text, who="operator")
+        """An operator did something; who, where the core knows it."""
+        self.recorder.event("operator", subject, text, who=who(OPERATOR))
 
-    def _alert(self, subject: str, text: str, who: str) -> None:
-        self.recorder.event("alert", subject, text, who=who)
+    def _alert(self, subject: str, text: str, by: str) -> None:
+        self.recorder.event("alert", subject, text, who=by)
 
     def status(self) -> Status:
         """``history`` and ``alerts`` of ``/api/status``."""

@@ -46,7 +46,7 @@ class HealthGate:
 
     def check(self, status: Status, now: float) -> bool | str | None:
         """True: passed; text: why it has failed; None: ask again."""
-        if died := self._died(status):
+        if died := self.died(status):
             return died
         reasons = _against(status)
         if reasons:
@@ -64,7 +64,7 @@ class HealthGate:
         first = reasons[0]
         return f"not ready after {self._limit_s:.0f} s: {first['subject']} {first['problem']}"
 
-    def _died(self, status: Status) -> str | None:
+    def died(self, status: Status) -> str | None:
         """The first pinned function that keeps dying, and its last error."""
         pinned = [f for f in status.get("functions", []) if f["pinned"]]
         if pinned and not any(_startable(f) for f in pinned):
@@ -83,18 +83,23 @@ class HealthGate:
 class LiveImages:
     """What became of the first images of a new group, by the aggregator's counters."""
 
-    def __init__(self, started: float, images: int = LIVE_IMAGES) -> None:
-        self._started, self._images = started, images
+    def __init__(
+        self, started: float, images: int = LIVE_IMAGES, before: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """``before``: ``counted`` when the group began, of an aggregator that went on."""
+        self._started, self._images, self._before = started, images, before
 
     def check(self, status: Status, now: float) -> bool | str | None:
         """True: enough were answered, or time is up; text: the model fails them; None: ask again.
 
         A group without these counters, somebody else's, is not asked.
         """
-        counters = part(status, "aggregator")
-        errors, answered = number(counters.get("model_errors")), number(counters.get("answered"))
-        if errors is None or answered is None:
+        seen = counted(status)
+        if seen is None:
             return True if now - self._started > LIVE_LIMIT_S else None
+        if seen[0] < self._before[0] or seen[1] < self._before[1]:
+            self._before = (0.0, 0.0)  # another process of the aggregator
+        errors, answered = seen[0] - self._before[0], seen[1] - self._before[1]
         total = errors + answered
         if errors >= LIVE_FEWEST and errors > LIVE_SHARE * total:
             return (
@@ -102,6 +107,13 @@ class LiveImages:
                 f"{LIVE_SHARE:.0%}; reasons model_error, killed_workers)"
             )
         return True if total >= self._images or now - self._started > LIVE_LIMIT_S else None
+
+
+def counted(status: Status) -> tuple[float, float] | None:
+    """Images that the model failed, and that it answered, since the aggregator began."""
+    counters = part(status, "aggregator")
+    errors, answered = number(counters.get("model_errors")), number(counters.get("answered"))
+    return None if errors is None or answered is None else (errors, answered)
 
 
 def is_healthy(status: Status) -> bool:

@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from contract.status import Status
 from edgecore.deploy.apply import apply, commit, is_uncommitted, previous, rollback
@@ -23,40 +23,26 @@ from edgecore.deploy.health_gate import (
     STEP_S,
     HealthGate,
     LiveImages,
+    counted,
     is_healthy,
     last_log_error,
 )
 from edgecore.deploy.history import DeploymentHistory
 from edgecore.deploy.refusal import refuse
+from edgecore.deploy.seams import Exchange, FindExchange, R, Report, Start, no_exchange
 
 if TYPE_CHECKING:
-    from edgecore.core.group import Group
     from edgecore.sources.load import LoadedGroup
 
 log = logging.getLogger(__name__)
-
-
-class Runnable(Protocol):
-    """A group that runs, as far as a deployment cares."""
-
-    @property
-    def ports(self) -> Mapping[str, int | None]:
-        """Kept over deployments, so that clients find the next group where this one was."""
-
-    async def stop(self) -> None: ...
-
-
-R = TypeVar("R", bound=Runnable)
-Start = Callable[["Group", "Mapping[str, int | None]"], Awaitable[R]]
-Report = Callable[[str, str, str], None]
-"""Deployment id, ``Success`` or ``Failure``, the reason."""
 
 
 class DeploymentManager(Generic[R]):
     """``begin`` once, ``switch_to`` every newer group, ``close`` at the end.
 
     ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is called
-    with how each deployment ended; ``changed`` when another group runs.
+    with how each deployment ended; ``changed`` when another group runs; ``exchange`` finds how
+    a running group takes a new one's model.
     """
 
     def __init__(  # noqa: PLR0913 - the seams, each named
@@ -68,12 +54,15 @@ class DeploymentManager(Generic[R]):
         report: Report,
         changed: Callable[[], None],
         limit_s: float = LIMIT_S,
+        exchange: FindExchange[R] = no_exchange,
     ) -> None:
         self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
         self.history = DeploymentHistory(state)
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._report, self._changed = start, status, report, changed
+        self._find_exchange = exchange
+        self._exchange: Exchange | None = None
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
         self._health_task: asyncio.Task[None] | None = None
@@ -110,6 +99,9 @@ class DeploymentManager(Generic[R]):
                 self._adopt(loaded)
                 return
             self.loaded = apply(self._state, loaded, uncommitted=True)
+            if self._goes_on(self.loaded):
+                self._applied()
+                return
             await self._stop_running_group()
             try:
                 self.running_group = await self._start(self.loaded.group, self._ports)
@@ -158,6 +150,8 @@ class DeploymentManager(Generic[R]):
         """A newer group came before a healthy one was committed: commit that one first."""
         if self.loaded is None or self.running_group is None or not is_uncommitted(self._state):
             return
+        if self._exchange is not None:  # some of its workers have the old model
+            return
         if is_healthy(self._status()):
             commit(self._state)
             self._report(self.loaded.deployment_id, "Success", "")
@@ -171,6 +165,12 @@ class DeploymentManager(Generic[R]):
     async def _watch(self, watched: LoadedGroup) -> None:
         """Until the health gate passes or fails."""
         loop = asyncio.get_running_loop()
+        if problem := await self._exchanged():
+            async with self._one_at_a_time:
+                self._health_task = None
+                await self._failed(watched, self._with_last_log_error(problem))
+            return
+        before = counted(self._status()) or (0.0, 0.0)
         gate = HealthGate(loop.time(), self._limit_s)
         while (answer := gate.check(self._status(), loop.time())) is None:
             await asyncio.sleep(STEP_S)
@@ -183,12 +183,24 @@ class DeploymentManager(Generic[R]):
             commit(self._state)
             self._report(watched.deployment_id, "Success", "")
             if new and previous(self._state) is not None:
-                self._health_task = asyncio.ensure_future(self._watch_images(watched))
+                self._health_task = asyncio.ensure_future(self._watch_images(watched, before))
 
-    async def _watch_images(self, watched: LoadedGroup) -> None:
+    def _goes_on(self, new: LoadedGroup) -> bool:
+        """Whether what runs becomes this group by an exchange of its model."""
+        running = self.running_group
+        self._exchange = self._find_exchange(running, new.group) if running is not None else None
+        return self._exchange is not None
+
+    async def _exchanged(self) -> str:
+        """The exchange that is due, to its end."""
+        problem = await self._exchange.run() if self._exchange is not None else ""
+        self._exchange = None
+        return problem
+
+    async def _watch_images(self, watched: LoadedGroup, before: tuple[float, float]) -> None:
         """The first live images of a group that has been committed."""
         loop = asyncio.get_running_loop()
-        live = LiveImages(loop.time())
+        live = LiveImages(loop.time(), before=before)
         while (answer := live.check(self._status(), loop.time())) is None:
             await asyncio.sleep(LIVE_STEP_S)
         async with self._one_at_a_time:
@@ -204,14 +216,25 @@ class DeploymentManager(Generic[R]):
         await self._go_back(current, problem)
 
     async def _go_back(self, current: LoadedGroup, problem: str) -> None:
-        await self._stop_running_group()
+        way = previous(self._state)
+        goes_on = way is not None and self._goes_on(way)
+        if not goes_on:
+            await self._stop_running_group()
         before = self._give_up(current, problem)
+        if goes_on:
+            self._changed()
+            self._health_task = asyncio.ensure_future(self._back_in_place())
+            return
         try:
             self.running_group = await self._start(before.group, self._ports)
         except Exception:
             log.exception("the previous deployment does not start either; it is tried again")
             return
         self._changed()
+
+    async def _back_in_place(self) -> None:
+        if problem := await self._exchanged():
+            log.error("going back: %s; it is tried again", problem)
 
     def _stay(self, current: LoadedGroup, problem: str) -> None:
         """Nothing to go back to, or it worked before: its functions are tried on."""

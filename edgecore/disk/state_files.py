@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,23 @@ class StateLock:
 
     def release(self) -> None:
         self._stream.close()
+
+
+def kept_token(state: Path) -> str:
+    """The page's token: made once, so that an open page may still act after a restart. Remove the
+    file for another one. Raises CoreError."""
+    path = state / "token"
+    try:
+        if path.exists() and (kept := path.read_text("ascii").strip()):
+            return kept
+        made = secrets.token_urlsafe(24)
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(made + "\n")
+    except (OSError, ValueError) as error:
+        raise CoreError(f"{path}: {error}; make room, or remove it") from error
+    return made
 
 
 def write_core_json(state: Path, facts: Mapping[str, Any]) -> None:

@@ -61,17 +61,22 @@ def local_names() -> list[str]:
 
 
 def ensure(
-    folder: Path, *, names: Iterable[str] | None = None, now: datetime | None = None
+    folder: Path,
+    *,
+    names: Iterable[str] | None = None,
+    now: datetime | None = None,
+    stem: str = "server",
 ) -> ServerIdentity:
     """Make or renew what is missing, expiring, or lacks one of ``names``.
 
-    The CA stays as it is for as long as it is valid: devices trust it by its file.
+    The CA stays as it is for as long as it is valid: devices trust it by its file. ``stem``
+    names the files: one certificate for the MQTT endpoint, another for the page.
     """
     moment = now or datetime.now(timezone.utc)
     wanted = list(dict.fromkeys(names if names is not None else local_names()))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ca_key, ca = _ensure_ca(folder, moment)
-    certificate_path, key_path = folder / "server.pem", folder / "server-key.pem"
+    certificate_path, key_path = folder / f"{stem}.pem", folder / f"{stem}-key.pem"
     certificate = _load_certificate(certificate_path)
     if certificate is None or not _still_good(certificate, key_path, ca, wanted, moment):
         key = ec.generate_private_key(ec.SECP256R1())

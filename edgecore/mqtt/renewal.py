@@ -22,10 +22,11 @@ async def keep_renewed(
     *,
     every_s: float = LOOK_EVERY_S,
     renew: Callable[[Path], ServerIdentity] = ensure,
+    stem: str = "server",
 ) -> None:
     """Until cancelled. New handshakes on ``context`` see a new certificate as soon as there is
     one; connections that exist go on."""
-    shown = (folder / "server.pem").read_bytes()
+    shown = (folder / f"{stem}.pem").read_bytes()
     while True:
         await asyncio.sleep(every_s)
         try:
@@ -34,6 +35,6 @@ async def keep_renewed(
             if found != shown:
                 context.load_cert_chain(identity.certificate, identity.key)
                 shown = found
-                log.info("mqtt: the certificate %s is renewed", identity.certificate)
+                log.info("the certificate %s is renewed", identity.certificate)
         except (OSError, ValueError) as error:
-            log.error("mqtt: the server's certificate is not renewed: %s", error)  # noqa: TRY400
+            log.error("%s/%s.pem: the certificate is not renewed: %s", folder, stem, error)  # noqa: TRY400

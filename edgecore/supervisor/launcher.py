@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgecore.core.descriptors import Reserve
-from edgecore.core.group import Function
+from edgecore.core.group import Function, Resource
 from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
 from edgecore.supervisor.accelerators import Accelerators
@@ -44,6 +45,8 @@ class Launcher:
     findings: Findings = field(default_factory=Findings)
     descriptors: Reserve = field(default_factory=Reserve)
     accelerators: Accelerators = field(default_factory=Accelerators)
+    started_with: dict[str, Sequence[Resource]] = field(default_factory=dict)
+    """By function, what its latest process was given."""
     _logs: dict[str, LogFile] = field(default_factory=dict)
 
     def check(self, function: Function) -> None:
@@ -78,6 +81,7 @@ class Launcher:
 
         ``earlier_end``: of the function's latest process that took work (`ending.signal_of`).
         """
+        resources = self.homes.resources
         given = await self.accelerators.given(function)
         for finding in given.findings:
             self.find(finding)
@@ -96,8 +100,8 @@ class Launcher:
         environment.update(given.environment)
         environment["FANFOLD_EARLIER_END"] = earlier_end
         # Code folders are content-addressed caches: byte code goes elsewhere.
-        environment["PYTHONPYCACHEPREFIX"] = home.byte_code
-        if function.runtime in ("python2.7", "python3.7"):  # know no such prefix
+        environment["FANFOLD_BYTE_CODE"] = home.byte_code
+        if function.runtime in ("python2.7", "python3.7"):  # know no other place
             environment["PYTHONDONTWRITEBYTECODE"] = "1"
         command = [*home.prefix, *self._command(function)]
         try:
@@ -114,6 +118,7 @@ class Launcher:
             self.tokens.revoke(name)
             raise
         self.reaper.watch(worker.pid)
+        self.started_with[function.arn] = resources
         return worker
 
     def ended(self, worker: WorkerProcess) -> None:

@@ -20,7 +20,14 @@ from edgecore.supervisor.procstate import children, contained
 
 PR_SET_PDEATHSIG = 1
 MAX_LINE_BYTES = 65_536
+WANTED = ("restart", "idle", "exchange")
+"""Ends of a process that somebody asked for (``killed_for``): no failure, no back-off."""
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def end_of(status: int) -> str:
+    """A process's exit status in words."""
+    return f"killed by signal {-status}" if status < 0 else f"exited with status {status}"
 
 
 def _die_with_parent() -> None:

@@ -18,7 +18,7 @@ from edgecore.core.workqueue import WorkQueue
 from edgecore.supervisor.identity import IsolationError
 from edgecore.supervisor.interpreters import InterpreterError
 from edgecore.supervisor.launcher import Launcher
-from edgecore.supervisor.process import WorkerProcess, resident_kb
+from edgecore.supervisor.process import WANTED, WorkerProcess, end_of, resident_kb
 from edgecore.supervisor.procstate import process_state
 from edgecore.supervisor.startwatch import StartWatch, start_limit_s
 
@@ -52,7 +52,7 @@ class FunctionRunner:
         self._start_limit_s, problem = start_limit_s(function.environment)
         if problem:
             launcher.find(f"function {function.id}: {problem}")
-        self._stopping = False
+        self._stopping = self._exchanged = False
         self._launching = 0
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,7 +96,8 @@ class FunctionRunner:
             self._launching += 1
             await self._run_once()
             if self.startable and not self._stopping:
-                self.restarts += 1
+                self.restarts += not self._exchanged
+            self._exchanged = False
 
     async def _run_once(self) -> None:
         """From start to exit, then the back-off that the exit earned."""
@@ -124,7 +125,7 @@ class FunctionRunner:
             answered = worker.answered if status < 0 else 0
             killed_for = worker.killed_for
             await self._clean_up(worker, status)
-        if self._stopping or killed_for in ("restart", "idle"):
+        if self._stopping or killed_for in WANTED:
             return
         now, jitter = loop.time(), random.random()  # noqa: S311
         restart = self._policy.after_exit(now, now - began, jitter, answered=answered)
@@ -188,10 +189,8 @@ class FunctionRunner:
             self._earlier_end = "" if worker.killed_for else signal_of(status)
         del self.workers[worker.name], self._watches[worker.name]
         self._launcher.ended(worker)
-        reason = worker.killed_for or (
-            f"killed by signal {-status}" if status < 0 else f"exited with status {status}"
-        )
-        if not self._stopping and reason not in ("restart", "idle"):
+        reason = worker.killed_for or end_of(status)
+        if not self._stopping and reason not in WANTED:
             self.last_error = reason
             words = f"[ERROR]-Worker is ungracefully killed. {reason}\n"
             self._launcher.log(self.function).write(words.encode())
@@ -282,11 +281,14 @@ class FunctionRunner:
         idle = [w for w in self.workers.values() if self.queue.is_waiting(w.name)]
         return min(idle, key=lambda w: w.last_seen, default=None)
 
-    async def restart(self, grace_s: float) -> None:
-        """An operator's wish: no back-off, and not counted as a crash."""
+    async def restart(self, grace_s: float, why: str = "restart") -> None:
+        """An operator's wish, or an exchange of the model: no back-off, and no crash."""
+        if why == "exchange":  # the next process has no past
+            self._policy, self._earlier_end, self.last_error = RestartPolicy(), "", None
+            self._exchanged, self._state = True, "starting"
         self._wake.set()
         for worker in list(self.workers.values()):
-            worker.killed_for = "restart"
+            worker.killed_for = why
             await worker.stop(grace_s)
 
     async def stop(self, grace_s: float) -> None:

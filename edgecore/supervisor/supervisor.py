@@ -78,6 +78,15 @@ class Supervisor:
         await runner.restart(STOP_GRACE_S)
         return True
 
+    async def exchange(self, function: Function) -> None:
+        """Its process ends, and the next one begins with what the launcher gives now."""
+        await self.runners[function.arn].restart(STOP_GRACE_S, "exchange")
+
+    def count_anew(self) -> None:
+        """Another deployment: what happened before it is not its fault."""
+        for runner in self.runners.values():
+            runner.restarts = 0
+
     def _demand(self, runner: FunctionRunner) -> None:
         """Work waits and nobody is free: one more worker, within the limit."""
         if (

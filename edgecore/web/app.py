@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,13 +15,11 @@ from starlette.types import ASGIApp
 from contract.status import Status
 from edgecore.core.observers import Observers
 from edgecore.core.verdict import judge
-from edgecore.web.guards import Exposure, Guard
 from edgecore.web.metrics.registry import CONTENT_TYPE_LATEST, Metrics
 
 EVENTS_CAPACITY = 1024
 KEEPALIVE_S = 15.0
 MAX_EVENT_TEXT = 4096
-LOOPBACK = Exposure()
 
 ReadStatus = Callable[[], Status]
 
@@ -31,9 +29,9 @@ def make_app(
     metrics: Metrics,
     observers: Observers,
     page: ASGIApp | None,
-    exposure: Exposure = LOOPBACK,
-) -> ASGIApp:
-    """Everything behind the guard against foreign pages."""
+    people: Sequence[Route] = (),
+) -> Starlette:
+    """Everything that is served; to be put behind a guard, which asks who may."""
 
     async def live(_request: Request) -> Response:
         return PlainTextResponse("live\n")  # it is the loop's answer that counts
@@ -63,10 +61,11 @@ def make_app(
         Route("/metrics", show_metrics),
         Route("/api/status", show_status),
         Route("/api/events", events),
+        *people,
     ]
     if page is not None:
         routes.append(Mount("/", page))
-    return Guard(Starlette(routes=routes), exposure)
+    return Starlette(routes=routes)
 
 
 async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,10 +1,9 @@
-"""The core's web server: one HTTP port with health, metrics, status and the dashboard."""
+"""The core's web server: health, metrics, status and the dashboard; on loopback, and for users."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -12,11 +11,20 @@ from contract.status import Status
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import CoreError, Options
+from edgecore.disk.state_files import kept_token
 from edgecore.history.recorder import Recorder
+from edgecore.people.audit import AuditLog
+from edgecore.people.sessions import Sessions
+from edgecore.people.users import Users
+from edgecore.web.access.doors import Loopback
+from edgecore.web.access.guard import Guard
+from edgecore.web.access.people import PeopleRoutes
+from edgecore.web.access.signin import SignIn
+from edgecore.web.acts import Acts
 from edgecore.web.app import make_app
 from edgecore.web.dashboard.app import Dashboard, Ports
 from edgecore.web.dashboard.ports import Actions, SiteView
-from edgecore.web.exposure import exposure_of
+from edgecore.web.lan import Lan, lan_of
 from edgecore.web.listener import HttpServer
 from edgecore.web.metrics.registry import Metrics
 
@@ -28,8 +36,10 @@ class WebServer:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self.token = secrets.token_urlsafe(24)
+        self.token = ""
         self._server: HttpServer | None = None
+        self._lan: Lan | None = None
+        self._acts: Acts | None = None
         self._page: Dashboard | None = None
         self._feeding: asyncio.Task[None] | None = None
 
@@ -37,20 +47,34 @@ class WebServer:
     def port(self) -> int | None:
         return self._server.port if self._server is not None else None
 
+    @property
+    def lan(self) -> dict[str, Any] | None:
+        """Where users come in: ``url``, ``port`` and ``fingerprint``; None: nowhere."""
+        return self._lan.facts() if self._lan is not None else None
+
+    def findings(self) -> list[str]:
+        return [self._acts.problem] if self._acts is not None and self._acts.problem else []
+
     def bind(self) -> None:
-        """Raises CoreError: the port is taken, or would be exposed unprotected."""
-        if self._options.http_port is None:
+        """Raises CoreError: a port is taken, or would be exposed unprotected."""
+        state, port = self._options.state, self._options.http_port
+        self.token = kept_token(state)
+        self._lan = lan_of(self._options.web, state)
+        if port is None:
+            if self._lan is not None:
+                raise CoreError("--listen needs --http-port, which is off", exit_code=2)
             return
-        self._exposure = exposure_of(self._options.web)
-        server = HttpServer(self._options.http_port, self._options.web)
+        server = HttpServer("127.0.0.1", port)
         try:
             server.bind()
         except OSError as error:
             raise CoreError(
-                f"--http-port {self._options.http_port}: {error.strerror}; "
+                f"--http-port {port}: {error.strerror}; "
                 "stop the process that uses the port, or pass another one (0 picks a free port)"
             ) from error
         self._server = server
+        if self._lan is not None:
+            self._lan.bind()
 
     def start(
         self,
@@ -64,30 +88,34 @@ class WebServer:
         """Serve. ``status`` is asked again each time."""
         if self._server is None:
             return
-        web, metrics = self._options.web, Metrics(status)
+        state, web, metrics = self._options.state, self._options.web, Metrics(status)
+        users, audit = Users(state), AuditLog(state)
+        sessions = Sessions(state, users)
+        self._acts = Acts(audit, recorder.event if recorder is not None else None)
         ports = Ports(
             status=_Status(status),
             hub=cast(Any, observers),
             actions=actions,
-            log_dir=self._options.state / "logs",
+            log_dir=state / "logs",
             recorder=recorder,
         )
         self._page = Dashboard(
-            ports,
-            SiteView.of_group(group),
-            token=self.token,
-            read_only=web.read_only,
-            on_results=metrics.observe,
+            ports, SiteView.of_group(group), read_only=web.read_only, on_results=metrics.observe
         )
         self._feeding = asyncio.ensure_future(self._page.run())
-        self._server.start(make_app(status, metrics, observers, self._page.app, self._exposure))
-        scheme = "https" if web.certificate else "http"
+        people = [
+            *SignIn(users, sessions).routes(), *PeopleRoutes(users, sessions, audit).routes()
+        ]  # fmt: skip
+        app = make_app(status, metrics, observers, self._page.app, people)
+        names = frozenset(name.lower() for name in web.names)
+        door = Loopback(token=self.token, names=names)
+        self._server.start(Guard(app, door, self._acts.note))
         log.info(
-            "dashboard: %s://%s:%d/ (actions: add #token= and the token in core.json)",
-            scheme,
-            web.host,
+            "dashboard: http://127.0.0.1:%d/ (actions: add #token= and the token in core.json)",
             self._server.port,
         )
+        if self._lan is not None:
+            self._lan.start(app, users, sessions, self._acts.note)
 
     def show(self, group: Group) -> None:
         """Another group runs now: other cameras, workers, model, or another site altogether."""
@@ -100,6 +128,8 @@ class WebServer:
             await asyncio.gather(self._feeding, return_exceptions=True)
         if self._server is not None and self._feeding is not None:
             await self._server.stop()
+            if self._lan is not None:
+                await self._lan.stop()
 
 
 class _Status:

@@ -1,86 +1,174 @@
-"""A deployment of target v2, watched: CloudFormation does not wait for devices."""
+"""Deployments of target v2, made and watched: CloudFormation waits for no device."""
 
 from __future__ import annotations
 
+import contextlib
+import json
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fanfold.cloud.access import Access, explained
+from fanfold.cloud.component_deployments import (
+    DONE,
+    ComponentDeployment,
+    artifacts_of,
+    effective,
+    names_of,
+    own_components,
+    read_deployments,
+)
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
-from infra.planning import Site
-from infra.targets.v2.names import V2Names
+from fanfold.common.project import site_file
+from infra.deployer.verdict import BAD
+from infra.hooks import hook_files
+from infra.packaging import build_lambdas
+from infra.planning import Change, InvalidInput, Plan, Site, render
+from infra.site_components import nowhere, render_components
 
 LOOK_EVERY_S = 1.0
-BAD = ("FAILED", "REJECTED", "TIMED_OUT")
+MODEL_ONLY = "exchanges the workers' model; the core goes on"
+DOWNLOADS = "artifacts-before"
+"""Inline policy of the token exchange role: what a roll-back downloads again."""
 
 
-def await_components(access: Access, site: Site, wait_s: float) -> None:
-    """Until each device has ended, or the time is up. Raises UserError where one has failed."""
-    greengrass, target = access.client("greengrassv2"), target_of(site)
+def planned_versions(plan: Plan, site: str) -> dict[str, str]:
+    """Versions that a deployment would give the site's own components. Raises UserError."""
+    module = plan.site.hooks
+    hooks = hook_files(module, site_file(site).parent) if module else {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lambdas = build_lambdas(folder / "lambdas.zip", hooks=hooks)
+        try:
+            rendered = render_components(render(plan), lambdas, folder, nowhere)
+        except InvalidInput as error:
+            raise UserError(str(error), INVALID) from error
+    return {each.name: each.version for each in rendered}
+
+
+def component_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
+    """Components whose version differs: `component Model 1.5.7 → 1.8.2`."""
+    return [
+        Change(f"component {name.rpartition('.')[2]}", before.get(name, "none"), version)
+        for name, version in sorted(after.items())
+        if before.get(name) != version
+    ]
+
+
+def effect_of(changed: list[Change]) -> str:
+    """What a deployment of these components does on a device."""
+    subjects = {change.subject for change in changed}
+    if subjects == {"component Model"}:
+        return MODEL_ONLY
+    return "restarts the core" if subjects else "restarts nothing"
+
+
+def await_components(
+    access: Access, site: Site, deployment_id: str, wait_s: float, what: str = "run it"
+) -> str:
+    """Until each device has ended, or the time is up: `Success`, `InProgress`.
+
+    Raises UserError where one has failed.
+    """
     deadline = time.monotonic() + wait_s
-    with explained(access, f"deployment of {site.name}"):
+    with explained(access, f"deployment {deployment_id} of {site.name}"):
         while True:
-            told = dict(_told(access, greengrass, site, target))
-            failed = {t: reason for t, (status, reason) in told.items() if status in BAD}
-            if failed:
-                thing, reason = next(iter(failed.items()))
-                said = (
-                    f"{site.name}: {len(failed)} of {len(told)} devices failed; {thing}: {reason}"
-                )
-                raise UserError(f"{said}. See the nucleus's log there", FAILED)
-            done = sum(status == "SUCCEEDED" for status, _ in told.values())
+            told = list(effective(access, site, deployment_id))
+            if failed := [device for device in told if device.status in BAD]:
+                first = failed[0]
+                said = f"{site.name}: {len(failed)} of {len(told)} devices failed; {first.thing}: "
+                raise UserError(f"{said}{first.reason}. See the nucleus's log there", FAILED)
+            done = sum(device.status in DONE for device in told)
             if told and done == len(told):
-                output.note(f"{site.name}: {done} of {len(told)} devices run it")
-                return
+                output.note(f"{site.name}: {done} of {len(told)} devices {what}")
+                return "Success"
             if time.monotonic() > deadline:
                 output.note(
                     f"{site.name}: {done} of {len(told)} devices have answered in {wait_s:g} s; "
                     "the others follow when they are online"
                 )
-                return
+                return "InProgress"
             time.sleep(LOOK_EVERY_S)
 
 
-def read_components(access: Access, site: Site) -> dict[str, tuple[str, str]]:
-    """Each device's state of the site's deployment, with its reason; empty: none has any."""
+def deploy_again(access: Access, site: Site, deployment: ComponentDeployment, wait_s: float) -> str:
+    """The same versions once more, as a new deployment; how it ended so far.
+
+    The nuclei deleted the artifacts of what was replaced, and the role may download the newest
+    alone: it may have these as well from now on.
+    """
+    _allow_downloads(access, site, artifacts_of(access, site, deployment))
     with explained(access, f"deployment of {site.name}"):
-        return dict(_told(access, access.client("greengrassv2"), site, target_of(site)))
+        made = access.client("greengrassv2").create_deployment(**deployment.given)
+    return await_components(access, site, made["deploymentId"], wait_s)
 
 
-def refuse_components(site: Site, remedy: str) -> None:
-    """Verbs that read groups and jobs back do not know component versions. Raises UserError."""
-    if site.target == "v2":
-        raise UserError(f"{site.name}: target v2 is not read back here; {remedy}", INVALID)
+def go_forward_by_components(
+    access: Access, site: Site, outputs: Mapping[str, str], wait_s: float
+) -> None:
+    """Wait for the stack's deployment; make it again where a roll-back came later."""
+    wanted = outputs.get("DeploymentId")
+    made = read_deployments(access, site)
+    if wanted is None or not made:
+        return
+    newest, stacks = made[0], next((each for each in made if each.id == wanted), None)
+    if stacks is None or newest.version == stacks.version:
+        await_components(access, site, newest.id, wait_s)
+        return
+    output.note(f"{site.name} was rolled back: deploying what {wanted} brought again")
+    deploy_again(access, site, stacks, wait_s)
 
 
-def target_of(site: Site) -> str:
-    """ARN of the thing or the thing group."""
-    names = V2Names(site.name, site.account, site.region)
-    if site.core.group:
-        return names.arn(f"thinggroup/{site.core.group}")
-    return names.arn(f"thing/{site.core.thing}")
+def uninstall(access: Access, site: Site, wait_s: float) -> None:
+    """A deployment without the site's components: devices remove them and keep their work folders.
+
+    What others have beside stays, and so do deployments of others.
+    """
+    made = read_deployments(access, site)
+    if not made:
+        return
+    _forget_rights(access, site)  # AWS deletes no role that has a policy beside the stack's
+    own, given = own_components(site), dict(made[0].given)
+    rest = {n: c for n, c in (given.get("components") or {}).items() if n not in own}
+    given |= {"components": rest, "deploymentName": f"fanfold {site.name} removed"}
+    with explained(access, f"deployment of {site.name}", "Nothing was removed."):
+        new = access.client("greengrassv2").create_deployment(**given)["deploymentId"]
+    try:
+        await_components(access, site, new, wait_s, "have removed it")
+    except UserError as error:
+        output.warn(str(error))
 
 
-def _told(
-    access: Access, greengrass: Any, site: Site, target: str
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Of each device: the state of this target's deployment, and the reason."""
-    for thing in _things(access, site):
-        found: list[Mapping[str, Any]] = greengrass.list_effective_deployments(
-            coreDeviceThingName=thing
-        )["effectiveDeployments"]
-        for each in found:
-            if each["targetArn"] == target:
-                status = str(each["coreDeviceExecutionStatus"])
-                yield thing, (status, str(each.get("reason") or ""))
+def forget_history(access: Access, site: Site) -> None:
+    """The stack has deleted its own deployment; here those go that it replaced."""
+    greengrass = access.client("greengrassv2")
+    with explained(access, f"deployments of {site.name}"):
+        for each in read_deployments(access, site):
+            if each.status == "ACTIVE":
+                greengrass.cancel_deployment(deploymentId=each.id)
+            greengrass.delete_deployment(deploymentId=each.id)
 
 
-def _things(access: Access, site: Site) -> list[str]:
-    if not site.core.group:
-        return [site.core.thing]
-    pages = access.client("iot").get_paginator("list_things_in_thing_group")
-    return [
-        thing for page in pages.paginate(thingGroupName=site.core.group) for thing in page["things"]
-    ]
+def _forget_rights(access: Access, site: Site) -> None:
+    iam, role = access.client("iam"), names_of(site).role
+    with (
+        explained(access, f"role {role}"),
+        contextlib.suppress(iam.exceptions.NoSuchEntityException),
+    ):
+        iam.delete_role_policy(RoleName=role, PolicyName=DOWNLOADS)
+
+
+def _allow_downloads(access: Access, site: Site, uris: list[str]) -> None:
+    names = names_of(site)
+    objects = [f"arn:{names.partition}:s3:::{uri.removeprefix('s3://')}" for uri in uris]
+    statement: dict[str, Any] = {
+        "Effect": "Allow", "Action": "s3:GetObject", "Resource": objects,
+    }  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    with explained(access, f"role {names.role}"):
+        access.client("iam").put_role_policy(
+            RoleName=names.role, PolicyName=DOWNLOADS, PolicyDocument=policy
+        )

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contract.topics import Topics
-from fanfold.cloud.access import Access, explained
+from fanfold.cloud.access import Access
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.common import output
-from fanfold.provision.detaching import detach_certificates
 from infra.planning import Site
 
 
@@ -28,13 +27,6 @@ def givers_first(access: Access, boxes: Sequence[Site]) -> list[tuple[Site, list
             if taker is not None:
                 output.note(f"camera {camera} moves from {box.name} to {taker}")
     return sorted(found, key=lambda each: not each[1])
-
-
-def let_go(access: Access, box: Site, cameras: Sequence[str]) -> None:
-    """AWS IoT deletes no thing that has a certificate; these cameras are no longer this box's."""
-    things = [f"{box.core.thing}-{camera}" for camera in cameras]
-    with explained(access, f"things of {box.name}"):
-        detach_certificates(access.client("iot"), things)
 
 
 def _deployed_streams(access: Access, box: Site) -> set[str]:

@@ -17,7 +17,9 @@ from typing import Any
 from edgecore.sources import api
 from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.errors import MISSING, SourceError
+from fanfold.cloud import component_deployments as by_components
 from fanfold.cloud.access import Access, explained
+from fanfold.cloud.component_deployments import ComponentDeployment
 from fanfold.cloud.jobs import SiteJob, group_document, read_jobs
 from fanfold.common.errors import UserError
 from fanfold.common.project import site_file
@@ -57,12 +59,18 @@ class Deployed:
     deployments: tuple[Deployment, ...]
     target: str = "v1"
     jobs: tuple[SiteJob, ...] = ()
+    components: tuple[ComponentDeployment, ...] = ()
+    site: Site | None = None
+    """With `components`, where they are read from."""
 
     @property
     def current(self) -> Deployment | None:
         """The newest that has not failed; where all have failed, the newest."""
         alive = [each for each in self.deployments if each.status != "Failure"]
         return next(iter(alive or self.deployments), None)
+
+    def component_deployment(self, deployment: Deployment) -> ComponentDeployment:
+        return next(each for each in self.components if each.id == deployment.id)
 
     def code_at(self, deployment: Deployment) -> str:
         """When the code that a deployment runs was the newest: its own time, as a rule.
@@ -82,8 +90,8 @@ def read_site_deployed(access: Access, site: Site) -> Deployed | None:
     """What is deployed of a site, by its target; None: nothing ever was."""
     if site.target == "iot":
         return _read_jobs(access, site)
-    if site.target == "v2":  # its deployments are component versions: fanfold.cloud.components
-        return None
+    if site.target == "v2":
+        return _read_components(access, site)
     return read_deployed(access, site.name)
 
 
@@ -94,6 +102,15 @@ def _read_jobs(access: Access, site: Site) -> Deployed | None:
         Deployment(job.id, job.version, job.created_at, job.outcome, job.error) for job in jobs
     )
     return Deployed("", site.name, made, "iot", tuple(jobs)) if made else None
+
+
+def _read_components(access: Access, site: Site) -> Deployed | None:
+    found = tuple(by_components.read_deployments(access, site))
+    made = tuple(
+        Deployment(each.id, each.version, each.created_at, each.outcome, each.error)
+        for each in found
+    )
+    return Deployed("", site.name, made, "v2", components=found, site=site) if made else None
 
 
 def read_deployed(access: Access, site: str) -> Deployed | None:
@@ -129,6 +146,10 @@ def read_document(access: Access, deployed: Deployed, deployment: Deployment) ->
     if deployed.target == "iot":
         job = next(job for job in deployed.jobs if job.id == deployment.id)
         return group_document(access, job)
+    if deployed.site is not None:
+        return by_components.group_document(
+            access, deployed.site, deployed.component_deployment(deployment)
+        )
     wanted = api.Deployment(
         id=deployment.id,
         group_id=deployed.group_id,

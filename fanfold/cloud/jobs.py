@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -178,14 +178,14 @@ def follow(access: Access, job_id: str, wait_s: float) -> str:
             if job.settled or time.monotonic() > deadline:
                 break
             time.sleep(POLL_S)
-    show_devices(job)
+    show_devices(job.devices)
     if job.outcome == "Failure":
         raise UserError(f"job {job_id} failed: {job.error}", FAILED)
     return job.outcome
 
 
-def show_devices(job: SiteJob) -> None:
+def show_devices(devices: Iterable[Device]) -> None:
     """One line for each device."""
-    for device in job.devices:
+    for device in devices:
         said = " ".join(filter(None, (device.step, device.reason)))
         output.out.print(f"  {device.thing:<24} {device.status:<12} {said}".rstrip(), markup=False)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from fanfold.cloud.access import reach
+from fanfold.cloud.component_deployments import ComponentDeployment
 from fanfold.cloud.deployed import read_site_deployed
-from fanfold.cloud.jobs import show_devices
+from fanfold.cloud.jobs import SiteJob, show_devices
 from fanfold.common import output
 from fanfold.common.boxes import boxes_named
 from fanfold.common.errors import MISSING, UserError
-from infra.planning import Site
+
+if TYPE_CHECKING:
+    from infra.planning import Site
 
 
 def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
@@ -30,7 +34,8 @@ def _show(settings: Site, *, aws: bool, as_json: bool) -> bool:
             MISSING,
         )
     newest = deployed.deployments[0]
-    job = next((each for each in deployed.jobs if each.id == newest.id), None)
+    made: list[SiteJob | ComponentDeployment] = [*deployed.jobs, *deployed.components]
+    job = next((each for each in made if each.id == newest.id), None)
     if as_json:
         devices = [asdict(device) for device in job.devices] if job else []
         told = {"v": 1, "site": settings.name, "target": settings.target}
@@ -42,5 +47,5 @@ def _show(settings: Site, *, aws: bool, as_json: bool) -> bool:
             markup=False,
         )
         if job:
-            show_devices(job)
+            show_devices(job.devices)
     return newest.status != "Failure"

@@ -153,7 +153,7 @@ def go_forward_by_job(access: Access, site: Site, wait_s: float) -> None:
         return
     newest, job = deployed.jobs[0], next((j for j in deployed.jobs if j.id == wanted), None)
     if job is None or newest.version == job.version:
-        show_devices(newest)
+        show_devices(newest.devices)
         if not newest.devices:
             output.note(
                 f"no box is in group {site.core.group} yet; each gets this deployment when it "

@@ -11,7 +11,9 @@ RESTARTS = "restarts all functions"
 _ARCHIVES = (".tar.gz", ".tgz", ".zip")
 
 
-def sentence(site: str, changes: Sequence[Change], *, deployed: bool) -> str:
+def sentence(
+    site: str, changes: Sequence[Change], *, deployed: bool, effect: str = RESTARTS
+) -> str:
     """One line that says what a deployment changes and does."""
     if not changes:
         return f"{site}: no change; a deployment does nothing"
@@ -22,7 +24,7 @@ def sentence(site: str, changes: Sequence[Change], *, deployed: bool) -> str:
     said = [headline(each) for each in first]
     if count := len(changes) - len(first):
         said.append(f"{count} {'other ' if said else ''}{'change' if count == 1 else 'changes'}")
-    return f"{site}: {'; '.join([*said, RESTARTS])}"
+    return f"{site}: {'; '.join([*said, effect])}"
 
 
 def headline(change: Change) -> str:

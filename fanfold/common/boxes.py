@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.table import Table
 
 from fanfold.common import output
@@ -14,11 +16,15 @@ from fanfold.common.project import (
     read_site,
     site_file,
 )
-from infra.planning import Dealing, InvalidInput, Place, Site, box_name, load_place, store_of
+
+if TYPE_CHECKING:  # half a second, and most verbs ask a running core only
+    from infra.planning import Dealing, Place, Site
 
 
 def read_place(site: str) -> Place:
     """The site of this file with all its boxes. Raises UserError."""
+    from infra.planning import InvalidInput, load_place
+
     try:
         return load_place(site_file(site), profiles())
     except InvalidInput as error:
@@ -61,6 +67,8 @@ def one_box(site: str, core: str | None) -> str:
 
 def shared_bucket(site: str) -> str | None:
     """The results bucket that the first box's stack makes for the others."""
+    from infra.planning import store_of
+
     if not further_cores(site_file(site)):
         return None
     first = next(iter(read_place(site).boxes.values()))[0]
@@ -70,6 +78,8 @@ def shared_bucket(site: str) -> str | None:
 
 def show_dealing(site: str, dealt: Dealing) -> None:
     """Which core takes which camera, and by what it was decided."""
+    from infra.planning import box_name
+
     cameras, cores = len(dealt.cameras), len(dealt.capacities)
     output.out.print(
         f"[bold]{site}[/bold]: {cameras} cameras over {cores} cores, by {dealt.unit}",

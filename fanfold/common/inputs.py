@@ -8,8 +8,6 @@ from pathlib import Path
 from contract.image_kinds import SUFFIXES
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import site_file
-from infra.hooks import hook_files
-from infra.planning import InvalidInput
 
 
 def images_of(paths: Iterable[Path]) -> list[Path]:
@@ -36,7 +34,12 @@ def _is_image(path: Path) -> bool:
 
 def hooks_of(site: str, module: str | None) -> dict[str, Path]:
     """The user's own files, from beside the site's. Raises UserError with what is wrong."""
+    if not module:
+        return {}
+    from infra.hooks import hook_files
+    from infra.planning import InvalidInput
+
     try:
-        return hook_files(module, site_file(site).parent) if module else {}
+        return hook_files(module, site_file(site).parent)
     except InvalidInput as error:
         raise UserError("\n".join(map(str, error.findings)), INVALID) from error

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fanfold.common.errors import INVALID, UserError
 from infra import where
-from infra.planning import (
-    InvalidInput,
-    Profile,
-    Site,
-    box_name,
-    load_site,
-    yamlfile,
-)
+
+if TYPE_CHECKING:  # half a second, and most verbs ask a running core only
+    from infra.planning import Profile, Site
 
 PROJECT = where.PROJECT
 STATE = Path(".fanfold")
@@ -59,6 +55,8 @@ def read_site(site: str) -> tuple[Site, Profile]:
 
     Of a site with several cores: its first box, or the one that `site` names (`hall-b`).
     """
+    from infra.planning import InvalidInput, load_site
+
     file, core = find_site(site)
     try:
         return load_site(file, profiles(), core)
@@ -96,6 +94,8 @@ def _box_beside(path: Path) -> tuple[Path, str] | None:
 
 def further_cores(file: Path) -> list[str]:
     """Names of a site's further cores, as far as its file can be read."""
+    from infra.planning import InvalidInput, yamlfile
+
     try:
         cores = yamlfile.parse(file).get("cores") or []
         return [str(core["name"]) for core in cores]
@@ -105,6 +105,8 @@ def further_cores(file: Path) -> list[str]:
 
 def remember_site(state: Path, site: str) -> None:
     """Note which file a core was started with: its name alone does not say whose `sites/`."""
+    from infra.planning import box_name
+
     file, core = find_site(site)
     box = file.with_stem(box_name(file.stem, core)) if core else file
     state.mkdir(parents=True, exist_ok=True)

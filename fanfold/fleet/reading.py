@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from fanfold.cloud.access import Access, reach
-from fanfold.cloud.components import BAD, read_components
 from fanfold.cloud.deployed import Deployed as SiteDeployed
 from fanfold.cloud.deployed import (
     Deployment,
@@ -148,12 +147,12 @@ def _cores(found: SiteDeployed, newest: Deployment, settings: Settings) -> tuple
 
 
 def _components(access: Access, settings: Settings) -> Deployed | None:
-    told = read_components(access, settings)
-    if not told:
+    found = read_site_deployed(access, settings)
+    if found is None:
         return None
-    bad = [f"{thing}: {reason}" for thing, (status, reason) in told.items() if status in BAD]
-    done = all(status == "SUCCEEDED" for status, _ in told.values())
-    status = "Failure" if bad else "Success" if done else "InProgress"
+    newest = found.deployments[0]
+    things = tuple(device.thing for device in found.component_deployment(newest).devices)
     return Deployed(
-        "", "", "", status, "; ".join(bad[:3]), settings.model.s3_uri or "", tuple(told)
-    )
+        newest.id, newest.version, newest.created_at, newest.status, newest.error,
+        settings.model.s3_uri or "", things,
+    )  # fmt: skip

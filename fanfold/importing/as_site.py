@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from contract.topics import NAME
 from edgecore.sources.document import SYSTEM_PREFIX, model_data
+from fanfold.common.errors import INVALID, UserError
+from fanfold.importing.left_behind import left_behind, parts_without
 from infra.planning.site import MODEL_URI
 
 Json = Mapping[str, Any]
@@ -30,23 +33,35 @@ def as_site(document: Json, target: str, profile: str, name: str) -> Migrated:
     Fanfold's; ours has one, which its topics begin with."""
     variables = [_variables(f) for f in document.get("Functions") or []]
     own = next((v for v in variables if v.get("FANFOLD_ROLE") == "splitter"), None)
-    core = document["Core"]
-    arn = str(core["ThingArn"]).split(":")
+    thing_arn = str(document["Core"].get("ThingArn") or "")
+    arn = thing_arn.split(":")
+    if len(arn) < 6 or ":thing/" not in thing_arn:
+        raise UserError(
+            f"Core: ThingArn is {thing_arn!r}; arn:aws:iot:REGION:ACCOUNT:thing/NAME is needed",
+            INVALID,
+        )
+    things = {} if own else _camera_of_thing(document)
     site: dict[str, Any] = {
         "name": own["FANFOLD_SITE"] if own else name,
         "profile": profile,
         "account": arn[4],
         "region": arn[3],
-        "core": {"thing": str(core["ThingArn"]).rpartition(":thing/")[2]},
+        "core": {"thing": thing_arn.rpartition(":thing/")[2]},
         "target": target,
     }
     if uri := _model(document):
         site["model"] = {"s3_uri": uri}
-    site["cameras"] = [{"name": name} for name in _cameras(document, own)]
+    names = own["FANFOLD_CAMERAS"].split(",") if own else list(things.values())
+    site["cameras"] = [{"name": name} for name in names]
     site["volumes"] = _volumes(document, own)
     if own is not None:
         site |= _settings(own, variables)
-    return Migrated(site, tuple(_lacking(site)), tuple(_left(document, own is not None)))
+    if logging := _logging(document):
+        site["logging"] = logging
+    left = [*_functions_left(document), *parts_without(document)]
+    if own is None:
+        left += left_behind(document, site, things)
+    return Migrated(site, tuple(_lacking(site)), tuple(left))
 
 
 def _settings(own: Mapping[str, str], variables: list[dict[str, str]]) -> dict[str, Any]:
@@ -77,11 +92,30 @@ def _model(document: Json) -> str | None:
     return None
 
 
-def _cameras(document: Json, own: Mapping[str, str] | None) -> list[str]:
-    if own is not None:
-        return own["FANFOLD_CAMERAS"].split(",")
-    things = [str(d["ThingArn"]).rpartition("/")[2] for d in document.get("Devices") or []]
-    return [_NAME.sub("-", thing.lower()).strip("-")[:40] for thing in things]
+def _camera_of_thing(document: Json) -> dict[str, str]:
+    """Each device with a name that a stream may have, none twice."""
+    found: dict[str, str] = {}
+    for number, device in enumerate(document.get("Devices") or []):
+        thing = str(device.get("ThingArn") or "").rpartition("/")[2]
+        name = _NAME.sub("-", thing.lower()).strip("-")[:20].strip("-")
+        if not re.fullmatch(NAME, name) or name in found.values():
+            name = f"cam{number + 1}"
+        found[thing] = name
+    return found
+
+
+def _logging(document: Json) -> dict[str, Any]:
+    """Level and space of the functions' log files, where the group says them."""
+    loggers = [each for each in document.get("Loggers") or [] if each.get("Component") == "Lambda"]
+    files = next((each for each in loggers if each.get("Type") == "FileSystem"), None)
+    found: dict[str, Any] = {}
+    if files and files.get("Level"):
+        found["level"] = files["Level"]
+    if files and str(files.get("Space") or "").isdigit():
+        found["space_kb"] = max(int(files["Space"]), 128)
+    if any(each.get("Type") == "AWSCloudWatch" for each in loggers):
+        found["cloudwatch"] = True
+    return found
 
 
 def _volumes(document: Json, own: Mapping[str, str] | None) -> dict[str, str]:
@@ -111,8 +145,8 @@ def _lacking(site: Mapping[str, Any]) -> Iterator[str]:
         yield "components.runtimes: make the libraries with fanfold bundle --runtime-zip"
 
 
-def _left(document: Json, is_ours: bool) -> Iterator[str]:
-    """What the site file cannot say."""
+def _functions_left(document: Json) -> Iterator[str]:
+    """Code that no package of a network replaces."""
     for function in document.get("Functions") or []:
         arn = str(function["FunctionArn"])
         if arn.startswith(SYSTEM_PREFIX) or _variables(function).get("FANFOLD_ROLE"):
@@ -122,13 +156,3 @@ def _left(document: Json, is_ours: bool) -> Iterator[str]:
             "code around it as hooks (docs/guides/own-transform.md), or run the whole group as it "
             "is (docs/guides/moving-a-v1-group.md)"
         )
-    if not is_ours and (count := len(document.get("Subscriptions") or [])):
-        yield (
-            f"{count} subscriptions: a site has topics of its own (docs/spec/messages.md); cameras "
-            "publish on SITE/images/CAMERA, results come on SITE/results/CAMERA"
-        )
-    for connector in document.get("Connectors") or []:
-        yield f"connector {connector.get('ConnectorArn') or connector.get('Id')}: no counterpart"
-    for resource in document.get("Resources") or []:
-        if (resource.get("ResourceDataContainer") or {}).get("SecretsManagerSecretResourceData"):
-            yield f"secret {resource.get('Name') or resource.get('Id')}: no counterpart"

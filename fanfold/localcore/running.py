@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import http.client
 import json
 import os
@@ -53,6 +54,7 @@ class RunningCore:
     def act(self, action: str, body: dict[str, Any]) -> str:
         """POST one of the core's actions; its answer in words. Raises UserError: refused."""
         headers = {"Content-Type": "application/json", TOKEN_HEADER: str(self.info["token"])}
+        headers["X-Fanfold-User"] = person()
         text = json.dumps(body).encode()
         status, content = self._request("POST", f"/api/actions/{action}", text, headers)
         try:
@@ -93,6 +95,14 @@ class RunningCore:
             ) from error
         finally:
             connection.close()
+
+
+def person() -> str:
+    """Whose shell this is, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a uid without a name
+        return f"uid-{os.getuid()}"
 
 
 def topics_of(core: RunningCore) -> Topics:

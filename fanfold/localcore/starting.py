@@ -99,6 +99,9 @@ def start(
         f"core {core.info['thing']} runs (pid {core.pid}): broker 127.0.0.1:"
         f"{core.port('mqtt_plain')}, dashboard http://127.0.0.1:{core.port('http')}/#token={core.info['token']}"
     )
+    if lan := core.info.get("listen"):
+        seen = f", certificate SHA-256 {lan['fingerprint']}" if lan["fingerprint"] else ""
+        output.note(f"dashboard for users: {lan['url']}{seen}")
     tell(core, core.get("/api/status")["findings"])
     return core
 

@@ -34,6 +34,9 @@ class RunAnswer(Versioned):
     thing: str
     ports: dict[str, int | None] = Field(description="ipc, mqtt, mqtt_plain, http; null: off.")
     deployment: str | None
+    listen: dict[str, Any] | None = Field(
+        description="With `--listen`: url, port and the certificate's fingerprint (SHA-256)."
+    )
 
 
 class StopAnswer(Versioned):

@@ -15,7 +15,12 @@ from fanfold.cloud.deployed import Deployment
 from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
 from fanfold.reference.fleet_answer import InitAnswer, SitesAnswer
-from fanfold.reference.history_answers import AlertsAnswer, HistoryLine
+from fanfold.reference.history_answers import (
+    AlertsAnswer,
+    AuditLine,
+    HistoryLine,
+    UsersAnswer,
+)
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
     ModelInspectAnswer,
@@ -268,6 +273,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "trace": TraceAnswer,
     "history": HistoryLine,
     "alerts list": AlertsAnswer,
+    "user list": UsersAnswer,
+    "audit": AuditLine,
     "replay": ReplayAnswer,
     "rollout": RolloutAnswer,
     "sites": SitesAnswer,

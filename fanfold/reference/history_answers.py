@@ -1,8 +1,8 @@
-"""What `fanfold history` and `fanfold alerts` print as JSON."""
+"""What `fanfold history`, `alerts`, `user` and `audit` print as JSON."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -62,3 +62,36 @@ class AlertsAnswer(Versioned):
     alerts: list[AlertNow]
     channels: list[AlertChannel]
     problem: str | None = Field(description="What of the rules cannot be judged.")
+
+
+class UserSession(Answer):
+    kind: Literal["browser", "token"]
+    since: float
+    until: float
+    address: str = Field(alias="from", description="Where it was opened.")
+
+
+class UserNow(Answer):
+    name: str
+    role: Literal["viewer", "operator", "admin"]
+    password: bool = Field(description="false: a trusted proxy signs this user in.")
+    since: float
+    sessions: list[UserSession] = Field(description="What is open, the newest first.")
+
+
+class UsersAnswer(Versioned):
+    users: list[UserNow]
+
+
+class AuditLine(Versioned):
+    """One act a line, the newest first."""
+
+    t: float
+    who: str = Field(description="A user; `local:NAME` for this machine's; empty: nobody known.")
+    role: str = Field(description="What the user was then; empty: not signed in.")
+    address: str = Field(alias="from", description="An address, or `command line`.")
+    what: str = Field(description="Method and route, or the verb.")
+    result: Literal["done", "failed", "refused"]
+    status: int = Field(description="Of HTTP; 0 from the command line.")
+    said: str = Field(description="The answer in words.")
+    detail: dict[str, Any] = Field(description="What it was about; nothing secret.")

@@ -11,8 +11,8 @@ from devcloud import DevCloudError
 from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
-from fanfold.cloud.components import await_components
-from fanfold.cloud.dealt import givers_first, let_go
+from fanfold.cloud.components import forget_history, go_forward_by_components, uninstall
+from fanfold.cloud.dealt import givers_first
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
@@ -74,7 +74,10 @@ def deploy(
     require_tools()
     access = reach(boxes[0].region, aws=aws)
     for box, gone in givers_first(access, boxes):
-        let_go(access, box, gone)
+        # AWS IoT deletes no thing that has a certificate; these are no longer this box's.
+        with explained(access, f"things of {box.name}"):
+            things = [f"{box.core.thing}-{camera}" for camera in gone]
+            detach_certificates(access.client("iot"), things)
         _deploy_box(box_of(site, box.name), *given)
 
 
@@ -109,7 +112,8 @@ def _deploy_box(
     if settings.target == "iot":
         go_forward_by_job(access, wanted, wait_s)
     elif settings.target == "v2":
-        await_components(access, wanted, wait_s)
+        stack = read_stack(access, deployment_stack_name(settings.name))
+        go_forward_by_components(access, wanted, stack.outputs if stack else {}, wait_s)
     else:
         go_forward(access, settings.name, wait_s)
     if as_json:
@@ -120,10 +124,17 @@ def _deploy_box(
         )
 
 
-def destroy(site: str, core: str | None = CORE, aws: bool = AWS, as_json: bool = AS_JSON) -> None:
+def destroy(
+    site: str,
+    core: str | None = CORE,
+    wait_s: int = WAIT,
+    aws: bool = AWS,
+    as_json: bool = AS_JSON,
+) -> None:
     """Remove a site's stack: deployments are reset first; data and certificates are kept.
 
-    Stop the core first (`fanfold stop SITE` on the device), or it keeps running the last group.
+    Stop the core first (`fanfold stop SITE` on the device), or it keeps running the last group;
+    with target v2 the devices that are online within --wait-s uninstall the components first.
     Results, models and certificates stay; certificates go with `fanfold provision SITE --remove`.
     Example: fanfold destroy demo
     """
@@ -143,6 +154,8 @@ def destroy(site: str, core: str | None = CORE, aws: bool = AWS, as_json: bool =
             output.print_json(_destroyed(settings, access, [], []))
         return
     plan = plan_group(settings, profile)
+    if settings.target == "v2":
+        uninstall(access, settings, wait_s)
     if settings.target != "v1":
         _detach_policy(access, settings)
     with explained(access, f"things of {settings.name}", "Nothing was removed."):
@@ -152,6 +165,8 @@ def destroy(site: str, core: str | None = CORE, aws: bool = AWS, as_json: bool =
     alone = ["--exclusively"] if further_cores(site_file(site)) else []
     arguments = ["destroy", *both, "--force", *alone, *_where(site, settings)]
     _cdk(arguments, access, settings.name, as_json=as_json)
+    if settings.target == "v2":
+        forget_history(access, settings)
     outputs = {name: value for stack in stacks.values() for name, value in stack.outputs.items()}
     kept = ", ".join([*_buckets(outputs), "models", "certificates"])
     output.note(

@@ -8,9 +8,9 @@ from typing import Any
 import typer
 
 from fanfold.cloud.access import reach
-from fanfold.cloud.components import refuse_components
+from fanfold.cloud.components import MODEL_ONLY, component_changes, effect_of, planned_versions
 from fanfold.cloud.deployed import comparable, planned_document, read_document, read_site_deployed
-from fanfold.cloud.words import detail_lines, sentence
+from fanfold.cloud.words import RESTARTS, detail_lines, sentence
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site
@@ -31,12 +31,12 @@ def diff(
 ) -> None:
     """Show what `fanfold deploy SITE` would change in the deployed group.
 
-    Reads the deployed group back from the cloud and changes nothing. Exit code 0: nothing
+    Reads the deployed group back from the cloud and changes nothing; with target v2 also the
+    versions of its components. Exit code 0: nothing
     would change; 2: something would. The stack's other resources: npx cdk diff SITE
     Example: fanfold diff line-3 --model s3://my-models/models/lite0/1.1.0.tar.gz
     """
     settings, profile = read_site(site)
-    refuse_components(settings, f"use npx cdk diff {settings.name}")
     plan = plan_group(settings.with_model(model) if model else settings, profile)
     if wrong := errors(check(plan)):
         raise UserError("\n".join(map(str, wrong)), INVALID)
@@ -46,28 +46,35 @@ def diff(
     before = None
     if deployed and current:
         before = comparable(read_document(access, deployed, current))
-    found = changes(before, comparable(planned_document(plan, site)))
+    found, effect = changes(before, comparable(planned_document(plan, site))), RESTARTS
+    if settings.target == "v2":
+        older = deployed.component_deployment(current).versions if deployed and current else {}
+        components = component_changes(older, planned_versions(plan, site))
+        found, effect = [*found, *components], effect_of(components)
     facts = dataclasses.asdict(current) if current else None
     if as_json:
-        output.print_json(_as_data(settings.name, facts, found))
+        output.print_json(_as_data(settings.name, facts, found, effect))
     else:
-        _show(settings.name, facts, found)
+        _show(settings.name, facts, found, effect)
     if found:
         raise typer.Exit(CHANGES)
 
 
-def _as_data(site: str, deployed: dict[str, Any] | None, found: list[Change]) -> dict[str, Any]:
+def _as_data(
+    site: str, deployed: dict[str, Any] | None, found: list[Change], effect: str
+) -> dict[str, Any]:
     return {
         "v": 1,
         "site": site,
         "deployed": deployed,
         "changes": [dataclasses.asdict(change) for change in found],
-        "restarts": bool(found),
+        "restarts": bool(found) and effect != MODEL_ONLY,
     }
 
 
-def _show(site: str, deployed: dict[str, Any] | None, found: list[Change]) -> None:
-    output.out.print(sentence(site, found, deployed=deployed is not None), markup=False)
+def _show(site: str, deployed: dict[str, Any] | None, found: list[Change], effect: str) -> None:
+    said = sentence(site, found, deployed=deployed is not None, effect=effect)
+    output.out.print(said, markup=False)
     for line in detail_lines(found) if deployed else ():
         output.out.print(f"  {line}", markup=False)
     if deployed:

@@ -13,6 +13,7 @@ from fanfold.common.errors import UserError
 from fanfold.localcore import running
 from fanfold.localcore.draining import Picture, chosen, control, picture, seen
 from fanfold.localcore.naming import site_and_words
+from fanfold.localcore.people import noted
 from fanfold.sending.mqtt import Console
 
 #: The splitter reports every second: after so long it has not heard us.
@@ -61,6 +62,7 @@ def drain(
     view = _View(core, meant, before.t)
     with Console(core, []) as console:
         console.publish(running.topics_of(core).control, control(workers, drain=wished))
+        noted(core.state, "drain", {"on": wished, "workers": list(workers)})
         now = _taken(view, group, drain=wished)
     if wished and wait_s:
         now = _emptied(view, now, wait_s)

@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 
-from fanfold.cloud.reading import Place, read_landed
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
@@ -59,6 +58,8 @@ def results(
     if source is not Source.core:
         if site is None:
             raise UserError(f"--from {source.value}: name the site", INVALID)
+        from fanfold.cloud.reading import Place, read_landed
+
         place = Place(site, bucket, outbox=source is Source.outbox, aws=aws)
         for record in read_landed(place, stream=stream, job=job, since=since)[:count]:
             _print(record, late=False, as_json=as_json)

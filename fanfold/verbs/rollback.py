@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from fanfold.cloud.access import Access, reach
-from fanfold.cloud.components import refuse_components
+from fanfold.cloud.components import component_changes, deploy_again, effect_of
 from fanfold.cloud.deployed import (
     Deployed,
     Deployment,
@@ -20,7 +20,7 @@ from fanfold.cloud.deployed import (
 from fanfold.cloud.jobs import repeat
 from fanfold.cloud.model_age import identify, model_uri, refuse_older
 from fanfold.cloud.redeploy import Move, code_moves, redeploy, with_code
-from fanfold.cloud.words import detail_lines, sentence
+from fanfold.cloud.words import RESTARTS, detail_lines, sentence
 from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import read_site
@@ -54,9 +54,6 @@ def rollback(
     Example: fanfold rollback line-3
     """
     settings, profile = read_site(site)
-    refuse_components(
-        settings, "deploy the earlier model with --model, and raise components.generation"
-    )
     access = reach(settings.region, aws=aws)
     deployed = read_site_deployed(access, settings)
     if deployed is None or deployed.current is None:
@@ -79,6 +76,9 @@ def rollback(
         document = render(plan_group(settings, profile))
         names = IotNames.of(document)
         status = repeat(access, job, names.target(document), job_settings(document), wait_s)
+    elif deployed.target == "v2":
+        former = deployed.component_deployment(way.target)
+        status = deploy_again(access, settings, former, wait_s)
     else:
         status = redeploy(access, deployed, way.target, way.moves, wait_s)
     _done(settings.name, way, status, as_json=as_json)
@@ -101,6 +101,11 @@ class _Way:
                 self.moves = code_moves(access, then, deployed.code_at(target))
             self.then = with_code(then, access, self.moves)
             self.changes: list[Change] = changes(comparable(self.now), comparable(self.then))
+            self.effect = RESTARTS
+            if deployed.target == "v2":
+                versions = [deployed.component_deployment(d).versions for d in (current, target)]
+                components = component_changes(*versions)
+                self.changes, self.effect = [*self.changes, *components], effect_of(components)
             if self.changes:
                 return
         named = f" {to!r}" if to else ""
@@ -145,7 +150,8 @@ def _show(site: str, way: _Way) -> None:
     output.out.print(
         f"back to group version {target.version}, deployed {target.created_at}", markup=False
     )
-    output.out.print(sentence(site, way.changes, deployed=True), markup=False)
+    said = sentence(site, way.changes, deployed=True, effect=way.effect)
+    output.out.print(said, markup=False)
     for line in detail_lines(way.changes):
         output.out.print(f"  {line}", markup=False)
 

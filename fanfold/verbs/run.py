@@ -17,6 +17,7 @@ from fanfold.common.project import core_state, read_site, remember_site, state_d
 from fanfold.device.interpreters import RUNTIME, device_python
 from fanfold.localcore.foreign import options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
+from fanfold.localcore.listening import Listen
 from fanfold.localcore.running import RunningCore
 from fanfold.localcore.starting import deployed_group, environment, local_group, start
 from fanfold.localcore.volumes import lock_volume, make_volume, volume_owner
@@ -84,6 +85,28 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     ),
     doctor: bool = typer.Option(True, help="Show `fanfold doctor`'s findings on the dashboard."),
     read_only: bool = typer.Option(False, help="The dashboard offers no actions."),
+    listen: str | None = typer.Option(
+        None,
+        metavar="ADDRESS:PORT",
+        help="Also serve the dashboard on the local network, over TLS, for users of "
+        "`fanfold user`, e.g. 0.0.0.0:8443.",
+    ),
+    no_tls: bool = typer.Option(
+        False, "--no-tls", help="With --listen on loopback only: a proxy there speaks TLS."
+    ),
+    http_name: list[str] | None = typer.Option(
+        None, help="Another name that browsers use for this machine."
+    ),
+    http_certificate: Path | None = typer.Option(
+        None, help="PEM certificate for --listen instead of one of the group CA."
+    ),
+    http_key: Path | None = typer.Option(None, help="Its key."),
+    trust_header: str | None = typer.Option(
+        None, help="A header in which a proxy names who it signed in, e.g. X-Forwarded-User."
+    ),
+    trust_from: list[str] | None = typer.Option(
+        None, help="Address of that proxy; from others the header is ignored."
+    ),
     iot_endpoint: str | None = typer.Option(
         None, help="HOST[:PORT] instead of the join file's, e.g. an endpoint's port 443."
     ),
@@ -122,6 +145,10 @@ def run(  # noqa: PLR0912 - options of the core, passed on
         command += ["--doctor", shlex.join(checks)]
     if read_only:
         command.append("--read-only")
+    command += Listen(
+        listen=listen, no_tls=no_tls, names=http_name or [], certificate=http_certificate,
+        key=http_key, trust_header=trust_header, trust_from=trust_from or [],
+    ).arguments()  # fmt: skip
     if fault_plan:
         command += ["--fault-plan", str(fault_plan)]
     pythons = {RUNTIME: str(python)} if (python := device_python()) else {}
@@ -161,7 +188,7 @@ def _refuse_json_without_detach(as_json: bool, detach: bool) -> None:
 
 def _say(site: str, core: RunningCore, *, as_json: bool) -> None:
     if as_json:
-        shown = {key: core.info[key] for key in ("pid", "thing", "ports", "deployment")}
+        shown = {key: core.info[key] for key in ("pid", "thing", "ports", "deployment", "listen")}
         output.print_json({"v": 1, "site": site, **shown})
 
 

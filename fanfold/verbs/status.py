@@ -11,7 +11,6 @@ from rich.table import Table
 from contract.status import FunctionStatus, Status, Verdict
 from edgecore.core.stats import fetched_cameras
 from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
-from fanfold.cloud.site_status import show_from_cloud
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
@@ -59,6 +58,8 @@ def status(
     if source is Source.cloud:
         if site is None:
             raise UserError("--from cloud: name the site", INVALID)
+        from fanfold.cloud.site_status import show_from_cloud
+
         if not show_from_cloud(site, aws=aws, as_json=as_json):
             raise typer.Exit(FAILED)
         return

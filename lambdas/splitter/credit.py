@@ -10,78 +10,10 @@ from typing import Any, Iterable
 
 from contract.messages import Heartbeat
 from contract.timing import ABSENT_AFTER_S, ABSENT_HEARTBEATS, DOUBT_S, MISSED_S, STALE_S
-from lambdas.splitter.pace import Pace, batch_of, near_end, shares
+from lambdas.splitter.pace import batch_of, near_end, shares
+from lambdas.splitter.workers import Batch, Worker, withheld
 
 ABSENT_LONGEST_S = 60.0
-
-
-class Batch:
-    """Images on one worker; `open` counts those without a committed record.
-
-    `missed`: given to others while its worker is not heard.
-    """
-
-    __slots__ = (
-        "absent", "alone", "attempt", "doubtful", "id", "images", "missed", "open", "sent_at",
-    )  # fmt: skip
-
-    def __init__(self, batch_id: str, images: list[Any], now: float, alone: bool) -> None:
-        self.id = batch_id
-        self.images = images
-        self.open = len(images)
-        self.attempt = 1 + max(image.attempt for image in images)
-        self.sent_at = now
-        self.absent = 0
-        self.doubtful = False
-        self.alone = alone
-        self.missed = False
-
-
-class Worker:
-    """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish.
-
-    `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
-    splitter: of its process before a restart, or given to others meanwhile.
-    `trouble`: why it cannot read images now: it gets none.
-    """
-
-    __slots__ = (
-        "batches", "busy_ms", "done", "drained", "has_unknown_batches", "heard_at",
-        "incarnation", "missed", "model", "name", "pace", "probed_at", "state", "trouble",
-    )  # fmt: skip
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.state = "unknown"
-        self.incarnation = ""
-        self.heard_at = 0.0
-        self.probed_at = 0.0
-        self.busy_ms = 0.0
-        self.done = 0
-        self.drained = False
-        self.has_unknown_batches = False
-        self.trouble = ""
-        self.pace = Pace()
-        self.model: Any = None
-        self.batches: dict[str, Batch] = {}
-        self.missed: list[Batch] = []
-
-    @property
-    def load(self) -> int:
-        return sum(batch.open for batch in self.batches.values())
-
-    @property
-    def alone(self) -> bool:
-        return any(batch.alone for batch in self.batches.values())
-
-    @property
-    def shown_state(self) -> str:
-        """For the stats: a drained worker that does not answer is still silent or hung."""
-        if self.trouble and self.state == "ready":
-            return "blocked"
-        if self.drained and self.state == "ready":
-            return "draining" if self.batches else "drained"
-        return self.state
 
 
 class Credit:
@@ -107,6 +39,12 @@ class Credit:
         for name in wanted:
             if name in self.workers:
                 self.workers[name].drained = on
+
+    def pause(self, names: Iterable[str], until: float) -> None:
+        """No new work for these workers; they keep what they have."""
+        for name in names:
+            if name in self.workers:
+                self.workers[name].paused_until = until
 
     @property
     def drained(self) -> list[str]:
@@ -245,6 +183,8 @@ class Credit:
         """Withdraw from workers that have not answered in time, or never finish."""
         lost: dict[str, list[Batch]] = {}
         for worker in self.workers.values():
+            if worker.paused_until and now >= worker.paused_until:
+                worker.paused_until = 0.0
             quiet = now - worker.heard_at > self._timeout_s
             if worker.state in ("ready", "hung") and quiet:
                 worker.state = "silent"
@@ -261,7 +201,7 @@ class Credit:
 
     def describe(self, worker: Worker) -> dict[str, Any]:
         """One worker for the stats message."""
-        given = worker.state == "ready" and not worker.drained and not worker.trouble
+        given = worker.state == "ready" and not withheld(worker)
         return {
             "state": worker.shown_state,
             "drained": worker.drained,
@@ -296,4 +236,4 @@ class Credit:
 
 def _answers(worker: Worker, now: float, within_s: float = STALE_S) -> bool:
     heard = worker.state == "ready" and now - worker.heard_at <= within_s
-    return heard and not worker.drained and not worker.trouble
+    return heard and not withheld(worker)

@@ -9,9 +9,10 @@ from lambdas.common.log import about, get_logger
 from lambdas.common.poison import PoisonDetector, evidence
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.backlog import Backlog, Image
-from lambdas.splitter.credit import Batch, Credit, Worker
+from lambdas.splitter.credit import Credit
 from lambdas.splitter.journal import Journal
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
+from lambdas.splitter.workers import Batch, Worker
 
 _log = get_logger("splitter")
 

@@ -148,6 +148,9 @@ class Splitter(Part):
             body = m.decode(message.payload)
             if "kind" in body:
                 self._on_heartbeat(m.parse_heartbeat(body), now)
+            elif "pause" in body:
+                pause = m.parse_pause(body)
+                self.credit.pause(pause.workers, now + pause.seconds)
             elif "drain" in body:
                 self._on_control(m.parse_control(body))
             else:

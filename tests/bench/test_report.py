@@ -32,15 +32,24 @@ def outcomes(scenario, rows):
     return {target.what: target.outcome for target in targets(scenario, rows)}
 
 
+@pytest.fixture
+def text_only(monkeypatch):
+    """Pictures take seconds and have a test of their own."""
+    monkeypatch.setattr("bench.report.draw", lambda *_: [])
+
+
+@pytest.mark.usefixtures("text_only")
 def test_three_steady_rounds_decide_a_target(tmp_path):
     line = "| real N=2: fanfold ÷ article_pool | ≥ 1 | 1.1 [1.1–1.1] | yes |"
     assert line in report(tmp_path, 3, 1.1)
 
 
+@pytest.mark.usefixtures("text_only")
 def test_a_missed_target_is_said(tmp_path):
     assert "| 0.9 [0.9–0.9] | **no** |" in report(tmp_path, 3, 0.9)
 
 
+@pytest.mark.usefixtures("text_only")
 def test_one_round_proves_nothing(tmp_path):
     assert "unproven (1 rounds" in report(tmp_path, 1, 1.1)
 

@@ -93,6 +93,7 @@ def test_a_peer_that_is_not_installed_is_named_with_the_remedy(tmp_path, monkeyp
         controls.run_control("ray", None, 1, 1, [])
 
 
+@pytest.mark.slow
 def test_a_control_that_fails_shows_its_last_words(tmp_path):
     with pytest.raises(UserError, match="round_robin ended with"):
         controls.run_control("round_robin", None, 1, 1, [Path("missing.jpg")], "--wait-ms", "1")
@@ -111,6 +112,7 @@ def test_other_numbers_of_workers_are_refused(text):
         numbers_of(text)
 
 
+@pytest.mark.slow
 @pytest.mark.e2e
 def test_a_quick_run_measures_the_whole_path_and_the_control_beside_it(tmp_path):
     photos = tmp_path / "photos"

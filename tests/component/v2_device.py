@@ -8,6 +8,7 @@ import shutil
 import sysconfig
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -161,15 +162,21 @@ class V2Device:
         self.sent += events
         return events
 
-    def _is_ready(self) -> bool:
-        import urllib.request
+    def processes(self) -> dict[str, int]:
+        """Pid of each function."""
+        with self._ask("/api/status") as answer:
+            return {each["id"]: each["pid"] for each in json.load(answer)["functions"]}
 
+    def _is_ready(self) -> bool:
         try:
-            port = self.facts()["ports"]["http"]
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer:
+            with self._ask("/ready") as answer:
                 return answer.status == 200
         except (OSError, ValueError):
             return False
+
+    def _ask(self, path: str) -> Any:
+        port = self.facts()["ports"]["http"]
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5)
 
     def _site(self, changes: Mapping[str, Any]) -> str:
         for name in ("images", "state", "sites"):

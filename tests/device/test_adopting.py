@@ -70,3 +70,16 @@ def test_a_runtime_archive_is_the_same_for_the_same_folder(tmp_path: Path) -> No
     one, two = (pack(target, runtime / "site", tmp_path / n) for n in ("one", "two"))
     assert one.path.name == two.path.name
     assert one.path.read_bytes() == two.path.read_bytes()
+
+
+def test_what_is_kept_of_protected_artifacts_can_be_removed_by_its_owner(tmp_path: Path) -> None:
+    core, runtime = artifacts(tmp_path / "artifacts")
+    for folder in (tmp_path / "artifacts").rglob("*"):
+        folder.chmod(0o555 if folder.is_dir() else 0o444)
+    work = tmp_path / "work"
+    adopt(core, runtime, work)
+
+    folders = [path for path in work.rglob("*") if path.is_dir() and not path.is_symlink()]
+    assert all(path.stat().st_mode & 0o200 for path in folders)
+    for folder in (tmp_path / "artifacts").rglob("*"):
+        folder.chmod(0o755)

@@ -25,6 +25,8 @@ FOLLOWS = re.compile(
     r"^(fanfold results(?!.* -n )|fanfold run(?!.* --detach)|fanfold logs .*-f"
     r"|mosquitto_sub|python -m edgecore)"
 )
+#: What runs on after its command, and what ends it.
+STARTS = {"fanfold run": "fanfold stop", "fanfold devcloud start": "fanfold devcloud stop"}
 DEADLINE_S = 120
 HEARD_S = 5
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -76,6 +78,8 @@ class Shell:
         self._instead = instead
         self._followers: list[tuple[str, subprocess.Popen[bytes], Path]] = []
         path = f"{folder / '.venv/bin'}:{os.environ['PATH']}"
+        self._followed = 0
+        self._started: set[str] = set()
         self._env = {**os.environ, "PATH": path, "FANFOLD_STATE": str(folder / ".fanfold")}
         self.said = ""
 
@@ -86,6 +90,7 @@ class Shell:
             command = self._as_here(line)
             if not command or command.startswith("#"):
                 continue
+            self._started |= {start for start in STARTS if command.startswith(start)}
             if FOLLOWS.match(command):
                 self._follow(command)
             elif command.startswith("mosquitto_pub") and self._followers:
@@ -109,7 +114,8 @@ class Shell:
         return done.stdout
 
     def _follow(self, command: str) -> None:
-        heard = self.folder / f"follower-{len(self._followers)}.txt"
+        self._followed += 1
+        heard = self.folder / f"follower-{self._followed}.txt"
         with heard.open("wb") as out:
             process = subprocess.Popen(
                 [*self._prefix, "bash", "-c", f"exec {command}"], cwd=self.folder, env=self._env,
@@ -161,8 +167,8 @@ class Shell:
         said = "\n".join(f"$ {c}\n{p.read_text()[-1500:]}" for c, _, p in self._followers)
         raise AssertionError(f"{what!r} was not heard:\n{said}")
 
-    def close(self) -> None:
-        """Ctrl-C to what follows, `fanfold stop` to what runs."""
+    def hang_up(self) -> None:
+        """Ctrl-C to what follows; what it said is forgotten."""
         for _, process, _ in reversed(self._followers):
             process.send_signal(signal.SIGINT)
         for _, process, _ in self._followers:
@@ -170,8 +176,14 @@ class Shell:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
-        for verb in ("stop", "devcloud stop"):
+        self._followers.clear()
+
+    def close(self) -> None:
+        """Ctrl-C to what follows, and what was started is stopped."""
+        self.hang_up()
+        for stop in [stop for start, stop in STARTS.items() if start in self._started]:
             subprocess.run(
-                [*self._prefix, "bash", "-c", f"fanfold {verb}"], cwd=self.folder, env=self._env,
+                [*self._prefix, "bash", "-c", stop], cwd=self.folder, env=self._env,
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False,
             )  # fmt: skip
+        self._started.clear()

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from guide_shell import GUIDES, PROJECT, Network, Shell, blocks, make_checkout
+from guide_shell import GUIDES, PROJECT, blocks
 from PIL import Image
 
-URI = "s3://hall-models/models/lite0/1.0.0.tar.gz"
-CACHE = PROJECT / "build" / "guides"
-NEEDED = ("unshare", "nsenter", "ip", "mosquitto_pub", "curl")
 #: Shell blocks that no test types: page → number of the block → why.
 NOT_TYPED = {
     "tutorial.md": {0: "`make setup` made the environment that this test runs in"},
@@ -41,65 +36,18 @@ NOT_TYPED = {
         1: "fetches 150 MB of wheels; tests/device/test_adopting.py packs a folder",
     },
     "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
+    "lan.md": {0: "tests/fanfold/test_user_verbs.py types it; its core is in tests/edgecore/web"},
     "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},
 }
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not all(map(shutil.which, NEEDED)),
-        reason=f"needs root and {', '.join(NEEDED)}",
-    ),
-]
-
-
-@pytest.fixture(scope="module")
-def built():
-    """The tutorial's own lines for a model and photographs, run once and kept."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other processes of this run want them too
-        if not (CACHE / "models" / "lite0-1.1.0.tar.gz").is_file():
-            _build()
-    return CACHE
-
-
-def _build():
-    for line in blocks("tutorial.md")[1].splitlines():
-        if line.startswith(".venv-device"):
-            typed = line.replace("build/", f"{CACHE.relative_to(PROJECT)}/")
-            subprocess.run(["bash", "-c", typed], cwd=PROJECT, check=True, timeout=300)
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture
-def network():
-    made = Network()
-    if not made.works:
-        made.close()
-        pytest.skip("no network namespace can be made here")
+def hall(make_hall):
+    made = make_hall()
     yield made
     made.close()
-
-
-@pytest.fixture
-def hall(tmp_path, built, network):
-    """The tutorial's site, its model, photographs, and a terminal in its folder."""
-    folder = make_checkout(tmp_path / "checkout")
-    (folder / "build").mkdir()
-    for name in ("models", "images"):
-        shutil.copytree(built / name, folder / "build" / name)
-    (folder / "photos").symlink_to("build/images")
-    shutil.copy(next((folder / "build/images").rglob("*.jpg")), folder / "image.jpg")
-    volumes = str(tmp_path / "hall")
-    site = blocks("tutorial.md", "yaml")[0].replace("/tmp/hall", volumes)
-    (folder / "sites" / "hall.yaml").write_text(site, "utf-8")
-    shell = Shell(folder, network, {"/srv/hall": volumes})
-    yield shell
-    shell.close()
-
-
-def running(hall: Shell) -> None:
-    hall.type("fanfold run hall --model build/models/lite0-1.0.0.tar.gz --detach")
 
 
 def test_the_tutorial(hall):
@@ -115,29 +63,6 @@ def test_the_tutorial(hall):
     assert "w0" in hall.type(kill, exits=(0, 1))
     hall.type(change)
     assert "20 accepted" in hall.said
-
-
-def test_a_camera_over_mqtt(hall):
-    running(hall)
-    listen, bare, named, _ = blocks("camera-by-mqtt.md")
-    images = hall.folder.parent / "hall" / "images" / "cam1"
-    images.mkdir(parents=True, exist_ok=True)
-    shutil.copy(hall.folder / "image.jpg", images / "000123.jpg")
-    hall.type(listen)
-    hall.type(bare)
-    hall.type(named)
-    hall.heard('"id":"c1-000123"')
-
-
-def test_a_drop_folder(hall):
-    running(hall)
-    (hall.folder.parent / "hall/images/drop/cam2").mkdir(parents=True, exist_ok=True)
-    *copy, follow = blocks("drop-folder.md")[0].splitlines()
-
-    hall.type(follow)
-    hall.type("\n".join(copy))
-
-    hall.heard("lite0 1.0.0")
 
 
 def test_faults_on_purpose(hall):
@@ -166,28 +91,6 @@ def test_your_own_code(hall):
     hall.heard('"sum":')
 
 
-def test_a_model_of_your_own_is_packed_run_and_published(hall):
-    import tarfile
-
-    folder = hall.folder / "my-model"
-    with tarfile.open(hall.folder / "build/models/lite0-1.0.0.tar.gz") as package:
-        package.extractall(folder, filter="data")
-    text = (folder / "model.json").read_text().replace('"lite0"', '"press-defects"')
-    (folder / "model.json").write_text(text.replace('"1.0.0"', '"2.1.0"'))
-    *_, pack, run, publish = blocks("own-model.md")
-    upload, deploy = publish.splitlines()
-    hall.type(pack)
-    hall.type("fanfold run hall --model press-defects-2.1.0.tar.gz --detach\nfanfold results")
-    hall.type("\n".join(run.splitlines()[1:]))
-    hall.heard("press-defects 2.1.0")
-    hall.type("fanfold stop\nfanfold devcloud start --bootstrap")
-
-    uri = hall.type(upload).strip().splitlines()[-1]
-
-    assert uri.startswith("s3://greengrass-hall-models/models/press-defects/2.1.0-")
-    assert "DeploymentStatus = Success" in hall.type(f"{deploy.rpartition(' ')[0]} {uri}")
-
-
 def test_networks_become_packages_as_the_guide_types_it(hall):
     networks = hall.folder / "networks"
     networks.mkdir()
@@ -206,18 +109,6 @@ def test_networks_become_packages_as_the_guide_types_it(hall):
     assert "red part" in hall.type(yolo)
     assert "1.0.0.tar.gz" in hall.type(classes)
     assert "normal, score 0." in hall.type(anomaly)
-
-
-def test_a_camera_with_a_certificate(hall):
-    hall.type("fanfold devcloud start --bootstrap")
-    publish = "fanfold model publish build/models/lite0-1.0.0.tar.gz --bucket hall-models"
-    uri = hall.type(publish).strip().splitlines()[-1]
-    site = hall.folder / "sites" / "hall.yaml"
-    site.write_text(site.read_text().replace(URI, uri))
-
-    hall.type(blocks("camera-by-mqtt.md")[3])
-
-    hall.heard("core runs group hall")
 
 
 def test_a_v1_group_written_by_hand(hall):
@@ -253,24 +144,6 @@ def test_several_gpus_are_planned(hall):
     assert "GPU 1" in said
 
 
-def test_when_something_is_wrong(hall):
-    running(hall)
-
-    # The doctor of a machine without a certificate or with another Python has something to say.
-    said = hall.type(blocks("troubleshooting.md")[0], exits=(0, 1, 3))
-
-    assert "running" in said
-
-
-def test_an_action_of_the_dashboard(hall):
-    running(hall)
-    state = json.loads((hall.folder / ".fanfold/core/hall/core.json").read_text())
-
-    said = hall.type(f"TOKEN={state['token']}; " + blocks("dashboard.md")[0])
-
-    assert '"ok":true' in said.replace(" ", "")
-
-
 def test_the_pool_alone(hall):
     command = blocks("strategies.md", "")[0].replace("build/demo", "build/models")
 
@@ -283,7 +156,8 @@ def test_the_pool_alone(hall):
 
 
 def test_every_shell_block_of_a_guide_is_typed_or_says_why_not():
-    typed = Path(__file__).read_text("utf-8")
+    modules = Path(__file__).parent.glob("test_guides_*.py")
+    typed = "".join(module.read_text("utf-8") for module in modules)
     for page in sorted(GUIDES.glob("*.md")):
         left = set(range(len(blocks(page.name)))) - set(NOT_TYPED.get(page.name, {}))
         assert not left or f'blocks("{page.name}"' in typed, f"{page.name}: blocks {left}"

@@ -1,4 +1,4 @@
-"""What the page may do, behind a token; every answer has a message for the operator."""
+"""What the page may do; every answer has a message for the operator. Who may: access/rights.py."""
 
 from __future__ import annotations
 
@@ -15,29 +15,27 @@ from contract.image_kinds import BMP, LABELS, kind_of
 from contract.limits import MESSAGE_BYTES
 from contract.topic_filters import filter_problem, topic_problem
 from contract.topics import Topics
+from edgecore.web.access.bodies import BadRequestError, body_of, json_of, text_of
+from edgecore.web.access.guard import told
 from edgecore.web.dashboard.ports import ActionRefusedError, Actions, MessageHub, SiteView
-from edgecore.web.guards import token_matches
 
 MAX_MESSAGE_BYTES = MESSAGE_BYTES.value
 """AWS IoT's limit for a device message, docs/spec/messages.md."""
+BODY_BYTES = 2 * MAX_MESSAGE_BYTES
+"""A message and a little JSON around it."""
 FOLLOW_CAPACITY = 256
 FOLLOW_SHOWN_BYTES = 4096
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class _BadRequestError(Exception):
-    """The request's own mistake; the text names field, value, limit and remedy."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class ActionRoutes:
-    """Routes below ``/api/actions``; refused without the token and in read-only mode."""
+    """Routes below ``/api/actions``; refused in read-only mode."""
 
     actions: Actions
     hub: MessageHub
     view: Callable[[], SiteView]
-    token: str
     read_only: bool = False
 
     @property
@@ -58,21 +56,19 @@ class ActionRoutes:
             "test-alerts": self._test_alerts,
         }
         return [
-            Route(f"/{name}", self._behind_token(name, handler), methods=["POST"])
+            Route(f"/{name}", self._offered_only(name, handler), methods=["POST"])
             for name, handler in handlers.items()
         ]
 
-    def _behind_token(self, name: str, handler: Handler) -> Handler:
+    def _offered_only(self, name: str, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
             if self.read_only:
                 return _result("This core runs read-only: actions are off.", 403)
-            if not token_matches(request.headers, self.token):
-                return _result("Token missing or wrong: it is in the core's core.json.", 401)
             if name not in self.offered:
                 return _result(f"This core does not offer {name!r}.", 404)
             try:
                 return await handler(request)
-            except _BadRequestError as error:
+            except BadRequestError as error:
                 return _result(str(error), 400)
             except ActionRefusedError as error:
                 return _result(str(error), 409)
@@ -80,17 +76,17 @@ class ActionRoutes:
         return guarded
 
     async def _restart(self, request: Request) -> Response:
-        function_id = _text(await _json(request), "function")
+        function_id = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "function")
         await self.actions.restart(function_id)
         return _result(f"Restarting {function_id}.")
 
     async def _drain(self, request: Request) -> Response:
-        body = await _json(request)
+        body = await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
         on, workers = body.get("on"), body.get("workers")
         if not isinstance(on, bool):
-            raise _BadRequestError(f"'on' is {on!r}: expected true or false")
+            raise BadRequestError(f"'on' is {on!r}: expected true or false")
         if workers is not None and not _are_names(workers):
-            raise _BadRequestError(
+            raise BadRequestError(
                 f"'workers' is {workers!r:.80}: expected a list of worker names, or null"
             )
         await self.actions.drain(on, workers)
@@ -103,7 +99,7 @@ class ActionRoutes:
         return _result(f"Asked for {who}: {rest}.")
 
     async def _acknowledge(self, request: Request) -> Response:
-        alert = _text(await _json(request), "alert")
+        alert = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "alert")
         await self.actions.acknowledge(alert)
         return _result(f"Acknowledged {alert}: it is not sent again while it lasts.")
 
@@ -113,12 +109,12 @@ class ActionRoutes:
         return _result(f"Test of {said}.", 200 if not any(found.values()) else 502)
 
     async def _publish(self, request: Request) -> Response:
-        body = await _json(request)
-        topic = _topic(_text(body, "topic"))
-        payload = _text(body, "payload").encode()
+        body = await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
+        topic = _topic(text_of(body, "topic"))
+        payload = text_of(body, "payload").encode()
         source = body.get("as")
         if source is not None and not isinstance(source, str):
-            raise _BadRequestError(f"'as' is {source!r:.80}: expected cloud or a thing's name")
+            raise BadRequestError(f"'as' is {source!r:.80}: expected cloud or a thing's name")
         return await self._send(topic, payload, source)
 
     async def _test_image(self, request: Request) -> Response:
@@ -126,17 +122,18 @@ class ActionRoutes:
         view = self.view()
         if camera not in view.cameras:
             known = ", ".join(view.cameras)
-            raise _BadRequestError(
+            raise BadRequestError(
                 f"camera {camera!r} does not exist at this site; cameras: {known}"
             )
-        content = await _body(request)
+        content = await body_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
+        told(request.scope, {"camera": camera, "bytes": len(content)})
         if kind_of(content) is None:
-            raise _BadRequestError(f"not an image: send {LABELS}")
+            raise BadRequestError(f"not an image: send {LABELS}")
         return await self._send(Topics(view.site).images(camera), content)
 
     async def _send(self, topic: str, payload: bytes, source: str | None = None) -> Response:
         if len(payload) > MAX_MESSAGE_BYTES:
-            raise _BadRequestError(
+            raise BadRequestError(
                 f"{len(payload)} bytes, limit {MAX_MESSAGE_BYTES}: send a smaller message, or "
                 "the name of a file"
             )
@@ -148,9 +145,9 @@ class ActionRoutes:
 
     async def _follow(self, request: Request) -> Response:
         """Messages as JSON Lines until the browser stops reading."""
-        topic_filter = _text(await _json(request), "filter")
+        topic_filter = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "filter")
         if problem := filter_problem(topic_filter):
-            raise _BadRequestError(problem)
+            raise BadRequestError(problem)
         return StreamingResponse(self._lines(topic_filter), media_type="application/jsonl")
 
     async def _lines(self, topic_filter: str) -> AsyncIterator[bytes]:
@@ -179,35 +176,7 @@ def _result(text: str, status: int = 200) -> JSONResponse:
     return JSONResponse({"ok": status < 300, "message": text}, status_code=status)
 
 
-async def _body(request: Request) -> bytes:
-    """At most a message and a little JSON around it: read no further than that."""
-    limit = 2 * MAX_MESSAGE_BYTES
-    content = b""
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > limit:
-            raise _BadRequestError(f"more than {MAX_MESSAGE_BYTES} bytes: send a smaller message")
-    return content
-
-
-async def _json(request: Request) -> dict[str, object]:
-    try:
-        body = json.loads(await _body(request))
-    except (ValueError, RecursionError):
-        raise _BadRequestError("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise _BadRequestError("the body is not a JSON object")
-    return body
-
-
-def _text(body: dict[str, object], key: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str) or not value:
-        raise _BadRequestError(f"{key!r} is {value!r}: expected a non-empty string")
-    return value
-
-
 def _topic(topic: str) -> str:
     if problem := topic_problem(topic):
-        raise _BadRequestError(problem)
+        raise BadRequestError(problem)
     return topic

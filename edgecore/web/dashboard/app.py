@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,14 +55,13 @@ class Ports:
 
 
 class Dashboard:
-    """``app`` is to be mounted at ``/`` behind ``guards.Guard``; ``run`` for as long as it is."""
+    """``app`` is mounted at ``/`` behind ``access.guard.Guard``; ``run`` for as long as it is."""
 
     def __init__(
         self,
         ports: Ports,
         view: SiteView,
         *,
-        token: str,
         read_only: bool = False,
         on_results: Results | None = None,
     ) -> None:
@@ -74,7 +73,6 @@ class Dashboard:
             actions=ports.actions,
             hub=ports.hub,
             view=lambda: self.page_model.view,
-            token=token,
             read_only=read_only,
         )
         self._read_only = read_only
@@ -156,8 +154,10 @@ class Dashboard:
 
     def _routes(self) -> list[Route | Mount]:
         return [
-            Route("/", self._page),
-            Route("/history", self._history_page),
+            Route("/", _page("index.html")),
+            Route("/history", _page("history/index.html")),
+            Route("/people", _page("people/index.html")),
+            Route("/login", _page("people/login.html")),
             Route("/api/stream", self._stream),
             *history_routes(self._ports.recorder),
             Route("/api/history", self._history),
@@ -168,14 +168,6 @@ class Dashboard:
             Mount("/api/actions", routes=self._actions.routes()),
             Mount("/static", _RevalidatedFiles(directory=STATIC)),
         ]
-
-    async def _page(self, _request: Request) -> Response:
-        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
-
-    async def _history_page(self, _request: Request) -> Response:
-        return FileResponse(
-            STATIC / "history" / "index.html", headers={"cache-control": "no-cache"}
-        )
 
     async def _stream(self, _request: Request) -> Response:
         events = self.feed.stream()
@@ -228,6 +220,13 @@ class Dashboard:
         if trace is None:
             return _problem(404, f"image {stream} #{seq} is no longer among the latest")
         return JSONResponse(trace.as_json())
+
+
+def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def page(_request: Request) -> Response:
+        return FileResponse(STATIC / name, headers={"cache-control": "no-cache"})
+
+    return page
 
 
 class _RevalidatedFiles(StaticFiles):

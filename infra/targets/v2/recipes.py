@@ -53,6 +53,20 @@ class Rendered:
     version: str
     recipe: Recipe
 
+    @property
+    def artifacts(self) -> list[str]:
+        """URIs of what a device downloads for it, on any architecture."""
+        return artifact_uris(self.recipe)
+
+
+def artifact_uris(recipe: Mapping[str, Any]) -> list[str]:
+    """In the recipe's order: a Core's archive, a Model's package is its first."""
+    return [
+        str(artifact["Uri"])
+        for manifest in recipe["Manifests"]
+        for artifact in manifest.get("Artifacts") or ()
+    ]
+
 
 def render_runtime(names: V2Names, runtimes: Sequence[RuntimeArchive], offer: Archive) -> Rendered:
     """The libraries, one manifest per architecture; its run says where they lie, and ends."""

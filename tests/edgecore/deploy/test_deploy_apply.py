@@ -109,6 +109,7 @@ def _child(document: Path, state: Path, die_at: int) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_leaves_exactly_the_old_or_the_new_group(tmp_path: Path) -> None:
     state = tmp_path / "state"
     for body in ("a = 'older'\n", "a = 'old'\n"):

@@ -89,3 +89,12 @@ def test_a_group_that_counts_no_answers_is_not_judged_by_them() -> None:
 
     assert live.check(status("ready"), 1.0) is None
     assert live.check(status("ready"), LIVE_LIMIT_S + 1) is True
+
+
+def test_what_an_aggregator_counted_before_the_new_model_is_not_the_new_models() -> None:
+    live = LiveImages(0.0, before=(100.0, 200.0))
+
+    assert live.check(counted(200, 100), 1.0) is None
+    assert live.check(counted(200 + LIVE_IMAGES, 100), 2.0) is True
+    bad = LiveImages(0.0, before=(0.0, 10_000.0)).check(counted(10_000, LIVE_FEWEST), 1.0)
+    assert isinstance(bad, str)

@@ -32,7 +32,7 @@ async def asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> b
 
 def test_silent_connections_beyond_the_cap_push_one_another_out_and_nobody_who_asks(few) -> None:
     async def scenario() -> None:
-        server = HttpServer(0)
+        server = HttpServer("127.0.0.1", 0)
         server.bind()
         server.start(APP)
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
@@ -50,7 +50,7 @@ def test_silent_connections_beyond_the_cap_push_one_another_out_and_nobody_who_a
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: loc"], ids=["silent", "slow"])
 def test_a_head_that_does_not_come_closes_its_connection(few, begun: bytes) -> None:
     async def scenario() -> None:
-        server = HttpServer(0)
+        server = HttpServer("127.0.0.1", 0)
         server.bind()
         server.start(APP)
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

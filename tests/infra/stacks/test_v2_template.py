@@ -10,7 +10,9 @@ import pytest
 from checkout import PROJECT
 from template_queries import of_type, the
 
+from infra.packaging import build_lambdas
 from infra.planning import InvalidInput, check, errors, load_site, plan_group, render
+from infra.site_components import nowhere, render_components
 
 SITE = """
 name: edge
@@ -60,6 +62,22 @@ def test_a_site_is_three_components_and_one_deployment_that_names_them_exactly(t
     assert {n: c["ComponentVersion"] for n, c in deployment["Components"].items()} == {
         recipe["ComponentName"]: recipe["ComponentVersion"] for recipe in made.values()
     }
+
+
+def test_fanfold_diff_computes_the_versions_that_the_cdk_gives(template, tmp_path):
+    lambdas = build_lambdas(tmp_path / "lambdas.zip")
+    rendered = render_components(document(tmp_path), lambdas, tmp_path, nowhere)
+
+    assert {each.name: each.version for each in rendered} == {
+        recipe["ComponentName"]: recipe["ComponentVersion"] for recipe in recipes(template).values()
+    }
+
+
+def test_a_deployment_that_is_replaced_stays_listed(template):
+    (found,) = [r for r in template["Resources"].values() if r["Type"] == DEPLOYMENT]
+
+    assert found["UpdateReplacePolicy"] == "Retain"
+    assert found.get("DeletionPolicy", "Delete") == "Delete"
 
 
 def test_every_recipe_is_what_both_nuclei_read(template):

@@ -1,6 +1,7 @@
 """One real part in a process of its own: messages in by stdin, out by stdout.
 
-Each line is `{"topic": …, "payload": …}`; the payload is JSON text.
+Each line is `{"topic": …, "payload": …}`; the payload is JSON text. A role imports what it is:
+these processes are started by the hundred.
 """
 
 from __future__ import annotations
@@ -11,19 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from lambdas.aggregator.engine import Aggregator
-from lambdas.aggregator.outbox import S3Sink, Uploader
+from lambdas.common import settings
 from lambdas.common.bus import Bus
-from lambdas.common.loop import Loop
-from lambdas.common.settings import (
-    aggregator_settings,
-    inference_settings,
-    splitter_settings,
-    transform_settings,
-)
-from lambdas.splitter.engine import Splitter
-from lambdas.transform.worker import TransformWorker
-from lambdas.worker.worker import Worker
 
 
 class PipeBus(Bus):
@@ -54,22 +44,31 @@ class FolderS3:
 def make(role: str):
     now = time.monotonic()
     if role == "splitter":
-        return Splitter(splitter_settings(), PipeBus(), now)
-    settings = aggregator_settings()
-    folder = FolderS3(Path(settings.state_dir).parent / "s3")
+        from lambdas.splitter.engine import Splitter
+
+        return Splitter(settings.splitter_settings(), PipeBus(), now)
+    from lambdas.aggregator.engine import Aggregator
+    from lambdas.aggregator.outbox import S3Sink, Uploader
+
+    own = settings.aggregator_settings()
+    folder = FolderS3(Path(own.state_dir).parent / "s3")
     return Aggregator(
-        settings,
+        own,
         PipeBus(),
         now,
-        lambda store: S3Sink(settings, store, Uploader(settings.outbox_bucket, lambda: folder)),
+        lambda store: S3Sink(own, store, Uploader(own.outbox_bucket, lambda: folder)),
     )
 
 
-def worker_of(role: str) -> TransformWorker | Worker:
+def worker_of(role: str):
     """The two stages of strategy `decoupled`."""
     if role == "transform":
-        return TransformWorker(transform_settings(), PipeBus())
-    return Worker(inference_settings(), PipeBus())
+        from lambdas.transform.worker import TransformWorker
+
+        return TransformWorker(settings.transform_settings(), PipeBus())
+    from lambdas.worker.worker import Worker
+
+    return Worker(settings.inference_settings(), PipeBus())
 
 
 def main() -> None:
@@ -78,6 +77,8 @@ def main() -> None:
         for line in sys.stdin:
             worker.handle(json.loads(line)["payload"])
         return
+    from lambdas.common.loop import Loop
+
     loop = Loop(make(sys.argv[1]), tick_s=0.01).start()
     for line in sys.stdin:
         message = json.loads(line)

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 const [, , modules, executablePath, profile] = process.argv;
 const { chromium } = createRequire(`${modules}/`)("playwright-core");
 const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const browser = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true });
+const browser = await chromium.launchPersistentContext(profile, { executablePath, args, headless: true, ignoreHTTPSErrors: true });
 
 let page = null;
 let seen = null;
@@ -27,10 +27,14 @@ const commands = {
     await page.goto(url, { waitUntil: "load" });
   },
   evaluate: ({ script }) => page.evaluate(script),
-  // Not waitForFunction: it evaluates in the page, and the page's policy forbids that.
+  // Not waitForFunction: it evaluates in the page, and the page's policy forbids that. A page that
+  // is just being left has no answer yet.
   async wait({ script, timeout_ms }) {
     for (const end = Date.now() + timeout_ms; Date.now() < end; await page.waitForTimeout(50)) {
-      if (await page.evaluate(script)) return true;
+      const answer = await page.evaluate(script).catch((error) => {
+        if (!String(error).includes("context was destroyed")) throw error;
+      });
+      if (answer) return true;
     }
     throw new Error(`not within ${timeout_ms} ms: ${script}`);
   },

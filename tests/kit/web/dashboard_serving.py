@@ -16,9 +16,15 @@ from typing import Any
 import pytest
 import uvicorn
 from dashboard_replay import ReplayCore
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from edgecore.people.sessions import Sessions
+from edgecore.people.users import Users
+from edgecore.web.access.doors import Loopback
+from edgecore.web.access.guard import Guard
+from edgecore.web.access.signin import SignIn
 from edgecore.web.dashboard.app import Dashboard, Ports
-from edgecore.web.guards import Exposure, Guard
 
 TOKEN = "t" * 43
 
@@ -81,15 +87,12 @@ def serving(core: ReplayCore, *, read_only: bool = False, port: int = 0) -> Iter
     sock.listen()  # before a test asks, whenever the server gets the processor
 
     async def serve() -> None:
-        dashboard = Dashboard(
-            Ports(status=core, hub=core, actions=core, log_dir=core.log_dir),
-            core.view,
-            token=TOKEN,
-            read_only=read_only,
-        )
-        config = uvicorn.Config(
-            Guard(dashboard.app, Exposure()), log_level="warning", timeout_graceful_shutdown=1
-        )
+        ports = Ports(status=core, hub=core, actions=core, log_dir=core.log_dir)
+        dashboard = Dashboard(ports, core.view, read_only=read_only)
+        users = Users(core.log_dir)
+        me = SignIn(users, Sessions(core.log_dir, users)).routes()
+        guarded = Guard(Starlette(routes=[*me, Mount("/", dashboard.app)]), Loopback(token=TOKEN))
+        config = uvicorn.Config(guarded, log_level="warning", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         feeding = asyncio.create_task(dashboard.run())
         made.extend((dashboard, asyncio.get_running_loop(), server, feeding))

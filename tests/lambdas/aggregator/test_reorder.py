@@ -19,6 +19,7 @@ from lambdas.aggregator.reorder import (
 )
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40), st.randoms(), st.integers(0, 60))
 def test_any_order_with_any_repeats_comes_out_once_and_in_order(count, random, repeats):
     arrivals = list(range(1, count + 1)) + [random.randint(1, count) for _ in range(repeats)]
@@ -253,6 +254,7 @@ class Reorder(RuleBasedStateMachine):
 
 TestReorder = Reorder.TestCase
 TestReorder.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestReorder.pytestmark = [pytest.mark.slow]
 
 
 @pytest.mark.soak

@@ -189,6 +189,7 @@ def expected_of(rows):
 
 TestStores = Stores.TestCase
 TestStores.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestStores.pytestmark = [pytest.mark.slow]
 
 
 @pytest.mark.soak

@@ -68,6 +68,7 @@ def digest_of(kept: str) -> str:
 GARBAGE = (bytes(PAGE_BYTES), os.urandom(PAGE_BYTES))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("garbage", GARBAGE, ids=["zeros", "random"])
 def test_whichever_page_of_a_journal_is_garbage_the_rest_of_it_is_saved(tmp_path, garbage):
     count = pages_of(journal_file(tmp_path))
@@ -104,6 +105,7 @@ def test_whichever_page_of_a_journal_is_garbage_the_rest_of_it_is_saved(tmp_path
     assert whole + saved_most >= count - 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("garbage", GARBAGE, ids=["zeros", "random"])
 def test_whichever_page_of_a_store_is_garbage_the_rest_of_it_is_saved(tmp_path, garbage):
     count = pages_of(store_file(tmp_path))

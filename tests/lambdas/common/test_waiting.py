@@ -61,6 +61,7 @@ def test_a_clock_set_back_by_an_hour_does_not_stretch_a_wait(wait: str, tmp_path
         assert process.wait(20) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info >= (3, 11), reason="3.11 waits on the monotonic clock")
 def test_the_shim_stretches_the_waits_of_the_standard_library(tmp_path: Path) -> None:
     process = waiter(STANDARD, tmp_path / "offset")

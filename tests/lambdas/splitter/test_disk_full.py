@@ -25,6 +25,7 @@ def test_a_full_disk_refuses_new_images_keeps_accepted_ones_and_drains(small_dis
     assert bench.image(JPEG)["seq"] == len(taken) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mib", [2, 8])
 def test_a_disk_that_others_filled_takes_acknowledgements_also_after_a_restart(disk_of, mib):
     disk = disk_of(mib)

@@ -300,6 +300,7 @@ class Dispatch(RuleBasedStateMachine):
 
 TestDispatch = Dispatch.TestCase
 TestDispatch.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestDispatch.pytestmark = [pytest.mark.slow]
 
 
 @pytest.mark.soak

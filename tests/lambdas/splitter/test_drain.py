@@ -123,3 +123,36 @@ def test_the_stats_say_who_is_drained_also_of_one_that_does_not_answer(tmp_path)
     told = {w.name: credit.describe(w) for w in credit.workers.values()}
     assert (told["w0"]["state"], told["w0"]["drained"]) == ("silent", True)
     assert told["w1"]["drained"] is False
+
+
+def pause(seconds: int, *workers: str) -> tuple[str, bytes]:
+    return "demo/control", event(pause=list(workers), seconds=seconds)
+
+
+def test_a_paused_worker_gets_no_work_until_it_is_told_so_whatever_its_process(tmp_path):
+    bench = bench_of(tmp_path)
+    bench.step(pause(60, "w1"))
+    images(bench, 3)
+    assert set(work_of(bench)) == {"w0", "w2"}
+    assert states(bench)["w1"] == "drained"
+
+    bench.heartbeat("w1", incarnation="next")
+    bench.ack(cam1=3)
+    images(bench, 3)
+    assert "w1" not in work_of(bench)
+
+    bench.step(pause(0, "w1"))
+    bench.ack(cam1=6)
+    images(bench, 3)
+    assert "w1" in work_of(bench)
+
+
+def test_a_pause_ends_by_itself_and_is_no_operators_drain(tmp_path):
+    bench = bench_of(tmp_path)
+    bench.step(pause(1, "w1"))
+    assert bench.splitter.credit.drained == []
+
+    bench.now += 1.5
+    bench.heartbeat("w1")
+    bench.step()
+    assert states(bench)["w1"] == "ready"

@@ -78,6 +78,7 @@ class JournalMachine(RuleBasedStateMachine):
 
 TestJournal = JournalMachine.TestCase
 TestJournal.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestJournal.pytestmark = [pytest.mark.slow]
 
 
 def test_a_full_journal_refuses_new_events_and_drains(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from sim import CLEAN, Hostility, Sim
 from sim_decoupled import DecoupledSim
 
-few_or_many = pytest.mark.parametrize("plants", [16, pytest.param(500, marks=pytest.mark.soak)])
+few_or_many = pytest.mark.parametrize("plants", [6, pytest.param(500, marks=pytest.mark.soak)])
 MANIFESTS = 12
 PARTS = ("splitter", "aggregator")
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from fanfold_runtime import loop
+from fanfold_runtime import byte_code, loop
 from fanfold_runtime.calls import WireError, initialized_request, roundtrip
 from fanfold_runtime.logs import configure
 
@@ -27,6 +27,7 @@ def run(handler_name):
     if missing:
         log.critical("environment lacks %s: only the core starts this", ", ".join(missing))
         return 1
+    byte_code.keep_apart(os.getcwd(), os.environ.get("FANFOLD_BYTE_CODE"))
     handler = _import_handler(handler_name)
     if handler is None:
         return 1

@@ -1,27 +1,20 @@
-// Actions need the token of this core; it is kept for this tab only.
+// What may be done here: by the core's token on loopback, by one's role where people sign in.
 
 import { byId, el, setText } from "./dom.js";
 import { Follower } from "./jsonl.js";
+import { forgetToken, keepToken, post, signIn, token, whoAmI } from "./person.js";
 
-const KEY = "fanfold-token";
 const MAX_BYTES = 131072;
 const LINES = 200;
 let offered = null;
+let me = null;
 
-// The core prints http://…/#token=…: a fragment is never sent to a server or written to a log.
-export function takeTokenFromAddress() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (!token) return;
-  sessionStorage.setItem(KEY, token);
-  history.replaceState(null, "", location.pathname);
+export function allow(person) {
+  me = person;
+  if (offered) buildActions(offered);
 }
 
-const token = () => sessionStorage.getItem(KEY) ?? "";
-
-function post(name, body) {
-  const isBlob = body instanceof Blob;
-  return fetch(`/api/actions/${name}`, { method: "POST", body: isBlob ? body : JSON.stringify(body), headers: { "x-fanfold-token": token() } });
-}
+const may = (name) => (me?.signs_in ? me.acts.includes(name) : Boolean(token())) && offered.actions.includes(name);
 
 const NOTICE_MS = 10000;
 let fading = 0;
@@ -38,10 +31,11 @@ function notify(text, ok) {
 
 async function act(name, body) {
   try {
-    const response = await post(name, body);
+    const response = await post(`/api/actions/${name}`, body);
     const answer = await response.json();
     notify(answer.message, answer.ok);
     if (response.status === 401) forget();
+    else if (response.status === 403) allow(await whoAmI());
   } catch {
     notify("The core does not answer.", false);
   }
@@ -49,7 +43,8 @@ async function act(name, body) {
 
 // A token that the core refuses is another core's, or mistyped: ask again.
 function forget() {
-  sessionStorage.removeItem(KEY);
+  if (me?.signs_in) return signIn();
+  forgetToken();
   if (offered) buildActions(offered);
 }
 
@@ -65,13 +60,13 @@ export function buildActions(hello) {
   offered = hello;
   const node = byId("actions");
   node.hidden = false;
-  const unlocked = Boolean(token()) && hello.actions.length > 0;
-  for (const name of ["restart", "drain"]) document.body.classList.toggle(`can-${name}`, unlocked && hello.actions.includes(name));
-  setText(byId("actions-note"), hello.read_only ? "disabled: this core is read-only" : "");
+  for (const name of ["restart", "drain"]) document.body.classList.toggle(`can-${name}`, may(name));
   const forms = { "test-image": testImage, publish, follow: followTopic, drain: drainAll };
-  const shown = unlocked ? Object.entries(forms).filter(([name]) => hello.actions.includes(name)).map(([, make]) => make(hello)) : [];
-  if (!hello.read_only && !unlocked) shown.push(unlock(hello));
-  byId("actions-body").hidden = hello.read_only;
+  const shown = Object.entries(forms).filter(([name]) => may(name)).map(([, make]) => make(hello));
+  if (!hello.read_only && !me?.signs_in && !token()) shown.push(unlock(hello));
+  const why = hello.read_only ? "disabled: this core is read-only" : me?.signs_in && !shown.length ? `none for you: ${me.name} is ${me.role}` : "";
+  setText(byId("actions-note"), why);
+  byId("actions-body").hidden = !shown.length;
   byId("actions-body").replaceChildren(...shown);
 }
 
@@ -85,7 +80,7 @@ function field(label, attributes, tag = "input", ...children) {
 
 function unlock(hello) {
   const submit = (f) => {
-    sessionStorage.setItem(KEY, f.token.value.trim());
+    keepToken(f.token.value.trim());
     buildActions(hello);
   };
   return form("Unlock", submit, field("Token (in the core's core.json and in the address that fanfold run prints)", { name: "token", type: "password", required: true }), el("div", { class: "row" }, el("button", {}, "Unlock")));
@@ -117,7 +112,7 @@ function followTopic(hello) {
   const lines = el("pre", { class: "lines mono" });
   const button = el("button", {}, "Follow");
   const follower = new Follower(button);
-  const ask = (filter) => (signal) => fetch("/api/actions/follow", { method: "POST", body: JSON.stringify({ filter }), headers: { "x-fanfold-token": token() }, signal });
+  const ask = (filter) => (signal) => post("/api/actions/follow", { filter }, signal);
   const submit = (f) => follower.toggle(ask(f.filter.value), (m) => show(lines, m), (problem) => notify(problem, false));
   return form("Follow a topic", submit, field("Topic filter", { name: "filter", required: true, value: hello.site ? `${hello.site}/results/+` : "#" }), el("div", { class: "row" }, button), lines);
 }

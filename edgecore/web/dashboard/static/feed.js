@@ -1,3 +1,5 @@
+import { whoAmI } from "./person.js";
+
 // Server-sent events with the browser's own reconnect. Two a second come from a core that lives;
 // three missing ones are called stale, so that no page looks alive over a dead core for two seconds.
 
@@ -21,6 +23,7 @@ export function follow({ onHello, onState, onLink }) {
     // A refused stream (503, a proxy's page) is not retried by the browser: start again.
     if (source.readyState === EventSource.CLOSED) {
       clearInterval(watch);
+      whoAmI().catch(() => {}); // signed out meanwhile: to the log-in
       setTimeout(() => follow({ onHello, onState, onLink }), 2000);
     }
   };

@@ -1,6 +1,6 @@
 // Wiring: events in, the page's parts out.
 
-import { buildActions, drain, restart, takeTokenFromAddress } from "./actions.js";
+import { allow, buildActions, drain, restart } from "./actions.js";
 import { showCameras } from "./cameras.js";
 import { Charts } from "./charts.js";
 import { byId, setClass, setText } from "./dom.js";
@@ -8,6 +8,7 @@ import { follow } from "./feed.js";
 import { duration } from "./format.js";
 import { showImages } from "./images.js";
 import { openLog, showLogNames, startLogs } from "./logs.js";
+import { showPerson, takeTokenFromAddress, whoAmI } from "./person.js";
 import { showNumbers, showSlowest, showTables, showVerdict } from "./tables.js";
 import { showWorkers } from "./workers.js";
 
@@ -18,6 +19,10 @@ let built = "";
 let columns = [];
 
 takeTokenFromAddress();
+whoAmI().then((me) => {
+  showPerson(me);
+  allow(me);
+}, () => {});
 startLogs();
 applyTheme(localStorage.getItem("fanfold-theme") ?? "");
 

@@ -9,16 +9,15 @@ import pytest
 from dashboard_replay import MODEL, jpeg
 from hypothesis import given
 from hypothesis import strategies as st
+from page_messages import T, record, status
 
 from edgecore.core.observers import Message
-from edgecore.web.dashboard.gallery import KEPT, SHOWN, Gallery
 from edgecore.web.dashboard.inline import MAX_KEPT, InlineImages, message_id
 from edgecore.web.dashboard.page_model import PageModel
 from edgecore.web.dashboard.ports import SiteView
-from edgecore.web.dashboard.streams import MAX_STREAMS, StreamTable
+from edgecore.web.dashboard.streams import StreamTable
 from edgecore.web.dashboard.workers import RATE_WINDOW_S, WorkerBoard
 
-T = 1_790_000_000.0
 VIEW = SiteView(site="demo", cameras=("cam1",), cloud_topic="fanfold/demo/results")
 
 
@@ -27,19 +26,8 @@ def message(topic: str, body: object, t: float = T) -> Message:
     return Message(t=t, topic=topic, payload=payload)
 
 
-def record(seq: int = 1, **changes: Any) -> dict[str, Any]:
-    common = {"stream": "cam1", "seq": seq, "id": f"i{seq}", "status": "ok", "file": "a.jpg"}
-    return common | {"worker": "w0", "model": MODEL, "t_in": T, "ms": {}} | changes
-
-
 def ordered(*records: dict[str, Any], t: float = T) -> Message:
     return message("demo/results/cam1", {"v": 1, "results": list(records)}, t)
-
-
-def status(**worker: Any) -> dict[str, Any]:
-    w0 = {"state": "ready", "inflight": 0, "credits": 2, "done": 5, "model": MODEL} | worker
-    functions = [{"id": "w0", "gpu_id": "1", "state": "running", "restarts": 2, "rss_kb": 300}]
-    return {"functions": functions, "stats": {"splitter": {"t": T, "workers": {"w0": w0}}}}
 
 
 def test_an_image_sent_inline_is_shown_though_its_file_is_deleted_when_it_is_done() -> None:
@@ -222,58 +210,6 @@ def test_a_rate_forgets_what_is_older_than_its_window() -> None:
     assert board.cards(status(), T + 19 + 2 * RATE_WINDOW_S)[0]["per_s"] == 0.0
 
 
-def places(gallery: Gallery) -> list[tuple[str, int]]:
-    return [(e["stream"], e["seq"]) for e in gallery.latest()]
-
-
-def test_every_stream_gets_the_same_places_in_the_order_of_their_names() -> None:
-    gallery = Gallery()
-    for n in range(100):
-        gallery.offer(record(n, stream="b-fast"), T + n)
-    for n in range(3):
-        gallery.offer(record(n, stream="a-slow"), T + n)
-
-    fast = [("b-fast", n) for n in (99, 98, 97, 96, 95, 94)]
-    assert places(gallery) == [("a-slow", 2), ("a-slow", 1), ("a-slow", 0), *fast]
-
-
-def test_with_more_streams_than_places_the_last_seen_are_shown() -> None:
-    gallery = Gallery()
-    for n in range(SHOWN + 5):
-        gallery.offer(record(1, stream=f"s{n:02}"), T + n)
-
-    assert places(gallery) == [(f"s{n:02}", 1) for n in range(5, SHOWN + 5)]
-
-
-def test_a_fast_stream_is_sampled_but_its_failures_are_kept_and_shown() -> None:
-    gallery = Gallery()
-    for n in range(50):
-        gallery.offer(record(n), T + n / 1000)
-    gallery.offer(record(50, status="failed", reason="truncated"), T + 0.051)
-    for n in range(60, 100):
-        gallery.offer(record(n), T + n)
-
-    assert places(gallery)[:3] == [("cam1", 99), ("cam1", 50), ("cam1", 98)]
-
-
-def test_the_gallery_stays_small() -> None:
-    gallery = Gallery()
-    for n in range(KEPT * 2):
-        gallery.offer(record(n), T + n)
-
-    assert gallery.get("cam1", 0) is None
-    assert gallery.get("cam1", KEPT * 2 - 1) is not None
-
-
-def test_the_least_recently_seen_stream_is_forgotten_first() -> None:
-    table = StreamTable()
-    for n in range(MAX_STREAMS + 1):
-        table.result({"stream": f"s{n}", "seq": 1, "status": "ok"}, T + n)
-
-    assert len(table) == MAX_STREAMS
-    assert "s0" not in {s["name"] for s in table.top()}
-
-
 def test_a_stream_that_holds_nothing_any_more_says_so() -> None:
     table = StreamTable()
     table.reorder_buffer({"cam1": 9})
@@ -298,12 +234,3 @@ def test_the_view_is_read_from_any_function_of_the_group() -> None:
 
 def test_a_group_of_somebody_else_is_watched_for_stats_only() -> None:
     assert SiteView.of_environments([{"X": "1"}]).filters == ("+/stats",)
-
-
-def test_a_streams_first_results_are_all_shown_and_a_fast_stream_is_then_sampled() -> None:
-    gallery = Gallery()
-
-    kept = [gallery.offer(record(seq), T + seq / 100) for seq in range(1, 31)]
-
-    assert kept == [True] * SHOWN + [False] * (30 - SHOWN)
-    assert gallery.offer(record(31), T + 10)

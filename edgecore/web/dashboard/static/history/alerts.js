@@ -2,19 +2,21 @@
 
 import { byId, el, setText, table } from "../dom.js";
 import { clock } from "../format.js";
+import { post } from "../person.js";
 
 const EVERY_MS = 3000;
 
-export function startAlerts(token, visible) {
+// `may(name)`: whether who looks may ask for that action.
+export function startAlerts(may, visible) {
   async function act(name, body) {
-    const response = await fetch(`/api/actions/${name}`, { method: "POST", body: JSON.stringify(body), headers: { "x-fanfold-token": token() } });
-    const answer = await response.json();
+    const answer = await (await post(`/api/actions/${name}`, body)).json();
     setText(byId("alerts-answer"), answer.message);
     show();
   }
   const acknowledge = (a) => {
     if (a.state !== "on") return "";
     if (a.acknowledged) return `acknowledged ${clock(a.acknowledged)}`;
+    if (!may("acknowledge")) return "";
     return el("button", { class: "quiet", type: "button", onclick: () => act("acknowledge", { alert: a.key }) }, "Acknowledge");
   };
   const COLUMNS = [
@@ -35,6 +37,7 @@ export function startAlerts(token, visible) {
     } catch { /* the search says that the core is away */ }
   }
 
+  byId("alerts-test").hidden = !may("test-alerts");
   byId("alerts-test").addEventListener("click", () => act("test-alerts", {}));
   setInterval(() => !document.hidden && show(), EVERY_MS);
   show();

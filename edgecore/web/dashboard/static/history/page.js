@@ -2,10 +2,10 @@
 
 import { byId, el, setText, table } from "../dom.js";
 import { clock, count, ms } from "../format.js";
+import { showPerson, signIn, takeTokenFromAddress, whoAmI } from "../person.js";
 import { startAlerts } from "./alerts.js";
 
 const form = byId("search");
-const TOKEN = "fanfold-token";
 let records = [];
 let next = null;
 let by = "camera";
@@ -22,6 +22,7 @@ function query() {
 async function ask(path, given) {
   const response = await fetch(`${path}?${given}`);
   const answer = await response.json();
+  if (response.status === 401) signIn();
   if (!response.ok) throw new Error(answer.message);
   return answer;
 }
@@ -137,12 +138,14 @@ for (const button of document.querySelectorAll("[data-by]")) {
 form.addEventListener("submit", (event) => { event.preventDefault(); search(false); });
 byId("more").addEventListener("click", () => search(true));
 
-// The core prints http://…/#token=…; it is kept for this tab, as the dashboard does.
-const token = new URLSearchParams(location.hash.slice(1)).get("token");
-if (token) sessionStorage.setItem(TOKEN, token);
+takeTokenFromAddress();
 
 const theme = localStorage.getItem("fanfold-theme");
 if (theme) document.documentElement.dataset.theme = theme;
 for (const [name, value] of new URLSearchParams(location.search)) if (form.elements[name]) form.elements[name].value = value;
 search(false);
-startAlerts(() => sessionStorage.getItem(TOKEN) ?? "", visible);
+whoAmI().then((me) => {
+  showPerson(me);
+  // On loopback the answer to a click says that the token is missing.
+  startAlerts((name) => !me?.signs_in || me.acts.includes(name), visible);
+}, () => {});

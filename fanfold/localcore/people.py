@@ -1,0 +1,90 @@
+"""Changing a core's users from the command line: the same files, the same audit log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from edgecore.people.audit import Act, AuditLog
+from edgecore.people.kept_file import KeptFileError
+from edgecore.people.passwords import MIN_CHARACTERS
+from edgecore.people.sessions import Sessions
+from edgecore.people.users import UserError as Refused
+from edgecore.people.users import Users
+from fanfold.common import output
+from fanfold.common.errors import INVALID, MISSING, UserError
+from fanfold.common.project import core_state, read_site
+from fanfold.localcore.running import person
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """``do`` one thing, with its line in the audit log and its mistakes in words."""
+
+    users: Users
+    sessions: Sessions
+    audit: AuditLog
+
+    def do(self, what: str, detail: dict[str, Any], work: Callable[[], T]) -> T:
+        """Raises UserError."""
+        try:
+            done = work()
+            self.audit.add(
+                Act(
+                    who=f"local:{person()}", role="admin", address="command line", what=what,
+                    result="done", detail=detail,
+                )
+            )  # fmt: skip
+        except (ValueError, Refused) as error:
+            raise UserError(str(error), INVALID) from error
+        except (OSError, KeptFileError) as error:
+            raise UserError(str(error)) from error
+        return done
+
+    def look(self, work: Callable[[], T]) -> T:
+        """Reading: not an act. Raises UserError."""
+        try:
+            return work()
+        except (OSError, KeptFileError) as error:
+            raise UserError(str(error)) from error
+
+
+def noted(state: Path, what: str, detail: dict[str, Any]) -> None:
+    """An act that this command line did without the core's HTTP; warns where it cannot be noted."""
+    act = Act(
+        who=f"local:{person()}", role="admin", address="command line", what=what,
+        result="done", detail=detail,
+    )  # fmt: skip
+    try:
+        AuditLog(state).add(act)
+    except (OSError, KeptFileError) as error:
+        output.warn(f"not in the audit log: {error}")
+
+
+def desk(site: str, state: Path | None) -> Desk:
+    """Of the core of a site, running or not. Raises UserError."""
+    folder = state or core_state(read_site(site)[0].name)
+    if state is not None and not state.is_dir():
+        raise UserError(f"{state}: no such folder; pass the core's --state", MISSING)
+    users = Users(folder)
+    return Desk(users=users, sessions=Sessions(folder, users), audit=AuditLog(folder))
+
+
+def new_password(file: Path | None) -> str:
+    """From a file, from stdin where nobody types, else asked for twice. Raises UserError."""
+    if file is not None:
+        try:
+            return file.read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{file}: cannot be read as text: {error}", MISSING) from error
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().strip("\r\n")
+    prompt = f"Password (at least {MIN_CHARACTERS} characters)"
+    return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=True, err=True))

@@ -1,0 +1,167 @@
+"""`fanfold user`: who may look at a core over the network, and do what there."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum
+from pathlib import Path
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from edgecore.people.roles import role_of
+from edgecore.people.sessions import MAX_TOKEN_DAYS
+from edgecore.web.access.people import user_json
+from fanfold.common import output
+from fanfold.common.errors import INVALID, UserError
+from fanfold.localcore.people import desk, new_password
+
+
+class RoleWord(str, Enum):
+    """What a user may do."""
+
+    viewer = "viewer"
+    operator = "operator"
+    admin = "admin"
+
+
+_SITE = typer.Argument(help="A site's name.")
+_NAME = typer.Argument(help="The user's name.")
+_STATE = typer.Option(
+    None, help="State folder of a core that was started with `python -m edgecore`."
+)
+_FILE = typer.Option(None, help="Take the password from this file instead of asking for it.")
+_ROLE = typer.Option(help="viewer reads, operator acts, admin manages users.")
+
+
+def register(app: typer.Typer) -> None:
+    user = typer.Typer(
+        no_args_is_help=True,
+        help="Users of a core's dashboard on the local network (fanfold run --listen).",
+    )
+    for verb in (add, role, passwd, token, remove):
+        user.command(verb.__name__)(verb)
+    user.command("sign-out")(sign_out)
+    user.command("list")(list_users)
+    app.add_typer(user, name="user")
+
+
+def add(
+    site: str = _SITE,
+    name: str = _NAME,
+    role: RoleWord = _ROLE,
+    password_file: Path | None = _FILE,
+    no_password: bool = typer.Option(
+        False, "--no-password", help="For one whom a trusted proxy signs in (--trust-header)."
+    ),
+    state: Path | None = _STATE,
+) -> None:
+    """Add a user; the password is asked for, or read from stdin.
+
+    Example: fanfold user add demo ann --role operator
+    """
+    at = desk(site, state)
+    password = None if no_password else new_password(password_file)
+    detail = {"name": name, "role": role.value}
+    at.do("user add", detail, lambda: at.users.add(name, role_of(role.value), password))
+    output.note(f"added {name} as {role.value}")
+
+
+def role(
+    site: str = _SITE, name: str = _NAME, role: RoleWord = _ROLE, state: Path | None = _STATE
+) -> None:
+    """Give a user another role; ends what the user has open.
+
+    Example: fanfold user role demo ann --role admin
+    """
+    at, detail = desk(site, state), {"name": name, "role": role.value}
+    at.do("user role", detail, lambda: at.users.set_role(name, role_of(role.value)))
+    output.note(f"{name} is {role.value} now, and signed out everywhere")
+
+
+def passwd(
+    site: str = _SITE,
+    name: str = _NAME,
+    password_file: Path | None = _FILE,
+    state: Path | None = _STATE,
+) -> None:
+    """Give a user another password; ends what the user has open.
+
+    Example: fanfold user passwd demo ann
+    """
+    at, password = desk(site, state), new_password(password_file)
+    at.do("user passwd", {"name": name}, lambda: at.users.set_password(name, password))
+    output.note(f"{name} has a new password, and is signed out everywhere")
+
+
+def token(
+    site: str = _SITE,
+    name: str = _NAME,
+    days: float = typer.Option(365, min=1, max=MAX_TOKEN_DAYS, help="How long it is good for."),
+    state: Path | None = _STATE,
+) -> None:
+    """Print a token for a program (`Authorization: Bearer …`), with this user's rights.
+
+    It is shown once, and ends with `sign-out`, a new role or a new password.
+    Example: fanfold user token demo prometheus --days 365
+    """
+    at = desk(site, state)
+    user = at.look(lambda: at.users.get(name))
+    if user is None:
+        known = ", ".join(u.name for u in at.look(at.users.all)) or "none"
+        raise UserError(f"no user {name!r}; users: {known}", INVALID)
+    made = at.do(
+        "user token", {"name": name, "days": days},
+        lambda: at.sessions.open(user, kind="token", days=days, address="command line"),
+    )  # fmt: skip
+    output.line(made)
+
+
+def sign_out(site: str = _SITE, name: str = _NAME, state: Path | None = _STATE) -> None:
+    """End every session and token of a user.
+
+    Example: fanfold user sign-out demo ann
+    """
+    at = desk(site, state)
+    at.do("user sign-out", {"name": name}, lambda: at.users.sign_out(name))
+    output.note(f"{name} is signed out everywhere")
+
+
+def remove(site: str = _SITE, name: str = _NAME, state: Path | None = _STATE) -> None:
+    """Remove a user; what the user has open ends at once.
+
+    Example: fanfold user remove demo ann
+    """
+    at = desk(site, state)
+    at.do("user remove", {"name": name}, lambda: at.users.remove(name))
+    output.note(f"removed {name}")
+
+
+def list_users(
+    site: str = _SITE,
+    state: Path | None = _STATE,
+    as_json: bool = typer.Option(False, "--json", help="With every session, as one JSON object."),
+) -> None:
+    """List users with their roles and what they have open.
+
+    Example: fanfold user list demo
+    """
+    at = desk(site, state)
+    found = [user_json(u, at.sessions) for u in at.look(at.users.all)]
+    if as_json:
+        output.print_json({"v": 1, "users": found})
+        return
+    if not found:
+        output.note(f"no users. Add one: fanfold user add {site} NAME --role admin")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("user", "role", "signs in by", "browsers", "tokens", "since"):
+        table.add_column(column)
+    for user in found:
+        kinds = [s["kind"] for s in user["sessions"]]
+        since = time.strftime("%Y-%m-%d", time.localtime(user["since"]))
+        by = "password" if user["password"] else "proxy"
+        counts = str(kinds.count("browser")), str(kinds.count("token"))
+        table.add_row(*map(Text, (user["name"], user["role"], by, *counts, since)))
+    output.out.print(table)

@@ -1,0 +1,134 @@
+"""`fanfold diff`, `rollback`, `status --from cloud` and the end of a site, for target v2."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from cloud_plant import Plant, package
+from components_plant import ComponentsPlant
+
+from fanfold.cloud.access import Access
+from fanfold.cloud.components import forget_history, uninstall
+from infra.planning import load_site
+
+
+@pytest.fixture
+def plant(make_plant: Callable[[], Plant]) -> ComponentsPlant:
+    made = ComponentsPlant(make_plant())
+    made.plant.publish(package(made.plant.folder, "bad"))
+    made.deploy()
+    made.report("SUCCEEDED")
+    return made
+
+
+def newer(plant: ComponentsPlant) -> str:
+    """The deployment of a second model that its device runs."""
+    plant.plant.publish(package(plant.plant.folder, "newer", version="1.1.0"))
+    made = plant.deploy(plant.model("newer"))
+    plant.report("SUCCEEDED")
+    return made
+
+
+def test_an_unchanged_site_has_no_difference(plant: ComponentsPlant):
+    said = plant.fanfold("diff", plant.plant.name)
+
+    assert (said.returncode, said.stdout) == (
+        0, f"{plant.plant.name}: no change; a deployment does nothing\n",
+    ), said.stdout + said.stderr  # fmt: skip
+
+
+def test_a_new_model_touches_the_model_component_only(plant: ComponentsPlant):
+    said = plant.fanfold("diff", plant.plant.name, "--model", plant.model("newer"), "--json")
+
+    assert said.returncode == 2, said.stderr
+    answer = json.loads(said.stdout)
+    assert [c["subject"] for c in answer["changes"]] == ["model", "component Model"]
+    assert answer["restarts"] is False
+
+
+def test_another_number_of_workers_restarts_the_core_and_leaves_the_model(plant: ComponentsPlant):
+    plant.write(workers=1)
+
+    said = plant.fanfold("diff", plant.plant.name)
+
+    assert said.returncode == 2, said.stderr
+    assert "workers 2 → 1" in said.stdout
+    assert "restarts the core" in said.stdout
+    assert "component Core " in said.stdout
+    assert "component Model" not in said.stdout
+
+
+def test_a_rollback_deploys_the_previous_versions_and_may_download_them(plant: ComponentsPlant):
+    before = plant.versions()
+    newer(plant)
+    assert plant.versions()["Model"] != before["Model"]
+
+    said = plant.fanfold("rollback", plant.plant.name, "--yes", "--wait-s", "0")
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "model newer → good" in said.stdout
+    assert plant.versions() == before
+    policy = plant.iam.get_role_policy(RoleName=plant.names.role, PolicyName="artifacts-before")
+    allowed = policy["PolicyDocument"]["Statement"][0]["Resource"]
+    assert f"arn:aws:s3:::{plant.plant.bucket}/good.tar.gz" in allowed
+    assert plant.fanfold("diff", plant.plant.name).returncode == 0
+
+
+def test_a_rollback_passes_over_a_deployment_that_failed(plant: ComponentsPlant):
+    good = plant.versions()
+    plant.deploy(plant.model("bad"))
+    plant.report("FAILED", "fanfold.Model is BROKEN")
+    newer(plant)
+
+    said = plant.fanfold("rollback", plant.plant.name, "--yes", "--wait-s", "0")
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert plant.versions() == good
+
+
+def test_the_cloud_says_how_each_device_is(plant: ComponentsPlant):
+    plant.deploy(plant.model("bad"))
+    plant.report("FAILED", "fanfold.Model is BROKEN")
+
+    said = plant.fanfold("status", plant.plant.name, "--from", "cloud", "--json")
+
+    assert said.returncode == 1, said.stderr
+    answer = json.loads(said.stdout)
+    assert answer["deployment"]["status"] == "Failure"
+    assert answer["devices"] == [
+        {"thing": plant.thing, "status": "FAILED", "step": "", "reason": "fanfold.Model is BROKEN"}
+    ]  # fmt: skip
+
+
+def test_what_was_never_deployed_is_said(make_plant: Callable[[], Plant]):
+    plant = ComponentsPlant(make_plant())
+
+    asked = plant.fanfold("status", plant.plant.name, "--from", "cloud")
+    rolled = plant.fanfold("rollback", plant.plant.name, "--yes")
+    compared = plant.fanfold("diff", plant.plant.name)
+
+    assert (asked.returncode, rolled.returncode, compared.returncode) == (3, 3, 2)
+    assert "not deployed yet" in compared.stdout
+
+
+def test_an_end_of_the_site_uninstalls_its_components_and_keeps_those_of_others(
+    plant: ComponentsPlant,
+):
+    newer(plant)
+    site, _ = load_site(plant.plant.site_file, plant.plant.folder / "device_profiles")
+    access = Access("us-east-1", plant.plant.cloud)
+    (newest,) = plant.greengrass.list_deployments()["deployments"][-1:]
+    given = plant.greengrass.get_deployment(deploymentId=newest["deploymentId"])
+    plant.greengrass.create_deployment(
+        targetArn=given["targetArn"],
+        components={**given["components"], "aws.greengrass.Cli": {"componentVersion": "2.13.0"}},
+    )
+
+    uninstall(access, site, 0.0)
+    forget_history(access, site)
+
+    assert plant.versions() == {"Cli": "2.13.0"}
+    left = plant.greengrass.list_deployments(targetArn=given["targetArn"], historyFilter="ALL")
+    assert len(left["deployments"]) == 1

@@ -1,0 +1,108 @@
+"""`fanfold user` and `fanfold audit`: what an operator types, with the core stopped."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from checkout import PROJECT
+
+from edgecore.__main__ import parser
+from edgecore.people.roles import Role
+from edgecore.people.sessions import Sessions
+from edgecore.people.users import Users
+from fanfold.localcore.listening import Listen
+from fanfold.main import main
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FANFOLD_STATE", str(tmp_path / "s"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "s" / "core" / "demo"
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *words: str, stdin: str = "") -> int:
+    monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    return main(words)
+
+
+def test_the_guides_lines_do_what_they_say(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (PROJECT / "docs/guides/lan.md").read_text()
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.S)
+    echo, *lines = block.splitlines()
+    words, file = re.fullmatch(r'echo "(.*)" > (\S+)', echo).groups()
+    Path(file).write_text(words + "\n")
+    own = [line.split()[1:] for line in lines if " run " not in line]
+
+    assert {" ".join(words): typed(monkeypatch, *words) for words in own} == {
+        " ".join(words): 0 for words in own
+    }
+    shown = capsys.readouterr().out
+    assert re.search(r"oskar +operator +password", shown)
+    assert re.search(r"local:\S+ +admin +command line +user add +done +name=ann role=admin", shown)
+    assert Users(state).check("oskar", words) is not None
+
+
+def test_what_run_is_given_the_core_understands(tmp_path: Path) -> None:
+    given = Listen(
+        listen="0.0.0.0:8443", names=["press7.local", "press7"], certificate=Path("c.pem"),
+        key=Path("k.pem"), trust_header="X-User", trust_from=["10.0.0.2"], no_tls=True,
+    ).arguments()  # fmt: skip
+    core = parser().parse_args(given)
+
+    assert (core.listen, core.http_name) == ("0.0.0.0:8443", ["press7.local", "press7"])
+    assert core.http_certificate == Path("c.pem").absolute()
+    assert (core.trust_header, core.trust_from, core.no_tls) == ("X-User", ["10.0.0.2"], True)
+    assert Listen().arguments() == []
+
+
+def test_a_token_is_printed_once_and_ends_with_a_sign_out(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(monkeypatch, "user", "add", "demo", "prom", "--role", "viewer",
+        "--no-password") == 0  # fmt: skip
+    capsys.readouterr()
+    assert typed(monkeypatch, "user", "token", "demo", "prom", "--days", "30") == 0
+    token = capsys.readouterr().out.strip()
+    users = Users(state)
+
+    assert Sessions(state, users).who(token).role is Role.VIEWER
+    assert typed(monkeypatch, "user", "list", "demo", "--json") == 0
+    (user,) = json.loads(capsys.readouterr().out)["users"]
+    assert [s["kind"] for s in user["sessions"]] == ["token"]
+    assert typed(monkeypatch, "user", "sign-out", "demo", "prom") == 0
+    assert Sessions(state, users).who(token) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "said"),
+    [
+        ("user add demo ann --role viewer", "short\n", "5 characters, at least 12"),
+        ("user add demo ../x --role viewer", PASSWORD + "\n", "letters, digits"),
+        ("user add demo bob --role viewer", PASSWORD + "\n", "exists"),
+        ("user remove demo nobody", "", "no user 'nobody'; users: bob"),
+        ("user token demo nobody", "", "no user 'nobody'; users: bob"),
+        ("user passwd demo bob --password-file nowhere", "", "No such file"),
+        ("user list nosite", "", "nosite"),
+        ("user list demo --state nowhere", "", "no such folder"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_changes_nothing(
+    words: str, stdin: str, said: str, state: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    Users(state).add("bob", Role.OPERATOR, None)
+    before = (state / "people" / "users.json").read_text()
+
+    assert typed(monkeypatch, *words.split(), stdin=stdin) in {2, 3}
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert (state / "people" / "users.json").read_text() == before
