@@ -11,7 +11,7 @@ from typing import Any
 
 from fanfold.common.errors import INVALID, UserError
 from fanfold.localcore.starting import with_local_files
-from infra.packaging import build_lambdas
+from infra.packaging import LAMBDAS, build_lambdas
 from infra.planning import check, errors, estimate, load_site, plan_group, render
 
 SITE = "bench"
@@ -36,11 +36,15 @@ class Setting:
 
 @dataclass(frozen=True)
 class Machine:
-    """A device's own profile, and what of its site changes how fast an image is worked on."""
+    """A device's own profile, and what of its site changes how fast an image is worked on.
+
+    `lambdas`: the functions' sources.
+    """
 
     profile: dict[str, Any]
     site: dict[str, Any] = field(default_factory=dict)
     hooks: dict[str, Path] = field(default_factory=dict)
+    lambdas: Path = LAMBDAS
 
 
 def write_group(
@@ -55,14 +59,14 @@ def write_group(
     `slow_model` is what worker w0 runs instead. `machine`: None for a profile of this machine's
     cores and `setting.gpus` simulated GPUs. Raises UserError where the plan is refused.
     """
-    machine = machine or Machine(_simulated_profile(setting))
+    machine = machine or Machine(simulated_profile(setting))
     site, profile = load_site(_write_site(work, setting, model, machine), work / "profiles")
     made = plan_group(site, profile)
     if wrong := errors(check(made)):
         raise UserError("\n".join(map(str, wrong)), INVALID)
     for folder in (site.volumes.images, site.volumes.state):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    code = build_lambdas(work / "lambdas.zip", hooks=machine.hooks)
+    code = build_lambdas(work / "lambdas.zip", machine.lambdas, hooks=machine.hooks)
     document = with_local_files(render(made), code, model)
     if slow_model is not None:
         _replace_model(document, slow_model)
@@ -71,7 +75,7 @@ def write_group(
     return path, estimate(made).images_per_s
 
 
-def _simulated_profile(setting: Setting) -> dict[str, Any]:
+def simulated_profile(setting: Setting) -> dict[str, Any]:
     transforms = setting.transforms or setting.workers if setting.strategy == "decoupled" else 0
     wanted = setting.workers * setting.threads + transforms
     return {

@@ -112,6 +112,7 @@ class SpoolStatus(TypedDict, total=False):
     refused: int
     refused_by_reason: dict[str, int]
     refusing: str | None
+    problem: str | None
     renumbered: int
     gaps: list[list[int]]
     rescued: int
@@ -165,12 +166,13 @@ class RecentStatus(TypedDict, total=False):
 
 
 class DiskStatus(TypedDict):
-    """One file system. `use`: what is on it, such as `state, images`."""
+    """One file system. `use`: what is on it, such as `state, images`. `read_only`: as mounted."""
 
     use: str
     path: str
     free_bytes: int
     size_bytes: int
+    read_only: bool
 
 
 class CertificateStatus(TypedDict):

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
-import logging
-import logging.handlers
 import os
 import shlex
 import sys
-import time
 from pathlib import Path
 from typing import get_args
 
-from edgecore.core.options import CloudSink, Options, Web
+from edgecore.core.options import CloudSink, CoreError, Options, Web
+from edgecore.daemon.core_log import configure_logs
 from edgecore.daemon.process import run
-
-LOG_BYTES = 4 * 1024 * 1024
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object per line: time, level, logger, message, traceback where there is one."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        facts = {
-            "t": round(record.created, 3),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            facts["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(facts)
+from edgecore.disk.state_files import require_writable
 
 
 def _port(text: str) -> int | None:
@@ -104,7 +85,12 @@ def main(argv: list[str] | None = None) -> int:
     given = arguments.parse_args(argv)
     if given.group is None and given.join is None:
         arguments.error("--group SOURCE is needed; with --join FILE it may come by a job")
-    _configure_logs(given.state)
+    try:
+        require_writable(given.state)
+    except CoreError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    configure_logs(given.state)
     return run(
         Options(
             group=given.group or "jobs",
@@ -144,23 +130,6 @@ def main(argv: list[str] | None = None) -> int:
             insecure_static_credentials=given.insecure_static_credentials,
         )
     )
-
-
-def _configure_logs(state: Path) -> None:
-    (state / "logs").mkdir(parents=True, exist_ok=True)
-    to_file = logging.handlers.RotatingFileHandler(
-        state / "logs" / "core.log", maxBytes=LOG_BYTES, backupCount=1
-    )
-    to_file.setFormatter(JsonLines())
-    to_stderr = logging.StreamHandler()
-    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s")
-    formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
-    formatter.converter = time.gmtime
-    to_stderr.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_stderr])
-    # botocore logs at every poll where it found its credentials.
-    for chatty in ("uvicorn", "botocore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

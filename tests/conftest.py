@@ -24,6 +24,8 @@ sys.dont_write_bytecode = False
 settings.register_profile("fanfold", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fanfold")
 
+#: Of a long form that names no limit of its own.
+SOAK_S = 7_200
 TOGETHER = ("devcloud", "infra/stacks", "edgecore/sources")
 APART = (
     "chaos",
@@ -58,6 +60,7 @@ class Rooms(LoadScopeScheduling):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     _restore_stories(items)
+    _give_time(items)
 
 
 def _below_tests(nodeid: str) -> str:
@@ -70,6 +73,14 @@ def _group(path: str) -> str | None:
         if path.startswith(room + "/"):
             return room
     return None if path.startswith(APART) else path
+
+
+def _give_time(items: list[pytest.Item]) -> None:
+    """A long form may be long. The limit ends a test wherever it is: within an example it looks to
+    hypothesis as if data were drawn differently, and it reports `FlakyStrategyDefinition`."""
+    for item in items:
+        if item.get_closest_marker("soak") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SOAK_S))
 
 
 def _restore_stories(items: list[pytest.Item]) -> None:

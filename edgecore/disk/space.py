@@ -27,5 +27,6 @@ def disks(paths: Mapping[str, str]) -> list[DiskStatus]:
             "path": path,
             "free_bytes": free * room.f_frsize,
             "size_bytes": room.f_blocks * room.f_frsize,
+            "read_only": bool(room.f_flag & os.ST_RDONLY),
         }
     return list(found.values())

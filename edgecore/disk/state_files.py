@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edgecore.core.options import CoreError
+
+# A full disk is no reason not to start: what leaves makes room.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def require_writable(state: Path) -> None:
+    """The directory with what a core needs in it before all else. Raises CoreError."""
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (state / "logs").mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=state):
+            pass
+    except OSError as error:
+        if error.errno in _FULL:
+            return
+        raise CoreError(
+            f"--state {state}: the core cannot write there: {error.strerror}. Make that volume "
+            "writable (a file system that met an error is read-only until it is checked and "
+            "mounted again), or pass another folder; nothing that was accepted is touched"
+        ) from None
 
 
 class StateLock:

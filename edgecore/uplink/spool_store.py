@@ -38,6 +38,7 @@ class SpoolStore:
         self._page_limit = self._max_pages
         self._acked = 0
         self._lost = False  # the connection is closed, and could not be opened again
+        self.problem: str | None = None  # file and error, while it takes nothing
         self.protected = 0  # ids up to here are in flight and not dropped
         self.salvage: Salvage | None = None
         self._db, salvage = open_database(path, self._max_pages)
@@ -51,11 +52,17 @@ class SpoolStore:
         """
         self._acked = max(self._acked, ack)
         try:
-            return self._durably(puts)
+            reasons = self._durably(puts)
         except (sqlite3.DatabaseError, OSError) as error:
-            reason = self._reason(error)
-            if puts and not self.account.refused[reason]:
-                log.error("spool: messages are refused (%s): %s", reason, error)  # noqa: TRY400
+            return self._refused(puts, error)
+        self.problem = None
+        return reasons
+
+    def _refused(self, puts: Sequence[tuple[str, bytes]], error: Exception) -> list[str | None]:
+        reason = self._reason(error)
+        self.problem = f"{self._path}: {error}"
+        if puts and not self.account.refused[reason]:
+            log.error("spool: messages are refused (%s): %s", reason, error)
         if puts:
             self.account.refused[reason] += len(puts)
         return [reason] * len(puts)

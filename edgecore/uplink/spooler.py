@@ -99,6 +99,7 @@ class Spooler:
             "dropped": account.dropped.total(),
             "dropped_by_reason": dict(account.dropped),
             "refusing": self._refusing,
+            "problem": self._store.problem,
             "refused": account.refused.total(),
             "refused_by_reason": dict(account.refused),
             "gaps": [list(gap) for gap in account.gaps],

@@ -133,9 +133,12 @@ class Store:
 
     # Staging
 
-    def log(self, kind: str, stream: str, span: tuple[int, int, int], body: str) -> None:
-        """Append records of one run; `span` is first, last and how many."""
-        run = self.runs.of(stream, span[0]) if stream else self.runs.current
+    def log(
+        self, kind: str, stream: str, span: tuple[int, int, int], body: str, run: str = ""
+    ) -> None:
+        """Append records of one run, by default that of its first number; `span` is first, last
+        and how many."""
+        run = run or (self.runs.of(stream, span[0]) if stream else self.runs.current)
         self._rows.append((kind, stream, *span, len(body), body, run))
 
     def begin_run(self, name: str, firsts: Mapping[str, int], told: Known) -> None:

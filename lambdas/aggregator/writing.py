@@ -15,6 +15,8 @@ ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
 # Failures that speak of the model, not of the image; a deployment is judged by them.
 MODEL_REASONS = ("model_error", "killed_workers")
+# Nothing of the image is left: its file is not there, or nobody knows which it was.
+GONE = ("not_found", "journal_lost")
 
 
 class Held:
@@ -41,26 +43,45 @@ class Writer:
         """Write steps of one stream to the log, in order."""
         if not steps:
             return
-        rows: dict[tuple[str, str], list[tuple[int, str]]] = {}
-        runs = self._store.runs
+        # Of each topic, in order, what one run has given in a row.
+        rows: dict[str, list[tuple[str, list[tuple[int, str]]]]] = {RESULTS: [], LATE: []}
+
+        def write(kind: str, run: str, seq: int, body: str) -> None:
+            if not rows[kind] or rows[kind][-1][0] != run:
+                rows[kind].append((run, []))
+            rows[kind][-1][1].append((seq, body))
+
         for step in steps:
             if step.kind == GAP:
                 self.gaps += 1
                 self._store.gap(name, step.seq)
                 body = m.dumps({"stream": name, "seq": step.seq, "status": "gap"})
-                rows.setdefault((RESULTS, runs.of(name, step.seq)), []).append((step.seq, body))
+                run = self._store.runs.of(name, step.seq)
+                write(RESULTS, run, step.seq, body)
                 continue
             late = step.kind != EMIT
+            run = self._run_of(name, step)
             body = self._terminal(name, step, now, wall)
             if late:
                 self._store.ungap(name, step.seq)
-            kind = LATE if late else RESULTS
-            rows.setdefault((kind, runs.of(name, step.seq)), []).append((step.seq, body))
-        for (kind, _), entries in rows.items():
-            self._log(kind, name, entries)
+            write(LATE if late else RESULTS, run, step.seq, body)
+        for kind, groups in rows.items():
+            for run, entries in groups:
+                self._log(kind, name, entries, run)
         next_seq = stream.next
         assert next_seq is not None  # noqa: S101 - a stream that wrote something has begun
         self._store.stream_at(name, next_seq)
+
+    def _run_of(self, name: str, step: Step) -> str:
+        """Half of the record's key: the run that gave the number.
+
+        But whoever says that an image is gone cannot know that it has had no record: this store
+        and the journal may be older than the one that had it. Under the present run the number
+        has no other meaning.
+        """
+        runs = self._store.runs
+        gone = step.record is None or step.record.record.get("reason") in GONE
+        return runs.current if gone and runs.current else runs.of(name, step.seq)
 
     def _terminal(self, name: str, step: Step, now: float, wall: float) -> str:
         held = step.record
@@ -92,18 +113,18 @@ class Writer:
         if late:
             self._jobs.late(record)
 
-    def _log(self, kind: str, name: str, entries: list[tuple[int, str]]) -> None:
+    def _log(self, kind: str, name: str, entries: list[tuple[int, str]], run: str) -> None:
         start = 0
         size = 0
         for index, (_, body) in enumerate(entries):
             length = len(m.utf8(body)) + 1
             if index > start and size + length > ROW_BYTES:
-                self._log_row(kind, name, entries[start:index])
+                self._log_row(kind, name, entries[start:index], run)
                 start, size = index, 0
             size += length
         if entries[start:]:
-            self._log_row(kind, name, entries[start:])
+            self._log_row(kind, name, entries[start:], run)
 
-    def _log_row(self, kind: str, name: str, entries: list[tuple[int, str]]) -> None:
+    def _log_row(self, kind: str, name: str, entries: list[tuple[int, str]], run: str) -> None:
         span = (entries[0][0], entries[-1][0], len(entries))
-        self._store.log(kind, name, span, ",".join(body for _, body in entries))
+        self._store.log(kind, name, span, ",".join(body for _, body in entries), run)

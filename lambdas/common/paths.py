@@ -26,6 +26,9 @@ _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _UNFIT = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES, errno.EPERM, errno.EINVAL)
 
 
+_NO_NAMES = frozenset(("", ".", ".."))
+
+
 class PathError(ValueError):
     """`reason`: outside_volume, not_found, not_a_file, too_large or changed (closed sets of
     the spec)."""
@@ -128,7 +131,7 @@ def split_inside(relative: str) -> tuple[str, ...]:
     parts = tuple(relative.split("/"))
     if len(relative.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
         raise PathError("outside_volume", f"path has more than {MAX_PATH_BYTES} bytes")
-    if "\0" in relative or any(part in ("", ".", "..") for part in parts):
+    if "\0" in relative or not _NO_NAMES.isdisjoint(parts):
         raise PathError(
             "outside_volume",
             f"{relative!r:.200}: give a path below the images volume, without empty, '.' or '..'",

@@ -5,6 +5,8 @@ Said in the log when it begins and when it ends, and in every stats message mean
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from typing import Any, Callable
 
@@ -32,6 +34,19 @@ class StateVolume:
         if not self.refuses and self._throttle.due("failed") is not None:
             self._log.error("state volume, %s: %s; work waits", self._folder, error)
         self.refuses = str(error)
+
+    def look(self, has_room: Callable[[], bool]) -> None:
+        """Now and then: an idle part writes nothing, and would see neither the beginning nor the
+        end. `has_room` tries it, where it was refused."""
+        if self.refuses:
+            if has_room():
+                self.took()
+            return
+        try:
+            if os.statvfs(self._folder).f_flag & os.ST_RDONLY:
+                self.failed(OSError(errno.EROFS, os.strerror(errno.EROFS), self._folder))
+        except OSError as error:
+            self.failed(error)
 
     def took(self) -> None:
         if self.refuses and self._throttle.due("took") is not None:

@@ -72,9 +72,10 @@ class Custody:
         status = None if self._copies else self._link(relative, name)
         if status is None:
             return self._copy(relative, name)
-        self._remember(name, status)
+        mark = mark_of(status)
+        self._remember(name, status, mark)
         stat = (status.st_size, status.st_mtime_ns, status.st_ino)
-        return self._taken(relative, stat, "", mark_of(status))
+        return self._taken(relative, stat, "", mark)
 
     def _link(self, relative: str, name: str) -> os.stat_result | None:
         """Link it and look at what was linked; None: it is to be copied."""
@@ -104,12 +105,13 @@ class Custody:
                 self._check_quota(before.st_size)
                 content = _read_all(file)
                 after = os.fstat(descriptor)
-            if mark_of(before) == mark_of(after) and len(content) == after.st_size:
+            mark = mark_of(before)
+            if mark == mark_of(after) and len(content) == after.st_size:
                 self.inbox.write(relative, content)
-                self._remember(name, before)
+                self._remember(name, before, mark)
                 self.copied += 1
                 digest = hashlib.sha256(content).hexdigest()
-                return self._taken(relative, (len(content), 0, 0), digest, mark_of(before))
+                return self._taken(relative, (len(content), 0, 0), digest, mark)
         raise OSError(errno.EBUSY, f"{name!r:.200} is being written")
 
     def _taken(self, relative: str, stat: tuple[int, int, int], digest: str, mark: str) -> Taken:
@@ -117,8 +119,8 @@ class Custody:
         self.held_bytes += stat[0]
         return Taken(relative, stat, digest, mark)
 
-    def _remember(self, name: str, status: os.stat_result) -> None:
-        self._seen[name] = (status.st_ino, mark_of(status))
+    def _remember(self, name: str, status: os.stat_result, mark: str) -> None:
+        self._seen[name] = (status.st_ino, mark)
         self._seen.move_to_end(name)
         if len(self._seen) > REMEMBERED_PATHS:
             self._seen.popitem(last=False)
@@ -126,8 +128,8 @@ class Custody:
     def _written_into(self, name: str, status: os.stat_result) -> bool:
         """The same file under this name again, with other content: its camera does not replace
         it, and a link would share whatever is written next."""
-        inode, mark = self._seen.get(name, (0, ""))
-        return inode == status.st_ino and mark != mark_of(status)
+        known = self._seen.get(name)
+        return known is not None and known[0] == status.st_ino and known[1] != mark_of(status)
 
     def _check_quota(self, size: int) -> None:
         if self._max_bytes and self.held_bytes + size > self._max_bytes:

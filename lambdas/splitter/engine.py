@@ -102,8 +102,7 @@ class Splitter(Part):
         self.dispatch.probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
-            if self.state_volume.refuses and self.journal.has_room():
-                self.state_volume.took()
+            self.state_volume.look(self.journal.has_room)
             self.admission.answers.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
             self._publish(self._stats(now, wall))

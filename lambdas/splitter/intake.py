@@ -22,6 +22,7 @@ from contract.messages import (
     utf8,
 )
 from contract.refused_kinds import refusal
+from contract.volumes import OWN_FOLDER
 from lambdas.common import paths
 from lambdas.imaging.rules import MAX_BYTES, rules_of
 
@@ -154,6 +155,8 @@ def _path(value: Any) -> str:
         raise MessageError("malformed", f"a path is {value!r:.80}, use text")
     if len(value.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
         raise MessageError("malformed", f"a path has more than {MAX_PATH_BYTES} bytes")
+    if value.partition("/")[0] == OWN_FOLDER:
+        raise MessageError("outside_volume", f"{value!r:.80}: {OWN_FOLDER} is Fanfold's own folder")
     if _ESCAPED.search(value):
         raise MessageError("malformed", f"a path has control characters: {value!r:.80}")
     return value

@@ -10,8 +10,10 @@ import os
 import stat
 from typing import Any, Callable
 
+from contract.volumes import INBOX
 from lambdas.common.log import get_logger
 from lambdas.common.marker import PATH, read_marker, write_marker
+from lambdas.common.paths import PathError, make_folder_inside
 
 LOOK_EVERY_S = 0.5
 
@@ -119,5 +121,16 @@ class Volume:
     def _look_whether_writable(self) -> None:
         if os.statvfs(self._root).f_flag & os.ST_RDONLY:
             self.failed(OSError(errno.EROFS, os.strerror(errno.EROFS)))
-        elif self.refuses and self.identity and self._mark(self.identity):
+        elif self.refuses and self.identity and self._mark(self.identity) and self._has_inbox():
             self.took()
+
+    def _has_inbox(self) -> bool:
+        try:
+            os.close(make_folder_inside(self._root, INBOX))
+        except PathError as error:
+            self.failed(OSError(errno.ELOOP, f"{INBOX} must be a folder: {error.detail}"))
+        except OSError as error:
+            self.failed(error)
+        else:
+            return True
+        return False

@@ -6,6 +6,7 @@ A record is made only of what is the image's own fault. What the machine did lea
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 
@@ -97,6 +98,9 @@ class Prepare:
         try:
             return read_inside(self._images_dir, kept, limit, accepted)
         except PathError as error:
+            if error.reason == "outside_volume":
+                # The splitter made no link there. Whoever did, it is not the image's fault.
+                raise OSError(errno.ELOOP, error.detail) from None
             # Somebody removed what the splitter kept; the camera's own name may still lead there.
             if error.reason != "not_found" or not (accepted and accepted[2]):
                 raise

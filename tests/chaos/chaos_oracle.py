@@ -30,6 +30,7 @@ class Verdict:
 
     missing: frozenset[str]
     duplicated: frozenset[str]
+    contradicted: frozenset[Key]
     out_of_order: int
     wrong_content: frozenset[str]
     wrongly_failed: frozenset[str]
@@ -42,8 +43,8 @@ class Verdict:
     @property
     def clean(self) -> bool:
         return not (
-            self.missing or self.duplicated or self.out_of_order or self.wrong_content
-            or self.wrongly_failed or self.open_gaps
+            self.missing or self.duplicated or self.contradicted or self.out_of_order
+            or self.wrong_content or self.wrongly_failed or self.open_gaps
         )  # fmt: skip
 
 
@@ -51,11 +52,12 @@ def judge(sent: Mapping[str, Sent], records: Iterable[Record]) -> Verdict:
     """``sent`` by image id. ``records``: in the order of their arrival, gaps among them.
 
     The key is (epoch, stream, seq). A duplicate is a second key for one id: the same key again
-    is a resend. Order is that of the first arrival of each key; what was announced as a gap may
-    come later.
+    is a resend, unless it says something else. Order is that of the first arrival of each key;
+    what was announced as a gap may come later. A number that is lost speaks of no image.
     """
     first: dict[Key, Record] = {}
     gaps: set[Key] = set()
+    contradicted: set[Key] = set()
     resent = steps_back = 0
     highest: dict[tuple[str, str], int] = {}
     for record in records:
@@ -65,6 +67,8 @@ def judge(sent: Mapping[str, Sent], records: Iterable[Record]) -> Verdict:
             gaps.add(key)
         elif key in first:
             resent += 1
+            if _said(first[key]) != _said(record):
+                contradicted.add(key)
             continue
         else:
             first[key] = record
@@ -72,19 +76,30 @@ def judge(sent: Mapping[str, Sent], records: Iterable[Record]) -> Verdict:
                 continue
         steps_back += key not in gaps and seq < highest.get(stream, 0)
         highest[stream] = max(seq, highest.get(stream, 0))
-    ids = Counter(str(r.get("id")) for r in first.values())
+    named = [r for r in first.values() if not _is_lost_number(r)]
+    ids = Counter(str(r.get("id")) for r in named)
     return Verdict(
         missing=frozenset(sent.keys() - ids.keys()),
         duplicated=frozenset(i for i, n in ids.items() if n > 1),
+        contradicted=frozenset(contradicted),
         out_of_order=steps_back,
-        wrong_content=_ids(first.values(), lambda r: not _right(r, sent)),
-        wrongly_failed=_ids(first.values(), lambda r: _failure_is_wrong(r, sent)),
+        wrong_content=_ids(named, lambda r: not _right(r, sent)),
+        wrongly_failed=_ids(named, lambda r: _failure_is_wrong(r, sent)),
         open_gaps=len(gaps - first.keys()),
         failed=sum(r["status"] == "failed" for r in first.values()),
         dropped=sum(r["status"] == "dropped" for r in first.values()),
         gaps=len(gaps),
         resent=resent,
     )
+
+
+def _said(record: Record) -> tuple[Any, Any, Any]:
+    return record["status"], record.get("id"), record.get("sha256")
+
+
+def _is_lost_number(record: Record) -> bool:
+    """Nobody knows which image it was; if it had no record before, that one is missing."""
+    return record.get("reason") == "journal_lost" and "id" not in record
 
 
 def _ids(records: Iterable[Record], wrong: Any) -> frozenset[str]:

@@ -25,6 +25,8 @@ STORES = {
     "spool": "core/spool.sqlite3",
 }
 VOLUMES = ("images", "state", "core")
+#: Who keeps what where, below the plant's folder.
+FOLDERS = {"splitter": "state/splitter", "aggregator": "state/aggregator", "core": "core"}
 #: What a file system that turned read-only refuses, also in files that are open already.
 CHANGES = "write,fsync,truncate,openw,rename,unlink,link"
 Ways = Callable[[], object]
@@ -113,6 +115,36 @@ def test_a_read_only_state_volume_is_named_holds_work_back_and_goes_on_by_itself
     plant.send(IMAGES, halfway=trouble)
     plant.core.until(lambda _: not named(plant))
     report("volume of state read-only", plant)
+
+
+def test_a_core_whose_whole_state_is_read_only_names_volume_and_remedy_and_loses_nothing(
+    make_plant: Callable[..., Plant], report: Report, tmp_path: Path
+) -> None:
+    """Everything that core and functions keep is on one volume, and it takes nothing any more."""
+    plant = make_plant()
+    calls = FaultyCalls(tmp_path / "faults")
+    plant.core.preload(calls.environment)
+    plant.start()
+    plant.send(40)
+    plant.verdict()
+
+    def trouble() -> None:
+        calls.everywhere((tmp_path / "core", tmp_path / "state"), errno.EROFS, CHANGES)
+        plant.core.until(lambda _: set(FOLDERS) <= set(named(plant)))
+        said = {r["subject"]: r for r in plant.core.not_ready()}
+        for part, folder in FOLDERS.items():
+            reason = said[f"state volume of the {part}"]
+            assert str(tmp_path / folder) in reason["problem"]
+            assert "writable" in reason["remedy"]
+        calls.none()
+
+    plant.send(IMAGES, halfway=trouble)
+    plant.core.until(lambda _: not named(plant))
+    status = plant.core.status()
+    assert status["cloud"]["dropped"] == 0
+    assert status["stats"]["aggregator"]["outbox_dropped"] == 0
+    report("volume of state and core read-only", plant)
+    assert "Traceback" not in (tmp_path / "core.out").read_text()
 
 
 def named(plant: Plant) -> list[str]:

@@ -52,6 +52,14 @@ def test_a_gap_whose_record_follows_is_in_order_and_one_without_is_open() -> Non
     assert judge(SENT, [gap, record(2, "b"), record(3, "c")]).open_gaps == 1
 
 
+def test_a_key_that_says_two_things_is_a_contradiction_and_a_lost_number_is_no_image() -> None:
+    lost = {"stream": "s", "seq": 1, "status": "dropped", "reason": "journal_lost"}
+    whole = [record(1, "a"), record(2, "b"), record(3, "c")]
+    assert judge(SENT, [*whole, lost]).contradicted == {("", "s", 1)}
+    assert judge(SENT, [*whole, {**lost, "epoch": "later"}]).clean
+    assert judge(SENT, [lost, *whole[1:]]).missing == {"a"}
+
+
 def test_a_failure_without_a_cause_is_wrong_and_so_is_poison_that_succeeds() -> None:
     failed = record(1, "a", status="failed", reason="killed_workers")
     rest = [record(2, "b"), record(3, "c")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,20 +43,53 @@ def test_a_restored_backup_loses_and_repeats_no_image(
     plant.verdict()
     backups = {database(plant, store): tmp_path / f"backup-{store}" for store in RESTORED[what]}
     for path, backup in backups.items():
-        backup.mkdir()
-        for part in files_of(path):
-            shutil.copy(part, backup)
+        copy_files(path, backup)
     plant.send(100)
     plant.verdict()
     plant.stop()
     for path, backup in backups.items():
-        for part in files_of(path):
-            part.unlink()
-        for part in backup.iterdir():
-            shutil.copy(part, path.parent)
+        put_back(path, backup)
     plant.start()
     plant.send(100)
     report(f"backup of the {what} restored", plant)
+
+
+def test_a_lost_journal_beside_an_older_store_gives_no_key_a_second_record(
+    make_plant: Callable[..., Plant], report: Report, tmp_path: Path
+) -> None:
+    """In the backup a number is open: its image had its record soon after, and nobody knows."""
+    plant = make_plant(wait_ms=20)
+    plant.start()
+    plant.send(40)
+    plant.verdict()
+    worker = plant.core.functions()["w0"]["pid"]
+    os.kill(worker, signal.SIGSTOP)
+    plant.send(60)
+    plant.core.until(lambda s: any(s["stats"]["aggregator"]["reorder_buffer"].values()))
+    copy_files(database(plant, "store"), tmp_path / "backup")
+    os.kill(worker, signal.SIGCONT)
+    plant.verdict()
+    plant.stop()
+    put_back(database(plant, "store"), tmp_path / "backup")
+    for part in files_of(database(plant, "journal")):
+        part.unlink()
+    plant.start()
+    plant.send(100)
+    report("journal lost and store older", plant)
+    assert any(r.get("reason") == "journal_lost" for r in plant.records())
+
+
+def copy_files(path: Path, backup: Path) -> None:
+    backup.mkdir()
+    for part in files_of(path):
+        shutil.copy(part, backup)
+
+
+def put_back(path: Path, backup: Path) -> None:
+    for part in files_of(path):
+        part.unlink()
+    for part in backup.iterdir():
+        shutil.copy(part, path.parent)
 
 
 @pytest.mark.parametrize("store", STORES)

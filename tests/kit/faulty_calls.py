@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shims import shim
@@ -26,6 +26,10 @@ class FaultyCalls:
     def always(self, folder: Path, error: int, calls: str = "*") -> None:
         """Every call below `folder` fails."""
         self._say(f"{calls} {error} 0 {folder}\n")
+
+    def everywhere(self, folders: Iterable[Path], error: int, calls: str = "*") -> None:
+        """As `always`, below each of several folders and not beside them."""
+        self._say("".join(f"{calls} {error} 0 {folder}/\n" for folder in folders))
 
     def nth(self, folder: Path, error: int, number: int, calls: str = "*") -> None:
         """The `number`-th call from now on fails, once, in whichever process."""

@@ -75,17 +75,20 @@ def _images_volume(status: Status) -> Iterator[Reason]:
 
 
 def _spool(status: Status) -> Iterator[Reason]:
-    refusing = mapping(status.get("cloud")).get("refusing")
-    if refusing:
-        words = _SPOOL_WORDS.get(str(refusing), str(refusing))
-        yield gate(
-            DEGRADED,
-            "spool_refuses",
-            "cloud spool",
-            f"takes no messages: {words}",
-            "make room on the core's state disk, or repair it: results wait with the "
-            "aggregator, and it is tried each second",
-        )
+    cloud = mapping(status.get("cloud"))
+    refusing = cloud.get("refusing")
+    if not refusing:
+        return
+    words = _SPOOL_WORDS.get(str(refusing), str(refusing))
+    fails = refusing == "disk_error"
+    yield gate(
+        DEGRADED,
+        "spool_refuses",
+        "state volume of the core" if fails else "cloud spool",
+        f"takes no messages for the cloud: {cloud.get('problem') or words}",
+        ("make it writable again" if fails else "make room on the core's state disk")
+        + ": results wait with the aggregator, nothing is dropped, and it is tried each second",
+    )
 
 
 def _backlog(status: Status) -> Iterator[Reason]:

@@ -25,6 +25,14 @@ def machine_reasons(status: Status) -> Iterator[Reason]:
 def _disks(status: Status) -> Iterator[Reason]:
     for disk in status.get("disks", []):
         free, whole = disk["free_bytes"], disk["size_bytes"]
+        if disk.get("read_only") and "state" in disk["use"].split(", "):
+            yield degraded(
+                "state_volume_refuses",
+                "state volume of the core",
+                f"{disk['path']} is mounted read-only",
+                "check the file system and mount it writable: results and deployments wait, and "
+                "go on by themselves",
+            )
         where = f"{disk['path']} ({disk['use']}) has {size(free)} free of {size(whole)}"
         if free < FULL_BYTES:
             yield down(

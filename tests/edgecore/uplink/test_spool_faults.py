@@ -26,7 +26,7 @@ def in_faulty_process(calls: FaultyCalls, *arguments: str) -> list[dict[str, obj
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("stride", [23, pytest.param(1, marks=pytest.mark.soak)])
 def test_whichever_system_call_fails_once_nothing_taken_is_lost_or_miscounted(
     tmp_path: Path, stride: int

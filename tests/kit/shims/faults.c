@@ -1,8 +1,8 @@
-/* System calls that fail, as one line of a file says.
+/* System calls that fail, as the lines of a file say; the first that fits counts.
  *
  * FAULTS_FILE names it: "CALLS ERRNO NTH FOLDER", read anew at every call. CALLS is a list
  * like "open,fsync" or "*"; "openw" is an open for writing. FOLDER may be a file; then what is beside it counts as well: its
- * log, its journal. NTH 0: every such call on a path below FOLDER fails with ERRNO;
+ * log, its journal. With a slash at its end it is a folder and nothing beside it. NTH 0: every such call on a path below FOLDER fails with ERRNO;
  * n > 0: the n-th does, once, counted over all processes and restarts in FAULTS_FILE.count
  * (8 bytes; made by whoever writes the line). No line, no fault. */
 #define _GNU_SOURCE
@@ -61,17 +61,27 @@ static int names(const char *calls, const char *call) {
     return 0;
 }
 
+static int fits(const char *line, const char *call, const char *path, int *error, unsigned long *nth) {
+    char calls[256], folder[512];
+    if (sscanf(line, "%255s %d %lu %511[^\n]", calls, error, nth, folder) != 4) return 0;
+    size_t length = strlen(folder);
+    if (strncmp(path, folder, length)) return 0;
+    if (folder[length - 1] != '/' && !strchr("/-.", path[length])) return 0;
+    return names(calls, call);
+}
+
 /* The errno to fail with, or 0. */
 static int verdict(const char *call, const char *path) {
-    char plan[1024], calls[256], folder[512];
+    char plan[2048];
     int error;
     unsigned long nth;
     if (!path || !read_plan(plan, sizeof plan)) return 0;
-    if (sscanf(plan, "%255s %d %lu %511[^\n]", calls, &error, &nth, folder) != 4) return 0;
-    size_t length = strlen(folder);
-    if (strncmp(path, folder, length) || !strchr("/-.", path[length])) return 0;
-    if (!names(calls, call)) return 0;
-    return nth == 0 || next_number() == nth ? error : 0;
+    for (const char *line = plan; line && *line; line = strchr(line, '\n')) {
+        if (*line == '\n') line++;
+        if (fits(line, call, path, &error, &nth))
+            return nth == 0 || next_number() == nth ? error : 0;
+    }
+    return 0;
 }
 
 static int fails_at(const char *call, int folder, const char *path) {
@@ -150,6 +160,7 @@ ssize_t pwrite64(int file, const void *from, size_t size, off64_t at) {
     return fails("write", file) ? -1 : REAL(pwrite64)(file, from, size, at);
 }
 int fsync(int file) { return fails("fsync", file) ? -1 : REAL(fsync)(file); }
+int syncfs(int file) { return fails("fsync", file) ? -1 : REAL(syncfs)(file); }
 int fdatasync(int file) { return fails("fsync", file) ? -1 : REAL(fdatasync)(file); }
 int ftruncate(int file, off_t size) {
     return fails("truncate", file) ? -1 : REAL(ftruncate)(file, size);

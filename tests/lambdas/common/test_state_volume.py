@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import subprocess
 
 import pytest
+from small_disks import small_disk_at
 
 from contract import messages as m
 from contract.durable.trouble import failing_of, is_trouble
 from lambdas.common.bus import RecordingBus
 from lambdas.common.loop import Message, Part
-from lambdas.common.state_volume import TRY_EVERY_S, OpensLater, opened
+from lambdas.common.state_volume import TRY_EVERY_S, OpensLater, StateVolume, opened
 
 FULL = sqlite3.OperationalError("database or disk is full")
 READ_ONLY = OSError(errno.EROFS, os.strerror(errno.EROFS))
@@ -77,3 +79,22 @@ def test_what_fails_in_a_folder_is_asked_of_it_and_leaves_nothing(tmp_path):
     assert failing_of(str(tmp_path)) == 0
     assert failing_of(str(tmp_path / "not there")) == errno.ENOENT
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_idle_part_sees_that_its_volume_is_read_only_and_that_it_is_not_any_more(tmp_path):
+    def remount(how):
+        subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)
+
+    with small_disk_at(tmp_path / "disk", 2) as disk:
+        volume = StateVolume("splitter", str(disk))
+        volume.look(lambda: pytest.fail("nothing was refused"))
+        assert volume.describe() == {"state": "ready"}
+        remount("ro")
+        volume.look(lambda: False)
+        refusing = volume.describe()
+        remount("rw")
+        volume.look(lambda: not failing_of(str(disk)))
+
+    assert refusing["folder"] == str(disk)
+    assert "Read-only" in refusing["detail"]
+    assert volume.describe() == {"state": "ready"}

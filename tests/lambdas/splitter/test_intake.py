@@ -50,6 +50,7 @@ def test_the_same_image_has_the_same_id_raw_and_in_base64(volume):
     [
         ({"file": "../etc/passwd"}, "outside_volume"),
         ({"file": "/etc/passwd"}, "outside_volume"),
+        ({"file": ".fanfold/volume"}, "outside_volume"),
         ({"file": "cam1/link.jpg"}, "outside_volume"),
         ({"file": "cam1/pipe.jpg"}, "not_a_file"),
         ({"file": "cam1"}, "not_a_file"),

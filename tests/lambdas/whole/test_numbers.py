@@ -47,6 +47,11 @@ class Plant:
         shutil.rmtree(self.folder(part))
         shutil.copytree(self.copies[part], self.folder(part))
 
+    def lose_and_put_back(self, lost: str, restored: str) -> None:
+        """At once: one comes back without its disk, the other with a copy."""
+        self.put_back(restored)
+        self.sim.lose(lost)
+
     def lose_log(self, part: str) -> None:
         """The newest part of the database, which is not in its file yet, is gone."""
         self.sim.kill(part)
@@ -180,6 +185,29 @@ def test_both_restored_from_one_backup_give_no_key_again(plant):
     assert len(repeated) > len(set(repeated)), "the numbers are given again, the epoch is new"
 
 
+@pytest.mark.parametrize("lost", PARTS)
+def test_one_lost_and_the_other_older_at_once_say_nothing_twice_under_a_key(plant, lost):
+    """In the copy a number is open whose image has its record soon after."""
+    [restored] = set(PARTS) - {lost}
+    plant.send(10)
+    plant.settled()
+    plant.sim.freeze("w0", 1.0)
+    plant.send(12)
+    plant.sim.run(0.5)
+    open_then = plant.sim.splitter.backlog.outstanding
+    plant.copy(restored)
+    plant.settled()
+    assert open_then
+    assert len(plant.ids_of_ok()) == 22
+    plant.lose_and_put_back(lost, restored)
+    plant.send(25)
+    plant.settled()
+
+    assert plant.contradictions() == []
+    newest = {f"e{plant.sent - n}" for n in range(25)}
+    assert newest <= plant.ids_of_ok()
+
+
 def test_results_of_before_the_restore_do_not_take_the_place_of_new_images(plant):
     """A worker lives on and still has the old images under numbers that are given again."""
     plant.send(10)
@@ -223,6 +251,20 @@ class Ages(RuleBasedStateMachine):
 
     def both_run(self):
         return self.plant.sim.splitter is not None and self.plant.sim.aggregator is not None
+
+    @precondition(lambda self: self.plant.copies)
+    @rule(data=st.data(), down_s=st.floats(0.5, 2.0))
+    def lose_one_and_put_back_the_other(self, data, down_s):
+        restored = data.draw(st.sampled_from(sorted(self.plant.copies)))
+        [lost] = set(PARTS) - {restored}
+        if self.both_run():
+            self.plant.lose_and_put_back(lost, restored)
+            self.plant.sim.run(down_s)
+
+    @rule(seconds=st.floats(0.1, 2.0))
+    def freeze(self, seconds):
+        """Its images stay open while others have their records."""
+        self.plant.sim.freeze("w0", seconds)
 
     @rule()
     def copy_both(self):

@@ -125,6 +125,22 @@ def test_a_long_one_gives_the_image_back_and_is_told_until_it_is_over(desk, monk
     assert desk.take() is None
 
 
+def test_a_link_in_the_place_of_the_inbox_costs_only_time(desk):
+    inbox, aside = desk.root / ".fanfold/inbox", desk.root / "aside"
+    inbox.rename(aside)
+    inbox.symlink_to(aside)
+
+    def mend():
+        if len(desk.slept) == 2:
+            inbox.unlink()
+            aside.rename(inbox)
+
+    desk.on_sleep = mend
+
+    assert desk.take() is None
+    assert len(desk.slept) == 2
+
+
 def test_a_file_that_is_missing_with_its_volume_waits_for_it(desk):
     away = desk.root.with_name("away")
     desk.root.rename(away)
