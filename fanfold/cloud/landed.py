@@ -7,6 +7,7 @@ returned has every record once and each stream in order.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,21 +43,32 @@ class Collected:
     """Records by (epoch, stream, seq); a terminal one wins over the gap that announced it."""
 
     epochs: dict[tuple[str, str], int] = field(default_factory=dict)
+    begun: dict[tuple[str, str], float] = field(default_factory=dict)
     records: dict[tuple[str, str, int], Record] = field(default_factory=dict)
     repeated: int = 0
 
     def add(self, epoch: str, record: Record) -> None:
         stream, seq = str(record["stream"]), int(record["seq"])
         self.epochs.setdefault((stream, epoch), len(self.epochs))
+        t_in = float(record.get("t_in") or math.inf)
+        self.begun[stream, epoch] = min(t_in, self.begun.get((stream, epoch), math.inf))
         before = self.records.get((epoch, stream, seq))
         if before is None or before.get("status") == "gap":
             self.records[epoch, stream, seq] = record
         self.repeated += before is not None
 
-    def ordered(self) -> list[Record]:
-        """Stream by stream; its epochs in the order in which they appeared, then `seq`."""
-        keys = sorted(self.records, key=lambda key: (key[1], self.epochs[key[1], key[0]], key[2]))
-        return [self.records[key] for key in keys]
+    def ordered(self, *, boxes: int = 1) -> list[Record]:
+        """Stream by stream; its epochs in the order in which they appeared, then `seq`.
+
+        Of several boxes, whose folders are read one after another: epochs by their first image.
+        """
+
+        def place(key: tuple[str, str, int]) -> tuple[str, float, int, int]:
+            epoch, stream, seq = key
+            begun = self.begun[stream, epoch] if boxes > 1 else 0.0
+            return stream, begun, self.epochs[stream, epoch], seq
+
+        return [self.records[key] for key in sorted(self.records, key=place)]
 
 
 def keys(client: Any, bucket: str, prefix: str, since: float | None) -> Iterator[str]:

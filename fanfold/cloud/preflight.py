@@ -15,8 +15,11 @@ from infra.planning import Plan
 from infra.planning.stack_names import deployment_stack_name
 
 
-def look(access: Access, plan: Plan) -> None:
-    """Raises UserError for the first thing that a deployment would fail at."""
+def look(access: Access, plan: Plan, made_beside: str | None = None) -> None:
+    """Raises UserError for the first thing that a deployment would fail at.
+
+    `made_beside`: the bucket that a stack makes which this one depends on.
+    """
     site = plan.site
     refuse_unbootstrapped(access, site.account)
     for name in (site.name, deployment_stack_name(site.name)):
@@ -24,6 +27,8 @@ def look(access: Access, plan: Plan) -> None:
     if site.model.s3_uri:
         refuse_unreadable(access, site.model.s3_uri)
     for what, bucket in _buckets(plan):
+        if bucket == made_beside:
+            continue
         refuse_missing_bucket(access, what, bucket)
     if site.core.group is not None:
         return

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from fanfold.cloud.access import reach
 from fanfold.cloud.component_deployments import ComponentDeployment
 from fanfold.cloud.deployed import read_site_deployed
 from fanfold.cloud.jobs import SiteJob, show_devices
 from fanfold.common import output
+from fanfold.common.boxes import boxes_named
 from fanfold.common.errors import MISSING, UserError
-from fanfold.common.project import read_site
+
+if TYPE_CHECKING:
+    from infra.planning import Site
 
 
 def show_from_cloud(site: str, *, aws: bool, as_json: bool) -> bool:
-    """False where the newest deployment failed. Raises UserError: nothing is deployed."""
-    settings, _ = read_site(site)
+    """False where the newest deployment failed. Raises UserError: nothing is deployed.
+
+    Of a site with several cores: each box, in JSON one object a line.
+    """
+    told = [_show(box, aws=aws, as_json=as_json) for box in boxes_named(site)]
+    return all(told)
+
+
+def _show(settings: Site, *, aws: bool, as_json: bool) -> bool:
     deployed = read_site_deployed(reach(settings.region, aws=aws), settings)
     if deployed is None:
         raise UserError(

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import Any
 
 from fanfold.cloud.access import Access, reach
 from fanfold.cloud.words import short_model
 from fanfold.common.errors import INVALID, UserError
-from fanfold.common.project import read_site, root
+from fanfold.common.project import further_cores, read_site, root
 from fanfold.rollout.sites import ENGINES, Standing, Target
 from fanfold.rollout.waves import Wave, deal
-from infra.planning import InvalidInput, check, errors, plan_group
+from infra.planning import InvalidInput, box_name, check, errors, plan_group
 
 READERS = 8
 
@@ -69,16 +70,29 @@ class Plan:
 
 
 def sites_of(pattern: str, without: Sequence[str] = ()) -> list[str]:
-    """Names of the files in `sites/` that match, in the order of their names."""
+    """Boxes of the sites in `sites/` that match by their own name or the site's."""
     folder = root() / "sites"
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
+    known = _boxes_below(folder)
     if unknown := [site for site in without if site not in known]:
         raise UserError(f"--without {unknown[0]}: no such site in {folder}", INVALID)
-    found = [name for name in known if fnmatch(name, pattern) and name not in without]
+    found = [
+        box
+        for box, site in known.items()
+        if (fnmatch(box, pattern) or fnmatch(site, pattern)) and box not in without
+    ]
     if not found:
         names = ", ".join(known) or "none"
         raise UserError(f"{pattern!r} matches no site in {folder}; sites: {names}", INVALID)
     return found
+
+
+def _boxes_below(folder: Path) -> dict[str, str]:
+    """Box → site, every core of every site, in the order of the files' names."""
+    return {
+        box_name(path.stem, core): path.stem
+        for path in sorted(folder.glob("*.yaml"))
+        for core in (path.stem, *further_cores(path))
+    }
 
 
 def targets_of(names: Sequence[str], model: str, *, aws: bool) -> dict[str, Target]:

@@ -110,7 +110,11 @@ class Run:
         if ran is not None and ran.code:
             self._moved(site, Stand.FAILED, ran.said)
         elif standing is None or standing.model != self._settings.model:
-            self._moved(site, Stand.FAILED, "it went back to the model before by itself")
+            why = (standing and standing.refused) or "it went back to the model before by itself"
+            # Of a group, the boxes that took it are still to go back.
+            self._moved(
+                site, Stand.UNHEALTHY if standing and standing.partly else Stand.FAILED, why
+            )
         elif standing.runs:
             late = standing.boxes - standing.done
             why = f"{standing.done} of {standing.boxes} boxes" if late else ""
@@ -172,6 +176,9 @@ class Run:
         if before is None:
             return Stand.STUCK, f"nothing was deployed before; `fanfold destroy {site}` removes it"
         standing = place.standing()
+        if standing and standing.partly:
+            ran = self._ways.deploy(place.file, standing.model)
+            return (Stand.STUCK, ran.said) if ran.code else (Stand.RETURNED, "to the model before")
         if standing and standing.version == before and standing.status != "Failure":
             return Stand.RETURNED, "it runs what it had"
         ran = self._ways.go_back(place.file, before)

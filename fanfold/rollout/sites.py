@@ -25,7 +25,8 @@ class Standing:
     """The newest deployment that has not failed. `status`: Success, InProgress or Failure.
 
     `done` of `boxes` devices have it: more than one box where the site is a thing group, and
-    none counted where the target does not say.
+    none counted where the target does not say. `refused`: why a still newer deployment failed;
+    `partly`: some devices of the group run that one all the same.
     """
 
     version: str
@@ -34,6 +35,8 @@ class Standing:
     error: str = ""
     done: int = 0
     boxes: int = 0
+    refused: str = ""
+    partly: bool = False
 
     @property
     def runs(self) -> bool:
@@ -76,7 +79,13 @@ class Target:
         current = deployed.current
         done, boxes = _boxes(deployed, current.id)
         model = model_uri(read_document(self.access, deployed, current))
-        return Standing(current.version, current.status, model, current.error, done, boxes)
+        newest = deployed.deployments[0]
+        failed = newest.id != current.id and newest.status == "Failure"
+        return Standing(
+            current.version, current.status, model, current.error, done, boxes,
+            refused=newest.error if failed else "",
+            partly=failed and _boxes(deployed, newest.id)[0] > 0,
+        )  # fmt: skip
 
     def reports(self, since: float, until: float) -> list[Report]:
         """Health reports that the cloud had between two times (epoch seconds), oldest first."""

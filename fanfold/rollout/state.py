@@ -33,7 +33,7 @@ class Stand(str, Enum):
 S = Stand
 NEXT: Mapping[Stand, frozenset[Stand]] = {
     S.PENDING: frozenset({S.DEPLOYING, S.LEFT_OUT}),
-    S.DEPLOYING: frozenset({S.DEPLOYING, S.DEPLOYED, S.AWAY, S.FAILED, S.RETURNING}),
+    S.DEPLOYING: frozenset({S.DEPLOYING, S.DEPLOYED, S.AWAY, S.FAILED, S.UNHEALTHY, S.RETURNING}),
     S.DEPLOYED: frozenset({S.HEALTHY, S.UNHEALTHY, S.AWAY, S.RETURNING}),
     S.HEALTHY: frozenset({S.RETURNING}),
     S.AWAY: frozenset({S.PENDING, S.RETURNING, S.LEFT_OUT}),

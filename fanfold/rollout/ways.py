@@ -46,7 +46,8 @@ class Verbs:
 
     def deploy(self, site: str, model: str) -> Ran:
         older = ["--allow-older-model"] if self.allow_older else []
-        return self._run(site, ["deploy", site, "--model", model, *older])
+        this_box = ["--core", Path(site).stem]
+        return self._run(site, ["deploy", site, *this_box, "--model", model, *older])
 
     def go_back(self, site: str, version: str) -> Ran:
         return self._run(site, ["rollback", site, "--to", version, "--yes", "--allow-older-model"])

@@ -12,13 +12,15 @@ from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.cdk_run import require_tools, run_cdk
 from fanfold.cloud.components import forget_history, go_forward_by_components, uninstall
+from fanfold.cloud.dealt import givers_first
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
 from fanfold.common import output
+from fanfold.common.boxes import box_of, boxes_named, one_box, shared_bucket
 from fanfold.common.errors import FAILED, INVALID, UserError
-from fanfold.common.project import profiles, read_site, site_file, state_dir
+from fanfold.common.project import further_cores, profiles, read_site, site_file, state_dir
 from fanfold.provision.detaching import detach_certificates
 from infra.planning import Plan, Site, check, errors, plan_group, render
 from infra.planning.stack_names import cloud_id, deployment_stack_name
@@ -27,6 +29,7 @@ from infra.targets.iot.names import IotNames
 AWS = typer.Option(
     False, "--aws", help="Use the AWS credentials of this shell even if a development cloud runs."
 )
+CORE = typer.Option(None, help="Of a site with several cores, this one only.")
 MODEL = typer.Option(None, help="S3 URI of a model package, instead of the site's own.")
 OLDER = typer.Option(False, OPTION, help="Deploy a model of an older version than the one there.")
 AS_JSON = typer.Option(False, "--json", help="The outcome as one JSON object.")
@@ -47,6 +50,7 @@ def register(app: typer.Typer) -> None:
 
 def deploy(
     site: str,
+    core: str | None = CORE,
     model: str | None = MODEL,
     allow_older_model: bool = OLDER,
     wait_s: int = WAIT,
@@ -59,8 +63,33 @@ def deploy(
     Goes to the development cloud when one runs here (and bootstraps it the first time), else
     to AWS. An unchanged site deploys nothing; after a roll-back it goes forward again. A group
     that the core cannot run is put back by core and stack, and the reason is shown.
+    Of a site with several cores every box, those that give a camera away before the others.
     Example: fanfold deploy demo --model s3://bucket/models/lite0/1.1.0.tar.gz
     """
+    boxes = boxes_named(site) if core is None else [read_site(box_of(site, core))[0]]
+    given = (model, allow_older_model, wait_s, runtime_override, aws, as_json)
+    if len(boxes) == 1:
+        _deploy_box(box_of(site, core) if core else site, *given)
+        return
+    require_tools()
+    access = reach(boxes[0].region, aws=aws)
+    for box, gone in givers_first(access, boxes):
+        # AWS IoT deletes no thing that has a certificate; these are no longer this box's.
+        with explained(access, f"things of {box.name}"):
+            things = [f"{box.core.thing}-{camera}" for camera in gone]
+            detach_certificates(access.client("iot"), things)
+        _deploy_box(box_of(site, box.name), *given)
+
+
+def _deploy_box(
+    site: str,
+    model: str | None,
+    allow_older_model: bool,
+    wait_s: int,
+    runtime_override: str | None,
+    aws: bool,
+    as_json: bool,
+) -> None:
     settings, profile = read_site(site)
     wanted = settings.with_model(model) if model else settings
     plan = plan_group(wanted, profile)
@@ -70,7 +99,7 @@ def deploy(
     access = reach(settings.region, aws=aws)
     refuse_other_account(access, settings.account, settings.name)
     _bootstrap(access)
-    look(access, plan)
+    look(access, plan, made_beside=shared_bucket(site))
     _refuse_older_model(access, plan, allowed=allow_older_model)
     context = ["-c", f"model={model}"] if model else []
     context += ["-c", f"wait={wait_s}"]
@@ -95,7 +124,13 @@ def deploy(
         )
 
 
-def destroy(site: str, wait_s: int = WAIT, aws: bool = AWS, as_json: bool = AS_JSON) -> None:
+def destroy(
+    site: str,
+    core: str | None = CORE,
+    wait_s: int = WAIT,
+    aws: bool = AWS,
+    as_json: bool = AS_JSON,
+) -> None:
     """Remove a site's stack: deployments are reset first; data and certificates are kept.
 
     Stop the core first (`fanfold stop SITE` on the device), or it keeps running the last group;
@@ -103,6 +138,7 @@ def destroy(site: str, wait_s: int = WAIT, aws: bool = AWS, as_json: bool = AS_J
     Results, models and certificates stay; certificates go with `fanfold provision SITE --remove`.
     Example: fanfold destroy demo
     """
+    site = one_box(site, core)
     settings, profile = read_site(site)
     require_tools()
     access = reach(settings.region, aws=aws)
@@ -125,7 +161,9 @@ def destroy(site: str, wait_s: int = WAIT, aws: bool = AWS, as_json: bool = AS_J
     with explained(access, f"things of {settings.name}", "Nothing was removed."):
         detach_certificates(access.client("iot"), [t.name for t in (plan.core, *plan.devices)])
     both = [settings.name, cloud_id(settings.name)]
-    arguments = ["destroy", *both, "--force", *_where(site, settings)]
+    # The other boxes' stacks come after the first one's, and would go with it.
+    alone = ["--exclusively"] if further_cores(site_file(site)) else []
+    arguments = ["destroy", *both, "--force", *alone, *_where(site, settings)]
     _cdk(arguments, access, settings.name, as_json=as_json)
     if settings.target == "v2":
         forget_history(access, settings)

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from fanfold.common import output
+from fanfold.common.boxes import box_of, names_box, one_box, read_place, show_dealing
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site
 from infra.planning import (
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    core: str | None = typer.Option(None, help="Of a site with several cores, this one only."),
     why: bool = typer.Option(True, help="Show the reason for each number."),
     document: Path | None = typer.Option(
         None, help="Write the group document here, for `fanfold run --group`; `-` for stdout."
@@ -41,18 +43,33 @@ def plan(
 ) -> None:
     """Show what a site's group will be, why, and what is wrong with it.
 
+    Of a site with several cores: which core takes which camera, and each one's group; in JSON
+    one object a line.
     Example: fanfold plan demo
     """
-    made = plan_group(*read_site(site))
-    findings = check(made)
     if document:
-        _write(render(made), document)
-    elif as_json:
-        output.print_json(_as_data(made, findings))
-    else:
-        _show(made, findings, why=why)
-    if wrong := errors(findings):
-        raise UserError(f"site {made.site.name}: {len(wrong)} error(s), see above", INVALID)
+        site = one_box(site, core)
+    place = None if core or names_box(site) else read_place(site)
+    if place and place.dealing and not as_json:
+        show_dealing(place.site.name, place.dealing)
+    named = [box_of(site, core)] if core else [site]
+    read = place.boxes.values() if place else [read_site(each) for each in named]
+    plans = [plan_group(*each) for each in read]
+    findings = {made.site.name: check(made) for made in plans}
+    for made in plans:
+        if document:
+            _write(render(made), document)
+        elif as_json:
+            output.print_json(_as_data(made, findings[made.site.name]))
+        else:
+            _show(made, findings[made.site.name], why=why)
+    said = [
+        f"site {name}: {len(wrong)} error(s), see above"
+        for name, found in findings.items()
+        if (wrong := errors(found))
+    ]
+    if said:
+        raise UserError("; ".join(said), INVALID)
 
 
 def _write(group: dict[str, Any], path: Path) -> None:

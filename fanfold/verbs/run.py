@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from fanfold.common import output
+from fanfold.common.boxes import one_box
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
@@ -30,6 +31,9 @@ def register(app: typer.Typer) -> None:
 
 def run(  # noqa: PLR0912 - options of the core, passed on
     site: str = typer.Argument(help="A site's name."),
+    core: str | None = typer.Option(
+        None, help="Of a site with several cores: which of them this machine is."
+    ),
     group: str | None = typer.Option(
         None,
         help="A cloud assembly, template, group document, on-device group.json or "
@@ -118,6 +122,7 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     Example: fanfold run demo --detach
     """
     _refuse_json_without_detach(as_json, detach)
+    site = one_box(site, core)
     settings, _ = read_site(site)
     state = core_state(settings.name)
     remember_site(state, site)
@@ -170,10 +175,10 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
-        core = start(command, variables, state, held)
+        started = start(command, variables, state, held)
     finally:
         os.close(held)
-    _say(settings.name, core, as_json=as_json)
+    _say(settings.name, started, as_json=as_json)
 
 
 def _refuse_json_without_detach(as_json: bool, detach: bool) -> None:

@@ -8,13 +8,14 @@ Pure: no CDK, no AWS, no clock, no environment. Only `load_site` and `load_profi
     group = render(plan)
 """
 
+from infra.planning.boxes import Dealing, box_name, core_names
 from infra.planning.capacity import Estimate, estimate
 from infra.planning.checks import check
 from infra.planning.difference import Change, changes
 from infra.planning.document import render
 from infra.planning.fields import Footprint, StageTimes
 from infra.planning.findings import Finding, InvalidInput, errors
-from infra.planning.load import load_profile, load_site
+from infra.planning.load import Place, load_place, load_profile, load_site
 from infra.planning.model import Plan, Reason
 from infra.planning.planner import plan_group
 from infra.planning.profile import Profile
@@ -23,21 +24,26 @@ from infra.planning.storage import ResultsStore, store_of
 
 __all__ = [
     "Change",
+    "Dealing",
     "Estimate",
     "Finding",
     "Footprint",
     "InvalidInput",
+    "Place",
     "Plan",
     "Profile",
     "Reason",
     "ResultsStore",
     "Site",
     "StageTimes",
+    "box_name",
     "changes",
     "check",
+    "core_names",
     "errors",
     "estimate",
     "explain",
+    "load_place",
     "load_profile",
     "load_site",
     "plan_group",

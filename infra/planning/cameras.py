@@ -34,6 +34,9 @@ class Camera(Record):
         default=DEFAULT_FROZEN_S,
         description="With source: the same picture for so long is reported as frozen; 0: never.",
     )
+    core: Name | None = Field(
+        default=None, description="Site with `cores`: its core's name; absent: dealt."
+    )
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."
     )

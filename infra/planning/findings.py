@@ -29,6 +29,7 @@ INPUT_CODES = {
     "FF174": "A component depends HARD on the token exchange service.",
     "FF175": "A component has no run.",
     "FF010": "Two sites of one account and region use the same thing.",
+    "FF011": "A box of one site has the name of another.",
 }
 
 

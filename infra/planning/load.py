@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infra.planning import yamlfile
+from infra.planning.boxes import Dealing, boxes_of, dealing
 from infra.planning.fields import CERTIFICATE_ARN
 from infra.planning.findings import Finding, InvalidInput
 from infra.planning.profile import Profile
 from infra.planning.site import Site
+from infra.planning.yamlfile import Loc
 
 
 def load_profile(path: Path) -> Profile:
@@ -21,39 +25,86 @@ def load_profile(path: Path) -> Profile:
     return profile
 
 
-def load_site(path: Path, profiles: Path) -> tuple[Site, Profile]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a site's file says. `boxes`: core → the box as a site, and its profile.
+
+    `dealing` is None where there is one core.
+    """
+
+    site: Site
+    boxes: Mapping[str, tuple[Site, Profile]]
+    dealing: Dealing | None
+
+
+def load_site(path: Path, profiles: Path, core: str | None = None) -> tuple[Site, Profile]:
     """Read a site, its certificates file where there is one, and the profile that it names.
 
-    `profiles` is the folder of hardware profiles. Raises InvalidInput with the findings of every
-    file involved.
+    `profiles` is the folder of hardware profiles; `core` chooses the box of a site with several,
+    the first by default. Raises InvalidInput with the findings of every file involved.
     """
+    boxes = load_place(path, profiles).boxes
+    if core is None:
+        return next(iter(boxes.values()))
+    if core not in boxes:
+        said = f"{json.dumps(core)} is no core of the site; cores: {', '.join(boxes)}."
+        raise InvalidInput([Finding("FF008", "error", str(path), said, "Use one of them.")])
+    return boxes[core]
+
+
+def load_place(path: Path, profiles: Path) -> Place:
+    """Read a site with all its cores. Raises InvalidInput."""
     found: list[Finding] = []
-    site = profile = None
+    site = None
     try:
         site = yamlfile.read(path, Site)
         _named_like_file(path, site.name)
-        site = site.with_certificates(_certificates(path, site))
     except InvalidInput as error:
         found += error.findings
-    try:
-        profile = load_profile(_profile_path(path, profiles))
-    except InvalidInput as error:
-        found += [finding for finding in error.findings if finding not in found]
-    if site is None or profile is None or found:
+    known: dict[str, Profile] = {}
+    for core, key in _profile_keys(site):
+        try:
+            known[core] = load_profile(_profile_path(path, profiles, key))
+        except InvalidInput as error:
+            found += [finding for finding in error.findings if finding not in found]
+    if site is not None and not found:
+        boxes = boxes_of(site, known)
+        certified = {}
+        for core, box in boxes.items():
+            try:
+                certified[core] = (box.with_certificates(_certificates(path, box)), known[core])
+            except InvalidInput as error:
+                found += error.findings
+    if site is None or found:
         raise InvalidInput(found)
-    return site, profile
+    return Place(site, certified, dealing(site, known) if site.cores else None)
 
 
-def _profile_path(path: Path, profiles: Path) -> Path:
+def _profile_keys(site: Site | None) -> list[tuple[str, Loc]]:
+    """Core → where the file names its profile."""
+    if site is None:
+        return [("", ("profile",))]
+    return [
+        (site.name, ("profile",)),
+        *(
+            (core.name, ("cores", place, "profile") if core.profile else ("profile",))
+            for place, core in enumerate(site.cores)
+        ),
+    ]
+
+
+def _profile_path(path: Path, profiles: Path, key: Loc) -> Path:
     """Where the profile is that the site names, found even if the rest of the site is wrong."""
     tree = yamlfile.parse(path)
-    name = tree.get("profile")
+    name: Any = tree
+    for step in key:
+        name = name.get(step) if isinstance(step, str) else name[step]
     if not isinstance(name, str):
         raise InvalidInput([])  # the site's own findings say so already
     file = profiles / f"{name}.yaml"
     if "/" in name or not file.is_file():
         known = ", ".join(sorted(each.stem for each in profiles.glob("*.yaml"))) or "none"
-        line = yamlfile.line_of(tree, ("profile",))
+        line = yamlfile.line_of(tree, key)
         raise InvalidInput(
             [
                 Finding(

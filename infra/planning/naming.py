@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass
 
 from contract.topics import Topics
+from infra.planning.cores import CONSOLE
 from infra.planning.model import Thing
-from infra.planning.site import CONSOLE, Site
+from infra.planning.site import Site
 
 ALIAS = "live"
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}

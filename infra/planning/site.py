@@ -11,9 +11,8 @@ from infra.planning.alerts import Alerts
 from infra.planning.cameras import Camera, source_problems
 from infra.planning.cloud import Cloud
 from infra.planning.components import Components
+from infra.planning.cores import CONSOLE, Console, Core, FurtherCore, Volumes, core_problems
 from infra.planning.fields import (
-    AbsolutePath,
-    CertificateArn,
     Count,
     Footprint,
     Name,
@@ -29,46 +28,8 @@ from infra.planning.rollout import Rollout
 
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
 Target = Literal["v1", "iot", "v2"]
-CONSOLE = "console"
-EACH_THING = "${thing}"
-"""In a document for a thing group: the device puts its own thing name there."""
-
 MODEL_URI = r"^s3://[a-z0-9.-]{3,63}/.+\.(tar\.gz|zip)$"
 MODEL_URI_WORDS = "s3://BUCKET/KEY ending in .tar.gz or .zip"
-
-
-class Core(Record):
-    """The thing that is the device, or a group of things that are alike."""
-
-    thing: str = Field(
-        default=EACH_THING,
-        pattern=r"^([A-Za-z0-9:_-]{1,124}|\$\{thing\})$",
-        description="Thing name of the core.",
-    )
-    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{1,128}$")] | None = Field(
-        default=None,
-        description="Targets iot and v2, instead of thing: a thing group, one site on many boxes.",
-    )
-    certificate: CertificateArn | None = Field(
-        default=None, description="Its certificate; else looked up in `certificates`."
-    )
-
-    def contradictions(self) -> list[str]:
-        if self.group is None and self.thing == EACH_THING:
-            return ["thing: is missing; name the core's thing, or (target iot or v2) a group"]
-        if self.group is not None and self.thing != EACH_THING:
-            return [f"thing {self.thing} and group {self.group}: give one of them"]
-        if self.group is not None and self.certificate is not None:
-            return ["certificate: every box of a group has its own; remove it"]
-        return []
-
-
-class Console(Record):
-    """The operator's own device on the local broker: thing {core thing}-console."""
-
-    certificate: CertificateArn | None = Field(
-        default=None, description="Its certificate; else looked up in `certificates`."
-    )
 
 
 Held = TypeVar("Held", Core, Camera, Console)
@@ -83,13 +44,6 @@ class Model(Record):
     footprint: Footprint | None = Field(
         default=None, description="What one copy needs; the package's own is better."
     )
-
-
-class Volumes(Record):
-    """Folders of the device; a path means the same inside a container."""
-
-    images: AbsolutePath = Field(description="Images, and the drop folder below it.")
-    state: AbsolutePath = Field(description="Journals of the splitter and the aggregator.")
 
 
 class Timeouts(Record):
@@ -164,13 +118,16 @@ class Load(Record):
 
 
 class Site(Record):
-    """One place: one core, one group."""
+    """One place: one core, one group; with `cores` a group for each (infra/planning/boxes.py)."""
 
     name: Name = Field(description="First level of every local topic; the stack's name.")
     profile: str = Field(description="A file of device_profiles/, without .yaml.")
     account: str = Field(pattern=r"^\d{12}$", description="AWS account, 12 digits, quoted.")
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="AWS region.")
     core: Core = Field(description="The device's thing.")
+    cores: tuple[FurtherCore, ...] = Field(
+        default=(), description="Further boxes; cameras are dealt over all, or put by hand."
+    )
     certificates: str | None = Field(
         default=None,
         description="File of `fanfold provision`, thing name → certificate ARN (YAML or JSON), "
@@ -266,6 +223,7 @@ class Site(Record):
             for rule in self.alerts.rules
             if rule.camera is not None and rule.camera not in names
         ]
+        found += core_problems(self.name, self.core, self.cores, self.cameras)
         return [*found, *source_problems(self.cameras)]
 
     @property

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contract.topics import Topics
+from infra.planning.cores import CONSOLE
 from infra.planning.model import CLOUD, Function, Subscription, Thing
 from infra.planning.naming import topics_of
-from infra.planning.site import CONSOLE, Site
+from infra.planning.site import Site
 
 ANY = "+"  # the console talks to every stream, and cameras may be many
 

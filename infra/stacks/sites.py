@@ -1,9 +1,9 @@
-"""Every site of a folder as two stacks; what is wrong with a site stops that site only."""
+"""Every box of a folder's sites as two stacks; what is wrong with a site stops that site only."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from infra.planning import (
     Site,
     check,
     errors,
-    load_site,
+    load_place,
     plan_group,
     render,
 )
@@ -46,31 +46,39 @@ def add_sites(app: App, project: Path) -> list[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         assets = Assets.build(Path(folder))
         for path in _chosen(sites, context("site"), found):
-            document, findings = document_of(path, profiles, context("model"))
+            documents, findings = documents_of(path, profiles, context("model"))
             found += findings
-            if document is None:
-                continue
             try:
-                _claim(document, path, taken)
-                own = _with_hooks(assets, document, path, Path(folder))
-                _add(app, document, assets=own, wait_s=wait_s, override=override)
+                for document in documents:
+                    _claim(document, path, taken)
+                if documents:
+                    own = _with_hooks(assets, documents[0], path, Path(folder))
+                    _add(app, documents, assets=own, wait_s=wait_s, override=override)
             except InvalidInput as error:
                 found += error.findings
     return found
 
 
-def _add(app: App, document: Mapping[str, Any], **options: Any) -> None:
-    """One site; what the CDK refuses about it must not stop the others."""
+def _add(app: App, documents: Sequence[Mapping[str, Any]], **options: Any) -> None:
+    """The boxes of one site; what the CDK refuses about it must not stop the others."""
+    first: SiteStacks | None = None
     try:
-        SiteStacks(app, document=document, **options)
+        for document in documents:
+            made = SiteStacks(app, document=document, **options)
+            if first is None:
+                first = made
+            else:
+                # The first box's stack makes the bucket that all of them write to.
+                made.cloud.add_stack_dependency(first.cloud)
     except (RuntimeError, ValueError, InvalidInput) as error:
-        for name in (document["Name"], cloud_id(document["Name"])):
-            app.node.try_remove_child(name)
+        for each in documents:
+            for name in (each["Name"], cloud_id(each["Name"])):
+                app.node.try_remove_child(name)
         if isinstance(error, InvalidInput):
             raise
         first_line = str(error).strip().splitlines()[0]
         remedy = "The other sites are not affected; report this together with the site's file."
-        subject = f"site {document['Name']}"
+        subject = f"site {documents[0]['Name']}"
         raise InvalidInput([Finding("FF009", "error", subject, first_line, remedy)]) from error
 
 
@@ -80,6 +88,9 @@ def _claim(document: Mapping[str, Any], path: Path, taken: dict[str, str]) -> No
     group = document.get("Target", {}).get("Group")
     named = [entry["ThingName"] for entry in (document["Core"], *document["Devices"])]
     things = [f"group {group}"] if group else named
+    if document["Name"] in taken:
+        said = f"{document['Name']}: this name is site {taken[document['Name']]}'s, or its box's."
+        raise InvalidInput([Finding("FF011", "error", str(path), said, "Rename one of them.")])
     twice = [thing for thing in things if f"{where}/{thing}" in taken]
     if twice:
         other = taken[f"{where}/{twice[0]}"]
@@ -87,6 +98,7 @@ def _claim(document: Mapping[str, Any], path: Path, taken: dict[str, str]) -> No
         remedy = "Give each site its own core thing."
         raise InvalidInput([Finding("FF010", "error", f"{path}: core.thing", said, remedy)])
     taken.update({f"{where}/{thing}": document["Name"] for thing in things})
+    taken[document["Name"]] = path.stem
 
 
 def _seconds(given: object) -> int:
@@ -111,19 +123,19 @@ def _with_hooks(shared: Assets, document: Mapping[str, Any], site: Path, folder:
     return Assets.build(folder / site.stem, hook_files(module, site.parent))
 
 
-def document_of(
+def documents_of(
     path: Path, profiles: Path, model: str | None = None
-) -> tuple[Mapping[str, Any] | None, list[Finding]]:
-    """The group document of one site file, or None when an error stands among the findings."""
+) -> tuple[list[Mapping[str, Any]], list[Finding]]:
+    """The group document of each box of a site file; none when an error is among the findings."""
     try:
-        site, profile = load_site(path, profiles)
-        plan = plan_group(_with_model(site, model), profile)
-        findings = list(check(plan))
+        place = load_place(path, profiles)
+        plans = [
+            plan_group(_with_model(site, model), profile) for site, profile in place.boxes.values()
+        ]
     except InvalidInput as error:
-        return None, list(error.findings)
-    if errors(findings):
-        return None, findings
-    return render(plan), findings
+        return [], list(error.findings)
+    findings = [finding for plan in plans for finding in check(plan)]
+    return [] if errors(findings) else [render(plan) for plan in plans], findings
 
 
 def _with_model(site: Site, model: str | None) -> Site:

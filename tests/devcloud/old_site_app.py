@@ -18,12 +18,13 @@ from infra.stacks.identity import Things
 from infra.stacks.monitor import Monitor
 from infra.stacks.results import Results
 from infra.stacks.role import GroupRole
-from infra.stacks.sites import document_of
+from infra.stacks.sites import documents_of
 
 
 def main(site: Path, profiles: Path) -> None:
-    document, findings = document_of(site, profiles)
-    assert document, findings
+    documents, findings = documents_of(site, profiles)
+    assert documents, findings
+    document = documents[0]
     app = cdk.App()
     with tempfile.TemporaryDirectory() as folder:
         assets = Assets.build(Path(folder))

@@ -37,6 +37,7 @@ class RealCore:
     port: int = 0
     wait_ms: int = 4  # what the model takes for an image
     info: dict[str, Any] = field(default_factory=dict)
+    box: str = "hall"
 
     def write(self, **more: Any) -> None:
         """``more``: fields of the site."""
@@ -76,12 +77,12 @@ class RealCore:
 
     def start(self, *more: str) -> None:
         ports = ["--mqtt-plain-port=0", "--ipc-port=0", f"--http-port={self.port}"]
-        self.fanfold("run", "hall", "--model", "model.tar.gz", "--detach", *ports, *more)
-        self.info = json.loads((self.folder / "s/core/hall/core.json").read_text())
+        self.fanfold("run", self.box, "--model", "model.tar.gz", "--detach", *ports, *more)
+        self.info = json.loads((self.folder / "s/core" / self.box / "core.json").read_text())
         self.port = self.info["ports"]["http"]
 
     def stop(self) -> None:
-        self.fanfold("stop", "hall")
+        self.fanfold("stop", self.box)
 
     def send(self, camera: str = "left", job: str = "j") -> None:
         self.fanfold("send", "photos", "--site", "hall", "--camera", camera, "--job", job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 
 import pytest
@@ -81,6 +82,44 @@ def test_two_replays_of_the_same_thing_at_once_both_finish_with_one_set_of_resul
     assert len(list((tmp_path / "out").rglob("shards/*.jsonl"))) == 6
     assert list((tmp_path / "out").rglob(".partial-*")) == []
     assert [r["seq"] for r in both[0].records()["cam1"]] == list(range(1, 31))
+
+
+def test_one_broken_image_in_a_hundred_is_one_failed_record_each(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=300)
+    whole_picture = (archive / "cam1/00000.jpg").read_bytes()
+    for number, content in ((50, b""), (150, b"text"), (250, whole_picture[:20])):
+        (archive / f"cam1/{number:05}.jpg").write_bytes(content)
+    model = package(tmp_path / "m", "simulated", wait_ms=0)
+    whole = Whole(archive, tmp_path / "out", model, shard_images=100, workers="2")
+
+    whole.run()
+    report = whole.finish()
+
+    records = whole.records()["cam1"]
+    assert [r["seq"] for r in records] == list(range(1, 301))
+    broken = {r["file"] for r in records if r["status"] == "failed"}
+    assert broken == {f"cam1/{number:05}.jpg" for number in (50, 150, 250)}
+    assert sum(report["failed"].values()) == 3
+
+
+def test_clocks_that_differ_change_neither_the_order_nor_the_comparison(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=6)
+    for number in range(0, 6, 2):  # a camera whose clock is decades ahead
+        os.utime(archive / f"cam1/{number:05}.jpg", (4e9, 4e9))
+    model = package(tmp_path / "m", "simulated", wait_ms=0)
+    whole = Whole(archive, tmp_path / "out", model)
+    whole.run()
+    mine = whole.finish() and whole.records()["cam1"]
+    recorded = [dict(record, t_in=4e9 - n, t_done=n) for n, record in enumerate(mine)]
+    live = tmp_path / "live"
+    live.mkdir()
+    (live / "b.json").write_text(json.dumps({"v": 1, "epoch": "e", "results": recorded[::-1]}))
+
+    report = whole.finish((Folder(live), records_of))
+
+    assert [r["file"] for r in mine] == [f"cam1/{n:05}.jpg" for n in range(6)]
+    assert (report["against"]["compared"], report["against"]["not_recorded"]) == (6, 0)
+    assert report["against"]["agreement"]["classification"]["share"] == 1.0
 
 
 def test_a_package_that_does_not_fit_ends_in_a_sentence(tmp_path):

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import PROJECT
 from replay_kit import ScriptedEngine, Whole, archive_of, package
 
+from bench.replay_on_paper import table
 from contract.agreement import NOTHING, judge
 from contract.areas import iou
 from replay.array import mark
@@ -189,7 +191,11 @@ def test_a_folder_writes_once_and_leaves_nothing_half_written(tmp_path):
     assert place.read("a/b") == b"first"
 
 
-def test_ten_to_the_eighth_images_cost_what_the_guide_says():
+def test_the_page_about_ten_to_the_eighth_images_has_the_arithmetic_of_the_code():
+    assert table() in (PROJECT / "docs/replay-on-paper.md").read_text()
+
+
+def test_a_replay_costs_its_hours_and_a_get_for_every_image():
     found = cost(Work(10**8, 10**5, True, True), 100 * 120.0, 100 * 0.40)
 
     assert found.hours == pytest.approx(2.31, abs=0.01)

@@ -54,6 +54,17 @@ def test_numbers_that_begin_again_in_a_new_epoch_are_other_records():
     ]  # fmt: skip
 
 
+def test_a_camera_that_moved_to_another_box_has_its_boxes_in_the_order_of_its_images():
+    """The folders of the boxes are read one after another; the names of their runs say nothing."""
+    collected = Collected()
+    for epoch, seq, t_in in (("1-new", 1, 30.0), ("1-new", 2, 40.0), ("2-old", 1, 10.0)):
+        collected.add(epoch, record("a", seq, epoch=epoch, t_in=t_in))
+
+    assert [(r["epoch"], r["seq"]) for r in collected.ordered(boxes=2)] == [
+        ("2-old", 1), ("1-new", 1), ("1-new", 2),
+    ]  # fmt: skip
+
+
 def test_a_time_is_an_age_or_a_date():
     assert since_of("2h", T0) == T0 - 7200
     noon = datetime(2026, 11, 25, 12, tzinfo=timezone.utc).timestamp()

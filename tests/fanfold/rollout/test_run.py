@@ -17,6 +17,7 @@ from rollout_kit import (
     NEW,
     OFF,
     OLD,
+    PARTLY,
     REFUSES,
     SILENT,
     Killed,
@@ -51,6 +52,17 @@ def test_twenty_sites_with_one_off_get_the_model_and_the_one_is_told_apart(tmp_p
     assert state.stands.pop("line-09") is S.AWAY
     assert set(state.stands.values()) == {S.HEALTHY}
     assert sorted(ways.deployed) == sorted(sites)
+
+
+def test_a_group_of_which_a_box_refuses_late_goes_back_with_the_boxes_that_took_it(tmp_path):
+    sites = twenty(line_04=PARTLY)
+    ways = ScriptedWays(sites)
+
+    state = run_once(tmp_path / "r.jsonl", sites, ways, deal(list(sites), None))
+
+    assert "line-04 unhealthy: box-2 FAILED: no such layer" in state.stopped
+    assert state.stands["line-04"] is S.RETURNED
+    assert (sites["line-04"].model, ways.deployed.count("line-04")) == (OLD, 2)
 
 
 @pytest.mark.parametrize("kind", [REFUSES, ILL, SILENT])

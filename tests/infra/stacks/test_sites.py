@@ -181,3 +181,40 @@ def test_without_the_override_the_deployer_may_write_no_version(repository):
     made, _ = repository.synth()
 
     assert "CreateFunctionDefinitionVersion" not in json.dumps(made)
+
+
+TWO_BOXES = SITE.replace("cameras: [{{name: cam1}}]", "cameras: [{{name: cam1}}, {{name: cam2}}]")
+TWO_BOXES += "cores: [{{name: b, thing: box-b}}]\n"
+
+
+def test_each_box_of_a_site_has_its_stacks_and_the_first_makes_the_bucket_of_all(repository):
+    repository.write("hall", TWO_BOXES)
+
+    made, wrong = repository.synth()
+
+    assert wrong == []
+    assert set(made) == stacks_of("hall", "hall-b")
+    buckets = {name: buckets_of(template) for name, template in made.items()}
+    assert [name for name, found in buckets.items() if found] == ["hall"]
+    assert buckets["hall"][0] in json.dumps(made["hall-b"])
+    manifest = json.loads((repository.folder / "out/manifest.json").read_text())["artifacts"]
+    assert "hall-Cloud" in manifest["hall-b-Cloud"]["dependencies"]
+
+
+def buckets_of(template: dict[str, Any]) -> list[str]:
+    return [
+        each["Properties"]["BucketName"]
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::S3::Bucket"
+    ]
+
+
+def test_a_box_that_has_the_name_of_another_site_is_a_finding(repository):
+    repository.write("hall", TWO_BOXES)
+    repository.write("hall-b")
+
+    made, wrong = repository.synth()
+
+    assert set(made) == stacks_of("hall-b")  # the first of them by file name
+    assert [finding.code for finding in wrong] == ["FF011"]
+    assert "hall-b: this name is site hall-b's" in wrong[0].message

@@ -1,0 +1,120 @@
+"""`fanfold rollout` over thing groups: AWS IoT jobs, boxes that answer over MQTT with paho."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from checkout import PROJECT
+from cloud_plant import package
+from job_fleet import ASSETS, Group, WithoutCdk
+from waiting import eventually
+
+import devcloud
+from fanfold.main import main
+
+pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("devcloud")]
+GOOD, NEW = f"s3://{ASSETS}/good.tar.gz", f"s3://{ASSETS}/newer.tar.gz"
+OPTIONS = ("--yes", "--json", "--watch-s", "0", "--wait-s", "5", "--shares", "100", "--at-once")
+
+
+@pytest.fixture(scope="module")
+def folder(cloud: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("groups")
+    for name in ("sites", "state"):
+        (made / name).mkdir()
+    (made / "state" / "devcloud").symlink_to(cloud.state_dir)
+    (made / "device_profiles").symlink_to(PROJECT / "device_profiles")
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket=ASSETS)
+    s3.put_object(Bucket=ASSETS, Key="code.zip", Body=b"code")
+    for name, version in (("good", "1.0.0"), ("newer", "1.1.0")):
+        s3.upload_file(str(package(made, name, version=version)), ASSETS, f"{name}.tar.gz")
+    return made
+
+
+@pytest.fixture(scope="module")
+def groups(cloud: devcloud.DevCloud, folder: Path) -> Iterator[dict[str, Group]]:
+    """Three groups of two boxes that run the good model; one box of line-b is switched off."""
+    found = {name: Group(cloud, folder, name, off=name == "line-b") for name in
+             ("line-a", "line-b", "line-c")}  # fmt: skip
+    boxes = [box for group in found.values() for box in group.on]
+    for box in boxes:
+        box.open()
+    for group in found.values():
+        group.deploy(GOOD, wait_s=0)
+    eventually(lambda: all(box.model for box in boxes), "every box runs the good model")
+    yield found
+    for box in boxes:
+        box.close()
+
+
+@pytest.fixture
+def rollout(
+    folder: Path, groups: dict[str, Group], monkeypatch, capfd
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs the verb as a shell would, over line-*."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("FANFOLD_STATE", str(folder / "state"))
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    for name, value in next(iter(groups.values())).cloud.env().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(WithoutCdk, "groups", groups, raising=False)
+    monkeypatch.setattr(WithoutCdk, "before", GOOD, raising=False)
+    monkeypatch.setattr("fanfold.verbs.rollout.Verbs", WithoutCdk)
+
+    def run(*options: str) -> tuple[int, str, str]:
+        code = main(["rollout", "line-*", "--model", NEW, *options])
+        said = capfd.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def running(folder: Path, groups: dict[str, Group]) -> dict[str, list[str]]:
+    """Site → name of the model on each box that is on."""
+    names = {
+        hashlib.sha256((folder / f"{name}.tar.gz").read_bytes()).hexdigest(): name
+        for name in ("good", "newer")
+    }
+    return {site: [names[box.model] for box in group.on] for site, group in groups.items()}
+
+
+def test_the_plan_says_that_jobs_bring_it_to_thing_groups(rollout):
+    code, out, _ = rollout("--plan", "--json")
+
+    assert code == 0
+    engines = {site: row["engine"] for site, row in json.loads(out)["sites"].items()}
+    assert engines["line-a"] == "CDK, AWS IoT job for thing group line-a-boxes"
+
+
+def test_a_box_that_refuses_stops_the_wave_and_groups_that_had_it_go_back(rollout, groups, folder):
+    groups["line-c"].on[0].refuses = True
+
+    code, out, err = rollout(*OPTIONS, "1")
+
+    said = json.loads(out.splitlines()[-1])
+    assert code == 1, err
+    assert "line-c-1 FAILED: w0: net.params has SHA-256 9c..." in said["stopped"]
+    stands = {site: each["stand"] for site, each in said["sites"].items()}
+    assert (stands["line-a"], stands["line-b"]) == ("healthy", "rolled back")
+    # By CloudFormation where the box was quick, by the rollout where it answered after the wait.
+    assert stands["line-c"] in {"failed", "rolled back"}
+    expected = {"line-a": ["newer"] * 2, "line-b": ["good"], "line-c": ["good"] * 2}
+    eventually(lambda: running(folder, groups) == expected, "the boxes run what they had")
+
+
+def test_resumed_it_goes_on_and_a_box_that_is_off_does_not_hold_its_group_up(
+    rollout, groups, folder
+):
+    code, out, err = rollout(*OPTIONS, "1", "--resume")
+
+    said = json.loads(out.splitlines()[-1])
+    assert code == 0, err
+    assert {each["stand"] for each in said["sites"].values()} == {"healthy"}
+    assert "1 of 2 boxes" in err
+    expected = {"line-a": ["newer"] * 2, "line-b": ["newer"], "line-c": ["newer"] * 2}
+    assert running(folder, groups) == expected
