@@ -14,8 +14,8 @@ from edgecore.people.audit import Act, AuditLog
 from edgecore.people.kept_file import KeptFileError
 from edgecore.people.passwords import MIN_CHARACTERS
 from edgecore.people.sessions import Sessions
+from edgecore.people.users import User, Users
 from edgecore.people.users import UserError as Refused
-from edgecore.people.users import Users
 from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site
@@ -47,6 +47,14 @@ class Desk:
         except (OSError, KeptFileError) as error:
             raise UserError(str(error)) from error
         return done
+
+    def user(self, name: str) -> User:
+        """Raises UserError where there is none of this name."""
+        found = self.look(lambda: self.users.get(name))
+        if found is None:
+            known = ", ".join(u.name for u in self.look(self.users.all)) or "none"
+            raise UserError(f"no user {name!r}; users: {known}", INVALID)
+        return found
 
     def look(self, work: Callable[[], T]) -> T:
         """Reading: not an act. Raises UserError."""

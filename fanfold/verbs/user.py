@@ -14,7 +14,6 @@ from edgecore.people.roles import role_of
 from edgecore.people.sessions import MAX_TOKEN_DAYS
 from edgecore.web.access.people import user_json
 from fanfold.common import output
-from fanfold.common.errors import INVALID, UserError
 from fanfold.localcore.people import desk, new_password
 
 
@@ -90,7 +89,9 @@ def passwd(
 
     Example: fanfold user passwd demo ann
     """
-    at, password = desk(site, state), new_password(password_file)
+    at = desk(site, state)
+    at.user(name)  # before a password is asked for
+    password = new_password(password_file)
     at.do("user passwd", {"name": name}, lambda: at.users.set_password(name, password))
     output.note(f"{name} has a new password, and is signed out everywhere")
 
@@ -107,10 +108,7 @@ def token(
     Example: fanfold user token demo prometheus --days 365
     """
     at = desk(site, state)
-    user = at.look(lambda: at.users.get(name))
-    if user is None:
-        known = ", ".join(u.name for u in at.look(at.users.all)) or "none"
-        raise UserError(f"no user {name!r}; users: {known}", INVALID)
+    user = at.user(name)
     made = at.do(
         "user token", {"name": name, "days": days},
         lambda: at.sessions.open(user, kind="token", days=days, address="command line"),
