@@ -27,6 +27,7 @@ from typing import Any
 from bench.group import Machine, Setting, simulated_profile
 from bench.methods import fanfold_path
 from bench.packages import noop_package
+from contract.image_kinds import JPEG
 from infra.packaging import LAMBDAS
 
 NO_SYNC = """
@@ -99,7 +100,7 @@ def pictures(work: Path, count: int, kib: int) -> list[Path]:
     content = random.Random(1).randbytes(kib << 10)
     paths = [folder / f"{number:06d}.jpg" for number in range(count)]
     for number, path in enumerate(paths):
-        path.write_bytes(b"\xff\xd8\xff" + number.to_bytes(4, "big") + content + b"\xff\xd9")
+        path.write_bytes(JPEG.magic + number.to_bytes(4, "big") + content + b"\xff\xd9")
     return paths
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from contract.topics import Topics
 from edgecore.core.group import CLOUD, SHADOW_SERVICE
 from edgecore.sources.document import SYSTEM_PREFIX
 
@@ -72,11 +73,12 @@ def _subscription(
     who = f"{_end(source, document)} → {_end(target, document)} on {subject}"
     if _THING in source and _FUNCTION in target:
         camera = cameras.get(source.rpartition("/")[2], "CAMERA")
-        return f"{who}: the camera publishes its images on {name}/images/{camera}"
+        return f"{who}: the camera publishes its images on {Topics(name).images_prefix}{camera}"
     if _FUNCTION in source and target == CLOUD:
-        return f"{who}: results reach AWS IoT on fanfold/{name}/results"
+        return f"{who}: results reach AWS IoT on {Topics(name).cloud_results}"
     if _FUNCTION in source and _THING in target:
-        return f"{who}: results come on {name}/results/CAMERA, to the console and the cameras"
+        topic = Topics(name).results("CAMERA")
+        return f"{who}: results come on {topic}, to the console and the cameras"
     if SHADOW_SERVICE in (source, target):
         return f"{who}: no counterpart; a site's functions keep no shadow"
     if source == CLOUD:

@@ -16,7 +16,6 @@ from edgecore.people.passwords import MIN_CHARACTERS
 from edgecore.people.sessions import Sessions
 from edgecore.people.users import User, Users
 from edgecore.people.users import UserError as Refused
-from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site
 from fanfold.localcore.running import person
@@ -62,18 +61,6 @@ class Desk:
             return work()
         except (OSError, KeptFileError) as error:
             raise UserError(str(error)) from error
-
-
-def noted(state: Path, what: str, detail: dict[str, Any]) -> None:
-    """An act that this command line did without the core's HTTP; warns where it cannot be noted."""
-    act = Act(
-        who=f"local:{person()}", role="admin", address="command line", what=what,
-        result="done", detail=detail,
-    )  # fmt: skip
-    try:
-        AuditLog(state).add(act)
-    except (OSError, KeptFileError) as error:
-        output.warn(f"not in the audit log: {error}")
 
 
 def desk(site: str, state: Path | None) -> Desk:

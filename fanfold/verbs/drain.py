@@ -11,9 +11,9 @@ from rich.table import Table
 from fanfold.common import output
 from fanfold.common.errors import UserError
 from fanfold.localcore import running
+from fanfold.localcore.audited import noted
 from fanfold.localcore.draining import Picture, chosen, control, picture, seen
 from fanfold.localcore.naming import site_and_words
-from fanfold.localcore.people import noted
 from fanfold.sending.mqtt import Console
 
 #: The splitter reports every second: after so long it has not heard us.

@@ -26,6 +26,7 @@ SHARED = {
 #: Where a match means something else.
 OTHERS = {
     ("infra/planning/sizing.py", "the size of a message"),  # kilobytes of memory
+    ("fanfold/verbs/init.py", "a topic"),  # a folder of the device
     # AWS IoT's own answers below $aws/things:
     ("edgecore/core/shadows.py", "a topic"),
     ("edgecore/jobs/cloud.py", "a topic"),

@@ -27,8 +27,10 @@ from fanfold.tune.write import write_values
 from infra.planning import Footprint, InvalidInput, load_profile, load_site
 
 #: The verb on a machine with as many cores as the profile says.
+#: A test run in the background of a shell has SIGINT ignored, and so would what it starts.
 START = """
-import sys, psutil
+import signal, sys, psutil
+signal.signal(signal.SIGINT, signal.default_int_handler)
 psutil.cpu_count = lambda: 2
 from fanfold.main import main
 sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,23 @@
+"""Acts of this command line that do not go through the core's HTTP, in the core's audit log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgecore.people.audit import Act, AuditLog
+from edgecore.people.kept_file import KeptFileError
+from fanfold.common import output
+from fanfold.localcore.running import person
+
+
+def noted(state: Path, what: str, detail: dict[str, Any]) -> None:
+    """An act that this command line did without the core's HTTP; warns where it cannot be noted."""
+    act = Act(
+        who=f"local:{person()}", role="admin", address="command line", what=what,
+        result="done", detail=detail,
+    )  # fmt: skip
+    try:
+        AuditLog(state).add(act)
+    except (OSError, KeptFileError) as error:
+        output.warn(f"not in the audit log: {error}")
