@@ -18,8 +18,9 @@ MOST_PER_STREAM = 64
 
 
 def new_run(wall: float) -> str:
-    """Random; begins with the time, so that names sort by it."""
-    return f"{max(int(wall), 0):08x}{os.urandom(4).hex()}"
+    """Random; begins with the time in 1/256 s, so that names sort by it: no process is started
+    twice within that."""
+    return f"{max(int(wall * 256), 0):010x}{os.urandom(3).hex()}"
 
 
 class Runs:
