@@ -65,5 +65,5 @@ def test_an_earlier_run_may_speak_of_its_own_numbers_only() -> None:
 
 def test_names_of_runs_sort_by_time_and_no_two_are_the_same() -> None:
     assert new_run(1_790_000_000.0) < new_run(1_790_000_000.01) < new_run(1_790_000_001.0)
-    assert "6ab13b80ffffffff" < new_run(1_790_000_001.0)  # of version 0.1: whole seconds
+    assert new_run(1_790_000_001.0) > "6ab13b80ffffffff"  # of version 0.1: whole seconds
     assert new_run(-5.0) != new_run(-5.0)
