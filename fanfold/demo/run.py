@@ -114,7 +114,7 @@ class Demo:
         self._step("The embedded core pulls the group and starts its functions")
         ports = ["--mqtt-plain-port", "0", "--ipc-port", "0", "--http-port", "0"]
         self._fanfold(["run", self.site, "--detach", "--poll-s", "0.5", *ports], "core ready")
-        self._fanfold(["status", self.site], None)
+        self._fanfold(["status", self.site], None, worst=1)
 
     def _send(self, what: str, until: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
         """Listens for results, waits `until` it may go on, sends."""
