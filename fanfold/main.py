@@ -14,7 +14,6 @@ from typer.exceptions import TyperException
 from fanfold import __version__
 from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
 from fanfold.common.output import err
-from infra.planning import InvalidInput
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 invalid input, "
@@ -121,13 +120,21 @@ def _explain(error: Exception) -> int:
             return _say(error, str(error), error.exit_code)
         case TyperException():
             return _say(error, _usage(error), INVALID)
-        case InvalidInput():
-            return _say(error, "\n".join(map(str, error.findings)), INVALID)
+        case _ if findings := _findings(error):
+            return _say(error, findings, INVALID)
         case OSError(filename=str() as name, strerror=str() as why):  # a file that a person named
             return _say(error, f"{name}: {why} (FANFOLD_DEBUG=1 shows where)", INVALID)
         case _:
             said = f"{type(error).__name__}: {error} (FANFOLD_DEBUG=1 shows where)"
             return _say(error, said, FAILED)
+
+
+def _findings(error: Exception) -> str:
+    """Of the planner's InvalidInput. Who has not imported the planner, half a second, met none."""
+    planner = sys.modules.get("infra.planning.findings")
+    if planner is None or not isinstance(error, planner.InvalidInput):
+        return ""
+    return "\n".join(map(str, error.findings))
 
 
 def _usage(error: TyperException) -> str:

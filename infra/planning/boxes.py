@@ -59,11 +59,10 @@ def dealing(site: Site, profiles: Mapping[str, Profile]) -> Dealing:
     return Dealing(deal(names, able, by_hand), frozenset(by_hand), able, unit)
 
 
-def boxes_of(site: Site, profiles: Mapping[str, Profile]) -> dict[str, Site]:
-    """Core → its box. A site with one core is its own."""
-    if not site.cores:
+def boxes_of(site: Site, dealt: Dealing | None) -> dict[str, Site]:
+    """Core → its box. A site with one core, which deals nothing, is its own."""
+    if dealt is None:
         return {site.name: site}
-    dealt = dealing(site, profiles)
     return {core: _box(site, core, dealt.of(core)) for core in core_names(site)}
 
 

@@ -67,8 +67,10 @@ def load_place(path: Path, profiles: Path) -> Place:
             known[core] = load_profile(_profile_path(path, profiles, key))
         except InvalidInput as error:
             found += [finding for finding in error.findings if finding not in found]
+    dealt = None
     if site is not None and not found:
-        boxes = boxes_of(site, known)
+        dealt = dealing(site, known) if site.cores else None
+        boxes = boxes_of(site, dealt)
         certified = {}
         for core, box in boxes.items():
             try:
@@ -77,7 +79,7 @@ def load_place(path: Path, profiles: Path) -> Place:
                 found += error.findings
     if site is None or found:
         raise InvalidInput(found)
-    return Place(site, certified, dealing(site, known) if site.cores else None)
+    return Place(site, certified, dealt)
 
 
 def _profile_keys(site: Site | None) -> list[tuple[str, Loc]]:

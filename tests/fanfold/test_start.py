@@ -14,7 +14,7 @@ ASKS_A_CORE = ("alerts", "drain", "history", "logs", "publish", "results", "send
 
 def test_what_asks_a_running_core_loads_neither_planner_nor_clouds_nor_images():
     modules = ", ".join(f"fanfold.verbs.{verb}" for verb in ASKS_A_CORE)
-    listed = f"import sys, {modules}; print(*sys.modules)"
+    listed = f"import sys, fanfold.main, {modules}; print(*sys.modules)"
 
     loaded = subprocess.run(
         [sys.executable, "-c", listed], cwd=PROJECT, text=True, capture_output=True, check=True
