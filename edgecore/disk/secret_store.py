@@ -7,11 +7,11 @@ folder as the core's user has everything, as on V1, whose key was the core's pri
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from edgecore.core.secrets import SecretValue, from_json, to_json
+from edgecore.disk.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -45,23 +45,12 @@ class SecretStore:
 
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder.chmod(0o700)
-        _write(self._folder / "values", Fernet(self._key()).encrypt(to_json(values)))
+        write_whole(self._folder / "values", Fernet(self._key()).encrypt(to_json(values)))
 
     def _key(self) -> bytes:
         from cryptography.fernet import Fernet
 
         path = self._folder / "key"
         if not path.exists():
-            _write(path, Fernet.generate_key())
+            write_whole(path, Fernet.generate_key())
         return path.read_bytes()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

@@ -7,7 +7,6 @@ Devices trust ``ca/group-ca.pem``.
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from edgecore.disk.sync import sync_folder
+from edgecore.disk.whole_file import write_whole
 
 CA_DAYS = 20 * 365
 SERVER_DAYS = 90
@@ -83,7 +82,7 @@ def ensure(
         certificate = _sign_server(key, ca_key, ca, wanted, moment)
         _write_private(key_path, key)
         chain = certificate.public_bytes(serialization.Encoding.PEM) + _pem(ca)
-        _write(certificate_path, chain, 0o644)
+        write_whole(certificate_path, chain, 0o644)
     return ServerIdentity(
         ca=folder / "group-ca.pem",
         certificate=certificate_path,
@@ -113,7 +112,7 @@ def _ensure_ca(folder: Path, now: datetime) -> tuple[ec.EllipticCurvePrivateKey,
         .sign(key, hashes.SHA256())
     )
     _write_private(key_path, key)
-    _write(certificate_path, _pem(certificate), 0o644)
+    write_whole(certificate_path, _pem(certificate), 0o644)
     return key, certificate
 
 
@@ -210,17 +209,4 @@ def _write_private(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write(path, pem, 0o600)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """Beside, synced, renamed; a key is never readable by others, not even briefly."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(path)
-    sync_folder(path.parent)
+    write_whole(path, pem, 0o600)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgecore.disk.whole_file import give_to_owner_of
 from edgecore.people.kept_file import locked
 
 FOLDER = "audit"
@@ -64,7 +65,7 @@ class AuditLog:
             _rotate(path, len(line), FILES[name])
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                _own_as_folder(descriptor, self.folder)
+                give_to_owner_of(self.folder, descriptor)
                 os.write(descriptor, line)
                 if name == ACTS:
                     os.fsync(descriptor)
@@ -72,12 +73,12 @@ class AuditLog:
                 os.close(descriptor)
         return facts
 
-    def newest(self, count: int) -> list[dict[str, Any]]:
-        """Acts and refusals together, the newest first; lines that are torn are left out."""
+    def newest(self, count: int, of: Iterable[str] = FILES) -> list[dict[str, Any]]:
+        """``ACTS``, ``REFUSED`` or both, the newest first; lines that are torn are left out."""
         found: list[dict[str, Any]] = []
-        for name, files in FILES.items():
+        for name in of:
             lines: list[dict[str, Any]] = []
-            for path in _files(self._file(name), files):
+            for path in _files(self._file(name), FILES[name]):
                 lines += reversed(list(_lines(path)))
                 if len(lines) >= count:
                     break
@@ -103,12 +104,6 @@ def _rotate(path: Path, more: int, count: int) -> None:
     for older, newer in zip(reversed(files), reversed(files[:-1]), strict=False):
         if newer.exists():
             newer.replace(older)
-
-
-def _own_as_folder(descriptor: int, folder: Path) -> None:
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from edgecore.disk.sync import sync_folder
+from edgecore.disk.whole_file import give_to_owner_of, write_whole
 
 FOLDER = "people"
 
@@ -56,7 +55,8 @@ class KeptFile:
                 self._seen = None  # half a change is not what the file says
                 raise
             try:
-                write_private(self.path, json.dumps({"v": 1, **content}, indent=1).encode())
+                text = json.dumps({"v": 1, **content}, indent=1)
+                write_whole(self.path, text.encode(), of_its_folders_owner=True)
             except OSError as error:
                 self._seen = None
                 raise KeptFileError(f"{self.path}: {error.strerror}; nothing changed") from error
@@ -82,7 +82,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         make_private(folder)
         with (folder / "lock").open("a") as stream:
-            _as_the_folder(folder / "lock")
+            give_to_owner_of(folder, folder / "lock")
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
     except OSError as error:
@@ -93,25 +93,4 @@ def make_private(folder: Path) -> None:
     """The folder, 0700, of whoever owns the one above it. Raises OSError."""
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _as_the_folder(folder)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Beside, synced, renamed; 0600, of its folder's owner. Raises OSError."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    _as_the_folder(beside)
-    beside.replace(path)
-    sync_folder(path.parent)
-
-
-def _as_the_folder(path: Path) -> None:
-    """Root may act for a core that runs as another user, which must be able to read it."""
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        give_to_owner_of(folder.parent, folder)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecore.disk.whole_file import write_whole
 from fanfold.common.errors import INVALID, UserError
 from fanfold.provision.policies import Policy
 from fanfold.provision.requests import Request, refuse_other_key
@@ -162,8 +162,8 @@ class Identities:
         """`beside`: the certificate's key, or the request that it was made for; never both."""
         folder = self._folder / thing
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(folder / beside, text)
-        write_private(folder / CERTIFICATE, certificate)
+        write_whole(folder / beside, text.encode("ascii"))
+        write_whole(folder / CERTIFICATE, certificate.encode("ascii"))
         (folder / (KEY if beside == REQUEST else REQUEST)).unlink(missing_ok=True)
 
     def _write_record(self) -> None:
@@ -175,18 +175,6 @@ class Identities:
 
 def _policy_name(thing: str) -> str:
     return f"fanfold-{thing}"
-
-
-def write_private(path: Path, text: str) -> None:
-    """0600 from its first byte, whole under its name."""
-    beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(path)
 
 
 def _read(record: Path) -> dict[str, str]:

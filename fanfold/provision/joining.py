@@ -9,8 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from edgecore.disk.whole_file import write_whole
 from fanfold.cloud.access import Access
-from fanfold.provision.identities import CERTIFICATE, KEY, write_private
+from fanfold.provision.identities import CERTIFICATE, KEY
 from infra.planning import Site
 from infra.targets.iot.names import IotNames
 
@@ -49,5 +50,5 @@ def write_join_file(access: Access, site: Site, thing: str, folder: Path) -> Pat
     if access.cloud is not None:  # AWS's own roots are in every system's trust
         content["ca_pem"] = access.cloud.ca_file.read_text(encoding="ascii")
     path = join_file(folder, thing)
-    write_private(path, json.dumps(content, indent=1) + "\n")
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode("ascii"))
     return path

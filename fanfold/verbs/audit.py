@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgecore.history.text import visible
+from edgecore.people.audit import FILES, REFUSED
 from fanfold.common import output
 from fanfold.localcore.people import desk
 
@@ -37,8 +38,7 @@ def audit(
     Example: fanfold audit demo --refused
     """
     at = desk(site, state)
-    found = at.look(lambda: at.audit.newest(count if not refused else 100_000))
-    shown = [act for act in found if not refused or act["result"] == "refused"][:count]
+    shown = at.look(lambda: at.audit.newest(count, [REFUSED] if refused else FILES))
     if as_json:
         for act in shown:
             output.print_json(act)
