@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from fanfold.cloud.access import Access, explained
-from fanfold.cloud.jobs import Device
-from infra.deployer.verdict import BAD
+from fanfold.cloud.jobs import Device, complaints
+from infra.deployer.verdict import BAD, members, pages
 from infra.planning import Site
 from infra.targets.v2.names import V2Names
 from infra.targets.v2.recipes import artifact_uris
@@ -62,8 +62,7 @@ class ComponentDeployment:
 
     @property
     def error(self) -> str:
-        bad = [device for device in self.devices if device.status in BAD]
-        said = "; ".join(f"{d.thing} {d.status}: {d.reason or 'no reason given'}" for d in bad[:3])
+        said = complaints(self.devices)
         if said or self.outcome != "Failure":
             return said
         return f"{self.status} before any device had begun it"
@@ -88,10 +87,12 @@ def read_deployments(access: Access, site: Site) -> list[ComponentDeployment]:
     """Of the site's target, newest first; those that others made for it are left out."""
     greengrass, core = access.client("greengrassv2"), names_of(site).core
     with explained(access, f"deployments of {site.name}"):
-        pages = greengrass.get_paginator("list_deployments").paginate(
-            targetArn=target_of(site), historyFilter="ALL"
-        )
-        listed = [each for page in pages for each in page.get("deployments", [])]
+        listed = list(
+            pages(
+                greengrass.list_deployments, "deployments",
+                targetArn=target_of(site), historyFilter="ALL",
+            )
+        )  # fmt: skip
         listed.sort(key=lambda each: each["creationTimestamp"], reverse=True)
         read = (_read(access, site, each) for each in listed[:LOOKED_AT])
         return [each for each in read if core in each.versions]
@@ -137,10 +138,10 @@ def effective(access: Access, site: Site, deployment_id: str) -> Iterator[Device
 def _executions(access: Access, job_id: str) -> Iterator[Device]:
     iot = access.client("iot")
     try:
-        answer = iot.list_job_executions_for_job(jobId=job_id)
+        listed = list(pages(iot.list_job_executions_for_job, "executionSummaries", jobId=job_id))
     except iot.exceptions.ResourceNotFoundException:  # AWS forgets jobs after two years
         return
-    for each in answer["executionSummaries"]:
+    for each in listed:
         status = each["jobExecutionSummary"]["status"]
         yield Device(each["thingArn"].rpartition("/")[2], status, "", "")
 
@@ -148,10 +149,7 @@ def _executions(access: Access, job_id: str) -> Iterator[Device]:
 def things(access: Access, site: Site) -> list[str]:
     if not site.core.group:
         return [site.core.thing]
-    pages = access.client("iot").get_paginator("list_things_in_thing_group")
-    return [
-        thing for page in pages.paginate(thingGroupName=site.core.group) for thing in page["things"]
-    ]
+    return members(access.client("iot"), site.core.group)
 
 
 def recipe_of(access: Access, site: Site, component: str, version: str) -> Document:

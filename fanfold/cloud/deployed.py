@@ -20,7 +20,7 @@ from edgecore.sources.errors import MISSING, SourceError
 from fanfold.cloud import component_deployments as by_components
 from fanfold.cloud.access import Access, explained
 from fanfold.cloud.component_deployments import ComponentDeployment
-from fanfold.cloud.jobs import SiteJob, group_document, read_jobs
+from fanfold.cloud.jobs import Device, SiteJob, group_document, read_jobs
 from fanfold.common.errors import UserError
 from fanfold.common.project import site_file
 from infra.hooks import hook_files
@@ -68,6 +68,11 @@ class Deployed:
         """The newest that has not failed; where all have failed, the newest."""
         alive = [each for each in self.deployments if each.status != "Failure"]
         return next(iter(alive or self.deployments), None)
+
+    def devices(self, deployment: Deployment) -> tuple[Device, ...] | None:
+        """What each device says of it; None: its target has no word of single devices."""
+        made: list[SiteJob | ComponentDeployment] = [*self.jobs, *self.components]
+        return next((each.devices for each in made if each.id == deployment.id), None)
 
     def component_deployment(self, deployment: Deployment) -> ComponentDeployment:
         return next(each for each in self.components if each.id == deployment.id)

@@ -14,7 +14,7 @@ from typing import Any
 from fanfold.cloud.access import Access, explained
 from fanfold.common import output
 from fanfold.common.errors import FAILED, UserError
-from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, selection
+from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, pages, selection
 
 Document = dict[str, Any]
 LOOKED_AT = 30
@@ -73,18 +73,23 @@ class SiteJob:
 
     @property
     def error(self) -> str:
-        bad = [device for device in self.devices if device.status in BAD]
-        said = "; ".join(f"{d.thing} {d.status}: {d.reason or 'no reason given'}" for d in bad[:3])
+        said = complaints(self.devices)
         if said or self.outcome != "Failure":
             return said
         return "cancelled before any device had begun it"
+
+
+def complaints(devices: Iterable[Device]) -> str:
+    """What those say that have failed, three of them at most."""
+    bad = [device for device in devices if device.status in BAD]
+    return "; ".join(f"{d.thing} {d.status}: {d.reason or 'no reason given'}" for d in bad[:3])
 
 
 def read_jobs(access: Access, prefix: str) -> list[SiteJob]:
     """A site's jobs, newest first. `prefix`: of their ids (`IotNames.job_prefix`)."""
     iot = access.client("iot")
     with explained(access, f"jobs {prefix}*"):
-        names = [job["jobId"] for job in _pages(iot.list_jobs, "jobs")]
+        names = [job["jobId"] for job in pages(iot.list_jobs, "jobs")]
         found = [read_job(access, name) for name in names if name.startswith(prefix)][:LOOKED_AT]
     return sorted(found, key=lambda job: (job.document["issued_at"], job.id), reverse=True)
 
@@ -112,22 +117,11 @@ def _members(iot: Any, group: str) -> list[str]:
 
 
 def _devices(iot: Any, job_id: str) -> Iterator[Device]:
-    for each in _pages(iot.list_job_executions_for_job, "executionSummaries", jobId=job_id):
+    for each in pages(iot.list_job_executions_for_job, "executionSummaries", jobId=job_id):
         thing = each["thingArn"].rpartition("/")[2]
         answer = iot.describe_job_execution(jobId=job_id, thingName=thing)["execution"]
         details = answer.get("statusDetails", {}).get("detailsMap", {})
         yield Device(thing, answer["status"], details.get("step", ""), details.get("reason", ""))
-
-
-def _pages(call: Any, key: str, **arguments: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    token: dict[str, str] = {}
-    while True:
-        page = call(**arguments, **token)
-        found += page.get(key, [])
-        if not page.get("nextToken"):
-            return found
-        token = {"nextToken": page["nextToken"]}
 
 
 def group_document(access: Access, job: SiteJob) -> Document:
@@ -164,7 +158,7 @@ def repeat(
 
 
 def _cancel_waiting(iot: Any, prefix: str) -> None:
-    for job in _pages(iot.list_jobs, "jobs", status="IN_PROGRESS"):
+    for job in pages(iot.list_jobs, "jobs", status="IN_PROGRESS"):
         if job["jobId"].startswith(prefix):
             iot.cancel_job(jobId=job["jobId"], reasonCode="SUPERSEDED", force=False)
 

@@ -6,9 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from fanfold.cloud.access import reach
-from fanfold.cloud.component_deployments import ComponentDeployment
 from fanfold.cloud.deployed import read_site_deployed
-from fanfold.cloud.jobs import SiteJob, show_devices
+from fanfold.cloud.jobs import show_devices
 from fanfold.common import output
 from fanfold.common.boxes import boxes_named
 from fanfold.common.errors import MISSING, UserError
@@ -34,18 +33,16 @@ def _show(settings: Site, *, aws: bool, as_json: bool) -> bool:
             MISSING,
         )
     newest = deployed.deployments[0]
-    made: list[SiteJob | ComponentDeployment] = [*deployed.jobs, *deployed.components]
-    job = next((each for each in made if each.id == newest.id), None)
+    devices = deployed.devices(newest) or ()
     if as_json:
-        devices = [asdict(device) for device in job.devices] if job else []
         told = {"v": 1, "site": settings.name, "target": settings.target}
-        output.print_json({**told, "deployment": asdict(newest), "devices": devices})
+        said = [asdict(device) for device in devices]
+        output.print_json({**told, "deployment": asdict(newest), "devices": said})
     else:
         output.out.print(
             f"{settings.name} ({settings.target}): deployment {newest.id} of {newest.created_at}, "
             f"{newest.status}{': ' + newest.error if newest.error else ''}",
             markup=False,
         )
-        if job:
-            show_devices(job.devices)
+        show_devices(devices)
     return newest.status != "Failure"

@@ -7,14 +7,13 @@ says why; it keeps no other site from being shown.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 from fanfold.cloud.access import Access, reach
-from fanfold.cloud.deployed import Deployed as SiteDeployed
 from fanfold.cloud.deployed import (
-    Deployment,
     comparable,
     planned_document,
     read_document,
@@ -120,39 +119,28 @@ def _deployed(
     access: Access, settings: Settings, profile: Profile, name: str
 ) -> tuple[Deployed | None, tuple[str, ...] | None]:
     """The newest deployment, and what the site's file would change of it (None: not compared)."""
-    if settings.target == "v2":
-        return _components(access, settings), None
     found = read_site_deployed(access, settings)
     if found is None or found.current is None:
         return None, None
-    newest, current = found.deployments[0], found.current
-    document = read_document(access, found, current)
+    newest, drift = found.deployments[0], None
+    model = settings.model.s3_uri or ""
+    if settings.target != "v2":
+        document = read_document(access, found, found.current)
+        model, drift = model_uri(document), _drift(document, settings, profile, name)
+        if newest.status == "InProgress":
+            drift.insert(0, f"deployment {newest.id[:8]}… has no answer of every device yet")
+    told = found.devices(newest)
+    things = (settings.core.thing,) if told is None else tuple(device.thing for device in told)
     deployed = Deployed(
-        newest.id, newest.version, newest.created_at, newest.status, newest.error,
-        model_uri(document), _cores(found, newest, settings),
-    )  # fmt: skip
+        newest.id, newest.version, newest.created_at, newest.status, newest.error, model, things
+    )
+    return deployed, None if drift is None else tuple(drift)
+
+
+def _drift(
+    document: Mapping[str, Any], settings: Settings, profile: Profile, name: str
+) -> list[str]:
     planned = comparable(planned_document(plan_group(settings, profile), name))
-    drift = changes(comparable(document), planned)
-    said = [headline(change) for change in drift if not detail_lines([change])]
-    said += detail_lines(drift)
-    if newest.status == "InProgress":
-        said.insert(0, f"deployment {newest.id[:8]}… has no answer of every device yet")
-    return deployed, tuple(said)
-
-
-def _cores(found: SiteDeployed, newest: Deployment, settings: Settings) -> tuple[str, ...]:
-    """Things that the newest deployment is for."""
-    job = next((job for job in found.jobs if job.id == newest.id), None)
-    return tuple(device.thing for device in job.devices) if job else (settings.core.thing,)
-
-
-def _components(access: Access, settings: Settings) -> Deployed | None:
-    found = read_site_deployed(access, settings)
-    if found is None:
-        return None
-    newest = found.deployments[0]
-    things = tuple(device.thing for device in found.component_deployment(newest).devices)
-    return Deployed(
-        newest.id, newest.version, newest.created_at, newest.status, newest.error,
-        settings.model.s3_uri or "", things,
-    )  # fmt: skip
+    found = changes(comparable(document), planned)
+    said = [headline(change) for change in found if not detail_lines([change])]
+    return said + detail_lines(found)

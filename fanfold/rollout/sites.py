@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanfold.cloud.access import Access, explained
-from fanfold.cloud.deployed import Deployed, read_document, read_site_deployed
+from fanfold.cloud.deployed import Deployed, Deployment, read_document, read_site_deployed
 from fanfold.cloud.model_age import model_uri
 from fanfold.rollout.health import Limits, Report
 from infra.planning import Site
@@ -77,14 +77,14 @@ class Target:
         if deployed is None or deployed.current is None:
             return None
         current = deployed.current
-        done, boxes = _boxes(deployed, current.id)
+        done, boxes = _boxes(deployed, current)
         model = model_uri(read_document(self.access, deployed, current))
         newest = deployed.deployments[0]
         failed = newest.id != current.id and newest.status == "Failure"
         return Standing(
             current.version, current.status, model, current.error, done, boxes,
             refused=newest.error if failed else "",
-            partly=failed and _boxes(deployed, newest.id)[0] > 0,
+            partly=failed and _boxes(deployed, newest)[0] > 0,
         )  # fmt: skip
 
     def reports(self, since: float, until: float) -> list[Report]:
@@ -102,11 +102,9 @@ class Target:
         return sorted(_reports(found), key=lambda report: report.at)
 
 
-def _boxes(deployed: Deployed, deployment: str) -> tuple[int, int]:
-    job = next((job for job in deployed.jobs if job.id == deployment), None)
-    if job is None:
-        return 0, 0
-    return sum(device.status == "SUCCEEDED" for device in job.devices), len(job.devices)
+def _boxes(deployed: Deployed, deployment: Deployment) -> tuple[int, int]:
+    devices = deployed.devices(deployment) or ()
+    return sum(device.status == "SUCCEEDED" for device in devices), len(devices)
 
 
 def _reports(events: list[dict[str, Any]]) -> Iterator[Report]:

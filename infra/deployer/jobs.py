@@ -26,7 +26,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from infra.deployer.handler import Clock, DeploymentError, answer_with, patience
-from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, selection
+from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, pages, selection
 
 POLL_S = 1.0
 CHUNK = 1 << 20
@@ -120,22 +120,12 @@ def make_job(iot: Any, job_id: str, wanted: dict[str, Any], document: dict[str, 
 
 def cancel_waiting(iot: Any, prefix: str) -> None:
     """Older jobs of the site, for devices that have not begun them: the next one says it all."""
-    for job in _jobs(iot):
+    for job in pages(iot.list_jobs, "jobs", status="IN_PROGRESS"):
         if job["jobId"].startswith(prefix) and job["status"] == "IN_PROGRESS":
             try:
                 iot.cancel_job(jobId=job["jobId"], reasonCode="SUPERSEDED", force=False)
             except ClientError as error:
                 print(f"{job['jobId']} cannot be cancelled: {error}")  # noqa: T201 (logs)
-
-
-def _jobs(iot: Any) -> Any:
-    token: dict[str, str] = {}
-    while True:
-        page = iot.list_jobs(status="IN_PROGRESS", **token)
-        yield from page.get("jobs", [])
-        if not page.get("nextToken"):
-            return
-        token = {"nextToken": page["nextToken"]}
 
 
 def wait(
@@ -164,16 +154,11 @@ def wait(
 
 def executions(iot: Any, job_id: str) -> dict[str, str]:
     """Thing → how its newest execution stands."""
-    found: dict[str, str] = {}
-    token: dict[str, str] = {}
-    while True:
-        page = iot.list_job_executions_for_job(jobId=job_id, **token)
-        for each in page.get("executionSummaries", []):
-            thing = each["thingArn"].rpartition("/")[2]
-            found[thing] = each["jobExecutionSummary"]["status"]
-        if not page.get("nextToken"):
-            return found
-        token = {"nextToken": page["nextToken"]}
+    listed = pages(iot.list_job_executions_for_job, "executionSummaries", jobId=job_id)
+    return {
+        each["thingArn"].rpartition("/")[2]: each["jobExecutionSummary"]["status"]
+        for each in listed
+    }
 
 
 def _told(iot: Any, job_id: str, bad: dict[str, str], devices: int) -> str:

@@ -1,4 +1,6 @@
-"""How a job for one thing, or for a thing group, is made and judged. Pure but for `members`.
+"""How a job for one thing, or for a thing group, is made and judged.
+
+Pure but for `members` and `pages`.
 
 A job for a group is CONTINUOUS: a box that is provisioned after the deployment gets it when it
 joins the group. AWS never calls such a job completed, so its devices are what is judged.
@@ -6,7 +8,7 @@ joins the group. AWS never calls such a job completed, so its devices are what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 OPEN = ("IN_PROGRESS", "SCHEDULED")
@@ -25,16 +27,20 @@ def selection(target: str) -> str:
     return "CONTINUOUS" if group_of(target) else "SNAPSHOT"
 
 
-def members(iot: Any, group: str) -> list[str]:
-    """Things of a group, by boto3's IoT client."""
-    found: list[str] = []
+def pages(call: Any, key: str, **arguments: Any) -> Iterator[Any]:
+    """Everything under `key` that a list call of boto3's IoT client gives, page after page."""
     token: dict[str, str] = {}
     while True:
-        page = iot.list_things_in_thing_group(thingGroupName=group, **token)
-        found += page.get("things", [])
+        page = call(**arguments, **token)
+        yield from page.get(key, [])
         if not page.get("nextToken"):
-            return found
+            return
         token = {"nextToken": page["nextToken"]}
+
+
+def members(iot: Any, group: str) -> list[str]:
+    """Things of a group, by boto3's IoT client."""
+    return list(pages(iot.list_things_in_thing_group, "things", thingGroupName=group))
 
 
 def failed(job_status: str, devices: Mapping[str, str], abort: Mapping[str, Any] | None) -> bool:
