@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from contract.agreement import judge
+from contract.agreement_tally import Tally
 from contract.messages import Record
 from replay.errors import ReplayError
 from replay.place import Place
 
-WORST = 50
+WORST, MAX_FLIPS = 50, 100
 #: Steps of the drift's histogram; percentiles are right to half of one.
 DRIFT_STEP = 0.005
 Parsed = Callable[[str, bytes], Iterator[tuple[str, Record]]]
@@ -77,11 +78,8 @@ class Comparison:
     def __init__(self, live: Live) -> None:
         self._live = live
         self.compared = self.not_recorded = self.failed_both = 0
-        self.agreed: Counter[str] = Counter()
-        self.by_task: Counter[str] = Counter()
-        self.flips: Counter[tuple[str, str]] = Counter()
+        self._tally = Tally()
         self._drifts: Counter[int] = Counter()
-        self._drift_sum = 0.0
         self._worst: list[Worst] = []
 
     def add(self, record: Record) -> None:
@@ -91,13 +89,8 @@ class Comparison:
             return
         judged = judge(live, record)
         self.compared += 1
-        task = str(record.get("task") or live.get("task") or "none")
-        self.by_task[task] += 1
-        self.agreed[task] += judged.agree
-        self.flips.update(judged.flips)
-        for drift in judged.drifts:
-            self._drifts[round(drift / DRIFT_STEP)] += 1
-            self._drift_sum += drift
+        self._tally.add(live, record, judged, judged.agree)
+        self._drifts.update(round(drift / DRIFT_STEP) for drift in judged.drifts)
         if judged.weight > 0:
             worst = Worst(judged.weight, self.compared, record["file"], live, record)
             push = heapq.heappush if len(self._worst) < WORST else heapq.heappushpop
@@ -113,25 +106,16 @@ class Comparison:
         return {
             "compared": self.compared,
             "not_recorded": self.not_recorded,
-            "agreement": {
-                task: {"images": count, "agreed": self.agreed[task],
-                       "share": round(self.agreed[task] / count, 6)}
-                for task, count in sorted(self.by_task.items())
-            },
-            "flips": [
-                {"live": before, "replayed": now, "count": count}
-                for (before, now), count in self.flips.most_common(100)
-            ],
+            "agreement": self._tally.agreement(),
+            "flips": self._tally.most_flips("live", "replayed", MAX_FLIPS),
             "score_drift": self._drift(),
-        }  # fmt: skip
+        }
 
     def _drift(self) -> dict[str, Any]:
-        count = sum(self._drifts.values())
-        if not count:
-            return {"count": 0}
-        mean = self._drift_sum / count
-        shares = {f"p{share}": self._percentile(share, count) for share in (1, 50, 99)}
-        return {"count": count, "mean": round(mean, 6), **shares}
+        found = self._tally.drift()
+        if count := found["count"]:
+            found.update({f"p{share}": self._percentile(share, count) for share in (1, 50, 99)})
+        return found
 
     def _percentile(self, share: int, count: int) -> float:
         steps = sorted(self._drifts)

@@ -130,6 +130,11 @@ class Heartbeat(NamedTuple):
     accelerators: list[Record] | None = None
 
 
+#: Reasons of a failed record that speak of the model, not of the image: what judges a model counts
+#: these.
+MODEL_FAULTS = ("model_error", "killed_workers")
+
+
 class Pause(NamedTuple):
     """The core asks: no new work for these workers for `seconds`; 0: work again."""
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import heapq
 from bisect import insort
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from contract.agreement import Judgement, judge
-from contract.messages import Record
+from contract.agreement_tally import Tally
+from contract.messages import MODEL_FAULTS, Record
 from contract.status import SpeedStatus
 from edgecore.canary.rule import CanaryRule
 from edgecore.core.stats import mapping, number
 
-MODEL_FAULTS = ("model_error", "killed_workers")
 FEWEST = 20
 """With fewer images (or all that the rule asks for) nothing is concluded."""
 NOISE_MS, P99_NOISE_MS = 1.0, 5.0
@@ -36,10 +35,7 @@ class Comparison:
         self.rule = rule
         self.compared = self.disagreed = self.failed = self.improved = self.not_comparable = 0
         self.deaths = 0
-        self._images: Counter[str] = Counter()
-        self._agreed: Counter[str] = Counter()
-        self._flips: Counter[tuple[str, str]] = Counter()
-        self._drifts, self._drift_sum = 0, 0.0
+        self._tally = Tally()
         self._ms: tuple[list[float], list[float]] = ([], [])
         self._worst: list[tuple[float, int, dict[str, Any]]] = []
 
@@ -57,14 +53,9 @@ class Comparison:
             return
         judged = judged or judge(old, new)
         agree = judged.agree and not _model_failed(new)
-        task = str(new.get("task") or old.get("task") or "none")
         self.compared += 1
         self.disagreed += not agree
-        self._images[task] += 1
-        self._agreed[task] += agree
-        self._flips.update(judged.flips)
-        self._drifts += len(judged.drifts)
-        self._drift_sum += sum(judged.drifts)
+        self._tally.add(old, new, judged, agree)
         self._time(old, new)
         if not agree:
             self._keep(judged.weight, old, new)
@@ -77,7 +68,7 @@ class Comparison:
         self.disagreed += in_hand
         self.failed += in_hand
         if in_hand:
-            self._flips[("ok", "the canary worker ended")] += in_hand
+            self._tally.flips[("ok", "the canary worker ended")] += in_hand
 
     def verdict(self, *, time_is_up: bool) -> bool | str | None:
         """True: the new model may serve; text: why not; None: more images are needed."""
@@ -98,7 +89,7 @@ class Comparison:
 
     def _disagreement(self) -> str:
         failed = f", {self.failed} of them failed by the new one" if self.failed else ""
-        flip = self._flips.most_common(1)
+        flip = self._tally.flips.most_common(1)
         often = f"; most often {flip[0][0][0]} → {flip[0][0][1]}" if flip else ""
         return (
             f"the models disagree on {self.disagreed} of {self.compared} images{failed} (limit "
@@ -129,7 +120,6 @@ class Comparison:
 
     def summary(self) -> dict[str, Any]:
         """What the report says (docs/spec/canary.md), without the worst."""
-        count = self._drifts
         return {
             "compared": self.compared,
             "disagreed": self.disagreed,
@@ -137,20 +127,11 @@ class Comparison:
             "improved": self.improved,
             "not_comparable": self.not_comparable,
             "deaths": self.deaths,
-            "agreement": {
-                task: {"images": images, "agreed": self._agreed[task],
-                       "share": round(self._agreed[task] / images, 6)}
-                for task, images in sorted(self._images.items())
-            },
-            "flips": [
-                {"old": old, "new": new, "count": many}
-                for (old, new), many in self._flips.most_common(MAX_FLIPS)
-            ],
-            "score_drift": {
-                "count": count, "mean": round(self._drift_sum / count, 6),
-            } if count else {"count": 0},
+            "agreement": self._tally.agreement(),
+            "flips": self._tally.most_flips("old", "new", MAX_FLIPS),
+            "score_drift": self._tally.drift(),
             "inference_ms": self.speed(),
-        }  # fmt: skip
+        }
 
     @property
     def worst(self) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from contract.messages import MODEL_FAULTS
 from contract.status import Status, TrialStatus
 from edgecore.core.stats import mapping, number, part
 from edgecore.disk import layout
@@ -74,7 +75,7 @@ def judge(rule: TrialRule, tally: Tally) -> bool | str | None:
     if too_many or early:
         return (
             f"the model failed {tally.failed} of the first {tally.total} images (limit "
-            f"{rule.max_failed:.0%} of {rule.images}; reasons model_error, killed_workers)"
+            f"{rule.max_failed:.0%} of {rule.images}; reasons {', '.join(MODEL_FAULTS)})"
         )
     return True if tally.total >= rule.images else None
 

@@ -13,8 +13,6 @@ from lambdas.aggregator.store import LATE, RESULTS, Store
 # One row is one local message and must leave room for its head.
 ROW_BYTES = 96 << 10
 RECORD_BYTES = m.MAX_MESSAGE_BYTES - 1_024
-# Failures that speak of the model, not of the image; a deployment is judged by them.
-MODEL_REASONS = ("model_error", "killed_workers")
 # Nothing of the image is left: its file is not there, or nobody knows which it was.
 GONE = ("not_found", "journal_lost")
 
@@ -106,7 +104,7 @@ class Writer:
         self.late += late
         self.failed += record["status"] == "failed"
         self.answered += record["status"] == "ok"
-        self.model_errors += record.get("reason") in MODEL_REASONS
+        self.model_errors += record.get("reason") in m.MODEL_FAULTS
         if record["status"] == "dropped":
             self.dropped[record["reason"]] += 1
         self._jobs.count(record, wall)
