@@ -120,7 +120,7 @@ class ModelExchange:
 
     async def _exchange_one(self, function: Function) -> str:
         worker = function.environment[WORKER]
-        before = self._seen(worker).get("incarnation")
+        before = _seen(self._status(), worker).get("incarnation")
         await self._until(lambda: self._has_nothing(worker), FINISH_S)
         try:
             await asyncio.to_thread(self._running.launcher.check, function)
@@ -146,8 +146,8 @@ class ModelExchange:
         """Until the next process of the worker has a model."""
         loop = asyncio.get_running_loop()
         gate, began = HealthGate(loop.time(), self._limit_s), loop.time()
-        while not self._is_new(worker, before):
-            own = [f for f in self._status()["functions"] if f["id"] == function.id]
+        while not _is_new(status := self._status(), worker, before):
+            own = [f for f in status["functions"] if f["id"] == function.id]
             if died := gate.died({"functions": own}):
                 return died
             if loop.time() - began > self._limit_s:
@@ -162,12 +162,15 @@ class ModelExchange:
             await asyncio.sleep(STEP_S)
 
     def _has_nothing(self, worker: str) -> bool:
-        return self._seen(worker).get("state") != "ready" and not self._seen(worker).get("inflight")
+        seen = _seen(self._status(), worker)
+        return seen.get("state") != "ready" and not seen.get("inflight")
 
-    def _is_new(self, worker: str, before: object) -> bool:
-        seen = self._seen(worker)
-        fresh = seen.get("incarnation") not in (before, "", None)
-        return fresh and seen.get("state") in ("ready", *DRAINED) and bool(seen.get("model"))
 
-    def _seen(self, worker: str) -> Mapping[str, Any]:
-        return workers(self._status()).get(worker, {})
+def _is_new(status: Status, worker: str, before: object) -> bool:
+    seen = _seen(status, worker)
+    fresh = seen.get("incarnation") not in (before, "", None)
+    return fresh and seen.get("state") in ("ready", *DRAINED) and bool(seen.get("model"))
+
+
+def _seen(status: Status, worker: str) -> Mapping[str, Any]:
+    return workers(status).get(worker, {})

@@ -17,6 +17,7 @@ from edgecore.mqtt.admission import admit
 from edgecore.mqtt.connection import Connection
 from edgecore.mqtt.limits import ConnectionLimiter, Limits
 from edgecore.mqtt.packets import Connect, ConnectCode, Oversize
+from edgecore.mqtt.pending import PendingConnection
 from edgecore.mqtt.refused import RefusedClients
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class MqttServer:
         loop = asyncio.get_running_loop()
         self._limiter = ConnectionLimiter(self._limits, loop.time())
         self._server = await loop.create_server(
-            lambda: _PendingConnection(self._on_pending),
+            lambda: PendingConnection(self._on_pending),
             self.host,
             self.port,
             backlog=accepted_at_once(),
@@ -234,15 +235,3 @@ class MqttServer:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-class _PendingConnection(asyncio.Protocol):
-    """A connection until the limiter accepts it: nothing of it is read."""
-
-    def __init__(self, on_pending: Callable[[asyncio.Transport], None]) -> None:
-        self._on_pending = on_pending
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast(asyncio.Transport, transport)
-        transport.pause_reading()
-        self._on_pending(transport)

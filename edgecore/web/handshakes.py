@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import cast
 
 from edgecore.core.descriptors import cap
+from edgecore.mqtt.pending import PendingConnection
 
 MAX_HANDSHAKES = 64
 HANDSHAKE_S = 10.0
@@ -30,7 +31,7 @@ class TlsFront:
         self._going_on: dict[asyncio.Task[None], str] = {}  # by address, the oldest first
 
     def protocol(self) -> asyncio.Protocol:
-        return _Silent(self._begin)
+        return PendingConnection(self._begin)
 
     def close(self) -> None:
         for task in list(self._going_on):
@@ -59,18 +60,6 @@ class TlsFront:
             transport.abort()
         else:
             held.hand_over(cast(asyncio.Transport, secured), self._inner())
-
-
-class _Silent(asyncio.Protocol):
-    """A connection that nothing is read of yet."""
-
-    def __init__(self, begin: Callable[[asyncio.Transport], None]) -> None:
-        self._begin = begin
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        made = cast(asyncio.Transport, transport)
-        made.pause_reading()
-        self._begin(made)
 
 
 class _Held(asyncio.Protocol):

@@ -63,7 +63,7 @@ class Loopback:
         return LOOPBACK_NAMES | self.names
 
     def identify(self, scope: Scope, headers: Headers) -> Identity:
-        address = _peer(scope)
+        address = peer(scope)
         if not token_matches(headers, self.token):
             return Identity(name="", role=Role.VIEWER, by="nobody", address=address)
         said = headers.get(AS_HEADER, "")
@@ -105,7 +105,7 @@ class PeoplesDoor:
 
     def identify(self, scope: Scope, headers: Headers) -> Identity:
         """Raises KeptFileError: nobody can be recognised."""
-        address = _peer(scope)
+        address = peer(scope)
         proxy = self.proxy
         if proxy is not None and address in proxy.addresses and proxy.header in headers:
             return self._of_proxy(proxy, headers, address)
@@ -152,7 +152,8 @@ def _identity(user: User | None, by: By, address: str) -> Identity:
     return Identity(name=user.name, role=user.role, by=by, address=address)
 
 
-def _peer(scope: Scope) -> str:
+def peer(scope: Scope) -> str:
+    """The address at the other end of the connection."""
     client = scope.get("client")
     return _plain(client[0]) if client else ""
 

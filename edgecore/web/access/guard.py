@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edgecore.people.audit import Act
 from edgecore.people.kept_file import KeptFileError
 from edgecore.people.roles import Role
-from edgecore.web.access.doors import PAGES, Door, problem, unreadable
+from edgecore.web.access.doors import PAGES, Door, peer, problem, unreadable
 from edgecore.web.access.identity import AMBIENT, CURRENT, Identity
 from edgecore.web.access.origin import SECURITY_HEADERS, follows_a_link, host_name, same_origin
 from edgecore.web.access.rights import NoSuchRouteError, needed
@@ -67,7 +67,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = Headers(scope=scope)
-        nobody = Identity(name="", role=None, by="nobody", address=_address(scope))
+        nobody = Identity(name="", role=None, by="nobody", address=peer(scope))
         asked = _Asked(scope, headers, f"{scope['method']} {scope['path']}"[:200], nobody)
         refusal = self._refusal(asked)
         scope["fanfold.door"], scope["fanfold.identity"] = self._door, asked.identity
@@ -209,11 +209,6 @@ def _said(body: bytes) -> str:
         return str(json.loads(body).get("message", ""))
     except ValueError:
         return ""
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return str(client[0]) if client else ""
 
 
 def _with_security_headers(send: Send) -> Send:
