@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,13 @@ class Users:
         kept = self._kept().get(name)
         return self._user(name, kept) if kept is not None else None
 
+    def require(self, name: str) -> User:
+        """Raises UserError with those that there are, KeptFileError."""
+        user = self.get(name)
+        if user is None:
+            raise _unknown(name, self._kept())
+        return user
+
     def check(self, name: str, password: str) -> User | None:
         """Who that is, else None; as slow for a name that is not there. Raises KeptFileError."""
         user = self.get(name)
@@ -91,7 +98,7 @@ class Users:
 
         def change(content: dict[str, Any]) -> None:
             if content.get("users", {}).pop(name, None) is None:
-                raise self._unknown(name, content)
+                raise _unknown(name, content.get("users", {}))
 
         self._file.change(change)
 
@@ -99,7 +106,7 @@ class Users:
         def change(content: dict[str, Any]) -> None:
             users = content.get("users", {})
             if name not in users:
-                raise self._unknown(name, content)
+                raise _unknown(name, users)
             users[name] = {**new(users[name]), "stamp": secrets.token_hex(8)}
 
         self._file.change(change)
@@ -133,7 +140,7 @@ class Users:
                 "(fanfold user remove) and add it again"
             ) from error
 
-    @staticmethod
-    def _unknown(name: str, content: dict[str, Any]) -> UserError:
-        known = ", ".join(sorted(content.get("users", {}))[:12]) or "none"
-        return UserError(f"no user {name!r:.80}; users: {known}")
+
+def _unknown(name: str, users: Iterable[str]) -> UserError:
+    known = ", ".join(sorted(users)[:12]) or "none"
+    return UserError(f"no user {name!r:.80}; users: {known}")

@@ -11,13 +11,17 @@ from fanfold.common import output
 from fanfold.localcore.running import person
 
 
-def noted(state: Path, what: str, detail: dict[str, Any]) -> None:
-    """An act that this command line did without the core's HTTP; warns where it cannot be noted."""
-    act = Act(
+def act_of(what: str, detail: dict[str, Any]) -> Act:
+    """Of whoever has this shell, done."""
+    return Act(
         who=f"local:{person()}", role="admin", address="command line", what=what,
         result="done", detail=detail,
     )  # fmt: skip
+
+
+def noted(state: Path, what: str, detail: dict[str, Any]) -> None:
+    """An act that this command line did without the core's HTTP; warns where it cannot be noted."""
     try:
-        AuditLog(state).add(act)
+        AuditLog(state).add(act_of(what, detail))
     except (OSError, KeptFileError) as error:
         output.warn(f"not in the audit log: {error}")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from edgecore.people.audit import Act, AuditLog
+from edgecore.people.audit import AuditLog
 from edgecore.people.kept_file import KeptFileError
 from edgecore.people.passwords import MIN_CHARACTERS
 from edgecore.people.sessions import Sessions
@@ -18,7 +18,7 @@ from edgecore.people.users import User, Users
 from edgecore.people.users import UserError as Refused
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site
-from fanfold.localcore.running import person
+from fanfold.localcore.audited import act_of
 
 T = TypeVar("T")
 
@@ -35,12 +35,7 @@ class Desk:
         """Raises UserError."""
         try:
             done = work()
-            self.audit.add(
-                Act(
-                    who=f"local:{person()}", role="admin", address="command line", what=what,
-                    result="done", detail=detail,
-                )
-            )  # fmt: skip
+            self.audit.add(act_of(what, detail))
         except (ValueError, Refused) as error:
             raise UserError(str(error), INVALID) from error
         except (OSError, KeptFileError) as error:
@@ -49,16 +44,14 @@ class Desk:
 
     def user(self, name: str) -> User:
         """Raises UserError where there is none of this name."""
-        found = self.look(lambda: self.users.get(name))
-        if found is None:
-            known = ", ".join(u.name for u in self.look(self.users.all)) or "none"
-            raise UserError(f"no user {name!r}; users: {known}", INVALID)
-        return found
+        return self.look(lambda: self.users.require(name))
 
     def look(self, work: Callable[[], T]) -> T:
         """Reading: not an act. Raises UserError."""
         try:
             return work()
+        except Refused as error:
+            raise UserError(str(error), INVALID) from error
         except (OSError, KeptFileError) as error:
             raise UserError(str(error)) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -76,12 +76,12 @@ class ActionRoutes:
         return guarded
 
     async def _restart(self, request: Request) -> Response:
-        function_id = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "function")
+        function_id = text_of(await _json(request), "function")
         await self.actions.restart(function_id)
         return _result(f"Restarting {function_id}.")
 
     async def _drain(self, request: Request) -> Response:
-        body = await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
+        body = await _json(request)
         on, workers = body.get("on"), body.get("workers")
         if not isinstance(on, bool):
             raise BadRequestError(f"'on' is {on!r}: expected true or false")
@@ -99,7 +99,7 @@ class ActionRoutes:
         return _result(f"Asked for {who}: {rest}.")
 
     async def _acknowledge(self, request: Request) -> Response:
-        alert = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "alert")
+        alert = text_of(await _json(request), "alert")
         await self.actions.acknowledge(alert)
         return _result(f"Acknowledged {alert}: it is not sent again while it lasts.")
 
@@ -109,7 +109,7 @@ class ActionRoutes:
         return _result(f"Test of {said}.", 200 if not any(found.values()) else 502)
 
     async def _publish(self, request: Request) -> Response:
-        body = await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
+        body = await _json(request)
         topic = _topic(text_of(body, "topic"))
         payload = text_of(body, "payload").encode()
         source = body.get("as")
@@ -145,7 +145,7 @@ class ActionRoutes:
 
     async def _follow(self, request: Request) -> Response:
         """Messages as JSON Lines until the browser stops reading."""
-        topic_filter = text_of(await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES), "filter")
+        topic_filter = text_of(await _json(request), "filter")
         if problem := filter_problem(topic_filter):
             raise BadRequestError(problem)
         return StreamingResponse(self._lines(topic_filter), media_type="application/jsonl")
@@ -174,6 +174,10 @@ def _is_text(payload: bytes) -> bool:
 
 def _result(text: str, status: int = 200) -> JSONResponse:
     return JSONResponse({"ok": status < 300, "message": text}, status_code=status)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    return await json_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
 
 
 def _topic(topic: str) -> str:

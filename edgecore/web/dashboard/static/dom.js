@@ -74,3 +74,9 @@ export function facts(node, rows) {
   const make = ([name]) => el("div", { class: "fact" }, el("dt", {}, name), el("dd"));
   keyed(node, rows, ([name]) => name, make, (row, [, value]) => setText(row.lastChild, value));
 }
+
+// Light or dark as chosen on the dashboard; "" follows the system.
+export function showTheme(theme = localStorage.getItem("fanfold-theme") ?? "") {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+}

@@ -3,7 +3,7 @@
 import { allow, buildActions, drain, restart } from "./actions.js";
 import { showCameras } from "./cameras.js";
 import { Charts } from "./charts.js";
-import { byId, setClass, setText } from "./dom.js";
+import { byId, setClass, setText, showTheme } from "./dom.js";
 import { follow } from "./feed.js";
 import { duration } from "./format.js";
 import { showImages } from "./images.js";
@@ -24,7 +24,7 @@ whoAmI().then((me) => {
   allow(me);
 }, () => {});
 startLogs();
-applyTheme(localStorage.getItem("fanfold-theme") ?? "");
+showTheme();
 
 follow({
   onHello(hello) {
@@ -101,15 +101,10 @@ choose("quantile", (quantile) => {
   charts.draw();
 });
 
-function applyTheme(theme) {
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
-}
-
 byId("theme").addEventListener("click", () => {
   const order = ["", "dark", "light"];
   const theme = order[(order.indexOf(document.documentElement.dataset.theme ?? "") + 1) % 3];
   localStorage.setItem("fanfold-theme", theme);
-  applyTheme(theme);
+  showTheme(theme);
   if (charts.plots.length) charts.build();
 });

@@ -1,6 +1,6 @@
 // The history page: a search, its table, counts and events. What others wrote is only ever text.
 
-import { byId, el, setText, table } from "../dom.js";
+import { byId, el, setText, showTheme, table } from "../dom.js";
 import { clock, count, ms } from "../format.js";
 import { showPerson, signIn, takeTokenFromAddress, whoAmI } from "../person.js";
 import { startAlerts } from "./alerts.js";
@@ -140,8 +140,7 @@ byId("more").addEventListener("click", () => search(true));
 
 takeTokenFromAddress();
 
-const theme = localStorage.getItem("fanfold-theme");
-if (theme) document.documentElement.dataset.theme = theme;
+showTheme();
 for (const [name, value] of new URLSearchParams(location.search)) if (form.elements[name]) form.elements[name].value = value;
 search(false);
 whoAmI().then((me) => {

@@ -1,9 +1,8 @@
 // The log-in. Where to go next is a path of this core, never another address.
 
-import { byId, setText } from "../dom.js";
+import { byId, setText, showTheme } from "../dom.js";
 
-const theme = localStorage.getItem("fanfold-theme");
-if (theme) document.documentElement.dataset.theme = theme;
+showTheme();
 
 const asked = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
 const next = asked.origin === location.origin && asked.pathname !== "/login" ? asked.pathname + asked.search : "/";

@@ -1,11 +1,10 @@
 // One's own account; for an admin also users and the audit log. What others wrote is only ever text.
 
-import { byId, el, setText, table } from "../dom.js";
+import { byId, el, setText, showTheme, table } from "../dom.js";
 import { get, post, showPerson, signIn, takeTokenFromAddress, whoAmI } from "../person.js";
 
 takeTokenFromAddress();
-const theme = localStorage.getItem("fanfold-theme");
-if (theme) document.documentElement.dataset.theme = theme;
+showTheme();
 
 const visible = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 const when = (t) => new Date(t * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
