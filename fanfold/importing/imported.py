@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, extract
 from edgecore.sources.document import to_group
 from edgecore.sources.left_out import findings
 from fanfold.common.errors import INVALID, UserError
@@ -68,8 +69,7 @@ class Imported:
         if isinstance(found, Path) and found.is_dir():
             shutil.copytree(found, target, symlinks=False)
         elif isinstance(found, Path) and found.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.unpack_archive(found, target, "zip")
+            _unpacked(found, target)
         elif isinstance(found, dict):
             target.mkdir(parents=True)
             for name, text in found.items():
@@ -84,6 +84,13 @@ class Imported:
                 f"{entry['Code']}, or import again with --code {entry['FunctionName']}=PATH"
             )
         _guess(entry, target, self.notes)
+
+
+def _unpacked(packed: Path, target: Path) -> None:
+    try:
+        extract(packed, target, limits=LAMBDA_LIMITS)
+    except ArchiveError as error:
+        raise UserError(f"{packed}: {error}", INVALID) from error
 
 
 def _guess(entry: Json, code: Path, notes: list[str]) -> None:

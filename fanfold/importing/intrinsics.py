@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edgecore.sources.errors import SourceError
+from fanfold.common.errors import INVALID, UserError
 
 _SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
 _MAX_DEPTH = 64
@@ -54,8 +54,9 @@ class Resolver:
         self._depth += 1
         try:
             if self._depth > _MAX_DEPTH:
-                raise SourceError(
-                    "template: intrinsic functions are nested too deeply or refer to themselves"
+                raise UserError(
+                    "template: intrinsic functions are nested too deeply or refer to themselves",
+                    INVALID,
                 )
             return self._resolve(value)
         finally:
@@ -71,9 +72,9 @@ class Resolver:
             if name in self._functions:
                 return self._functions[name](argument)
             if name.startswith("Fn::"):
-                raise SourceError(
-                    f"template: {name} is not supported here; fanfold import may know it, else "
-                    "remove it from the template"
+                raise UserError(
+                    f"template: {name} is not evaluated here: write its value into the template",
+                    INVALID,
                 )
         return {key: self.resolve(item) for key, item in value.items()}
 
@@ -82,9 +83,10 @@ class Resolver:
         try:
             return items[int(number)]
         except IndexError as error:
-            raise SourceError(
+            raise UserError(
                 f"template: Fn::Select: there is no item {number} in {items} ({len(items)} items); "
-                "give the parameter that it comes from more items, separated by commas"
+                "give the parameter that it comes from more items, separated by commas",
+                INVALID,
             ) from error
 
     def _join(self, argument: Any) -> str:
@@ -110,7 +112,7 @@ class Resolver:
         try:
             return self._mappings[name][first][second]
         except KeyError as error:
-            raise SourceError(f"template: no mapping {name}.{first}.{second}") from error
+            raise UserError(f"template: no mapping {name}.{first}.{second}", INVALID) from error
 
     def _ref(self, name: str) -> Any:
         if name in self._pseudo:
@@ -136,7 +138,9 @@ class Resolver:
         try:
             resource: Mapping[str, Any] = self.resources[name]
         except KeyError as error:
-            raise SourceError(f"template: refers to {name!r}, which it does not contain") from error
+            raise UserError(
+                f"template: refers to {name!r}, which it does not contain", INVALID
+            ) from error
         return resource
 
     def _identity(self, name: str, resource: Mapping[str, Any]) -> str:
