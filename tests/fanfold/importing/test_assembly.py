@@ -133,7 +133,12 @@ def test_of_several_sites_one_is_chosen_by_name(tmp_path: Path) -> None:
     assert _group(f"{folder}#line", tmp_path / "state").name == "line"
 
 
-def test_code_that_is_not_beside_the_template_is_named(tmp_path: Path) -> None:
+def test_code_that_is_not_beside_the_template_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):  # nobody to ask S3 as
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     folder = _assembly(tmp_path / "cdk.out", "line")
     (folder / "line.assets.json").unlink()
 
