@@ -19,8 +19,8 @@ _CONNECTOR_MARK = ":/connectors/"
 _SYSTEM_FUNCTIONS = {
     "GGIPDetector": "the core's addresses are not published to AWS IoT; devices reach it at the "
     "address that you give them",
-    "GGStreamManager": "there is no stream manager on port 8088; a function that uses it fails to "
-    "connect",
+    "GGStreamManager": "there is no stream manager on port 8088: a function that uses it fails to "
+    "connect; publish to a topic instead, or put files to S3 with the group role",
 }
 _SPOOLER = "GGCloudSpooler"
 Document = Mapping[str, Any]

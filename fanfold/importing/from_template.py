@@ -144,7 +144,7 @@ def _fill_parameters(content: Json, given: dict[str, str], path: Path) -> None:
         raise UserError(f"{path}: no parameter {unknown[0]!r}; it has: {known}", INVALID)
     for name, parameter in declared.items():
         if name in given:
-            parameter["Default"] = given[name]
+            parameter.update(Default=given[name], Type="String")
     missing = sorted(name for name, each in declared.items() if "Default" not in each)
     if missing:
         words = " ".join(f"--parameter {name}=VALUE" for name in missing)

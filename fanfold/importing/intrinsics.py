@@ -14,7 +14,16 @@ from typing import Any
 from fanfold.common.errors import INVALID, UserError
 
 _SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
+_DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
 _MAX_DEPTH = 64
+SSM_TYPE = "AWS::SSM::Parameter::Value"
+
+
+def _default_of(parameter: Mapping[str, Any]) -> Any:
+    value, kind = parameter.get("Default"), str(parameter.get("Type"))
+    if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
+        return [item.strip() for item in value.split(",")]
+    return value
 
 
 class Resolver:
@@ -35,8 +44,13 @@ class Resolver:
             "AWS::NoValue": None,
         }
         self._parameters = {
-            name: parameter.get("Default")
+            name: _default_of(parameter)
             for name, parameter in (template.get("Parameters") or {}).items()
+        }
+        self._in_ssm = {
+            name
+            for name, parameter in (template.get("Parameters") or {}).items()
+            if str(parameter.get("Type")).startswith(SSM_TYPE)
         }
         self._depth = 0
         self._functions: Mapping[str, Callable[[Any], Any]] = {
@@ -65,6 +79,12 @@ class Resolver:
     def _resolve(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
+        if isinstance(value, str) and (reference := _DYNAMIC.search(value)):
+            raise UserError(
+                f"template: {reference[0]} is looked up where the template is deployed: write its "
+                "value into the template",
+                INVALID,
+            )
         if not isinstance(value, Mapping):
             return value
         if len(value) == 1:
@@ -118,6 +138,12 @@ class Resolver:
         if name in self._pseudo:
             return self._pseudo[name]
         if name in self._parameters:
+            if name in self._in_ssm:
+                raise UserError(
+                    f"template: parameter {name} is the name of a value in SSM "
+                    f"({self._parameters[name]}): pass the value, --parameter {name}=VALUE",
+                    INVALID,
+                )
             return self._parameters[name]
         return self._identity(name, self._resource(name))
 

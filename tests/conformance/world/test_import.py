@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,20 @@ def test_a_sam_template_with_code_beside_it(tmp_path: Path, reference: str) -> N
     (entry,) = document["Lambdas"].values()
     assert entry["Runtime"] == "python3.7"
     assert (tmp_path / "imported" / entry["Code"] / "main.py").exists()
+
+
+def test_a_packed_program_keeps_its_bit_and_runs_as_what_it_is(tmp_path: Path) -> None:
+    """A C function from an archive: its file is what the group calls its Executable."""
+    packed = tmp_path / "reader.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        entry = zipfile.ZipInfo("reader")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, b"\x7fELF")
+    path = _template(tmp_path, ARN)
+    path.write_text(path.read_text().replace("{Pinned:", "{Executable: reader, Pinned:"))
+    document = _imported(tmp_path, path, "--code", f"hello={packed}")
+    assert document["Lambdas"][ARN]["Runtime"].endswith("runtime/function/executable")
+    assert os.access(tmp_path / "imported" / "code" / "hello" / "reader", os.X_OK)
 
 
 def test_a_parameter_without_a_default_is_asked_for(tmp_path: Path, capsys: Any) -> None:

@@ -218,3 +218,23 @@ def test_a_template_that_refers_to_itself_ends() -> None:
     }
     with pytest.raises(UserError, match="refer to themselves"):
         Resolver(loop, account="1", region="r").resolve({"Ref": "A"})
+
+
+def test_a_list_parameter_is_a_list() -> None:
+    parameters = {"L": {"Type": "CommaDelimitedList", "Default": "a, b"}}
+
+    resolver = Resolver({"Parameters": parameters}, account="1", region="r")
+
+    assert resolver.resolve({"Fn::Select": ["1", {"Ref": "L"}]}) == "b"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [({"Ref": "P"}, "--parameter P=VALUE"), ("{{resolve:ssm:/a:1}}", "resolve:ssm:/a:1")],
+)
+def test_what_only_a_deployment_looks_up_is_asked_for(value: object, words: str) -> None:
+    parameter = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/a"}
+    resolver = Resolver({"Parameters": {"P": parameter}}, account="1", region="r")
+
+    with pytest.raises(UserError, match=words):
+        resolver.resolve({"Name": [value]})
