@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
 from fanfold.importing.for_core import source_for_core
+from fanfold.localcore.arguments import CoreOptions
 from fanfold.localcore.foreign import cloud_of, options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.listening import Listen
@@ -30,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def run(  # noqa: PLR0912 - options of the core, passed on
+def run(
     site: str = typer.Argument(help="A site's name."),
     core: str | None = typer.Option(
         None, help="Of a site with several cores: which of them this machine is."
@@ -128,40 +127,30 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     state = core_state(settings.name)
     remember_site(state, site)
     joined = _join_file(settings, join)
-    if model and not group:
+    variables = environment()
+    noted: list[str] = []
+    if group:
+        source, noted = source_for_core(group, state, cloud_of(variables))
+    elif model:
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
     else:
-        source = group or ("jobs" if joined else deployed_group(settings.name))
-    variables = environment()
-    source, noted = source_for_core(source, state, cloud_of(variables))
+        source = "jobs" if joined else deployed_group(settings.name)
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder), volume_owner(function_user, insecure=insecure_core_user))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
-    command = [sys.executable, "-m", "edgecore", "--group", source, "--state", str(state)]
-    command += ["--mqtt-plain-port", str(mqtt_plain_port), "--mqtt-port", mqtt_port]
-    command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
-    command += ["--isolation", isolation, "--poll-s", str(poll_s)]
-    command += ["--function-user", function_user]
-    command += ["--insecure-core-user"] if insecure_core_user else []
-    if doctor:
-        checks = [sys.executable, "-m", "fanfold", "doctor", site, "--json"]
-        command += ["--doctor", shlex.join(checks)]
-    if read_only:
-        command.append("--read-only")
-    command += Listen(
-        listen=listen, no_tls=no_tls, names=http_name or [], certificate=http_certificate,
-        key=http_key, trust_header=trust_header, trust_from=trust_from or [],
-    ).arguments()  # fmt: skip
-    if fault_plan:
-        command += ["--fault-plan", str(fault_plan)]
     pythons = {RUNTIME: str(python)} if (python := device_python()) else {}
     pythons.update(pythons_of(runtime_python or []))
-    for runtime, path in pythons.items():
-        command += ["--python", f"{runtime}={path}"]
-    if device_certificates is not None:
-        command += ["--device-certificates", device_certificates]
-    if secrets is not None:
-        command += ["--secrets", str(secrets.absolute())]
+    command = CoreOptions(
+        source=source, state=state, site=site, mqtt_plain_port=mqtt_plain_port,
+        mqtt_port=mqtt_port, ipc_port=ipc_port, http_port=http_port, isolation=isolation,
+        function_user=function_user, insecure_core_user=insecure_core_user, poll_s=poll_s,
+        doctor=doctor, read_only=read_only, fault_plan=fault_plan, pythons=pythons,
+        device_certificates=device_certificates, secrets=secrets,
+        listen=Listen(
+            listen=listen, no_tls=no_tls, names=http_name or [], certificate=http_certificate,
+            key=http_key, trust_header=trust_header, trust_from=trust_from or [],
+        ),
+    ).command()  # fmt: skip
     if group is not None:
         review(
             options_for(
