@@ -82,7 +82,7 @@ class Imported:
             where = f" ({found} does not exist)" if found else ""
             self.notes.append(
                 f"function {entry['FunctionName']}: its code was not found{where}; put it into "
-                f"{entry['Code']}, or import again with --code {entry['FunctionName']}=PATH"
+                f"{entry['Code']}, or import it with --code {entry['FunctionName']}=PATH"
             )
         guess(entry, self._executable(arn), target, self.notes)
 

@@ -13,6 +13,7 @@ from core_site import Site, device_site
 from published import CLIENTS, node_modules, older
 from test_devices import _certificate, _connect_shadow, device
 
+pytestmark = pytest.mark.xdist_group("world-clients")
 TIMEOUT_S = 120
 NAMES = ("mqtt-js", "device-js", "paho-1", "paho-2", "python-1", "python-2")
 

@@ -3,7 +3,7 @@ const awsIot = require('aws-iot-device-sdk');
 const [caPath, certPath, keyPath, port, clientId] = process.argv.slice(2);
 const things = awsIot.thingShadow({
   caPath, certPath, keyPath, clientId, host: 'localhost', port: Number(port),
-});
+}, { operationTimeout: 60000 });
 const topic = `own/${clientId}`;
 things.on('error', (error) => { console.error(error); process.exit(1); });
 things.on('timeout', () => { console.error('a shadow call timed out'); process.exit(1); });

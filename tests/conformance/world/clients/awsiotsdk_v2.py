@@ -6,7 +6,7 @@ import sys
 from awscrt import mqtt
 from awsiot import iotshadow, mqtt_connection_builder
 
-TIMEOUT_S = 40
+TIMEOUT_S = 90
 ca, certificate, key, port, name = sys.argv[1:]
 connection = mqtt_connection_builder.mtls_from_path(
     endpoint="localhost", port=int(port), client_id=name,
