@@ -53,9 +53,10 @@ def from_template(
     parameters = dict(given.parameters)
     region = region or cloud.effective_region
     content = read(path, region, parameters)
-    content = _without_imports(content, given.imports, path)
     _fill_parameters(content, parameters, path)
     account = account or _account(parameters)
+    plain = Resolver(content, account=account, region=region)
+    content = _without_imports(content, given.imports, path, plain)
     plain = Resolver(content, account=account, region=region)
     content = decided(content, plain.resolve)
     resolver = Resolver(content, account=account, region=region)
@@ -151,18 +152,20 @@ def _fill_parameters(content: Json, given: dict[str, str], path: Path) -> None:
         raise UserError(f"{path}: parameters without a default: pass {words}", INVALID)
 
 
-def _without_imports(value: Any, imports: Mapping[str, str], path: Path) -> Any:
+def _without_imports(value: Any, imports: Mapping[str, str], path: Path, resolver: Resolver) -> Any:
     """``Fn::ImportValue`` replaced by what the user says that the other stack exports."""
     if isinstance(value, list):
-        return [_without_imports(each, imports, path) for each in value]
+        return [_without_imports(each, imports, path, resolver) for each in value]
     if not isinstance(value, dict):
         return value
     if set(value) != {"Fn::ImportValue"}:
-        return {key: _without_imports(each, imports, path) for key, each in value.items()}
+        return {key: _without_imports(each, imports, path, resolver) for key, each in value.items()}
     name = value["Fn::ImportValue"]
     if isinstance(name, dict) and isinstance(name.get("Fn::Sub"), str):
         name = name["Fn::Sub"]
-    if not isinstance(name, str) or name not in imports:
+    if not isinstance(name, str):  # a name put together from parameters
+        name = str(resolver.resolve(name))
+    if name not in imports:
         raise UserError(
             f"{path}: takes {name!r} from another stack: pass --import-value '{name}=VALUE' "
             "(aws cloudformation list-exports shows it)",

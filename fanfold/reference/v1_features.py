@@ -140,6 +140,7 @@ FEATURES = (
          "test_import.py::test_a_packed_program_keeps_its_bit_and_runs_as_what_it_is",
          "test_import.py::test_a_parameter_without_a_default_is_asked_for",
          "test_import.py::test_a_value_of_another_stack_is_asked_for",
+         "test_import.py::test_a_value_whose_name_is_put_together_is_asked_for_by_that_name",
          "test_import.py::test_the_core_listed_as_a_device_too_and_tabs_in_a_line",
          "test_import.py::test_a_list_that_is_too_short_is_said_and_no_traceback",
          "test_import.py::test_what_is_no_group_is_refused_in_one_sentence")),

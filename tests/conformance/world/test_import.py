@@ -142,6 +142,18 @@ def test_a_value_of_another_stack_is_asked_for(tmp_path: Path, capsys: Any) -> N
     assert "its code was not found" in report
 
 
+def test_a_value_whose_name_is_put_together_is_asked_for_by_that_name(
+    tmp_path: Path, capsys: Any
+) -> None:
+    head = "Parameters: {Stack: {Type: String, Default: other}}\n"
+    name = "{'Fn::ImportValue': {'Fn::Join': ['-', [{Ref: Stack}, alias]]}}"
+    path = _template(tmp_path, name, head=head)
+    assert main(["import", str(path), str(tmp_path / "no")]) == 2
+    assert "--import-value 'other-alias=VALUE'" in " ".join(capsys.readouterr().err.split())
+    document = _imported(tmp_path, path, "--import-value", f"other-alias={ARN}")
+    assert document["Functions"][0]["FunctionArn"] == ARN
+
+
 def test_a_greengo_file(tmp_path: Path) -> None:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "function.py").write_text("def handler(event, context):\n    pass\n")
