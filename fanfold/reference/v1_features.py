@@ -22,14 +22,15 @@ What AWS's core 1.11 did, what this core does, and the test that shows it (below
 it: in `findings` of `/api/status`, on the dashboard, and before the start with `fanfold run
 --group` (`--strict` refuses). **Moving a group**: [guide](../guides/moving-a-v1-group.md).
 
-**Counted** on 2026-11-29 with 40 group definitions from public repositories (34 of them distinct:
+**Counted** on 2026-11-30 with 40 group definitions from public repositories (34 of them distinct:
 23 templates, 15 greengo.yaml, 2 on-device group.json), each imported with made-up values for what
 it asks, then started for some seconds with the interpreters that it names, `greengrasssdk`
-installed, empty folders for its volumes and a stand-in for its model in S3: all 40 import, 36
-start. Of the 54 functions in those 36, 19 run or wait for work, which makes 14 groups complete (4
-of them have no function); 22 lack a library or code that the repository does not hold, 12 a device
-file such as `/dev/gpiomem`, one the network; each says so. The 4 that do not start want a SageMaker
-training job (2) or root by `RunAs` (2). What the functions then do was not compared.
+installed, empty folders for its volumes and a stand-in for its model in S3: all 40 import, 33
+start. Of the 49 functions in those 33, 16 run or wait for work, which makes 12 groups complete,
+counting those without a function; the others lack a library or code that the repository does not
+hold, or a device file such as `/dev/gpiomem`; each says so. The 7 that do not start want root by
+`RunAs` (4), a SageMaker training job (2), or have a made-up address for a model (1). What the
+functions then do was not compared.
 
 | feature | AWS's core | here | tests |
 | --- | --- | --- | --- |
