@@ -77,13 +77,13 @@ def _check_restarts(data: bytes, frame: Frame) -> None:
         return
     before = -1
     for part in parts_of(data, frame):
-        if part.index - before - 1 > _IN_STEP:
+        if part.interval - before - 1 > _IN_STEP:
             raise ImageError(
                 "truncated",
-                f"JPEG: restart marker {(part.index - 1) % 8} where {(before + 1) % 8} is due, "
+                f"JPEG: restart marker {(part.interval - 1) % 8} where {(before + 1) % 8} is due, "
                 "what follows is out of place",
             )
-        before = part.index
+        before = part.interval
 
 
 def _lacks_only_its_end(data: bytes, reader: Reader) -> bool:

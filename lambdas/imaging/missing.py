@@ -28,9 +28,9 @@ _FILLING = bytes((73 * number + 41) % 251 for number in range(48))
 
 
 class Part(NamedTuple):
-    """Entropy-coded bytes up to a marker; `index`: which restart interval they are."""
+    """Entropy-coded bytes up to a marker; `interval`: which one, of those between restart markers."""
 
-    index: int
+    interval: int
     end_at: int
 
 
@@ -41,7 +41,7 @@ def missing_share(data: bytes, frame: Frame, luma_of: Decode) -> float:
         return 0.0
     parts = list(parts_of(data, frame))
     changed = _mcus(luma != luma_of(_lengthened(data, parts)), frame, np.logical_or)
-    return _lost_mcus(changed, {part.index for part in parts}, frame) / frame.mcus
+    return _lost_mcus(changed, {part.interval for part in parts}, frame) / frame.mcus
 
 
 def ends_early(data: bytes, frame: Frame, pixels_of: Decode) -> bool:
@@ -55,16 +55,16 @@ def parts_of(data: bytes, frame: Frame) -> Iterator[Part]:
     """The parts of the first scan. A marker ahead of the one due leaves intervals out; one that
     does not belong there ends the scan, for libjpeg as well."""
     (head_bytes,) = struct.unpack_from(">H", data, frame.scan_at + 2)
-    index = due = 0
+    interval = due = 0
     for marker in _MARKER.finditer(data, frame.scan_at + 2 + head_bytes):
-        yield Part(index, marker.start())
+        yield Part(interval, marker.start())
         code = marker.group(1)[0]
         if frame.restart_interval and _RESTART_0 <= code <= _RESTART_7:
-            index += 1 + (code - _RESTART_0 - due) % 8
+            interval += 1 + (code - _RESTART_0 - due) % 8
             due = (code + 1) % 8
         elif not frame.restart_interval or code >= _FIRST_FRAME:
             return
-    yield Part(index, len(data))
+    yield Part(interval, len(data))
 
 
 def _lengthened(data: bytes, parts: list[Part]) -> bytes:
@@ -80,11 +80,11 @@ def _lost_mcus(changed: np.ndarray, came: set[int], frame: Frame) -> int:
     length = frame.restart_interval or frame.mcus
     lost = 0
     for index, begin in enumerate(range(0, frame.mcus, length)):
-        interval = changed[begin : begin + length]
+        within = changed[begin : begin + length]
         if index not in came:
-            lost += len(interval)
-        elif interval.any():
-            lost += len(interval) - int(interval.argmax())
+            lost += len(within)
+        elif within.any():
+            lost += len(within) - int(within.argmax())
     return lost
 
 

@@ -24,6 +24,7 @@ MAX_JOBS = 50
 MAX_FUNCTIONS = 100
 MAX_CLIENTS = 50
 MAX_FINDINGS = 100
+MAX_FLIPS = 5
 
 Sections = dict[str, Any]
 Results = Callable[[str, list[Mapping[str, Any]], float], None]
@@ -148,9 +149,17 @@ class PageModel:
             "streams": self.streams.top(),
             "streams_total": len(self.streams),
             "cameras": fetched_cameras(status),
+            "canary": _canary(status),
             "images": self.gallery.latest(),
             "jobs": list(self.jobs),
             "cloud": status.get("cloud", {}),
             "findings": status.get("findings", [])[:MAX_FINDINGS],
             "doctor": status.get("doctor", {}),
         }
+
+
+def _canary(status: Status) -> dict[str, Any]:
+    """The last one's report; empty: this core has compared no model."""
+    report: Mapping[str, Any] = status.get("canary") or {}
+    flips = report.get("flips")
+    return {**report, "flips": flips[:MAX_FLIPS]} if isinstance(flips, list) else dict(report)

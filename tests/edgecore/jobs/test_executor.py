@@ -170,6 +170,44 @@ def test_a_job_is_decided_by_its_canary_while_the_old_group_runs(
     assert device.deployed.running() == ("job-j1-1" if reason else "job-j2-1")
 
 
+@pytest.mark.parametrize("status", ["CANCELED", "TIMED_OUT"])
+def test_a_job_taken_back_while_its_canary_runs_ends_the_canary(
+    device: Device, service: JobsService, files: Files, status: str
+) -> None:
+    service.queue("j1", job(files, 1))
+    device.run_until_ended("j1")
+    device.deployed.compares = True
+    two = service.queue("j2", job(files, 2))
+
+    def take_back(one: Any, body: dict[str, Any]) -> None:
+        if body["statusDetails"].get("step") == "canary":
+            one.status = status
+
+    service.before_update = take_back
+    device.run_until(lambda: device.deployed.withdrawn)
+
+    assert status in device.deployed.withdrawn
+    assert device.deployed.candidate is None
+    assert two.status == status
+    assert device.deployed.running() == "job-j1-1"
+
+
+def test_a_lost_link_does_not_end_a_jobs_canary(
+    device: Device, service: JobsService, files: Files
+) -> None:
+    service.queue("j1", job(files, 1))
+    device.run_until_ended("j1")
+    device.deployed.compares = True
+    two = service.queue("j2", job(files, 2))
+    device.run_until(lambda: device.deployed.candidate)
+    service.down = True
+    device.deployed.decide("")
+    device.run_until(lambda: '"SUCCEEDED"' in (device.state / "jobs/current.json").read_text())
+    service.down = False
+    device.run_until_ended("j2")
+    assert two.status == "SUCCEEDED"
+
+
 def test_a_document_for_many_boxes_carries_each_ones_name(
     device: Device, service: JobsService, files: Files
 ) -> None:

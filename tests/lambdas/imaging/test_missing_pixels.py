@@ -1,4 +1,4 @@
-"""What is mid-grey in a picture is no missing pixel, by either decoder; what is missing is counted."""
+"""What is mid-grey is no missing pixel, by either decoder; what is missing is counted."""
 
 from __future__ import annotations
 
