@@ -143,7 +143,8 @@ FAMILIES: dict[str, Family] = {
         {"score": "pred_score", "map": "anomaly_map"}, _STRETCHED, 0.5,
     ),
     "anomaly-map": Family(
-        "anomaly", "an anomaly map alone, (1, h, w), values from 0 to 1", {"map": 0}, _STRETCHED, 0.5,
+        "anomaly", "an anomaly map alone: (1, h, w), 0 to 1",
+        {"map": 0}, _STRETCHED, 0.5,
     ),
     "torchvision": Family(
         "classification", "torchvision's classifiers: ImageNet, shorter side + crop", {},

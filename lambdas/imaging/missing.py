@@ -28,7 +28,7 @@ _FILLING = bytes((73 * number + 41) % 251 for number in range(48))
 
 
 class Part(NamedTuple):
-    """Entropy-coded bytes up to a marker; `interval`: which one, of those between restart markers."""
+    """Entropy-coded bytes up to a marker; `interval`: the number of the restart interval."""
 
     interval: int
     end_at: int
