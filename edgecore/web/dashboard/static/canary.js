@@ -20,7 +20,7 @@ function rows(c) {
     ["compared", `${count(c.compared)} of ${count(c.rule?.images)} images`],
     ["differ", `${count(c.disagreed)}${share(c.disagreed, c.compared)}`],
     ...tasks, ...speed(c), ...drift,
-    ["failed by the new one", count(c.failed)], ["began", clock(c.began)], ["ended", clock(c.ended)],
+    ["failed by the new model", count(c.failed)], ["began", clock(c.began)], ["ended", clock(c.ended)],
   ];
 }
 
@@ -32,6 +32,6 @@ export function showCanary(canary = {}) {
   setText(byId("canary-models"), `${named(canary.model)} against ${named(canary.against)}`);
   setText(byId("canary-reason"), canary.reason && `${canary.reason}.`);
   facts(byId("canary"), rows(canary));
-  table(byId("canary-flips"), [["the old one says", (f) => f.old], ["the new one", (f) => f.new], ["images", (f) => count(f.count), "num"]],
+  table(byId("canary-flips"), [["old model", (f) => f.old], ["new model", (f) => f.new], ["images", (f) => count(f.count), "num"]],
     canary.flips ?? [], (f) => `${f.old}|${f.new}`, canary.disagreed ? "" : "No image is answered differently.");
 }
