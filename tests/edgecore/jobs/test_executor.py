@@ -149,16 +149,21 @@ def test_a_link_that_is_lost_in_the_trial_delays_only_the_report(
     assert device.deployed.deployed == ["job-j1-1"]
 
 
+def second_is_compared(device: Device, service: JobsService, files: Files) -> Any:
+    """The execution of a second job, whose model a canary compares with that of the first."""
+    service.queue("j1", job(files, 1))
+    device.run_until_ended("j1")
+    device.deployed.compares = True
+    return service.queue("j2", job(files, 2))
+
+
 @pytest.mark.parametrize(
     ("reason", "status"), [("", "SUCCEEDED"), ("canary: the models disagree", "FAILED")]
 )
 def test_a_job_is_decided_by_its_canary_while_the_old_group_runs(
     device: Device, service: JobsService, files: Files, reason: str, status: str
 ) -> None:
-    service.queue("j1", job(files, 1))
-    device.run_until_ended("j1")
-    device.deployed.compares = True
-    two = service.queue("j2", job(files, 2))
+    two = second_is_compared(device, service, files)
     device.run_until(lambda: device.deployed.candidate)
     assert device.deployed.running() == "job-j1-1"
 
@@ -174,10 +179,7 @@ def test_a_job_is_decided_by_its_canary_while_the_old_group_runs(
 def test_a_job_taken_back_while_its_canary_runs_ends_the_canary(
     device: Device, service: JobsService, files: Files, status: str
 ) -> None:
-    service.queue("j1", job(files, 1))
-    device.run_until_ended("j1")
-    device.deployed.compares = True
-    two = service.queue("j2", job(files, 2))
+    two = second_is_compared(device, service, files)
 
     def take_back(one: Any, body: dict[str, Any]) -> None:
         if body["statusDetails"].get("step") == "canary":
@@ -195,10 +197,7 @@ def test_a_job_taken_back_while_its_canary_runs_ends_the_canary(
 def test_a_lost_link_does_not_end_a_jobs_canary(
     device: Device, service: JobsService, files: Files
 ) -> None:
-    service.queue("j1", job(files, 1))
-    device.run_until_ended("j1")
-    device.deployed.compares = True
-    two = service.queue("j2", job(files, 2))
+    two = second_is_compared(device, service, files)
     device.run_until(lambda: device.deployed.candidate)
     service.down = True
     device.deployed.decide("")
