@@ -78,9 +78,7 @@ def measure(folder: Path, name: str, count: int) -> dict[str, Any]:
         batch = 32 if name == "manifests" else 8
         setting = Setting(WORKERS, batch=batch)
         package = noop_package(work)
-        row = fanfold_path.measure(
-            work / "run", setting, package, images, count=count, **way.more
-        )
+        row = fanfold_path.measure(work / "run", setting, package, images, count=count, **way.more)
         return {**row, "way": name}
     finally:
         shutil.rmtree(work)

@@ -129,7 +129,7 @@ def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -
 def split_inside(relative: str) -> tuple[str, ...]:
     """The components of a path that stays inside by its spelling alone, else `PathError`."""
     parts = tuple(relative.split("/"))
-    if len(relative.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+    if path_bytes(relative) > MAX_PATH_BYTES:
         raise PathError("outside_volume", f"path has more than {MAX_PATH_BYTES} bytes")
     if "\0" in relative or not _NO_NAMES.isdisjoint(parts):
         raise PathError(
@@ -137,6 +137,11 @@ def split_inside(relative: str) -> tuple[str, ...]:
             f"{relative!r:.200}: give a path below the images volume, without empty, '.' or '..'",
         )
     return parts
+
+
+def path_bytes(path: str) -> int:
+    """Its length in UTF-8."""
+    return len(path) if path.isascii() else len(path.encode("utf-8", "surrogatepass"))
 
 
 def explain(error: Exception, folder: int, name: str, relative: str) -> Exception:

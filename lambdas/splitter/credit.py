@@ -56,11 +56,11 @@ class Credit:
         The least loaded worker; towards the end of a backlog the one that is done soonest.
         None: nobody has a credit, or a faster worker will be done sooner than who has one.
         """
-        free = [w for w in self.workers.values() if self._open(w, now)]
+        able = [w for w in self.workers.values() if self._able(w, now)]
+        free = [w for w in able if len(w.batches) < self._window]
         if not free:
             return None
         worker = min(free, key=lambda w: (w.load, w.done, w.name))
-        able = [w for w in self.workers.values() if self._able(w, now)]
         # Spread a small backlog over all workers, also those that have no credit just now;
         # fill batches where it is large.
         share = -(-waiting // max(sum(map(self._slots, free)), len(able)))
@@ -213,9 +213,6 @@ class Credit:
             "model": worker.model,
             **({"trouble": worker.trouble} if worker.trouble else {}),
         }
-
-    def _open(self, worker: Worker, now: float) -> bool:
-        return self._able(worker, now) and self._slots(worker) > 0
 
     def _able(self, worker: Worker, now: float) -> bool:
         """Whether it takes work, now or when it has finished what it has."""
