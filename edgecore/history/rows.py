@@ -95,7 +95,7 @@ def _place(record: Mapping[str, Any]) -> tuple[str, str]:
 
 def _has_defect(labels: tuple[Found, ...], defects: frozenset[str]) -> bool:
     wanted = defects or _ANOMALY
-    return any([found.label in wanted for found in labels])  # a generator costs more
+    return any(found.label in wanted for found in labels)
 
 
 def _labels(output: Mapping[str, Any]) -> tuple[Found, ...]:

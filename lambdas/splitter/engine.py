@@ -58,6 +58,7 @@ class Splitter(Part):
         )
         self._health = HealthReport(settings, settings.health, "splitter", bus, now)
         self._stats_at = self._flush_at = now
+        self._news = self._was_ready = False
         self._throttle = Throttle(10.0)
         self.done = self._stats_done = 0
         self.dispatch = Dispatch(
@@ -105,8 +106,11 @@ class Splitter(Part):
             self.state_volume.look(self.journal.has_room)
             self.admission.answers.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
-            self._publish(self._stats(now, wall))
+            self._tell(now, wall)
             self._health.pump(*self._counted(), now, wall)
+        elif self._news or self.link.ready != self._was_ready:
+            # Somebody waits for a worker's hello, or for the aggregator.
+            self._tell(now, wall)
 
     def close(self) -> None:
         self.journal.close()
@@ -182,6 +186,7 @@ class Splitter(Part):
 
     def _on_heartbeat(self, heartbeat: m.Heartbeat, now: float) -> None:
         lost = self.credit.heard(heartbeat, now)
+        self._news = self._news or heartbeat.kind == "hello"
         what = f"ended, {heartbeat.earlier_end}" if heartbeat.earlier_end else "ended or hung"
         self.dispatch.recover(
             {heartbeat.worker: lost} if lost else {}, what, now, heartbeat.earlier_end
@@ -261,6 +266,10 @@ class Splitter(Part):
     def _publish(self, outgoing: list[tuple[str, bytes]]) -> None:
         for topic, payload in outgoing:
             self._bus.publish(topic, payload)
+
+    def _tell(self, now: float, wall: float) -> None:
+        self._news, self._was_ready = False, self.link.ready
+        self._publish(self._stats(now, wall))
 
     def _stats(self, now: float, wall: float) -> list[tuple[str, bytes]]:
         if not self._settings.stats_topic:
