@@ -171,10 +171,14 @@ def _descend(root: str, parts: tuple[str, ...], relative: str, make: bool = Fals
     folder = os.open(root, flags)
     for part in parts:
         try:
-            if make:
+            try:
+                inner = _open_at(folder, part, flags | os.O_NOFOLLOW, relative)
+            except PathError as error:
+                if not make or error.reason != "not_found":
+                    raise
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(part, dir_fd=folder)
-            inner = _open_at(folder, part, flags | os.O_NOFOLLOW, relative)
+                inner = _open_at(folder, part, flags | os.O_NOFOLLOW, relative)
         finally:
             os.close(folder)
         folder = inner
