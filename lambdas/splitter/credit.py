@@ -50,14 +50,21 @@ class Credit:
     def drained(self) -> list[str]:
         return [w.name for w in self.workers.values() if w.drained]
 
-    def grant(self, waiting: int, largest: int, now: float) -> tuple[Worker, int] | None:
+    def able(self, now: float) -> list[Worker]:
+        """Who takes work, now or when it has finished what it has."""
+        return [w for w in self.workers.values() if self._able(w, now)]
+
+    def grant(
+        self, waiting: int, largest: int, now: float, able: list[Worker] | None = None
+    ) -> tuple[Worker, int] | None:
         """Who gets the next batch and how many images, of `waiting` and at most `largest`.
 
         The least loaded worker; towards the end of a backlog the one that is done soonest.
         None: nobody has a credit, or a faster worker will be done sooner than who has one.
+        `able`: of this moment, where several batches are given at once.
         """
         # One look at each worker, whoever gets the batch: this is asked for every batch.
-        able = [w for w in self.workers.values() if self._able(w, now)]
+        able = self.able(now) if able is None else able
         loads = [(w.load, w.pace.s_per_image) for w in able]
         free = [
             (load, w.done, w.name, w)
