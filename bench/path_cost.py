@@ -22,7 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,6 +33,7 @@ from bench.methods import fanfold_path
 from bench.packages import noop_package
 from bench.stats import paired_ratio
 from contract.image_kinds import JPEG
+from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import PROJECT
 
 WORKERS = 2
@@ -66,6 +67,14 @@ def pictures(folder: Path, count: int, size: int) -> list[Path]:
     for number, path in enumerate(paths):
         path.write_bytes(JPEG.magic + number.to_bytes(4, "big") + content + b"\xff\xd9")
     return paths
+
+
+def jpegs(folder: Path) -> list[Path]:
+    """Those below a folder. Raises UserError: there is none."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in JPEG.suffixes)
+    if not found:
+        raise UserError(f"{folder}: no JPEG in it; give a folder of photographs", INVALID)
+    return found
 
 
 def measure(folder: Path, name: str, count: int) -> dict[str, Any]:
@@ -121,7 +130,7 @@ def line(side: str, row: Row) -> str:
     )
 
 
-def summary(rows: list[tuple[str, Row]]) -> Iterator[str]:
+def summary(rows: Sequence[tuple[str, Row]]) -> Iterator[str]:
     """Medians beside what is asked, and the ratio to the other checkout where there is one."""
     for name, way in WAYS.items():
         own = [path_ms(row) for side, row in rows if side == "now" and row["way"] == name]

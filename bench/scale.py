@@ -16,7 +16,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -76,7 +76,7 @@ def rows(
                 yield {**found, "grows": grows, "size": size, "round": round_}
 
 
-def table(found: list[Row]) -> Iterator[str]:
+def table(found: Sequence[Row]) -> Iterator[str]:
     """Markdown: one line for each size."""
     yield "| grows | size | CPU us per image | ÷ smallest | flat | peak MB | restart s |"
     yield "|---|---|---|---|---|---|---|"

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -30,6 +30,7 @@ from bench.methods import fanfold_path
 from bench.packages import folder_package, noop_package
 from bench.stats import Spread
 from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import device_python
 from fanfold.localcore.running import RunningCore
 
 WORKER = "w0"
@@ -79,6 +80,19 @@ def _until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+def model_alone_s(folder: Path) -> float:
+    """Seconds of a process that loads an unpacked package and proves it, and nothing else."""
+    code = (
+        "import sys; from lambdas.model.package import load_package; "
+        "from lambdas.model.runtimes.select import load_runtime; "
+        "from lambdas.model.hooks import Hooks; from lambdas.worker.warm_up import prove; "
+        "package = load_package(sys.argv[1]); prove(package, load_runtime(package, -1), Hooks())"
+    )
+    begin = time.monotonic()
+    subprocess.run([str(device_python()), "-c", code, str(folder)], cwd=PROJECT, check=True)
+    return time.monotonic() - begin
+
+
 def slowest_imports(said: str, most: int = 40) -> list[tuple[float, str]]:
     """(milliseconds with what it imports, module) of `-X importtime`, slowest first. Pure."""
     found = [_IMPORT.match(line) for line in said.splitlines()]
@@ -108,7 +122,7 @@ def _rows(given: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
                 yield side, measure(given.folder, given.model)
 
 
-def summary(rows: list[tuple[str, Row]]) -> Iterator[str]:
+def summary(rows: Sequence[tuple[str, Row]]) -> Iterator[str]:
     """Per measure the median of each side; a start can only be slowed down, so the lowest too."""
     for side in dict.fromkeys(side for side, _ in rows):
         own = [row for one, row in rows if one == side]

@@ -113,13 +113,13 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     with started as core, Console(core, [Topics(SITE).results("#")]) as console:
         client = _Client(console, names, files_per_event, images if inline else None)
         client.run(2 * setting.workers, None)
-        pids = _pids(core)
-        cpu_before = _cpu_of(pids)
+        pids = part_pids(core)
+        cpu_before = cpu_of(pids)
         start = time.perf_counter()
         with GpuSampler() as gpus:
             records, latencies_ms = client.run(count, in_flight)
         total_s = time.perf_counter() - start
-        cpu = {part: used - cpu_before[part] for part, used in _cpu_of(pids).items()}
+        cpu = {part: used - cpu_before[part] for part, used in cpu_of(pids).items()}
         memory = {part: pss_kb([pid]) for part, pid in pids.items()}
     return {
         "method": "fanfold",
@@ -205,12 +205,12 @@ class _Client:
         return results
 
 
-def _pids(core: running.RunningCore) -> dict[str, int]:
+def part_pids(core: running.RunningCore) -> dict[str, int]:
     functions = core.get("/api/status")["functions"]
     return {"core": core.pid, **{f["id"]: f["pid"] for f in functions if f.get("pid")}}
 
 
-def _cpu_of(pids: dict[str, int]) -> dict[str, float]:
+def cpu_of(pids: dict[str, int]) -> dict[str, float]:
     """Seconds of CPU that each part has used, and the client that feeds them (this process)."""
     return {**{part: cpu_s(pid) for part, pid in pids.items()}, "client": time.process_time()}
 

@@ -8,7 +8,6 @@ long both take to start again from their files.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import shutil
 import sys
@@ -16,7 +15,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from pathlib import Path
-from typing import Any, Callable, Deque, Dict, List
+from typing import Any, Callable
 
 from bench.methods.peer import Options
 from contract import messages as m
@@ -46,20 +45,21 @@ class Site:
 
     def __init__(self, root: str, size: Size) -> None:
         self._root, self._size = root, size
-        self.images = os.path.join(root, "images")
+        self.images = f"{root}/images"
         self.cameras = [f"cam{number}" for number in range(size.streams)]
         self.workers = [f"w{number}" for number in range(size.workers)]
-        self.now, self.steps, self.finished = 1000.0, 0, 0
+        self.now: float = 1000.0
+        self.steps = self.finished = 0
         self.cpu_s: Counter[str] = Counter()
         self._events = 0
-        self._to: Dict[str, List[Message]] = {"splitter": [], "aggregator": []}
-        self._work: Deque[Any] = deque()
+        self._to: dict[str, list[Message]] = {"splitter": [], "aggregator": []}
+        self._work: deque[Any] = deque()
         self.bus = RecordingBus()
         self.parts = self._open()
 
-    def _open(self) -> Dict[str, Part]:
+    def _open(self) -> dict[str, Part]:
         env = _environment(self._root, self.images, self.cameras, self.workers)
-        parts: Dict[str, Part] = {
+        parts: dict[str, Part] = {
             "splitter": Splitter(splitter_settings(env), self.bus, self.now),
             "aggregator": Aggregator(
                 aggregator_settings(dict(env, FANFOLD_ROLE="aggregator")), self.bus, self.now
@@ -128,14 +128,14 @@ class Site:
         return len(results)
 
 
-def _environment(root: str, images: str, cameras: List[str], workers: List[str]) -> Dict[str, str]:
+def _environment(root: str, images: str, cameras: list[str], workers: list[str]) -> dict[str, str]:
     topics = {"IMAGES": "images/", "WORK": "work/", "DONE": "done", "ACK": "acks"}
     topics.update({"RESULTS": "results/", "LATE": "late/", "STATS": "stats"})
     return {
         "FANFOLD_SITE": "bench",
         "FANFOLD_ROLE": "splitter",
         "FANFOLD_IMAGES_DIR": images,
-        "FANFOLD_STATE_DIR": os.path.join(root, "state"),
+        "FANFOLD_STATE_DIR": f"{root}/state",
         "FANFOLD_CAMERAS": ",".join(cameras),
         "FANFOLD_WORKERS": ",".join(workers),
         "FANFOLD_BATCH": str(BATCH),
@@ -153,8 +153,8 @@ def _until(site: Site, holds: Callable[[], bool], answered: int = sys.maxsize) -
             raise RuntimeError(f"nothing moves after {site.finished} images")
 
 
-def run(root: str, size: Size) -> Dict[str, Any]:
-    os.makedirs(os.path.join(root, "images"))
+def run(root: str, size: Size) -> dict[str, Any]:
+    Path(root, "images").mkdir(parents=True)
     for number in range(64):
         Path(root, "images", f"{number:02d}.jpg").write_bytes(PICTURE)
     site = Site(root, size)
