@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any, Callable
 
@@ -48,9 +48,9 @@ class Site:
         self.images = f"{root}/images"
         self.cameras = [f"cam{number}" for number in range(size.streams)]
         self.workers = [f"w{number}" for number in range(size.workers)]
-        self.now: float = 1000.0
+        self.now = 1000.0
         self.steps = self.finished = 0
-        self.cpu_s: Counter[str] = Counter()
+        self.cpu_s: dict[str, float] = defaultdict(float)
         self._events = 0
         self._to: dict[str, list[Message]] = {"splitter": [], "aggregator": []}
         self._work: deque[Any] = deque()
