@@ -25,7 +25,7 @@ from lambdas.common.loop import Message, Part
 from lambdas.common.settings import aggregator_settings, splitter_settings
 from lambdas.splitter.engine import Splitter
 
-BATCH = 8
+BATCH, WINDOW = 8, 2
 STEP_S = 0.01
 HEARTBEAT_STEPS = 50
 MODEL = {"name": "noop", "version": "1.0.0", "sha256": "0" * 64}
@@ -139,6 +139,7 @@ def _environment(root: str, images: str, cameras: list[str], workers: list[str])
         "FANFOLD_CAMERAS": ",".join(cameras),
         "FANFOLD_WORKERS": ",".join(workers),
         "FANFOLD_BATCH": str(BATCH),
+        "FANFOLD_WINDOW": str(WINDOW),
         "FANFOLD_MAX_BACKLOG": "1000000",
         **{f"FANFOLD_{name}_TOPIC": f"bench/{topic}" for name, topic in topics.items()},
     }
@@ -151,6 +152,15 @@ def _until(site: Site, holds: Callable[[], bool], answered: int = sys.maxsize) -
         still, before = (still + 1, before) if site.finished == before else (0, site.finished)
         if still > 2_000:
             raise RuntimeError(f"nothing moves after {site.finished} images")
+
+
+def _steadily(site: Site, wanted: int) -> int:
+    """As many images come as leave, until `wanted` have; how many did."""
+    first = site.finished
+    while site.finished - first < wanted:
+        site.events(GROUP)
+        site.step(answered=GROUP)
+    return site.finished - first
 
 
 def run(root: str, size: Size) -> dict[str, Any]:
@@ -170,12 +180,10 @@ def run(root: str, size: Size) -> dict[str, Any]:
     restart_s = site.reopen()
     for _ in range(5):
         site.step(answered=0)
-    first, wanted = site.finished, size.count
+    # Until as many leave as come: what workers hold at first has no end yet.
+    _steadily(site, size.workers * WINDOW * BATCH)
     site.cpu_s.clear()
-    while site.finished - first < wanted:
-        site.events(GROUP)
-        site.step(answered=GROUP)
-    finished = site.finished - first
+    finished = _steadily(site, size.count)
     return {
         "method": "parts_loop",
         "streams": size.streams,
