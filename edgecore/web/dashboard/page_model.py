@@ -65,7 +65,7 @@ class PageModel:
         if head == IMAGES:
             self._on_images(leaf, message)
         elif head == WORK:
-            self.workers.dispatched(leaf, json.loads(message.payload))
+            self.workers.dispatched(leaf, message.payload)
         elif head == HEARTBEAT:
             self.workers.heartbeat(json.loads(message.payload))
         elif head == RESULTS:
@@ -87,7 +87,8 @@ class PageModel:
     def _on_ordered(self, stream: str, message: Message) -> None:
         records = json.loads(message.payload)["results"]
         for record in records:
-            self._on_record({"stream": stream, **record}, message.t)
+            named = record if "stream" in record else {"stream": stream, **record}
+            self._on_record(named, message.t)
         if self._on_results:
             self._on_results(stream, records, message.t)
 
@@ -98,10 +99,9 @@ class PageModel:
             self.history.count("gaps")
             return
         self.history.count(str(status))
-        for stage, ms in record.get("ms", {}).items():
-            self.history.duration(stage, float(ms))
+        self.history.durations(record.get("ms", {}))
         if "t_in" in record:
-            self.history.duration("total", (t - record["t_in"]) * 1000)
+            self.history.durations({"total": (t - record["t_in"]) * 1000})
         self.workers.finished(str(record.get("worker", "")), t, record.get("model"))
         self.traces.result(record, t)
         gone = str(record.get("file", "")).startswith(f"{INBOX}/")
