@@ -13,7 +13,8 @@ from edgecore.sources.errors import SourceError
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.as_site import as_site
-from fanfold.importing.reading import Given, read_source
+from fanfold.importing.given import IMPORT_VALUE, PARAMETER, given_by
+from fanfold.importing.reading import read_source
 
 
 class Target(str, Enum):
@@ -35,6 +36,8 @@ def migrate(
     file: Path = typer.Argument(help="The new site file, sites/NAME.yaml."),
     target: Target = typer.Option(Target.iot, help="How the site reaches its device from now on."),
     profile: str = typer.Option("this-machine", help="A file of device_profiles/, without .yaml."),
+    parameter: list[str] | None = PARAMETER,
+    import_value: list[str] | None = IMPORT_VALUE,
     region: str | None = typer.Option(None, help="Default: AWS_REGION, else us-east-1."),
     endpoint_url: str | None = typer.Option(None, help="Of an API that is not AWS's own."),
 ) -> None:
@@ -49,7 +52,9 @@ def migrate(
         raise UserError(f"{file}: is there already; pass a new file", INVALID)
     try:
         imported = read_source(
-            source, AwsClients(endpoint_url=endpoint_url, region=region), Given()
+            source,
+            AwsClients(endpoint_url=endpoint_url, region=region),
+            given_by(parameter, import_value),
         )
     except SourceError as error:
         raise UserError(str(error), error.exit_code) from error
