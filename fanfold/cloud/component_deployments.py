@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from contract.model_pin import pin_document
 from fanfold.cloud.access import Access, explained
 from fanfold.cloud.jobs import Device, complaints
 from infra.deployer.verdict import BAD, members, pages
@@ -190,4 +191,5 @@ def group_document(access: Access, site: Site, deployment: ComponentDeployment) 
         for resource in document["Resources"]:
             if data := resource["ResourceDataContainer"].get(_MODEL):
                 data["S3Uri"] = model
+        pin_document(document, model)
     return document

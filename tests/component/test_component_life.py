@@ -59,7 +59,7 @@ def test_a_new_model_under_load_restarts_nothing_and_loses_nothing(device: V2Dev
 
 def test_the_bytes_of_a_new_model_are_the_models(device: V2Device) -> None:
     fetched = device.nucleus.fetched_bytes
-    package = (device.folder / "echo-1.1.0.tar.gz").stat().st_size
+    package = device.model("1.1.0").stat().st_size
     offer = (device.folder / "offer.zip").stat().st_size
     assert fetched["fanfold.t.Model"] == package + offer
     assert offer < 5_000

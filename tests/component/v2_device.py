@@ -19,6 +19,7 @@ import yaml
 from checkout import PHOTOS, PROJECT
 from waiting import eventually
 
+from contract.digests import sha256_of
 from devcloud.nucleus import Nucleus
 from device.bundle.runtime_zip import pack as pack_runtime
 from device.bundle.target import Target
@@ -77,6 +78,7 @@ class V2Device:
         return [each.recipe for each in rendered]
 
     def model(self, version: str, *, sound: bool = True, wait_ms: int = 5) -> Path:
+        """Named as `fanfold model publish` does."""
         simulated = {"wait_ms": wait_ms if sound else "soon", "gpus": 0}
         described = {
             "v": 1, "name": "echo", "version": version, "task": "classification", "files": {},
@@ -85,7 +87,7 @@ class V2Device:
         }  # fmt: skip
         path = self.folder / f"echo-{version}.tar.gz"
         pack(self.folder, described, path)
-        return path
+        return path.rename(path.with_name(f"echo-{version}-{sha256_of(path)}.tar.gz"))
 
     def facts(self) -> dict[str, Any]:
         return json.loads((self.work / "core" / "core.json").read_text())

@@ -106,7 +106,7 @@ def test_the_site_deploys_and_the_nucleus_runs_it(site: Cloud) -> None:
 
 @pytest.mark.soak
 def test_an_unchanged_site_has_no_difference(site: Cloud) -> None:
-    said = site.cdk("diff", "t", uri="s3://models/echo-1.0.0.tar.gz")
+    said = site.cdk("diff", "t", uri=site.publish("1.0.0"))
     text = said.stdout + said.stderr
     assert "There were no differences" in text or "Number of stacks with differences: 0" in text
 

@@ -9,7 +9,7 @@ import pytest
 from checkout import PROJECT
 
 from devcloud.nucleus.recipe import RecipeError, read_recipe
-from infra.planning import check, errors, load_site, plan_group
+from infra.planning import InvalidInput, check, errors, load_site, plan_group
 from infra.targets.v2.limits import document_findings, recipe_findings
 from infra.targets.v2.names import content_version
 
@@ -61,6 +61,63 @@ def test_the_port_that_moquette_takes_is_refused(tmp_path):
     assert "components.ports.mqtt is 8883" in said
     moved = {"runtimes": [RUNTIME], "beside": beside, "ports": {"mqtt": 8884}}
     assert not found(tmp_path, moved)
+
+
+def test_a_moquette_that_was_moved_is_believed(tmp_path):
+    def at(port: int) -> dict[str, Any]:
+        merge = {"moquette": {"ssl_port": "8900"}}
+        beside = {
+            "aws.greengrass.clientdevices.mqtt.Moquette": {"version": "2.3.7", "merge": merge}
+        }
+        return {"runtimes": [RUNTIME], "beside": beside, "ports": {"mqtt": port}}
+
+    (said,) = found(tmp_path, at(8900))
+    assert "is 8900" in said
+    assert "its merge: moquette.ssl_port" in said
+    assert not found(tmp_path, at(8883))
+
+
+@pytest.mark.parametrize(
+    ("components", "said"),
+    [
+        ({"ports": {"mqtt": 8884, "http": 8884}}, "http: 8884 is mqtt's already"),
+        ({"runtimes": [RUNTIME.replace("3.11", "3.8")]}, "the core runs on 3.10 to 3.13"),
+        ({"runtimes": [RUNTIME, RUNTIME.replace("3.11", "3.12")]}, "x86_64 given twice"),
+        ({"beside": {"com.x.Y": {"version": "^1.0.0"}}}, r"com.x.Y.version: .* text matching"),
+        ({"beside": {"com.x.Y": {"version": "1.0.0", "merg": {}}}}, "Did you mean merge"),
+    ],
+)
+def test_components_that_cannot_be_are_refused_with_their_line(tmp_path, components, said):
+    with pytest.raises(InvalidInput, match=said) as refused:
+        found(tmp_path, components)
+    assert "edge.yaml:8: components." in str(refused.value)
+
+
+@pytest.mark.parametrize("file", ["a b.tar.gz", "$(id).tar.gz", "{a}.tar.gz", "a;b.tar.gz"])
+def test_a_models_file_that_a_script_would_read_as_more_than_a_word_is_refused(tmp_path, file):
+    path = tmp_path / "edge.yaml"
+    path.write_text(SITE.format(components=json.dumps({"runtimes": [RUNTIME]}), more=""))
+    site, profile = load_site(path, PROJECT / "device_profiles")
+    plan = plan_group(site.with_model(f"s3://models/{file}"), profile)
+    (said,) = errors(check(plan))
+    assert "FF167" in str(said)
+
+
+def test_a_component_of_the_sites_own_cannot_stand_beside(tmp_path):
+    beside = {"fanfold.edge.Core": {"version": "1.0.0"}, "fanfold.other.Core": {"version": "1.0.0"}}
+    (said,) = found(tmp_path, {"runtimes": [RUNTIME], "beside": beside})
+    assert "fanfold.edge.Core, which the site renders itself" in said
+
+
+@pytest.mark.parametrize("folder", ["sites", "."])
+def test_a_runtime_is_found_by_the_sites_file_or_where_its_folder_lies(tmp_path, folder):
+    name = RUNTIME.rpartition("/")[2]
+    (tmp_path / "sites").mkdir()
+    (tmp_path / folder / name).touch()
+    path = tmp_path / "sites" / "edge.yaml"
+    path.write_text(SITE.format(components=json.dumps({"runtimes": [name]}), more=""))
+    site, _ = load_site(path, PROJECT / "device_profiles")
+    assert site.components.runtimes == (str(tmp_path.joinpath(folder, name).resolve()),)
 
 
 def test_containers_of_our_own_are_refused(tmp_path):
