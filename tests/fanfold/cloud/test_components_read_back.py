@@ -183,3 +183,22 @@ def test_an_end_of_the_site_uninstalls_its_components_and_keeps_those_of_others(
     assert plant.versions() == {"Cli": "2.13.0"}
     left = plant.greengrass.list_deployments(targetArn=given["targetArn"], historyFilter="ALL")
     assert len(left["deployments"]) == 1
+
+
+def test_a_site_whose_group_is_gone_is_read_back_all_the_same(plant: ComponentsPlant):
+    """Its end removes the group before the last of its deployments."""
+    group = f"{plant.plant.name}-boxes"
+    plant.write(core={"group": group})
+    plant.iot.create_thing_group(thingGroupName=group)
+    plant.deploy()
+    plant.iot.delete_thing_group(thingGroupName=group)
+    access = Access("us-east-1", plant.plant.cloud)
+
+    asked = plant.fanfold("status", plant.plant.name, "--from", "cloud")
+    forget_history(access, plant.site())
+
+    assert asked.returncode in (0, 1), asked.stderr
+    assert group not in asked.stderr
+    target = plant.names.arn(f"thinggroup/{group}")
+    left = plant.greengrass.list_deployments(targetArn=target, historyFilter="ALL")
+    assert left["deployments"] == []
