@@ -10,8 +10,16 @@ from checkout import PROJECT
 
 from devcloud.nucleus.recipe import RecipeError, read_recipe
 from infra.planning import InvalidInput, check, errors, load_site, plan_group
+from infra.planning.components import Ports
 from infra.targets.v2.limits import document_findings, recipe_findings
-from infra.targets.v2.names import content_version
+from infra.targets.v2.names import V2Names, content_version
+from infra.targets.v2.recipes import (
+    Archive,
+    RuntimeArchive,
+    render_core,
+    render_model,
+    render_runtime,
+)
 
 SITE = """
 name: edge
@@ -147,6 +155,34 @@ def test_a_hard_dependency_on_the_token_exchange_service_is_refused():
         assert "FF174" in refusal(given)
     soft = {name: {"DependencyType": "SOFT"}}
     assert not refusal(recipe({"run": "true"}, ComponentDependencies=soft))
+
+
+def test_two_architectures_are_one_recipe_with_a_manifest_each():
+    names = V2Names("edge", "111122223333", "eu-central-1")
+    runtimes = [
+        RuntimeArchive(Archive("s3://r/x.zip", "x.zip"), "x86_64", "3.11"),
+        RuntimeArchive(Archive("s3://r/a.zip", "a.zip"), "aarch64", "3.10"),
+    ]
+    offer, model = Archive("s3://a/o.zip", "o.zip"), Archive("s3://m/m.tar.gz", "m.tar.gz")
+    settings = {"ports": Ports().model_dump(), "uplink": "iot"}
+    made = [
+        render_runtime(names, runtimes, offer),
+        render_core(names, runtimes, Archive("s3://a/c.zip", "c.zip"), settings),
+        render_model(names, runtimes, model, offer),
+    ]
+
+    for each in made:
+        assert not refusal(each.recipe)
+        intel, arm = each.recipe["Manifests"]
+        assert [m["Platform"]["architecture"] for m in (intel, arm)] == ["amd64", "aarch64"]
+        assert "exec python3.11 " in intel["Lifecycle"]["run"]["Script"]
+        assert "exec python3.10 " in arm["Lifecycle"]["run"]["Script"]
+    runtime, core, model_component = made
+    assert [m["Artifacts"][0]["Uri"] for m in runtime.recipe["Manifests"]] == [
+        "s3://r/x.zip", "s3://r/a.zip",
+    ]  # fmt: skip
+    assert "--runtime a " in core.recipe["Manifests"][1]["Lifecycle"]["run"]["Script"]
+    assert set(model_component.artifacts) == {"s3://m/m.tar.gz", "s3://a/o.zip"}
 
 
 def test_a_recipe_above_16_kb_is_refused():
