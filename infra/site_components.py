@@ -89,7 +89,7 @@ def _runtime(names: V2Names, short: str, source: str, place: Place) -> RuntimeAr
         return RuntimeArchive(Archive(source, source), facts.arch, facts.python)
     path = PROJECT / source
     if not path.is_file():
-        said = f"components.runtimes: {source} is neither by the site's file nor in {PROJECT}."
+        said = f"components.runtimes: {source} is not there, by the site's file or in {PROJECT}."
         remedy = f"Make it: fanfold bundle --runtime-zip --arch {facts.arch} "
         remedy += f"--python {facts.python}."
         raise InvalidInput([Finding("FF165", "error", f"site {names.site}", said, remedy)])

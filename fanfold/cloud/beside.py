@@ -32,8 +32,8 @@ def refuse_uninstalling(access: Access, site: Site) -> None:
         lines = "\n".join(f"    {name}: {{version: {version}}}" for name, version in lost.items())
         called = given.get("deploymentName") or newest["deploymentId"]
         raise UserError(
-            f"{site.name}: deployment {called!r} of {target} has {len(lost)} components that a "
-            "deployment of this site would uninstall. Name in components.beside what is to stay:\n"
+            f"{site.name}: deployment {called!r} of {target} runs {', '.join(lost)}: a deployment "
+            "of this site would uninstall that. Name in components.beside what is to stay:\n"
             f"{lines}\nor give the site a thing group of its own.",
             INVALID,
         )
