@@ -23,6 +23,7 @@ from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
+from fanfold.cloud.versions_before import refuse_versions_of_before
 from fanfold.common import output
 from fanfold.common.boxes import box_of, boxes_named, one_box, shared_bucket
 from fanfold.common.errors import FAILED, INVALID, UserError
@@ -108,6 +109,8 @@ def _deploy_box(
     look(access, plan, made_beside=shared_bucket(site))
     if settings.target == "v2":
         refuse_uninstalling(access, settings)
+        stack = read_stack(access, deployment_stack_name(settings.name))
+        refuse_versions_of_before(access, plan, site, stack.outputs if stack else {})
     _refuse_older_model(access, plan, allowed=allow_older_model)
     context = ["-c", f"model={model}"] if model else []
     context += ["-c", f"wait={wait_s}"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from cloud_plant import Plant
 
-from infra.planning import Site, load_site
+from infra.planning import Plan, Site, load_site, plan_group
 from infra.site_components import nowhere, render_components
 from infra.targets.v2 import deployment as rendering
 from infra.targets.v2.names import V2Names
@@ -45,6 +45,9 @@ class ComponentsPlant:
 
     def site(self) -> Site:
         return load_site(self.plant.site_file, self.plant.folder / "device_profiles")[0]
+
+    def plan(self) -> Plan:
+        return plan_group(*load_site(self.plant.site_file, self.plant.folder / "device_profiles"))
 
     def fanfold(self, *arguments: str) -> Any:
         return self.plant.fanfold(*arguments)

@@ -12,7 +12,8 @@ from components_plant import ComponentsPlant
 from contract.digests import sha256_of
 from fanfold.cloud.access import Access
 from fanfold.cloud.beside import refuse_uninstalling
-from fanfold.cloud.components import forget_history, uninstall
+from fanfold.cloud.components import forget_history, planned_versions, uninstall
+from fanfold.cloud.versions_before import refuse_versions_of_before
 from fanfold.common.errors import UserError
 
 
@@ -109,6 +110,23 @@ def test_what_others_deployed_to_the_same_target_is_not_uninstalled_unasked(
     cli = {"aws.greengrass.Cli": {"version": "2.14.0"}}
     plant.write(components={**plant.components, "beside": cli})
     refuse_uninstalling(access, plant.site())
+
+
+def test_a_content_that_comes_back_is_refused_with_the_generation_that_is_free(
+    plant: ComponentsPlant,
+):
+    access, name = Access("us-east-1", plant.plant.cloud), plant.plant.name
+    plan = plant.plan()
+    versions = {each.rpartition(".")[2]: v for each, v in planned_versions(plan, name).items()}
+    older = versions | {"Core": "1.0.0"}
+
+    refuse_versions_of_before(access, plan, name, {"ComponentVersions": json.dumps(versions)})
+    with pytest.raises(UserError, match=r"Core 1\..* generation: 2 ") as refused:
+        refuse_versions_of_before(access, plan, name, {"ComponentVersions": json.dumps(older)})
+    assert "Model" not in str(refused.value)
+
+    plant.write(components={**plant.components, "generation": 2})
+    refuse_versions_of_before(access, plant.plan(), name, {})
 
 
 def test_a_rollback_deploys_the_previous_versions_and_may_download_them(plant: ComponentsPlant):
