@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import shutil
@@ -125,6 +126,17 @@ class V2Device:
             "twice": sum(n - 1 for n in counts.values()),
             "holes": len(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)) if numbers else 0,
         }
+
+    def largest_gap_s(self, version: str, beside: int = 100) -> float:
+        """Between two results, among so many before and after the first one of this model."""
+        done = sorted(
+            (r["t_in"] + sum(r["ms"].values()) / 1000, r["model"]["version"])
+            for r in self.records()
+            if r["status"] == "ok"
+        )
+        first = next(place for place, (_, model) in enumerate(done) if model == version)
+        near = [moment for moment, _ in done[max(first - beside, 0) : first + beside]]
+        return max(after - before for before, after in itertools.pairwise(near))
 
     def send(self, count: int, rate: float = 0.0, deadline_s: float = 90) -> None:
         """Until each is accepted, `rate` a second (0: as fast as they are taken)."""
