@@ -121,7 +121,7 @@ def test_a_content_that_comes_back_is_refused_with_the_generation_that_is_free(
     older = versions | {"Core": "1.0.0"}
 
     refuse_versions_of_before(access, plan, name, {"ComponentVersions": json.dumps(versions)})
-    with pytest.raises(UserError, match=r"Core 1\..* generation: 2 ") as refused:
+    with pytest.raises(UserError, match=r"Core 1\..*components.generation: 2 ") as refused:
         refuse_versions_of_before(access, plan, name, {"ComponentVersions": json.dumps(older)})
     assert "Model" not in str(refused.value)
 
