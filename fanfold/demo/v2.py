@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -94,6 +95,7 @@ class V2Demo(Demo):
         self._fanfold(["devcloud", "start", "--port", "0", "--bootstrap"], "cloud")
         self._step(f"{self.images} photographs, two cameras")
         photos = ["--out", str(self.work / "photos"), "--count", str(self.images)]
+        shutil.rmtree(self.work / "photos", ignore_errors=True)
         self._device(["-m", "models.demo_images", *photos], "photographs")
 
     def _write_site(self) -> None:
