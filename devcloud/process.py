@@ -21,7 +21,7 @@ from devcloud.iot import CA_FILE
 REGION = "us-east-1"
 DEFAULT_PORT = 5005
 DEFAULT_STATE = Path(".fanfold/devcloud")
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 10.0
 

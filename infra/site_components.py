@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from infra.packaging import build_core, build_offer, content_digest
 from infra.planning import Finding, InvalidInput
 from infra.planning.components import RuntimeFile
 from infra.targets.iot.request import model_uri
+from infra.targets.v2 import deployment as rendering
 from infra.targets.v2.group import core_document
+from infra.targets.v2.limits import document_findings, recipe_findings
 from infra.targets.v2.names import V2Names
 from infra.targets.v2.recipes import (
     Archive,
@@ -52,6 +54,25 @@ def render_components(
     )
 
 
+def refuse_components(
+    document: Mapping[str, Any], own: Sequence[Rendered], sizes: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """The deployment's properties, once a nucleus would take them and the recipes.
+
+    `sizes`: bytes of recipes by component, where they are known better. Raises InvalidInput with
+    everything that is wrong.
+    """
+    given = rendering.properties(document, own)
+    nucleus = document["Target"]["Components"]["nucleus"]
+    site, sent = document["Name"], rendering.as_sent(given, given["TargetArn"])
+    found = [*document_findings(site, sent, nucleus)]
+    for each in own:
+        found += recipe_findings(each.recipe, (sizes or {}).get(each.name))
+    if found:
+        raise InvalidInput(found)
+    return given
+
+
 def nowhere(_: str, path: Path) -> Archive:
     """For versions alone: no place, and the name that the CDK gives such a file.
 
@@ -68,7 +89,7 @@ def _runtime(names: V2Names, short: str, source: str, place: Place) -> RuntimeAr
         return RuntimeArchive(Archive(source, source), facts.arch, facts.python)
     path = PROJECT / source
     if not path.is_file():
-        said = f"components.runtimes: {path} is not there."
+        said = f"components.runtimes: {source} is not there, by the site's file or in {PROJECT}."
         remedy = f"Make it: fanfold bundle --runtime-zip --arch {facts.arch} "
         remedy += f"--python {facts.python}."
         raise InvalidInput([Finding("FF165", "error", f"site {names.site}", said, remedy)])

@@ -8,17 +8,23 @@ from collections.abc import Callable
 from typing import Any
 
 from devcloud.nucleus.nucleus import Failed, Nucleus
+from devcloud.nucleus.recipe import RecipeError
 
 Client = Callable[[str], Any]
 """A service's name to its boto3 client."""
 
 
 def fetch_from(client: Client) -> Callable[[str], bytes]:
-    """Artifacts out of S3."""
+    """Artifacts out of S3; what cannot be had fails the deployment, as on a device."""
 
     def fetch(uri: str) -> bytes:
+        from botocore.exceptions import ClientError
+
         bucket, _, key = uri.removeprefix("s3://").partition("/")
-        return bytes(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        try:
+            return bytes(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            raise RecipeError(f"artifact {uri} cannot be downloaded ({error})") from error
 
     return fetch
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from devcloud.nucleus.recipe import Component, Folders, RecipeError, read_recipe
+from devcloud.nucleus.recipe import Component, Folders, RecipeError, interpolate, read_recipe
 from devcloud.nucleus.running import BROKEN, FINISHED, NEW, RUNNING, Running
 from devcloud.nucleus.store import Fetch, fetch_artifacts, remove_artifacts
 
@@ -83,6 +83,8 @@ class Nucleus:
 
     def _prepared(self, component: Component) -> Running:
         folders = Folders(self._root, component.name, component.version)
+        for phase in component.phases.values():
+            interpolate(phase.script, folders, self._thing)  # refused before anything starts
         fetched = fetch_artifacts(component, folders, self._fetch, self._user)
         self.fetched_bytes[component.name] = fetched
         return self._running(component)

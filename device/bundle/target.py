@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from contract.pythons import CORE_PYTHONS
+
 ARCHITECTURES = ("aarch64", "x86_64")
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 RUNTIMES = ("onnxruntime", "openvino")
 #: glibc of the oldest system that a bundle runs on: Debian 11 and Ubuntu 20.04 have 2.31.
 GLIBC_MINOR = 31
@@ -28,7 +29,7 @@ class Target:
     def __post_init__(self) -> None:
         for what, value, known in (
             ("architecture", self.arch, ARCHITECTURES),
-            ("Python", self.python, PYTHONS),
+            ("Python", self.python, CORE_PYTHONS),
             ("runtime", self.runtime, RUNTIMES),
         ):
             if value not in known:

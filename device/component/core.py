@@ -22,6 +22,7 @@ from device.launcher.versions import VersionsError, read, write
 
 LOOK_EVERY_S = 0.5
 READY_S = 300.0
+FULL_S = 5.0
 AGAIN_S = 30.0
 RUNTIME_WAIT_S = 120.0
 """For a version that runs already: the nucleus may be unpacking the new libraries just now."""
@@ -92,7 +93,8 @@ class Component:
                 said = str(error)
                 if time.monotonic() > deadline and self._has_version():
                     return
-                self._stopping.wait(LOOK_EVERY_S)
+                # A full disk is not filled again twice a second.
+                self._stopping.wait(FULL_S if isinstance(error, OSError) else LOOK_EVERY_S)
             else:
                 return
 

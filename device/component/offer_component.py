@@ -43,7 +43,11 @@ def main() -> int:
         return 2
     nonce = f"{time.time_ns()}-{os.getpid()}"
     offer = {"v": FORMAT, "path": str(given.path), "nonce": nonce}
-    write(offers / f"{given.kind}.json", offer)
+    try:
+        write(offers / f"{given.kind}.json", offer)
+    except OSError as error:
+        say(f"{offers}: cannot be written ({error.strerror}); free space or give it to this user")
+        return 2
     say(f"{given.kind} offered to {given.core}: {given.path}")
     if given.kind == "runtime" or (given.before_run and not is_alive(work)):
         return 0

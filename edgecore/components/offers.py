@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.model_pin import pin_document, pinned_digest
 from edgecore.components import PREFIX
 from edgecore.core.options import Options
 from edgecore.jobs.artifacts import ArtifactFailed
@@ -86,7 +87,11 @@ def load_offer(places: Places, offer: Offer, state: Path) -> LoadedGroup:
     except OSError as error:
         raise OfferRefused(f"{error.filename}: cannot be read ({error.strerror}); deploy the "
             "component again") from error  # fmt: skip
-    identity = "components-" + hashlib.sha256("".join(digests).encode()).hexdigest()[:20]
+    name, pinned = offer.path.name, pinned_digest(offer.path.name) or ""
+    if pinned not in ("", digests[2]):
+        raise OfferRefused(f"{name}: the package's SHA-256 is {digests[2]}, not the one in its "
+            "name; publish it again (fanfold model publish)")  # fmt: skip
+    identity = "components-" + hashlib.sha256("".join([*digests, pinned]).encode()).hexdigest()[:20]
     artifacts = [
         Artifact(what=path.name, uri=f"file://{path}", sha256=digest)
         for path, digest in zip((group, lambdas, offer.path), digests, strict=True)
@@ -96,6 +101,7 @@ def load_offer(places: Places, offer: Offer, state: Path) -> LoadedGroup:
     )
     try:
         content = read_group(group, document, thing_of(group))
+        pin_document(content, name)
         arns = tuple(content.get("Lambdas") or {})
         document = JobDocument(
             site="", issued_at=1.0, group=artifacts[0], model=artifacts[2], per_thing=True,

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from contract.model_pin import PIN
 from contract.status import Status
 from contract.topics import Topics
 from edgecore.core.group import Function, Group, MachineLearningModel
@@ -56,7 +57,7 @@ def takers(old: Group, new: Group) -> tuple[Function, ...]:
 
     Workers that are fed tensors are none of them: both ends must change at once.
     """
-    if replace(new, version=old.version, resources=old.resources) != old:
+    if _rest(replace(new, version=old.version, resources=old.resources)) != _rest(old):
         return ()
     pairs = list(zip(old.resources, new.resources, strict=False))
     changed = [(a, b) for a, b in pairs if a != b]
@@ -66,6 +67,15 @@ def takers(old: Group, new: Group) -> tuple[Function, ...]:
     found = tuple(f for f in new.lambdas if any(each.resource_id in ids for each in f.access))
     one_kind = len({function.handler for function in found}) == 1
     return found if one_kind and all(map(_stands_alone, found)) else ()
+
+
+def _rest(group: Group) -> Group:
+    """Without the hash of a published model, which is as much the model's as its place is."""
+    functions = tuple(
+        replace(each, environment={k: v for k, v in each.environment.items() if k != PIN})
+        for each in group.functions
+    )
+    return replace(group, functions=functions)
 
 
 def _is_model(pair: tuple[Any, Any]) -> bool:

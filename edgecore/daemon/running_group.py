@@ -265,7 +265,7 @@ class RunningGroup:
         self.group = group
         self.launcher.around = replace(self.launcher.around, group=group)
         self.launcher.homes.resources = group.resources
-        self.supervisor.count_anew()
+        self.supervisor.become(group.lambdas)
 
     async def stop(self) -> None:
         """Functions first, so that their last messages still find the router."""

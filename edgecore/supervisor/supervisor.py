@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -82,10 +82,12 @@ class Supervisor:
         """Its process ends, and the next one begins with what the launcher gives now."""
         await self.runners[function.arn].restart(STOP_GRACE_S, "exchange")
 
-    def count_anew(self) -> None:
-        """Another deployment: what happened before it is not its fault."""
-        for runner in self.runners.values():
-            runner.restarts = 0
+    def become(self, functions: Iterable[Function]) -> None:
+        """Another deployment of the same functions: they begin as it says from their next start
+        on, and what happened before it is not its fault."""
+        for function in functions:
+            runner = self.runners[function.arn]
+            runner.function, runner.restarts = function, 0
 
     def _demand(self, runner: FunctionRunner) -> None:
         """Work waits and nobody is free: one more worker, within the limit."""

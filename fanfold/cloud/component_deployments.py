@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from contract.model_pin import pin_document
 from fanfold.cloud.access import Access, explained
 from fanfold.cloud.jobs import Device, complaints
 from infra.deployer.verdict import BAD, members, pages
@@ -128,7 +129,10 @@ def effective(access: Access, site: Site, deployment_id: str) -> Iterator[Device
     """Each device of the site: what it says of this deployment; QUEUED before it has seen it."""
     greengrass = access.client("greengrassv2")
     for thing in things(access, site):
-        found = greengrass.list_effective_deployments(coreDeviceThingName=thing)
+        try:
+            found = greengrass.list_effective_deployments(coreDeviceThingName=thing)
+        except greengrass.exceptions.ResourceNotFoundException:  # no nucleus was ever heard of it
+            found = {"effectiveDeployments": []}
         own = [d for d in found["effectiveDeployments"] if d["deploymentId"] == deployment_id]
         told = own[0] if own else {}
         status = str(told.get("coreDeviceExecutionStatus") or "QUEUED")
@@ -147,9 +151,14 @@ def _executions(access: Access, job_id: str) -> Iterator[Device]:
 
 
 def things(access: Access, site: Site) -> list[str]:
+    """None where the group is gone: a site's end takes it away, and its deployments stay listed."""
     if not site.core.group:
         return [site.core.thing]
-    return members(access.client("iot"), site.core.group)
+    iot = access.client("iot")
+    try:
+        return members(iot, site.core.group)
+    except iot.exceptions.ResourceNotFoundException:
+        return []
 
 
 def recipe_of(access: Access, site: Site, component: str, version: str) -> Document:
@@ -190,4 +199,5 @@ def group_document(access: Access, site: Site, deployment: ComponentDeployment) 
         for resource in document["Resources"]:
             if data := resource["ResourceDataContainer"].get(_MODEL):
                 data["S3Uri"] = model
+        pin_document(document, model)
     return document

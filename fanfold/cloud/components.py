@@ -26,27 +26,48 @@ from fanfold.common.project import site_file
 from infra.deployer.verdict import BAD
 from infra.hooks import hook_files
 from infra.packaging import build_lambdas
-from infra.planning import Change, InvalidInput, Plan, Site, render
-from infra.site_components import nowhere, render_components
+from infra.planning import Change, Finding, InvalidInput, Plan, Site, render
+from infra.site_components import nowhere, refuse_components, render_components
+from infra.targets.v2.recipes import Rendered
 
 LOOK_EVERY_S = 1.0
 MODEL_ONLY = "exchanges the workers' model; the core goes on"
+BESIDE_ONLY = "the core goes on"
+LEAVE_THE_CORE = (MODEL_ONLY, BESIDE_ONLY)
 DOWNLOADS = "artifacts-before"
 """Inline policy of the token exchange role: what a roll-back downloads again."""
 
 
 def planned_versions(plan: Plan, site: str) -> dict[str, str]:
     """Versions that a deployment would give the site's own components. Raises UserError."""
+    try:
+        return {each.name: each.version for each in _planned(plan, site)}
+    except InvalidInput as error:
+        raise UserError(str(error), INVALID) from error
+
+
+def component_findings(plan: Plan, site: str) -> list[Finding]:
+    """What a nucleus, or the CDK, would refuse about a site of target v2."""
+    if plan.site.target != "v2":
+        return []
+    try:
+        _planned(plan, site)
+    except InvalidInput as error:
+        return list(error.findings)
+    return []
+
+
+def _planned(plan: Plan, site: str) -> tuple[Rendered, ...]:
+    """Without a place for the archives. Raises InvalidInput."""
     module = plan.site.hooks
     hooks = hook_files(module, site_file(site).parent) if module else {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lambdas = build_lambdas(folder / "lambdas.zip", hooks=hooks)
-        try:
-            rendered = render_components(render(plan), lambdas, folder, nowhere)
-        except InvalidInput as error:
-            raise UserError(str(error), INVALID) from error
-    return {each.name: each.version for each in rendered}
+        document = render(plan)
+        rendered = render_components(document, lambdas, folder, nowhere)
+    refuse_components(document, rendered)
+    return rendered
 
 
 def component_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Change]:
@@ -63,7 +84,8 @@ def effect_of(changed: list[Change]) -> str:
     subjects = {change.subject for change in changed}
     if subjects == {"component Model"}:
         return MODEL_ONLY
-    return "restarts the core" if subjects else "restarts nothing"
+    restarts = subjects & {"component Core", "component Runtime", "components.user"}
+    return "restarts the core" if restarts else BESIDE_ONLY
 
 
 def await_components(

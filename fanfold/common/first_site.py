@@ -12,6 +12,13 @@ TARGETS = {
     "iot": "living AWS services: an IoT job, a device that holds nothing but its certificate",
     "v2": "Greengrass V2 components for AWS's nucleus",
 }
+COMPONENTS = """\
+# The device's libraries, as `fanfold bundle --runtime-zip` names them; what else Greengrass V2 runs
+# there goes below `beside`, or a deployment uninstalls it (docs/guides/greengrass-v2.md).
+# components:
+#   runtimes: ["build/bundles/fanfold-runtime-….zip"]
+#   beside: {aws.greengrass.Cli: {version: 2.13.0}}
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +56,7 @@ region: {q(site.region)}
 target: {site.target}
 core:
   thing: {q(site.thing)}
+{COMPONENTS if site.target == "v2" else ""}\
 # The package in S3 that `fanfold deploy` brings: put here what `fanfold model publish` prints.
 # `fanfold run {site.name} --model PACKAGE.tar.gz` takes a file instead.
 model:

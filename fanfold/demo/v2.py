@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import sysconfig
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from contract.digests import sha256_of
 from devcloud import ACCOUNT, REGION, DevCloud
 from devcloud import find as find_cloud
 from devcloud.nucleus import Nucleus
@@ -93,6 +95,7 @@ class V2Demo(Demo):
         self._fanfold(["devcloud", "start", "--port", "0", "--bootstrap"], "cloud")
         self._step(f"{self.images} photographs, two cameras")
         photos = ["--out", str(self.work / "photos"), "--count", str(self.images)]
+        shutil.rmtree(self.work / "photos", ignore_errors=True)
         self._device(["-m", "models.demo_images", *photos], "photographs")
 
     def _write_site(self) -> None:
@@ -125,7 +128,7 @@ class V2Demo(Demo):
         uris = []
         for version, sound in (("1.0.0", True), ("1.1.0", True), ("1.2.0", False)):
             path = _package(self.work, version, sound=sound)
-            key = f"models/simulated/{path.name}"
+            key = f"models/simulated/{version}-{sha256_of(path)}.tar.gz"
             cloud.client("s3").put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
             uris.append(f"s3://{BUCKET}/{key}")
         return uris

@@ -13,12 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanfold.cloud.access import Access, reach
-from fanfold.cloud.deployed import (
-    comparable,
-    planned_document,
-    read_document,
-    read_site_deployed,
-)
+from fanfold.cloud.comparing import compare
+from fanfold.cloud.deployed import Deployed as Read
+from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import model_uri
 from fanfold.cloud.words import detail_lines, headline
 from fanfold.common.errors import UserError
@@ -26,7 +23,7 @@ from fanfold.common.project import read_site
 from fanfold.fleet.known import Known, fold
 from fanfold.fleet.row import Deployed, Row, Site, row_of
 from fanfold.rollout.sites import Target
-from infra.planning import InvalidInput, Profile, changes, plan_group
+from infra.planning import InvalidInput, Plan, Profile, plan_group
 from infra.planning import Site as Settings
 
 READERS = 8
@@ -118,29 +115,28 @@ def _site(settings: Settings) -> Site:
 def _deployed(
     access: Access, settings: Settings, profile: Profile, name: str
 ) -> tuple[Deployed | None, tuple[str, ...] | None]:
-    """The newest deployment, and what the site's file would change of it (None: not compared)."""
+    """The newest deployment, and what the site's file would change of it (None: there is none)."""
     found = read_site_deployed(access, settings)
     if found is None or found.current is None:
         return None, None
-    newest, drift = found.deployments[0], None
-    model = settings.model.s3_uri or ""
-    if settings.target != "v2":
-        document = read_document(access, found, found.current)
-        model, drift = model_uri(document), _drift(document, settings, profile, name)
-        if newest.status == "InProgress":
-            drift.insert(0, f"deployment {newest.id[:8]}… has no answer of every device yet")
+    newest = found.deployments[0]
+    document = read_document(access, found, found.current)
+    drift = _drift(document, found, plan_group(settings, profile), name)
+    if newest.status == "InProgress":
+        drift.insert(0, f"deployment {newest.id[:8]}… has no answer of every device yet")
     told = found.devices(newest)
     things = (settings.core.thing,) if told is None else tuple(device.thing for device in told)
     deployed = Deployed(
-        newest.id, newest.version, newest.created_at, newest.status, newest.error, model, things
-    )
-    return deployed, None if drift is None else tuple(drift)
+        newest.id, newest.version, newest.created_at, newest.status, newest.error,
+        model_uri(document), things,
+    )  # fmt: skip
+    return deployed, tuple(drift)
 
 
-def _drift(
-    document: Mapping[str, Any], settings: Settings, profile: Profile, name: str
-) -> list[str]:
-    planned = comparable(planned_document(plan_group(settings, profile), name))
-    found = changes(comparable(document), planned)
+def _drift(document: Mapping[str, Any], deployed: Read, plan: Plan, name: str) -> list[str]:
+    try:
+        found, _ = compare(plan, name, deployed, document)
+    except UserError as error:  # a site that cannot be rendered here may run well
+        return [f"not compared: {error}"]
     said = [headline(change) for change in found if not detail_lines([change])]
     return said + detail_lines(found)

@@ -10,13 +10,20 @@ import typer
 from devcloud import DevCloudError
 from devcloud import bootstrap as cdk_bootstrap
 from fanfold.cloud.access import Access, explained, reach
+from fanfold.cloud.beside import refuse_uninstalling
 from fanfold.cloud.cdk_run import require_tools, run_cdk
-from fanfold.cloud.components import forget_history, go_forward_by_components, uninstall
+from fanfold.cloud.components import (
+    component_findings,
+    forget_history,
+    go_forward_by_components,
+    uninstall,
+)
 from fanfold.cloud.dealt import givers_first
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
+from fanfold.cloud.versions_before import refuse_versions_of_before
 from fanfold.common import output
 from fanfold.common.boxes import box_of, boxes_named, one_box, shared_bucket
 from fanfold.common.errors import FAILED, INVALID, UserError
@@ -93,13 +100,17 @@ def _deploy_box(
     settings, profile = read_site(site)
     wanted = settings.with_model(model) if model else settings
     plan = plan_group(wanted, profile)
-    if wrong := errors(check(plan)):
+    if wrong := errors(check(plan)) or component_findings(plan, site):
         raise UserError("\n".join(map(str, wrong)), INVALID)
     require_tools()
     access = reach(settings.region, aws=aws)
     refuse_other_account(access, settings.account, settings.name)
     _bootstrap(access)
     look(access, plan, made_beside=shared_bucket(site))
+    if settings.target == "v2":
+        refuse_uninstalling(access, settings)
+        stack = read_stack(access, deployment_stack_name(settings.name))
+        refuse_versions_of_before(access, plan, site, stack.outputs if stack else {})
     _refuse_older_model(access, plan, allowed=allow_older_model)
     context = ["-c", f"model={model}"] if model else []
     context += ["-c", f"wait={wait_s}"]

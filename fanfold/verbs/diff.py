@@ -8,13 +8,14 @@ from typing import Any
 import typer
 
 from fanfold.cloud.access import reach
-from fanfold.cloud.components import MODEL_ONLY, component_changes, effect_of, planned_versions
-from fanfold.cloud.deployed import comparable, planned_document, read_document, read_site_deployed
-from fanfold.cloud.words import RESTARTS, detail_lines, sentence
+from fanfold.cloud.comparing import compare
+from fanfold.cloud.components import LEAVE_THE_CORE
+from fanfold.cloud.deployed import read_document, read_site_deployed
+from fanfold.cloud.words import detail_lines, sentence
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site
-from infra.planning import Change, changes, check, errors, plan_group
+from infra.planning import Change, check, errors, plan_group
 
 CHANGES = 2
 
@@ -43,14 +44,8 @@ def diff(
     access = reach(settings.region, aws=aws)
     deployed = read_site_deployed(access, settings)
     current = deployed.current if deployed else None
-    before = None
-    if deployed and current:
-        before = comparable(read_document(access, deployed, current))
-    found, effect = changes(before, comparable(planned_document(plan, site))), RESTARTS
-    if settings.target == "v2":
-        older = deployed.component_deployment(current).versions if deployed and current else {}
-        components = component_changes(older, planned_versions(plan, site))
-        found, effect = [*found, *components], effect_of(components)
+    before = read_document(access, deployed, current) if deployed and current else None
+    found, effect = compare(plan, site, deployed, before)
     facts = dataclasses.asdict(current) if current else None
     if as_json:
         output.print_json(_as_data(settings.name, facts, found, effect))
@@ -68,7 +63,7 @@ def _as_data(
         "site": site,
         "deployed": deployed,
         "changes": [dataclasses.asdict(change) for change in found],
-        "restarts": bool(found) and effect != MODEL_ONLY,
+        "restarts": bool(found) and effect not in LEAVE_THE_CORE,
     }
 
 

@@ -10,8 +10,8 @@ import typer
 from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.errors import SourceError
 from fanfold.common import output
-from fanfold.common.errors import INVALID, UserError
-from fanfold.importing.from_template import Given
+from fanfold.common.errors import UserError
+from fanfold.importing.given import IMPORT_VALUE, PARAMETER, given_by, pairs
 from fanfold.importing.reading import read_source
 
 
@@ -26,12 +26,8 @@ def import_(
         "greengrass:NAME."
     ),
     folder: Path = typer.Argument(help="A new folder for the group document and the code."),
-    parameter: list[str] | None = typer.Option(
-        None, help="NAME=VALUE of a parameter of the template; repeatable."
-    ),
-    import_value: list[str] | None = typer.Option(
-        None, help="NAME=VALUE of what another stack exports (Fn::ImportValue); repeatable."
-    ),
+    parameter: list[str] | None = PARAMETER,
+    import_value: list[str] | None = IMPORT_VALUE,
     code: list[str] | None = typer.Option(
         None, help="FUNCTION=PATH: where a function's code is, a folder or a zip; repeatable."
     ),
@@ -47,11 +43,9 @@ def import_(
     Example: fanfold import template.yaml press --parameter CoreName=press
     """
     cloud = AwsClients(endpoint_url=endpoint_url, region=region)
-    codes = {name: Path(path) for name, path in _pairs(code).items()}
     with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
-        given = Given(
-            scratch=Path(scratch), parameters=_pairs(parameter), imports=_pairs(import_value)
-        )
+        given = given_by(Path(scratch), parameter, import_value)
+        codes = {name: Path(path) for name, path in pairs(code).items()}
         try:
             imported = read_source(source, cloud, given)
             imported.given(codes)
@@ -66,14 +60,3 @@ def import_(
         f"{len(document.get('Subscriptions') or [])} subscriptions, "
         f"{len(document.get('Devices') or [])} devices; {folder / 'REPORT.md'} lists the rest"
     )
-
-
-def _pairs(given: list[str] | None) -> dict[str, str]:
-    pairs = {}
-    for text in given or []:
-        # An export's name may hold a colon, and a value an equals sign.
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UserError(f"{text!r} is not NAME=VALUE", INVALID)
-        pairs[name] = value
-    return pairs

@@ -14,7 +14,7 @@ from edgecore.sources.errors import SourceError
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.as_site import as_site
-from fanfold.importing.from_template import Given
+from fanfold.importing.given import IMPORT_VALUE, PARAMETER, given_by
 from fanfold.importing.reading import read_source
 
 
@@ -37,6 +37,8 @@ def migrate(
     file: Path = typer.Argument(help="The new site file, sites/NAME.yaml."),
     target: Target = typer.Option(Target.iot, help="How the site reaches its device from now on."),
     profile: str = typer.Option("this-machine", help="A file of device_profiles/, without .yaml."),
+    parameter: list[str] | None = PARAMETER,
+    import_value: list[str] | None = IMPORT_VALUE,
     region: str | None = typer.Option(None, help="Default: AWS_REGION, else us-east-1."),
     endpoint_url: str | None = typer.Option(None, help="Of an API that is not AWS's own."),
 ) -> None:
@@ -51,8 +53,9 @@ def migrate(
         raise UserError(f"{file}: is there already; pass a new file", INVALID)
     cloud = AwsClients(endpoint_url=endpoint_url, region=region)
     with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
+        given = given_by(Path(scratch), parameter, import_value)
         try:
-            imported = read_source(source, cloud, Given(scratch=Path(scratch)))
+            imported = read_source(source, cloud, given)
         except SourceError as error:
             raise UserError(str(error), error.exit_code) from error
     made = as_site(imported.document, target.value, profile, file.stem)

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from rich.table import Table
 
+from fanfold.cloud.components import component_findings
 from fanfold.common import output
 from fanfold.common.boxes import box_of, names_box, one_box, read_place, show_dealing
 from fanfold.common.errors import INVALID, UserError
@@ -55,7 +56,7 @@ def plan(
     named = [box_of(site, core)] if core else [site]
     read = place.boxes.values() if place else [read_site(each) for each in named]
     plans = [plan_group(*each) for each in read]
-    findings = {made.site.name: check(made) for made in plans}
+    findings = {made.site.name: _findings(made, site) for made in plans}
     for made in plans:
         if document:
             _write(render(made), document)
@@ -70,6 +71,12 @@ def plan(
     ]
     if said:
         raise UserError("; ".join(said), INVALID)
+
+
+def _findings(made: Plan, site: str) -> list[Finding]:
+    """Once a plan is right, what the synthesis of its components would refuse."""
+    found = check(made)
+    return found if errors(found) else [*found, *component_findings(made, site)]
 
 
 def _write(group: dict[str, Any], path: Path) -> None:

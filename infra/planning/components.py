@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from contract.pythons import CORE_PYTHONS
 from infra.planning.fields import Record
 
 RUNTIME_NAME = re.compile(
@@ -42,6 +43,16 @@ class Ports(Record):
     mqtt: Port | None = Field(default=8883, description="Of the cameras' MQTT over TLS.")
     mqtt_plain: Port | None = Field(default=None, description="MQTT without TLS, on loopback.")
     http: Port | None = Field(default=8080, description="Of the page and the API, on loopback.")
+
+    def contradictions(self) -> list[str]:
+        found: dict[int, str] = {}
+        said = []
+        for name, port in self.model_dump().items():
+            if port and port in found:
+                said.append(f"{name}: {port} is {found[port]}'s already; each listens on its own")
+            elif port:
+                found[port] = name
+        return said
 
 
 class Beside(Record):
@@ -90,6 +101,13 @@ class Components(Record):
             for name in self.runtimes
             if RuntimeFile.of(name) is None
         ]
-        archs = [each.arch for name in self.runtimes if (each := RuntimeFile.of(name))]
+        known = [each for name in self.runtimes if (each := RuntimeFile.of(name))]
+        found += [
+            f"runtimes: {each.source} is for Python {each.python}; the core runs on "
+            f"{CORE_PYTHONS[0]} to {CORE_PYTHONS[-1]}"
+            for each in known
+            if each.python not in CORE_PYTHONS
+        ]
+        archs = [each.arch for each in known]
         twice = sorted({arch for arch in archs if archs.count(arch) > 1})
         return [*found, *(f"runtimes: {arch} given twice; a recipe has one each" for arch in twice)]

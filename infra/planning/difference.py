@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.accelerators.cards import GpuId, parse_gpu_id
+from contract.model_pin import PIN
 
 Document = Mapping[str, Any]
 Leaves = dict[tuple[str, ...], str]
 NONE = "none"
 
-# Follow from workers, cameras and GPUs, which are said on their own.
+# Follow from workers, cameras, GPUs and the model, which are said on their own.
 _DERIVED = {
     "FANFOLD_WORKERS",
     "FANFOLD_CAMERAS",
@@ -26,6 +27,7 @@ _DERIVED = {
     "FANFOLD_GPU_IDS",
     "FANFOLD_ROLE",
     "GPU_ID",
+    PIN,
 }
 _WORDS = {"MemorySize": "memory_kb", "Timeout": "timeout_s", "CertificateArn": "certificate"}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 
 from contract.accelerators.choosing import TOLD, TOLD_POOL
+from contract.model_pin import PIN, pinned_digest
 from contract.topics import Topics
 from infra.planning.model import CPU, Role
 from infra.planning.naming import topics_of
@@ -236,5 +236,5 @@ class Environment:
 
 def _pinned(uri: str | None) -> Variables:
     """The archive's SHA-256 where the model's address has it: the core checks it (`core.md`)."""
-    match = re.search(r"-([0-9a-f]{64})\.(?:tar\.gz|tgz|zip)\Z", uri or "")
-    return {"FANFOLD_MODEL_SHA256": match.group(1)} if match else {}
+    digest = pinned_digest(uri or "")
+    return {PIN: digest} if digest else {}

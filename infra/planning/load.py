@@ -57,7 +57,7 @@ def load_place(path: Path, profiles: Path) -> Place:
     found: list[Finding] = []
     site = None
     try:
-        site = yamlfile.read(path, Site)
+        site = _with_runtimes_found(path, yamlfile.read(path, Site))
         _named_like_file(path, site.name)
     except InvalidInput as error:
         found += error.findings
@@ -80,6 +80,22 @@ def load_place(path: Path, profiles: Path) -> Place:
     if site is None or found:
         raise InvalidInput(found)
     return Place(site, certified, dealt)
+
+
+def _with_runtimes_found(path: Path, site: Site) -> Site:
+    """Files of `components.runtimes` beside the site's file, or where its folder lies; what is
+    neither stays as it is written, below the project."""
+    folders = (path.absolute().parent, path.absolute().parent.parent)
+
+    def found(source: str) -> str:
+        here = (folder / source for folder in folders if not source.startswith("s3://"))
+        return next((str(file) for file in here if file.is_file()), source)
+
+    runtimes = tuple(map(found, site.components.runtimes))
+    if runtimes == site.components.runtimes:
+        return site
+    components = site.components.model_copy(update={"runtimes": runtimes})
+    return site.model_copy(update={"components": components})
 
 
 def _profile_keys(site: Site | None) -> list[tuple[str, Loc]]:

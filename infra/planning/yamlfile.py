@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -185,13 +185,18 @@ def _unknown_key(where: str, loc: Loc, model: type[BaseModel]) -> Finding:
 
 
 def record_at(model: type[BaseModel], loc: Loc) -> type[BaseModel] | None:
-    """The record type at a place of the file."""
+    """The record type at a place of the file; the keys of a map of records are its user's."""
     current: type[BaseModel] | None = model
+    is_key = False
     for step in loc:
         if isinstance(step, int) or current is None:
             continue
+        if is_key:
+            is_key = False
+            continue
         field = current.model_fields.get(step)
         current = _record_in(field.annotation) if field else None
+        is_key = field is not None and get_origin(field.annotation) is dict
     return current
 
 

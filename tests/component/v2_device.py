@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import shutil
@@ -19,6 +20,7 @@ import yaml
 from checkout import PHOTOS, PROJECT
 from waiting import eventually
 
+from contract.digests import sha256_of
 from devcloud.nucleus import Nucleus
 from device.bundle.runtime_zip import pack as pack_runtime
 from device.bundle.target import Target
@@ -77,6 +79,7 @@ class V2Device:
         return [each.recipe for each in rendered]
 
     def model(self, version: str, *, sound: bool = True, wait_ms: int = 5) -> Path:
+        """Named as `fanfold model publish` does."""
         simulated = {"wait_ms": wait_ms if sound else "soon", "gpus": 0}
         described = {
             "v": 1, "name": "echo", "version": version, "task": "classification", "files": {},
@@ -85,7 +88,7 @@ class V2Device:
         }  # fmt: skip
         path = self.folder / f"echo-{version}.tar.gz"
         pack(self.folder, described, path)
-        return path
+        return path.rename(path.with_name(f"echo-{version}-{sha256_of(path)}.tar.gz"))
 
     def facts(self) -> dict[str, Any]:
         return json.loads((self.work / "core" / "core.json").read_text())
@@ -123,6 +126,17 @@ class V2Device:
             "twice": sum(n - 1 for n in counts.values()),
             "holes": len(set(range(numbers[0], numbers[-1] + 1)) - set(numbers)) if numbers else 0,
         }
+
+    def largest_gap_s(self, version: str, beside: int = 100) -> float:
+        """Between two results, among so many before and after the first one of this model."""
+        done = sorted(
+            (r["t_in"] + sum(r["ms"].values()) / 1000, r["model"]["version"])
+            for r in self.records()
+            if r["status"] == "ok"
+        )
+        first = next(place for place, (_, model) in enumerate(done) if model == version)
+        near = [moment for moment, _ in done[max(first - beside, 0) : first + beside]]
+        return max(after - before for before, after in itertools.pairwise(near))
 
     def send(self, count: int, rate: float = 0.0, deadline_s: float = 90) -> None:
         """Until each is accepted, `rate` a second (0: as fast as they are taken)."""

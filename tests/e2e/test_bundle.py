@@ -19,14 +19,16 @@ from typing import Any
 import pytest
 from checkout import PROJECT
 
+from contract.pythons import CORE_PYTHONS
 from device.bundle.build import make_bundle
-from device.bundle.target import PYTHONS, Target
+from device.bundle.target import Target
 from device.bundle.wheels import WheelsError
 from fanfold.localcore.starting import local_group
 
 MIB = 1024 * 1024
 PYTHON = next(
-    (found for each in PYTHONS if (found := shutil.which(f"python{each}", path="/usr/bin"))), None
+    (found for each in CORE_PYTHONS if (found := shutil.which(f"python{each}", path="/usr/bin"))),
+    None,
 )
 NEEDED = ("unshare", "setpriv", "useradd", "ip")
 ON_A_DEVICE = (

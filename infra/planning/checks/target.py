@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.components import RuntimeFile
@@ -12,6 +14,7 @@ _GUIDE = "docs/guides/aws-today.md"
 _V2 = "docs/guides/greengrass-v2.md"
 MOQUETTE = "aws.greengrass.clientdevices.mqtt.Moquette"
 MOQUETTE_PORT = 8883
+_FILE = re.compile(r"[A-Za-z0-9._+=@-]+")
 
 
 @rule("FF160", "error", _V2)
@@ -54,13 +57,23 @@ def port_is_not_moquettes(plan: Plan) -> Iterator[Broken]:
     site = plan.site
     if site.target != "v2" or MOQUETTE not in site.components.beside:
         return
+    taken, said = _moquettes_port(site.components.beside[MOQUETTE].merge)
     for name, port in site.components.ports.model_dump().items():
-        if port == MOQUETTE_PORT:
+        if port == taken:
             yield (
                 f"site {site.name}",
-                f"components.ports.{name} is {port}, which {MOQUETTE} takes (AWS's default).",
-                f"Give components.ports.{name} another one, e.g. 8884.",
+                f"components.ports.{name} is {port}, which {MOQUETTE} takes ({said}).",
+                f"Give components.ports.{name} another one, e.g. {taken + 1}.",
             )
+
+
+def _moquettes_port(merge: Mapping[str, Any]) -> tuple[int, str]:
+    """The port that its configuration says, and who says it (AWS's reference of the component)."""
+    settings = merge.get("moquette")
+    given = str(settings.get("ssl_port", "")) if isinstance(settings, Mapping) else ""
+    if given.isdigit():
+        return int(given), "its merge: moquette.ssl_port"
+    return MOQUETTE_PORT, "AWS's default"
 
 
 @rule("FF164", "error", _V2)
@@ -72,6 +85,34 @@ def no_containers_of_our_own(plan: Plan) -> Iterator[Broken]:
             "isolation is container; a component runs unprivileged and can make none.",
             "Write isolation: none.",
         )
+
+
+@rule("FF167", "error", _V2)
+def model_file_is_a_plain_word(plan: Plan) -> Iterator[Broken]:
+    """Target v2: the name of the package's file stands in a script of the recipe, as a word."""
+    site = plan.site
+    name = (site.model.s3_uri or "").rpartition("/")[2]
+    if site.target == "v2" and name and not _FILE.fullmatch(name):
+        yield (
+            f"site {site.name}",
+            f"model.s3_uri: the file {name!r} is a word of the Model component's script, where "
+            "letters, digits and . _ + = @ - are safe.",
+            "Publish it under a plain name: fanfold model publish gives it one.",
+        )
+
+
+@rule("FF168", "error", _V2)
+def own_components_are_the_sites(plan: Plan) -> Iterator[Broken]:
+    """Target v2: what stands beside is somebody else's; the site's own components are rendered."""
+    site = plan.site
+    own = f"fanfold.{site.name}."
+    for name in site.components.beside if site.target == "v2" else ():
+        if name.startswith(own):
+            yield (
+                f"site {site.name}",
+                f"components.beside names {name}, which the site renders itself.",
+                "Remove it there.",
+            )
 
 
 @rule("FF166", "warning", _V2)

@@ -13,10 +13,8 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from infra.packaging import content_digest
-from infra.site_components import render_components
+from infra.site_components import refuse_components, render_components
 from infra.stacks.assets import Assets
-from infra.targets.v2 import deployment as rendering
-from infra.targets.v2.limits import refuse_document, refuse_recipe
 from infra.targets.v2.names import V2Names
 from infra.targets.v2.recipes import Archive, Rendered
 
@@ -37,9 +35,9 @@ class SiteComponents(Construct):
         self._own = own = render_components(
             document, assets.lambdas, assets.deployer.parent, self._asset
         )
-        given = rendering.properties(document, own)
-        nucleus = document["Target"]["Components"]["nucleus"]
-        refuse_document(self._names.site, rendering.as_sent(given, given["TargetArn"]), nucleus)
+        resolve = Stack.of(self).resolve
+        sizes = {each.name: len(json.dumps(resolve(each.recipe)).encode()) for each in own}
+        given = refuse_components(document, own, sizes)
         self._deployment = CfnResource(
             self, "Deployment", type="AWS::GreengrassV2::Deployment", properties=given
         )
@@ -59,7 +57,6 @@ class SiteComponents(Construct):
     def _version(self, each: Rendered) -> CfnResource:
         """A version of its own logical id: the old one is retained for devices that run it."""
         stack = Stack.of(self)
-        refuse_recipe(each.recipe, len(json.dumps(stack.resolve(each.recipe)).encode()))
         made = CfnResource(
             self,
             f"{each.name.rpartition('.')[2]}{each.version.replace('.', 'x')}",

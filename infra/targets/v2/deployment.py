@@ -11,6 +11,8 @@ from infra.targets.v2.names import V2Names
 from infra.targets.v2.recipes import Rendered
 
 VALIDATION_S = 60
+_TERMS = ("timeoutConfig", "jobExecutionsRolloutConfig", "abortConfig")
+"""Those of a job that a deployment takes (CreateDeployment, iotJobConfiguration)."""
 _UUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -42,22 +44,14 @@ def properties(document: Mapping[str, Any], own: Sequence[Rendered]) -> dict[str
             },
             "ConfigurationValidationPolicy": {"TimeoutInSeconds": VALIDATION_S},
         },
-        "IotJobConfiguration": _job(document),
+        "IotJobConfiguration": _capitals(job_terms(document)),
     }  # fmt: skip
 
 
-def _job(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The job's terms in CloudFormation's spelling; a thing alone has no rollout and no abort."""
+def job_terms(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The job's terms as the API spells them; a thing alone has no rollout and no abort."""
     given = job_settings(document)
-    minutes = given["timeoutConfig"]["inProgressTimeoutInMinutes"]
-    found: dict[str, Any] = {"TimeoutConfig": {"InProgressTimeoutInMinutes": minutes}}
-    for key, name in (
-        ("jobExecutionsRolloutConfig", "JobExecutionsRolloutConfig"),
-        ("abortConfig", "AbortConfig"),
-    ):
-        if key in given:
-            found[name] = _capitals(given[key])
-    return found
+    return {name: given[name] for name in _TERMS if name in given}
 
 
 def _capitals(value: Any) -> Any:

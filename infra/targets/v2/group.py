@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from contract.model_pin import pin_document
 from infra.targets.iot.request import group_document
 
 _MODEL = "S3MachineLearningModelResourceData"
@@ -17,4 +18,5 @@ def core_document(document: Mapping[str, Any]) -> bytes:
     for resource in own["Resources"]:
         if data := resource["ResourceDataContainer"].get(_MODEL):
             data["S3Uri"] = ""
+    pin_document(own, "")
     return group_document(own)

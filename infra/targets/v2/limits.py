@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from infra.planning import Finding, InvalidInput
+from infra.planning import Finding
 
 RECIPE_BYTES = 16 * 1024
 """AWS IoT Greengrass quotas, "Size of a component recipe"; nucleus lite's own constant."""
@@ -34,25 +34,16 @@ _TOKEN_EXCHANGE = "aws.greengrass.TokenExchangeService"  # noqa: S105 - a compon
 _REMEDY = "Correct the recipe; docs/guides/greengrass-v2.md has the limits."
 
 
-def refuse_recipe(recipe: Mapping[str, Any], size: int | None = None) -> None:
-    """Raises InvalidInput with everything that a nucleus would not take."""
-    if found := list(_recipe(recipe, size)):
-        raise InvalidInput(found)
-
-
-def refuse_document(site: str, document: Mapping[str, Any], nucleus: str) -> None:
-    """`document`: what the device is sent. Raises InvalidInput."""
-    found = []
+def document_findings(site: str, document: Mapping[str, Any], nucleus: str) -> Iterator[Finding]:
+    """`document`: what the device is sent."""
     size = len(json.dumps(document, separators=(",", ":")).encode())
     limit = DOCUMENT_BYTES[nucleus]
     if size > limit:
         whose = "nucleus lite's packets" if nucleus == "any" else "AWS's limit for one thing"
-        found.append(
-            _finding(
-                "FF170", f"site {site}",
-                f"the deployment document has {size} bytes; {limit} fit ({whose}).",
-                "Name fewer components beside, or merge less; or components.nucleus: java.",
-            )
+        yield _finding(
+            "FF170", f"site {site}",
+            f"the deployment document has {size} bytes; {limit} fit ({whose}).",
+            "Name fewer components beside, or merge less; or components.nucleus: java.",
         )  # fmt: skip
     for name, component in document["components"].items():
         merge = (component.get("configurationUpdate") or {}).get("merge")
@@ -62,12 +53,11 @@ def refuse_document(site: str, document: Mapping[str, Any], nucleus: str) -> Non
                     f"configuration {path} has {len(leaf.encode())} bytes; {LEAF_BYTES} allowed "
                     "(nucleus lite)."
                 )
-                found.append(_finding("FF171", f"component {name}", said, "Put it in an artifact."))
-    if found:
-        raise InvalidInput(found)
+                yield _finding("FF171", f"component {name}", said, "Put it in an artifact.")
 
 
-def _recipe(recipe: Mapping[str, Any], size: int | None) -> Iterator[Finding]:
+def recipe_findings(recipe: Mapping[str, Any], size: int | None = None) -> Iterator[Finding]:
+    """What a nucleus would not take of it. `size`: its bytes, where they are known better."""
     name = f"component {recipe['ComponentName']}"
     written = len(json.dumps(recipe).encode()) if size is None else size
     if written > RECIPE_BYTES:

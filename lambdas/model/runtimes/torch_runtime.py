@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from contract.model_pin import PIN
 from lambdas.model.errors import ModelError
 from lambdas.model.package import Package
 from lambdas.model.runtimes.base import Inputs, Runtime, missing, thread_count
 
-#: Set by the planner where the model's address has the archive's hash, which the core checks.
-PIN = "FANFOLD_MODEL_SHA256"
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 

@@ -6,15 +6,21 @@ The real CDK and boto3's own `greengrassv2` client stand on the cloud's other si
 from __future__ import annotations
 
 import json
+import os
 import platform
+import subprocess
+import sys
 import sysconfig
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from botocore.exceptions import ClientError
+from checkout import PROJECT
 from v2_device import V2Device
 from waiting import eventually
 
@@ -69,6 +75,40 @@ class Cloud:
     def deploy(self, uri: str) -> None:
         self.cdk("deploy", "t", "--require-approval", "never", uri=uri)
 
+    def fanfold(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """From the folder of its site, as a person calls it."""
+        folder, state = self.device.folder, self.folder / "state"
+        state.mkdir(exist_ok=True)
+        for link, target in (
+            (folder / "device_profiles", PROJECT / "device_profiles"),
+            (state / "devcloud", self.cloud.state_dir),
+        ):
+            if not link.exists():
+                link.symlink_to(target)
+        environment = {**os.environ, **self.cloud.env(), "FANFOLD_STATE": str(state)}
+        return subprocess.run(
+            [sys.executable, "-m", "fanfold.main", *arguments],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """A nucleus that is online: it takes each deployment as it comes."""
+        ended = threading.Event()
+
+        def take() -> None:
+            while not ended.wait(0.5):
+                with suppress(ClientError):  # what was listed may be deleted by now
+                    follow(self.cloud.client, self.device.nucleus, THING)
+
+        thread = threading.Thread(target=take)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def components(self) -> dict[str, set[str]]:
         greengrass = self.cloud.client("greengrassv2")
         return {
@@ -104,9 +144,8 @@ def test_the_site_deploys_and_the_nucleus_runs_it(site: Cloud) -> None:
     eventually(lambda: site.device.tally()["lost"] == 0, "every image has a record")
 
 
-@pytest.mark.soak
 def test_an_unchanged_site_has_no_difference(site: Cloud) -> None:
-    said = site.cdk("diff", "t", uri="s3://models/echo-1.0.0.tar.gz")
+    said = site.cdk("diff", "t", uri=site.publish("1.0.0"))
     text = said.stdout + said.stderr
     assert "There were no differences" in text or "Number of stacks with differences: 0" in text
 
@@ -145,3 +184,23 @@ def test_a_version_is_made_once(site: Cloud) -> None:
     assert json.loads(recipe)["ComponentVersion"] == version["componentVersion"]
     with pytest.raises(ClientError, match="already exists"):
         greengrass.create_component_version(inlineRecipe=recipe)
+
+
+def test_the_end_of_the_site_uninstalls_and_removes_both_stacks(site: Cloud) -> None:
+    versions = site.components()
+    with site.followed():
+        said = site.fanfold("destroy", "t", "--wait-s", "90")
+    assert said.returncode == 0, said.stdout + said.stderr
+
+    assert "1 of 1 devices have removed it" in said.stderr
+    assert site.device.nucleus.states() == {}
+    assert (site.device.work / "core").is_dir(), "journals stay"
+    stacks = site.cloud.client("cloudformation").list_stacks()["StackSummaries"]
+    alive = {s["StackName"] for s in stacks if s["StackStatus"] != "DELETE_COMPLETE"}
+    assert not {"t", "t-Deployment"} & alive
+    policies = site.cloud.client("iot").list_policies()["policies"]
+    assert "fanfold-t-core" not in {each["policyName"] for each in policies}
+    assert site.components() == versions, "devices elsewhere may run them: retained"
+
+    again = site.fanfold("destroy", "t")
+    assert (again.returncode, "no stack of this name" in again.stderr) == (0, True)

@@ -55,6 +55,16 @@ def test_of_a_new_model_the_workers_take_it_and_no_other_function() -> None:
     assert [each.id for each in takers(OLD, new)] == ["w0", "w1"]
 
 
+def test_the_hash_in_a_published_models_address_is_the_models() -> None:
+    pinned = [worker(name, FANFOLD_MODEL_SHA256="b" * 64) for name in ("w0", "w1")]
+    old = group(worker("w0", FANFOLD_MODEL_SHA256="a" * 64), worker("w1"))
+
+    found = takers(old, group(*pinned, resources=(NEWER, VOLUME)))
+
+    assert [each.environment["FANFOLD_MODEL_SHA256"] for each in found] == ["b" * 64] * 2
+    assert takers(old, group(*pinned)) == ()
+
+
 @pytest.mark.parametrize(
     "new",
     [

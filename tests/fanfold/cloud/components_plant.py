@@ -12,6 +12,7 @@ from typing import Any
 
 from cloud_plant import Plant
 
+from infra.planning import Plan, Site, load_site, plan_group
 from infra.site_components import nowhere, render_components
 from infra.targets.v2 import deployment as rendering
 from infra.targets.v2.names import V2Names
@@ -35,9 +36,18 @@ class ComponentsPlant:
         trust = json.dumps({"Version": "2012-10-17", "Statement": []})
         self.iam.create_role(RoleName=self.names.role, AssumeRolePolicyDocument=trust)
 
+    @property
+    def components(self) -> dict[str, Any]:
+        return {"runtimes": [str(self.runtime)], "nucleus": "java"}
+
     def write(self, **changes: Any) -> None:
-        components = {"runtimes": [str(self.runtime)], "nucleus": "java"}
-        self.plant.write(target="v2", **{"components": components, **changes})
+        self.plant.write(target="v2", **{"components": self.components, **changes})
+
+    def site(self) -> Site:
+        return load_site(self.plant.site_file, self.plant.folder / "device_profiles")[0]
+
+    def plan(self) -> Plan:
+        return plan_group(*load_site(self.plant.site_file, self.plant.folder / "device_profiles"))
 
     def fanfold(self, *arguments: str) -> Any:
         return self.plant.fanfold(*arguments)
@@ -65,6 +75,7 @@ class ComponentsPlant:
             targetArn=properties["TargetArn"],
             deploymentName=properties["DeploymentName"],
             components=components,
+            iotJobConfiguration=rendering.job_terms(document),
         )
         return str(made["deploymentId"])
 

@@ -89,6 +89,11 @@ BROKEN = {
     "FF163": lambda: plan(target="v2", components={"beside": {MOQUETTE: {"version": "2.3.7"}}}),
     "FF164": lambda: plan(target="v2", isolation="container"),
     "FF166": lambda: plan(target="v2"),
+    "FF167": lambda: plan(target="v2", model={"s3_uri": "s3://greengrass-a/$(id).zip"}),
+    "FF168": lambda: plan(
+        target="v2",
+        components={"beside": {"fanfold.press.Core": {"version": "1.0.0"}}},
+    ),
     "FF201": lambda: plan(strategy="on_demand"),
     "FF202": plan,
     "FF203": plan,

@@ -10,8 +10,16 @@ from checkout import PROJECT
 
 from devcloud.nucleus.recipe import RecipeError, read_recipe
 from infra.planning import InvalidInput, check, errors, load_site, plan_group
-from infra.targets.v2.limits import refuse_document, refuse_recipe
-from infra.targets.v2.names import content_version
+from infra.planning.components import Ports
+from infra.targets.v2.limits import document_findings, recipe_findings
+from infra.targets.v2.names import V2Names, content_version
+from infra.targets.v2.recipes import (
+    Archive,
+    RuntimeArchive,
+    render_core,
+    render_model,
+    render_runtime,
+)
 
 SITE = """
 name: edge
@@ -42,9 +50,7 @@ def recipe(lifecycle: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def refusal(given: dict[str, Any]) -> str:
-    with pytest.raises(InvalidInput) as refused:
-        refuse_recipe(given)
-    return str(refused.value)
+    return "\n".join(map(str, recipe_findings(given)))
 
 
 def test_a_site_with_its_runtime_is_taken(tmp_path):
@@ -63,6 +69,63 @@ def test_the_port_that_moquette_takes_is_refused(tmp_path):
     assert "components.ports.mqtt is 8883" in said
     moved = {"runtimes": [RUNTIME], "beside": beside, "ports": {"mqtt": 8884}}
     assert not found(tmp_path, moved)
+
+
+def test_a_moquette_that_was_moved_is_believed(tmp_path):
+    def at(port: int) -> dict[str, Any]:
+        merge = {"moquette": {"ssl_port": "8900"}}
+        beside = {
+            "aws.greengrass.clientdevices.mqtt.Moquette": {"version": "2.3.7", "merge": merge}
+        }
+        return {"runtimes": [RUNTIME], "beside": beside, "ports": {"mqtt": port}}
+
+    (said,) = found(tmp_path, at(8900))
+    assert "is 8900" in said
+    assert "its merge: moquette.ssl_port" in said
+    assert not found(tmp_path, at(8883))
+
+
+@pytest.mark.parametrize(
+    ("components", "said"),
+    [
+        ({"ports": {"mqtt": 8884, "http": 8884}}, "http: 8884 is mqtt's already"),
+        ({"runtimes": [RUNTIME.replace("3.11", "3.8")]}, "the core runs on 3.10 to 3.13"),
+        ({"runtimes": [RUNTIME, RUNTIME.replace("3.11", "3.12")]}, "x86_64 given twice"),
+        ({"beside": {"com.x.Y": {"version": "^1.0.0"}}}, r"com.x.Y.version: .* text matching"),
+        ({"beside": {"com.x.Y": {"version": "1.0.0", "merg": {}}}}, "Did you mean merge"),
+    ],
+)
+def test_components_that_cannot_be_are_refused_with_their_line(tmp_path, components, said):
+    with pytest.raises(InvalidInput, match=said) as refused:
+        found(tmp_path, components)
+    assert "edge.yaml:8: components." in str(refused.value)
+
+
+@pytest.mark.parametrize("file", ["a b.tar.gz", "$(id).tar.gz", "{a}.tar.gz", "a;b.tar.gz"])
+def test_a_models_file_that_a_script_would_read_as_more_than_a_word_is_refused(tmp_path, file):
+    path = tmp_path / "edge.yaml"
+    path.write_text(SITE.format(components=json.dumps({"runtimes": [RUNTIME]}), more=""))
+    site, profile = load_site(path, PROJECT / "device_profiles")
+    plan = plan_group(site.with_model(f"s3://models/{file}"), profile)
+    (said,) = errors(check(plan))
+    assert "FF167" in str(said)
+
+
+def test_a_component_of_the_sites_own_cannot_stand_beside(tmp_path):
+    beside = {"fanfold.edge.Core": {"version": "1.0.0"}, "fanfold.other.Core": {"version": "1.0.0"}}
+    (said,) = found(tmp_path, {"runtimes": [RUNTIME], "beside": beside})
+    assert "fanfold.edge.Core, which the site renders itself" in said
+
+
+@pytest.mark.parametrize("folder", ["sites", "."])
+def test_a_runtime_is_found_by_the_sites_file_or_where_its_folder_lies(tmp_path, folder):
+    name = RUNTIME.rpartition("/")[2]
+    (tmp_path / "sites").mkdir()
+    (tmp_path / folder / name).touch()
+    path = tmp_path / "sites" / "edge.yaml"
+    path.write_text(SITE.format(components=json.dumps({"runtimes": [name]}), more=""))
+    site, _ = load_site(path, PROJECT / "device_profiles")
+    assert site.components.runtimes == (str(tmp_path.joinpath(folder, name).resolve()),)
 
 
 def test_containers_of_our_own_are_refused(tmp_path):
@@ -91,7 +154,35 @@ def test_a_hard_dependency_on_the_token_exchange_service_is_refused():
         given = recipe({"run": "true"}, ComponentDependencies={name: dependency})
         assert "FF174" in refusal(given)
     soft = {name: {"DependencyType": "SOFT"}}
-    refuse_recipe(recipe({"run": "true"}, ComponentDependencies=soft))
+    assert not refusal(recipe({"run": "true"}, ComponentDependencies=soft))
+
+
+def test_two_architectures_are_one_recipe_with_a_manifest_each():
+    names = V2Names("edge", "111122223333", "eu-central-1")
+    runtimes = [
+        RuntimeArchive(Archive("s3://r/x.zip", "x.zip"), "x86_64", "3.11"),
+        RuntimeArchive(Archive("s3://r/a.zip", "a.zip"), "aarch64", "3.10"),
+    ]
+    offer, model = Archive("s3://a/o.zip", "o.zip"), Archive("s3://m/m.tar.gz", "m.tar.gz")
+    settings = {"ports": Ports().model_dump(), "uplink": "iot"}
+    made = [
+        render_runtime(names, runtimes, offer),
+        render_core(names, runtimes, Archive("s3://a/c.zip", "c.zip"), settings),
+        render_model(names, runtimes, model, offer),
+    ]
+
+    for each in made:
+        assert not refusal(each.recipe)
+        intel, arm = each.recipe["Manifests"]
+        assert [m["Platform"]["architecture"] for m in (intel, arm)] == ["amd64", "aarch64"]
+        assert "exec python3.11 " in intel["Lifecycle"]["run"]["Script"]
+        assert "exec python3.10 " in arm["Lifecycle"]["run"]["Script"]
+    runtime, core, model_component = made
+    assert [m["Artifacts"][0]["Uri"] for m in runtime.recipe["Manifests"]] == [
+        "s3://r/x.zip", "s3://r/a.zip",
+    ]  # fmt: skip
+    assert "--runtime a " in core.recipe["Manifests"][1]["Lifecycle"]["run"]["Script"]
+    assert set(model_component.artifacts) == {"s3://m/m.tar.gz", "s3://a/o.zip"}
 
 
 def test_a_recipe_above_16_kb_is_refused():
@@ -101,9 +192,9 @@ def test_a_recipe_above_16_kb_is_refused():
 def test_a_document_is_measured_in_bytes_and_java_takes_more():
     components = {f"c{n}": {"version": "1.0.0"} for n in range(200)}
     document = {"components": components}
-    with pytest.raises(InvalidInput, match="4000 fit"):
-        refuse_document("edge", document, "any")
-    refuse_document("edge", document, "java")
+    (said,) = document_findings("edge", document, "any")
+    assert "4000 fit" in str(said)
+    assert not list(document_findings("edge", document, "java"))
 
 
 def test_another_content_is_another_version_and_the_same_is_the_same():

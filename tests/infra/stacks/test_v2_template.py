@@ -33,7 +33,13 @@ VERSION, DEPLOYMENT = "AWS::GreengrassV2::ComponentVersion", "AWS::GreengrassV2:
 RUNTIME = "s3://runtimes/fanfold-runtime-0123456789-x86_64-py3.11-onnxruntime.zip"
 
 
-def document(folder: Path, core="{thing: edge-core}", runtime=RUNTIME, model="a.tar.gz", more=""):
+def document(
+    folder: Path,
+    core="{thing: edge-core}",
+    runtime=RUNTIME,
+    model=f"lite0/1.0.0-{'a' * 64}.tar.gz",
+    more="",
+):
     path = folder / "edge.yaml"
     path.write_text(SITE.format(core=core, runtime=runtime, model=model, more=more))
     site, profile = load_site(path, PROJECT / "device_profiles")
@@ -122,11 +128,11 @@ def test_an_unchanged_site_has_an_empty_diff(synthesize, tmp_path, template):
 def test_a_new_model_makes_a_new_model_component_and_leaves_the_others_alone(
     synthesize, tmp_path, template
 ):
-    after = synthesize(document(tmp_path, model="b.tar.gz"))
+    after = synthesize(document(tmp_path, model=f"lite0/1.1.0-{'b' * 64}.tar.gz"))
     changed = {
         name for name in recipes(template) if recipes(template)[name] != recipes(after)[name]
     }
-    # The group names the model's place too: the Core must not carry it.
+    # The group names the model's place and its hash too: the Core must carry neither.
     assert changed == {"Model"}
 
 
