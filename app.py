@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from infra.gate import passed
 from infra.planning import errors
 from infra.stacks import add_sites
 
@@ -20,7 +21,7 @@ def main() -> int:
     app.synth()
     for finding in findings:
         print(finding, file=sys.stderr)  # noqa: T201
-    return 1 if errors(findings) else 0
+    return 1 if errors(findings) or not passed() else 0
 
 
 if __name__ == "__main__":

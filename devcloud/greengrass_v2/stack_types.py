@@ -11,7 +11,7 @@ from typing import Any
 
 from devcloud.greengrass_v2.backends import service_of
 from devcloud.greengrass_v2.service import Refused
-from devcloud.plugin.resource import Place, Resource
+from devcloud.plugin.resource import Place, Resource, as_api
 
 
 class ComponentVersion(Resource):
@@ -44,7 +44,7 @@ class Deployment(Resource):
     def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
         service = service_of(place.account, place.region)
         try:
-            made = service.create_deployment(_as_api(properties))
+            made = service.create_deployment(as_api(properties))
         except Refused as error:
             raise ValueError(f"{error.code}: {error}") from error
         resource = cls(place, made.id, {"DeploymentId": made.id})
@@ -64,15 +64,3 @@ class Deployment(Resource):
         with contextlib.suppress(Refused):
             service.deployment(self.physical_resource_id).status = "CANCELED"
         service.deployments.pop(self.physical_resource_id, None)
-
-
-def _as_api(value: Any, *, named: bool = False) -> Any:
-    """`TargetArn` is the API's `targetArn`; names of components stay."""
-    if isinstance(value, list):
-        return [_as_api(each) for each in value]
-    if isinstance(value, dict):
-        return {
-            name if named else name[0].lower() + name[1:]: _as_api(each, named=name == "Components")
-            for name, each in value.items()
-        }
-    return value

@@ -22,12 +22,21 @@ class Place:
     resource_type: str = ""
 
 
-def as_api(value: Any) -> Any:
+_NAMED_BY_THE_USER = ("Attributes", "Components")
+"""What maps names that are the user's own; they stay as they are."""
+
+
+def as_api(value: Any, *, named: bool = False) -> Any:
     """CloudFormation's `RoleArn` is the API's `roleArn`, at every depth."""
     if isinstance(value, list):
         return [as_api(each) for each in value]
     if isinstance(value, dict):
-        return {name[0].lower() + name[1:]: as_api(each) for name, each in value.items()}
+        return {
+            name if named else name[0].lower() + name[1:]: as_api(
+                each, named=not named and name in _NAMED_BY_THE_USER
+            )
+            for name, each in value.items()
+        }
     return value
 
 

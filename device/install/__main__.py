@@ -72,6 +72,8 @@ def request(given: argparse.Namespace, layout: Layout) -> None:
     """A key in /etc/fanfold, 0600, and its request in this folder. Raises as `install` does."""
     thing = check_thing(given.csr)
     owner = steps.make_user(layout)
+    if owner:
+        steps.refuse_unreachable_interpreter(owner)
     version = install_version(given.bundle, layout.on(layout.versions))
     key = layout.key(thing)
     if given.new_key and layout.on(key).exists():
@@ -94,6 +96,9 @@ def install(given: argparse.Namespace, layout: Layout) -> None:
     functions = None
     if given.function_user:
         functions = steps.make_function_user(given.function_user, layout)
+    if owner:  # else an image is made, which has users and interpreter of its own
+        steps.refuse_unreachable_interpreter(owner, functions)
+    if functions:
         owner = (0, 0)
     steps.copy_programs(given.bundle, layout)
     own = steps.make_folders(join, layout, passable=functions is not None)

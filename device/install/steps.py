@@ -25,6 +25,10 @@ Owner = tuple[int, int]
 CONTAINERS, FUNCTIONS = LOOSENED = ("containers.conf", "functions.conf")
 """What a unit may do more, each with an option of the installer."""
 
+HIDDEN = ("/home", "/root", "/run/user")
+"""What the unit's ProtectHome hides from the service."""
+_OTHER_PYTHON = "FANFOLD_PYTHON=/usr/bin/python3.N ./install.sh … names another"
+
 
 class StepError(Exception):
     """A step failed; what, and the remedy, in one line."""
@@ -66,6 +70,21 @@ def make_function_user(name: str, layout: Layout) -> Owner:
     if 0 in (uid, gid):
         raise StepError(f"--function-user {name}: is root (uid {uid}, gid {gid}); name another")
     return uid, gid
+
+
+def refuse_unreachable_interpreter(*users: Owner | None) -> None:
+    """Raises StepError where one of these users cannot run the interpreter that runs this."""
+    python = interpreter()
+    hidden = next((home for home in HIDDEN if Path(home) in Path(python).parents), None)
+    if hidden:
+        raise StepError(f"{python}: the service sees nothing of {hidden}; {_OTHER_PYTHON}")
+    for uid, gid in filter(None, users):
+        try:
+            subprocess.run([python, "-V"], user=uid, group=gid, extra_groups=[], check=True,
+                           stdout=subprocess.DEVNULL)  # fmt: skip
+        except (OSError, subprocess.CalledProcessError) as error:
+            name = pwd.getpwuid(uid).pw_name
+            raise StepError(f"{python}: user {name} cannot run it; {_OTHER_PYTHON}") from error
 
 
 def copy_programs(bundle: Path, layout: Layout) -> None:

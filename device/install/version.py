@@ -73,19 +73,29 @@ def install_version(bundle: Path, versions: Path) -> str:
     refuse_foreign(facts)
     name = str(facts["version"])
     target = versions / name
-    if target.is_dir():
+    if _is_whole(target):
         return name
     versions.mkdir(parents=True, exist_ok=True)
-    draft = versions / f".{name}.new"
+    draft, former = versions / f".{name}.new", versions / f".{name}.old"
     shutil.rmtree(str(draft), ignore_errors=True)
     try:
         _run([interpreter(), "-m", "venv", "--without-pip", "--symlinks", str(draft)])
         _pip(draft / "bin" / "python", bundle)
+        if target.exists():
+            shutil.rmtree(str(former), ignore_errors=True)
+            target.replace(former)
         draft.replace(target)
     except BaseException:
         shutil.rmtree(str(draft), ignore_errors=True)
         raise
+    shutil.rmtree(str(former), ignore_errors=True)
     return name
+
+
+def _is_whole(version: Path) -> bool:
+    """Installed, and by this interpreter: one made by another is made anew."""
+    python = version / "bin" / "python"
+    return version.is_dir() and str(python.resolve()) == interpreter()
 
 
 def _pip(python: Path, bundle: Path) -> None:

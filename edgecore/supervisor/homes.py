@@ -13,6 +13,7 @@ from edgecore.core.group import Function, LocalDevice, LocalVolume, Resource
 from edgecore.disk.layout import folder_name
 from edgecore.supervisor.container import container_home
 from edgecore.supervisor.identity import (
+    DEFAULT_USER,
     Identities,
     Identity,
     IdentityError,
@@ -73,14 +74,26 @@ class Homes:
             return self._container(function, program, folder, cards)
         identity = self.identities.of(function)
         if identity is None:
-            if self.key_file is not None and self.identities.core_uid:
-                self.find(
-                    "functions without a container run as the core's own user, uid "
-                    f"{self.identities.core_uid}, and can read its key in {self.key_file}: use "
-                    "containers, or start the core as root with --function-user"
-                )
+            if self.key_file is not None:
+                self._judge_the_cores_own(function, self.key_file)
             return plain_home(function, self.resources, folder)
         return self._own(function, identity, anew=anew)
+
+    def _judge_the_cores_own(self, function: Function, key_file: Path) -> None:
+        """A function as the core itself, beside the device's key. Raises IdentityError for root
+        that nobody asked for."""
+        if self.identities.core_uid:
+            self.find(
+                "functions without a container run as the core's own user, uid "
+                f"{self.identities.core_uid}, and can read its key in {key_file}: use "
+                "containers, or start the core as root with --function-user"
+            )
+        elif self.identities.root_by_default:
+            raise IdentityError(
+                f"function {function.id} would run as root and could read this device's key in "
+                f"{key_file}: make Greengrass's user (useradd --system --user-group "
+                f"{DEFAULT_USER}), or pass --function-user USER (root: as the core all the same)"
+            )
 
     def _contained(self, function: Function) -> bool:
         if function.isolation == "NoContainer":

@@ -154,12 +154,18 @@ class Identities:
             )
         return made.with_groups(groups)
 
+    @property
+    def root_by_default(self) -> bool:
+        """Functions without `RunAs` stay root, and nobody has asked for that."""
+        asked = self.insecure or self.choice != AUTO
+        return not (self.core_uid or asked) and default_identity(AUTO) is None
+
     def _default(self, groups: Iterable[int]) -> Identity | None:
         if self.core_uid or self.insecure:
             return None
         found = default_identity(self.choice)
         if found is None:
-            if self.choice == AUTO:
+            if self.root_by_default:
                 self.find(
                     "functions run as root, as the core does, and can read its keys and each "
                     f"other's tokens: create Greengrass's user (useradd --system --user-group "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from devcloud import DevCloudError
@@ -14,6 +14,7 @@ from fanfold.cloud.access import START, Access
 from fanfold.common.errors import FAILED, MISSING, REFUSED, UserError
 from fanfold.common.extras import require
 from fanfold.common.project import PROJECT
+from infra.gate import Gate
 
 _KEPT_LINES = 400
 _DEPLOYMENT = re.compile(r"deployment (?P<id>\S+) failed on the core: (?P<reason>.+)")
@@ -31,25 +32,36 @@ def require_tools() -> None:
 
 
 def run_cdk(
-    arguments: Sequence[str], access: Access, site: str, passed_to: TextIO | None = None
+    arguments: Sequence[str],
+    access: Access,
+    site: str,
+    passed_to: TextIO | None = None,
+    first: Callable[[], None] | None = None,
 ) -> str:
     """Run `cdk ARGUMENTS`, pass its lines on (to stdout), return them.
 
-    Raises UserError when it fails.
+    `first` is called while the CDK starts and synthesizes; when it raises, nothing has been
+    changed. Raises UserError when the CDK fails.
     """
     out = passed_to or sys.stdout
     require_tools()
     lines: list[str] = []
-    with subprocess.Popen(
-        command(arguments),
-        cwd=PROJECT,
-        env=environment(access.cloud.env() if access.cloud else {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    with (
+        Gate() as gate,
+        subprocess.Popen(
+            command(arguments),
+            cwd=PROJECT,
+            env=environment((access.cloud.env() if access.cloud else {}) | gate.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
+        if first:
+            _let_pass(first, gate, process)
+        gate.open()
         for line in process.stdout or ():
             out.write(line)
             out.flush()
@@ -57,6 +69,15 @@ def run_cdk(
     if process.returncode:
         raise failure(arguments[0], site, process.returncode, lines)
     return "\n".join(lines)
+
+
+def _let_pass(first: Callable[[], None], gate: Gate, process: subprocess.Popen[str]) -> None:
+    try:
+        first()
+    except BaseException:
+        gate.shut()
+        process.terminate()
+        raise
 
 
 def failure(verb: str, site: str, code: int, lines: Sequence[str]) -> UserError:

@@ -19,6 +19,8 @@ from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members
 Document = dict[str, Any]
 LOOKED_AT = 30
 POLL_S = 1.0
+DELETION_S = 60.0
+DELETED = "DELETION_IN_PROGRESS"
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,36 @@ def read_jobs(access: Access, prefix: str) -> list[SiteJob]:
     """A site's jobs, newest first. `prefix`: of their ids (`IotNames.job_prefix`)."""
     iot = access.client("iot")
     with explained(access, f"jobs {prefix}*"):
-        names = [job["jobId"] for job in pages(iot.list_jobs, "jobs")]
-        found = [read_job(access, name) for name in names if name.startswith(prefix)][:LOOKED_AT]
+        found = [read_job(access, name) for name in _names(iot, prefix)[:LOOKED_AT]]
     return sorted(found, key=lambda job: (job.document["issued_at"], job.id), reverse=True)
+
+
+def _names(iot: Any, prefix: str) -> list[str]:
+    """Ids of a site's jobs, without those that AWS is deleting."""
+    found = pages(iot.list_jobs, "jobs")
+    names = [job["jobId"] for job in found if job["status"] != DELETED]
+    return [name for name in names if name.startswith(prefix)]
+
+
+def forget_jobs(access: Access, prefix: str) -> None:
+    """Delete a site's jobs: nothing of them may come to a device, or be shown, any more."""
+    iot, deadline = access.client("iot"), time.monotonic() + DELETION_S
+    with explained(access, f"jobs {prefix}*"):
+        for name in _names(iot, prefix):
+            while not _deleted(iot, name):
+                if time.monotonic() > deadline:
+                    output.warn(f"job {name} is left: AWS deletes ten at a time; destroy again")
+                    return
+                time.sleep(POLL_S)
+
+
+def _deleted(iot: Any, name: str) -> bool:
+    """False: AWS has ten jobs to delete already."""
+    try:
+        iot.delete_job(jobId=name, force=True)
+    except iot.exceptions.LimitExceededException:
+        return False
+    return True
 
 
 def read_job(access: Access, job_id: str) -> SiteJob:

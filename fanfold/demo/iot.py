@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import tarfile
 import time
@@ -20,6 +21,7 @@ from typing import Any
 
 from devcloud import DevCloud
 from devcloud import find as find_cloud
+from edgecore.supervisor.identity import AUTO, ROOT, default_identity
 from fanfold.cloud.access import Access
 from fanfold.cloud.jobs import SiteJob, read_jobs
 from fanfold.common import output
@@ -94,7 +96,9 @@ class IotDemo(Demo):
     def _core(self) -> None:
         self._step("The core joins with its certificate and finds its job")
         ports = ["--mqtt-plain-port", "0", "--ipc-port", "0", "--http-port", "0"]
-        self._fanfold(["run", self.site, "--detach", *ports], "core ready")
+        # A core that is root refuses to run functions as root beside its key, unless told so.
+        own = [] if os.geteuid() or default_identity(AUTO) else ["--function-user", ROOT]
+        self._fanfold(["run", self.site, "--detach", *ports, *own], "core ready")
 
     def _swap(self, uri: str) -> list[Record]:
         """The second model by a job; how long its first result took, from both beginnings."""

@@ -19,6 +19,8 @@ from fanfold.provision.policies import Policy
 from fanfold.provision.requests import Request, refuse_other_key
 
 KEY, CERTIFICATE, REQUEST = "private.pem.key", "certificate.pem.crt", "request.csr"
+FORMER = "former-certificates.txt"
+"""ARNs that go on serving a device until it has its new join file, one a line."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,11 @@ class Identities:
         *,
         rotate: bool = False,
         request: Request | None = None,
+        keep_former: bool = False,
     ) -> Provisioned:
         """A usable certificate for `thing`; an existing one is kept unless `rotate`.
+
+        `keep_former`: one that is replaced serves until `retire_former`, as its key is elsewhere.
 
         `policy` None: it is attached by who knows it. `request`: for a key that stays on the
         device; the same request again changes nothing. Raises UserError.
@@ -65,9 +70,30 @@ class Identities:
         self._grant(thing, arn, policy)
         self.arns[thing] = arn
         self._write_record()
-        if old is not None:
+        if old is not None and keep_former:
+            self._note_former(thing, [*self.former(thing), old])
+        elif old is not None:
             self._retire(thing, old)
         return Provisioned(thing, "rotated" if old else "made", arn)
+
+    def former(self, thing: str) -> list[str]:
+        """Certificates that were replaced and still serve."""
+        try:
+            return (self._folder / thing / FORMER).read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            return []
+
+    def retire_former(self, thing: str) -> list[str]:
+        """Deactivate and delete what was replaced; its ARNs."""
+        gone = self.former(thing)
+        for arn in gone:
+            self._retire(thing, arn)
+        (self._folder / thing / FORMER).unlink(missing_ok=True)
+        return gone
+
+    def _note_former(self, thing: str, arns: list[str]) -> None:
+        text = "".join(f"{arn}\n" for arn in arns)
+        (self._folder / thing / FORMER).write_text(text, encoding="ascii")
 
     def _is_held(self, thing: str, request: Request | None) -> bool:
         """Whether the certificate that lies here is for a key that somebody still has."""
@@ -100,6 +126,7 @@ class Identities:
         arn = self.arns.get(thing)
         if arn is None:
             return None
+        self.retire_former(thing)
         self._retire(thing, arn)
         self._ignore_missing(self._client.delete_policy, policyName=_policy_name(thing))
         for name in (KEY, CERTIFICATE, REQUEST):

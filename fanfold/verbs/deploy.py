@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -20,6 +21,7 @@ from fanfold.cloud.components import (
 )
 from fanfold.cloud.dealt import givers_first
 from fanfold.cloud.deployed import read_document, read_site_deployed
+from fanfold.cloud.jobs import forget_jobs
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
@@ -104,14 +106,17 @@ def _deploy_box(
         raise UserError("\n".join(map(str, wrong)), INVALID)
     require_tools()
     access = reach(settings.region, aws=aws)
-    refuse_other_account(access, settings.account, settings.name)
-    _bootstrap(access)
-    look(access, plan, made_beside=shared_bucket(site))
-    if settings.target == "v2":
-        refuse_uninstalling(access, settings)
-        stack = read_stack(access, deployment_stack_name(settings.name))
-        refuse_versions_of_before(access, plan, site, stack.outputs if stack else {})
-    _refuse_older_model(access, plan, allowed=allow_older_model)
+
+    def look_first() -> None:
+        refuse_other_account(access, settings.account, settings.name)
+        _bootstrap(access)
+        look(access, plan, made_beside=shared_bucket(site))
+        if settings.target == "v2":
+            refuse_uninstalling(access, settings)
+            stack = read_stack(access, deployment_stack_name(settings.name))
+            refuse_versions_of_before(access, plan, site, stack.outputs if stack else {})
+        _refuse_older_model(access, plan, allowed=allow_older_model)
+
     context = ["-c", f"model={model}"] if model else []
     context += ["-c", f"wait={wait_s}"]
     if runtime_override:
@@ -119,7 +124,8 @@ def _deploy_box(
     # The bucket that an earlier stack left is taken back instead of failing to be made.
     context += ["--import-existing-resources"]
     arguments = ["deploy", settings.name, "--require-approval", "never", *context]
-    _cdk([*arguments, *_where(site, settings)], access, settings.name, as_json=as_json)
+    arguments += _where(site, settings)
+    _cdk(arguments, access, settings.name, as_json=as_json, first=look_first)
     if settings.target == "iot":
         go_forward_by_job(access, wanted, wait_s)
     elif settings.target == "v2":
@@ -160,6 +166,7 @@ def destroy(
         if (found := read_stack(access, name))
     }
     if not stacks:
+        _forget(access, settings)
         output.note(f"{settings.name}: no stack of this name in {access.where}")
         if as_json:
             output.print_json(_destroyed(settings, access, [], []))
@@ -176,8 +183,7 @@ def destroy(
     alone = ["--exclusively"] if further_cores(site_file(site)) else []
     arguments = ["destroy", *both, "--force", *alone, *_where(site, settings)]
     _cdk(arguments, access, settings.name, as_json=as_json)
-    if settings.target == "v2":
-        forget_history(access, settings)
+    _forget(access, settings)
     outputs = {name: value for stack in stacks.values() for name, value in stack.outputs.items()}
     kept = ", ".join([*_buckets(outputs), "models", "certificates"])
     output.note(
@@ -186,6 +192,14 @@ def destroy(
     )
     if as_json:
         output.print_json(_destroyed(settings, access, list(stacks), _buckets(outputs)))
+
+
+def _forget(access: Access, site: Site) -> None:
+    """What no stack holds: former deployments, which nothing shall show or deliver any more."""
+    if site.target == "v2":
+        forget_history(access, site)
+    elif site.target == "iot":
+        forget_jobs(access, IotNames(site.name, site.account, site.region).job_prefix)
 
 
 def _destroyed(site: Site, access: Access, stacks: list[str], kept: list[str]) -> dict[str, object]:
@@ -210,10 +224,23 @@ def _buckets(outputs: dict[str, str]) -> list[str]:
     return [f"bucket {value}" for name, value in outputs.items() if name.endswith("Bucket")]
 
 
-def _cdk(arguments: list[str], access: Access, site: str, *, as_json: bool) -> None:
+def _cdk(
+    arguments: list[str],
+    access: Access,
+    site: str,
+    *,
+    as_json: bool,
+    first: Callable[[], None] | None = None,
+) -> None:
+    """`first`: what is looked at before, while the CDK starts; it raises where nothing may be."""
     shown = [each for each in arguments if not each.startswith("--output")]
-    output.note(f"cdk {' '.join(shown)}  → {access.cloud.url if access.cloud else 'AWS'}")
-    run_cdk(arguments, access, site, sys.stderr if as_json else None)
+
+    def say() -> None:
+        if first:
+            first()
+        output.note(f"cdk {' '.join(shown)}  → {access.cloud.url if access.cloud else 'AWS'}")
+
+    run_cdk(arguments, access, site, sys.stderr if as_json else None, say)
 
 
 def _where(site: str, settings: Site) -> list[str]:

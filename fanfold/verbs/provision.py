@@ -35,6 +35,9 @@ def register(app: typer.Typer) -> None:
 def provision(
     site: str = typer.Argument(help="A site's name."),
     rotate: bool = typer.Option(False, help="New keys and certificates for every thing."),
+    retire: bool = typer.Option(
+        False, "--retire", help="Target iot: end the core's former certificate after --rotate."
+    ),
     remove: bool = typer.Option(
         False, help="Deactivate and delete the certificates that were provisioned."
     ),
@@ -83,6 +86,7 @@ def provision(
                 _ensure(identities, made, _Asked([], requests, rotate), say)
             if settings.target == "iot":
                 cores = boxes if settings.core.group is not None else [settings.core.thing]
+                _former(identities, settings.name, cores, boxes, say, retire=retire)
                 _attach_site_policy(access, settings, identities, cores)
                 for core in cores:
                     _say_join_file(core, write_join_file(access, settings, core, folder), folder)
@@ -119,7 +123,9 @@ def _ensure(identities: Identities, made: Plan, asked: _Asked, say: Say) -> None
         )
     for thing, policy in policies.items():
         request = asked.requests.get(thing)
-        done = identities.ensure(thing, policy, rotate=asked.rotate, request=request)
+        done = identities.ensure(
+            thing, policy, rotate=asked.rotate, request=request, keep_former=policy is None
+        )
         say(f"{done.what:<8} {thing}  {done.certificate_arn}")
     if missing := identities.attach_things():
         output.note(
@@ -137,13 +143,29 @@ def _boxes(access: Access, site: Site, identities: Identities, asked: _Asked, sa
     for name in asked.boxes:
         iot.create_thing(thingName=name)
         request = asked.requests.get(name)
-        done = identities.ensure(name, None, rotate=asked.rotate, request=request)
+        done = identities.ensure(name, None, rotate=asked.rotate, request=request, keep_former=True)
         say(f"{done.what:<8} {name}  {done.certificate_arn}")
         try:
             iot.add_thing_to_thing_group(thingGroupName=site.core.group, thingName=name)
         except iot.exceptions.ResourceNotFoundException:
             output.note(f"{_not_yet(site)}: it puts {name} into group {site.core.group}.")
     identities.attach_things()
+
+
+def _former(
+    identities: Identities, site: str, cores: list[str], boxes: list[str], say: Say, *, retire: bool
+) -> None:
+    """A core's former certificate serves until its device has the new join file."""
+    for core in cores:
+        if retire:
+            for arn in identities.retire_former(core):
+                say(f"retired  {core}  {arn}")
+        elif identities.former(core):
+            box = f" --thing {core}" if core in boxes else ""
+            output.note(
+                f"{core}: its former certificate still serves. When its device has the new join "
+                f"file: fanfold provision {site}{box} --retire"
+            )
 
 
 def _say_join_file(core: str, path: Path, keys: Path) -> None:

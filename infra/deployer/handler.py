@@ -6,11 +6,12 @@ cannot be deleted while it is deployed. It answers CloudFormation exactly once, 
 happens: a handler that does not answer blocks the stack for an hour.
 
 Properties: `GroupId`, `GroupVersionArn`, `Revision` (anything; a change deploys again),
-`WaitSeconds` (how long to wait for the core, 0: not at all), `RuntimeOverride` (optional: what
-runs the functions on the device).
+`RuntimeOverride` (optional: what runs the functions on the device).
+How long to wait for the core (0: not at all) is `WAIT_SECONDS` of its own environment, not a
+property of the resource: another wait is no reason for another deployment.
 CloudFormation does not know the API's `FunctionRuntimeOverride`. With `RuntimeOverride` the
 group version that is deployed is a copy of the stack's whose functions carry it.
-A core that is switched off does not fail the stack: after `WaitSeconds` the answer is
+A core that is switched off does not fail the stack: after that time the answer is
 SUCCESS with `DeploymentStatus` `InProgress`, and the core takes the group when it returns.
 A deployment that the core reports as failed does fail it.
 """
@@ -18,6 +19,7 @@ A deployment that the core reports as failed does fail it.
 from __future__ import annotations
 
 import json
+import os
 import time
 import traceback
 import urllib.request
@@ -74,13 +76,17 @@ def _handle(event: dict[str, Any], greengrass: Any, clock: Clock) -> dict[str, s
     if runtime := properties.get("RuntimeOverride"):
         version_id = _overridden(greengrass, group_id, version_id, runtime)
     deployment_id = _deploy(greengrass, group_id, version_id, clock)
-    wait_s = min(float(properties.get("WaitSeconds", 0)), clock.left_s())
-    status = _wait(greengrass, group_id, deployment_id, wait_s, clock)
+    status = _wait(greengrass, group_id, deployment_id, wait_s(clock), clock)
     return {
         "DeploymentId": deployment_id,
         "GroupVersionId": version_id,
         "DeploymentStatus": status,
     }
+
+
+def wait_s(clock: Clock) -> float:
+    """For how long a device is waited for: as asked for, and no longer than there is time."""
+    return min(float(os.environ.get("WAIT_SECONDS") or 0), clock.left_s())
 
 
 def _overridden(greengrass: Any, group_id: str, version_id: str, runtime: str) -> str:

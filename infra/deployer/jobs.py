@@ -9,23 +9,19 @@ of the site are cancelled where no device has begun them; a job is made; its dev
 for. Failed devices fail the stack (`infra.deployer.verdict`), and CloudFormation's way back is a
 job with the former artifacts. A device that is off does not: the answer is SUCCESS, and it takes
 the job later. On delete: what no device has begun is cancelled.
-
-How long it waits is a variable of its own environment, not a property of the resource: another
-wait is no reason for another deployment.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from infra.deployer.handler import Clock, DeploymentError, answer_with, patience
+from infra.deployer.handler import Clock, DeploymentError, answer_with, patience, wait_s
 from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, pages, selection
 
 POLL_S = 1.0
@@ -53,8 +49,7 @@ def handle(event: dict[str, Any], iot: Any, s3: Any, clock: Clock) -> dict[str, 
     suffix = hashlib.sha256(event["RequestId"].encode()).hexdigest()[:8]
     job_id = f"{wanted['JobPrefix']}{document['issued_at']}-{suffix}"
     make_job(iot, job_id, wanted, document)
-    wait_s = min(float(os.environ.get("WAIT_SECONDS") or 0), clock.left_s())
-    return {"JobId": job_id, **wait(iot, job_id, wanted, wait_s, clock)}
+    return {"JobId": job_id, **wait(iot, job_id, wanted, wait_s(clock), clock)}
 
 
 def job_document(s3: Any, wanted: dict[str, Any], issued_at: int) -> dict[str, Any]:

@@ -41,19 +41,18 @@ class Deployment(Construct):
             "handler.handler",
             code_zip,
             TIMEOUT,
+            environment={"WAIT_SECONDS": str(wait_s)},
         )
-        function = deployer_function(self, deployer, self._rights(group))
         self.resource = CustomResource(
             self,
             "Deployment",
             resource_type="Custom::GreengrassDeployment",
-            service_token=function.function_arn,
+            service_token=deployer_function(self, deployer, self._rights(group)),
             service_timeout=TIMEOUT,
             properties={
                 "GroupId": group.ref,
                 "GroupVersionArn": version.ref,
                 "Revision": revision,
-                "WaitSeconds": str(wait_s),
                 **({"RuntimeOverride": override} if override else {}),
             },
         )

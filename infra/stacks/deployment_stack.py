@@ -15,7 +15,6 @@ from infra.stacks.acknowledgements import CFN_LINT, PYTHON_38, V1_IS_SHUT, ackno
 from infra.stacks.assets import Assets
 from infra.stacks.definitions import Definitions, Group
 from infra.stacks.deployment import Deployment
-from infra.stacks.functions import Functions
 from infra.stacks.iot.job import JobDeployment
 from infra.stacks.override import RuntimeOverride
 from infra.stacks.role import GroupRole
@@ -71,6 +70,8 @@ class DeploymentStack(Stack):
         override: RuntimeOverride | None,
     ) -> None:
         """Everything that a group document names, and the deployment that makes it run."""
+        from infra.stacks.functions import Functions  # and with it EC2: seconds of import
+
         site = document["Name"]
         functions = Functions(
             self,

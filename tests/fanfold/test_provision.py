@@ -67,6 +67,29 @@ def test_rotation_leaves_only_the_new_certificate(make, iot, tmp_path):
     assert (tmp_path / "keys" / "demo-cam1" / "private.pem.key").read_text() != key
 
 
+def test_a_device_keeps_its_former_certificate_until_that_is_retired(make, iot):
+    first = make().ensure("demo-core", None)
+    second = make().ensure("demo-core", None, rotate=True, keep_former=True)
+    third = make().ensure("demo-core", None, rotate=True, keep_former=True)
+    both = [first.certificate_arn, second.certificate_arn]
+
+    assert _active(iot) == {*both, third.certificate_arn}
+    assert make().former("demo-core") == both
+
+    assert make().retire_former("demo-core") == both
+    assert _active(iot) == {third.certificate_arn}
+    assert make().retire_former("demo-core") == []
+
+
+def test_removing_a_thing_ends_its_former_certificates_too(make, iot):
+    make().ensure("demo-core", None)
+    make().ensure("demo-core", None, rotate=True, keep_former=True)
+
+    make().remove("demo-core")
+
+    assert _active(iot) == set()
+
+
 def test_a_lost_key_is_made_anew_instead_of_trusted(make, iot, tmp_path):
     first = make().ensure("demo-cam1", POLICY)
     (tmp_path / "keys" / "demo-cam1" / "private.pem.key").unlink()

@@ -8,7 +8,6 @@ from typing import Any
 
 from aws_cdk import Acknowledgment, CustomResource, Duration, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
@@ -45,12 +44,11 @@ class JobDeployment(Construct):
         group = self._asset("Group", document, assets)
         code = s3_assets.Asset(self, "Code", path=str(assets.lambdas))
         self._sources = [group, code]
-        function = self._deployer(assets, wait_s)
         self.resource = CustomResource(
             self,
             "Job",
             resource_type="Custom::FanfoldJob",
-            service_token=function.function_arn,
+            service_token=self._deployer(assets, wait_s),
             service_timeout=TIMEOUT,
             properties={
                 **request(document),
@@ -70,7 +68,8 @@ class JobDeployment(Construct):
         path.write_bytes(content)
         return s3_assets.Asset(self, name, path=str(path))
 
-    def _deployer(self, assets: Assets, wait_s: int) -> lambda_.Function:
+    def _deployer(self, assets: Assets, wait_s: int) -> str:
+        """The ARN of its function."""
         acknowledge(self, LIST_JOBS)
         deployer = Deployer(
             # Apart from target v1's: a change of target makes the new one before the old one goes.

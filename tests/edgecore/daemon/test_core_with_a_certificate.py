@@ -31,6 +31,7 @@ class Core:
         arguments = [
             "--group", group, "--state", str(state), "--join", str(join), "--ipc-port", "0",
             "--mqtt-port", "off", "--mqtt-plain-port", "0", "--http-port", "0",
+            "--function-user", "root",
         ]  # fmt: skip
         no_keys = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         self.output = (state.parent / f"{state.name}.out").open("ab")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pwd
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edgecore.core.group import Function
+from edgecore.supervisor.homes import Homes
 from edgecore.supervisor.identity import (
     Identities,
     Identity,
@@ -84,3 +88,31 @@ def test_functions_that_share_a_user_without_a_container_are_a_finding() -> None
 
     (finding,) = sharing({"a": shared, "b": shared, "c": alone})
     assert "functions a, b run without a container as one user, uid 61001" in finding
+
+
+@pytest.fixture
+def no_ggc_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str) -> Any:
+        raise KeyError(name)
+
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+
+
+def homes(folder: Path, key_file: Path | None, **choice: Any) -> Homes:
+    made, found = identities(**choice)
+    return Homes(
+        resources=(), state=folder, identities=made, find=found.append, key_file=key_file,
+        isolation="none",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_ggc_user")
+def test_beside_a_devices_key_no_function_is_root_unless_that_was_asked_for(tmp_path: Path) -> None:
+    key = tmp_path / "hall.join"
+
+    with pytest.raises(IdentityError, match=r"useradd .* ggc_user.*, or pass --function-user"):
+        homes(tmp_path, key, choice="auto").check(function(), sys.executable)
+
+    homes(tmp_path, key, choice="root").check(function(), sys.executable)
+    homes(tmp_path, key, choice="auto", insecure=True).check(function(), sys.executable)
+    homes(tmp_path, None, choice="auto").check(function(), sys.executable)

@@ -188,7 +188,7 @@ class Box:
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "edgecore", "--join", str(self.join)]
         command += ["--state", str(self.state), "--mqtt-port", "off", "--ipc-port", "0"]
-        command += ["--http-port", "0", "--mqtt-plain-port", "off"]
+        command += ["--http-port", "0", "--mqtt-plain-port", "off", "--function-user", "root"]
         command += ["--python", f"python3.8={PROJECT / '.venv-device/bin/python'}"]
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("AWS_")

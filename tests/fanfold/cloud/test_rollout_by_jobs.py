@@ -14,7 +14,11 @@ from job_fleet import ASSETS, Group, WithoutCdk
 from waiting import eventually
 
 import devcloud
+from fanfold.cloud.access import Access
+from fanfold.cloud.deployed import read_site_deployed
+from fanfold.cloud.jobs import forget_jobs, read_jobs
 from fanfold.main import main
+from infra.planning import load_site
 
 pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("devcloud")]
 GOOD, NEW = f"s3://{ASSETS}/good.tar.gz", f"s3://{ASSETS}/newer.tar.gz"
@@ -118,3 +122,18 @@ def test_resumed_it_goes_on_and_a_box_that_is_off_does_not_hold_its_group_up(
     assert "1 of 2 boxes" in err
     expected = {"line-a": ["newer"] * 2, "line-b": ["newer"], "line-c": ["newer"] * 2}
     assert running(folder, groups) == expected
+
+
+def test_jobs_that_are_forgotten_are_shown_and_brought_no_more(groups):
+    group = groups["line-b"]
+    site, _ = load_site(group.file, group.profiles)
+    access, prefix = Access(site.region, group.cloud), f"fanfold-{site.name}_"
+    other = f"fanfold-{groups['line-a'].name}_"
+    assert read_jobs(access, prefix)
+    assert read_jobs(access, other)
+
+    forget_jobs(access, prefix)
+
+    assert read_jobs(access, prefix) == []
+    assert read_site_deployed(access, site) is None
+    assert read_jobs(access, other)

@@ -108,17 +108,22 @@ def test_a_new_group_version_is_deployed(greengrass, group, answers, kind):
     assert answer["Data"]["GroupVersionId"] == group["GroupVersionArn"].rsplit("/", 1)[-1]
 
 
-def test_a_core_that_is_switched_off_does_not_fail_the_stack(greengrass, group, answers):
-    handler.handler(event("Create", answers, {**group, "WaitSeconds": "0.05"}), Context())
+def test_a_core_that_is_switched_off_does_not_fail_the_stack(
+    greengrass, group, answers, monkeypatch
+):
+    monkeypatch.setenv("WAIT_SECONDS", "0.05")
+
+    handler.handler(event("Create", answers, group), Context())
 
     assert answers.only()["Status"] == "SUCCESS"
     assert answers.only()["Data"]["DeploymentStatus"] == "InProgress"
 
 
-def test_waiting_ends_in_time_to_answer(greengrass, group, answers):
+def test_waiting_ends_in_time_to_answer(greengrass, group, answers, monkeypatch):
+    monkeypatch.setenv("WAIT_SECONDS", "3600")
     context = Context(left_s=handler.MARGIN_S + 0.05)
 
-    handler.handler(event("Create", answers, {**group, "WaitSeconds": "3600"}), context)
+    handler.handler(event("Create", answers, group), context)
 
     assert answers.only()["Status"] == "SUCCESS"
 

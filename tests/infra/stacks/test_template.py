@@ -175,6 +175,16 @@ def test_the_deployment_follows_the_group_version_and_the_code(template, assets)
     assert deployment["Revision"] == assets.lambdas_sha256
 
 
+def test_another_wait_is_no_other_deployment(template, synthesize):
+    waiting = synthesize(gpu_site(), wait_s=7)
+
+    functions = of_type(waiting, "AWS::Lambda::Function").values()
+    waits = [each.get("Environment", {}).get("Variables") for each in functions]
+    assert {"WAIT_SECONDS": "7"} in waits
+    for kind in ("Custom::GreengrassDeployment", "AWS::Greengrass::GroupVersion"):
+        assert of_type(waiting, kind) == of_type(template, kind)
+
+
 def test_the_deployment_waits_for_aliases_and_its_stack_for_the_things(template, assemble):
     (deployment,) = (
         resource
