@@ -29,6 +29,7 @@ class FakeTransform:
     shape = (1,)
     rules = DEFAULT
     damage = None
+    regions = {}
 
     def __init__(self):
         self.error = None
