@@ -56,14 +56,14 @@ def polygon_of(points: Sequence[Any]) -> Polygon:
 def polygon_problems(what: str, points: Any) -> list[str]:
     """What is wrong with `[[x, y], …]`, called `what`: none, or one sentence."""
     if not isinstance(points, (list, tuple)):
-        return [f"{what} is {points!r:.60}: write a list of points, [[x, y], [x, y], …]"]
+        return [f"{what} is {_shown(points)}: write a list of points, [[x, y], [x, y], …]"]
     if not MIN_POINTS <= len(points) <= MAX_POINTS:
         return [f"{what} has {len(points)} points; a polygon has {MIN_POINTS} to {MAX_POINTS}"]
     bad = [index for index, point in enumerate(points) if not _is_point(point)]
     if bad:
         return [
-            f"{what}[{bad[0]}] is {points[bad[0]]!r:.60}: write [x, y], each 0 to 1, in fractions "
-            "of the picture's width and height"
+            f"{what}[{bad[0]}] is {_shown(points[bad[0]])}: write [x, y], each 0 to 1, in "
+            "fractions of the picture's width and height"
         ]
     polygon = polygon_of(points)
     left, top, right, bottom = bounds(polygon)
@@ -132,6 +132,11 @@ def _whole(point: Point) -> tuple[int, int]:
 def _between(edge: Edge, point: Point) -> bool:
     (x0, y0), (x1, y1) = edge
     return min(x0, x1) <= point[0] <= max(x0, x1) and min(y0, y1) <= point[1] <= max(y0, y1)
+
+
+def _shown(value: Any) -> str:
+    """As it stands in a file."""
+    return f"{list(value) if isinstance(value, tuple) else value!r}"[:60]
 
 
 def _is_point(point: Any) -> bool:
