@@ -47,6 +47,7 @@ const commands = {
   // One finger, as a phone has it.
   async touch({ steps }) {
     const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: true });
     for (const [type, ...at] of steps) {
       const touchPoints = at.length ? [{ x: at[0], y: at[1] }] : [];
       await session.send("Input.dispatchTouchEvent", { type, touchPoints });
