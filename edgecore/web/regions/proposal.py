@@ -56,7 +56,7 @@ def proposal_of(site: str, cameras: Mapping[str, Regions], body: Mapping[str, An
     Raises ValueError, with every problem and what to do.
     """
     camera = body.get("camera")
-    if camera not in cameras:
+    if not isinstance(camera, str) or camera not in cameras:
         known = ", ".join(cameras) or "none"
         raise ValueError(f"camera {camera!r:.60} does not exist at this site; cameras: {known}")
     given = {key: body[key] for key in ("region", "masks") if key in body}
