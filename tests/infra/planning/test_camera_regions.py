@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def test_a_slip_is_said_with_file_line_and_remedy(tmp_path: Path, camera, where,
 
 
 def test_two_hundred_cameras_with_a_dozen_points_each_fit_a_processes_environment():
-    points = [[round(0.1 + 0.06 * i, 4), 0.1 if i % 2 else 0.9] for i in range(12)]
+    turns = [math.pi * i / 6 for i in range(12)]
+    points = [[round(0.5 + 0.4 * math.cos(a), 4), round(0.5 + 0.4 * math.sin(a), 4)] for a in turns]
     cameras = tuple({"name": f"c{n}", "region": points} for n in range(200))
     # Linux: 128 KiB for one variable (MAX_ARG_STRLEN).
     text = told(plan(cameras=cameras))["w0"]
