@@ -19,7 +19,7 @@ QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/s
 	tests/lambdas/tensors tests/edgecore/runtime
 IN_QUICK := not soak and not e2e and not slow
 
-.PHONY: setup demo test quick lint unit device-tests soak clean
+.PHONY: setup demo test quick lint unit device-tests soak bench-guard clean
 
 setup: .venv/.done .venv-device/.done node_modules/.done
 
@@ -79,6 +79,10 @@ device-tests: setup build/wheels/.done
 soak: setup build/wheels/.done
 	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m soak
 	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m soak
+
+# Five short ratios against controls of the same run; below a recorded floor it fails.
+bench-guard: setup
+	$(BIN)/python -m bench.guard
 
 clean:
 	rm -rf .venv .venv-device node_modules build cdk.out .fanfold
