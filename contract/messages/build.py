@@ -87,7 +87,7 @@ def heartbeat_message(heartbeat: Heartbeat) -> bytes:
 # What a result repeats of its item, so that the aggregator needs nobody else's memory.
 ECHOED = (
     "stream", "seq", "id", "file", "job", "last", "low", "ts", "t_in", "attempt", "sha256",
-    "damage",
+    "damage", "region",
 )  # fmt: skip
 
 

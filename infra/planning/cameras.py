@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from contract.camera_sources import (
     DEFAULT_FPS,
@@ -15,8 +15,23 @@ from contract.camera_sources import (
     problems_of_source,
     shown,
 )
+from contract.polygons import MAX_POINTS, MIN_POINTS
+from contract.regions import MAX_MASKS, Regions, problems, regions_from
 from infra.planning.fields import CertificateArn, Name, Record
 from infra.planning.pictures import Sensor
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value
+
+
+_POINT = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1},
+    "minItems": 2, "maxItems": 2}  # fmt: skip
+_POLYGON = {"type": "array", "items": _POINT, "minItems": MIN_POINTS, "maxItems": MAX_POINTS}
+_MASKS = {"type": "array", "items": _POLYGON, "maxItems": MAX_MASKS}
+#: Checked by `contract.regions`, which knows better than a type what to say about a point.
+Region = Annotated[Any, BeforeValidator(_as_tuples), WithJsonSchema(_POLYGON)]
+Masks = Annotated[Any, BeforeValidator(_as_tuples), WithJsonSchema(_MASKS)]
 
 
 class Camera(Record):
@@ -41,6 +56,25 @@ class Camera(Record):
         default=None, description="Its certificate; else looked up in `certificates`."
     )
     sensor: Sensor | None = Field(default=None, description="Of 10 to 16 bits, Bayer or raw.")
+    region: Region = Field(
+        default=(),
+        description="Region of interest: [x, y] points in fractions of the picture; absent: all.",
+    )
+    masks: Masks = Field(
+        default=(), description="Ignore masks, polygons as `region`: nothing is looked for there."
+    )
+
+    def contradictions(self) -> list[str]:
+        found = problems(self._declared)
+        return [f"{'region' if p.startswith('region') else 'masks'}: {p}" for p in found]
+
+    @property
+    def regions(self) -> Regions:
+        return regions_from(self._declared)
+
+    @property
+    def _declared(self) -> dict[str, object]:
+        return {"region": self.region, "masks": self.masks}
 
     def source_problems(self) -> list[str]:
         if self.source is None:

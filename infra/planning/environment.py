@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from contract.accelerators.choosing import TOLD, TOLD_POOL
 from contract.model_pin import PIN, pinned_digest
+from contract.regions import VARIABLE as REGIONS
+from contract.regions import variable as regions_variable
 from contract.topics import Topics
 from infra.planning.model import CPU, Role
 from infra.planning.naming import topics_of
@@ -100,6 +102,10 @@ class Environment:
         sensors = {c.name: c.sensor for c in self.site.cameras if c.sensor is not None}
         text = self.site.pictures.variable(sensors)
         return {"FANFOLD_PICTURES": text} if text else {}
+
+    def _regions(self) -> Variables:
+        text = regions_variable({camera.name: camera.regions for camera in self.site.cameras})
+        return {REGIONS: text} if text else {}
 
     def aggregator(self) -> Variables:
         site, topics, outbox = self.site, self.topics, self.site.cloud.outbox
@@ -210,6 +216,7 @@ class Environment:
             **self.profile.environment,
             **self.common(role),
             **self._pictures(),
+            **self._regions(),
             "FANFOLD_WORKER": worker,
             "FANFOLD_MODEL_DIR": MODEL_DIR,
             **_pinned(self.site.model.s3_uri),

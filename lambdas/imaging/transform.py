@@ -10,19 +10,21 @@ average, and the best class stays the same where it has a score of 0.2 at least
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, NamedTuple
 
 import cv2
 import numpy as np
 
+from contract.regions import Regions
 from lambdas.imaging.buffers import Buffer
 from lambdas.imaging.damage import Damage
 from lambdas.imaging.decode import Decoder
 from lambdas.imaging.header import Header, ImageError, read_header
 from lambdas.imaging.rules import DEFAULT, Rules, rules_of
 from lambdas.model.errors import ModelError
-from lambdas.model.geometry import Placement, centre_cut, placement
+from lambdas.model.geometry import Placement, Size, centre_cut, placement
 from lambdas.model.input_spec import Input
+from lambdas.model.regions import chosen_regions, cut_of, paint_over, scaled
 
 MODES = ("fast", "exact")
 #: Mean absolute difference to `exact`, in units of a pixel's 0…255.
@@ -53,12 +55,30 @@ def chosen_rules(env: Mapping[str, str]) -> Rules:
         raise ModelError(f"FANFOLD_PICTURES: {error}") from None
 
 
+class Choices(NamedTuple):
+    """What a site says of all its pictures, and of the cameras that have something of their own."""
+
+    mode: str = "fast"
+    rules: Rules = DEFAULT
+    regions: Mapping[str, Regions] = {}
+
+
+def chosen(env: Mapping[str, str]) -> Choices:
+    """From a function's environment. Raises `ModelError`."""
+    return Choices(chosen_mode(env), chosen_rules(env), chosen_regions(env))
+
+
 class Transform:
     """One per thread. `hook` gets H×W×3 uint8 at full size and returns the same kind;
-    H×W for a network of one channel."""
+    H×W for a network of one channel. Of a camera with a region it gets the region's window."""
 
     def __init__(
-        self, spec: Input, mode: str = "fast", hook: Hook | None = None, rules: Rules = DEFAULT
+        self,
+        spec: Input,
+        mode: str = "fast",
+        hook: Hook | None = None,
+        rules: Rules = DEFAULT,
+        regions: Mapping[str, Regions] = {},
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"FANFOLD_TRANSFORM={mode!r}: use one of {', '.join(MODES)}")
@@ -66,6 +86,7 @@ class Transform:
         self._scaled = mode == "fast" and hook is None
         self._hook = hook
         self.rules = rules
+        self.regions = regions
         self._decoder = Decoder(spec.colour, rules.max_lost)
         self._resized = Buffer()
         size = (spec.height_px, spec.width_px)
@@ -90,26 +111,49 @@ class Transform:
         """What was missing of the image transformed last."""
         return self._decoder.damage
 
-    def __call__(self, data: bytes, out: np.ndarray, camera: str = "") -> tuple[int, int]:
+    def __call__(self, data: bytes, out: np.ndarray, camera: str = "") -> Size:
         """Write the tensor of one image of a camera into `out` (float32). Raises `ImageError`.
 
-        Returns width and height of the upright picture (after the hook), which lead from
-        points of the tensor back to it (`geometry.placement`).
+        Returns the size of the upright picture (after the hook), which leads from points of
+        the tensor back to it (`geometry.placement`).
         """
         sensor = self.rules.sensor(camera)
         header = read_header(data, self.rules, sensor)
+        regions = self.regions.get(camera)
         size = _upright(header)
+        if regions is not None and regions.region:
+            size = Size(size.width, size.height, cut_of(regions.window, size.width, size.height))
         height_px, width_px = self._decoded_minimum(size)
         image = self._decoder.decode(data, header, height_px, width_px, sensor)
+        if regions is not None:
+            image = self._seen(image, size, regions)
         if self._hook is not None:
             image = _checked(self._hook(image), self._pixel)
-            size = (image.shape[1], image.shape[0])
+            size = size.shown_as(image.shape[1], image.shape[0])
         self._normalise(self._resize(image, placement(self._spec, *size)), out)
         return size
 
-    def _decoded_minimum(self, size: tuple[int, int]) -> tuple[int, int]:
+    def _seen(self, image: np.ndarray, size: Size, regions: Regions) -> np.ndarray:
+        """Cut to the region's window, and painted over where nothing is to be seen."""
+        height, width = image.shape[:2]
+        whole = (0, 0, size.width, size.height)
+        cut = scaled(size.cut or whole, (size.width, size.height), (width, height))
+        left, top, cut_width, cut_height = cut
+        shown = left / width, top / height, (left + cut_width) / width, (top + cut_height) / height
+        part = image[top : top + cut_height, left : left + cut_width]
+        return paint_over(part, regions, shown, round(self._spec.pad))
+
+    def _decoded_minimum(self, size: Size) -> tuple[int, int]:
+        """Of the whole picture, so that what the network is shown of it has pixels enough."""
         if not self._scaled:
             return 0, 0
+        if size.cut is not None:
+            _, _, width, height = size.cut
+            least_height, least_width = self._decoded_minimum(Size(width, height))
+            return (
+                math.ceil(least_height * size.height / height),
+                math.ceil(least_width * size.width / width),
+            )
         spec = self._spec
         wanted = (spec.height_px, spec.width_px)
         if spec.resize == "shorter_side_crop":
@@ -158,10 +202,10 @@ class Transform:
                 plane *= np.float32(spec.scale[channel])
 
 
-def _upright(header: Header) -> tuple[int, int]:
+def _upright(header: Header) -> Size:
     turned = header.orientation >= 5
     size = (header.width_px, header.height_px)
-    return size[::-1] if turned else size
+    return Size(*(size[::-1] if turned else size))
 
 
 def _checked(image: Any, pixel: tuple[int, ...]) -> np.ndarray:

@@ -19,7 +19,7 @@ from typing import Any, Callable, NamedTuple, Protocol
 import numpy as np
 
 from lambdas.model.errors import ModelError
-from lambdas.model.geometry import placement
+from lambdas.model.geometry import Cut, placement
 from lambdas.model.input_spec import Input
 
 
@@ -35,7 +35,8 @@ class Context(NamedTuple):
 
     `name`: the image's file. `size`: width and height of the upright image. `labels`:
     the names of classes. `threshold`: the package's. `input`: how the image became the
-    network's input (`input.width_px`, `input.height_px`, …).
+    network's input (`input.width_px`, `input.height_px`, …). `cut`: left, top, width and
+    height of the part that it is shown, where the site gives the camera a region.
     """
 
     name: str
@@ -43,10 +44,11 @@ class Context(NamedTuple):
     labels: tuple[str, ...]
     threshold: float
     input: Input
+    cut: Cut | None = None
 
     def to_image(self, x: float, y: float) -> tuple[float, float]:
         """A point of the network's input, in pixels → fractions (0…1) of the image."""
-        return placement(self.input, *self.size).back(x, y)
+        return placement(self.input, *self.size, self.cut).back(x, y)
 
 
 class Postprocess(Protocol):

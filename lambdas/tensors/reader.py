@@ -12,6 +12,7 @@ import numpy as np
 
 from contract.messages import Record, result_failed
 from lambdas.common.log import get_logger
+from lambdas.model.geometry import Size
 from lambdas.tensors.folder import TENSORS_FIFO, Folder, WakeFifo, is_at, short_incarnation
 from lambdas.tensors.ring import DONE, READY, RUNNING, SENDING, Ring, Word, open_ring
 
@@ -28,7 +29,7 @@ class Claim:
         self.ms: Record = note["ms"]
         self.batch: str = note["batch"]
         size = note.get("size")
-        self.size: tuple[int, int] | None = (size[0], size[1]) if size else None
+        self.size: Size | None = Size(*size) if size else None
 
     @property
     def alone(self) -> bool:

@@ -12,7 +12,7 @@ from contract.messages import probe_message
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.settings import TransformSettings
-from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
+from lambdas.imaging.transform import Transform, chosen
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import Package, load_package
 from lambdas.tensors.folder import TENSORS_FIFO, Folder, remove
@@ -35,11 +35,13 @@ class TransformWorker:
     def __init__(
         self, settings: TransformSettings, bus: Bus, env: Mapping[str, str] = os.environ
     ) -> None:
-        mode = chosen_mode(env)
+        choices = chosen(env)
         cv2.setNumThreads(settings.cv_threads)
         package = load_package(settings.model_dir)
         hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
-        transform = Transform(package.spec.input, mode, hooks.transform, chosen_rules(env))
+        transform = Transform(
+            package.spec.input, choices.mode, hooks.transform, choices.rules, choices.regions
+        )
         # The measurement without a model reads files and wants no pixels (`Runtime.decodes`).
         pixels = package.spec.runtime != "noop"
         self._incarnation = new_incarnation()
@@ -67,7 +69,7 @@ class TransformWorker:
         ).start()
         _log.info(
             "%s waits for an inference function: %d slots of %s, transform %s, incarnation %s",
-            settings.worker, self._ring.slots, "×".join(map(str, transform.shape)), mode,
+            settings.worker, self._ring.slots, "×".join(map(str, transform.shape)), choices.mode,
             identity.incarnation,
         )  # fmt: skip
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import queue
 import threading
 from collections import Counter
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 import numpy as np
 
 from contract.messages import Record, Work
+from contract.regions import Regions
 from contract.timing import LEASE_RENEW_S
 from lambdas.common.fault_points import fault
 from lambdas.common.log import get_logger
@@ -35,11 +36,16 @@ class FedPipeline:
     """What `HeartbeatSender`, `Watchdog` and `Worker` know of a pipeline, fed by a `Reader`."""
 
     def __init__(
-        self, model: Model, sender: Sender, reader: Reader, lease: Callable[[], LeaseFile]
+        self,
+        model: Model,
+        sender: Sender,
+        reader: Reader,
+        lease: Callable[[], LeaseFile],
+        regions: Mapping[str, Regions] = {},
     ):
         """`lease`: makes this worker's lease file, when it is ready to be found."""
         self._input = np.zeros(model.runtime.input.shape, np.float32)
-        self._network = Network(model)
+        self._network = Network(model, regions)
         self._sender, self._reader, self._open_lease = sender, reader, lease
         self.activity = Activity()
         self.hold = None  # files are the transform functions' affair

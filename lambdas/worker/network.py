@@ -7,12 +7,14 @@ Nothing that an output holds can end a worker: what does not fit is a `failed` r
 from __future__ import annotations
 
 import time
-from typing import Protocol, Sequence
+from typing import Mapping, Protocol, Sequence
 
 import numpy as np
 
 from contract.messages import Record, result_ok
+from contract.regions import Regions, kept_boxes
 from lambdas.common.log import about, get_logger
+from lambdas.model.geometry import Size
 from lambdas.worker.warm_up import Model, told
 
 _log = get_logger("inference")
@@ -22,7 +24,7 @@ class Answered(Protocol):
     """What a record is made for: an item of a batch, with its times and its size so far."""
 
     ms: Record
-    size: tuple[int, int] | None
+    size: Size | None
 
     @property
     def item(self) -> Record: ...
@@ -33,10 +35,11 @@ class Answered(Protocol):
 class Network:
     """The loaded model with the user's `postprocess`. One thread calls `answer`."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, regions: Mapping[str, Regions] = {}) -> None:
         self._model = model
+        self._regions = regions
         spec = model.package.spec
-        self._own_size = (spec.input.width_px, spec.input.height_px)
+        self._own_size = Size(spec.input.width_px, spec.input.height_px)
 
     def answer(self, images: Sequence[Answered], batch: np.ndarray) -> list[Record]:
         """One record for each image; `batch` has the input's shape, image i in row i."""
@@ -67,11 +70,25 @@ class Network:
         spec = self._model.package.spec
         name = str(image.item.get("file", ""))
         try:
-            output = told(self._model, outputs, image.size or self._own_size, name)
+            regions = self._regions.get(str(image.item.get("stream", "")))
+            output = told(self._model, outputs, image.size or self._own_size, name, regions)
+            item, output = without_hidden(image.item, output, regions)
         except Exception as error:  # the user's code, or an output that does not fit
             return image.failed("model_error", f"postprocess: {type(error).__name__}: {error}")
         _log.debug("done", extra=about(image.item))
-        result = result_ok(image.item, spec.task, output, image.ms)
+        result = result_ok(item, spec.task, output, image.ms)
         if spec.simulated:
             result["simulated"] = True
         return result
+
+
+def without_hidden(item: Record, output: Record, regions: Regions | None) -> tuple[Record, Record]:
+    """An answer without the boxes whose centre is not seen, and an item that counts them."""
+    boxes = output.get("boxes") if isinstance(output, dict) else None
+    if regions is None or not isinstance(boxes, list):
+        return item, output
+    kept, ignored = kept_boxes(regions, boxes)
+    if not ignored:
+        return item, output
+    said = {**item.get("region", regions.as_record()), "ignored": ignored}
+    return {**item, "region": said}, {**output, "boxes": kept}

@@ -48,7 +48,7 @@ class Pipeline:
         """`transform`: of the model's input; `let_go_s`: see `Hold`."""
         self._runtime = model.runtime
         self._sender = sender
-        self._network = Network(model)
+        self._network = Network(model, transform.regions)
         self.activity = Activity()
         prepare = Prepare(images_dir, transform, self._runtime.decodes())
         self.hold = Hold(prepare, self.activity, let_go_s)

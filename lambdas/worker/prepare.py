@@ -31,6 +31,7 @@ class Prepare:
         self._images_dir = images_dir
         self._transform = transform
         self._pixels = pixels
+        self._said = {camera: each.as_record() for camera, each in transform.regions.items()}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -56,6 +57,8 @@ class Prepare:
         try:
             camera = str(image.item.get("stream", ""))
             image.size = image.timed("transform", lambda: self._transform(data, tensor, camera))
+            if camera in self._said:
+                image.item["region"] = self._said[camera]
             if self._transform.damage is not None:
                 image.item["damage"] = self._transform.damage.as_record()
         except ImageError as error:

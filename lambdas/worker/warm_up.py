@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
+from contract.regions import Regions
 from lambdas.imaging.header import ImageError
 from lambdas.imaging.transform import Transform
 from lambdas.model.dividing import Divider, whole_outputs
 from lambdas.model.errors import ModelError
+from lambdas.model.geometry import Size
 from lambdas.model.hooks import Context, Hooks
 from lambdas.model.input_spec import Input
 from lambdas.model.package import Package
@@ -92,13 +94,20 @@ def answered(model: Model, path: str, mode: str = "fast") -> dict[str, Any]:
 
 
 def told(
-    model: Model, outputs: list[np.ndarray], size: tuple[int, int], name: str
+    model: Model,
+    outputs: list[np.ndarray],
+    size: Size,
+    name: str,
+    regions: Regions | None = None,
 ) -> dict[str, Any]:
     """`output` of one result: by the user's code or by the task."""
     if model.hooks.postprocess is None:
-        return model.task(outputs, size)
+        return model.task(outputs, size, regions)
     package = model.package
-    context = Context(name, size, tuple(package.labels), package.spec.threshold, package.spec.input)
+    spec = package.spec
+    labels = tuple(package.labels)
+    whole = size.width, size.height
+    context = Context(name, whole, labels, spec.threshold, spec.input, size.cut)
     return model.hooks.postprocess(outputs, context)
 
 
@@ -163,7 +172,7 @@ def _kind_of_scores(outputs: Sequence[np.ndarray], spec: ModelSpec) -> str:
 
 def _check_made(model: Model, tried: Sequence[list[np.ndarray]]) -> None:
     """Every answer has to fit; a hook may refuse some made pictures, but not all."""
-    size = (model.package.spec.input.width_px, model.package.spec.input.height_px)
+    size = Size(model.package.spec.input.width_px, model.package.spec.input.height_px)
     refused = []
     for outputs in tried:
         _check_finite(model, outputs)

@@ -9,6 +9,7 @@ import numpy as np
 
 from contract.messages import Record, Work, result_failed
 from lambdas.common.log import about, get_logger
+from lambdas.model.geometry import Size
 
 _log = get_logger("inference")
 
@@ -35,7 +36,7 @@ class Batch:
 class Image:
     """One item of a batch between the stages; `tensor` is lent to it from the pool.
 
-    `size`: width and height of the upright picture, once it is decoded.
+    `size`: of the upright picture, once it is decoded.
     """
 
     __slots__ = ("batch", "index", "ms", "size", "tensor")
@@ -44,7 +45,7 @@ class Image:
         self.batch = batch
         self.index = index
         self.ms: dict[str, float] = {}
-        self.size: tuple[int, int] | None = None
+        self.size: Size | None = None
         self.tensor: np.ndarray | None = None
 
     @property

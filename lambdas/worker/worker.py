@@ -15,7 +15,7 @@ from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.poison import FAULTS
 from lambdas.common.settings import InferenceSettings
-from lambdas.imaging.transform import Transform, chosen_mode, chosen_rules
+from lambdas.imaging.transform import Choices, Transform, chosen
 from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
@@ -59,7 +59,8 @@ class Worker:
     def __init__(
         self, settings: InferenceSettings, bus: Bus, env: Mapping[str, str] = os.environ
     ) -> None:
-        mode, rules = chosen_mode(env), chosen_rules(env)
+        choices = chosen(env)
+        mode = choices.mode
         # Copies share this function's name: nobody could tell one's heartbeats from another's.
         self._on_demand = env.get("FANFOLD_ON_DEMAND") == "1"
         cv2.setNumThreads(settings.cv_threads)
@@ -80,12 +81,14 @@ class Worker:
         )
         sender = Sender(bus, settings.done_topic, identity)
         if settings.transforms:
-            self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender)
+            self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender, choices)
         else:
             # Without heartbeats of its own nobody would see that it gave an image back.
             unseen = self._on_demand or "FANFOLD_POOL_WORKERS" in env
             let_go_s = math.inf if unseen else LET_GO_S
-            transform = Transform(package.spec.input, mode, hooks.transform, rules)
+            transform = Transform(
+                package.spec.input, mode, hooks.transform, choices.rules, choices.regions
+            )
             self.pipeline = Pipeline(model, sender, settings.images_dir, transform, let_go_s)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
@@ -100,7 +103,9 @@ class Worker:
             _where(runtime.device, accelerators), mode, identity.incarnation,
         )  # fmt: skip
 
-    def _fed(self, settings: InferenceSettings, model: Model, sender: Sender) -> FedPipeline:
+    def _fed(
+        self, settings: InferenceSettings, model: Model, sender: Sender, choices: Choices
+    ) -> FedPipeline:
         """Tensors come from transform functions. Raises `ModelError`."""
         worker, incarnation, identity = sender.identity.author
         try:
@@ -111,7 +116,7 @@ class Worker:
         path = folder.lease(worker)
         crashed = sender.identity.earlier_end in FAULTS
         lease = partial(LeaseFile, path, incarnation, after_crash=crashed)
-        return FedPipeline(model, sender, reader, lease)
+        return FedPipeline(model, sender, reader, lease, choices.regions)
 
     def handle(self, event: Any) -> None:
         """One message of the work topic.

@@ -25,7 +25,7 @@ from edgecore.web.access.origin import LOOPBACK_NAMES
 TOKEN_HEADER = "x-fanfold-token"  # noqa: S105 - the header's name, not a token
 AS_HEADER = "x-fanfold-user"
 """With the token: whose hand it is in, for the audit log."""
-PAGES = frozenset({"/", "/history", "/people", "/login"})
+PAGES = frozenset({"/", "/history", "/regions", "/people", "/login"})
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 

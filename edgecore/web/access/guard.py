@@ -24,6 +24,7 @@ SAFE = frozenset({"GET", "HEAD"})
 LOOK_AGAIN_S = 1.0
 """A stream that goes on for days ends this long after its user's session."""
 _MAX_MESSAGE = 4096
+_MOST_SHOWN = 64
 
 OnAct = Callable[[Act], Awaitable[None]]
 
@@ -189,17 +190,17 @@ class Guard:
 def told(scope: Scope, body: dict[str, Any]) -> None:
     """What an act is about, for the audit: short facts, never a password or a whole payload."""
     shown = ("function", "on", "workers", "alert", "topic", "as", "filter", "camera", "name",
-        "role", "bytes")  # fmt: skip
+        "role", "bytes", "region", "masks", "proposal")  # fmt: skip
     found = {key: body[key] for key in shown if body.get(key) is not None}
     scope["fanfold.detail"] = {key: _short(value) for key, value in found.items()}
 
 
-def _short(value: Any) -> Any:
+def _short(value: Any, depth: int = 3) -> Any:
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, list):
-        return [_short(each) for each in value[:20]]
-    return str(value)[:200]
+        return [_short(each, depth - 1) for each in value[:_MOST_SHOWN]] if depth else "…"
+    return str(value)[:200] if isinstance(value, str) else "…"
 
 
 def _said(body: bytes) -> str:

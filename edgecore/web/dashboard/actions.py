@@ -18,6 +18,7 @@ from contract.topics import Topics
 from edgecore.web.access.bodies import BadRequestError, body_of, json_of, text_of
 from edgecore.web.access.guard import told
 from edgecore.web.dashboard.ports import ActionRefusedError, Actions, MessageHub, SiteView
+from edgecore.web.regions.proposal import proposal_of
 
 MAX_MESSAGE_BYTES = MESSAGE_BYTES.value
 """AWS IoT's limit for a device message, docs/spec/messages.md."""
@@ -42,8 +43,11 @@ class ActionRoutes:
     def offered(self) -> list[str]:
         if self.read_only:
             return []
-        more = {"test-image"} if "publish" in self.actions.offered and self.view().site else set()
-        return sorted({*self.actions.offered, "follow", *more})
+        more = {"follow"}
+        if self.view().site:
+            more |= {"propose-regions"}
+            more |= {"test-image"} if "publish" in self.actions.offered else set()
+        return sorted({*self.actions.offered, *more})
 
     def routes(self) -> list[Route]:
         handlers: dict[str, Handler] = {
@@ -52,6 +56,7 @@ class ActionRoutes:
             "publish": self._publish,
             "test-image": self._test_image,
             "follow": self._follow,
+            "propose-regions": self._propose_regions,
             "acknowledge": self._acknowledge,
             "test-alerts": self._test_alerts,
         }
@@ -102,6 +107,21 @@ class ActionRoutes:
         alert = text_of(await _json(request), "alert")
         await self.actions.acknowledge(alert)
         return _result(f"Acknowledged {alert}: it is not sent again while it lasts.")
+
+    async def _propose_regions(self, request: Request) -> Response:
+        """A piece of the site file, and a line of the audit log; nothing else comes of it."""
+        view, body = self.view(), await _json(request)
+        try:
+            proposal = proposal_of(view.site, view.regions_of_all, body)
+        except ValueError as error:
+            raise BadRequestError(str(error)) from None
+        told(request.scope, {**body, "proposal": proposal.regions.name})
+        said = f"Proposal {proposal.regions.name} for {proposal.camera}"
+        same = "" if proposal.changes else ", which is what runs already"
+        return _result(
+            f"{said}{same}: put it into the site file and deploy. Nothing has changed here.",
+            proposal=proposal.regions.name, file=proposal.file_name, yaml=proposal.yaml,
+        )  # fmt: skip
 
     async def _test_alerts(self, _request: Request) -> Response:
         found = await self.actions.test_alerts()
@@ -172,8 +192,8 @@ def _is_text(payload: bytes) -> bool:
     return b"\0" not in payload and kind_of(payload) in (None, BMP)
 
 
-def _result(text: str, status: int = 200) -> JSONResponse:
-    return JSONResponse({"ok": status < 300, "message": text}, status_code=status)
+def _result(text: str, status: int = 200, **more: str) -> JSONResponse:
+    return JSONResponse({"ok": status < 300, "message": text, **more}, status_code=status)
 
 
 async def _json(request: Request) -> dict[str, Any]:

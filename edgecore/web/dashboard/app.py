@@ -150,18 +150,21 @@ class Dashboard:
             "read_only": self._read_only,
             "actions": self._actions.offered,
             "columns": ["t", *COLUMNS],
+            "regions": {camera: each.as_json() for camera, each in view.regions.items()},
         }
 
     def _routes(self) -> list[Route | Mount]:
         return [
             Route("/", _page("index.html")),
             Route("/history", _page("history/index.html")),
+            Route("/regions", _page("regions/index.html")),
             Route("/people", _page("people/index.html")),
             Route("/login", _page("people/login.html")),
             Route("/api/stream", self._stream),
             *history_routes(self._ports.recorder),
             Route("/api/history", self._history),
             Route("/api/image/{stream}/{seq:int}", self._image),
+            Route("/api/regions", self._regions),
             Route("/api/traces", self._traces),
             Route("/api/trace/{stream}/{seq:int}", self._trace),
             *log_routes(self._ports.log_dir),
@@ -202,6 +205,15 @@ class Dashboard:
             return _problem(404, f"image {stream} #{seq}: {error}")
         headers = {"cache-control": "private, max-age=3600, immutable"}
         return Response(picture.content, media_type=picture.media_type, headers=headers)
+
+    async def _regions(self, _request: Request) -> Response:
+        """What is deployed, and by which picture of each camera to draw something else."""
+        view, newest = self.page_model.view, self.page_model.gallery.newest()
+        cameras = [
+            {"name": name, "seq": newest.get(name), **each.as_json()}
+            for name, each in view.regions_of_all.items()
+        ]
+        return JSONResponse({"site": view.site, "read_only": self._read_only, "cameras": cameras})
 
     async def _traces(self, request: Request) -> Response:
         """``?id=`` finds one image by its id; without it the slowest of the last ones."""

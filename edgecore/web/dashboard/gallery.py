@@ -48,6 +48,11 @@ class Gallery:
     def get(self, stream: str, seq: int) -> dict[str, Any] | None:
         return self._entries.get((stream, seq))
 
+    def newest(self) -> dict[str, int]:
+        """By stream: the number of its last image that has a picture."""
+        seen = {e["stream"]: e["seq"] for e in self._entries.values() if e["status"] == "ok"}
+        return {**{e["stream"]: e["seq"] for e in self._entries.values()}, **seen}
+
     def latest(self) -> list[dict[str, Any]]:
         """By stream, so that pictures keep their place: each its newest, then failed, then older.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from contract.regions import VARIABLE as REGIONS
+from contract.regions import Regions, regions_of
 from contract.status import Status
 from contract.topics import STATS, Topics, is_name
 from edgecore.core.group import Group
@@ -76,6 +78,7 @@ class SiteView:
     images_dir: str = ""
     cameras: tuple[str, ...] = ()
     cloud_topic: str = ""
+    regions: Mapping[str, Regions] = field(default_factory=dict)
 
     @classmethod
     def of_group(cls, group: Group) -> SiteView:
@@ -96,7 +99,13 @@ class SiteView:
             images_dir=merged.get("FANFOLD_IMAGES_DIR", ""),
             cameras=cameras,
             cloud_topic=merged.get("FANFOLD_CLOUD_TOPIC", ""),
+            regions=_regions(merged.get(REGIONS, "")),
         )
+
+    @property
+    def regions_of_all(self) -> dict[str, Regions]:
+        """Of every camera; an empty one where nothing is declared."""
+        return {camera: self.regions.get(camera, Regions()) for camera in self.cameras}
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -114,3 +123,11 @@ class SiteView:
             topics.results("+"),
         )
         return (*local, self.cloud_topic) if self.cloud_topic else local
+
+
+def _regions(text: str) -> dict[str, Regions]:
+    """A group that the workers refuse has none to show."""
+    try:
+        return regions_of(text)
+    except ValueError:
+        return {}

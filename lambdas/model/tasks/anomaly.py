@@ -10,12 +10,13 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from contract.regions import Regions
 from lambdas.model.geometry import Placement
 from lambdas.model.spec import ModelSpec
 from lambdas.model.tasks.fit import UnfitError, finite, scores_in_range
 from lambdas.model.tasks.masks import run_lengths
 from lambdas.model.tasks.roles import Roles
-from lambdas.model.tasks.semantic import picture_of
+from lambdas.model.tasks.semantic import hidden_of, picture_of
 
 DECIMALS = 6
 _RAW = (
@@ -25,20 +26,28 @@ _RAW = (
 
 
 def anomalies(
-    outputs: Sequence[np.ndarray], roles: Roles, spec: ModelSpec, place: Placement
+    outputs: Sequence[np.ndarray],
+    roles: Roles,
+    spec: ModelSpec,
+    place: Placement,
+    regions: Regions | None = None,
 ) -> dict[str, Any]:
-    """`output` of a result. Raises `UnfitError`."""
-    area = None
+    """`output` of a result; what `regions` hides is no anomaly, where the network gives a map.
+
+    Raises `UnfitError`.
+    """
+    area = hidden = None
     if "map" in roles:
         area = _normalised(_flat(roles.of(outputs, "map")), "map", spec)
         area = picture_of(area, place, (spec.input.width_px, spec.input.height_px))
-    if "score" in roles:
+        hidden = hidden_of(regions, place, area.shape)
+    if "score" in roles and hidden is None:
         values = finite(roles.of(outputs, "score").astype(np.float64), "scores").reshape(-1)
         if len(values) != 1:
             raise UnfitError(f"one score per image is needed, the network gave {len(values)}")
         score = float(_normalised(values, "score", spec)[0])
     else:
-        score = float(area.max())  # type: ignore[union-attr]
+        score = float((area if hidden is None else area[~hidden]).max())  # type: ignore
     told: dict[str, Any] = {
         "score": round(score, DECIMALS),
         "threshold": spec.threshold,
@@ -48,6 +57,7 @@ def anomalies(
     if area is not None:
         limit = spec.output.pixel_threshold
         above = area >= (spec.threshold if limit is None else limit)
+        above = above if hidden is None else above & ~hidden
         told["share"] = round(float(above.mean()), DECIMALS)
         told["mask"] = run_lengths(above)
     return told

@@ -6,7 +6,8 @@ from typing import Any, Sequence
 
 import numpy as np
 
-from lambdas.model.geometry import Placement, placement
+from contract.regions import Regions
+from lambdas.model.geometry import Placement, Size, placement
 from lambdas.model.spec import ModelSpec
 from lambdas.model.tasks.anomaly import anomalies
 from lambdas.model.tasks.boxes import Boxes, Candidates
@@ -30,17 +31,19 @@ class Task:
         self.roles = Roles(spec.output.roles, names)
         self._boxes = Boxes(spec, labels, self.roles) if spec.task in _BOXED else None
 
-    def __call__(self, outputs: Sequence[np.ndarray], size: tuple[int, int]) -> dict[str, Any]:
-        """`size`: width and height of the upright picture. Raises `UnfitError`."""
+    def __call__(
+        self, outputs: Sequence[np.ndarray], size: Size, regions: Regions | None = None
+    ) -> dict[str, Any]:
+        """`size`: of the upright picture; `regions`: what counts of it. Raises `UnfitError`."""
         spec = self._spec
         place = placement(spec.input, *size)
         if self._boxes is not None:
             return self._boxed(outputs, place)
         if spec.task == "semantic_segmentation":
             classes = classes_of(outputs, self.roles, spec, self._labels)
-            return segments(classes, place, spec, self._name)
+            return segments(classes, place, spec, self._name, regions)
         if spec.task == "anomaly":
-            return anomalies(outputs, self.roles, spec, place)
+            return anomalies(outputs, self.roles, spec, place, regions)
         return classify(class_scores(outputs, self._labels), self._labels, spec)
 
     def _boxed(self, outputs: Sequence[np.ndarray], place: Placement) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def describe(
 ) -> dict[str, Any]:
     """As `Task`, for outputs that have no names and a picture of the input's own size."""
     names = [str(number) for number in range(len(outputs))]
-    return Task(spec, labels, names)(outputs, (spec.input.width_px, spec.input.height_px))
+    return Task(spec, labels, names)(outputs, Size(spec.input.width_px, spec.input.height_px))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

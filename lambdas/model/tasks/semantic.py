@@ -6,7 +6,9 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from contract.regions import Regions
 from lambdas.model.geometry import Placement
+from lambdas.model.regions import seen as visible
 from lambdas.model.spec import ModelSpec
 from lambdas.model.tasks.fit import UnfitError, classes_known, finite, scores_in_range
 from lambdas.model.tasks.masks import run_lengths
@@ -44,22 +46,32 @@ def classes_of(
     return values.argmax(axis=0)
 
 
-def segments(classes: np.ndarray, place: Placement, spec: ModelSpec, name: Any) -> dict[str, Any]:
+def segments(
+    classes: np.ndarray,
+    place: Placement,
+    spec: ModelSpec,
+    name: Any,
+    regions: Regions | None = None,
+) -> dict[str, Any]:
     """`output` of a result: classes by their share of the picture, largest first.
 
-    `classes` is of the whole input; what lies beside the picture is left out. The masks have
-    the network's own resolution. Class 0 has no mask: it is what the others leave.
+    `classes` is of the whole input; what lies beside the picture is left out, and what
+    `regions` hides. The masks have the network's own resolution. Class 0 has no mask: it is
+    what the others leave.
     """
     seen = _picture(classes, place, (spec.input.width_px, spec.input.height_px))
-    numbers, counts = np.unique(seen, return_counts=True)
+    hidden = hidden_of(regions, place, seen.shape)
+    counted = seen if hidden is None else seen[~hidden]
+    numbers, counts = np.unique(counted, return_counts=True)
     found = []
     for number, count in sorted(zip(numbers.tolist(), counts.tolist()), key=lambda e: -e[1]):
         entry = {
             "label": name(number), "index": number,
-            "share": round(count / seen.size, DECIMALS),
+            "share": round(count / counted.size, DECIMALS),
         }  # fmt: skip
         if spec.output.masks and number != 0:
-            entry["mask"] = run_lengths(seen == number)
+            of_class = seen == number
+            entry["mask"] = run_lengths(of_class if hidden is None else of_class & ~hidden)
         found.append(entry)
     return {"classes": found, "size": list(place.size)}
 
@@ -73,6 +85,18 @@ def _picture(values: np.ndarray, place: Placement, input_px: tuple[int, int]) ->
 
 
 picture_of = _picture
+
+
+def hidden_of(
+    regions: Regions | None, place: Placement, shape: tuple[int, ...]
+) -> np.ndarray | None:
+    """H×W booleans of a map of the picture: what is not seen; None where all is, or nothing."""
+    if regions is None:
+        return None
+    left, top = place.back(place.left, place.top)
+    right, bottom = place.back(place.left + place.width_px, place.top + place.height_px)
+    hidden: np.ndarray = ~visible(regions, (left, top, right, bottom), (shape[0], shape[1]))
+    return None if hidden.all() or not hidden.any() else hidden
 
 
 def _logit(probability: float) -> float:

@@ -40,6 +40,20 @@ const commands = {
   },
   click: ({ selector }) => page.click(selector),
   fill: ({ selector, text }) => page.fill(selector, text),
+  // Steps of a pointer, in pixels of the window: [["move", x, y] | ["down"] | ["up"], …].
+  async mouse({ steps }) {
+    for (const [what, ...at] of steps) await page.mouse[what](...at);
+  },
+  // One finger, as a phone has it.
+  async touch({ steps }) {
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+    for (const [type, ...at] of steps) {
+      const touchPoints = at.length ? [{ x: at[0], y: at[1] }] : [];
+      await session.send("Input.dispatchTouchEvent", { type, touchPoints });
+    }
+    await session.detach();
+  },
   press: ({ key }) => page.keyboard.press(key),
   screenshot: async ({ path, full = true }) => { await page.screenshot({ path, fullPage: full }); },
   seen: () => seen,

@@ -1,5 +1,6 @@
 """A real transform function and real inference functions, in one process, over a real ring."""
 
+import json
 import os
 import sys
 import threading
@@ -94,6 +95,35 @@ def test_every_image_meets_its_own_tensor_in_whichever_worker(
         shade = 20 * (result["seq"] - 1)
         assert result["output"]["mean"] == pytest.approx(shade, abs=1.5)
     assert {m["worker"] for m in bus.messages("s/done")} <= {"w0", "w1"}
+
+
+def test_a_region_is_cut_by_one_function_and_answered_for_by_the_other(
+    begin, bus, images, tmp_path, monkeypatch
+):
+    """The box lies in the middle of the region's window, which the mask covers on camera 1."""
+    told = {
+        "region": [[0.5, 0.5], [1, 0.5], [1, 1], [0.5, 1]],
+        "masks": [[[0.7, 0.7], [0.8, 0.7], [0.8, 0.8], [0.7, 0.8]]],
+    }
+    regions = {"FANFOLD_REGIONS": json.dumps({"cam1": told})}
+
+    def found(outputs, context):
+        x, y = context.to_image(16, 16)
+        boxes = [[x - 0.01, y - 0.01, x + 0.01, y + 0.01], [0.5, 0.5, 0.6, 0.6]]
+        return {"boxes": [{"box": box} for box in boxes]}
+
+    env = {**hooks(monkeypatch, postprocess=found), **regions}
+    model = simulated(tmp_path / "m", wait_ms=0)
+    transform = begin("transform", "t0", model, **regions)
+    begin("inference", "w0", model, **env)
+    transform.handle(work("b-1", images[0]))
+    transform.handle(PROBE)
+
+    (result,) = bus.results()
+    assert [b["box"] for b in result["output"]["boxes"]] == [[0.5, 0.5, 0.6, 0.6]]
+    assert result["region"]["window"] == [0.5, 0.5, 1.0, 1.0]
+    assert result["region"]["ignored"] == 1
+    assert len(result["region"]["name"]) == 8
 
 
 def test_a_bad_file_and_a_bad_hook_cost_their_own_images(begin, bus, images, tmp_path, monkeypatch):

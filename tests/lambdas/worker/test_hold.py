@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ class FakeTransform:
     shape = (1,)
     rules = DEFAULT
     damage = None
+    regions: ClassVar = {}
 
     def __init__(self):
         self.error = None

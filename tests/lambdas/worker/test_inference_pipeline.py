@@ -1,3 +1,4 @@
+import json
 import threading
 import time
 
@@ -207,3 +208,23 @@ def test_what_the_network_works_on_is_not_touched_by_decoding_ahead(begin, bus, 
     bus.wait(lambda: len(bus.results()) == len(names))
 
     assert all(seen)
+
+
+def test_a_mask_hides_a_cameras_boxes_and_no_other_cameras(begin, bus, images, monkeypatch):
+    def middle(outputs):
+        return {"boxes": [{"label": "part", "box": [0.4, 0.4, 0.6, 0.6]}]}
+
+    masks = {"masks": [[[0.4, 0.4], [0.6, 0.4], [0.6, 0.6], [0.4, 0.6]]]}
+    env = {"FANFOLD_REGIONS": json.dumps({"cam1": masks})}
+    worker = begin(simulated(images.parent.parent / "m", wait_ms=0), **env,
+                   **hooks(monkeypatch, postprocess=middle))  # fmt: skip
+    message = work("b-1", "cam1/coffee.jpg", "cam1/chelsea.jpg")
+    message["items"][1]["stream"] = "cam2"
+    worker.handle(message)
+    worker.handle(PROBE)
+
+    masked, other = bus.results()
+    assert masked["output"]["boxes"] == []
+    assert masked["region"]["ignored"] == 1
+    assert len(other["output"]["boxes"]) == 1
+    assert "region" not in other

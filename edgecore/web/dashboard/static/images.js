@@ -2,9 +2,16 @@
 
 import { byId, el, keyed, svg } from "./dom.js";
 import { clock, ms, percent } from "./format.js";
+import { hidden } from "./outline.js";
 
 const CAN_HOVER = matchMedia("(hover: hover)");
+let regions = {};
 const clamp = (x) => Math.min(1, Math.max(0, x));
+
+// By camera, as deployed.
+export function useRegions(given = {}) {
+  regions = given;
+}
 
 export function showImages(images) {
   const node = byId("images");
@@ -42,14 +49,15 @@ function picture(image, large = false) {
   const source = `/api/image/${encodeURIComponent(image.stream)}/${image.seq}${large ? "?large" : ""}`;
   const frame = el("div", { class: "frame" });
   const img = el("img", { src: source, alt: image.id, decoding: "async", onerror: () => frame.replaceWith("no picture") });
-  frame.append(img, ...overlay(image.boxes, large ? image.boxes.length : 1));
+  frame.append(img, ...overlay(image.boxes, large ? image.boxes.length : 1, regions[image.stream]));
   return frame;
 }
 
 // In a small picture only the surest box is named: tags would hide what they name.
-function overlay(boxes, named) {
-  if (!boxes.length) return [];
+function overlay(boxes, named, unseen) {
+  if (!boxes.length && !unseen) return [];
   const drawing = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
+  drawing.append(...hidden(unseen));
   const tags = [];
   for (const { label, score, box } of [...boxes].sort((a, b) => b.score - a.score)) {
     const [x0, y0, x1, y1] = box.map(clamp);

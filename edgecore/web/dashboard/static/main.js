@@ -7,7 +7,7 @@ import { Charts } from "./charts.js";
 import { byId, setClass, setText, showTheme } from "./dom.js";
 import { follow } from "./feed.js";
 import { duration } from "./format.js";
-import { showImages } from "./images.js";
+import { showImages, useRegions } from "./images.js";
 import { openLog, showLogNames, startLogs } from "./logs.js";
 import { showPerson, takeTokenFromAddress, whoAmI } from "./person.js";
 import { showNumbers, showSlowest, showTables, showVerdict } from "./tables.js";
@@ -30,6 +30,7 @@ showTheme();
 follow({
   onHello(hello) {
     columns = hello.columns;
+    useRegions(hello.regions);
     setText(byId("site"), hello.site || "Fanfold");
     if (boot !== hello.boot) {
       // A core that restarted has a new history; the old one would be wrong.
