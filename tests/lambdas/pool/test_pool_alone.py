@@ -136,3 +136,35 @@ def test_an_image_that_ends_processes_fails_alone_and_the_others_succeed(tmp_pat
 
     assert [r["seq"] for r in records if r["status"] != "ok"] == [4]
     assert records[3]["reason"] == "killed_workers"
+
+
+def test_results_too_large_for_one_message_are_all_told_where_the_process_dies_between(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "long_hooks.py").write_text(
+        "def postprocess(outputs):\n    return {'note': 'x' * 100_000}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FANFOLD_HOOKS", "long_hooks")
+    paths, told = images(tmp_path / "in", 3), Told()
+    pool = Pool(1, [], environment(str(model(tmp_path)), 1), told)
+
+    def done(job, results):
+        if not told.results:  # its next message is longer than a pipe holds, so it is not out yet
+            pool.members[0].process.kill()
+        Told.done(told, job, results)
+
+    monkeypatch.setattr(told, "done", done)
+    pool.start()
+    try:
+        items = [
+            {"stream": "s", "seq": n, "id": f"i-{n}", "file": path.lstrip("/")}
+            for n, path in enumerate(paths, 1)
+        ]
+        pool.submit(Job("b", 1, items))
+        with told.changed:
+            assert told.changed.wait_for(lambda: len(told.results) >= 3, DEADLINE_S)
+    finally:
+        pool.stop()
+
+    assert [(r["seq"], r["status"]) for r in told.results] == [(n, "ok") for n in (1, 2, 3)]
