@@ -28,7 +28,7 @@ class Runner(Owner):
             env["FANFOLD_POOL_PYTHON"] = python
         self._package = package
         self._lock = threading.Lock()
-        #: Batch → whom to tell, and the places of which nothing is known yet.
+        #: Batch → whom to tell, and the images, from 1, of which nothing is known yet.
         self._open: dict[str, tuple[Taken, set[int]]] = {}
         self._count = 0
         self._why_not = ""
@@ -42,10 +42,10 @@ class Runner(Owner):
         with self._lock:
             self._count += 1
             batch = f"r-{self._count}"
-            self._open[batch] = (taken, set(range(len(paths))))
+            self._open[batch] = (taken, set(range(1, len(paths) + 1)))
         items, unnamed = [], []
-        for place, path in enumerate(paths):
-            [item] = job_of(path, batch, stream="replay", seq=place, image=batch).items
+        for number, path in enumerate(paths, 1):
+            [item] = job_of(path, batch, stream="replay", seq=number, image=batch).items
             (items if _is_utf8(item["file"]) else unnamed).append(item)
         job = Job(batch, 1, items)
         if unnamed:
@@ -66,14 +66,15 @@ class Runner(Owner):
 
     def done(self, job: Job, results: list[Record]) -> None:
         for result in results:
+            number = result["seq"]
             with self._lock:
-                taken, places = self._open.get(job.batch, (None, set()))
-                if taken is None or result["seq"] not in places:
+                taken, numbers = self._open.get(job.batch, (None, set()))
+                if taken is None or number not in numbers:
                     continue  # told before
-                places.remove(result["seq"])
-                if not places:
+                numbers.remove(number)
+                if not numbers:
                     del self._open[job.batch]
-            taken(result["seq"], result)
+            taken(number - 1, result)
 
     def broken(self, message: str) -> None:
         self._why_not = message
