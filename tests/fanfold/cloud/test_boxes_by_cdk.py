@@ -72,18 +72,16 @@ class Hall(Plant):
             _, verb, *rest = shlex.split(line, comments=True)
             words = [re.sub(r"\bhall\b", self.name, word) for word in rest]
             done = self.fanfold(verb, *words, *MORE.get(verb, []))
-            assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+            # `sites` ends with 1 where a box is not ok just then, while it starts say.
+            ended = (0, 1) if verb == "sites" else (0,)
+            assert done.returncode in ended, f"{line}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
             said[verb] = said.get(verb, "") + done.stdout + done.stderr
         return said
 
     def cameras(self, box: str) -> set[str]:
         """Of the group that the core of this box runs now."""
         current = self.state / "core" / box / "deployment/current/group.json"
-        document = json.loads(current.read_text())
-        subjects = {each["Subject"] for each in document["Subscriptions"]}
-        prefix = f"{box}/images/"
-        found = {s.removeprefix(prefix) for s in subjects if s.startswith(prefix)}
-        return {each for each in found if "/" not in each and each != "+"}
+        return set(re.findall(rf'"{box}/images/([\w-]+)"', current.read_text()))
 
     def landed(self, camera: str) -> list[dict[str, Any]]:  # type: ignore[override]
         done = self.fanfold("results", self.name, "--from", "cloud", "--stream", camera, "--json")
