@@ -135,8 +135,8 @@ def numbers(records: list[dict[str, Any]]) -> list[int]:
 def test_two_boxes_are_deployed_and_a_camera_that_moves_keeps_its_order_and_every_image(hall):
     first, second = hall.boxes
     hall.type(1)
-    assert hall.cameras(first) == {CAMERA, "press-side"}
-    assert hall.cameras(second) == {"belt"}
+    eventually(lambda: hall.cameras(first) == {CAMERA, "press-side"}, "the first box's group")
+    eventually(lambda: hall.cameras(second) == {"belt"}, "the second box's group")
 
     with Camera(hall) as camera:
         eventually(lambda: camera.count >= 5, "five images of the camera")
