@@ -8,25 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 from contract.status import Status
-from edgecore.core.verdict.processes import WAITING
 from edgecore.deploy import trial
-from edgecore.deploy.apply import (
-    apply,
-    commit,
-    is_uncommitted,
-    last_readable,
-    previous,
-    rollback,
-)
 from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, with_last_log_error
-from edgecore.deploy.history import DeploymentHistory
-from edgecore.deploy.refusal import refuse
+from edgecore.deploy.outcomes import Outcomes
 from edgecore.deploy.seams import (
     Canary,
     Exchange,
@@ -74,9 +63,10 @@ class DeploymentManager(Generic[R]):
         self.candidate: LoadedGroup | None = None
         """The group whose model is being compared with that of ``loaded``."""
         self.trial: trial.Trial | None = None
-        self.history = DeploymentHistory(state)
+        self._outcomes = Outcomes(state, report)
+        self.history = self._outcomes.history
         self._state, self._limit_s = state, limit_s
-        self._start, self._status, self._report, self._changed = start, status, report, changed
+        self._start, self._status, self._changed = start, status, changed
         self._find_canary, self._proved = canary, proved
         self._find_exchange = exchange
         self._model_exchange: Exchange | None = None
@@ -92,11 +82,11 @@ class DeploymentManager(Generic[R]):
         ``uncommitted``: go back to the group that ran here before if it is not healthy.
         """
         async with self._one_at_a_time:
-            applied = self._apply(loaded, uncommitted=uncommitted)
+            applied = self.loaded = self._outcomes.apply(loaded, uncommitted=uncommitted)
             try:
                 self.running_group = await self._start(applied.group, {})
             except Exception as error:
-                before = self._way_back()
+                before = self._outcomes.way_back()
                 if before is None:
                     raise
                 # Raises where that one does not start either: it is not the group's fault.
@@ -117,7 +107,9 @@ class DeploymentManager(Generic[R]):
                 await self._exchange(loaded)
                 return
             self.candidate = loaded
-            self._remember(loaded, "canary", "its model answers copies of live images first")
+            self._outcomes.remember(
+                loaded, "canary", "its model answers copies of live images first"
+            )
             self._canary_task = asyncio.ensure_future(self._compare(canary, loaded))
 
     async def _compare(self, canary: Canary, loaded: LoadedGroup) -> None:
@@ -140,7 +132,7 @@ class DeploymentManager(Generic[R]):
         if self._runs_already(loaded):
             self._adopt(loaded)
             return
-        applied = self._apply(loaded, uncommitted=True)
+        applied = self.loaded = self._outcomes.apply(loaded, uncommitted=True)
         if self._goes_on(applied):
             self._applied()
             return
@@ -153,20 +145,9 @@ class DeploymentManager(Generic[R]):
             return
         self._applied()
 
-    def _apply(self, loaded: LoadedGroup, *, uncommitted: bool) -> LoadedGroup:
-        """What replaces another group is on trial from here on."""
-        before = last_readable(self._state)
-        self.loaded = applied = apply(self._state, loaded, uncommitted=uncommitted)
-        if before and before.content != applied.content and before.deployment_id != WAITING:
-            trial.begin(applied.folder)
-        return applied
-
     def refuse(self, deployment_id: str, reason: str) -> None:
         """A deployment that cannot be loaded: what runs goes on."""
-        log.error("deployment %s is refused: %s", deployment_id, reason)
-        refuse(self._state, deployment_id, reason)
-        self.history.add(deployment_id, "refused", t=time.time(), version="", detail=reason)
-        self._report(deployment_id, "Failure", reason)
+        self._outcomes.refuse(deployment_id, reason)
 
     async def revive(self) -> None:
         """Start the current group where none runs, because going back failed as well."""
@@ -186,30 +167,27 @@ class DeploymentManager(Generic[R]):
 
     def _applied(self) -> None:
         if self.loaded is not None:
-            self._remember(self.loaded, "applied")
+            self._outcomes.remember(self.loaded, "applied")
             self._changed()
             self._health_task = asyncio.ensure_future(self._watch(self.loaded))
 
     def _runs_already(self, loaded: LoadedGroup) -> bool:
         """Whether only the deployment's id differs: nothing needs to restart for that."""
-        if self.loaded is None or self.running_group is None or is_uncommitted(self._state):
+        if self.loaded is None or self.running_group is None or self._outcomes.is_uncommitted():
             return False
         return loaded.content == self.loaded.content
 
     def _commit_if_healthy(self) -> None:
         """A newer group came before a healthy one was committed: commit that one first."""
-        if self.loaded is None or self.running_group is None or not is_uncommitted(self._state):
+        if self.loaded is None or self.running_group is None or not self._outcomes.is_uncommitted():
             return
         if self._model_exchange is not None:  # some of its workers have the old model
             return
         if is_healthy(self._status()):
-            commit(self._state)
-            self._report(self.loaded.deployment_id, "Success", "")
+            self._outcomes.commit(self.loaded)
 
     def _adopt(self, loaded: LoadedGroup) -> None:
-        self.loaded = apply(self._state, loaded)
-        self._remember(self.loaded, "already running")
-        self._report(self.loaded.deployment_id, "Success", "")
+        self.loaded = self._outcomes.adopt(loaded)
         self._changed()
 
     async def _watch(self, watched: LoadedGroup) -> None:
@@ -229,8 +207,7 @@ class DeploymentManager(Generic[R]):
             if answer is not True:
                 await self._failed(watched, with_last_log_error(self._state, str(answer)))
                 return
-            commit(self._state)
-            self._report(watched.deployment_id, "Success", "")
+            self._outcomes.commit(watched)
             self._health_task = asyncio.ensure_future(self._watch_images(watched, before))
 
     def _goes_on(self, new: LoadedGroup) -> bool:
@@ -252,7 +229,7 @@ class DeploymentManager(Generic[R]):
         tally = trial.read(watched.folder)
         rule = trial.rule_of(watched.group.site_environment)
         answer: bool | str | None = True
-        if tally is not None and rule.images and previous(self._state) is not None:
+        if tally is not None and rule.images and self._outcomes.before() is not None:
             self.trial = trial.Trial(rule, tally, now(), before)
             answer = await self.trial.watch(watched.folder, self._status, now)
         async with self._one_at_a_time:
@@ -265,13 +242,13 @@ class DeploymentManager(Generic[R]):
 
     async def _failed(self, current: LoadedGroup, problem: str) -> None:
         """The current group is not healthy: go back where there is a way back."""
-        if self._way_back() is None:
-            self._stay(current, problem)
+        if self._outcomes.way_back() is None:
+            self._outcomes.stay(current, problem)
             return
         await self._go_back(current, problem)
 
     async def _go_back(self, current: LoadedGroup, problem: str) -> None:
-        way = previous(self._state)
+        way = self._outcomes.before()
         goes_on = way is not None and self._goes_on(way)
         if not goes_on:
             await self._stop_running_group()
@@ -295,27 +272,9 @@ class DeploymentManager(Generic[R]):
         counted = trial.counted(self._status()) or trial.Tally()
         await self._watch_images(before, counted)
 
-    def _stay(self, current: LoadedGroup, problem: str) -> None:
-        """Nothing to go back to, or it worked before: its functions are tried on."""
-        log.error("deployment %s is not healthy: %s", current.deployment_id, problem)
-        self._remember(current, "not healthy", problem)
-        if is_uncommitted(self._state):
-            reason = f"{problem}. There is no earlier deployment to go back to"
-            self._report(current.deployment_id, "Failure", reason)
-
-    def _way_back(self) -> LoadedGroup | None:
-        """The group to go back to while the current one is uncommitted."""
-        return previous(self._state) if is_uncommitted(self._state) else None
-
     def _give_up(self, current: LoadedGroup, problem: str) -> LoadedGroup:
-        """Refuse the current deployment and make the previous one current; returns that."""
-        failed = current.deployment_id
-        log.error("deployment %s is rolled back: %s", failed, problem)
-        before = self.loaded = rollback(self._state)
-        refuse(self._state, failed, problem)
-        self._remember(current, "rolled back", problem)
-        back = f"{problem}. The core went back to deployment {before.deployment_id}"
-        self._report(failed, "Failure", back)
+        before = self.loaded = self._outcomes.roll_back()
+        self._outcomes.give_up(current, problem, before)
         return before
 
     async def _stop_running_group(self) -> None:
@@ -332,15 +291,6 @@ class DeploymentManager(Generic[R]):
     async def _stop_canary(self) -> None:
         """A newer deployment, or the end of the core; a restart begins it again."""
         if self.candidate is not None and not self._closed:
-            self._remember(self.candidate, "canary ended", "a newer deployment came")
+            self._outcomes.remember(self.candidate, "canary ended", "a newer deployment came")
         await ended(self._canary_task)
         self._canary_task = self.candidate = None
-
-    def _remember(self, loaded: LoadedGroup, outcome: str, detail: str = "") -> None:
-        self.history.add(
-            loaded.deployment_id,
-            outcome,
-            t=time.time(),
-            version=loaded.group.version,
-            detail=detail,
-        )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from fanfold.common.boxes import one_box
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.localcore.arguments import CoreOptions
 from fanfold.localcore.foreign import options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.listening import Listen
@@ -29,7 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def run(  # noqa: PLR0912 - options of the core, passed on
+def run(
     site: str = typer.Argument(help="A site's name."),
     core: str | None = typer.Option(
         None, help="Of a site with several cores: which of them this machine is."
@@ -134,31 +133,19 @@ def run(  # noqa: PLR0912 - options of the core, passed on
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder), volume_owner(function_user, insecure=insecure_core_user))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
-    command = [sys.executable, "-m", "edgecore", "--group", source, "--state", str(state)]
-    command += ["--mqtt-plain-port", str(mqtt_plain_port), "--mqtt-port", mqtt_port]
-    command += ["--ipc-port", str(ipc_port), "--http-port", str(http_port)]
-    command += ["--isolation", isolation, "--poll-s", str(poll_s)]
-    command += ["--function-user", function_user]
-    command += ["--insecure-core-user"] if insecure_core_user else []
-    if doctor:
-        checks = [sys.executable, "-m", "fanfold", "doctor", site, "--json"]
-        command += ["--doctor", shlex.join(checks)]
-    if read_only:
-        command.append("--read-only")
-    command += Listen(
-        listen=listen, no_tls=no_tls, names=http_name or [], certificate=http_certificate,
-        key=http_key, trust_header=trust_header, trust_from=trust_from or [],
-    ).arguments()  # fmt: skip
-    if fault_plan:
-        command += ["--fault-plan", str(fault_plan)]
     pythons = {RUNTIME: str(python)} if (python := device_python()) else {}
     pythons.update(pythons_of(runtime_python or []))
-    for runtime, path in pythons.items():
-        command += ["--python", f"{runtime}={path}"]
-    if device_certificates is not None:
-        command += ["--device-certificates", device_certificates]
-    if secrets is not None:
-        command += ["--secrets", str(secrets.absolute())]
+    command = CoreOptions(
+        source=source, state=state, site=site, mqtt_plain_port=mqtt_plain_port,
+        mqtt_port=mqtt_port, ipc_port=ipc_port, http_port=http_port, isolation=isolation,
+        function_user=function_user, insecure_core_user=insecure_core_user, poll_s=poll_s,
+        doctor=doctor, read_only=read_only, fault_plan=fault_plan, pythons=pythons,
+        device_certificates=device_certificates, secrets=secrets,
+        listen=Listen(
+            listen=listen, no_tls=no_tls, names=http_name or [], certificate=http_certificate,
+            key=http_key, trust_header=trust_header, trust_from=trust_from or [],
+        ),
+    ).command()  # fmt: skip
     variables = environment()
     if group is not None:
         review(

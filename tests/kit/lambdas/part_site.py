@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from checkout import PROJECT
-from sim import environment
+from site_environment import environment
 
 from contract import messages as m
 

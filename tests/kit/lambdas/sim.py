@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sim_oracle import verdict
+from site_environment import environment
+
 from contract import messages as m
 from lambdas.aggregator.engine import Aggregator
 from lambdas.common.addressed import work_for
@@ -26,31 +29,6 @@ STEP_S = 0.02
 RESEND_S = 3.0
 HEARTBEAT_S = 1.0
 RESTART_S = 1.0
-
-
-def environment(root: Path, **more: str) -> dict[str, str]:
-    env = {
-        "FANFOLD_SITE": "demo",
-        "FANFOLD_IMAGES_DIR": str(root / "images"),
-        "FANFOLD_STATE_DIR": str(root / "state"),
-        "FANFOLD_IMAGES_TOPIC": "demo/images/",
-        "FANFOLD_WORK_TOPIC": "demo/work/",
-        "FANFOLD_DONE_TOPIC": "demo/done",
-        "FANFOLD_ACK_TOPIC": "demo/ack",
-        "FANFOLD_STATS_TOPIC": "demo/stats",
-        "FANFOLD_RESULTS_TOPIC": "demo/results/",
-        "FANFOLD_LATE_TOPIC": "demo/late/",
-        "FANFOLD_JOBS_TOPIC": "demo/jobs",
-        "FANFOLD_CLOUD_TOPIC": "fanfold/demo/results",
-        "FANFOLD_CLOUD_JOBS_TOPIC": "fanfold/demo/jobs",
-        "FANFOLD_CAMERAS": "cam1,cam2",
-        "FANFOLD_WORKERS": "w0,w1,w2",
-        "FANFOLD_DROP_FOLDER": "drop",
-        "FANFOLD_WORKER_TIMEOUT_S": "5",
-    }
-    env.update(more)
-    (root / "images").mkdir(parents=True, exist_ok=True)
-    return env
 
 
 @dataclass
@@ -345,49 +323,12 @@ class Sim:
         for payload in queued:
             self._give(worker, payload)
 
-    # The oracle
-
     def verdict(self, records: list[dict[str, Any]] | None = None) -> dict[str, int]:
         """What the far side is missing, has twice under different content, or out of order."""
-        found: dict[tuple[str, int], dict[str, Any]] = {}
-        report = {"missing": 0, "duplicates": 0, "conflicts": 0, "order": 0, "content": 0}
-        highest: dict[str, int] = {}
-        gaps: set[tuple[str, int]] = set()
-        for record in self.cloud if records is None else records:
-            key = (record["epoch"], record["stream"], record["seq"])
-            if record["status"] == "gap":
-                gaps.add(key)
-            elif key in found:
-                report["duplicates"] += 1
-                report["conflicts"] += found[key].get("id") != record.get("id")
-                continue
-            else:
-                found[key] = record
-                if key in gaps:
-                    continue
-            report["order"] += record["seq"] <= highest.get(record["stream"], 0)
-            highest[record["stream"]] = max(highest.get(record["stream"], 0), record["seq"])
-        by_number = {key[1:]: record for key, record in found.items()}
-        report["duplicates"] += len(found) - len(by_number)
-        for (camera, event_id), (first, count) in self.accepted.items():
-            for seq in range(first, first + count):
-                record = by_number.get((camera, seq))
-                if record is None:
-                    report["missing"] += 1
-                elif record.get("reason") == "journal_lost":
-                    continue
-                elif record["id"] not in (event_id, f"{event_id}/{seq - first}"):
-                    report["content"] += 1
-                elif record["status"] == "ok":
-                    label = record["output"]["top"][0]["label"]
-                    report["content"] += label != f"label of {record['id']}"
-        return report
+        return verdict(self.accepted, self.cloud if records is None else records)
 
 
 def _keyed(payload: bytes) -> list[dict[str, Any]]:
     """Records with what their message adds to their key."""
     message = json.loads(payload)
     return [{**record, "epoch": message["epoch"]} for record in message["results"]]
-
-
-CLEAN = {"missing": 0, "duplicates": 0, "conflicts": 0, "order": 0, "content": 0}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sim import environment
+from site_environment import environment
 
 from contract import messages as m
 from lambdas.common.bus import RecordingBus

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from sim import Sim, environment
+from sim import Sim
+from site_environment import environment
 
 from contract.messages import MAX_MESSAGE_BYTES
 from lambdas.aggregator.batches import batch_name, partition_of

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import boto3
 import pytest
 from botocore.config import Config
-from sim import environment
+from site_environment import environment
 
 from lambdas.aggregator.outbox import S3Sink, Upload, Uploader, objects
 from lambdas.aggregator.store import LATE, RESULTS, Store

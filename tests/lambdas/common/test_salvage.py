@@ -9,7 +9,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sim import CLEAN, Sim
+from sim import Sim
+from sim_oracle import CLEAN
 from splitter_kit import Bench
 
 from contract.durable.database import PAGE_BYTES

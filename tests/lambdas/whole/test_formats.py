@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sim import environment
+from site_environment import environment
 from splitter_kit import JPEG, Bench, event
 
 from lambdas.aggregator.engine import Aggregator

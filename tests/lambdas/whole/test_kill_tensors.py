@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from inference_kit import jpeg, simulated
 from part_site import DEADLINE_S, Part
-from sim import environment
+from site_environment import environment
 
 from lambdas.common.fault_points import TENSOR_POINTS
 

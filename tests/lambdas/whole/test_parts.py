@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from sim import environment
+from site_environment import environment
 
 from contract import messages as m
 from lambdas.aggregator.engine import Aggregator

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from sim import CLEAN, Hostility, Sim
+from sim import Hostility, Sim
+from sim_oracle import CLEAN
 
 
 @pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])

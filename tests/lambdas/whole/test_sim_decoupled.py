@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sim import CLEAN, Hostility
+from sim import Hostility
 from sim_decoupled import DecoupledSim
+from sim_oracle import CLEAN
 
 PARTS = ("splitter", "aggregator", "t0", "t1", "w0", "w1")
 

@@ -4,8 +4,9 @@ functions killed and frozen, poison among the images. Nothing is lost, only pois
 import random
 
 import pytest
-from sim import CLEAN, Hostility, Sim
+from sim import Hostility, Sim
 from sim_decoupled import DecoupledSim
+from sim_oracle import CLEAN
 
 few_or_many = pytest.mark.parametrize("plants", [6, pytest.param(500, marks=pytest.mark.soak)])
 MANIFESTS = 12
