@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from contract.messages import MAX_PATH_BYTES, Record, dumps, result_failed, utf8
+from lambdas.pool.pool import IN_HAND
 from replay.cut import Shard
 from replay.place import Place
 from replay.plan import shard_name
@@ -85,7 +86,7 @@ def _record(shard: Shard, index: int, result: Record) -> Record:
 
 
 class _Collected:
-    """Records of one shard, by place; what is under way is `AHEAD` images at most."""
+    """Records of one shard, by place; what is under way does not grow with the shard."""
 
     def __init__(self, shard: Shard, archive: Place, runner: Runner) -> None:
         self._shard, self._archive, self._runner = shard, archive, runner
@@ -94,6 +95,7 @@ class _Collected:
         self._error: BaseException | None = None
         self._changed = threading.Condition()
         self._under_way = 0
+        self._ahead = AHEAD
 
     def records(self) -> list[Record]:
         if self._archive.on_disk("") is None:
@@ -105,6 +107,8 @@ class _Collected:
 
     def _hand_over_all(self) -> None:
         names = self._shard.names
+        # One shard alone keeps every process of the pool at work.
+        self._ahead = max(AHEAD, IN_HAND * TOGETHER * self._runner.processes)
         for start in range(0, len(names), TOGETHER):
             places = range(start, min(start + TOGETHER, len(names)))
             self._make_room(len(places))
@@ -121,7 +125,7 @@ class _Collected:
             self._wait(lambda: self._left == 0)
 
     def _make_room(self, images: int) -> None:
-        self._wait(lambda: self._under_way + images <= AHEAD)
+        self._wait(lambda: self._under_way + images <= self._ahead)
         with self._changed:
             self._under_way += images
 
@@ -160,7 +164,7 @@ class _Collected:
             self._results[index] = result
             self._left -= 1
             self._under_way -= 1
-            if self._left == 0 or self._under_way <= AHEAD - TOGETHER:
+            if self._left == 0 or self._under_way <= self._ahead - TOGETHER:
                 self._changed.notify_all()
 
     def _wait(self, ready: Any) -> None:

@@ -10,7 +10,7 @@ from inference_kit import DEADLINE_S, jpeg, simulated
 
 from contract.accelerators.cards import GpuId
 from lambdas.pool import run
-from lambdas.pool.alone import PoolError, environment
+from lambdas.pool.alone import PoolError, environment, job_of
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import gpus_here, parse_gpus, processes
@@ -37,6 +37,22 @@ def test_records_come_in_the_order_of_the_paths_and_a_bad_file_costs_one(tmp_pat
 
     assert [record["file"] for record in records] == paths
     assert [r["file"] for r in records if r["status"] == "failed"] == paths[5:7]
+
+
+def test_an_image_behind_a_link_is_named_by_where_it_is(tmp_path):
+    (there,) = images(tmp_path / "in", 1)
+    (tmp_path / "folder").symlink_to("in")
+    (tmp_path / "link.jpg").symlink_to("folder/00.jpg")
+    ways = [
+        there,
+        f"{tmp_path}/folder/00.jpg",
+        f"{tmp_path}/link.jpg",
+        f"{tmp_path}/in/../link.jpg",
+    ]
+
+    named = [job_of(way, "b", stream="s", seq=1, image="i").items[0]["file"] for way in ways]
+
+    assert set(named) == {os.path.realpath(there).lstrip("/")}
 
 
 def test_a_model_that_cannot_load_ends_in_one_sentence(tmp_path):
