@@ -43,7 +43,8 @@ class Runner(Owner):
             self._count += 1
             batch = f"r-{self._count}"
             self._open[batch] = (taken, set(range(1, len(paths) + 1)))
-        items, unnamed = [], []
+        items: list[Record] = []
+        unnamed: list[Record] = []
         for number, path in enumerate(paths, 1):
             [item] = job_of(path, batch, stream="replay", seq=number, image=batch).items
             (items if _is_utf8(item["file"]) else unnamed).append(item)
