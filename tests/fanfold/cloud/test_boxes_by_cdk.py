@@ -116,14 +116,12 @@ class Camera:
         self._end.set()
         self._thread.join()
 
-    def move(self) -> int:
-        """To the new box, with what the old one has left lying; how many images those are."""
+    def move(self, taken: int) -> None:
+        """To the new box, with what lies in the old folder behind the first `taken` images."""
         with self._moving:
-            left = sorted(self._folder.glob("*.png"))
-            for path in left:
+            for path in sorted(self._folder.glob("*.png"))[taken:]:
                 path.rename(self._new / path.name)
             self._folder = self._new
-        return len(left)
 
     def _drop_all(self) -> None:
         while not self._end.wait(EVERY_S):
@@ -143,6 +141,18 @@ def hall(request, cloud, tmp_path_factory) -> Iterator[Hall]:
     made.stop()
 
 
+def taken_by(hall: Hall, box: str) -> int:
+    """Images of the camera that the old box has recorded, once that no longer changes."""
+    seen = [0]
+
+    def settled() -> int:
+        done = hall.fanfold("history", box, "--camera", CAMERA, "--json", "-n", "5000")
+        seen.append(len(done.stdout.splitlines()))
+        return seen[-1] if seen[-1] == seen[-2] else 0
+
+    return int(eventually(settled, lambda: f"an end of what {box} records: {seen}"))
+
+
 def numbers(records: list[dict[str, Any]]) -> list[int]:
     return [int(Path(record["file"]).stem) for record in records]
 
@@ -159,7 +169,7 @@ def test_two_boxes_are_deployed_and_a_camera_that_moves_keeps_its_order_and_ever
         said = hall.type(2)
         eventually(lambda: hall.cameras(first) == {"press-side"}, "the camera has left its old box")
         eventually(lambda: hall.cameras(second) == {"belt", CAMERA}, "the new box has the camera")
-        camera.move()
+        camera.move(taken_by(hall, first))
         moved_at = camera.count
         eventually(lambda: camera.count >= moved_at + 8, "eight images for the new box")
 
