@@ -19,9 +19,9 @@ QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/s
 	tests/lambdas/tensors tests/edgecore/runtime
 IN_QUICK := not soak and not e2e and not slow
 
-.PHONY: setup demo test quick lint unit device-tests soak clean
+.PHONY: setup demo test quick lint unit device-tests soak bench-guard clean
 
-setup: .venv/.done .venv-device/.done node_modules/.done
+setup: .venv/.done .venv-device/.done node_modules/.done build/clients/.done
 
 .venv/.done: pyproject.toml constraints/tools.txt
 	@echo "Installing the tools (about a minute, once) …"
@@ -42,6 +42,16 @@ setup: .venv/.done .venv-device/.done node_modules/.done
 node_modules/.done: package.json package-lock.json
 	@echo "Installing the CDK command line …"
 	npm ci --no-audit --no-fund --silent
+	@touch $@
+
+# Beside the environments: older editions of clients, and the samples in an SDK's source.
+build/clients/.done: constraints/clients.txt .venv/.done
+	@echo "Fetching clients of a Greengrass core that are not ours …"
+	rm -rf build/clients
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes \
+		--target build/clients -r $<
+	$(BIN)/pip download -q --disable-pip-version-check --no-deps --require-hashes \
+		--no-binary :all: -d build/clients/sources -r $<
 	@touch $@
 
 build/wheels/.done: models/wheels.py .venv/.done
@@ -79,6 +89,10 @@ device-tests: setup build/wheels/.done
 soak: setup build/wheels/.done
 	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m soak
 	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m soak
+
+# Five short ratios against controls of the same run; below a recorded floor it fails.
+bench-guard: setup
+	$(BIN)/python -m bench.guard
 
 clean:
 	rm -rf .venv .venv-device node_modules build cdk.out .fanfold

@@ -84,7 +84,15 @@ class Suite:
         """What one round of a scenario runs, by label."""
         cells = self._own(scenario) if "fanfold" in self.methods else {}
         chosen = [n for n in CONTROLS if n in self.methods and scenario in CONTROLS[n].scenarios]
-        return {**cells, **{name: self._control(scenario, name) for name in chosen}}
+        cells.update({name: self._control(scenario, name) for name in chosen})
+        if scenario == "real" and "raw_loop" in chosen and self.compiled is not None:
+            cells["raw_loop compiled"] = self._bare(self.compiled)
+        return cells
+
+    def _bare(self, package: Path) -> Callable[[int], Row]:
+        """The same package and transform in a bare loop: what Fanfold can reach at most."""
+        more = (self.count, self.images, "--package")
+        return lambda workers: run_control("raw_loop", package, workers, *more)
 
     def _own(self, scenario: str) -> dict[str, Callable[[int], Row]]:
         match scenario:

@@ -95,7 +95,9 @@ def _memory(rows: _Rows) -> Iterator[Target]:
 def _real(rows: _Rows) -> Iterator[Target]:
     if rows.workers == 2:
         yield from _ratios(rows, "fanfold", {"raw_loop": 0.97, "article_pool": 1.0})
-        yield from _ratios(rows, "fanfold compiled", {"article_pool": 1.85})
+        yield from _ratios(
+            rows, "fanfold compiled", {"article_pool": 1.85, "raw_loop compiled": 0.98}
+        )
         compiled = rows.spread("fanfold compiled", lambda row: row["workers_pss_kb"] / 1e3)
         if compiled:
             what = f"{rows.label}: two workers with the compiled package, MB PSS"

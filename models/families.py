@@ -69,6 +69,11 @@ FAMILIES: dict[str, Family] = {
         "detection", "RT-DETR from Ultralytics: rows cx cy w h score class, 0 to 1, stretched",
         _rows(["cx", "cy", "w", "h", "score", "class"], units="fraction"), _STRETCHED,
     ),
+    "rtdetr-ultralytics-raw": Family(
+        "detection", "RT-DETR from Ultralytics before 8.4.50: (N, 4+classes), 0 to 1, stretched",
+        {"layout": "boxes_scores", "boxes": 0, "scores": 0, "box": "cxcywh", "units": "fraction"},
+        _STRETCHED,
+    ),
     "rtdetr": Family(
         "detection", "RT-DETR, D-FINE, DEIM: labels, boxes, scores; input orig_target_sizes",
         {"layout": "boxes_labels_scores", "boxes": "boxes", "labels": "labels", "scores": "scores"},
@@ -136,6 +141,10 @@ FAMILIES: dict[str, Family] = {
     "anomalib": Family(
         "anomaly", "Anomalib 2: pred_score and anomaly_map",
         {"score": "pred_score", "map": "anomaly_map"}, _STRETCHED, 0.5,
+    ),
+    "anomaly-map": Family(
+        "anomaly", "an anomaly map alone: (1, h, w), 0 to 1",
+        {"map": 0}, _STRETCHED, 0.5,
     ),
     "torchvision": Family(
         "classification", "torchvision's classifiers: ImageNet, shorter side + crop", {},

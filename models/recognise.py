@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from lambdas.model.errors import ModelError
 from lambdas.model.onnx_file import Port
@@ -16,6 +16,7 @@ from models.facts import Facts
 from models.families import FAMILIES, of_task
 
 MASKS = 32
+Shape = Sequence[Any]
 
 
 class Found(NamedTuple):
@@ -115,15 +116,12 @@ def _by_metadata(facts: Facts) -> Found | None:
     if not task:
         return Found("yolov5", "its metadata has names and stride as YOLOv5's repository writes",
                      labels)  # fmt: skip
-    family = _ultralytics(task, meta)
+    shape = facts.outputs[0].shape if facts.outputs else ()
+    family = _ultralytics(task, meta, shape, len(labels))
     return Found(family, f"its metadata is Ultralytics' (task {task})", labels)
 
 
-def _ultralytics(task: str, meta: dict[str, Any]) -> str:
-    head = str(meta.get("head", ""))
-    inside = str(meta.get("end2end", "")) == "True" or re.search(
-        r"'nms': True", str(meta.get("args", ""))
-    )
+def _ultralytics(task: str, meta: dict[str, Any], shape: Shape, classes: int) -> str:
     if task in ("pose", "obb", "depth"):
         raise ModelError(f"the network's task is {task}, which is not done here: write a hook")
     if task == "classify":
@@ -131,13 +129,47 @@ def _ultralytics(task: str, meta: dict[str, Any]) -> str:
     if task == "semantic":
         return "semantic-classes"
     if task == "segment":
-        return "yolo-end2end-seg" if inside else "yolov8-seg"
+        return "yolo-end2end-seg" if _rows_inside(meta, shape, classes, MASKS) else "yolov8-seg"
     if task != "detect":
         raise ModelError(f"the network's task is {task!r}, which is not known here")
-    detr = head == "RTDETRDecoder" or "rtdetr" in str(meta.get("description", "")).lower()
-    if detr:
-        return "rtdetr-ultralytics"
-    return "yolo-end2end" if inside else "yolov8"
+    head, words = str(meta.get("head", "")), str(meta.get("description", "")).lower()
+    if head == "RTDETRDecoder" or "rtdetr" in words or "rt-detr" in words:
+        return _ultralytics_detr(meta, shape, classes)
+    return "yolo-end2end" if _rows_inside(meta, shape, classes, 0) else "yolov8"
+
+
+def _rows_inside(meta: dict[str, Any], shape: Shape, classes: int, extra: int) -> bool:
+    """Whether suppression is in the network, so that it gives rows. `extra`: columns of masks.
+
+    Exports from before 8.4 do not say it of v10; their output's shape does. What is said
+    and what is there must not contradict each other. Raises `ModelError`.
+    """
+    said = str(meta.get("end2end", "")) == "True" or bool(
+        re.search(r"'nms': True", str(meta.get("args", "")))
+    )
+    numbers = [side if isinstance(side, int) and side > 0 else None for side in shape]
+    if len(numbers) != 3 or numbers[1] is None or numbers[2] is None:
+        return said
+    raw, rows = numbers[1] == 4 + classes + extra, numbers[2] == 6 + extra
+    if raw == rows:  # neither, which the network's trial will tell; or both
+        return said
+    silent = "end2end" not in meta
+    if rows != said and not (rows and silent):
+        raise ModelError(
+            f"its metadata says {'rows of boxes' if said else 'no suppression inside'} (end2end, "
+            f"nms) and its output is {list(shape)} with {classes} classes: export it again"
+        )
+    return rows
+
+
+def _ultralytics_detr(meta: dict[str, Any], shape: Shape, classes: int) -> str:
+    """Six columns from 8.4.50 on, before them four and a score for each class."""
+    columns = shape[-1] if shape else None
+    if columns == 4 + classes and columns != 6:
+        return "rtdetr-ultralytics-raw"
+    numbers = [int(n) for n in re.findall(r"\d+", str(meta.get("version", "")))[:3]]
+    old = columns == 4 + classes and bool(numbers) and numbers < [8, 4, 50]
+    return "rtdetr-ultralytics-raw" if old else "rtdetr-ultralytics"
 
 
 def _by_names(facts: Facts) -> Found | Question | None:
@@ -200,7 +232,7 @@ def _for_one(port: Port, side: Side | None) -> list[str]:
     if len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1)):
         return of_task("classification")
     if len(shape) == 4:
-        return ["semantic-binary"] if shape[1] == 1 else ["semantic"]
+        return ["semantic-binary", "anomaly-map"] if shape[1] == 1 else ["semantic"]
     return list(FAMILIES)
 
 

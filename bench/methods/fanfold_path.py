@@ -89,6 +89,7 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     slow_model: Path | None = None,
     files_per_event: int = 1,
     in_flight: int | None = None,
+    inline: bool = False,
     machine: Machine | None = None,
     core_arguments: Sequence[str] = (),
     python: Path | None = None,
@@ -97,6 +98,7 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
 
     `in_flight`: an image leaves only when fewer than so many results are awaited, so that
     latency holds no backlog; 1 is latency at low load; None sends all at once.
+    `inline`: an image is the message, not a file that it names.
     Raises UserError when results are missing or out of order.
     """
     shutil.rmtree(work, ignore_errors=True)
@@ -109,15 +111,15 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
         shutil.copy(image, folder / image.name)
     started = running_core(work, group, core_arguments, python)
     with started as core, Console(core, [Topics(SITE).results("#")]) as console:
-        client = _Client(console, names, files_per_event)
+        client = _Client(console, names, files_per_event, images if inline else None)
         client.run(2 * setting.workers, None)
-        pids = _pids(core)
-        cpu_before = _cpu_of(pids)
+        pids = part_pids(core)
+        cpu_before = cpu_of(pids)
         start = time.perf_counter()
         with GpuSampler() as gpus:
             records, latencies_ms = client.run(count, in_flight)
         total_s = time.perf_counter() - start
-        cpu = {part: used - cpu_before[part] for part, used in _cpu_of(pids).items()}
+        cpu = {part: used - cpu_before[part] for part, used in cpu_of(pids).items()}
         memory = {part: pss_kb([pid]) for part, pid in pids.items()}
     return {
         "method": "fanfold",
@@ -144,8 +146,15 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
 class _Client:
     """Publishes events and collects the results, checking their order."""
 
-    def __init__(self, console: Console, names: list[str], files_per_event: int) -> None:
+    def __init__(
+        self,
+        console: Console,
+        names: list[str],
+        files_per_event: int,
+        inline: Sequence[Path] | None = None,
+    ) -> None:
         self._console, self._names, self._per_event = console, names, files_per_event
+        self._inline = inline
         self._events = 0
         self._next_seq = 1
         #: When each result came, in order, perf_counter seconds.
@@ -170,13 +179,19 @@ class _Client:
         times: list[float] = []
         while len(times) < count:
             size = min(self._per_event, count - len(times))
-            files = [self._names[(len(times) + i) % len(self._names)] for i in range(size)]
-            event: dict[str, Any] = {"v": 1, "id": f"bench-{self._events}"}
-            event.update({"file": files[0]} if self._per_event == 1 else {"files": files})
-            self._console.publish(Topics(SITE).images(CAMERA), json.dumps(event).encode())
+            self._console.publish(Topics(SITE).images(CAMERA), self._event(len(times), size))
             times += [time.perf_counter()] * size
             self._events += 1
         return times
+
+    def _event(self, at: int, size: int) -> bytes:
+        if self._inline:
+            # Each once: the same bytes again are the same image.
+            return self._inline[self._events % len(self._inline)].read_bytes()
+        files = [self._names[(at + i) % len(self._names)] for i in range(size)]
+        event: dict[str, Any] = {"v": 1, "id": f"bench-{self._events}"}
+        event.update({"file": files[0]} if self._per_event == 1 else {"files": files})
+        return json.dumps(event).encode()
 
     def _receive(self) -> list[dict[str, Any]]:
         message = self._console.receive(SILENCE_S)
@@ -190,12 +205,12 @@ class _Client:
         return results
 
 
-def _pids(core: running.RunningCore) -> dict[str, int]:
+def part_pids(core: running.RunningCore) -> dict[str, int]:
     functions = core.get("/api/status")["functions"]
     return {"core": core.pid, **{f["id"]: f["pid"] for f in functions if f.get("pid")}}
 
 
-def _cpu_of(pids: dict[str, int]) -> dict[str, float]:
+def cpu_of(pids: dict[str, int]) -> dict[str, float]:
     """Seconds of CPU that each part has used, and the client that feeds them (this process)."""
     return {**{part: cpu_s(pid) for part, pid in pids.items()}, "client": time.process_time()}
 

@@ -1,6 +1,7 @@
 """The ceiling: N processes, each a bare loop over its share, no queue and no order.
 
-Same network, runtime and transform as the article's method; nothing between the images.
+Same network, runtime and transform as the article's method; with --package the package's own
+runtime and Fanfold's transform, as a worker has them; nothing between the images.
 Device interpreter. Prints one JSON object.
 """
 
@@ -30,6 +31,7 @@ Ended = Union[Span, Exception]
 
 class Gpus(Options):
     gpus: str
+    package: bool
 
 
 def network_loop(folder: str, gpu: int | None) -> Callable[[str], np.ndarray]:
@@ -39,6 +41,32 @@ def network_loop(folder: str, gpu: int | None) -> Callable[[str], np.ndarray]:
     network = Network(folder, mx.cpu() if gpu is None else mx.gpu(gpu))
     network.infer(mx.nd.zeros(network.shape))
     return lambda path: network.infer(transform(path, network.shape))
+
+
+def package_loop(folder: str, gpu: int | None) -> Callable[[str], object]:
+    """→ function(path): as a worker reads, transforms and infers, one thread, loaded and warm."""
+    import cv2
+    import numpy as np
+
+    from lambdas.common.paths import read_inside
+    from lambdas.imaging.header import MAX_BYTES
+    from lambdas.imaging.transform import Transform
+    from lambdas.model.package import load_package
+    from lambdas.model.runtimes.select import load_runtime
+
+    cv2.setNumThreads(1)
+    package = load_package(folder)
+    runtime = load_runtime(package, -1 if gpu is None else gpu)
+    transform = Transform(package.spec.input, "fast")
+    tensor = np.zeros(transform.shape, np.float32)
+    runtime.infer(tensor[np.newaxis])
+
+    def process(path: str) -> object:
+        parent, _, name = path.rpartition("/")
+        transform(read_inside(parent, name, MAX_BYTES), tensor, "")
+        return runtime.infer(tensor[np.newaxis])
+
+    return process
 
 
 def _run(make: Make, share: Share, ready: Semaphore, go: Event, out: Queue[Ended]) -> None:
@@ -85,11 +113,13 @@ def side_by_side(make: Make, shares: Sequence[Share]) -> float:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--gpus", default="", help="comma-separated ids; empty: CPU")
+    parser.add_argument("--package", action="store_true", help="the package's own runtime")
     chosen = parser.parse_args(namespace=Gpus())
     paths, workers = paths_of(chosen), chosen.workers
     gpus: list[int | None] = [int(g) for g in chosen.gpus.split(",") if g] or [None]
     shares = [((str(chosen.model), gpus[i % len(gpus)]), paths[i::workers]) for i in range(workers)]
-    print(json.dumps(result("raw_loop", workers, len(paths), side_by_side(network_loop, shares))))
+    make = package_loop if chosen.package else network_loop
+    print(json.dumps(result("raw_loop", workers, len(paths), side_by_side(make, shares))))
 
 
 if __name__ == "__main__":

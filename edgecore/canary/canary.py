@@ -105,7 +105,7 @@ class RunningCanary:
         """Why the new model may not serve; "": it may. Cancelled, it says that it ended."""
         # Whatever ends this process leaves the word that it is to begin again.
         await self._keep_so_far()
-        state, reason = "ended", "a newer deployment came, or the core ended"
+        state, reason = "ended", "a newer deployment came, it was taken back, or the core ended"
         try:
             reason = await self._compared()
             state = "refused" if reason else "passed"

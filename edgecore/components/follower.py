@@ -50,6 +50,9 @@ class Deployments(Protocol):
     def is_candidate(self, deployment_id: str) -> bool:
         """Whether a canary compares its model with the one that runs."""
 
+    async def withdraw(self, deployment_id: str, why: str) -> None:
+        """End its canary, if it is being compared; the group that runs is left as it is."""
+
 
 class Follower:
     """``run`` until cancelled."""
@@ -103,6 +106,7 @@ class Follower:
             if self._runs() != wanted and not compared:
                 return "Failure", "another deployment came in between"
             if compared and read_offer(self._places) not in (offer, None):
+                await self._deployments.withdraw(wanted, "another model is offered")
                 return "Failure", "another model is offered"
             await set_within(self._wake, LOOK_S)
             self._wake.clear()

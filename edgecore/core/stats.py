@@ -18,7 +18,8 @@ DRAINED = ("draining", "drained")
 
 def mapping(value: object) -> Mapping[str, Any]:
     """``value`` if it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    # dict by name: asking the abstract class costs half a microsecond, for every image
+    return value if isinstance(value, dict | Mapping) else {}
 
 
 def number(value: object) -> float | None:

@@ -159,6 +159,10 @@ class Rollout:
         candidate = self._manager.candidate
         return candidate is not None and candidate.deployment_id == deployment_id
 
+    async def withdraw(self, deployment_id: str, why: str) -> None:
+        """Whoever brought it has taken it back while its model was being compared."""
+        await self._manager.withdraw(deployment_id, why)
+
     async def stop(self) -> None:
         """After a deployment under way; reports to the cloud that this core leaves."""
         await self._manager.close()

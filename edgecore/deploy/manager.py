@@ -112,6 +112,12 @@ class DeploymentManager(Generic[R]):
             )
             self._canary_task = asyncio.ensure_future(self._compare(canary, loaded))
 
+    async def withdraw(self, deployment_id: str, why: str) -> None:
+        """End the comparison of a deployment that whoever brought it has taken back."""
+        async with self._one_at_a_time:
+            if self.candidate is not None and self.candidate.deployment_id == deployment_id:
+                await self._stop_canary(why)
+
     async def _compare(self, canary: Canary, loaded: LoadedGroup) -> None:
         """Beside the group that runs; then the new one replaces it, or is refused."""
         try:
@@ -288,9 +294,10 @@ class DeploymentManager(Generic[R]):
         await ended(self._health_task)
         self._health_task = self.trial = None
 
-    async def _stop_canary(self) -> None:
-        """A newer deployment, or the end of the core; a restart begins it again."""
+    async def _stop_canary(self, why: str = "a newer deployment came") -> None:
+        """A newer deployment, one that was taken back, or the end of the core; a restart begins
+        it again."""
         if self.candidate is not None and not self._closed:
-            self._outcomes.remember(self.candidate, "canary ended", "a newer deployment came")
+            self._outcomes.remember(self.candidate, "canary ended", why)
         await ended(self._canary_task)
         self._canary_task = self.candidate = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from contract.volumes import INBOX
@@ -11,6 +11,7 @@ from edgecore.core.stats import mapping, model_name, number
 from edgecore.history.text import bounded
 
 STATUSES = ("ok", "failed", "dropped")
+_ANOMALY = frozenset(("anomalous",))
 MOST = 1e9
 """Numbers beyond it are cut: SQLite's own have 64 bits."""
 MAX_LABELS = 32
@@ -53,32 +54,33 @@ def rows_of(payload: bytes, t: float, defects: frozenset[str]) -> list[Row]:
     """Rows of one message, gaps are none of them. Raises whatever it is not."""
     message = json.loads(payload)
     stream = bounded(message.get("stream", ""))
-    found = (r for r in message["results"] if r.get("status") in STATUSES)
-    return [_row({"stream": stream, **record}, t, defects) for record in found]
+    found = [r for r in message["results"] if r.get("status") in STATUSES]
+    return [_row(r if "stream" in r else {"stream": stream, **r}, t, defects) for r in found]
 
 
 def _row(record: Mapping[str, Any], t: float, defects: frozenset[str]) -> Row:
+    get = record.get
     folder, name = _place(record)
     if not 0 <= (seq := int(record["seq"])) < 1 << 62:
         raise ValueError(f"seq {seq}")
-    labels = tuple(_labels(mapping(record.get("output"))))
-    taken = number(record.get("t_in"))
+    labels = _labels(mapping(get("output")))
+    taken = number(get("t_in"))
     return Row(
-        t=t,
-        camera=bounded(record["stream"]),
-        seq=seq,
-        status=record["status"],
-        id=bounded(record.get("id")),
-        name=name,
-        folder=folder,
-        job=bounded(record.get("job")),
-        worker=bounded(record.get("worker")),
-        model=bounded(model_name(record.get("model"))),
-        reason=bounded(record.get("reason")),
-        detail=bounded(record.get("detail")),
-        ms=None if taken is None else min(max(0.0, (t - taken) * 1000), MOST),
-        labels=labels,
-        defect=record["status"] == "ok" and any(_is_defect(f, defects) for f in labels),
+        t,
+        bounded(record["stream"]),
+        seq,
+        record["status"],
+        bounded(get("id")),
+        name,
+        folder,
+        bounded(get("job")),
+        bounded(get("worker")),
+        bounded(model_name(get("model"))),
+        bounded(get("reason")),
+        bounded(get("detail")),
+        None if taken is None else min(max(0.0, (t - taken) * 1000), MOST),
+        labels,
+        record["status"] == "ok" and _has_defect(labels, defects),
     )
 
 
@@ -91,23 +93,23 @@ def _place(record: Mapping[str, Any]) -> tuple[str, str]:
     return folder, given or name or bounded(record.get("id"))
 
 
-def _is_defect(found: Found, defects: frozenset[str]) -> bool:
-    return found.label in defects if defects else found.label == "anomalous"
+def _has_defect(labels: tuple[Found, ...], defects: frozenset[str]) -> bool:
+    wanted = defects or _ANOMALY
+    return any(found.label in wanted for found in labels)
 
 
-def _labels(output: Mapping[str, Any]) -> Iterator[Found]:
+def _labels(output: Mapping[str, Any]) -> tuple[Found, ...]:
     """What the model says is there: the best class, each label of its boxes, or the verdict."""
     if isinstance(output.get("anomalous"), bool):
-        yield Found("anomalous" if output["anomalous"] else "normal", _score(output, "score"), 1)
-        return
+        verdict = "anomalous" if output["anomalous"] else "normal"
+        return (Found(verdict, _score(output, "score"), 1),)
     top = output.get("top")
     if isinstance(top, list) and top:
         best = mapping(top[0])
-        yield Found(bounded(best.get("label")), _score(best, "score"), 1)
-        return
+        return (Found(bounded(best.get("label")), _score(best, "score"), 1),)
     boxes, classes = output.get("boxes"), output.get("classes")
     answers = boxes if isinstance(boxes, list) else classes if isinstance(classes, list) else []
-    yield from _by_label(answers, "score" if isinstance(boxes, list) else "share")
+    return tuple(_by_label(answers, "score" if isinstance(boxes, list) else "share"))
 
 
 def _by_label(answers: list[Any], scored: str) -> list[Found]:

@@ -16,7 +16,7 @@ def visible(text: str) -> str:
 
 def bounded(value: object) -> str:
     """A string that SQLite and JSON take, of ``MAX_CHARS`` at most; "" for anything else."""
-    if not isinstance(value, str):
+    if not value or not isinstance(value, str):
         return ""
     if len(value) <= MAX_CHARS and value.isascii() and "\0" not in value:
         return value

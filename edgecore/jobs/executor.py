@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 ASK_EVERY_S = 3600.0
 """Notifications may be lost; the queue is asked now and then all the same."""
 LOOK_S = 1.0
+STILL_WANTED_S = 60.0
+"""So often a job's canary asks whether the job is still there, beside notifications."""
 
 
 class Deployments(Protocol):
@@ -49,6 +51,9 @@ class Deployments(Protocol):
 
     def is_candidate(self, deployment_id: str) -> bool:
         """Whether a canary compares its model with the one that runs."""
+
+    async def withdraw(self, deployment_id: str, why: str) -> None:
+        """End its canary, if it is being compared; the group that runs is left as it is."""
 
 
 class TakenBackError(Exception):
@@ -125,6 +130,7 @@ class Executor:
         try:
             await self._execute(record)
         except TakenBackError as error:
+            await self._deployments.withdraw(record.deployment_id, str(error))
             log.warning("job %s: %s; nothing was changed", record.job_id, error)
             self._end(record, "")
         return True
@@ -209,8 +215,13 @@ class Executor:
     async def _decided(self, record: JobRecord) -> bool:
         """Waits for the health gate while the job's group is the one that runs here. False:
         it does not run and nobody has judged it, as after a kill just before the exchange."""
+        asked_at = 0.0
         while (outcome := self._deployments.outcome(record.deployment_id)) is None:
-            if not self._deployments.is_candidate(record.deployment_id):
+            if self._deployments.is_candidate(record.deployment_id):
+                if self._wake.is_set() or time.monotonic() - asked_at > STILL_WANTED_S:
+                    asked_at = time.monotonic()
+                    await self._still_wanted(record)
+            else:
                 current = await asyncio.to_thread(deploy.current, self._state)
                 if current is None or current.deployment_id != record.deployment_id:
                     return False
@@ -219,6 +230,13 @@ class Executor:
         status, reason = outcome
         self._decide(record, "SUCCEEDED" if status == "Success" else "FAILED", reason)
         return True
+
+    async def _still_wanted(self, record: JobRecord) -> None:
+        """Raises `TakenBackError`: while its canary runs a job can still be taken back."""
+        try:
+            await self._say(record, "canary")
+        except JobsAway as error:
+            log.info("job %s: %s; its canary goes on", record.job_id, error)
 
     async def _change_core(self, record: JobRecord, document: JobDocument) -> None:
         """Returns where the wanted core runs. Else this process is stopped by the launcher, or
@@ -246,6 +264,10 @@ class Executor:
 
     async def _progress(self, record: JobRecord, step: str) -> None:
         """Say it to the cloud first: a job that was canceled or timed out ends here."""
+        await self._say(record, step)
+        self._note(record, step)
+
+    async def _say(self, record: JobRecord, step: str) -> None:
         fetched = str(self._artifacts.fetched_bytes)
         details = {**self._about(record), "step": step, "fetched": fetched}
         try:
@@ -257,7 +279,6 @@ class Executor:
             record.version = await self._cloud.update(
                 record.job_id, "IN_PROGRESS", record.version, details
             )
-        self._note(record, step)
 
     def _accept_word(self, record: JobRecord, rejected: JobsRejected) -> None:
         """The cloud's version counts where the job is still ours; else it is taken back."""

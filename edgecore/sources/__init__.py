@@ -1,4 +1,4 @@
-"""Where a group comes from: a cloud assembly, a template, a document, a device, the API.
+"""Where a group comes from: a document, a device, the API.
 
 Every source is read into one *group document* (``docs/spec/group-document.md``); what the
 document names (code, models, certificates) is fetched into content-addressed caches; the

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from edgecore.core.group import CLOUD
 from edgecore.sources.document import (
     SYSTEM_PREFIX,
     entries_of,
@@ -19,10 +20,11 @@ _CONNECTOR_MARK = ":/connectors/"
 _SYSTEM_FUNCTIONS = {
     "GGIPDetector": "the core's addresses are not published to AWS IoT; devices reach it at the "
     "address that you give them",
-    "GGStreamManager": "there is no stream manager on port 8088; a function that uses it fails to "
-    "connect",
+    "GGStreamManager": "there is no stream manager on port 8088: a function that uses it fails to "
+    "connect; publish to a topic instead, or put files to S3 with the group role",
 }
 _SPOOLER = "GGCloudSpooler"
+_PERSISTENT = "AtLeastOncePersistent"
 Document = Mapping[str, Any]
 
 
@@ -57,13 +59,27 @@ def _connectors(document: Document) -> Iterator[str]:
 def _functions(document: Document) -> Iterator[str]:
     for entry in entries_of(document, "Functions"):
         arn = str(entry.get("FunctionArn"))
-        if arn.startswith(SYSTEM_PREFIX):
-            yield from _system_function(arn[len(SYSTEM_PREFIX) :].partition(":")[0])
+        if not arn.startswith(SYSTEM_PREFIX):
+            continue
+        name = arn[len(SYSTEM_PREFIX) :].partition(":")[0]
+        if name == _SPOOLER:
+            yield from _spooler(entry, document)
+        else:
+            yield from _system_function(name)
+
+
+def _spooler(entry: Mapping[str, Any], document: Document) -> Iterator[str]:
+    configuration = entry.get("FunctionConfiguration") or {}
+    variables = (configuration.get("Environment") or {}).get("Variables") or {}
+    asked = variables.get("GG_CONFIG_SUBSCRIPTION_QUALITY") == _PERSISTENT
+    if asked and any(s.get("Source") == CLOUD for s in entries_of(document, "Subscriptions")):
+        yield (
+            f"system function {_SPOOLER}: {_PERSISTENT} is not honoured: what the cloud publishes "
+            "while this core has no link does not arrive later"
+        )
 
 
 def _system_function(name: str) -> Iterator[str]:
-    if name == _SPOOLER:
-        return
     what = _SYSTEM_FUNCTIONS.get(name, "it is a part of AWS's core that this one lacks")
     yield f"system function {name}: left out: {what}"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgecore.core.group import Group
 from edgecore.disk import layout
-from edgecore.sources import api, certificates, on_device, template
+from edgecore.sources import api, certificates, on_device
 from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.document import digest, to_group
 from edgecore.sources.errors import MISSING, SourceError
@@ -18,6 +18,9 @@ from edgecore.sources.fetch import Fetcher
 from edgecore.sources.left_out import findings
 
 _API = "greengrass:"
+_IMPORTED_FIRST = (
+    "a template, a cloud assembly or a greengo.yaml is imported first: fanfold import SOURCE FOLDER"
+)
 _DEPLOYMENT = ("DeploymentId", "Version")
 
 
@@ -47,8 +50,7 @@ def load(
 ) -> LoadedGroup:
     """Read ``source`` and fetch what it names. Blocking: call it in a thread.
 
-    ``source``: a cloud assembly folder (``FOLDER#STACK`` where several stacks hold a
-    group), a synthesized template, a group document, an on-device ``group.json``, or
+    ``source``: a group document, an on-device ``group.json``, or
     ``greengrass:GROUP_ID_OR_NAME``. Code and models already in the caches of ``state``
     are not downloaded again. ``device_certificates``: a folder with those that the group only
     names, or ``aws-iot``. Raises ``SourceError``.
@@ -106,20 +108,17 @@ def check_newer(
 def _document(source: str, cloud: AwsClients) -> dict[str, Any]:
     if source.startswith(_API):
         return api.read(cloud, source[len(_API) :])
-    path_text, _, stack = source.partition("#")
-    path = Path(path_text)
+    path = Path(source)
     if path.is_dir():
-        return template.read_assembly(path, stack or None)
+        raise SourceError(f"{path}: is a folder; {_IMPORTED_FIRST}")
     content = _read_json(path)
     if "GroupDefinitions" in content:
         return on_device.read(content, path)
-    if "Resources" in content and isinstance(content["Resources"], dict):
-        return template.read_template(content, path)
     if "Core" in content:
         return _relative_to(content, path.parent)
     raise SourceError(
-        f"{path}: not a template, a group document or an on-device group.json;"
-        " expected a key Resources, Core or GroupDefinitions"
+        f"{path}: neither a group document nor an on-device group.json: it has no key Core or "
+        f"GroupDefinitions; {_IMPORTED_FIRST}"
     )
 
 
@@ -131,10 +130,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: cannot be read: {error}", exit_code=MISSING) from error
     except ValueError as error:
-        raise SourceError(
-            f"{path}: is not JSON: {error}; a YAML template or a greengo.yaml is imported first: "
-            "fanfold import FILE FOLDER"
-        ) from error
+        raise SourceError(f"{path}: is not JSON: {error}; {_IMPORTED_FIRST}") from error
     if not isinstance(content, dict):
         raise SourceError(f"{path}: does not contain a JSON object")
     return content

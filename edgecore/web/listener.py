@@ -1,58 +1,14 @@
-"""uvicorn inside the core's loop: its own socket, no signal handlers, a quick stop."""
+"""A port of the web: bound before anything runs, served by uvicorn when there is something."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import uvicorn
-from starlette.types import ASGIApp
-
-from edgecore.core.descriptors import accepted_at_once, lengthen_queue
-from edgecore.web.bounded import BoundedProtocol
-from edgecore.web.handshakes import TlsFront
-
-STOP_GRACE_S = 1
-
-
-class _Server(uvicorn.Server):
-    """Behind TLS the connections are made by ``TlsFront``, not by asyncio."""
-
-    tls: ssl.SSLContext | None = None
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # signals are the daemon's
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if self.tls is None:
-            await super().startup(sockets=sockets)
-            return
-        await self.lifespan.startup()
-        self._front = TlsFront(self.tls, self._connection)
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(
-                self._front.protocol, sock=each, backlog=self.config.backlog
-            )
-            for each in sockets or []
-        ]  # fmt: skip
-        for server in self.servers:
-            lengthen_queue(server)
-        self.started = True
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self.tls is not None:
-            self._front.close()
-        await super().shutdown(sockets=sockets)
-
-    def _connection(self) -> asyncio.Protocol:
-        return BoundedProtocol(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
 
 
 class HttpServer:
@@ -73,20 +29,10 @@ class HttpServer:
         self.port = self._socket.getsockname()[1]
 
     def start(self, app: ASGIApp) -> None:
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=STOP_GRACE_S,
-            backlog=accepted_at_once(),
-            http=BoundedProtocol,
-            ws="none",
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,
-        )
-        self._server = _Server(config)
-        self._server.tls = self._tls
+        # A fifth of the core's imports: the functions start meanwhile.
+        from edgecore.web.uvicorn_server import server_of
+
+        self._server = server_of(app, self._tls)
         self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
 
     async def stop(self) -> None:

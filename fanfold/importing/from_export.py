@@ -99,14 +99,6 @@ def _add_lambda(imported: Imported, entry: Json, codes: Path) -> None:
     if arn.startswith(SYSTEM_PREFIX):
         return
     name = arn.partition(":function:")[2].partition(":")[0]
-    executable = str((entry.get("FunctionConfiguration") or {}).get("Executable") or "")
-    module, _, function = executable.rpartition(".")
-    # AWS's own tutorials write the handler's name as Executable.
-    named = bool(module and function) and (codes / name / f"{module}.py").is_file()
-    imported.document["Lambdas"][arn] = {
-        "FunctionName": name,
-        "Handler": executable if named else None,
-        "Runtime": None,
-    }
+    imported.document["Lambdas"][arn] = {"FunctionName": name, "Handler": None, "Runtime": None}
     if (codes / name).exists():
         imported.code[arn] = codes / name

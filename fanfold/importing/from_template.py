@@ -3,38 +3,70 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecore.sources.aws_clients import AwsClients, explained
 from edgecore.sources.document import SYSTEM_PREFIX
 from edgecore.sources.errors import SourceError
-from edgecore.sources.intrinsics import Resolver
-from edgecore.sources.template import definitions_of
 from fanfold.common.errors import INVALID, UserError
+from fanfold.importing.assembly import assets_beside, template_of
 from fanfold.importing.conditions import decided
+from fanfold.importing.definitions import definitions_of
 from fanfold.importing.imported import Imported, Json
+from fanfold.importing.intrinsics import Resolver
 from fanfold.importing.reading_template import local_code, read
 
 _ACCOUNT = "123456789012"
 _INLINE = {"nodejs": "index.js", "python": "index.py"}
 
 
-def from_template(
-    path: Path, cloud: AwsClients, parameters: dict[str, str], imports: dict[str, str]
-) -> Imported:
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the user adds to the source; ``scratch`` is a folder for downloads."""
+
+    scratch: Path
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    imports: Mapping[str, str] = field(default_factory=dict)
+
+
+def from_assembly(folder: Path, stack: str | None, cloud: AwsClients, given: Given) -> Imported:
     """Raises UserError or SourceError."""
-    region = cloud.effective_region
+    path, account, region = template_of(folder, stack)
+    return from_template(path, cloud, given, account=account, region=region)
+
+
+def from_template(
+    path: Path,
+    cloud: AwsClients,
+    given: Given,
+    *,
+    account: str | None = None,
+    region: str | None = None,
+) -> Imported:
+    """Nothing is deployed: versions and aliases are the code that the template itself carries.
+
+    Raises UserError or SourceError.
+    """
+    parameters = dict(given.parameters)
+    region = region or cloud.effective_region
     content = read(path, region, parameters)
-    content = _without_imports(content, imports, path)
     _fill_parameters(content, parameters, path)
-    account = _account(parameters)
+    account = account or _account(parameters)
+    plain = Resolver(content, account=account, region=region)
+    content = _without_imports(content, given.imports, path, plain)
     plain = Resolver(content, account=account, region=region)
     content = decided(content, plain.resolve)
     resolver = Resolver(content, account=account, region=region)
-    document = definitions_of(content, path, resolver)
-    imported = Imported(source=str(path), document=document)
+    imported = Imported(source=str(path), document=definitions_of(content, path, resolver))
+    _add_lambdas(imported, content, resolver, _Codes(path, cloud, given.scratch))
+    return imported
+
+
+def _add_lambdas(imported: Imported, content: Json, resolver: Resolver, codes: _Codes) -> None:
+    document = imported.document
     document["Lambdas"] = {}
     by_name = dict(_functions(content, resolver))
     for entry in document.get("Functions", []):
@@ -42,7 +74,9 @@ def from_template(
         if arn.startswith(SYSTEM_PREFIX):
             continue
         if ":function:" not in arn:
-            raise UserError(f"{path}: FunctionArn {arn!r} is not the ARN of a function", INVALID)
+            raise UserError(
+                f"{imported.source}: FunctionArn {arn!r} is not the ARN of a function", INVALID
+            )
         name = arn.partition(":function:")[2].partition(":")[0]
         properties = by_name.get(name, {})
         document["Lambdas"][arn] = {
@@ -50,9 +84,8 @@ def from_template(
             "Handler": resolver.resolve(properties.get("Handler")),
             "Runtime": resolver.resolve(properties.get("Runtime")),
         }
-        if found := _code(resolver.resolve(properties.get("Code") or {}), properties, path, cloud):
+        if found := codes.find(resolver.resolve(properties.get("Code") or {}), properties):
             imported.code[arn] = found
-    return imported
 
 
 def _account(parameters: dict[str, str]) -> str:
@@ -71,30 +104,38 @@ def _functions(content: Json, resolver: Resolver) -> Iterator[tuple[str, Json]]:
             yield str(resolver.resolve(properties.get("FunctionName")) or logical_id), properties
 
 
-def _code(
-    code: Any, properties: Json, path: Path, cloud: AwsClients
-) -> Path | dict[str, str] | None:
-    if isinstance(code, str):
-        return path.parent / code  # `aws cloudformation package` takes a local path too
-    if text := code.get("ZipFile"):
-        runtime = str(properties.get("Runtime") or "python")
-        name = next((n for family, n in _INLINE.items() if runtime.startswith(family)), "index.py")
-        return {name: str(text)}
-    bucket, key = code.get("S3Bucket"), code.get("S3Key")
-    if (local := local_code(bucket, key)) is not None:
-        return path.parent / local
-    return _from_s3(str(bucket), str(key), cloud) if bucket and key else None
+class _Codes:
+    """Where a template's code is: in it, beside it, an asset of its assembly, or in S3."""
 
+    def __init__(self, path: Path, cloud: AwsClients, scratch: Path) -> None:
+        self._folder = path.parent
+        self._assets = assets_beside(path)
+        self._cloud = cloud
+        self._scratch = scratch
 
-def _from_s3(bucket: str, key: str, cloud: AwsClients) -> Path | None:
-    """None where it cannot be had: the report says whose code is missing."""
-    target = Path(tempfile.mkdtemp(prefix="fanfold-import-")) / "code.zip"
-    try:
-        with explained(f"s3://{bucket}/{key}"):
-            cloud.client("s3").download_file(bucket, key, str(target))
-    except SourceError:
-        return None
-    return target
+    def find(self, code: Any, properties: Json) -> Path | dict[str, str] | None:
+        if isinstance(code, str):
+            return self._folder / code  # `aws cloudformation package` takes a local path too
+        if text := code.get("ZipFile"):
+            runtime = str(properties.get("Runtime") or "python")
+            family = next((n for f, n in _INLINE.items() if runtime.startswith(f)), "index.py")
+            return {family: str(text)}
+        bucket, key = code.get("S3Bucket"), code.get("S3Key")
+        if (local := local_code(bucket, key)) is not None:
+            return self._folder / local
+        if key in self._assets:
+            return self._assets[key]
+        return self._from_s3(str(bucket), str(key)) if bucket and key else None
+
+    def _from_s3(self, bucket: str, key: str) -> Path | None:
+        """None where it cannot be had: the report says whose code is missing."""
+        target = Path(tempfile.mkdtemp(dir=self._scratch)) / "code.zip"
+        try:
+            with explained(f"s3://{bucket}/{key}"):
+                self._cloud.client("s3").download_file(bucket, key, str(target))
+        except SourceError:
+            return None
+        return target
 
 
 def _fill_parameters(content: Json, given: dict[str, str], path: Path) -> None:
@@ -104,25 +145,27 @@ def _fill_parameters(content: Json, given: dict[str, str], path: Path) -> None:
         raise UserError(f"{path}: no parameter {unknown[0]!r}; it has: {known}", INVALID)
     for name, parameter in declared.items():
         if name in given:
-            parameter["Default"] = given[name]
+            parameter.update(Default=given[name], Type="String")
     missing = sorted(name for name, each in declared.items() if "Default" not in each)
     if missing:
         words = " ".join(f"--parameter {name}=VALUE" for name in missing)
         raise UserError(f"{path}: parameters without a default: pass {words}", INVALID)
 
 
-def _without_imports(value: Any, imports: dict[str, str], path: Path) -> Any:
+def _without_imports(value: Any, imports: Mapping[str, str], path: Path, resolver: Resolver) -> Any:
     """``Fn::ImportValue`` replaced by what the user says that the other stack exports."""
     if isinstance(value, list):
-        return [_without_imports(each, imports, path) for each in value]
+        return [_without_imports(each, imports, path, resolver) for each in value]
     if not isinstance(value, dict):
         return value
     if set(value) != {"Fn::ImportValue"}:
-        return {key: _without_imports(each, imports, path) for key, each in value.items()}
+        return {key: _without_imports(each, imports, path, resolver) for key, each in value.items()}
     name = value["Fn::ImportValue"]
     if isinstance(name, dict) and isinstance(name.get("Fn::Sub"), str):
         name = name["Fn::Sub"]
-    if not isinstance(name, str) or name not in imports:
+    if not isinstance(name, str):  # a name put together from parameters
+        name = str(resolver.resolve(name))
+    if name not in imports:
         raise UserError(
             f"{path}: takes {name!r} from another stack: pass --import-value '{name}=VALUE' "
             "(aws cloudformation list-exports shows it)",

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, extract
 from edgecore.sources.document import to_group
 from edgecore.sources.left_out import findings
 from fanfold.common.errors import INVALID, UserError
+from fanfold.importing.guessing import guess
 
 Json = dict[str, Any]
 PLACEHOLDER = "PUT-THE-CODE-HERE.txt"
@@ -68,8 +70,7 @@ class Imported:
         if isinstance(found, Path) and found.is_dir():
             shutil.copytree(found, target, symlinks=False)
         elif isinstance(found, Path) and found.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.unpack_archive(found, target, "zip")
+            _unpacked(found, target)
         elif isinstance(found, dict):
             target.mkdir(parents=True)
             for name, text in found.items():
@@ -81,27 +82,18 @@ class Imported:
             where = f" ({found} does not exist)" if found else ""
             self.notes.append(
                 f"function {entry['FunctionName']}: its code was not found{where}; put it into "
-                f"{entry['Code']}, or import again with --code {entry['FunctionName']}=PATH"
+                f"{entry['Code']}, or import it with --code {entry['FunctionName']}=PATH"
             )
-        _guess(entry, target, self.notes)
+        guess(entry, self._executable(arn), target, self.notes)
+
+    def _executable(self, arn: str) -> str:
+        functions = self.document.get("Functions") or []
+        found: Json = next((each for each in functions if each["FunctionArn"] == arn), {})
+        return str((found.get("FunctionConfiguration") or {}).get("Executable") or "")
 
 
-def _guess(entry: Json, code: Path, notes: list[str]) -> None:
-    """Handler and runtime of a function that the source only names by its ARN."""
-    if entry.get("Handler") and entry.get("Runtime"):
-        return
-    entry["Runtime"] = entry.get("Runtime") or "python3.8"
-    entry["Handler"] = entry.get("Handler") or _handler_in(code)
-    notes.append(
-        f"function {entry['FunctionName']}: handler and runtime are not in the source; taken for "
-        f"{entry['Handler']} on {entry['Runtime']}: correct them in group.json where that is wrong"
-    )
-
-
-def _handler_in(code: Path) -> str:
-    for path in sorted(code.glob("*.py")):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        for name in ("lambda_handler", "function_handler", "handler"):
-            if f"def {name}(" in text:
-                return f"{path.stem}.{name}"
-    return "main.handler"
+def _unpacked(packed: Path, target: Path) -> None:
+    try:
+        extract(packed, target, limits=LAMBDA_LIMITS)
+    except ArchiveError as error:
+        raise UserError(f"{packed}: {error}", INVALID) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,27 @@ def read(path: Path, region: str, parameters: dict[str, str]) -> Json:
 
 
 def parse(text: str, path: Path) -> Json:
-    """YAML (JSON is YAML) with ``!Ref`` and its like written out."""
-    import yaml
+    """JSON, or YAML with ``!Ref`` and its like written out."""
+    content = _json(text)
+    return content if content is not None else _yaml(text, path)
+
+
+def _json(text: str) -> Json | None:
+    """None: let YAML's parser say what it is. Most templates are large, and written by machines."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _yaml(text: str, path: Path) -> Json:
+    try:
+        import yaml
+    except ImportError as error:
+        raise UserError(
+            f"{path}: is no JSON; to read YAML: pip install 'fanfold[import]'", MISSING
+        ) from error
 
     loader: Any = type("Loader", (yaml.SafeLoader,), {})
     loader.add_multi_constructor("!", _tagged)

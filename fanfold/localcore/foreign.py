@@ -11,19 +11,20 @@ from edgecore.core.options import CoreError, Options
 from edgecore.daemon.lacking import lacking
 from edgecore.daemon.secret_keeper import given_secrets, no_value
 from edgecore.sources import SourceError, load
+from edgecore.sources.aws_clients import AwsClients
 from edgecore.supervisor.executables import own_program
 from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, InterpreterError, Interpreters
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 
 
-def review(options: Options, *, strict: bool) -> None:
-    """Print each sentence; with ``strict`` refuse to run a group that has any.
+def review(options: Options, noted: Sequence[str] = (), *, strict: bool) -> None:
+    """Print each sentence, first those ``noted`` before; with ``strict`` refuse a group with any.
 
     Raises UserError: it cannot be read, or it is refused.
     """
     try:
-        found = not_honoured(options)
+        found = [*noted, *not_honoured(options)]
     except (SourceError, CoreError) as error:
         raise UserError(str(error), error.exit_code) from error
     for sentence in found:
@@ -92,6 +93,13 @@ def options_for(  # noqa: PLR0913 - keyword-only
         secrets=secrets,
         endpoint_url=variables.get("AWS_ENDPOINT_URL"),
         region=os.environ.get("AWS_REGION"),
+    )
+
+
+def cloud_of(variables: Mapping[str, str]) -> AwsClients:
+    """The APIs that this shell means: the development cloud's where one runs."""
+    return AwsClients(
+        endpoint_url=variables.get("AWS_ENDPOINT_URL"), region=os.environ.get("AWS_REGION")
     )
 
 

@@ -22,14 +22,15 @@ What AWS's core 1.11 did, what this core does, and the test that shows it (below
 it: in `findings` of `/api/status`, on the dashboard, and before the start with `fanfold run
 --group` (`--strict` refuses). **Moving a group**: [guide](../guides/moving-a-v1-group.md).
 
-**Counted** on 2026-11-29 with 40 group definitions from public repositories (34 of them distinct:
+**Counted** on 2026-11-30 with 40 group definitions from public repositories (34 of them distinct:
 23 templates, 15 greengo.yaml, 2 on-device group.json), each imported with made-up values for what
 it asks, then started for some seconds with the interpreters that it names, `greengrasssdk`
-installed, empty folders for its volumes and a stand-in for its model in S3: all 40 import, 36
-start. Of the 54 functions in those 36, 19 run or wait for work, which makes 14 groups complete (4
-of them have no function); 22 lack a library or code that the repository does not hold, 12 a device
-file such as `/dev/gpiomem`, one the network; each says so. The 4 that do not start want a SageMaker
-training job (2) or root by `RunAs` (2). What the functions then do was not compared.
+installed, empty folders for its volumes and a stand-in for its model in S3: all 40 import, 33
+start. Of the 49 functions in those 33, 16 run or wait for work, which makes 12 groups complete,
+counting those without a function; the others lack a library or code that the repository does not
+hold, or a device file such as `/dev/gpiomem`; each says so. The 7 that do not start want root by
+`RunAs` (4), a SageMaker training job (2), or have a made-up address for a model (1). What the
+functions then do was not compared.
 
 | feature | AWS's core | here | tests |
 | --- | --- | --- | --- |
@@ -86,6 +87,10 @@ FEATURES = (
         (f"{ISOLATION}::test_the_group_that_owns_a_volume_is_added_to_who_is_given_it",)),
     Feature("`AccessSysfs`", "yes", "yes",
         (f"{ISOLATION}::test_sysfs_is_there_only_for_who_has_access_to_it",)),
+    Feature("`greengrasssdk` in a function's code", "any edition", "1.3.0, the oldest on PyPI, to "
+        "1.6.1 unmodified",
+        ("test_older_sdk.py::test_its_clients_invoke_publish_and_keep_a_shadow",
+         "test_secrets.py::test_the_sdk_gets_a_secret_by_its_name_and_its_arn")),
     Feature("Client context", "any JSON", "any JSON",
         ("test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises",)),
     Feature("Payload above 128 KB", "`InvocationException`", "`InvocationException`",
@@ -100,14 +105,22 @@ FEATURES = (
          "test_secrets.py::test_an_unusable_file_of_secrets_is_refused",
          "test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises")),
     Feature("Connectors, stream manager, IP detector, CloudWatch loggers, "
-        "level and space of GreengrassSystem", "yes", "no: a finding each",
+        "`AtLeastOncePersistent`, level and space of GreengrassSystem", "yes", "no: a finding each "
+        "([why no stream manager](../decisions/0105-no-stream-manager.md))",
         ("test_devices.py::test_all_that_is_left_out_is_a_finding",)),
     Feature("Devices by the certificate of AWS IoT", "yes", "yes: from the document, AWS IoT's "
         "registry, or `--device-certificates DIR`, matched by SHA-256",
-        ("test_devices.py::test_a_device_connects_with_the_certificate_whose_sha256_is_its_cert_arn",)),
+        ("test_devices.py::test_a_device_connects_with_the_certificate_whose_sha256_is_its_cert_arn",
+         "test_devices.py::test_a_device_of_an_on_device_group_json_connects_over_tls")),
+    Feature("Devices' MQTT clients", "3.1.1 over TLS", "mqtt.js, aws-iot-device-sdk, paho 1 and 2, "
+        "AWSIoTPythonSDK and awsiotsdk unmodified; those with shadow calls, these too",
+        ("test_clients.py::test_a_client_of_npm_gets_its_own_message",
+         "test_clients.py::test_paho_1_gets_its_own_message",
+         "test_clients.py::test_a_client_of_pypi_gets_its_own_message_and_its_shadow")),
     Feature("Discovery", "in the cloud, ports 8443 and 443", "by the core, `--discovery-port 8443` "
         "(or 443); `AWSIoTPythonSDK` and `awsiotsdk` unmodified",
         ("test_discovery.py::test_a_device_finds_its_core_with_the_sdk",
+         "test_discovery.py::test_awss_sample_basic_discovery_finds_its_core_and_publishes",
          "test_discovery.py::test_another_things_certificate_finds_nothing")),
     Feature("Shadow: accepted, rejected, delta with metadata, documents, `clientToken`", "yes",
         "yes",
@@ -120,15 +133,22 @@ FEATURES = (
         ("test_devices.py::test_publish_as_the_cloud_reaches_functions_and_devices",)),
     Feature("Templates: YAML, SAM, parameters, conditions, `Fn::ImportValue`, inline and S3 code",
         "deployed by CloudFormation",
-        "`fanfold import`; no macros, nested stacks or custom resources",
+        "`fanfold import`; no macros, nested stacks or custom resources; values of SSM "
+        "are asked for",
         ("test_import.py::test_a_yaml_template_with_inline_code",
          "test_import.py::test_conditions_decide_what_is_there",
          "test_import.py::test_a_sam_template_with_code_beside_it",
+         "test_import.py::test_a_packed_program_keeps_its_bit_and_runs_as_what_it_is",
          "test_import.py::test_a_parameter_without_a_default_is_asked_for",
          "test_import.py::test_a_value_of_another_stack_is_asked_for",
+         "test_import.py::test_a_value_whose_name_is_put_together_is_asked_for_by_that_name",
          "test_import.py::test_the_core_listed_as_a_device_too_and_tabs_in_a_line",
          "test_import.py::test_a_list_that_is_too_short_is_said_and_no_traceback",
          "test_import.py::test_what_is_no_group_is_refused_in_one_sentence")),
+    Feature("A CDK cloud assembly", "deployed by CloudFormation", "`fanfold import cdk.out`, "
+        "`fanfold run --group cdk.out`; the core itself reads documents and the API only",
+        ("tests/fanfold/importing/test_assembly.py::test_an_assembly_runs_with_the_code_of_its_assets_and_no_cloud",
+         "tests/fanfold/importing/test_assembly.py::test_the_core_itself_reads_no_template_and_says_what_does")),
     Feature("The folder of AWS's `export_ggv1.sh`", "written by a script of AWS's",
         "`fanfold import FOLDER`; what the script leaves out is named, with the call that gets it",
         ("test_import.py::test_an_export_of_the_api_with_what_it_lacks",

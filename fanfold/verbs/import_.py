@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import typer
@@ -10,7 +11,8 @@ from edgecore.sources.aws_clients import AwsClients
 from edgecore.sources.errors import SourceError
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
-from fanfold.importing.reading import Given, read_source
+from fanfold.importing.from_template import Given
+from fanfold.importing.reading import read_source
 
 
 def register(app: typer.Typer) -> None:
@@ -19,8 +21,9 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     source: str = typer.Argument(
-        help="A template (YAML, JSON, SAM), an on-device group.json, a greengo.yaml, the folder "
-        "that AWS's export_ggv1.sh wrote, a group document, or greengrass:NAME."
+        help="A template (YAML, JSON, SAM), a cloud assembly (cdk.out), an on-device group.json, "
+        "a greengo.yaml, the folder that AWS's export_ggv1.sh wrote, a group document, or "
+        "greengrass:NAME."
     ),
     folder: Path = typer.Argument(help="A new folder for the group document and the code."),
     parameter: list[str] | None = typer.Option(
@@ -44,13 +47,17 @@ def import_(
     Example: fanfold import template.yaml press --parameter CoreName=press
     """
     cloud = AwsClients(endpoint_url=endpoint_url, region=region)
-    given = Given(parameters=_pairs(parameter), imports=_pairs(import_value))
-    try:
-        imported = read_source(source, cloud, given)
-        imported.given({name: Path(path) for name, path in _pairs(code).items()})
-        sentences = imported.write(folder)
-    except SourceError as error:
-        raise UserError(str(error), error.exit_code) from error
+    codes = {name: Path(path) for name, path in _pairs(code).items()}
+    with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
+        given = Given(
+            scratch=Path(scratch), parameters=_pairs(parameter), imports=_pairs(import_value)
+        )
+        try:
+            imported = read_source(source, cloud, given)
+            imported.given(codes)
+            sentences = imported.write(folder)
+        except SourceError as error:
+            raise UserError(str(error), error.exit_code) from error
     for sentence in sentences:
         output.warn(sentence)
     document = imported.document

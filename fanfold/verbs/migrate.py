@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from enum import Enum
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from edgecore.sources.errors import SourceError
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.as_site import as_site
-from fanfold.importing.reading import Given, read_source
+from fanfold.importing.from_template import Given
+from fanfold.importing.reading import read_source
 
 
 class Target(str, Enum):
@@ -47,12 +49,12 @@ def migrate(
     """
     if file.exists():
         raise UserError(f"{file}: is there already; pass a new file", INVALID)
-    try:
-        imported = read_source(
-            source, AwsClients(endpoint_url=endpoint_url, region=region), Given()
-        )
-    except SourceError as error:
-        raise UserError(str(error), error.exit_code) from error
+    cloud = AwsClients(endpoint_url=endpoint_url, region=region)
+    with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
+        try:
+            imported = read_source(source, cloud, Given(scratch=Path(scratch)))
+        except SourceError as error:
+            raise UserError(str(error), error.exit_code) from error
     made = as_site(imported.document, target.value, profile, file.stem)
     if (name := made.site["name"]) != file.stem:
         said = f"{file}: the group is site {name}, and a site's file has its name"

@@ -13,8 +13,9 @@ from fanfold.common.boxes import one_box
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
+from fanfold.importing.for_core import source_for_core
 from fanfold.localcore.arguments import CoreOptions
-from fanfold.localcore.foreign import options_for, pythons_of, review
+from fanfold.localcore.foreign import cloud_of, options_for, pythons_of, review
 from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.listening import Listen
 from fanfold.localcore.running import RunningCore
@@ -35,8 +36,8 @@ def run(
     ),
     group: str | None = typer.Option(
         None,
-        help="A cloud assembly, template, group document, on-device group.json or "
-        "greengrass:NAME. Default: the deployed group of the development cloud.",
+        help="A group document, on-device group.json or greengrass:NAME; a template or a cloud "
+        "assembly is imported first. Default: the deployed group of the development cloud.",
     ),
     model: Path | None = typer.Option(
         None, help="Without any cloud: plan the site here and run it with this model package."
@@ -126,10 +127,14 @@ def run(
     state = core_state(settings.name)
     remember_site(state, site)
     joined = _join_file(settings, join)
-    if model and not group:
+    variables = environment()
+    noted: list[str] = []
+    if group:
+        source, noted = source_for_core(group, state, cloud_of(variables))
+    elif model:
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
     else:
-        source = group or ("jobs" if joined else deployed_group(settings.name))
+        source = "jobs" if joined else deployed_group(settings.name)
     for folder in (settings.volumes.images, settings.volumes.state):
         make_volume(Path(folder), volume_owner(function_user, insecure=insecure_core_user))
     held = lock_volume(Path(settings.volumes.state), inherit=True)
@@ -146,13 +151,13 @@ def run(
             key=http_key, trust_header=trust_header, trust_from=trust_from or [],
         ),
     ).command()  # fmt: skip
-    variables = environment()
     if group is not None:
         review(
             options_for(
                 source, state, pythons, mqtt_port=mqtt_port, join=joined,
                 device_certificates=device_certificates, secrets=secrets, variables=variables,
             ),
+            noted,
             strict=strict,
         )  # fmt: skip
     if joined and not insecure_static_credentials:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from infra.planning.fields import PositiveFloat, Record
 
@@ -34,6 +34,17 @@ class Sensor(Record):
     height_px: Annotated[int, Field(ge=0, le=65_535)] = Field(
         default=0, description="Height of files without a header (raw frames); 0: none."
     )
+    packing: Literal["", "p", "Packed"] = Field(
+        default="",
+        description="Of raw samples of 10 or 12 bits: as GenICam's name of the format ends "
+        "(Mono12p, Mono12Packed); empty: two bytes each.",
+    )
+
+    @model_validator(mode="after")
+    def _packed_samples_have_10_or_12_bits(self) -> Sensor:
+        if self.packing and self.bits not in (10, 12):
+            raise ValueError(f"packing {self.packing} needs bits: 10 or 12, not {self.bits}")
+        return self
 
 
 class Pictures(Record):

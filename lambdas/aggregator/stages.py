@@ -16,7 +16,10 @@ class Stages:
     def measure(self, ms: dict[str, Any]) -> None:
         for stage, value in ms.items():
             if isinstance(value, (int, float)) and len(self._ms) < MAX_STAGES:
-                self._ms.setdefault(stage, deque(maxlen=MEASURED)).append(value)
+                newest = self._ms.get(stage)
+                if newest is None:
+                    newest = self._ms[stage] = deque(maxlen=MEASURED)
+                newest.append(value)
 
     def describe(self) -> dict[str, dict[str, float]]:
         """Milliseconds, for the stats."""

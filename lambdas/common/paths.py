@@ -129,7 +129,7 @@ def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -
 def split_inside(relative: str) -> tuple[str, ...]:
     """The components of a path that stays inside by its spelling alone, else `PathError`."""
     parts = tuple(relative.split("/"))
-    if len(relative.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+    if path_bytes(relative) > MAX_PATH_BYTES:
         raise PathError("outside_volume", f"path has more than {MAX_PATH_BYTES} bytes")
     if "\0" in relative or not _NO_NAMES.isdisjoint(parts):
         raise PathError(
@@ -137,6 +137,11 @@ def split_inside(relative: str) -> tuple[str, ...]:
             f"{relative!r:.200}: give a path below the images volume, without empty, '.' or '..'",
         )
     return parts
+
+
+def path_bytes(path: str) -> int:
+    """Its length in UTF-8."""
+    return len(path) if path.isascii() else len(path.encode("utf-8", "surrogatepass"))
 
 
 def explain(error: Exception, folder: int, name: str, relative: str) -> Exception:
@@ -162,18 +167,30 @@ def check_file(status: os.stat_result, relative: str, max_bytes: int) -> None:
 
 
 def _descend(root: str, parts: tuple[str, ...], relative: str, make: bool = False) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    folder = os.open(root, flags)
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for part in parts:
         try:
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=folder)
-            inner = _open_at(folder, part, flags | os.O_NOFOLLOW, relative)
+            inner = open_folder_in(folder, part, relative, make)
         finally:
             os.close(folder)
         folder = inner
     return folder
+
+
+def open_folder_in(folder: int, name: str, relative: str, make: bool = False) -> int:
+    """A descriptor of folder `name` of the open one; `relative` is its path, for errors.
+
+    `make`: it is made where it is not there. Errors as above.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        return _open_at(folder, name, flags, relative)
+    except PathError as error:
+        if not make or error.reason != "not_found":
+            raise
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, dir_fd=folder)
+    return _open_at(folder, name, flags, relative)
 
 
 def _open_at(folder: int, name: str, flags: int, relative: str) -> int:

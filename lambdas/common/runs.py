@@ -36,6 +36,8 @@ class Runs:
         runs = self.known.get(stream)
         if not runs:
             return self.current
+        if runs[-1][0] <= seq:  # almost always
+            return runs[-1][1]
         return next((name for first, name in reversed(runs) if first <= seq), runs[0][1])
 
     def begin(self, name: str, firsts: Mapping[str, int]) -> None:

@@ -1,29 +1,24 @@
 """What a damaged JPEG still shows: which share of it never came, and whether it is in place.
 
-libjpeg fills what never came with exact mid-grey luma and goes on, silently or with one
-warning. So a picture that strict decoding refuses is decoded once more to grey, and the
-MCUs that are 128 throughout are counted; a restart marker that is out of step by more
-than two shifts everything behind it (T.81 F.2.2.4 lets a decoder resynchronise to the
-next two), which no count of grey blocks would tell.
+A picture that strict decoding refuses is decoded once more leniently and what is missing is
+measured (`imaging.missing`). A restart marker that is out of step by more than two shifts
+everything behind it (T.81 F.2.2.4 lets a decoder resynchronise to the next two), which no
+pixel would tell.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from typing import Callable, Iterator, NamedTuple
-
-import numpy as np
+from typing import Callable, NamedTuple
 
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.jpeg_header import Frame
+from lambdas.imaging.missing import END, Decode, ends_early, missing_share, parts_of
 
 #: A preallocated or sparse file: zeros up to its end, or to the end marker put behind them.
 _NUL_TAIL = re.compile(rb"\0{64,}(?:\xff\xd9.{0,64})?\Z", re.S)
-_RESTART = re.compile(rb"\xff+([\xd0-\xd7])")
 _SCAN = re.compile(rb"\xff\xda")
-_END = b"\xff\xd9"
-_MID_GREY = 128
 _IN_STEP = 2
 _COEFFICIENTS = 64
 
@@ -39,10 +34,12 @@ class Damage(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """How bytes are decoded here. `strict` raises `ValueError` on any warning."""
+    """How bytes are decoded here, at full size. `strict` raises `ValueError` on any warning;
+    None: the decoder warns of nothing."""
 
-    strict: Callable[[bytes], object]
-    grey: Callable[[bytes], np.ndarray]
+    strict: Callable[[bytes], object] | None
+    luma: Decode
+    pixels: Decode
 
 
 def without_zero_tail(data: bytes, frame: Frame) -> bytes:
@@ -56,16 +53,16 @@ def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: floa
 
     Raises `ImageError` where more than `max_lost` is, or what is there is out of place.
     """
-    check_restarts(data, frame)
+    _check_restarts(data, frame)
     scans = _scans(data, frame)
-    if _lacks_only_its_end(data, reader) and scans.complete:
+    if scans.complete and _lacks_only_its_end(data, reader):
         return Damage(0.0, said)
     if frame.progressive or scans.seen > 1:
         # A cut blurs such a picture or takes its colours: no part of it is simply missing.
-        if not scans.complete or "premature" in said.lower():
+        if not scans.complete or ends_early(data, frame, reader.pixels):
             raise ImageError("truncated", f"JPEG of {scans.seen} scans, not all whole: {said}")
         return Damage(0.0, said)
-    lost = missing_share(reader.grey(data), frame.mcu_px)
+    lost = missing_share(data, frame, reader.luma)
     if lost > max_lost:
         raise ImageError(
             "truncated",
@@ -74,45 +71,26 @@ def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: floa
     return Damage(lost, said)
 
 
-def missing_share(luma: np.ndarray, mcu_px: tuple[int, int]) -> float:
-    """Share of MCUs of an H×W luma plane that are mid-grey throughout.
-
-    One row of MCUs at a time: a refused picture shall not cost several copies of itself.
-    """
-    width, height = mcu_px
-    columns = -(-luma.shape[1] // width)
-    edges = np.arange(0, luma.shape[1], width)
-    rows = range(0, luma.shape[0], height)
-    missing = 0
-    for top in rows:
-        grey = (luma[top : top + height] == _MID_GREY).all(axis=0)
-        missing += int(np.logical_and.reduceat(grey, edges).sum())
-    return missing / (len(rows) * columns)
-
-
-def check_restarts(data: bytes, frame: Frame) -> None:
+def _check_restarts(data: bytes, frame: Frame) -> None:
     """Raises `ImageError` at the first restart marker that is too far from the one due."""
-    if not frame.restart_interval or frame.progressive:
+    if frame.progressive:
         return
-    due = 0
-    for found in _restarts(data, frame.scan_at):
-        if (found - due) % 8 > _IN_STEP:
+    before = -1
+    for part in parts_of(data, frame):
+        if part.interval - before - 1 > _IN_STEP:
             raise ImageError(
                 "truncated",
-                f"JPEG: restart marker {found} where {due} is due, what follows is out of place",
+                f"JPEG: restart marker {(part.interval - 1) % 8} where {(before + 1) % 8} is due, "
+                "what follows is out of place",
             )
-        due = (found + 1) % 8
-
-
-def _restarts(data: bytes, at: int) -> Iterator[int]:
-    end = data.rfind(b"\xff\xd9")
-    for found in _RESTART.finditer(data, at, end if end > at else len(data)):
-        yield found.group(1)[0] & 7
+        before = part.interval
 
 
 def _lacks_only_its_end(data: bytes, reader: Reader) -> bool:
+    if reader.strict is None:
+        return False
     try:
-        reader.strict(data + _END)
+        reader.strict(data + END)
     except ValueError:
         return False
     return True

@@ -6,16 +6,10 @@ import cv2
 import numpy as np
 
 from lambdas.imaging.buffers import Buffer
-from lambdas.imaging.damage import (
-    Damage,
-    Reader,
-    check_restarts,
-    examine,
-    missing_share,
-    without_zero_tail,
-)
+from lambdas.imaging.damage import Damage, Reader, examine, without_zero_tail
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.jpeg_header import Frame, without_strays
+from lambdas.imaging.missing import END
 from lambdas.imaging.opencv import COLOUR, GREY, imdecode
 
 try:
@@ -23,7 +17,7 @@ try:
 except ImportError:  # No wheel for this device: OpenCV decodes everything.
     simplejpeg = None
 
-_END = b"\xff\xd9"
+_UNWARNED = "measured: OpenCV does not warn"
 
 
 class JpegDecoder:
@@ -56,7 +50,7 @@ class JpegDecoder:
         self._pixels = Buffer()  # a picture that will be refused shall not be there twice
         data, frame = without_strays(without_zero_tail(data, frame), frame)
         try:
-            reader = Reader(lambda written: self._turbo(written, frame, smallest), _grey)
+            reader = Reader(lambda written: self._turbo(written, frame, smallest), _luma, _pixels)
             self.damage = examine(data, frame, said, reader, self._max_lost)
             return self._turbo(data, frame, smallest, strict=False)
         except ImageError:
@@ -79,20 +73,28 @@ class JpegDecoder:
 
     def _by_opencv(self, data: bytes, frame: Frame) -> np.ndarray:
         """OpenCV warns of nothing: what is missing is measured on every image."""
-        check_restarts(data, frame)
-        written = without_zero_tail(data, frame) + _END
-        grey = imdecode(written, GREY)
-        image = grey if self._colour == "GRAY" else imdecode(written, COLOUR)
-        lost = missing_share(grey, frame.mcu_px)
-        if lost > self._max_lost:
-            raise ImageError("truncated", f"JPEG: {lost:.1%} of the picture is missing")
-        if lost or _END not in data[frame.scan_at :]:
-            self.damage = Damage(lost, "mid-grey blocks, or no end")
+        written = without_zero_tail(data, frame)
+        damage = examine(written, frame, _UNWARNED, _BY_OPENCV, self._max_lost)
+        if damage.lost or END not in data[frame.scan_at :]:
+            self.damage = damage
+        image = imdecode(written + END, GREY if self._colour == "GRAY" else COLOUR)
         return image if self._colour != "RGB" else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _grey(data: bytes) -> np.ndarray:
+#: OpenCV gives no picture at all where the end marker is missing.
+_BY_OPENCV = Reader(
+    None,
+    lambda written: imdecode(written + END, GREY),
+    lambda written: imdecode(written + END, COLOUR),
+)
+
+
+def _luma(data: bytes) -> np.ndarray:
     return simplejpeg.decode_jpeg(data, "GRAY", strict=False)[..., 0]
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    return simplejpeg.decode_jpeg(data, "BGR", strict=False)
 
 
 def _error(text: str) -> ImageError:

@@ -16,6 +16,9 @@ MAX_LOST = 0.1
 BAYER = ("", "RGGB", "BGGR", "GRBG", "GBRG")
 ALIGNMENTS = ("auto", "lsb", "msb")
 BITS = (0, 8, 10, 12, 14, 16)
+#: How GenICam's names of pixel formats end (Mono12p, Mono12Packed).
+PACKINGS = ("", "p", "Packed")
+PACKED_BITS = (10, 12)
 
 
 class Sensor(NamedTuple):
@@ -24,7 +27,8 @@ class Sensor(NamedTuple):
     `bits`: significant bits of a 16-bit sample, 0: as the file says, else 16. `align`:
     whether they are the low or the high ones; auto: high where all low bits are 0.
     `bayer`: colour filter of one-channel pictures, "" for none. `width_px`, `height_px`:
-    of files without a header (raw frames); 0: there are none.
+    of files without a header (raw frames); 0: there are none. `packing`: of their samples of
+    10 or 12 bits, "" for two bytes each.
     """
 
     bits: int = 0
@@ -32,11 +36,17 @@ class Sensor(NamedTuple):
     bayer: str = ""
     width_px: int = 0
     height_px: int = 0
+    packing: str = ""
 
     @property
     def raw_bytes(self) -> int:
         """Size of a raw frame; 0: this camera writes none."""
-        return self.width_px * self.height_px * (2 if self.bits > 8 else 1)
+        pixels = self.width_px * self.height_px
+        if self.packing == "p":
+            return -(-pixels * self.bits // 8)
+        if self.packing:
+            return -(-pixels * 3 // 2)
+        return pixels * (2 if self.bits > 8 else 1)
 
 
 class Rules(NamedTuple):
@@ -66,6 +76,9 @@ def rules_of(text: str) -> Rules:
         _allowed(f"cameras.{name}.bits", sensor.bits, BITS)
         _allowed(f"cameras.{name}.align", sensor.align, ALIGNMENTS)
         _allowed(f"cameras.{name}.bayer", sensor.bayer, BAYER)
+        _allowed(f"cameras.{name}.packing", sensor.packing, PACKINGS)
+        if sensor.packing:
+            _allowed(f"cameras.{name}.bits", sensor.bits, PACKED_BITS)
     rules: Rules = _known(Rules, given, "")
     if not 0 <= rules.max_lost <= 1 or rules.max_bytes < 1 or rules.max_pixels < 1:
         raise ValueError(f"limits of {text!r:.200} are not positive, or max_lost is not in 0…1")

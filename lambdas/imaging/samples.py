@@ -60,5 +60,35 @@ def to_bgr(image: np.ndarray, sensor: Sensor) -> np.ndarray:
 
 def raw_frame(data: bytes, sensor: Sensor) -> np.ndarray:
     """A frame without a header: H×W uint8 or uint16, little-endian as GigE Vision writes it."""
-    kind = "<u2" if sensor.bits > 8 else "u1"
-    return np.frombuffer(data, kind).reshape(sensor.height_px, sensor.width_px)
+    shape = (sensor.height_px, sensor.width_px)
+    if sensor.packing:
+        unpacked = _contiguous if sensor.packing == "p" else _in_threes
+        return unpacked(data, sensor.bits)[: shape[0] * shape[1]].reshape(shape)
+    return np.frombuffer(data, "<u2" if sensor.bits > 8 else "u1").reshape(shape)
+
+
+def _contiguous(data: bytes, bits: int) -> np.ndarray:
+    """Mono10p, Mono12p: one sample's bits after the other's, the lowest first (PFNC 2.1)."""
+    count = {10: 4, 12: 2}[bits]
+    groups = _groups(data, count * bits // 8)
+    out = np.empty((len(groups), count), np.uint16)
+    for number in range(count):
+        at, shift = divmod(number * bits, 8)
+        pair = groups[:, at] | groups[:, at + 1] << 8
+        out[:, number] = (pair >> shift) & ((1 << bits) - 1)
+    return out.reshape(-1)
+
+
+def _in_threes(data: bytes, bits: int) -> np.ndarray:
+    """Mono10Packed, Mono12Packed: high bytes of two samples around their low bits (GigE Vision)."""
+    groups = _groups(data, 3)
+    low, mask = groups[:, 1], (1 << bits - 8) - 1
+    first = groups[:, 0] << bits - 8 | low & mask
+    second = groups[:, 2] << bits - 8 | low >> 4 & mask
+    return np.stack([first, second], axis=1).reshape(-1)
+
+
+def _groups(data: bytes, length: int) -> np.ndarray:
+    """N×length uint16, the last one filled up with zeros."""
+    whole = data + bytes(-len(data) % length)
+    return np.frombuffer(whole, np.uint8).reshape(-1, length).astype(np.uint16)

@@ -11,6 +11,7 @@ from contract.messages import to_ranges
 
 Item = Dict[str, Any]
 STREAMS_TOLD = 256
+LOOK_AHEAD = 256
 
 
 class Image:
@@ -36,9 +37,12 @@ class Image:
 
 
 class _Stream:
-    __slots__ = ("again", "fresh", "low", "open")
+    """`in_turn`: it is among those that may have an image waiting."""
+
+    __slots__ = ("again", "fresh", "in_turn", "low", "open")
 
     def __init__(self, low: int) -> None:
+        self.in_turn = False
         self.low = low
         self.open: dict[int, Image] = {}
         self.fresh: deque[Image] = deque()
@@ -69,7 +73,8 @@ class Backlog:
 
     def __init__(self) -> None:
         self._streams: dict[str, _Stream] = {}
-        self._turn: deque[str] = deque()
+        # Only those with an image that waits: an idle camera costs the others nothing.
+        self._turn: deque[_Stream] = deque()
         self._suspects: list[Image] = []
         self.outstanding = 0
         self.waiting = 0
@@ -79,7 +84,6 @@ class Backlog:
         stream = self._streams.get(image.stream)
         if stream is None:
             stream = self._streams[image.stream] = _Stream(image.seq)
-            self._turn.append(image.stream)
         if not stream.open:
             stream.low = image.seq
         stream.open[image.seq] = image
@@ -87,6 +91,7 @@ class Backlog:
         if not image.terminal:
             stream.fresh.append(image)
             self.waiting += 1
+            self._queue(stream)
 
     def add_earlier(self, images: list[Image]) -> None:
         """Terminated images of one stream, whatever their numbers: found open after all."""
@@ -100,8 +105,15 @@ class Backlog:
         """An image that a worker no longer has."""
         image.batch = None
         if image.terminal is None and self.get(image.stream, image.seq) is image:
-            heapq.heappush(self._streams[image.stream].again, image)
+            stream = self._streams[image.stream]
+            heapq.heappush(stream.again, image)
             self.waiting += 1
+            self._queue(stream)
+
+    def _queue(self, stream: _Stream) -> None:
+        if not stream.in_turn:
+            stream.in_turn = True
+            self._turn.append(stream)
 
     def suspect(self, image: Image) -> None:
         """An image that goes alone from now on: a worker ended with it in hand."""
@@ -126,16 +138,14 @@ class Backlog:
     def take(self, count: int) -> list[Image]:
         """Up to `count` images that wait, one of each stream in turn, lowest number first."""
         taken: list[Image] = []
-        idle = 0
-        while len(taken) < count and idle < len(self._turn):
-            name = self._turn[0]
-            self._turn.rotate(-1)
-            image = self._streams[name].peek()
+        while len(taken) < count and self._turn:
+            stream = self._turn.popleft()
+            image = stream.peek()
             if image is None:
-                idle += 1
+                stream.in_turn = False
                 continue
-            idle = 0
-            self._streams[name].pop(image)
+            self._turn.append(stream)
+            stream.pop(image)
             self.waiting -= 1
             taken.append(image)
         return taken
@@ -172,8 +182,7 @@ class Backlog:
         """The lowest number without a committed record; call it for streams that have one."""
         found = self._streams[stream]
         if found.open and found.low not in found.open:
-            # Images are added in order and dicts keep it, so the first key is the lowest.
-            found.low = next(iter(found.open))
+            found.low = _next_open(found.open, found.low)
         return found.low
 
     def open_ranges(self, stream: str, limit: int) -> list[list[int]]:
@@ -202,3 +211,13 @@ class Backlog:
             for image in list(stream.open.values()):
                 if image.batch is None and image.terminal is None:
                     yield image
+
+
+def _next_open(numbers: dict[int, Image], low: int) -> int:
+    """The lowest of `numbers`, of which none is below `low`. Numbers follow one another: a dict's
+    first key is found by passing every one that was ever removed before it."""
+    for number in range(low + 1, low + LOOK_AHEAD):
+        if number in numbers:
+            return number
+    # Images are added in order and dicts keep it, so the first key is the lowest.
+    return next(iter(numbers))

@@ -50,24 +50,37 @@ class Credit:
     def drained(self) -> list[str]:
         return [w.name for w in self.workers.values() if w.drained]
 
-    def grant(self, waiting: int, largest: int, now: float) -> tuple[Worker, int] | None:
+    def able(self, now: float) -> list[Worker]:
+        """Who takes work, now or when it has finished what it has."""
+        return [w for w in self.workers.values() if self._able(w, now)]
+
+    def grant(
+        self, waiting: int, largest: int, now: float, able: list[Worker] | None = None
+    ) -> tuple[Worker, int] | None:
         """Who gets the next batch and how many images, of `waiting` and at most `largest`.
 
         The least loaded worker; towards the end of a backlog the one that is done soonest.
         None: nobody has a credit, or a faster worker will be done sooner than who has one.
+        `able`: of this moment, where several batches are given at once.
         """
-        free = [w for w in self.workers.values() if self._open(w, now)]
+        # One look at each worker, whoever gets the batch: this is asked for every batch.
+        able = self.able(now) if able is None else able
+        loads = [(w.load, w.pace.s_per_image) for w in able]
+        free = [
+            (load, w.done, w.name, w)
+            for w, (load, _) in zip(able, loads)
+            if len(w.batches) < self._window
+        ]
         if not free:
             return None
-        worker = min(free, key=lambda w: (w.load, w.done, w.name))
-        able = [w for w in self.workers.values() if self._able(w, now)]
+        worker = min(free)[-1]
         # Spread a small backlog over all workers, also those that have no credit just now;
         # fill batches where it is large.
-        share = -(-waiting // max(sum(map(self._slots, free)), len(able)))
-        loads = [(w.load, w.pace.s_per_image) for w in able]
+        slots = len(free) * self._window - sum([len(w.batches) for *_, w in free])
+        share = -(-waiting // max(slots, len(able)))
         if near_end(loads, waiting, self._window, largest):
             due = zip(able, shares(loads, waiting))
-            fit = [(w, count) for w, count in due if count and w in free]
+            fit = [(w, count) for w, count in due if count and self._slots(w) > 0]
             if not fit:
                 return None
             worker, count = min(
@@ -214,12 +227,15 @@ class Credit:
             **({"trouble": worker.trouble} if worker.trouble else {}),
         }
 
-    def _open(self, worker: Worker, now: float) -> bool:
-        return self._able(worker, now) and self._slots(worker) > 0
-
     def _able(self, worker: Worker, now: float) -> bool:
         """Whether it takes work, now or when it has finished what it has."""
-        return _answers(worker, now) and worker.name != self._reserved and not worker.alone
+        return (
+            worker.state == "ready"
+            and now - worker.heard_at <= STALE_S
+            and not withheld(worker)
+            and worker.name != self._reserved
+            and not worker.alone
+        )
 
     def _slots(self, worker: Worker) -> int:
         return self._window - len(worker.batches)
@@ -234,6 +250,6 @@ class Credit:
         return lost
 
 
-def _answers(worker: Worker, now: float, within_s: float = STALE_S) -> bool:
+def _answers(worker: Worker, now: float, within_s: float) -> bool:
     heard = worker.state == "ready" and now - worker.heard_at <= within_s
     return heard and not withheld(worker)

@@ -81,8 +81,9 @@ class Dispatch:
     def give_out(self, now: float, volume: str) -> None:
         """As far as there is credit. `volume`: the identity of where the images are."""
         self._dispatch_suspects(now, volume)
+        able = self._credit.able(now) if self._backlog.waiting else []
         while self._backlog.waiting:
-            granted = self._credit.grant(self._backlog.waiting, self._settings.batch, now)
+            granted = self._credit.grant(self._backlog.waiting, self._settings.batch, now, able)
             if granted is None:
                 return
             worker, count = granted

@@ -7,7 +7,6 @@ the journal; everything else is rebuilt from it and from what workers and aggreg
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from contract import messages as m
 from lambdas.common.bus import Bus
@@ -26,6 +25,7 @@ from lambdas.splitter.journal import Journal
 from lambdas.splitter.link import Link
 from lambdas.splitter.losses import Losses
 from lambdas.splitter.tables import JournalFullError
+from lambdas.splitter.telling import counted, stats_of
 from lambdas.splitter.terminal import TerminalRecords
 from lambdas.splitter.volume import Volume
 
@@ -58,6 +58,7 @@ class Splitter(Part):
         )
         self._health = HealthReport(settings, settings.health, "splitter", bus, now)
         self._stats_at = self._flush_at = now
+        self._news = self._was_ready = False
         self._throttle = Throttle(10.0)
         self.done = self._stats_done = 0
         self.dispatch = Dispatch(
@@ -105,8 +106,11 @@ class Splitter(Part):
             self.state_volume.look(self.journal.has_room)
             self.admission.answers.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
-            self._publish(self._stats(now, wall))
-            self._health.pump(*self._counted(), now, wall)
+            self._tell(now, wall)
+            self._health.pump(*counted(self), now, wall)
+        elif self._news or self.link.ready != self._was_ready:
+            # Somebody waits for a worker's hello, or for the aggregator.
+            self._tell(now, wall)
 
     def close(self) -> None:
         self.journal.close()
@@ -182,6 +186,7 @@ class Splitter(Part):
 
     def _on_heartbeat(self, heartbeat: m.Heartbeat, now: float) -> None:
         lost = self.credit.heard(heartbeat, now)
+        self._news = self._news or heartbeat.kind == "hello"
         what = f"ended, {heartbeat.earlier_end}" if heartbeat.earlier_end else "ended or hung"
         self.dispatch.recover(
             {heartbeat.worker: lost} if lost else {}, what, now, heartbeat.earlier_end
@@ -262,42 +267,7 @@ class Splitter(Part):
         for topic, payload in outgoing:
             self._bus.publish(topic, payload)
 
-    def _stats(self, now: float, wall: float) -> list[tuple[str, bytes]]:
-        if not self._settings.stats_topic:
-            return []
-        stats: dict[str, Any] = {
-            "v": m.VERSION,
-            "part": "splitter",
-            "t": round(wall, 3),
-            **self.admission.counters(),
-            "backlog": self.backlog.outstanding,
-            "inflight": sum(w.load for w in self.credit.workers.values()),
-            "redispatched": self.dispatch.redispatched,
-            "done": self.done,
-            "aggregator": self.link.state(now),
-            "numbers": self.link.describe(),
-            "images_volume": self.volume.describe(),
-            "state_volume": self.state_volume.describe(),
-            "disk": self.admission.full.describe(now),
-            "custody": self.custody.describe(),
-            "workers": {w.name: self.credit.describe(w) for w in self.credit.workers.values()},
-        }
-        if self.journal.salvage:
-            stats["salvage"] = self.journal.salvage.for_stats()
-        return [(self._settings.stats_topic, m.encode(stats))]
-
-    def _counted(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Counters and levels of the health report."""
-        workers = self.credit.workers.values()
-        counters = {
-            "accepted": self.admission.accepted,
-            "rejected": sum(self.admission.answers.rejected.values()),
-            "redispatched": self.dispatch.redispatched,
-            "worker_restarts": self.credit.restarts,
-        }
-        levels = {
-            "backlog": self.backlog.outstanding,
-            "workers": len(workers),
-            "workers_ready": sum(worker.state == "ready" for worker in workers),
-        }
-        return counters, levels
+    def _tell(self, now: float, wall: float) -> None:
+        self._news, self._was_ready = False, self.link.ready
+        if self._settings.stats_topic:
+            self._publish([(self._settings.stats_topic, m.encode(stats_of(self, now, wall)))])

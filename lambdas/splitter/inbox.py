@@ -12,7 +12,14 @@ import os
 from typing import Any, Callable, Iterable
 
 from contract.volumes import INBOX
-from lambdas.common.paths import PathError, explain, make_folder_inside, open_folder_inside
+from lambdas.common.paths import (
+    PathError,
+    explain,
+    make_folder_inside,
+    open_folder_in,
+    open_folder_inside,
+    split_inside,
+)
 from lambdas.splitter.durable import syncfs
 
 FOLDER = INBOX
@@ -130,12 +137,19 @@ class Inbox:
                 self._open[parent] = os.open(self._root, flags)
         return self._open[parent]
 
+    def _make(self, own: str) -> int:
+        """One walk to the inbox for a group, however many streams it is of."""
+        name = split_inside(own)[-1]
+        if FOLDER not in self._open:
+            self._open[FOLDER] = make_folder_inside(self._root, FOLDER)
+        return open_folder_in(self._open[FOLDER], name, own, make=True)
+
     def _place(self, relative: str) -> tuple[int, str]:
         """The folder in the inbox and the name in it; the folder is made where it is not there."""
         own, _, name = relative.rpartition("/")
         if own not in self._open:
             try:
-                self._open[own] = make_folder_inside(self._root, own)
+                self._open[own] = self._make(own)
             except PathError as error:
                 raise OSError(errno.ELOOP, f"{own} must be a folder: {error.detail}") from None
         return self._open[own], name

@@ -69,7 +69,7 @@ def read_event(payload: Payload, images_dir: str) -> Event:
     raw = utf8(payload) if isinstance(payload, str) else bytes(payload)
     if len(raw) > MAX_MESSAGE_BYTES:
         raise MessageError("too_large", f"{len(raw)} bytes, limit {MAX_MESSAGE_BYTES}: send a file")
-    kind = kind_of(raw)
+    kind = None if raw[:1] == b"{" else kind_of(raw)
     if kind:
         return Event(_content_id(raw), [], raw, kind.suffix)
     if raw.lstrip()[:1] in (b"{", b"["):
@@ -153,7 +153,7 @@ def _content_id(content: bytes) -> str:
 def _path(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise MessageError("malformed", f"a path is {value!r:.80}, use text")
-    if len(value.encode("utf-8", "surrogatepass")) > MAX_PATH_BYTES:
+    if paths.path_bytes(value) > MAX_PATH_BYTES:
         raise MessageError("malformed", f"a path has more than {MAX_PATH_BYTES} bytes")
     if value.partition("/")[0] == OWN_FOLDER:
         raise MessageError("outside_volume", f"{value!r:.80}: {OWN_FOLDER} is Fanfold's own folder")

@@ -9,7 +9,13 @@ from typing import Mapping
 
 from contract.volumes import LOST
 from lambdas.common.log import Throttle, get_logger
-from lambdas.common.paths import PathError, make_folder_inside, open_folder_inside
+from lambdas.common.paths import (
+    PathError,
+    make_folder_inside,
+    open_folder_in,
+    open_folder_inside,
+    split_inside,
+)
 from lambdas.splitter.inbox import FOLDER, unlink
 
 # Of images that came inside messages the newest stay for the dashboard.
@@ -63,7 +69,7 @@ class Leaving:
         parent, _, name = relative.rpartition("/")
         try:
             if parent not in folders:
-                folders[parent] = open_folder_inside(self._root, parent)
+                folders[parent] = self._open(parent, folders)
             unlink(folders[parent], name)
         except PathError:  # not there, or a link: nothing of ours is in it
             return
@@ -71,6 +77,15 @@ class Leaving:
             self._names.append(relative)
             if self._throttle.due("tidy") is not None:
                 _log.warning("%s is not removed, tried again later: %s", relative, error)
+
+    def _open(self, parent: str, folders: dict[str, int]) -> int:
+        """One walk to the inbox for all of them."""
+        above, _, name = parent.rpartition("/")
+        if above != FOLDER:
+            return open_folder_inside(self._root, parent)
+        if FOLDER not in folders:
+            folders[FOLDER] = open_folder_inside(self._root, FOLDER)
+        return open_folder_in(folders[FOLDER], split_inside(name)[0], parent)
 
     def sweep(self, wanted: set[str], lost: Mapping[str, int] | None) -> None:
         """What no accepted image names was never accepted, or is finished. Raises `OSError`.

@@ -55,8 +55,10 @@ def near_end(
     False as well where speeds are about the same or not all known: nothing is to be gained.
     `loads`: per worker the images in hand and the seconds per image.
     """
+    if waiting > MOST_SHARED:
+        return False
     known = [(held, pace_s) for held, pace_s in loads if pace_s]
-    if len(known) < len(loads) or not known or waiting > MOST_SHARED:
+    if len(known) < len(loads) or not known:
         return False
     slowest_s = max(pace_s for _, pace_s in known)
     if slowest_s < ALIKE * min(pace_s for _, pace_s in known):

@@ -20,6 +20,8 @@ from models.recognise import Found, Question, Side, labels_of, recognise
 
 SIDE = Side(640, 640)
 NAMES = "{0: 'bolt', 1: 'nut'}"
+THREE = "['bolt', 'nut', 'pin']"
+SIDES = st.sampled_from([1, 2, 4, 5, 6, 7, 56, 84, 85, 91, 116, 300, 1000, 2100, 8400, 25200, None])
 
 
 def facts(*outputs, inputs=(), metadata=None, makers=None, operators=()):
@@ -46,6 +48,14 @@ def ultralytics(task="detect", **more):
         (one(1, 300, 6, metadata=ultralytics(head="RTDETRDecoder")), "rtdetr-ultralytics"),
         (one(1, 300, 6, metadata=ultralytics(description="Ultralytics rtdetr-l")),
          "rtdetr-ultralytics"),
+        (one(1, 300, 7, metadata=dict(ultralytics(head="RTDETRDecoder"), names=THREE)),
+         "rtdetr-ultralytics-raw"),
+        (one(1, 300, 6, metadata=ultralytics(description="Ultralytics RT-DETR-l",
+                                             version="8.3.40")), "rtdetr-ultralytics-raw"),
+        (one(1, 300, 6, metadata=ultralytics(description="Ultralytics YOLOv10n model")),
+         "yolo-end2end"),
+        (one(None, None, None, metadata=ultralytics(end2end="True")), "yolo-end2end"),
+        (one(1, 300, 38, metadata=ultralytics("segment", end2end="True")), "yolo-end2end-seg"),
         (one(1, 38, 8400, metadata=ultralytics("segment")), "yolov8-seg"),
         (one(1, 2, metadata=ultralytics("classify")), "ultralytics-cls"),
         (one(1, 25200, 7, metadata={"names": NAMES, "stride": "32"}), "yolov5"),
@@ -72,6 +82,7 @@ def test_what_a_file_says_of_itself_decides(found, family):
         ((1, 300, 6), {"yolo-end2end", "rtdetr-ultralytics", "ssd-mxnet"}),
         ((1, 8400, 85), {"yolox", "yolox-decoded", "yolov5"}),
         ((None, 7), {"yolov7-end2end", "yolo-nas-flat"}),
+        ((1, 1, 64, 64), {"semantic-binary", "anomaly-map"}),
         ((1, 1000), {n for n, f in FAMILIES.items() if f.task == "classification"}),
     ],
 )
@@ -88,6 +99,32 @@ def test_detr_of_hugging_face_is_asked_about_because_its_names_say_too_little():
     )
 
 
+@pytest.mark.parametrize(
+    ("shape", "said"), [((1, 6, 8400), {"end2end": "True"}), ((1, 300, 6), {"end2end": "False"}),
+                        ((1, 6, 8400), {"args": "{'nms': True}"})],
+)  # fmt: skip
+def test_metadata_that_the_outputs_shape_contradicts_is_refused(shape, said):
+    with pytest.raises(ModelError, match=r"metadata says .* output is .* export it again"):
+        recognise(one(*shape, metadata=ultralytics(**said)), SIDE, None)
+
+
+@given(st.lists(SIDES, min_size=3, max_size=3), st.integers(1, 100),
+       st.sampled_from([{}, {"end2end": "True"}, {"end2end": "False"}, {"args": "{'nms': True}"},
+                        {"head": "RTDETRDecoder"}]))  # fmt: skip
+def test_of_ultralytics_whatever_its_shape_what_is_read_fits_or_is_refused(shape, classes, said):
+    names = str([f"c{number}" for number in range(classes)])
+    try:
+        told = recognise(one(*shape, metadata=dict(ultralytics(**said), names=names)), SIDE, None)
+    except ModelError:
+        return
+    _, rows, columns = shape
+    only_raw = rows == 4 + classes and columns not in (None, 6)
+    only_rows = rows not in (None, 4 + classes) and columns == 6
+    assert not (told.family == "yolov8" and only_rows)
+    assert not (told.family == "yolo-end2end" and only_raw)
+    assert told.family != "rtdetr-ultralytics-raw" or columns == 4 + classes
+
+
 @pytest.mark.parametrize("task", ["pose", "obb", "depth"])
 def test_a_task_that_is_not_done_is_refused_by_its_name(task):
     with pytest.raises(ModelError, match=task):
@@ -97,9 +134,6 @@ def test_a_task_that_is_not_done_is_refused_by_its_name(task):
 def test_a_network_for_tensorrt_is_refused_by_its_operator():
     with pytest.raises(ModelError, match="EfficientNMS_TRT"):
         recognise(one(1, 100, 4, operators=["EfficientNMS_TRT"]), SIDE, None)
-
-
-SIDES = st.sampled_from([1, 2, 4, 5, 6, 7, 56, 84, 85, 91, 116, 300, 1000, 2100, 8400, 25200, None])
 
 
 @given(

@@ -24,6 +24,7 @@ MAX_JOBS = 50
 MAX_FUNCTIONS = 100
 MAX_CLIENTS = 50
 MAX_FINDINGS = 100
+MAX_FLIPS = 5
 
 Sections = dict[str, Any]
 Results = Callable[[str, list[Mapping[str, Any]], float], None]
@@ -64,7 +65,7 @@ class PageModel:
         if head == IMAGES:
             self._on_images(leaf, message)
         elif head == WORK:
-            self.workers.dispatched(leaf, json.loads(message.payload))
+            self.workers.dispatched(leaf, message.payload)
         elif head == HEARTBEAT:
             self.workers.heartbeat(json.loads(message.payload))
         elif head == RESULTS:
@@ -86,7 +87,8 @@ class PageModel:
     def _on_ordered(self, stream: str, message: Message) -> None:
         records = json.loads(message.payload)["results"]
         for record in records:
-            self._on_record({"stream": stream, **record}, message.t)
+            named = record if "stream" in record else {"stream": stream, **record}
+            self._on_record(named, message.t)
         if self._on_results:
             self._on_results(stream, records, message.t)
 
@@ -97,10 +99,9 @@ class PageModel:
             self.history.count("gaps")
             return
         self.history.count(str(status))
-        for stage, ms in record.get("ms", {}).items():
-            self.history.duration(stage, float(ms))
+        self.history.durations(record.get("ms", {}))
         if "t_in" in record:
-            self.history.duration("total", (t - record["t_in"]) * 1000)
+            self.history.durations({"total": (t - record["t_in"]) * 1000})
         self.workers.finished(str(record.get("worker", "")), t, record.get("model"))
         self.traces.result(record, t)
         gone = str(record.get("file", "")).startswith(f"{INBOX}/")
@@ -148,9 +149,17 @@ class PageModel:
             "streams": self.streams.top(),
             "streams_total": len(self.streams),
             "cameras": fetched_cameras(status),
+            "canary": _canary(status),
             "images": self.gallery.latest(),
             "jobs": list(self.jobs),
             "cloud": status.get("cloud", {}),
             "findings": status.get("findings", [])[:MAX_FINDINGS],
             "doctor": status.get("doctor", {}),
         }
+
+
+def _canary(status: Status) -> dict[str, Any]:
+    """The last one's report; empty: this core has compared no model."""
+    report: Mapping[str, Any] = status.get("canary") or {}
+    flips = report.get("flips")
+    return {**report, "flips": flips[:MAX_FLIPS]} if isinstance(flips, list) else dict(report)

@@ -21,7 +21,7 @@ MAX_PENDING = 4000
 Key = tuple[str, int]
 
 
-@dataclass
+@dataclass(slots=True)
 class Trace:
     """Times in epoch seconds as the core saw them; stages in milliseconds."""
 
@@ -85,7 +85,9 @@ class TraceBook:
         start = min(self._accepted.pop(key, t_in), t_in)
         measured = record.get("ms", {})
         stages = {"ingest": (t_in - start) * 1000}
-        stages.update({s: float(measured[s]) for s in _MEASURED if s in measured})
+        for stage in _MEASURED:
+            if stage in measured:
+                stages[stage] = float(measured[stage])
         stages["handover"] = (t - start) * 1000 - sum(stages.values())
         trace = Trace(
             stream=key[0],
@@ -98,7 +100,8 @@ class TraceBook:
             stages=stages,
         )
         self._traces[key] = trace
-        _bound(self._traces, MAX_TRACES)
+        if len(self._traces) > MAX_TRACES:
+            self._traces.popitem(last=False)
         return trace
 
     def cloud(self, record: Mapping[str, Any], t: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -12,24 +13,23 @@ from edgecore.core import stats
 RATE_WINDOW_S = 10.0
 MAX_WORKERS = 256
 _IDLE: dict[str, Any] = {}
+_ITEMS = b'"items"'
 
 
 class WorkerBoard:
     """What each worker does now: its batch and first image, its rate over the last 10 s."""
 
     def __init__(self) -> None:
-        self._batches: dict[str, dict[str, Any]] = {}
+        self._batches: dict[str, bytes | dict[str, Any]] = {}
         self._heartbeats: dict[str, Mapping[str, Any]] = {}
         self._finished: dict[str, deque[float]] = {}
         self._models: dict[str, Mapping[str, Any]] = {}
 
-    def dispatched(self, worker: str, work: Mapping[str, Any]) -> None:
-        items = work.get("items") or []
-        if items and (worker in self._batches or len(self._batches) < MAX_WORKERS):
-            first = items[0]
-            image = f"{first.get('stream')} #{first.get('seq')}"
-            entry = {"batch": work.get("batch"), "images": len(items), "image": image}
-            self._batches[worker] = entry
+    def dispatched(self, worker: str, work: bytes) -> None:
+        """A work message; it is read when somebody looks, and most are replaced before."""
+        known = worker in self._batches or len(self._batches) < MAX_WORKERS
+        if known and _ITEMS in work:  # a probe has none
+            self._batches[worker] = work
 
     def heartbeat(self, heartbeat: Mapping[str, Any]) -> None:
         worker = str(heartbeat.get("worker"))
@@ -37,9 +37,13 @@ class WorkerBoard:
             self._heartbeats[worker] = heartbeat
 
     def finished(self, worker: str, t: float, model: object = None) -> None:
-        if worker in self._finished or len(self._finished) < MAX_WORKERS:
-            self._finished.setdefault(worker, deque(maxlen=20_000)).append(t)
-            self._models[worker] = stats.mapping(model)
+        times = self._finished.get(worker)
+        if times is None:
+            if len(self._finished) >= MAX_WORKERS:
+                return
+            times = self._finished[worker] = deque(maxlen=20_000)
+        times.append(t)
+        self._models[worker] = stats.mapping(model)
 
     def cards(self, status: Status, now: float) -> list[dict[str, Any]]:
         """Whom the splitter feeds, and functions on a GPU or CPU slot that others feed, by name."""
@@ -56,7 +60,7 @@ class WorkerBoard:
     ) -> dict[str, Any]:
         heartbeat = self._heartbeats.get(name, _IDLE)
         inflight = reported.get("inflight", 0)
-        batch = self._batches.get(name, _IDLE) if inflight else _IDLE
+        batch = self._batch(name) if inflight else _IDLE
         gpu = str(function.get("gpu_id", "-1") or "-1")
         model_of = reported.get("model") or heartbeat.get("model") or self._models.get(name)
         model = stats.mapping(model_of)
@@ -82,6 +86,12 @@ class WorkerBoard:
             "per_s": self._rate(name, now),
         }
 
+    def _batch(self, worker: str) -> dict[str, Any]:
+        batch = self._batches.get(worker, _IDLE)
+        if isinstance(batch, bytes):
+            batch = self._batches[worker] = _read(batch)
+        return batch
+
     def _rate(self, name: str, now: float) -> float:
         times = self._finished.get(name)
         if not times:
@@ -89,6 +99,17 @@ class WorkerBoard:
         while times and times[0] < now - RATE_WINDOW_S:
             times.popleft()
         return round(len(times) / RATE_WINDOW_S, 1)
+
+
+def _read(work: bytes) -> dict[str, Any]:
+    """What a card says of a batch; nothing of one that is not what its topic promises."""
+    try:
+        found = json.loads(work)
+        items = found["items"]
+        image = f"{items[0].get('stream')} #{items[0].get('seq')}"
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return {}
+    return {"batch": found.get("batch"), "images": len(items), "image": image}
 
 
 def _card_of(accelerator: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,6 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
-    Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
@@ -18,9 +18,11 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from contract.status import Status
+from edgecore.web.metrics.durations import Histogram
 from edgecore.web.metrics.families import families
 
 STAGES = ("queue", "read", "transform", "inference", "order")
+TERMINAL = frozenset(("ok", "failed", "dropped"))
 MAX_STREAMS = 100
 """Streams with a label of their own; later ones are counted under ``other``."""
 
@@ -45,35 +47,41 @@ class Metrics:
             ("stream", "status"),
             registry=self.registry,
         )
-        self._stage = Histogram(
+        stages = Histogram(
             "fanfold_stage_duration_seconds",
             "Time that one image spent in one stage.",
-            ("stage",),
-            buckets=BUCKETS_S,
-            registry=self.registry,
+            "stage",
+            STAGES,
+            BUCKETS_S,
         )
-        self._whole = Histogram(
+        whole = Histogram(
             "fanfold_image_duration_seconds",
             "Time from acceptance by the splitter to the ordered result.",
-            buckets=BUCKETS_S,
-            registry=self.registry,
+            "",
+            ("",),
+            BUCKETS_S,
         )
-        self._stages = {name: self._stage.labels(name) for name in STAGES}
+        self.registry.register(stages)
+        self.registry.register(whole)
+        self._stages, self._whole = stages.series, whole.series[""]
         self._streams: set[str] = set()
 
     def observe(self, stream: str, results: Iterable[Mapping[str, Any]], now: float) -> None:
         """Count one ordered message's results; ``now`` is when the core saw it, epoch seconds."""
         label = self._stream_label(stream)
+        counts: Counts[str] = Counts()
         for result in results:
             status = result.get("status")
-            if status not in {"ok", "failed", "dropped"}:
+            if status not in TERMINAL:
                 continue  # a gap is an announcement, not a terminal record
-            self._images.labels(label, status).inc()
+            counts[status] += 1
             for stage, ms in result.get("ms", {}).items():
-                if stage in self._stages:
-                    self._stages[stage].observe(ms / 1000)
+                if (durations := self._stages.get(stage)) is not None:
+                    durations.observe(ms / 1000)
             if "t_in" in result:
                 self._whole.observe(max(0.0, now - result["t_in"]))
+        for status, count in counts.items():
+            self._images.labels(label, status).inc(count)
 
     def render(self) -> bytes:
         """Prometheus text exposition, to be sent as ``CONTENT_TYPE_LATEST``."""

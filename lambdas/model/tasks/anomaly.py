@@ -12,12 +12,16 @@ import numpy as np
 
 from lambdas.model.geometry import Placement
 from lambdas.model.spec import ModelSpec
-from lambdas.model.tasks.fit import UnfitError, finite
+from lambdas.model.tasks.fit import UnfitError, finite, scores_in_range
 from lambdas.model.tasks.masks import run_lengths
 from lambdas.model.tasks.roles import Roles
 from lambdas.model.tasks.semantic import picture_of
 
 DECIMALS = 6
+_RAW = (
+    "raw values need output.normalise, from the metadata that was written with the network, or a "
+    "threshold above 1 in their own units"
+)
 
 
 def anomalies(
@@ -61,6 +65,8 @@ def _flat(values: np.ndarray) -> np.ndarray:
 def _normalised(values: np.ndarray, role: str, spec: ModelSpec) -> np.ndarray:
     limits = spec.output.normalise.get(role)
     if limits is None:
-        return values
+        pixel = spec.output.pixel_threshold
+        limit = spec.threshold if role == "score" or pixel is None else pixel
+        return values if limit > 1 else scores_in_range(values, _RAW)
     threshold, low, high = limits
     return np.clip((values - threshold) / (high - low) + 0.5, 0.0, 1.0)

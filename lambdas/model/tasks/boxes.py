@@ -112,7 +112,10 @@ class Boxes:
     def _boxes_scores(self, outputs: Sequence[np.ndarray]) -> Candidates:
         output = self._spec.output
         boxes = _squeezed(self._roles.of(outputs, "boxes"), 2, "boxes (N, 4)")
-        scores = _squeezed(self._roles.of(outputs, "scores"), 2, "scores (N, classes)")
+        if self._roles.index("boxes") == self._roles.index("scores"):
+            boxes, scores = boxes[:, :4], boxes[:, 4:]
+        else:
+            scores = _squeezed(self._roles.of(outputs, "scores"), 2, "scores (N, classes)")
         finite(boxes, "boxes")
         scores = _activated(finite(scores, "scores"), output.activation)
         if boxes.shape[1] != 4 or len(boxes) != len(scores):
@@ -142,7 +145,7 @@ class Boxes:
             boxes, labels, scores = boxes[:count], labels[:count], scores[:count]
         finite(boxes, "boxes")
         finite(scores, "scores")
-        used = (scores > 0) & (labels >= output.class_base)
+        used = (scores > 0) & (labels >= 0)
         boxes = self._pixels(boxes[:, :4], output.box)
         return self._above(boxes[used], scores[used], labels[used], _LOGITS)
 
@@ -166,7 +169,13 @@ class Boxes:
     ) -> Candidates:
         scores = scores_in_range(scores, remedy)
         kept = np.flatnonzero(scores >= self._spec.threshold)
-        known = classes_known(classes[kept] - self._spec.output.class_base, self._labels)
+        base = self._spec.output.class_base
+        if len(kept) and classes[kept].min() < base:
+            raise UnfitError(
+                f"the network gave class {classes[kept].min():.4g} where output.class_base is "
+                f"{base}: its classes count from 0"
+            )
+        known = classes_known(classes[kept] - base, self._labels)
         return Candidates(boxes[kept], scores[kept], known, None if masks is None else masks[kept])
 
     def _columns(self, values: np.ndarray, axis: int, fixed: int, shape: str) -> None:

@@ -134,6 +134,26 @@ def test_a_device_connects_with_the_certificate_whose_sha256_is_its_cert_arn(sit
     assert [f for f in site.status()["findings"] if "lost" in f and "--device-certificates" in f]
 
 
+def test_a_device_of_an_on_device_group_json_connects_over_tls(site: Site) -> None:
+    """The file names certificates only; its core finds them in a folder."""
+    folder = site.folder / "certificates"
+    fingerprint = _certificate(folder, "dev")
+    things = [{"thingArn": thing(n), "certArn": f"{P}cert/{fingerprint}"} for n in ("core", "dev")]
+    route = {"Id": "1", "Source": thing("dev"), "Subject": "a/#", "Target": "cloud"}
+    site.document = {
+        "Region": "us-east-1",
+        "Cores": things[:1],
+        "Devices": things[1:],
+        "GroupDefinitions": {"Lambdas": {"Content": []}, "Subscriptions": {"Content": [route]}},
+    }
+    site.start("--mqtt-port", "0", "--device-certificates", str(folder))
+    tls = ssl.create_default_context(cafile=str(site.state / "ca" / "group-ca.pem"))
+    tls.load_cert_chain(folder / "dev.crt", folder / "dev.key")
+    with client(site, "dev", tls=tls) as (made, _):
+        made.publish("a/b", '{"n":1}', 1).wait_for_publish(20)
+    eventually(site.cloud, "the device's message is on its way to the cloud")
+
+
 def test_publish_as_the_cloud_reaches_functions_and_devices(site: Site) -> None:
     dev = device(site, "dev", SyncShadow=True)
     site.function("f", PRINTS)
@@ -161,6 +181,11 @@ def test_all_that_is_left_out_is_a_finding(site: Site) -> None:
     for name in ("GGIPDetector", "GGStreamManager"):
         entry = {"Id": name, "FunctionArn": f"{prefix}{name}:1", "FunctionConfiguration": {}}
         site.document["Functions"].append(entry)
+    quality = {"Variables": {"GG_CONFIG_SUBSCRIPTION_QUALITY": "AtLeastOncePersistent"}}
+    spooler = {"Id": "spool", "FunctionArn": f"{prefix}GGCloudSpooler:1"}
+    spooler["FunctionConfiguration"] = {"Environment": quality}
+    site.document["Functions"].append(spooler)
+    site.connect("cloud", "cmd/#", "f")
     arn = "arn:aws:greengrass:us-east-1::/connectors/RaspberryPiGPIO/versions/3"
     site.document["Connectors"] = [{"Id": "k", "ConnectorArn": arn, "Parameters": {}}]
     secret = {"SecretsManagerSecretResourceData": {"ARN": "arn:aws:secretsmanager:::secret:s"}}
@@ -169,7 +194,7 @@ def test_all_that_is_left_out_is_a_finding(site: Site) -> None:
     site.start()
     findings = "\n".join(site.status()["findings"])
     for words in (
-        "GGIPDetector", "GGStreamManager",
+        "GGIPDetector", "GGStreamManager", "AtLeastOncePersistent",
         "RaspberryPiGPIO", "secret s: has no value", "CloudWatch",
     ):  # fmt: skip
         assert words in findings, words

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tarfile
 
 import pytest
 from core_site import Site
+from published import source_of
 from test_devices import _certificate, device
+from waiting import eventually
 
 AWS_IOT_PYTHON_SDK = """
 import json, sys
@@ -54,13 +58,13 @@ assert group.cores[0].connectivity and group.certificate_authorities
 """
 
 
-def _core_with_a_device(site: Site) -> list[str]:
+def _core_with_a_device(site: Site, mqtt: str = "0", discovery: str = "0") -> list[str]:
     """What each script gets: CA, certificate, key, port."""
     folder = site.folder / "certificates"
     dev = device(site, "dev", _certificate(folder, "dev"))
     site.connect(dev, "hello", "cloud")
     site.start(
-        "--mqtt-port", "0", "--discovery-port", "0", "--device-certificates", str(folder)
+        "--mqtt-port", mqtt, "--discovery-port", discovery, "--device-certificates", str(folder)
     )  # fmt: skip
     ports = json.loads((site.state / "core.json").read_text())["ports"]
     files = [site.state / "ca" / "group-ca.pem", folder / "dev.crt", folder / "dev.key"]
@@ -80,6 +84,36 @@ def test_a_device_finds_its_core_with_the_sdk(site: Site, package: str, script: 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "thing/t-core" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a network of its own needs root")
+def test_awss_sample_basic_discovery_finds_its_core_and_publishes(site: Site) -> None:
+    """The file in the SDK's source, with the ports that it takes for granted."""
+    sample = site.folder / "basicDiscovery.py"
+    with tarfile.open(source_of("awsiotpythonsdk")) as source:
+        name = next(n for n in source.getnames() if n.endswith("/greengrass/basicDiscovery.py"))
+        sample.write_bytes(source.extractfile(name).read())
+    own_network = 'ip link set lo up && exec "$@"'
+    site.prefix = ["unshare", "--net", "sh", "-c", own_network, "core"]
+    ca, certificate, key, _ = _core_with_a_device(site, mqtt="8883", discovery="8443")
+    command = ["nsenter", "--net", "--target", str(site.process.pid), sys.executable]
+    command += ["-W", "ignore", str(sample), "-e", "localhost", "-r", ca, "-c", certificate]
+    with (site.folder / "sample.out").open("wb") as out:
+        running = subprocess.Popen(
+            [*command, "-k", key, "-n", "dev", "-t", "hello", "-m", "publish"],
+            cwd=site.folder, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        eventually(
+            lambda: site.cloud() or running.poll() is not None,
+            (site.folder / "sample.out").read_text,
+        )
+    finally:
+        running.kill()
+        running.wait()
+    said = (site.folder / "sample.out").read_text()
+    assert [message["topic"] for message in site.cloud()][:1] == ["hello"], said
+    assert "Discovered GGC: arn:aws:iot:us-east-1:123456789012:thing/t-core" in said
 
 
 def test_another_things_certificate_finds_nothing(site: Site) -> None:

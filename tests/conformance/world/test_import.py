@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,20 @@ def test_a_sam_template_with_code_beside_it(tmp_path: Path, reference: str) -> N
     assert (tmp_path / "imported" / entry["Code"] / "main.py").exists()
 
 
+def test_a_packed_program_keeps_its_bit_and_runs_as_what_it_is(tmp_path: Path) -> None:
+    """A C function from an archive: its file is what the group calls its Executable."""
+    packed = tmp_path / "reader.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        entry = zipfile.ZipInfo("reader")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, b"\x7fELF")
+    path = _template(tmp_path, ARN)
+    path.write_text(path.read_text().replace("{Pinned:", "{Executable: reader, Pinned:"))
+    document = _imported(tmp_path, path, "--code", f"hello={packed}")
+    assert document["Lambdas"][ARN]["Runtime"].endswith("runtime/function/executable")
+    assert os.access(tmp_path / "imported" / "code" / "hello" / "reader", os.X_OK)
+
+
 def test_a_parameter_without_a_default_is_asked_for(tmp_path: Path, capsys: Any) -> None:
     head = "Parameters: {Lambda: {Type: String}}\n"
     path = _template(tmp_path, "!Ref Lambda", head=head)
@@ -124,6 +140,18 @@ def test_a_value_of_another_stack_is_asked_for(tmp_path: Path, capsys: Any) -> N
     report = (tmp_path / "imported" / "REPORT.md").read_text()
     assert document["Functions"][0]["FunctionArn"] == ARN
     assert "its code was not found" in report
+
+
+def test_a_value_whose_name_is_put_together_is_asked_for_by_that_name(
+    tmp_path: Path, capsys: Any
+) -> None:
+    head = "Parameters: {Stack: {Type: String, Default: other}}\n"
+    name = "{'Fn::ImportValue': {'Fn::Join': ['-', [{Ref: Stack}, alias]]}}"
+    path = _template(tmp_path, name, head=head)
+    assert main(["import", str(path), str(tmp_path / "no")]) == 2
+    assert "--import-value 'other-alias=VALUE'" in " ".join(capsys.readouterr().err.split())
+    document = _imported(tmp_path, path, "--import-value", f"other-alias={ARN}")
+    assert document["Functions"][0]["FunctionArn"] == ARN
 
 
 def test_a_greengo_file(tmp_path: Path) -> None:

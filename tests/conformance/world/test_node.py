@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import base64
-import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
-from checkout import PROJECT
 from core_site import Site, arn_of
+from published import copy_package
 from waiting import eventually
 
 SDK = "aws-greengrass-core-sdk"
-KIT = os.environ.get("FANFOLD_NODE_SDK", "")
 ASKS = """
 const gg = require('aws-greengrass-core-sdk');
 const data = new gg.IotData();
@@ -39,39 +36,26 @@ exports.handler = async (event, context) => {
 """
 
 
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    """The SDK as `npm ci` brings it, or in the folder that FANFOLD_NODE_SDK names."""
-    if shutil.which("node") is None:
-        pytest.skip("no Node.js on this machine")
-    found = Path(KIT) if KIT else PROJECT / "node_modules"
-    if not (found / SDK).is_dir():
-        pytest.skip(f"{SDK} is not in {found}: run `make setup`")
-    return found
-
-
 def _payload(message: dict[str, Any]) -> Any:
     if "payload" in message:
         return message["payload"]
     return base64.b64decode(message["payload_base64"]).decode()
 
 
-def _node(site: Site, name: str, source: str, node_modules: Path | None = None) -> None:
+def _node(site: Site, name: str, source: str) -> None:
     site.function(name, "")
     code = site.folder / "code" / name
     (code / "main.py").unlink()
     (code / "index.js").write_text(source.replace("OTHER", arn_of("b")))
-    if node_modules is not None:
-        shutil.copytree(node_modules, code / "node_modules", symlinks=True)
+    if SDK in source:
+        copy_package(SDK, code / "node_modules")
     entry = site.document["Lambdas"][arn_of(name)]
     entry.update(Runtime="nodejs12.x", Handler="index.handler")
 
 
-def test_a_node_function_publishes_invokes_and_keeps_a_shadow(
-    site: Site, node_modules: Path
-) -> None:
+def test_a_node_function_publishes_invokes_and_keeps_a_shadow(site: Site) -> None:
     _node(site, "b", ANSWERS)
-    _node(site, "a", ASKS, node_modules)
+    _node(site, "a", ASKS)
     site.connect("a", "out/#", "cloud")
     site.start()
     eventually(lambda: len(site.cloud()) >= 4, "four answers went to the cloud")

@@ -149,16 +149,21 @@ def test_a_link_that_is_lost_in_the_trial_delays_only_the_report(
     assert device.deployed.deployed == ["job-j1-1"]
 
 
+def second_is_compared(device: Device, service: JobsService, files: Files) -> Any:
+    """The execution of a second job, whose model a canary compares with that of the first."""
+    service.queue("j1", job(files, 1))
+    device.run_until_ended("j1")
+    device.deployed.compares = True
+    return service.queue("j2", job(files, 2))
+
+
 @pytest.mark.parametrize(
     ("reason", "status"), [("", "SUCCEEDED"), ("canary: the models disagree", "FAILED")]
 )
 def test_a_job_is_decided_by_its_canary_while_the_old_group_runs(
     device: Device, service: JobsService, files: Files, reason: str, status: str
 ) -> None:
-    service.queue("j1", job(files, 1))
-    device.run_until_ended("j1")
-    device.deployed.compares = True
-    two = service.queue("j2", job(files, 2))
+    two = second_is_compared(device, service, files)
     device.run_until(lambda: device.deployed.candidate)
     assert device.deployed.running() == "job-j1-1"
 
@@ -168,6 +173,38 @@ def test_a_job_is_decided_by_its_canary_while_the_old_group_runs(
     assert two.status == status
     assert two.details["reason"] == (reason or "healthy")
     assert device.deployed.running() == ("job-j1-1" if reason else "job-j2-1")
+
+
+@pytest.mark.parametrize("status", ["CANCELED", "TIMED_OUT"])
+def test_a_job_taken_back_while_its_canary_runs_ends_the_canary(
+    device: Device, service: JobsService, files: Files, status: str
+) -> None:
+    two = second_is_compared(device, service, files)
+
+    def take_back(one: Any, body: dict[str, Any]) -> None:
+        if body["statusDetails"].get("step") == "canary":
+            one.status = status
+
+    service.before_update = take_back
+    device.run_until(lambda: device.deployed.withdrawn)
+
+    assert status in device.deployed.withdrawn
+    assert device.deployed.candidate is None
+    assert two.status == status
+    assert device.deployed.running() == "job-j1-1"
+
+
+def test_a_lost_link_does_not_end_a_jobs_canary(
+    device: Device, service: JobsService, files: Files
+) -> None:
+    two = second_is_compared(device, service, files)
+    device.run_until(lambda: device.deployed.candidate)
+    service.down = True
+    device.deployed.decide("")
+    device.run_until(lambda: '"SUCCEEDED"' in (device.state / "jobs/current.json").read_text())
+    service.down = False
+    device.run_until_ended("j2")
+    assert two.status == "SUCCEEDED"
 
 
 def test_a_document_for_many_boxes_carries_each_ones_name(

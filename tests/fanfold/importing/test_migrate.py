@@ -13,7 +13,9 @@ from checkout import PROJECT
 
 from edgecore.sources.aws_clients import AwsClients
 from fanfold.importing.as_site import as_site
-from fanfold.importing.reading import Given, read_source
+from fanfold.importing.from_template import Given
+from fanfold.importing.imported import Imported
+from fanfold.importing.reading import read_source
 from infra.planning import load_site, plan_group, render
 
 SITE = """
@@ -165,12 +167,16 @@ def as_export(folder: Path) -> Path:
     return folder
 
 
+def _read(source: Path, scratch: Path) -> Imported:
+    return read_source(str(source), AwsClients(region="eu-west-1"), Given(scratch=scratch))
+
+
 @pytest.mark.parametrize("source", [as_document, as_template, as_export])
 @pytest.mark.parametrize("target", ["iot", "v2"])
 def test_a_foreign_group_with_what_its_report_asks_for_is_a_site_that_plans(
     tmp_path: Path, source: Callable[[Path], Path], target: str
 ) -> None:
-    imported = read_source(str(source(tmp_path)), AwsClients(region="eu-west-1"), Given())
+    imported = _read(source(tmp_path), tmp_path)
     made = as_site(imported.document, target, "this-machine", "press")
     asked = {sentence.partition(":")[0] for sentence in made.lacking}
     assert asked == ({"components.runtimes"} if target == "v2" else set())
@@ -185,7 +191,7 @@ def test_a_foreign_group_with_what_its_report_asks_for_is_a_site_that_plans(
 
 
 def test_every_part_of_a_foreign_group_is_in_the_site_or_in_the_report(tmp_path: Path) -> None:
-    imported = read_source(str(as_document(tmp_path)), AwsClients(region="eu-west-1"), Given())
+    imported = _read(as_document(tmp_path), tmp_path)
     made = as_site(imported.document, "v2", "this-machine", "press")
     said = "\n".join(made.report)
     for wanted in (

@@ -239,6 +239,7 @@ class Deployed:
         self.verdict: str | None = ""
         self.compares = False
         self.candidate: Any = None
+        self.withdrawn = ""
         self.deployed: list[str] = []
 
     async def deploy(self, loaded: Any) -> None:
@@ -252,6 +253,10 @@ class Deployed:
 
     def is_candidate(self, deployment_id: str) -> bool:
         return self.candidate is not None and self.candidate.deployment_id == deployment_id
+
+    async def withdraw(self, deployment_id: str, why: str) -> None:
+        if self.is_candidate(deployment_id):
+            self.candidate, self.withdrawn = None, why
 
     def decide(self, reason: str) -> None:
         """The canary of the candidate has spoken."""

@@ -4,7 +4,10 @@ They are used by tests and never shipped; their licences are their own.
 """
 
 import importlib.util
+import sys
+import types
 import zipfile
+from unittest import mock
 
 from checkout import PROJECT
 
@@ -23,6 +26,10 @@ RAPID_OCR = Wheel(
     "rapidocr-onnxruntime", "1.4.4", "rapidocr_onnxruntime-1.4.4-py3-none-any.whl",
     "971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
 )  # fmt: skip
+DDDDOCR = Wheel(
+    "ddddocr", "1.6.1", "ddddocr-1.6.1-py3-none-any.whl",
+    "c7c70f4ae2d0335440ae8b272eea48c9f6888ecef46785fe2311f0c97a133935",
+)  # fmt: skip
 
 
 def member(wheel, name, folder):
@@ -31,9 +38,16 @@ def member(wheel, name, folder):
         return archive.extract(name, str(folder))
 
 
-def module(path):
-    """The Python file at `path`, imported by itself."""
-    spec = importlib.util.spec_from_file_location("reference", path)
+def module(path, name="reference", **beside):
+    """The Python file at `path`, imported by itself. `beside`: modules that it imports and that
+    are not to be imported for real, dots written as `__`, each with its attributes."""
+    stand_ins = {}
+    for stand_in, attributes in beside.items():
+        full = stand_in.replace("__", ".")
+        stand_ins[full] = types.ModuleType(full)
+        vars(stand_ins[full]).update(attributes, __path__=[])
+    spec = importlib.util.spec_from_file_location(name, path)
     found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
+    with mock.patch.dict(sys.modules, stand_ins):
+        spec.loader.exec_module(found)
     return found

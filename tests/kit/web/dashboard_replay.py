@@ -38,6 +38,7 @@ class ReplayCore:
     offered = ("restart", "drain", "publish")
 
     def __init__(self, folder: Path, *, workers: int = 4, cameras: Sequence[str] = ()) -> None:
+        self.canary: dict[str, Any] = {}
         self.cameras = tuple(cameras) or ("cam1", "cam2", "press7", "press8")
         self.view = SiteView(
             site="demo",
@@ -139,6 +140,7 @@ class ReplayCore:
             },
             "stats": self._stats(now),
             "findings": [],
+            **({"canary": self.canary} if self.canary else {}),
         }
 
     def _function(self, name: str) -> dict[str, Any]:

@@ -270,6 +270,30 @@ def test_a_raw_frame_of_twelve_bits_is_read_by_its_declared_size():
     assert difference(found[8:-8, 8:-8], PHOTO[8:-8, 8:-8]) < 6
 
 
+def packed(samples, bits, packing):
+    """By hand, bit by bit, as PFNC 2.1 and GigE Vision 2.0 draw it."""
+    if packing == "p":
+        text = "".join(format(sample, f"0{bits}b")[::-1] for sample in samples)
+        text += "0" * (-len(text) % 8)
+        return bytes(int(text[at : at + 8][::-1], 2) for at in range(0, len(text), 8))
+    out = bytearray()
+    for first, second in zip(samples[::2], [*samples[1::2], 0]):
+        low = 1 << bits - 8
+        out += bytes([first // low, first % low + second % low * 16, second // low])
+    return bytes(out[: -(-len(samples) * 3 // 2)])
+
+
+@pytest.mark.parametrize("packing", ["p", "Packed"])
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("size", [(6, 4), (5, 3), (7, 1)])
+def test_packed_raw_samples_are_as_bright_as_they_are(packing, bits, size):
+    width, height = size
+    samples = np.random.RandomState(7).randint(0, 1 << bits, width * height).tolist()
+    sensor = Sensor(bits=bits, width_px=width, height_px=height, packing=packing)
+    found, _ = read(packed(samples, bits, packing), sensor)
+    assert found[..., 0].reshape(-1).tolist() == [sample >> (bits - 8) for sample in samples]
+
+
 def test_a_raw_frame_of_another_size_is_not_taken_for_one():
     sensor = Sensor(bayer="RGGB", width_px=WIDTH, height_px=HEIGHT)
     assert refused(b"\x80" * (WIDTH * HEIGHT - 1), sensor=sensor).reason == "not_an_image"
@@ -329,6 +353,7 @@ def test_rules_are_read_from_their_json_and_name_what_is_wrong():
         ('{"max_lots": 1}', "max_lost"),
         ('{"cameras": {"cam1": {"bits": 11}}}', "cameras.cam1.bits"),
         ('{"max_lost": 2}', "max_lost"),
+        ('{"cameras": {"cam1": {"bits": 14, "packing": "p"}}}', "cameras.cam1.bits"),
     ):
         with pytest.raises(ValueError, match=named):
             rules_of(text)

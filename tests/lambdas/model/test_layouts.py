@@ -107,6 +107,9 @@ def written(family):
         x, y, w, h = raw[:4]
         corners = np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1)
         return [corners, raw[4:].T], ["boxes", "scores"]
+    if family == "rtdetr-ultralytics-raw":
+        scores = yolov8()[4:].T[:20]
+        return [np.concatenate([np.divide(yolov8()[:4].T[:20], SIDE), scores], 1)], ["output0"]
     if family == "rfdetr":
         logits, boxes = detr("sigmoid")
         return [boxes, logits], ["dets", "labels"]

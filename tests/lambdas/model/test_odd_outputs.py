@@ -77,3 +77,46 @@ def test_a_file_that_is_something_else_is_named(tmp_path, content, named):
 
     with pytest.raises(ModelError, match=f"no ONNX model.*{named}"):
         read_onnx(str(tmp_path / "net.onnx"))
+
+
+def constant(values, name):
+    """An output that is always the same, for each image of the batch."""
+    return {f"c_{name}": np.array(values, np.float32)}, [
+        helper.make_node("ReduceMean", ["x"], [f"m_{name}"], keepdims=0),
+        helper.make_node("Mul", [f"m_{name}", "zero"], [f"z_{name}"]),
+        helper.make_node("Add", [f"c_{name}", f"z_{name}"], [name]),
+    ]
+
+
+def giving(folder, task, outputs, **more):
+    constants, nodes, ports = {"zero": np.float32(0)}, [], []
+    for name, values in outputs.items():
+        made, added = constant(values, name)
+        constants.update(made)
+        nodes += added
+        ports.append((name, TensorProto.FLOAT, list(np.shape(values))))
+    return proved(folder, nodes, ports, constants, task=task, **more)
+
+
+RAW = {"score": [[31.5]], "area": np.full((1, 1, 8, 8), 30.0)}
+
+
+@pytest.mark.parametrize("output", [{"score": "score"}, {"map": "area"}])
+def test_raw_anomaly_scores_are_refused_where_nothing_says_what_they_mean(tmp_path, output):
+    with pytest.raises(ModelError, match=r"outside 0…1: raw values need output\.normalise"):
+        giving(tmp_path, "anomaly", RAW, threshold=0.5, output=output)
+
+
+def test_raw_anomaly_scores_are_read_by_their_threshold_or_their_limits(tmp_path):
+    limits = {"threshold": 25, "min": 0, "max": 50}
+    by_limits = {"score": "score", "normalise": {"score": limits}}
+    assert giving(tmp_path / "a", "anomaly", RAW, threshold=0.5, output=by_limits)
+    assert giving(tmp_path / "b", "anomaly", RAW, threshold=20, output={"score": "score"})
+
+
+def test_a_class_below_the_base_is_refused_and_not_dropped(tmp_path):
+    outputs = {"boxes": [[[1, 1, 5, 5], [0, 0, 0, 0]]], "labels": [[0, 0]], "scores": [[0.9, 0.0]]}
+    spec = {"layout": "boxes_labels_scores", "boxes": 0, "labels": 1, "scores": 2}
+    with pytest.raises(ModelError, match=r"class 0 where output\.class_base is 1"):
+        giving(tmp_path / "a", "detection", outputs, threshold=0.3, output=dict(spec, class_base=1))
+    assert giving(tmp_path / "b", "detection", outputs, threshold=0.3, output=spec)

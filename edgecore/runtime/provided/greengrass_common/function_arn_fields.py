@@ -27,6 +27,13 @@ class FunctionArnFields(object):
         self.unqualified_arn = function_arn[: found.end(3)]
 
     @staticmethod
+    def build_arn_string(region, account_id, name, qualifier):
+        # type: (str, Optional[str], str, Optional[str]) -> str
+        """The whole ARN, as the SDK asks for it up to 1.3.0."""
+        unqualified = "arn:aws:lambda:{}:{}:function:{}".format(region, account_id or "", name)
+        return FunctionArnFields.build_function_arn(unqualified, qualifier)
+
+    @staticmethod
     def build_function_arn(unqualified_arn, qualifier):
         # type: (str, Optional[str]) -> str
         """``unqualified_arn`` with ``:qualifier``, or as it is where that is empty."""

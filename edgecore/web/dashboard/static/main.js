@@ -2,6 +2,7 @@
 
 import { allow, buildActions, drain, restart } from "./actions.js";
 import { showCameras } from "./cameras.js";
+import { showCanary } from "./canary.js";
 import { Charts } from "./charts.js";
 import { byId, setClass, setText, showTheme } from "./dom.js";
 import { follow } from "./feed.js";
@@ -67,6 +68,7 @@ function show(changed, now) {
   if (changed.has("verdict")) showVerdict(state.verdict);
   if (changed.has("workers")) showWorkers(state.workers, { restart, drain, log: openLog });
   if (changed.has("cameras")) showCameras(state.cameras);
+  if (changed.has("canary")) showCanary(state.canary);
   if (changed.has("images")) showImages(state.images);
   showTables(state, changed, now);
 }

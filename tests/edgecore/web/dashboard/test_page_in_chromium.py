@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from chromium import Browser, needs_chromium
 from dashboard_replay import ReplayCore
 from dashboard_serving import TOKEN, Served, serving
+
+from edgecore.canary.comparison import Comparison
+from edgecore.canary.rule import CanaryRule
 
 pytestmark = needs_chromium
 
@@ -77,6 +82,43 @@ def test_a_hung_worker_is_red_and_the_site_degraded(browser: Browser, served: Se
     browser.wait("document.querySelector('#verdict').innerText === 'degraded'")
     browser.wait("document.querySelector('.worker.bad h3').innerText === 'w2'")
     assert "w2 is hung" in browser.text("#problems")
+
+
+def answer(label: str, score: float, ms: float) -> dict[str, Any]:
+    top = {"top": [{"label": label, "index": 0, "score": score}]}
+    return {"stream": "cam1", "seq": 1, "file": "1.jpg", "status": "ok", "task": "classification",
+            "output": top, "ms": {"inference": ms}}  # fmt: skip
+
+
+def canary(state: str, **more: Any) -> dict[str, Any]:
+    found = Comparison(CanaryRule(images=40))
+    for number in range(40):
+        found.add(answer("bolt", 0.9, 10.0), answer("nut" if number < 4 else "bolt", 0.8, 12.0))
+    return {**found.summary(), "state": state, "reason": "", "rule": asdict(found.rule),
+            "model": {"name": "parts", "version": "2.0.0"}, "began": 1.0, "ended": None,
+            "against": {"name": "parts", "version": "1.0.0"}, **more}  # fmt: skip
+
+
+def test_a_canary_is_shown_while_it_runs_and_after_it_ended(
+    browser: Browser, served: Served
+) -> None:
+    browser.open(served.port)
+    browser.wait("document.querySelector('#canary-section').hidden")
+    served.core.canary = canary("comparing")
+    browser.wait("document.querySelector('#canary-state').innerText === 'comparing'")
+    shown = browser.text("#canary-section")
+    for said in ("parts 2.0.0 against parts 1.0.0", "40 of 40 images", "4, 10.0 %", "36 of 40",
+                 "12.0 ms, was 10.0 ms", "-0.1"):  # fmt: skip
+        assert said in shown
+    assert browser.text("#canary-flips tbody tr").split() == ["bolt", "nut", "4"]
+
+    served.core.canary = canary("refused", reason="the models disagree on 4 of 40 images")
+    browser.wait("document.querySelector('#canary-state').innerText === 'refused'")
+    assert "disagree on 4 of 40" in browser.text("#canary-reason")
+    served.core.canary = canary("passed")
+    browser.wait("document.querySelector('#canary-state').innerText === 'passed'")
+    assert browser.text("#canary-reason") == ""
+    assert browser("seen")["errors"] == []
 
 
 def test_a_click_on_an_image_shows_its_trace(browser: Browser, served: Served) -> None:

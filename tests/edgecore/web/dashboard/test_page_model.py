@@ -144,7 +144,7 @@ def test_stray_stats_do_not_stop_the_page(stray: object) -> None:
 def test_a_card_says_what_the_worker_is_and_what_it_holds() -> None:
     board = WorkerBoard()
     items = [{"stream": "cam1", "seq": 41}, {"stream": "cam1", "seq": 42}]
-    board.dispatched("w0", {"batch": "b-1", "items": items})
+    board.dispatched("w0", json.dumps({"batch": "b-1", "items": items}).encode())
     board.heartbeat({"worker": "w0", "busy_ms": 12})
 
     [card] = board.cards(status(inflight=2), T)
@@ -162,14 +162,15 @@ def test_a_drained_worker_that_is_silent_can_be_given_work_again() -> None:
 
 def test_a_worker_without_images_is_idle_though_it_had_a_batch() -> None:
     board = WorkerBoard()
-    board.dispatched("w0", {"batch": "b-1", "items": [{"stream": "cam1", "seq": 41}]})
+    items = [{"stream": "cam1", "seq": 41}]
+    board.dispatched("w0", json.dumps({"batch": "b-1", "items": items}).encode())
 
     assert board.cards(status(inflight=0), T)[0]["batch"] == {}
 
 
 def test_a_probe_is_not_a_batch() -> None:
     board = WorkerBoard()
-    board.dispatched("w0", {"v": 1, "probe": "p-9"})
+    board.dispatched("w0", b'{"v":1,"probe":"p-9"}')
 
     assert board.cards(status(inflight=1), T)[0]["batch"] == {}
 

@@ -11,10 +11,19 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from edgecore.sources.errors import SourceError
+from fanfold.common.errors import INVALID, UserError
 
 _SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
+_DYNAMIC = re.compile(r"\{\{resolve:[^}]*\}\}")
 _MAX_DEPTH = 64
+SSM_TYPE = "AWS::SSM::Parameter::Value"
+
+
+def _default_of(parameter: Mapping[str, Any]) -> Any:
+    value, kind = parameter.get("Default"), str(parameter.get("Type"))
+    if isinstance(value, str) and (kind == "CommaDelimitedList" or kind.startswith("List<")):
+        return [item.strip() for item in value.split(",")]
+    return value
 
 
 class Resolver:
@@ -35,8 +44,13 @@ class Resolver:
             "AWS::NoValue": None,
         }
         self._parameters = {
-            name: parameter.get("Default")
+            name: _default_of(parameter)
             for name, parameter in (template.get("Parameters") or {}).items()
+        }
+        self._in_ssm = {
+            name
+            for name, parameter in (template.get("Parameters") or {}).items()
+            if str(parameter.get("Type")).startswith(SSM_TYPE)
         }
         self._depth = 0
         self._functions: Mapping[str, Callable[[Any], Any]] = {
@@ -54,8 +68,9 @@ class Resolver:
         self._depth += 1
         try:
             if self._depth > _MAX_DEPTH:
-                raise SourceError(
-                    "template: intrinsic functions are nested too deeply or refer to themselves"
+                raise UserError(
+                    "template: intrinsic functions are nested too deeply or refer to themselves",
+                    INVALID,
                 )
             return self._resolve(value)
         finally:
@@ -64,6 +79,12 @@ class Resolver:
     def _resolve(self, value: Any) -> Any:
         if isinstance(value, list):
             return [self.resolve(item) for item in value]
+        if isinstance(value, str) and (reference := _DYNAMIC.search(value)):
+            raise UserError(
+                f"template: {reference[0]} is looked up where the template is deployed: write its "
+                "value into the template",
+                INVALID,
+            )
         if not isinstance(value, Mapping):
             return value
         if len(value) == 1:
@@ -71,9 +92,9 @@ class Resolver:
             if name in self._functions:
                 return self._functions[name](argument)
             if name.startswith("Fn::"):
-                raise SourceError(
-                    f"template: {name} is not supported here; fanfold import may know it, else "
-                    "remove it from the template"
+                raise UserError(
+                    f"template: {name} is not evaluated here: write its value into the template",
+                    INVALID,
                 )
         return {key: self.resolve(item) for key, item in value.items()}
 
@@ -82,9 +103,10 @@ class Resolver:
         try:
             return items[int(number)]
         except IndexError as error:
-            raise SourceError(
+            raise UserError(
                 f"template: Fn::Select: there is no item {number} in {items} ({len(items)} items); "
-                "give the parameter that it comes from more items, separated by commas"
+                "give the parameter that it comes from more items, separated by commas",
+                INVALID,
             ) from error
 
     def _join(self, argument: Any) -> str:
@@ -110,12 +132,18 @@ class Resolver:
         try:
             return self._mappings[name][first][second]
         except KeyError as error:
-            raise SourceError(f"template: no mapping {name}.{first}.{second}") from error
+            raise UserError(f"template: no mapping {name}.{first}.{second}", INVALID) from error
 
     def _ref(self, name: str) -> Any:
         if name in self._pseudo:
             return self._pseudo[name]
         if name in self._parameters:
+            if name in self._in_ssm:
+                raise UserError(
+                    f"template: parameter {name} is the name of a value in SSM "
+                    f"({self._parameters[name]}): pass the value, --parameter {name}=VALUE",
+                    INVALID,
+                )
             return self._parameters[name]
         return self._identity(name, self._resource(name))
 
@@ -136,7 +164,9 @@ class Resolver:
         try:
             resource: Mapping[str, Any] = self.resources[name]
         except KeyError as error:
-            raise SourceError(f"template: refers to {name!r}, which it does not contain") from error
+            raise UserError(
+                f"template: refers to {name!r}, which it does not contain", INVALID
+            ) from error
         return resource
 
     def _identity(self, name: str, resource: Mapping[str, Any]) -> str:
