@@ -1,4 +1,6 @@
-"""`python -m bench.replay_listing [--moto] COUNT…`: memory and rate of listing an archive in S3.
+"""Memory and rate of listing an archive in S3, for archives of several sizes.
+
+    python -m bench.replay_listing 10000 100000 1000000
 
 For each COUNT a process of its own lists so many keys over HTTP with boto3, cuts them into shards
 and writes the plan, as a replay's driver does; it reports its peak of resident memory. The other
@@ -8,6 +10,7 @@ side is a server that makes up `ListObjectsV2` pages of 1,000 keys, or with `--m
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -21,6 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 BUCKET, PAGE = "archive", 1000
+_DRIVER = "driver"
 ENTRY = (
     "<Contents><Key>cam{cam:03}/2026/11/29/{n:09}.jpg</Key><LastModified>2026-11-29T00:00:00.000Z"
     "</LastModified><ETag>&quot;{n:032x}&quot;</ETag><Size>184320</Size>"
@@ -101,18 +105,25 @@ def driver() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments == ["driver"]:
+    if arguments == [_DRIVER]:
         driver()
         return 0
-    serve = moto if "--moto" in arguments else pages
-    for count in (int(each) for each in arguments if each != "--moto"):
-        with serve(count) as url:
+    parser = argparse.ArgumentParser(
+        "bench.replay_listing", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("counts", type=int, nargs="+", metavar="COUNT", help="keys of an archive")
+    parser.add_argument("--moto", action="store_true", help="moto's S3 on the other side")
+    given = parser.parse_args(arguments)
+    if wrong := [count for count in given.counts if count < 1]:
+        parser.error(f"COUNT {wrong[0]}: an archive has at least one key")
+    for count in given.counts:
+        with (moto if given.moto else pages)(count) as url:
             access = {
                 "AWS_ENDPOINT_URL": url, "AWS_DEFAULT_REGION": "us-east-1",
                 "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
             }  # fmt: skip
             subprocess.run(
-                [sys.executable, "-m", "bench.replay_listing", "driver"],
+                [sys.executable, "-m", "bench.replay_listing", _DRIVER],
                 env={**os.environ, **access}, check=True,
             )  # fmt: skip
     return 0

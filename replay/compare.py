@@ -17,6 +17,7 @@ from replay.errors import ReplayError
 from replay.place import Place
 
 WORST, MAX_FLIPS = 50, 100
+KINDS = (".json", ".jsonl")
 #: Steps of the drift's histogram; percentiles are right to half of one.
 DRIFT_STEP = 0.005
 Parsed = Callable[[str, bytes], Iterator[tuple[str, Record]]]
@@ -32,6 +33,19 @@ class Worst(NamedTuple):
     replayed: Record
 
 
+def require_results(results: Place) -> None:
+    """Before a long replay is compared with them. Raises `ReplayError` where there can be none."""
+    if not any(entry.name.endswith(KINDS) for entry in results.entries()):
+        raise _no_records(results)
+
+
+def _no_records(results: Place) -> ReplayError:
+    return ReplayError(
+        f"--against {results.url}: no records there that name a file; give the folder or "
+        "prefix with batches/ or results/ of a site"
+    )
+
+
 class Live:
     """The last terminal record of each file, in a database that is gone with its connection."""
 
@@ -43,13 +57,10 @@ class Live:
     def load(self, results: Place, parsed: Parsed) -> None:
         """Every batch or outbox object below `results`. Raises `ReplayError`."""
         for entry in results.entries():
-            if entry.name.endswith((".json", ".jsonl")):
+            if entry.name.endswith(KINDS):
                 self._add(f"{results.url}/{entry.name}", results.read(entry.name), parsed)
         if not self.records:
-            raise ReplayError(
-                f"--against {results.url}: no records there that name a file; give the folder or "
-                "prefix with batches/ or results/ of a site"
-            )
+            raise _no_records(results)
 
     def _add(self, name: str, content: bytes, parsed: Parsed) -> None:
         try:

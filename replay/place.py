@@ -91,7 +91,7 @@ class Folder:
         (self.path / name).unlink(missing_ok=True)
 
     def on_disk(self, name: str) -> str | None:
-        return str(self.path / name)
+        return f"{self.url}/{name}" if name else self.url
 
     @contextlib.contextmanager
     def _beside(self, name: str) -> Iterator[tuple[Path, Path]]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from contract.messages import MAX_PATH_BYTES, Record, dumps, result_failed, utf8
+from lambdas.pool.pool import IN_HAND
 from replay.cut import Shard
 from replay.place import Place
 from replay.plan import shard_name
@@ -22,6 +23,8 @@ from replay.runner import Runner
 
 FETCHERS = 16
 AHEAD = 64
+#: Images of one message to the pool: a model that answers at once is held up by messages.
+TOGETHER = 8
 ATTEMPTS = 3
 #: What a result says of its way through the pool, which is nobody's concern afterwards.
 _POOLS_OWN = ("id", "attempt", "low", "job", "last", "ts", "t_in")
@@ -83,7 +86,7 @@ def _record(shard: Shard, index: int, result: Record) -> Record:
 
 
 class _Collected:
-    """Records of one shard, by place; what is under way is `AHEAD` images at most."""
+    """Records of one shard, by place; what is under way does not grow with the shard."""
 
     def __init__(self, shard: Shard, archive: Place, runner: Runner) -> None:
         self._shard, self._archive, self._runner = shard, archive, runner
@@ -92,55 +95,77 @@ class _Collected:
         self._error: BaseException | None = None
         self._changed = threading.Condition()
         self._under_way = 0
+        self._ahead = AHEAD
 
     def records(self) -> list[Record]:
-        fetching = self._archive.on_disk("") is None
-        with TemporaryDirectory(prefix="fanfold-replay-") as folder:
-            with ThreadPoolExecutor(FETCHERS if fetching else 1) as fetchers:
-                for index, name in enumerate(self._shard.names):
-                    self._wait(lambda: self._under_way < AHEAD)
-                    with self._changed:
-                        self._under_way += 1
-                    path = self._archive.on_disk(name)
-                    if path is None:
-                        fetchers.submit(self._fetched, index, name, Path(folder) / str(index))
-                    else:
-                        self._submit(index, path)
-            self._wait(lambda: self._left == 0)
+        if self._archive.on_disk("") is None:
+            self._fetch_all()
+        else:
+            self._hand_over_all()
+        self._wait(lambda: self._left == 0)
         return [_record(self._shard, at, result) for at, result in enumerate(self._results)]
+
+    def _hand_over_all(self) -> None:
+        names = self._shard.names
+        # One shard alone keeps every process of the pool at work.
+        self._ahead = max(AHEAD, IN_HAND * TOGETHER * self._runner.processes)
+        for start in range(0, len(names), TOGETHER):
+            places = range(start, min(start + TOGETHER, len(names)))
+            self._make_room(len(places))
+            self._submit(places, [str(self._archive.on_disk(names[at])) for at in places])
+
+    def _fetch_all(self) -> None:
+        with (
+            TemporaryDirectory(prefix="fanfold-replay-") as folder,
+            ThreadPoolExecutor(FETCHERS) as fetchers,
+        ):
+            for index, name in enumerate(self._shard.names):
+                self._make_room(1)
+                fetchers.submit(self._fetched, index, name, Path(folder) / str(index))
+            self._wait(lambda: self._left == 0)
+
+    def _make_room(self, images: int) -> None:
+        self._wait(lambda: self._under_way + images <= self._ahead)
+        with self._changed:
+            self._under_way += images
 
     def _fetched(self, index: int, name: str, path: Path) -> None:
         try:
             path.write_bytes(self._archive.read(name))
-            self._submit(index, str(path), fetched=path)
+            self._submit([index], [str(path)], fetched=path)
         except FileNotFoundError:
-            self._fail(index, "not_found", "it was listed, and is gone")
+            self._take(index, result_failed({}, "not_found", "it was listed, and is gone"))
         except BaseException as error:
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
 
-    def _submit(self, index: int, path: str, fetched: Path | None = None) -> None:
-        if len(path.encode("utf-8", "surrogateescape")) > MAX_PATH_BYTES:
-            self._fail(index, "not_found", f"its path has more than {MAX_PATH_BYTES} bytes")
-            return
+    def _submit(
+        self, places: Sequence[int], paths: Sequence[str], fetched: Path | None = None
+    ) -> None:
+        short = {at: path for at, path in zip(places, paths, strict=True) if _is_short(path)}
+        detail = f"its path has more than {MAX_PATH_BYTES} bytes"
+        for at in places:
+            if at not in short:
+                self._take(at, result_failed({}, "not_found", detail))
 
-        def taken(result: Record) -> None:
+        known = list(short)
+
+        def taken(place: int, result: Record) -> None:
             if fetched is not None:
                 fetched.unlink(missing_ok=True)
-            self._take(index, result)
+            self._take(known[place], result)
 
-        self._runner.submit(path, taken)
-
-    def _fail(self, index: int, reason: str, detail: str) -> None:
-        self._take(index, result_failed({}, reason, detail))
+        if short:
+            self._runner.submit(list(short.values()), taken)
 
     def _take(self, index: int, result: Record) -> None:
         with self._changed:
             self._results[index] = result
             self._left -= 1
             self._under_way -= 1
-            self._changed.notify_all()
+            if self._left == 0 or self._under_way <= self._ahead - TOGETHER:
+                self._changed.notify_all()
 
     def _wait(self, ready: Any) -> None:
         while True:
@@ -150,6 +175,10 @@ class _Collected:
                         raise self._error
                     return
             self._runner.check()
+
+
+def _is_short(path: str) -> bool:
+    return len(path.encode("utf-8", "surrogateescape")) <= MAX_PATH_BYTES
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def install(cloud: IotCloud) -> None:
 
     register(ComponentVersionType, DeploymentType)
     urls.url_paths[f"{{0}}{BASE}/(?P<rest>.+)$"] = respond
-    health.install()
+    health.install(cloud.broker)
     backends.use(cloud)
     cloud.paths[data_plane.PREFIX] = data_plane.answer
 

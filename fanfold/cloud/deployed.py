@@ -69,6 +69,14 @@ class Deployed:
         alive = [each for each in self.deployments if each.status != "Failure"]
         return next(iter(alive or self.deployments), None)
 
+    @property
+    def in_force(self) -> Deployment | None:
+        """Target v2: the newest, failed or not, which devices that come back are given.
+
+        Of the other targets CloudFormation, or the core, has put back what failed.
+        """
+        return self.deployments[0] if self.target == "v2" else None
+
     def devices(self, deployment: Deployment) -> tuple[Device, ...] | None:
         """What each device says of it; None: its target has no word of single devices."""
         made: list[SiteJob | ComponentDeployment] = [*self.jobs, *self.components]

@@ -13,7 +13,7 @@ from fanfold.cloud.access import Access, reach
 from fanfold.cloud.words import short_model
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import further_cores, read_site, root
-from fanfold.rollout.sites import ENGINES, Standing, Target
+from fanfold.rollout.sites import Standing, Target
 from fanfold.rollout.waves import Wave, deal
 from infra.planning import InvalidInput, box_name, check, errors, plan_group
 
@@ -111,12 +111,6 @@ def targets_of(names: Sequence[str], model: str, *, aws: bool) -> dict[str, Targ
             continue
         except InvalidInput as error:
             raise UserError("\n".join(map(str, error.findings)), INVALID) from error
-        if site.target not in ENGINES:
-            wrong.append(
-                f"{name}: target {site.target} is not rolled out by this verb; leave it out "
-                f"(--without {name}) and deploy it: fanfold deploy {name} --model {model}"
-            )
-            continue
         access = accesses.setdefault(site.region, reach(site.region, aws=aws))
         targets[site.name] = Target(name, wanted, access)
     if wrong:

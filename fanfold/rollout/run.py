@@ -107,14 +107,14 @@ class Run:
 
     def _outcome(self, site: str, ran: Ran | None) -> None:
         standing = self._places[site].standing()
+        # Of a group, the boxes that took it are still to go back; of target v2, whoever was told.
+        still = standing is not None and (standing.partly or standing.in_force)
+        bad = Stand.UNHEALTHY if still else Stand.FAILED
         if ran is not None and ran.code:
-            self._moved(site, Stand.FAILED, ran.said)
+            self._moved(site, bad, ran.said)
         elif standing is None or standing.model != self._settings.model:
             why = (standing and standing.refused) or "it went back to the model before by itself"
-            # Of a group, the boxes that took it are still to go back.
-            self._moved(
-                site, Stand.UNHEALTHY if standing and standing.partly else Stand.FAILED, why
-            )
+            self._moved(site, bad, why)
         elif standing.runs:
             late = standing.boxes - standing.done
             why = f"{standing.done} of {standing.boxes} boxes" if late else ""
@@ -176,10 +176,10 @@ class Run:
         if before is None:
             return Stand.STUCK, f"nothing was deployed before; `fanfold destroy {site}` removes it"
         standing = place.standing()
-        if standing and standing.partly:
+        if standing and standing.partly and not standing.in_force:
             ran = self._ways.deploy(place.file, standing.model)
             return (Stand.STUCK, ran.said) if ran.code else (Stand.RETURNED, "to the model before")
-        if standing and standing.version == before and standing.status != "Failure":
+        if standing and standing.is_at(before):
             return Stand.RETURNED, "it runs what it had"
         ran = self._ways.go_back(place.file, before)
         if ran.code:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanfold.cloud.access import Access, explained
+from fanfold.cloud.component_deployments import DONE
 from fanfold.cloud.deployed import Deployed, Deployment, read_document, read_site_deployed
 from fanfold.cloud.model_age import model_uri
 from fanfold.rollout.health import Limits, Report
@@ -16,6 +17,7 @@ from infra.planning import Site
 ENGINES = {
     "v1": "CDK, Greengrass deployment",
     "iot": "CDK, AWS IoT job",
+    "v2": "CDK, Greengrass V2 deployment",
 }
 DEFAULT_RESTARTS = 3
 
@@ -26,7 +28,8 @@ class Standing:
 
     `done` of `boxes` devices have it: more than one box where the site is a thing group, and
     none counted where the target does not say. `refused`: why a still newer deployment failed;
-    `partly`: some devices of the group run that one all the same.
+    `partly`: some devices of the group run that one all the same; `in_force`: target v2, whose
+    failed deployment stays the newest of its target, which a device that comes back is given.
     """
 
     version: str
@@ -37,11 +40,16 @@ class Standing:
     boxes: int = 0
     refused: str = ""
     partly: bool = False
+    in_force: bool = False
 
     @property
     def runs(self) -> bool:
         """At least one device runs it."""
         return self.status == "Success" or self.done > 0
+
+    def is_at(self, version: str) -> bool:
+        """Its devices run it, or will, without anything more being done."""
+        return self.version == version and self.status != "Failure" and not self.in_force
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ class Target:
             current.version, current.status, model, current.error, done, boxes,
             refused=newest.error if failed else "",
             partly=failed and _boxes(deployed, newest)[0] > 0,
+            in_force=failed and deployed.target == "v2",
         )  # fmt: skip
 
     def reports(self, since: float, until: float) -> list[Report]:
@@ -104,7 +113,7 @@ class Target:
 
 def _boxes(deployed: Deployed, deployment: Deployment) -> tuple[int, int]:
     devices = deployed.devices(deployment) or ()
-    return sum(device.status == "SUCCEEDED" for device in devices), len(devices)
+    return sum(device.status in DONE for device in devices), len(devices)
 
 
 def _reports(events: list[dict[str, Any]]) -> Iterator[Report]:

@@ -18,6 +18,8 @@ from fanfold.common.errors import FAILED, INVALID, MISSING, UserError
 from fanfold.common.watching import Watched
 from fanfold.device.interpreters import device_python
 from lambdas.model.spec import RUNTIME_MODULES, ModelSpec
+from lambdas.pool.sizing import parse_gpus, processes
+from replay.compare import require_results
 from replay.cost import Work, cost
 from replay.drive import Driver, Tally
 from replay.engines.engine import Engine
@@ -81,10 +83,13 @@ def replay(
     Stop it at any moment and start the same command again: what is done stays done.
     Example: fanfold replay --model build/models/demo.tar.gz --from build/images --out build/replay
     """
+    _refuse_sizes(workers, gpus, engine, render)
     try:
         folder = local_package(model)
         spec, archive, store = spec_of(folder), place_of(source), place_of(out)
         live = (place_of(against), records_of) if against else None
+        if live:
+            require_results(live[0])
         with output.working(f"listing {archive.url}"):
             plan = make_plan(archive, shard_images)
         with closing(plan):
@@ -92,7 +97,8 @@ def replay(
             whole = Replay(plan, model_key(spec.sha256), archive, store)
             job = Job(archive.url, store.url, whole.model, folder, workers, gpus)
             if render is not None:
-                _render(render, whole, job._replace(package=model), (image, parallel, memory_mb))
+                there = model if model.startswith("s3://") else str(Path(model).absolute())
+                _render(render, whole, job._replace(package=there), (image, parallel, memory_mb))
                 return
             made = _engine(engine, job, spec, model, ray_address)
             tally = _driven(whole, made, usd_per_hour)
@@ -106,6 +112,18 @@ def replay(
         output.print_json(report)
     else:
         _print(report)
+
+
+def _refuse_sizes(workers: str, gpus: str, engine: EngineName, render: Rendered | None) -> None:
+    """Raises UserError for what no process could start with."""
+    if render is not None and gpus and not gpus.isdigit():
+        raise UserError(f"--gpus {gpus}: with --render it is the GPUs of a task, e.g. 1", INVALID)
+    if engine is EngineName.ray:  # looks at its own
+        return
+    try:
+        processes(workers, parse_gpus(gpus))
+    except ValueError as error:
+        raise UserError(f"--workers {workers} --gpus {gpus or 'none'}: {error}", INVALID) from error
 
 
 def _engine(engine: EngineName, job: Job, spec: ModelSpec, model: str, address: str) -> Engine:
@@ -162,6 +180,12 @@ def _render(
     gpus = int(job.gpus) if job.gpus.isdigit() else 0
     ids = ",".join(str(index) for index in range(gpus))
     url = write_manifests(whole, job._replace(gpus=ids))
+    here = [place for place in (job.source, job.out, job.package) if not place.startswith("s3://")]
+    if here:
+        output.warn(
+            f"of this machine: {', '.join(here)}. Every task needs them under the same path, as a "
+            "volume that is mounted there; or use s3://"
+        )
     cpus = int(job.workers) if job.workers.isdigit() else 1
     array = Array(
         f"replay-{whole.plan.name}", url, whole.plan.shards, image, cpus, memory_mb, gpus, parallel

@@ -65,7 +65,7 @@ def rollback(
     if list_only:
         _list(deployed, as_json=as_json)
         return
-    way = _Way(access, deployed, deployed.current, to)
+    way = _Way(access, deployed, deployed.in_force or deployed.current, to)
     if not as_json:
         _show(settings.name, way)
     refuse_older(*way.models(), allowed=allow_older_model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import threading
@@ -77,8 +78,20 @@ def _in_order(
 
 def job_of(path: str, batch: str, *, stream: str, seq: int, image: str) -> Job:
     """One image file. The volume is the whole file system here: paths are taken from its root."""
-    file = os.path.realpath(path).lstrip("/")
+    file = _real(path).lstrip("/")
     return Job(batch, 1, [{"stream": stream, "seq": seq, "id": image, "file": file}])
+
+
+def _real(path: str) -> str:
+    """Without links. A folder is looked at once, and one of a million images only itself."""
+    folder, name = os.path.split(path)
+    found = os.path.join(_real_folder(folder), name)
+    return os.path.realpath(found) if name in ("", ".", "..") or os.path.islink(found) else found
+
+
+@functools.lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def environment(package: str, count: int) -> dict[str, str]:

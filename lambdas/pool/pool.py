@@ -176,6 +176,10 @@ class Pool:
         with self._changed:
             key = _key(message["batch"], results)
             job = member.jobs.pop(key, None) or Job(message["batch"], 1, [])
+            # Large results come in several messages: the process still holds what follows.
+            if rest := job.items[len(results) :]:
+                left = Job(job.batch, job.attempt, rest, job.deaths, job.alone, job.volume)
+                member.jobs[_key(job.batch, rest)] = left
         self._owner.done(job, results)
         with self._changed:
             self._settle()

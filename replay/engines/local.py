@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+from typing import Any
 
 from lambdas.common.pipes import feed, hang_up
 from replay.cut import Shard
@@ -27,6 +28,7 @@ class LocalEngine:
         self._in_hand: dict[str, Shard] = {}
         self._said: queue.Queue[tuple[subprocess.Popen[str], str]] = queue.Queue()
         self._process: subprocess.Popen[str] | None = None
+        self._began = False
 
     def room(self) -> int:
         return LANES - len(self._in_hand)
@@ -43,7 +45,7 @@ class LocalEngine:
             return []
         if process is not self._process:
             return []
-        return [self._event(line)] if line else self._ended(process)
+        return self._events(line) if line else self._ended(process)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -60,7 +62,7 @@ class LocalEngine:
             # Ctrl-C is the driver's: it ends this process when it has said what is left.
             start_new_session=True,
         )  # fmt: skip
-        self._process = process
+        self._process, self._began = process, False
         threading.Thread(target=self._listen, args=(process,), daemon=True).start()
         feed(process, json.dumps(self._job._asdict()) + "\n")
         return process
@@ -70,8 +72,16 @@ class LocalEngine:
             self._said.put((process, line))
         self._said.put((process, ""))
 
-    def _event(self, line: str) -> Event:
+    def _events(self, line: str) -> list[Event]:
         message = json.loads(line)
+        if "cannot" in message:
+            raise ReplayError(message["cannot"])
+        if "began" in message:
+            self._began = True
+            return []
+        return [self._event(message)]
+
+    def _event(self, message: dict[str, Any]) -> Event:
         shard = self._in_hand.pop(message["key"])
         if "done" in message:
             return Done(Outcome(**message["done"]))
@@ -85,6 +95,11 @@ class LocalEngine:
         code = process.wait()
         self._hang_up(process)
         self._process = None
+        if not self._began:  # no shard is to blame
+            raise ReplayError(
+                f"the process that is to run the shards ends before it begins (exit code {code}); "
+                "its reason is in the log above. Nothing is lost: start the same replay again"
+            )
         held, self._in_hand = list(self._in_hand.values()), {}
         return [Ended(held, f"exit code {code}")] if held else []
 

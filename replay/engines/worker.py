@@ -1,7 +1,7 @@
 """`python -m replay.engines.worker`: the local engine's process. Shards in, outcomes out.
 
-First line: the job; then a shard a line. One line of JSON for each shard that ended, and none for
-those in hand when this process dies.
+First line: the job; then a shard a line. It answers that it has begun, or why it cannot; then one
+line of JSON for each shard that ended, and none for those in hand when this process dies.
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ from replay.shard import Job, run_shard
 def main() -> int:
     answers = Answers()
     job = Job(**json.loads(sys.stdin.readline()))
-    archive, store = place_of(job.source), place_of(job.out)
-    runner = Runner(job.package, job.workers, job.gpus, job.python)
+    try:
+        archive, store = place_of(job.source), place_of(job.out)
+        runner = Runner(job.package, job.workers, job.gpus, job.python)
+    except (ReplayError, ValueError) as error:
+        answers.json({"cannot": str(error)})
+        return 1
+    answers.json({"began": True})
 
     def one(line: str) -> None:
         shard = shard_of(line)

@@ -40,7 +40,8 @@ NOT_TYPED = {
     "lan.md": {0: "tests/fanfold/test_user_verbs.py types it; its core is in tests/edgecore/web"},
     "several-boxes.md": {
         0: "tests/infra/planning/test_box_plans.py reads what plan prints",
-        1: "tests/fanfold/test_two_boxes.py runs two of them",
+        1: "tests/fanfold/cloud/test_boxes_by_cdk.py types it, with ports of their own",
+        2: "tests/fanfold/cloud/test_boxes_by_cdk.py types it while images come",
     },
     "alerting.md": {0: "tests/edgecore/web/records types it on a core with alerts"},
 }

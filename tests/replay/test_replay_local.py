@@ -10,6 +10,8 @@ import pytest
 from replay_kit import Whole, archive_of, package
 
 from fanfold.cloud.landed import records_of
+from replay.compare import require_results
+from replay.engines.local import LocalEngine
 from replay.errors import CannotLoadError, ReplayError
 from replay.place import Folder
 
@@ -129,6 +131,23 @@ def test_a_package_that_does_not_fit_ends_in_a_sentence(tmp_path):
 
     with pytest.raises(CannotLoadError, match="before one was ready"):
         whole.run()
+
+
+@pytest.mark.parametrize("wrong", [{"workers": "0"}, {"gpus": "x"}, {"source": "s4://archive"}])
+def test_a_process_that_cannot_begin_accuses_no_shard(tmp_path, wrong):
+    whole = Whole(archive_of(tmp_path / "in", cam1=3), tmp_path / "out", package(tmp_path / "m"))
+
+    with pytest.raises(ReplayError):
+        whole.run(LocalEngine(whole.job._replace(**wrong)))
+
+    assert not list((tmp_path / "out").rglob("*.jsonl"))
+
+
+def test_a_place_without_results_is_refused_before_anything_runs(tmp_path):
+    (tmp_path / "live").mkdir()
+
+    with pytest.raises(ReplayError, match="no records there"):
+        require_results(Folder(tmp_path / "live"))
 
 
 def test_what_was_recorded_live_is_compared_by_file(tmp_path):

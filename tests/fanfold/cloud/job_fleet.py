@@ -34,7 +34,7 @@ class Box:
     """A device of a thing group, switched on: what it runs is what its last good job brought."""
 
     def __init__(self, cloud: devcloud.DevCloud, folder: Path, name: str) -> None:
-        self.model = ""
+        self.name, self.model = name, ""
         self.refuses = False
         self._prefix = f"$aws/things/{name}/jobs/"
         self._client = Client(make_thing(cloud, folder / name, name))

@@ -157,6 +157,18 @@ def test_a_rollback_passes_over_a_deployment_that_failed(plant: ComponentsPlant)
     assert plant.versions() == good
 
 
+def test_a_rollback_takes_a_deployment_back_that_the_device_refused(plant: ComponentsPlant):
+    good = plant.versions()
+    plant.deploy(plant.model("bad"))
+    plant.report("FAILED", "fanfold.Model is BROKEN")
+
+    said = plant.fanfold("rollback", plant.plant.name, "--yes", "--wait-s", "0")
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert "model bad → good" in said.stdout
+    assert plant.versions() == good
+
+
 def test_the_cloud_says_how_each_device_is(plant: ComponentsPlant):
     plant.deploy(plant.model("bad"))
     plant.report("FAILED", "fanfold.Model is BROKEN")

@@ -21,49 +21,64 @@ SITES = 6
 NEW = "s3://fleet-models/newer.tar.gz"
 
 
-@pytest.fixture(scope="module")
-def folder(cloud: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("fleet")
+Run = Callable[..., tuple[int, str, str]]
+
+
+def folder_of(cloud: devcloud.DevCloud, made: Path) -> Path:
     for name in ("sites", "state"):
         (made / name).mkdir()
     (made / "state" / "devcloud").symlink_to(cloud.state_dir)
     return made
 
 
-@pytest.fixture(scope="module")
-def lines(cloud: devcloud.DevCloud, folder: Path) -> list[Line]:
-    """Six sites with a good model deployed; line-6 has no device that follows it."""
-    found = [Line(cloud, folder, f"line-{n}") for n in range(1, SITES + 1)]
+def deployed(cloud: devcloud.DevCloud, folder: Path, names: list[str]) -> list[Line]:
+    """Sites with a good model deployed, and a newer one beside."""
+    found = [Line(cloud, folder, name) for name in names]
     (folder / "device_profiles").symlink_to(found[0].folder / "device_profiles")
     cloud.client("s3").create_bucket(Bucket="fleet-models")
-    cloud.client("s3").upload_file(
-        str(package(folder, "newer", version="1.1.0")), "fleet-models", "newer.tar.gz"
-    )
+    newer = package(folder, "newer", version="1.1.0")
+    cloud.client("s3").upload_file(str(newer), "fleet-models", newer.name)
     for line in found:
         line.deploy()
     return found
 
 
+@pytest.fixture(scope="module")
+def lines(cloud: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
+    """Six sites; line-6 has no device that follows it."""
+    folder = folder_of(cloud, tmp_path_factory.mktemp("fleet"))
+    return deployed(cloud, folder, [f"line-{n}" for n in range(1, SITES + 1)])
+
+
 @pytest.fixture
-def rollout(
-    folder: Path, lines: list[Line], monkeypatch, capfd
-) -> Iterator[Callable[..., tuple[int, str, str]]]:
-    """Runs the verb as a shell would, over line-*."""
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("FANFOLD_STATE", str(folder / "state"))
-    monkeypatch.setenv("PYTHONPATH", str(Path(devcloud.__file__).parents[1]))
-    for name, value in lines[0].cloud.env().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(WithoutCdk, "lines", {line.name: line for line in lines}, raising=False)
-    monkeypatch.setattr("fanfold.verbs.rollout.Verbs", WithoutCdk)
+def typed(monkeypatch, capfd) -> Callable[[list[Line], str], Run]:
+    """Runs the verb as a shell would, over the sites of a pattern."""
 
-    def run(*options: str) -> tuple[int, str, str]:
-        code = main(["rollout", "line-*", "--model", NEW, *options])
-        said = capfd.readouterr()
-        return code, said.out, said.err
+    def of(lines: list[Line], pattern: str) -> Run:
+        folder = lines[0].folder.parent
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("FANFOLD_STATE", str(folder / "state"))
+        monkeypatch.setenv("PYTHONPATH", str(Path(devcloud.__file__).parents[1]))
+        for name, value in lines[0].cloud.env().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(WithoutCdk, "lines", {each.name: each for each in lines}, raising=False)
+        monkeypatch.setattr("fanfold.verbs.rollout.Verbs", WithoutCdk)
 
-    yield run
-    for record in (folder / "state" / "rollouts").glob("*.jsonl"):
+        def run(*options: str) -> tuple[int, str, str]:
+            code = main(["rollout", pattern, "--model", NEW, *options])
+            said = capfd.readouterr()
+            return code, said.out, said.err
+
+        return run
+
+    return of
+
+
+@pytest.fixture
+def rollout(lines: list[Line], typed) -> Iterator[Run]:
+    yield typed(lines, "line-*")
+    records = lines[0].folder.parent / "state" / "rollouts"
+    for record in records.glob("*.jsonl"):
         record.unlink()
 
 
@@ -129,3 +144,32 @@ def test_an_ill_site_is_found_by_its_health_reports_and_the_resumed_rollout_does
         "line-6": "away",
     }  # fmt: skip
     assert models(lines) == ["newer", "newer", "newer", "good", "newer", "newer"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_of_twenty_sites_a_bad_one_stops_its_wave_and_one_that_is_off_stops_nothing(
+    typed, cloud, tmp_path
+):
+    folder = folder_of(cloud, tmp_path)
+    twenty = deployed(cloud, folder, [f"plant-{n:02}" for n in range(1, 21)])
+    run = typed(twenty, "plant-*")
+    bad, off = "plant-05", "plant-04"
+    twenty[4].refuses = True
+    options = ("--yes", "--json", "--watch-s", "20", "--wait-s", "30")
+    with Devices([line for line in twenty if line.name != off]):
+        code, out, _ = run(*options)
+        stopped = json.loads(out.splitlines()[-1])
+        after = dict(zip([line.name for line in twenty], models(twenty), strict=True))
+        again, out, _ = run(*options, "--resume")
+    finished = json.loads(out.splitlines()[-1])
+
+    assert [len(wave) for wave in stopped["waves"]] == [1, 1, 4, 14]
+    assert {off, bad} <= set(stopped["waves"][2])
+    assert code == 1
+    assert f"{bad} failed: w0: net.params has SHA-256 9c..." in stopped["stopped"]
+    told = [name for name, model in after.items() if model == "newer"]
+    assert told == ["plant-01", "plant-02"]
+    assert again == 0, out
+    assert finished["sites"].pop(off)["stand"] == "away"
+    assert {each["stand"] for each in finished["sites"].values()} == {"healthy"}

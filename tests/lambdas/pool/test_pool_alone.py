@@ -10,7 +10,7 @@ from inference_kit import DEADLINE_S, jpeg, simulated
 
 from contract.accelerators.cards import GpuId
 from lambdas.pool import run
-from lambdas.pool.alone import PoolError, environment
+from lambdas.pool.alone import PoolError, environment, job_of
 from lambdas.pool.member import Job
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import gpus_here, parse_gpus, processes
@@ -37,6 +37,22 @@ def test_records_come_in_the_order_of_the_paths_and_a_bad_file_costs_one(tmp_pat
 
     assert [record["file"] for record in records] == paths
     assert [r["file"] for r in records if r["status"] == "failed"] == paths[5:7]
+
+
+def test_an_image_behind_a_link_is_named_by_where_it_is(tmp_path):
+    (there,) = images(tmp_path / "in", 1)
+    (tmp_path / "folder").symlink_to("in")
+    (tmp_path / "link.jpg").symlink_to("folder/00.jpg")
+    ways = [
+        there,
+        f"{tmp_path}/folder/00.jpg",
+        f"{tmp_path}/link.jpg",
+        f"{tmp_path}/in/../link.jpg",
+    ]
+
+    named = [job_of(way, "b", stream="s", seq=1, image="i").items[0]["file"] for way in ways]
+
+    assert set(named) == {os.path.realpath(there).lstrip("/")}
 
 
 def test_a_model_that_cannot_load_ends_in_one_sentence(tmp_path):
@@ -136,3 +152,35 @@ def test_an_image_that_ends_processes_fails_alone_and_the_others_succeed(tmp_pat
 
     assert [r["seq"] for r in records if r["status"] != "ok"] == [4]
     assert records[3]["reason"] == "killed_workers"
+
+
+def test_results_too_large_for_one_message_are_all_told_where_the_process_dies_between(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "long_hooks.py").write_text(
+        "def postprocess(outputs):\n    return {'note': 'x' * 100_000}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("FANFOLD_HOOKS", "long_hooks")
+    paths, told = images(tmp_path / "in", 3), Told()
+    pool = Pool(1, [], environment(str(model(tmp_path)), 1), told)
+
+    def done(job, results):
+        if not told.results:  # its next message is longer than a pipe holds, so it is not out yet
+            pool.members[0].process.kill()
+        Told.done(told, job, results)
+
+    monkeypatch.setattr(told, "done", done)
+    pool.start()
+    try:
+        items = [
+            {"stream": "s", "seq": n, "id": f"i-{n}", "file": path.lstrip("/")}
+            for n, path in enumerate(paths, 1)
+        ]
+        pool.submit(Job("b", 1, items))
+        with told.changed:
+            assert told.changed.wait_for(lambda: len(told.results) >= 3, DEADLINE_S)
+    finally:
+        pool.stop()
+
+    assert [(r["seq"], r["status"]) for r in told.results] == [(n, "ok") for n in (1, 2, 3)]
