@@ -106,7 +106,7 @@ FEATURES = (
          "test_devices.py::test_a_large_payload_and_a_secret_raise_what_the_sdk_raises")),
     Feature("Connectors, stream manager, IP detector, CloudWatch loggers, "
         "`AtLeastOncePersistent`, level and space of GreengrassSystem", "yes", "no: a finding each "
-        "([why no stream manager](../decisions/0105-no-stream-manager.md))",
+        "([why no stream manager](../decisions/0104-no-stream-manager.md))",
         ("test_devices.py::test_all_that_is_left_out_is_a_finding",)),
     Feature("Devices by the certificate of AWS IoT", "yes", "yes: from the document, AWS IoT's "
         "registry, or `--device-certificates DIR`, matched by SHA-256",
