@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from contract import messages as m
+from lambdas.common.state_volume import StateVolume
+from lambdas.splitter.admission import Admission
+from lambdas.splitter.backlog import Backlog
+from lambdas.splitter.credit import Credit
+from lambdas.splitter.custody import Custody
+from lambdas.splitter.dispatch import Dispatch
+from lambdas.splitter.journal import Journal
+from lambdas.splitter.link import Link
+from lambdas.splitter.volume import Volume
 
-if TYPE_CHECKING:
-    from lambdas.splitter.engine import Splitter
+
+class Splitter(Protocol):
+    """The parts that something is told of."""
+
+    admission: Admission
+    backlog: Backlog
+    credit: Credit
+    custody: Custody
+    dispatch: Dispatch
+    done: int
+    journal: Journal
+    link: Link
+    state_volume: StateVolume
+    volume: Volume
 
 
 def stats_of(splitter: Splitter, now: float, wall: float) -> dict[str, Any]:

@@ -118,9 +118,9 @@ def test_two_sites_with_one_core_thing_are_a_finding(repository):
 
 
 def test_what_the_cdk_refuses_about_a_site_leaves_the_others(repository, monkeypatch):
-    from infra.stacks import deployment_stack
+    from infra.stacks import functions
 
-    plain = deployment_stack.Functions
+    plain = functions.Functions
 
     class Refusing(plain):  # type: ignore[misc, valid-type]
         def __init__(self, scope: Any, *args: Any, **more: Any) -> None:
@@ -128,7 +128,7 @@ def test_what_the_cdk_refuses_about_a_site_leaves_the_others(repository, monkeyp
                 raise RuntimeError("no such runtime\n  at a place in node")
             super().__init__(scope, *args, **more)
 
-    monkeypatch.setattr(deployment_stack, "Functions", Refusing)
+    monkeypatch.setattr(functions, "Functions", Refusing)
     repository.write("bad")
     repository.write("good")
 
