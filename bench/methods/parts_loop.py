@@ -19,6 +19,8 @@ from typing import Any, Callable
 
 from bench.methods.peer import Options
 from contract import messages as m
+from contract.image_kinds import JPEG
+from contract.topics import Topics
 from lambdas.aggregator.engine import Aggregator
 from lambdas.common.bus import RecordingBus
 from lambdas.common.loop import Message, Part
@@ -29,7 +31,8 @@ BATCH, WINDOW = 8, 2
 STEP_S = 0.01
 HEARTBEAT_STEPS = 50
 MODEL = {"name": "noop", "version": "1.0.0", "sha256": "0" * 64}
-PICTURE = b"\xff\xd8\xff" + b"x" * 200 + b"\xff\xd9"
+PICTURE = JPEG.magic + b"x" * 200
+TOPICS = Topics("bench")
 #: Events that come before one step takes them together.
 GROUP = 16
 
@@ -45,7 +48,7 @@ class Site:
 
     def __init__(self, root: str, size: Size) -> None:
         self._root, self._size = root, size
-        self.images = f"{root}/images"
+        self.images = str(Path(root, "images"))
         self.cameras = [f"cam{number}" for number in range(size.streams)]
         self.workers = [f"w{number}" for number in range(size.workers)]
         self.now = 1000.0
@@ -67,7 +70,7 @@ class Site:
         }
         for worker in self.workers:
             hello = m.hello_message(worker, "i-1", MODEL)
-            self._to["splitter"].append(Message("bench/heartbeat", hello))
+            self._to["splitter"].append(Message(TOPICS.heartbeat, hello))
         return parts
 
     def reopen(self) -> float:
@@ -84,7 +87,7 @@ class Site:
             camera = self.cameras[self._events % len(self.cameras)]
             body = {"v": 1, "id": f"e-{self._events}", "file": f"{self._events % 64:02d}.jpg"}
             payload = json.dumps(body).encode()
-            self._to["splitter"].append(Message(f"bench/images/{camera}", payload))
+            self._to["splitter"].append(Message(TOPICS.images(camera), payload))
             self._events += 1
 
     def step(self, answered: int = sys.maxsize) -> None:
@@ -94,7 +97,7 @@ class Site:
         if self.steps % HEARTBEAT_STEPS == 0:
             for worker in self.workers:
                 beat = m.Heartbeat(worker, "i-1", "heartbeat", MODEL, 0.0, None, 0, 0)
-                self._to["splitter"].append(Message("bench/heartbeat", m.heartbeat_message(beat)))
+                self._to["splitter"].append(Message(TOPICS.heartbeat, m.heartbeat_message(beat)))
         for name, part in self.parts.items():
             taken, self._to[name] = self._to[name], []
             begin = time.thread_time()
@@ -107,13 +110,13 @@ class Site:
     def _deliver(self) -> None:
         sent, self.bus.sent = self.bus.sent, []
         for topic, payload in sent:
-            if topic == "bench/done":
+            if topic == TOPICS.done:
                 self._to["aggregator"].append(Message(topic, payload))
-            elif topic == "bench/acks":
+            elif topic == TOPICS.ack:
                 self._to["splitter"].append(Message(topic, payload))
-            elif topic.startswith("bench/work/"):
-                self._work.append((topic[len("bench/work/") :], payload))
-            elif topic.startswith("bench/results/"):
+            elif topic.startswith(TOPICS.work_prefix):
+                self._work.append((topic[len(TOPICS.work_prefix) :], payload))
+            elif topic.startswith(TOPICS.results_prefix):
                 self.finished += payload.count(b'"status"')
 
     def _answer(self, worker: str, payload: bytes) -> int:
@@ -124,15 +127,22 @@ class Site:
             for item in work.items
         ]
         for done in m.done_messages(work.batch, worker, "i-1", MODEL, results):
-            self._to["aggregator"].append(Message("bench/done", done))
+            self._to["aggregator"].append(Message(TOPICS.done, done))
         return len(results)
 
 
 def _environment(root: str, images: str, cameras: list[str], workers: list[str]) -> dict[str, str]:
-    topics = {"IMAGES": "images/", "WORK": "work/", "DONE": "done", "ACK": "acks"}
-    topics.update({"RESULTS": "results/", "LATE": "late/", "STATS": "stats"})
+    topics = {
+        "IMAGES": TOPICS.images_prefix,
+        "WORK": TOPICS.work_prefix,
+        "DONE": TOPICS.done,
+        "ACK": TOPICS.ack,
+        "RESULTS": TOPICS.results_prefix,
+        "LATE": TOPICS.late_prefix,
+        "STATS": TOPICS.stats,
+    }
     return {
-        "FANFOLD_SITE": "bench",
+        "FANFOLD_SITE": TOPICS.site,
         "FANFOLD_ROLE": "splitter",
         "FANFOLD_IMAGES_DIR": images,
         "FANFOLD_STATE_DIR": f"{root}/state",
@@ -141,7 +151,7 @@ def _environment(root: str, images: str, cameras: list[str], workers: list[str])
         "FANFOLD_BATCH": str(BATCH),
         "FANFOLD_WINDOW": str(WINDOW),
         "FANFOLD_MAX_BACKLOG": "1000000",
-        **{f"FANFOLD_{name}_TOPIC": f"bench/{topic}" for name, topic in topics.items()},
+        **{f"FANFOLD_{name}_TOPIC": topic for name, topic in topics.items()},
     }
 
 

@@ -131,7 +131,9 @@ class Aggregator(Part):
             if not self.agreement.run or self.store.runs.gave(run, *key):
                 self._offer(done, result, now)
             else:
+                # A late question of an earlier start may have made us forget the present one.
                 self.stale_epoch += 1
+                self.agreement.again(now)
 
     def _offer(self, done: m.Done, result: m.Record, now: float) -> None:
         name, seq = result["stream"], result["seq"]
