@@ -14,7 +14,14 @@ from typing import Callable, NamedTuple
 
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.jpeg_header import Frame
-from lambdas.imaging.missing import END, Decode, ends_early, missing_share, parts_of
+from lambdas.imaging.missing import (
+    END,
+    Decode,
+    ends_early,
+    missing_share,
+    parts_of,
+    surely_missing,
+)
 
 #: A preallocated or sparse file: zeros up to its end, or to the end marker put behind them.
 _NUL_TAIL = re.compile(rb"\0{64,}(?:\xff\xd9.{0,64})?\Z", re.S)
@@ -62,7 +69,8 @@ def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: floa
         if not scans.complete or ends_early(data, frame, reader.pixels):
             raise ImageError("truncated", f"JPEG of {scans.seen} scans, not all whole: {said}")
         return Damage(0.0, said)
-    lost = missing_share(data, frame, reader.luma)
+    surely = surely_missing(data, frame)
+    lost = surely if surely > max_lost else missing_share(data, frame, reader.luma)
     if lost > max_lost:
         raise ImageError(
             "truncated",

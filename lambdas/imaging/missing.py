@@ -22,6 +22,8 @@ Decode = Callable[[bytes], np.ndarray]
 END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff+([^\0\xff])")
 _FIRST_FRAME, _RESTART_0, _RESTART_7 = 0xC0, 0xD0, 0xD7
+_HUFFMAN = (0xC0, 0xC1)
+_BITS_PER_BLOCK = 2
 _MID_GREY = 128
 #: No 0xFF, which begins a marker; no run that decodes to nothing but zeros.
 _FILLING = bytes((73 * number + 41) % 251 for number in range(48))
@@ -32,6 +34,16 @@ class Part(NamedTuple):
 
     interval: int
     end_at: int
+
+
+def surely_missing(data: bytes, frame: Frame) -> float:
+    """Share of the MCUs for which a scan has no bits, 0…1, without decoding it: a header that
+    promises a huge picture costs no memory. A block of a Huffman-coded scan takes two bits at
+    least, a code for its mean and one for its end (T.81 F.1.2)."""
+    if frame.marker not in _HUFFMAN:
+        return 0.0
+    possible = 8 * (len(data) - frame.scan_at) // (_BITS_PER_BLOCK * frame.components)
+    return max(0.0, 1 - possible / frame.mcus)
 
 
 def missing_share(data: bytes, frame: Frame, luma_of: Decode) -> float:

@@ -13,6 +13,8 @@ from lambdas.imaging import jpeg_decode
 from lambdas.imaging.decode import Decoder
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.header import read_header
+from lambdas.imaging.jpeg_header import read_frame
+from lambdas.imaging.missing import surely_missing
 
 GREY = np.full_like(PHOTO, 128)
 RIGHT_HALF = PHOTO.copy()
@@ -92,3 +94,12 @@ def test_a_progressive_picture_whose_last_scan_is_cut_is_truncated(read):
     for data in (good[:-200], good[:-200] + EOI):
         with pytest.raises(ImageError, match="truncated"):
             read(data)
+
+
+def test_a_header_that_promises_more_than_its_scan_can_hold_is_told_without_decoding():
+    data = jpeg(PHOTO)
+    frame = read_frame(data)
+    assert surely_missing(data, frame) == 0.0
+    huge = frame._replace(height_px=4000, width_px=4000)
+    assert surely_missing(data, huge) > 0.5
+    assert surely_missing(data, huge._replace(marker=0xC9)) == 0.0

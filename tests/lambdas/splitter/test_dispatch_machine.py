@@ -39,7 +39,7 @@ class Dispatch(RuleBasedStateMachine):
         self.ref = {n: {"state": "unknown", "heard": 0.0, "inc": "", "has": {}} for n in WORKERS}
         self.incarnations = 0
         self.drained = set()
-        self.turn = []  # streams in the order of their first image
+        self.turn = []  # streams in the order in which they began to wait
         self.reserved = None
 
     # What the reference knows
@@ -91,15 +91,21 @@ class Dispatch(RuleBasedStateMachine):
 
     @rule(stream=st.sampled_from(STREAMS), count=st.integers(1, 5), terminated=rarely)
     def accept(self, stream, count, terminated):
-        if stream not in self.turn:
-            self.turn.append(stream)
         for _ in range(count):
             seq = self.next[stream]
             self.next[stream] += 1
             image = Image({"stream": stream, "seq": seq}, "dropped" if terminated else None)
             self.backlog.add(image)
             self.images[stream, seq] = image
-            self.place[stream, seq] = JUDGED if terminated else WAITS
+            if terminated:
+                self.place[stream, seq] = JUDGED
+            else:
+                self.waits((stream, seq))
+
+    def waits(self, key):
+        self.place[key] = WAITS
+        if key[0] not in self.turn:
+            self.turn.append(key[0])
 
     @rule(refused=rarely, times=st.integers(1, 4))
     def dispatch(self, refused, times):
@@ -123,11 +129,13 @@ class Dispatch(RuleBasedStateMachine):
             # The lowest number that waits of the next stream in turn that has one.
             key = image.stream, image.seq
             while not any(stream == self.turn[0] for stream, _ in waiting):
-                self.turn.append(self.turn.pop(0))
-            stream = self.turn[0]
-            self.turn.append(self.turn.pop(0))
+                self.turn.pop(0)
+            stream = self.turn.pop(0)
+            self.turn.append(stream)
             assert key == min(k for k in waiting if k[0] == stream)
             waiting.remove(key)
+        if len(taken) < count:  # it looked for more everywhere
+            self.turn.clear()
         if taken:
             self.send(worker, taken, alone=False, refused=refused)
 
@@ -139,8 +147,13 @@ class Dispatch(RuleBasedStateMachine):
         if refused:
             self.credit.withdraw_batch(worker, batch)
             for image in taken:
-                (self.backlog.suspect if alone else self.backlog.again)(image)
-                self.place[image.stream, image.seq] = SUSPECT if alone else WAITS
+                key = image.stream, image.seq
+                if alone:
+                    self.backlog.suspect(image)
+                    self.place[key] = SUSPECT
+                else:
+                    self.backlog.again(image)
+                    self.waits(key)
             return
         self.ref[worker.name]["has"][batch] = keys
         for key in keys:
@@ -204,7 +217,7 @@ class Dispatch(RuleBasedStateMachine):
         for batch in lost:
             for key in has.pop(batch):
                 self.backlog.again(self.images[key])
-                self.place[key] = WAITS
+                self.waits(key)
 
     @rule(quarters=st.sampled_from([1, 1, 2, 2, 4, 5, 8, 10, 11, 20, 21, 181]))
     def time_passes(self, quarters):
