@@ -125,7 +125,7 @@ def regions_of(text: str) -> dict[str, Regions]:
         found = [f"{text!r:.80} is no object by camera"]
     if found:
         raise ValueError(f"{VARIABLE}: {'; '.join(found)}")
-    return {name: regions_from(one) for name, one in given.items()}
+    return {name: _made(*_parts(one)) for name, one in given.items()}
 
 
 def variable(cameras: Mapping[str, Regions]) -> str:

@@ -66,21 +66,21 @@ def _row(record: Mapping[str, Any], t: float, defects: frozenset[str]) -> Row:
     labels = _labels(mapping(get("output")))
     taken = number(get("t_in"))
     return Row(
-        t,
-        bounded(record["stream"]),
-        seq,
-        record["status"],
-        bounded(get("id")),
-        name,
-        folder,
-        bounded(get("job")),
-        bounded(get("worker")),
-        bounded(model_name(get("model"))),
-        bounded(get("reason")),
-        bounded(get("detail")),
-        None if taken is None else min(max(0.0, (t - taken) * 1000), MOST),
-        labels,
-        record["status"] == "ok" and _has_defect(labels, defects),
+        t=t,
+        camera=bounded(record["stream"]),
+        seq=seq,
+        status=record["status"],
+        id=bounded(get("id")),
+        name=name,
+        folder=folder,
+        job=bounded(get("job")),
+        worker=bounded(get("worker")),
+        model=bounded(model_name(get("model"))),
+        reason=bounded(get("reason")),
+        detail=bounded(get("detail")),
+        ms=None if taken is None else min(max(0.0, (t - taken) * 1000), MOST),
+        labels=labels,
+        defect=record["status"] == "ok" and _has_defect(labels, defects),
     )
 
 

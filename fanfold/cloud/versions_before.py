@@ -7,31 +7,32 @@ from collections.abc import Mapping
 
 from fanfold.cloud.access import Access, explained
 from fanfold.cloud.component_deployments import names_of
-from fanfold.cloud.components import planned_versions
 from fanfold.common.errors import INVALID, UserError
 from infra.deployer.verdict import pages
-from infra.planning import Plan, Site
+from infra.planning import Site
 
 
 def refuse_versions_of_before(
-    access: Access, plan: Plan, site: str, outputs: Mapping[str, str]
+    access: Access, site: Site, planned: Mapping[str, str], outputs: Mapping[str, str]
 ) -> None:
-    """Before CloudFormation would fail at it. `outputs`: of the site's stack, which has its own.
+    """Before CloudFormation would fail at it.
+
+    `planned`: version by component; `outputs`: of the site's stack, which has its own.
 
     Raises UserError with the generation that is free.
     """
     in_stack = json.loads(outputs.get("ComponentVersions") or "{}")
-    conflicts, generations = [], [plan.site.components.generation]
-    for name, version in planned_versions(plan, site).items():
+    conflicts, generations = [], [site.components.generation]
+    for name, version in planned.items():
         if in_stack.get(name.rpartition(".")[2]) == version:
             continue
-        there = _versions(access, plan.site, name)
+        there = _versions(access, site, name)
         generations += [int(each.partition(".")[0]) for each in there if each[:1].isdigit()]
         if version in there:
             conflicts.append(f"{name} {version}")
     if conflicts:
         raise UserError(
-            f"{plan.site.name}: {', '.join(conflicts)}: was deployed before, is kept for devices "
+            f"{site.name}: {', '.join(conflicts)}: was deployed before, is kept for devices "
             "that run it, and AWS makes no version twice. Write components.generation: "
             f"{max(generations) + 1} in the site's file, or go back with fanfold rollback.",
             INVALID,

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 
-from edgecore.sources import SourceError
 from edgecore.sources.aws_clients import AwsClients
-from fanfold.common.errors import UserError
-from fanfold.importing.from_template import Given
 from fanfold.importing.imported import Imported
-from fanfold.importing.reading import read_source
+from fanfold.importing.reading import imported_from
 
 _OF_THE_CORE = ("greengrass:", "components:")
 _DOCUMENT_KEYS = ("Core", "GroupDefinitions")
@@ -25,12 +21,8 @@ def source_for_core(source: str, state: Path, cloud: AwsClients) -> tuple[str, l
     """
     if source == "jobs" or source.startswith(_OF_THE_CORE) or _is_document(Path(source)):
         return source, []
-    with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
-        try:
-            imported = read_source(source, cloud, Given(scratch=Path(scratch)))
-            return str(_written(imported, state) / "group.json"), imported.notes
-        except SourceError as error:
-            raise UserError(str(error), error.exit_code) from error
+    with imported_from(source, cloud) as imported:
+        return str(_written(imported, state) / "group.json"), imported.notes
 
 
 def _is_document(path: Path) -> bool:

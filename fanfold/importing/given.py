@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import typer
 
 from fanfold.common.errors import INVALID, UserError
-from fanfold.importing.from_template import Given
 
 PARAMETER = typer.Option(None, help="NAME=VALUE of a parameter of the template; repeatable.")
 IMPORT_VALUE = typer.Option(
     None, help="NAME=VALUE of what another stack exports (Fn::ImportValue); repeatable."
 )
-
-
-def given_by(scratch: Path, parameters: list[str] | None, imports: list[str] | None) -> Given:
-    """``scratch``: a folder for downloads. Raises UserError for what is not NAME=VALUE."""
-    return Given(scratch=scratch, parameters=pairs(parameters), imports=pairs(imports))
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:

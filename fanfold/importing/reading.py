@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import urllib.request
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgecore.sources import api, on_device
 from edgecore.sources.aws_clients import AwsClients
+from edgecore.sources.errors import SourceError
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.importing.assembly import MANIFEST
 from fanfold.importing.from_export import from_export, is_export
@@ -17,6 +20,25 @@ from fanfold.importing.imported import Imported, Json
 from fanfold.importing.reading_template import parse
 
 _API = "greengrass:"
+
+
+@contextlib.contextmanager
+def imported_from(
+    source: str,
+    cloud: AwsClients,
+    parameters: Mapping[str, str] = {},
+    imports: Mapping[str, str] = {},
+) -> Iterator[Imported]:
+    """What `source` holds; what was downloaded for it is there as long as the context.
+
+    Raises UserError, also for a SourceError of what is done within it.
+    """
+    with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
+        given = Given(scratch=Path(scratch), parameters=parameters, imports=imports)
+        try:
+            yield read_source(source, cloud, given)
+        except SourceError as error:
+            raise UserError(str(error), error.exit_code) from error
 
 
 def read_source(source: str, cloud: AwsClients, given: Given) -> Imported:

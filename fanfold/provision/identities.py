@@ -93,7 +93,7 @@ class Identities:
 
     def _note_former(self, thing: str, arns: list[str]) -> None:
         text = "".join(f"{arn}\n" for arn in arns)
-        (self._folder / thing / FORMER).write_text(text, encoding="ascii")
+        write_whole(self._folder / thing / FORMER, text.encode("ascii"))
 
     def _is_held(self, thing: str, request: Request | None) -> bool:
         """Whether the certificate that lies here is for a key that somebody still has."""

@@ -14,9 +14,9 @@ from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.beside import refuse_uninstalling
 from fanfold.cloud.cdk_run import require_tools, run_cdk
 from fanfold.cloud.components import (
-    component_findings,
     forget_history,
     go_forward_by_components,
+    planned_versions,
     uninstall,
 )
 from fanfold.cloud.dealt import givers_first
@@ -102,8 +102,9 @@ def _deploy_box(
     settings, profile = read_site(site)
     wanted = settings.with_model(model) if model else settings
     plan = plan_group(wanted, profile)
-    if wrong := errors(check(plan)) or component_findings(plan, site):
+    if wrong := errors(check(plan)):
         raise UserError("\n".join(map(str, wrong)), INVALID)
+    versions = planned_versions(plan, site) if settings.target == "v2" else {}
     require_tools()
     access = reach(settings.region, aws=aws)
 
@@ -114,7 +115,7 @@ def _deploy_box(
         if settings.target == "v2":
             refuse_uninstalling(access, settings)
             stack = read_stack(access, deployment_stack_name(settings.name))
-            refuse_versions_of_before(access, plan, site, stack.outputs if stack else {})
+            refuse_versions_of_before(access, settings, versions, stack.outputs if stack else {})
         _refuse_older_model(access, plan, allowed=allow_older_model)
 
     context = ["-c", f"model={model}"] if model else []

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import typer
 
 from edgecore.sources.aws_clients import AwsClients
-from edgecore.sources.errors import SourceError
 from fanfold.common import output
-from fanfold.common.errors import UserError
-from fanfold.importing.given import IMPORT_VALUE, PARAMETER, given_by, pairs
-from fanfold.importing.reading import read_source
+from fanfold.importing.given import IMPORT_VALUE, PARAMETER, pairs
+from fanfold.importing.reading import imported_from
 
 
 def register(app: typer.Typer) -> None:
@@ -43,15 +40,10 @@ def import_(
     Example: fanfold import template.yaml press --parameter CoreName=press
     """
     cloud = AwsClients(endpoint_url=endpoint_url, region=region)
-    with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
-        given = given_by(Path(scratch), parameter, import_value)
-        codes = {name: Path(path) for name, path in pairs(code).items()}
-        try:
-            imported = read_source(source, cloud, given)
-            imported.given(codes)
-            sentences = imported.write(folder)
-        except SourceError as error:
-            raise UserError(str(error), error.exit_code) from error
+    codes = {name: Path(path) for name, path in pairs(code).items()}
+    with imported_from(source, cloud, pairs(parameter), pairs(import_value)) as imported:
+        imported.given(codes)
+        sentences = imported.write(folder)
     for sentence in sentences:
         output.warn(sentence)
     document = imported.document

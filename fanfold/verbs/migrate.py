@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from enum import Enum
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import typer
 from ruamel.yaml import YAML
 
 from edgecore.sources.aws_clients import AwsClients
-from edgecore.sources.errors import SourceError
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.as_site import as_site
-from fanfold.importing.given import IMPORT_VALUE, PARAMETER, given_by
-from fanfold.importing.reading import read_source
+from fanfold.importing.given import IMPORT_VALUE, PARAMETER, pairs
+from fanfold.importing.reading import imported_from
 
 
 class Target(str, Enum):
@@ -52,13 +50,8 @@ def migrate(
     if file.exists():
         raise UserError(f"{file}: is there already; pass a new file", INVALID)
     cloud = AwsClients(endpoint_url=endpoint_url, region=region)
-    with tempfile.TemporaryDirectory(prefix="fanfold-import-") as scratch:
-        given = given_by(Path(scratch), parameter, import_value)
-        try:
-            imported = read_source(source, cloud, given)
-        except SourceError as error:
-            raise UserError(str(error), error.exit_code) from error
-    made = as_site(imported.document, target.value, profile, file.stem)
+    with imported_from(source, cloud, pairs(parameter), pairs(import_value)) as imported:
+        made = as_site(imported.document, target.value, profile, file.stem)
     if (name := made.site["name"]) != file.stem:
         said = f"{file}: the group is site {name}, and a site's file has its name"
         raise UserError(f"{said}; pass {file.with_stem(name)}", INVALID)

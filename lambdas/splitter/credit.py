@@ -229,13 +229,8 @@ class Credit:
 
     def _able(self, worker: Worker, now: float) -> bool:
         """Whether it takes work, now or when it has finished what it has."""
-        return (
-            worker.state == "ready"
-            and now - worker.heard_at <= STALE_S
-            and not withheld(worker)
-            and worker.name != self._reserved
-            and not worker.alone
-        )
+        answers = _answers(worker, now, STALE_S)
+        return answers and worker.name != self._reserved and not worker.alone
 
     def _slots(self, worker: Worker) -> int:
         return self._window - len(worker.batches)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from math import log
 
 RATIO = 1.06
 """Bucket width: a quantile is off by at most 3 % of itself."""
@@ -21,7 +20,7 @@ class Durations:
 
     def add(self, ms: float) -> None:
         clamped = ms if SMALLEST_MS <= ms <= LARGEST_MS else min(max(ms, SMALLEST_MS), LARGEST_MS)
-        bucket = int(log(clamped / SMALLEST_MS) / _LOG_RATIO)
+        bucket = int(math.log(clamped / SMALLEST_MS) / _LOG_RATIO)
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
 
     def merge(self, other: Durations) -> None:

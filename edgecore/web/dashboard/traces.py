@@ -100,8 +100,7 @@ class TraceBook:
             stages=stages,
         )
         self._traces[key] = trace
-        if len(self._traces) > MAX_TRACES:
-            self._traces.popitem(last=False)
+        _bound(self._traces, MAX_TRACES)
         return trace
 
     def cloud(self, record: Mapping[str, Any], t: float) -> None:

@@ -116,17 +116,21 @@ def test_a_content_that_comes_back_is_refused_with_the_generation_that_is_free(
     plant: ComponentsPlant,
 ):
     access, name = Access("us-east-1", plant.plant.cloud), plant.plant.name
-    plan = plant.plan()
-    versions = {each.rpartition(".")[2]: v for each, v in planned_versions(plan, name).items()}
+    planned = planned_versions(plant.plan(), name)
+    versions = {each.rpartition(".")[2]: v for each, v in planned.items()}
     older = versions | {"Core": "1.0.0"}
 
-    refuse_versions_of_before(access, plan, name, {"ComponentVersions": json.dumps(versions)})
+    refuse_versions_of_before(
+        access, plant.site(), planned, {"ComponentVersions": json.dumps(versions)}
+    )
     with pytest.raises(UserError, match=r"Core 1\..*components.generation: 2 ") as refused:
-        refuse_versions_of_before(access, plan, name, {"ComponentVersions": json.dumps(older)})
+        refuse_versions_of_before(
+            access, plant.site(), planned, {"ComponentVersions": json.dumps(older)}
+        )
     assert "Model" not in str(refused.value)
 
     plant.write(components={**plant.components, "generation": 2})
-    refuse_versions_of_before(access, plant.plan(), name, {})
+    refuse_versions_of_before(access, plant.site(), planned_versions(plant.plan(), name), {})
 
 
 def test_a_rollback_deploys_the_previous_versions_and_may_download_them(plant: ComponentsPlant):
