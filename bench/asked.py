@@ -24,7 +24,7 @@ from typing import Any
 
 from bench import path_cost, scale, starting
 from bench.machine import describe
-from bench.stats import Spread, paired_ratio
+from bench.stats import Spread, paired_ratio, rates
 from bench.suite import SIMULATED_MS, Suite
 from fanfold.common.errors import UserError
 from fanfold.common.project import PROJECT
@@ -110,7 +110,7 @@ class Run:
 
     def transform(self) -> Iterator[Asked]:
         rows = [self._kept(r) for r in self._suite("fanfold", rounds=3).run("transform", [2])]
-        fast, article = (_rates(rows, name) for name in ("fast", "article"))
+        fast, article = (rates(rows, name) for name in ("fast", "article"))
         self._transforms_per_s = Spread.of(fast).median
         ratio = paired_ratio(fast, article).median
         yield Asked("transform 1080p, two workers ÷ article", ratio, 2.3, "×", least=True)
@@ -118,7 +118,7 @@ class Run:
     def simulated(self) -> Iterator[Asked]:
         suite = self._suite("fanfold,article_pool", count=100)
         rows = [self._kept(row) for row in suite.run("simulated", [GPUS])]
-        own, article = _rates(rows, "fanfold")[0], _rates(rows, "article_pool")[0]
+        own, article = rates(rows, "fanfold")[0], rates(rows, "article_pool")[0]
         cpu = next(row for row in rows if row["method"] == "fanfold")["cpu_us_per_image"]
         path_ms = sum(us for part, us in cpu.items() if not part.startswith("w")) / 1e3
         ideal = ideal_rate(GPUS, SIMULATED_MS, self._transforms_per_s or 1e9, path_ms)
@@ -132,10 +132,10 @@ class Run:
         suite = self._suite("fanfold,raw_loop", rounds=2, count=24)
         rows = [self._kept(row) for row in suite.run("real", [1, 2])]
         two, one = ([r for r in rows if r["workers"] == n] for n in (2, 1))
-        own = paired_ratio(_rates(two, "fanfold compiled"), _rates(two, "raw_loop compiled"))
+        own = paired_ratio(rates(two, "fanfold compiled"), rates(two, "raw_loop compiled"))
         yield Asked("compiled int8, N = 2 ÷ raw loop", own.median, 0.98, "", least=True)
-        gain = paired_ratio(_rates(two, "fanfold"), _rates(one, "fanfold")).median
-        bare = paired_ratio(_rates(two, "raw_loop"), _rates(one, "raw_loop")).median
+        gain = paired_ratio(rates(two, "fanfold"), rates(one, "fanfold")).median
+        bare = paired_ratio(rates(two, "raw_loop"), rates(one, "raw_loop")).median
         what = f"own N = 2 ÷ N = 1 (raw loop {bare:.2f})"
         yield Asked(what, gain, min(1.95, bare), "", least=True)
         compiled = next(r for r in two if r["method"] == "fanfold compiled")
@@ -172,10 +172,6 @@ class Run:
     def _kept(self, row: Row) -> Row:
         self.rows.append(row)
         return row
-
-
-def _rates(rows: list[Row], method: str) -> list[float]:
-    return [row["images_per_s"] for row in rows if row["method"] == method]
 
 
 def _middle(rows: list[Row], key: str) -> float:

@@ -16,7 +16,6 @@ Rates are of the whole path; CPU is of all its processes. FOLDER decides the dis
 from __future__ import annotations
 
 import argparse
-import random
 import shutil
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from typing import Any
 from bench.group import Machine, Setting, simulated_profile
 from bench.methods import fanfold_path
 from bench.packages import noop_package
-from contract.image_kinds import JPEG
+from bench.path_cost import pictures
 from infra.packaging import LAMBDAS
 
 NO_SYNC = """
@@ -93,17 +92,6 @@ def code_of(work: Path, way: str) -> Path:
     return folder
 
 
-def pictures(work: Path, count: int, kib: int) -> list[Path]:
-    """Files that end as a JPEG does; the no-op model looks at no pixel."""
-    folder = work / "pictures"
-    folder.mkdir()
-    content = random.Random(1).randbytes(kib << 10)
-    paths = [folder / f"{number:06d}.jpg" for number in range(count)]
-    for number, path in enumerate(paths):
-        path.write_bytes(JPEG.magic + number.to_bytes(4, "big") + content + b"\xff\xd9")
-    return paths
-
-
 def run(folder: Path, way: str, given: argparse.Namespace) -> dict[str, Any]:
     work = Path(tempfile.mkdtemp(prefix="custody-", dir=folder))
     try:
@@ -112,7 +100,7 @@ def run(folder: Path, way: str, given: argparse.Namespace) -> dict[str, Any]:
         warm_up = 2 * setting.workers
         return fanfold_path.measure(
             work / "run", setting, noop_package(work),
-            pictures(work, given.count + warm_up, given.kib),
+            pictures(work / "pictures", given.count + warm_up, ((given.kib) << 10) + 9),
             count=given.count, files_per_event=given.files, machine=machine,
         )  # fmt: skip
     finally:

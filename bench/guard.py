@@ -15,11 +15,12 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from bench import scale
 from bench.path_cost import jpegs
-from bench.stats import Spread, paired_ratio
+from bench.stats import Spread, paired_ratio, rates
 from bench.suite import Row, Suite
 from fanfold.common.errors import UserError
 from fanfold.common.project import PROJECT
@@ -61,12 +62,17 @@ class Ratios:
         }
 
     def _transform(self, mode: str) -> Spread:
-        rows = self._rows("transform", "fanfold", 1)
-        return paired_ratio(_rates(rows, mode), _rates(rows, "article"))
+        rows = self._transforms
+        return paired_ratio(rates(rows, mode), rates(rows, "article"))
+
+    @cached_property
+    def _transforms(self) -> list[Row]:
+        """One run has both of ours beside the article's."""
+        return self._rows("transform", "fanfold", 1)
 
     def _path(self, scenario: str, control: str) -> Spread:
         rows = self._rows(scenario, f"fanfold,{control}", 4)
-        return paired_ratio(_rates(rows, "fanfold"), _rates(rows, control))
+        return paired_ratio(rates(rows, "fanfold"), rates(rows, control))
 
     def _rows(self, scenario: str, methods: str, workers: int) -> list[Row]:
         suite = Suite(
@@ -78,10 +84,6 @@ class Ratios:
         found = list(scale.rows({"streams": (1, 100)}, ROUNDS, 1_000, self._work))
         one, many = ([scale.cost_us(r) for r in found if r["size"] == n] for n in (1, 100))
         return paired_ratio(one, many)
-
-
-def _rates(rows: list[Row], method: str) -> list[float]:
-    return [row["images_per_s"] for row in rows if row["method"] == method]
 
 
 def main(argv: list[str]) -> int:

@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,6 +31,7 @@ from bench.group import Setting
 from bench.methods import fanfold_path
 from bench.packages import noop_package
 from bench.stats import paired_ratio
+from bench.turns import AGAINST, NOW, elsewhere, in_turns
 from contract.image_kinds import JPEG
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import PROJECT
@@ -98,28 +98,15 @@ def path_ms(row: Row) -> float:
     return float(sum(row["cpu_us_per_image"][part] for part in PARTS)) / 1e3
 
 
-def _elsewhere(checkout: Path, given: argparse.Namespace, name: str) -> dict[str, Any]:
-    """The same measurement by another checkout's code, with this one's benchmark."""
-    command = [sys.executable, "-m", "bench.path_cost", "--rounds", "1", "--json"]
-    command += ["--count", str(given.count), "--ways", name, "--folder", str(given.folder)]
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    done = subprocess.run(
-        command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])[0]
-    return found
-
-
 def _rows(given: argparse.Namespace, ways: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """(which code, row), in turns."""
     for round_ in range(given.rounds):
         for name in ways:
-            sides = ["now", "against"] if given.against else ["now"]
-            for side in sides if round_ % 2 == 0 else reversed(sides):
-                if side == "against":
-                    yield side, _elsewhere(given.against, given, name)
-                else:
-                    yield side, measure(given.folder, name, given.count)
+            arguments = ["--count", str(given.count), "--ways", name]
+            arguments += ["--folder", str(given.folder)]
+            here = partial(measure, given.folder, name, given.count)
+            there = partial(elsewhere, given.against, "bench.path_cost", arguments)
+            yield from in_turns(round_, here, there if given.against else None)
 
 
 def line(side: str, row: Row) -> str:
@@ -133,8 +120,8 @@ def line(side: str, row: Row) -> str:
 def summary(rows: Sequence[tuple[str, Row]]) -> Iterator[str]:
     """Medians beside what is asked, and the ratio to the other checkout where there is one."""
     for name, way in WAYS.items():
-        own = [path_ms(row) for side, row in rows if side == "now" and row["way"] == name]
-        other = [path_ms(row) for side, row in rows if side == "against" and row["way"] == name]
+        own = [path_ms(row) for side, row in rows if side == NOW and row["way"] == name]
+        other = [path_ms(row) for side, row in rows if side == AGAINST and row["way"] == name]
         if not own:
             continue
         text = f"{name:10} {median(own):.3f} ms per image, asked {way.target_ms:g}"

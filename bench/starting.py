@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -29,6 +30,7 @@ from bench.machine import cpu_s
 from bench.methods import fanfold_path
 from bench.packages import folder_package, noop_package
 from bench.stats import Spread
+from bench.turns import elsewhere, in_turns
 from fanfold.common.project import PROJECT
 from fanfold.device.interpreters import device_python
 from fanfold.localcore.running import RunningCore
@@ -100,26 +102,13 @@ def slowest_imports(said: str, most: int = 40) -> list[tuple[float, str]]:
     return sorted(rows, reverse=True)[:most]
 
 
-def _elsewhere(checkout: Path, given: argparse.Namespace) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.starting", "--rounds", "1", "--json"]
-    command += ["--folder", str(given.folder)]
-    command += ["--model", str(given.model.absolute())] if given.model else []
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    done = subprocess.run(
-        command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])[0]
-    return found
-
-
 def _rows(given: argparse.Namespace) -> Iterator[tuple[str, dict[str, float]]]:
+    arguments = ["--folder", str(given.folder)]
+    arguments += ["--model", str(given.model.absolute())] if given.model else []
+    here = partial(measure, given.folder, given.model)
+    there = partial(elsewhere, given.against, "bench.starting", arguments)
     for round_ in range(given.rounds):
-        sides = ["now", "against"] if given.against else ["now"]
-        for side in sides if round_ % 2 == 0 else reversed(sides):
-            if side == "against":
-                yield side, _elsewhere(given.against, given)
-            else:
-                yield side, measure(given.folder, given.model)
+        yield from in_turns(round_, here, there if given.against else None)
 
 
 def summary(rows: Sequence[tuple[str, Row]]) -> Iterator[str]:

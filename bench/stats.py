@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 #: Rounds whose spread is wider are reported as unstable (half-range over median).
 STABLE_SPREAD = 0.10
@@ -38,6 +39,11 @@ def steady_rate(arrivals_s: Sequence[float]) -> float | None:
     begin = bisect_left(arrivals_s, arrivals_s[first])
     end = bisect_right(arrivals_s, arrivals_s[last])
     return statistics.linear_regression(arrivals_s[begin:end], range(begin, end)).slope
+
+
+def rates(rows: Iterable[Mapping[str, Any]], method: str) -> list[float]:
+    """Images/s of a method, in the order of its rounds."""
+    return [row["images_per_s"] for row in rows if row["method"] == method]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.stats import Spread, paired_ratio
+from bench.stats import Spread, paired_ratio, rates
 
 Row = dict[str, Any]
 PATH_PSS_MB = 150
@@ -61,7 +61,7 @@ class _Rows:
         return [row for row in self._rows if row["method"] == method]
 
     def rates(self, method: str) -> list[float]:
-        return [row["images_per_s"] for row in self.of(method)]
+        return rates(self._rows, method)
 
     def spread(self, method: str, value: Callable[[Row], float]) -> Spread | None:
         rows = self.of(method)
