@@ -28,6 +28,8 @@ from lambdas.common.state_volume import StateVolume
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
 # covered by re-dispatch and `low_watermark`.
 RANGES_PER_ACK = 4_000
+# A sink that moved is no reason to sync the disk at once: the next result's commit has it, too.
+CURSORS_EVERY_S = 0.25
 # So few results of a step leave before their acknowledgement: its way through the core is saved.
 FEW = 4
 
@@ -57,6 +59,7 @@ class Aggregator(Part):
         self.writer = Writer(self.store, self.jobs)
         self.volume = StateVolume("aggregator", settings.own_state_dir)
         self._tick_at = now - ACK_EVERY_S
+        self._cursors_at = now
         self._wall = 0.0
         self._throttle = Throttle(10.0)
         self.duplicates = self.stale_epoch = self.refused = 0
@@ -77,7 +80,10 @@ class Aggregator(Part):
             for message in messages:
                 self._sort(message, now)
             self._advance(now)
-        if self._commit():
+        cursors = now - self._cursors_at >= CURSORS_EVERY_S
+        if cursors:
+            self._cursors_at = now
+        if self._commit(cursors):
             if 0 < sum(map(len, self._acks.values())) <= FEW:
                 # Somebody may wait for this one; the splitter does not wait for its ack.
                 self.local.pump()
@@ -178,9 +184,9 @@ class Aggregator(Part):
 
     # Out
 
-    def _commit(self) -> bool:
+    def _commit(self, cursors: bool = True) -> bool:
         try:
-            self.store.commit()
+            self.store.commit(cursors)
         except StoreFullError as error:
             self.volume.failed(error)
             return False

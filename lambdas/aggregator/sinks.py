@@ -39,9 +39,14 @@ class LocalSink:
         self._settings = settings
         self._store = store
         self._bus = bus
+        # Of the store's additions those whose rows have all left; at start nobody knows.
+        self._passed = -1
 
     def pump(self) -> None:
         """Publish what is new, as long as the core takes it."""
+        additions = self._store.additions
+        if additions == self._passed:
+            return
         while True:
             rows = self._store.after(self._store.cursors[LOCAL], ROWS_PER_READ)
             for row in rows:
@@ -50,6 +55,7 @@ class LocalSink:
                 fault("aggregator.after_publish")
                 self._store.move(LOCAL, row.n)
             if len(rows) < ROWS_PER_READ:
+                self._passed = additions
                 return
 
     def _publish(self, row: Row) -> bool:

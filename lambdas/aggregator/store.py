@@ -53,6 +53,8 @@ class Store:
         self.epoch: str | None = self._meta("epoch")
         self._retired: list[str] = json.loads(self._meta("retired") or "[]")
         self.runs = Runs(self._saved_runs())
+        #: How often rows were added: a sink that has read them all looks again only when it grows.
+        self.additions = 0
         self._clear()
         self._moved = False
 
@@ -168,16 +170,20 @@ class Store:
         self._jobs += changed
 
     def move(self, sink: str, n: int) -> None:
-        """`sink` has everything up to `n`; durable with the next commit."""
+        """`sink` has everything up to `n`; durable with the next commit of rows, or of these."""
         if n > self.cursors[sink]:
             self.cursors[sink] = n
             self._moved = True
 
-    def commit(self) -> None:
+    def commit(self, cursors: bool = True) -> None:
         """Make everything staged durable. Above its own quota the log gives its oldest rows; a
-        full disk costs none, it raises `StoreFullError`."""
-        changed = (self._rows, self._next, self._held, self._moved, self._jobs, self._runs_told)
-        if not any(changed):
+        full disk costs none, it raises `StoreFullError`.
+
+        `cursors` False: nothing is written only because a sink has moved. What such a sink has
+        passed leaves again after a crash, as what it was just passing does.
+        """
+        changed = (self._rows, self._next, self._held, self._jobs, self._runs_told)
+        if not (any(changed) or (cursors and self._moved)):
             return
         new_bytes = sum(row[5] for row in self._rows) + sum(len(body) for *_, body in self._held)
         while not self._fitted(new_bytes):
@@ -189,6 +195,7 @@ class Store:
         self.log_bytes += added
         self.appended_bytes += added
         self.log_rows += len(self._rows)
+        self.additions += bool(self._rows)
         self._clear()
         self._moved = False
         fault("aggregator.after_commit")

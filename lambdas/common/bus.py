@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from contract.timing import PUBLISH_GIVE_UP_S
 from lambdas.common.log import get_logger
@@ -30,6 +30,11 @@ class Bus:
     def publish(self, topic: str, payload: bytes) -> bool:
         """True when the core took the message; False when it refused it to the end."""
         raise NotImplementedError
+
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        """As `publish` for each (topic, payload). Where one is refused, later ones may have been
+        taken before it: for messages whose order among themselves does not matter."""
+        return [self.publish(topic, payload) for topic, payload in messages]
 
 
 class GreengrassBus(Bus):
@@ -51,6 +56,10 @@ class GreengrassBus(Bus):
 
             client = greengrasssdk.client("iot-data")
         self._client = client
+        # Our core's client below the SDK takes several messages at once; AWS's does not.
+        self._together = getattr(
+            getattr(getattr(client, "lambda_client", None), "ipc", None), "publish_all", None
+        )
         self._give_up_s = give_up_s
         self._clock = clock
         self._sleep = sleep
@@ -70,6 +79,23 @@ class GreengrassBus(Bus):
                 return False
             self._sleep(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
+
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> list[bool]:
+        if self._together is None or len(messages) < 2:
+            return super().publish_all(messages)
+        before = self.refused
+        try:
+            with self._lock:
+                refused = self._together(list(messages))
+        except Exception as error:  # as below: one by one it is said which
+            _log.debug("not published together: %s", error)
+            return super().publish_all(messages)
+        taken: list[bool] = []
+        for why, (topic, payload) in zip(refused, messages):
+            # One that was refused to the end has waited for all: the core is full.
+            waited = self.refused > before
+            taken.append(not why or (not waited and self.publish(topic, payload)))
+        return taken
 
     def _try(self, topic: str, payload: bytes) -> str | None:
         try:

@@ -4,7 +4,8 @@ A pinned Lambda gets one message at a time. If the handler did the work, every j
 commit would cost one message, and a burst would sit in the core's queue, which is
 bounded and silent. So the handler puts the message into this inbox and returns; the
 loop takes everything that has come since, in one step: one commit for all of it, with
-no waiting time added for a message that comes alone.
+no waiting time added for a message that comes alone. After a step that took several it
+waits a moment, for the others of those who send at the same time.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from lambdas.common.waiting import Bell, ended_within
 MAX_MESSAGES = 4_096
 MAX_BYTES = 64 << 20
 EXIT_BROKEN = 70
+# A step costs a commit, however many messages it takes. Who sends alone is not kept waiting.
+GATHER_S = 0.002
+ENOUGH_MESSAGES = 32
 
 _log = get_logger("loop")
 
@@ -78,6 +82,11 @@ class Loop:
         self._bell = Bell()
         self._inbox: list[Message] = []
         self._bytes = 0
+        # Whether the loop listens for the bell: a ring that nobody waits for would wake it later
+        # for a message that it has taken already, and a step without news is not free.
+        self._listens = False
+        # Whether several senders are at work: then a step waits a moment for their messages.
+        self._gathers = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="fanfold-loop", daemon=True)
 
@@ -95,24 +104,32 @@ class Loop:
                 self._changed.wait()
             self._inbox.append(Message(subject, payload))
             self._bytes += size
-            if len(self._inbox) == 1:
-                self._bell.ring()
+            rings, self._listens = self._listens, False
+        # Outside the lock, which the loop takes first when it wakes.
+        if rings:
+            self._bell.ring()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Let the step in progress end, close the part, and return."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-            self._bell.ring()
+        self._bell.ring()
         ended_within(self._thread, timeout_s)
 
     def _take(self) -> list[Message]:
-        if not self._inbox and not self._stopping:
-            self._bell.is_rung_within(self._tick_s)
         with self._changed:
+            listens = self._listens = not self._inbox and not self._stopping
+        if listens:
+            self._bell.is_rung_within(self._tick_s)
+        if self._gathers and len(self._inbox) < ENOUGH_MESSAGES and not self._stopping:
+            time.sleep(GATHER_S)
+        with self._changed:
+            self._listens = False
             taken, self._inbox, self._bytes = self._inbox, [], 0
             self._changed.notify_all()
-            return taken
+        self._gathers = len(taken) > 1
+        return taken
 
     def _run(self) -> None:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Iterator, NamedTuple
+
 from contract import messages as m
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
@@ -15,6 +17,14 @@ from lambdas.splitter.terminal import TerminalRecords, terminal_status
 from lambdas.splitter.workers import Batch, Worker
 
 _log = get_logger("splitter")
+
+
+class _Given(NamedTuple):
+    """A batch that is a worker's from now on, and the message that says so to it."""
+
+    worker: Worker
+    batch: Batch
+    message: bytes
 
 
 class Dispatch:
@@ -80,7 +90,17 @@ class Dispatch:
 
     def give_out(self, now: float, volume: str) -> None:
         """As far as there is credit. `volume`: the identity of where the images are."""
-        self._dispatch_suspects(now, volume)
+        given = [*self._suspects(now, volume), *self._in_turn(now, volume)]
+        messages = [(self._settings.work_topic + one.worker.name, one.message) for one in given]
+        for one, taken in zip(given, self._bus.publish_all(messages) if given else ()):
+            if taken:
+                fault("splitter.after_dispatch")
+            else:
+                # The core's queue is full: the credit returns, a later step tries again.
+                self._credit.withdraw_batch(one.worker, one.batch)
+                self.again(one.batch)
+
+    def _in_turn(self, now: float, volume: str) -> Iterator[_Given]:
         able = self._credit.able(now) if self._backlog.waiting else []
         while self._backlog.waiting:
             granted = self._credit.grant(self._backlog.waiting, self._settings.batch, now, able)
@@ -90,10 +110,9 @@ class Dispatch:
             images = self._backlog.take(count)
             if not images:
                 return
-            if not self._send(worker, images, now, volume):
-                return
+            yield self._give(worker, images, now, volume)
 
-    def _dispatch_suspects(self, now: float, volume: str) -> None:
+    def _suspects(self, now: float, volume: str) -> Iterator[_Given]:
         while True:
             image = self._backlog.next_suspect()
             if image is None:
@@ -102,13 +121,11 @@ class Dispatch:
             worker = self._credit.pick_idle(image.killed, now)
             if worker is None:
                 return
-            suspect = [self._backlog.take_suspect()]
-            if not self._send(worker, suspect, now, volume, alone=True):
-                return
+            yield self._give(worker, [self._backlog.take_suspect()], now, volume, alone=True)
 
-    def _send(
+    def _give(
         self, worker: Worker, images: list[Image], now: float, volume: str, alone: bool = False
-    ) -> bool:
+    ) -> _Given:
         self._batches += 1
         batch_id = f"b-{self._journal.epoch}-{self._journal.run}-{self._batches:06d}"
         batch = Batch(batch_id, images, now, alone)
@@ -117,15 +134,8 @@ class Dispatch:
             dict(image.item, low=self._backlog.low(image.stream), attempt=image.attempt)
             for image in images
         ]
-        topic = self._settings.work_topic + worker.name
         message = m.work_message(batch_id, batch.attempt, items, worker.incarnation, volume)
-        if self._bus.publish(topic, message):
-            fault("splitter.after_dispatch")
-            return True
-        # The core's queue is full: the credit returns, a later step tries again.
-        self._credit.withdraw_batch(worker, batch)
-        self.again(batch)
-        return False
+        return _Given(worker, batch, message)
 
     def probe(self, now: float) -> None:
         """Ask idle-handed workers that owe something: a hung one runs into its timeout."""

@@ -264,8 +264,8 @@ class Splitter(Part):
         self._swept = True
 
     def _publish(self, outgoing: list[tuple[str, bytes]]) -> None:
-        for topic, payload in outgoing:
-            self._bus.publish(topic, payload)
+        if outgoing:
+            self._bus.publish_all(outgoing)
 
     def _tell(self, now: float, wall: float) -> None:
         self._news, self._was_ready = False, self.link.ready

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterable
 
 from contract.volumes import INBOX
@@ -47,6 +48,7 @@ class Inbox:
         # Folders whose names are on the disk, by device and inode: the volume may change.
         self._durable: set[tuple[int, int]] = set()
         self._sync_filesystem = syncfs()
+        self._beside = ThreadPoolExecutor(1, "fanfold-sync")
 
     def link(self, name: str, relative: str) -> os.stat_result | None:
         """The camera's file gets a second name; its status, or None: here it gets none.
@@ -89,6 +91,17 @@ class Inbox:
             # The inbox is on one file system; a camera's folder may be a mount of its own.
             self._sync(self._place(group[0])[0], self._sync_filesystem)
             return
+        # All names were made before: a file system's log takes names and files in one go.
+        folders = sorted({os.path.dirname(relative) for relative in group})
+        names = self._beside.submit(self._sync_folders, folders)
+        try:
+            self._sync_files(group)
+        finally:
+            failed = names.exception()
+        if failed is not None:
+            raise failed
+
+    def _sync_files(self, group: list[str]) -> None:
         for relative in group:
             folder, name = self._place(relative)
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -97,7 +110,6 @@ class Inbox:
                 self._sync(descriptor, os.fsync)
             finally:
                 os.close(descriptor)
-        self._sync_folders(sorted({os.path.dirname(relative) for relative in group}))
 
     def _sync_folders(self, folders: Iterable[str]) -> None:
         for folder in folders:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -163,3 +165,34 @@ def test_where_the_unix_socket_is_away_the_runtime_speaks_tcp(wire_class: type) 
             return int(reply.status)
 
     assert asyncio.run(call()) == 200
+
+
+def test_messages_of_one_packet_are_each_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those behind a refused one; more than a packet holds go in several."""
+    monkeypatch.syspath_prepend(str(PROJECT / "edgecore" / "runtime" / "provided"))
+    from fanfold_runtime import publishing  # type: ignore[import-not-found]
+
+    monkeypatch.setattr(publishing, "PACKET_MESSAGES", 3)
+    seen: list[tuple[str, bytes]] = []
+
+    class Router:
+        def handle(self, request: Request, answer: Answer) -> None:
+            context = json.loads(base64.b64decode(request.headers[b"x-amz-client-context"]))
+            seen.append((context["custom"]["subject"], request.body))
+            full = request.body == b"3"
+            answer(429 if full else 200, b"the core is full\n" if full else b"", "")
+
+    async def said() -> list[str]:
+        server = IpcServer(Router())
+        await server.start(0)
+        monkeypatch.setenv("FANFOLD_IPC_SOCKET", server.unix_name)
+        messages = [(f"t/{n}", str(n).encode()) for n in range(8)]
+        try:
+            return await asyncio.to_thread(publishing.publish_all, messages)
+        finally:
+            await server.stop()
+
+    answers = asyncio.run(said())
+    assert seen == [(f"t/{n}", str(n).encode()) for n in range(8)]
+    assert [bool(each) for each in answers] == [n == 3 for n in range(8)]
+    assert "the core is full" in answers[3]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,43 @@ def test_the_folders_of_a_volume_that_took_the_place_are_synced_as_well(bench, m
     bench.step(after_s=1.0)
 
     assert synced_folders(PNG) == folders
+
+
+def test_an_image_that_comes_alone_is_synced_at_the_same_time_as_its_name(bench, monkeypatch):
+    begun = {True: threading.Event(), False: threading.Event()}
+    met = []
+
+    def sync(descriptor):
+        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        begun[folder].set()
+        met.append(begun[not folder].wait(30))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    assert bench.image(JPEG)["answer"] == "accepted"
+
+    assert met
+    assert all(met)
+
+
+@pytest.mark.parametrize("failing", ["the image", "its folder"])
+def test_an_image_is_refused_where_it_or_its_name_does_not_reach_the_disk(
+    bench, monkeypatch, failing
+):
+    real, failed = os.fsync, []
+
+    def sync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == (failing == "its folder"):
+            failed.append(descriptor)
+            raise OSError(errno.EIO, "the disk fails")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    answer = bench.image(JPEG)
+
+    assert failed
+    assert (answer["answer"], answer["reason"]) == ("rejected", "busy")
+    assert bench.inbox_files() == []
+    assert list(bench.splitter.journal.unfinished()) == []
 
 
 def test_the_marker_of_a_volume_is_on_the_disk_with_the_name_of_its_folder(tmp_path, monkeypatch):

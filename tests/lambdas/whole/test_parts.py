@@ -102,6 +102,127 @@ def test_a_refused_publish_is_tried_again_and_then_said():
     assert bus.refused == 1
 
 
+class Together:
+    """An SDK client as our runtime has it: some topics are refused, at first or always."""
+
+    def __init__(self, refuses, at_first_only):
+        self.lambda_client = self.ipc = self
+        self._refuses, self._at_first_only = refuses, at_first_only
+        self.alone = []
+
+    def publish_all(self, messages):
+        return ["full" if topic in self._refuses else "" for topic, _ in messages]
+
+    def publish(self, topic, **_):
+        self.alone.append(topic)
+        if not self._at_first_only:
+            raise RuntimeError("queue full")
+
+
+def test_of_messages_sent_together_only_the_refused_are_sent_again():
+    core = Together({"b", "c"}, at_first_only=True)
+
+    assert GreengrassBus(core).publish_all([(topic, b"{}") for topic in "abcd"]) == [True] * 4
+    assert core.alone == ["b", "c"]
+
+
+def test_a_full_core_is_waited_for_once_for_all_messages_sent_together():
+    core = Together({"b", "c"}, at_first_only=False)
+    bus = GreengrassBus(core, give_up_s=0.0)
+
+    taken = bus.publish_all([(topic, b"{}") for topic in "abcd"])
+    assert taken == [True, False, False, True]
+    assert core.alone == ["b"]
+
+
+def test_an_sdk_that_knows_single_messages_gets_single_messages():
+    sent = []
+
+    class Single:
+        def publish(self, topic, **_):
+            sent.append(topic)
+
+    assert GreengrassBus(Single()).publish_all([("a", b"1"), ("b", b"2")]) == [True, True]
+    assert sent == ["a", "b"]
+
+
+def test_a_message_wakes_the_loop_once():
+    """One that came during a step is taken by the next, and nothing rings for it afterwards."""
+    steps, news = [], threading.Event()
+
+    class Counting(Part):
+        def step(self, messages, now, wall):
+            steps.append([message.subject for message in messages])
+            if steps[-1] and steps[-1][0].startswith("first"):
+                loop.put("during", b"")
+            else:
+                news.set()
+
+    loop = Loop(Counting(), tick_s=DEADLINE_S).start()
+    for n in range(20):
+        loop.put(f"first{n}", b"")
+        assert news.wait(DEADLINE_S)
+        news.clear()
+    loop.stop()
+
+    assert [] not in steps[:-1]
+
+
+def test_only_messages_that_come_together_are_waited_for(monkeypatch):
+    """After a step of several the next waits for more; one that comes alone never waits."""
+    steps, taken = [], threading.Event()
+
+    class Noting(Part):
+        def step(self, messages, now, wall):
+            steps.append([message.subject for message in messages])
+            if steps[-1] == ["alone"]:
+                for subject in ("a", "b"):
+                    loop.put(subject, b"")
+            elif steps[-1] == ["a", "b"]:
+                loop.put("c", b"")
+            if "d" in steps[-1]:
+                taken.set()
+
+    loop = Loop(Noting(), tick_s=DEADLINE_S)
+    # What comes while it waits.
+    monkeypatch.setattr("lambdas.common.loop.time.sleep", lambda _: loop.put("d", b""))
+    loop.start()
+    loop.put("alone", b"")
+    assert taken.wait(DEADLINE_S)
+    monkeypatch.undo()
+    loop.stop()
+
+    assert steps[:3] == [["alone"], ["a", "b"], ["c", "d"]]
+
+
+def test_a_result_that_left_is_remembered_without_a_commit_of_its_own(tmp_path):
+    committed = []
+    bus = RecordingBus()
+    aggregator = Aggregator(aggregator_settings(environment(tmp_path)), bus, 0.0)
+    aggregator.store._db.set_trace_callback(
+        lambda sql: committed.append(sql) if sql == "COMMIT" else None
+    )
+
+    def done(seq, now):
+        result = m.result_ok({"stream": "cam1", "seq": seq, "low": seq}, "t", {}, {})
+        messages = m.done_messages(f"b-e-1-{seq}", "w0", "i", None, [result])
+        aggregator.step([Message("demo/done", payload) for payload in messages], now, now)
+
+    aggregator.step([Message("demo/done", m.sync_message("e"))], 0.0, 0.0)
+    aggregator.step([], 1.0, 1.0)
+    committed.clear()
+    for seq in (1, 2, 3):
+        done(seq, 1.0 + seq / 100)
+        aggregator.step([], 1.005 + seq / 100, 1.0)
+    assert [topic for topic, _ in bus.sent if "results" in topic] == ["demo/results/cam1"] * 3
+    assert len(committed) == 3
+
+    aggregator.step([], 1.5, 1.5)
+    assert len(committed) == 4
+    aggregator.step([], 1.6, 1.6)
+    assert len(committed) == 4
+
+
 def test_a_step_that_fails_ends_the_part_instead_of_going_on():
     ended = threading.Event()
     errors = []

@@ -10,10 +10,11 @@ from fanfold_runtime.calls import (
     post_work_request,
     roundtrip,
 )
+from fanfold_runtime.publishing import publish_all
 
 TYPE_CHECKING = False  # Python 2.7 has no typing
 if TYPE_CHECKING:
-    from typing import Optional, Union
+    from typing import List, Optional, Tuple, Union
 
     from fanfold_runtime.calls import Payload, Request
     from fanfold_runtime.wire import Reply
@@ -46,6 +47,17 @@ class IPCClient(object):
         except WireError as error:  # too large
             raise IPCException(str(error))
         return _call(request).invocation_id
+
+    def publish_all(self, messages):
+        # type: (List[Tuple[str, bytes]]) -> List[str]
+        """Ours alone: publish each (topic, payload); what the core says against each, "": taken.
+
+        Raises IPCException for a payload above the limit.
+        """
+        try:
+            return publish_all(messages)
+        except WireError as error:
+            raise IPCException(str(error))
 
     def get_work(self, function_arn):
         # type: (str) -> WorkItem
