@@ -37,6 +37,11 @@ class Launcher:
         self._stopping = threading.Event()
         self._wait_s = FIRST_WAIT_S
         self._versions = Versions()
+        self._offered: str | None = None
+
+    def offer(self, version: str) -> None:
+        """An installed version that goes on trial instead of the one that runs; from any thread."""
+        self._offered = version
 
     def stop(self) -> None:
         """End the core and return from `run`; may be called from a signal handler."""
@@ -55,7 +60,7 @@ class Launcher:
                 self._run_once(self._versions.current)
 
     def _run_once(self, version: str) -> None:
-        self._write(self._versions.begun())
+        version = self._begun(version)
         log.info("starting core %s%s", version, ", on trial" if self._versions.trial else "")
         environment = environment_of(self._settings.versions / version, self._settings.folder)
         try:
@@ -67,6 +72,21 @@ class Launcher:
             self._watch(core, version)
         finally:
             core.stop()
+
+    def _begun(self, version: str) -> str:
+        """The version to start: of a trial that cannot be counted, the one that proved itself."""
+        try:
+            self._write(self._versions.begun())
+        except OSError as error:
+            if not self._can_go_back:
+                raise
+            self._versions = self._versions.refused()
+            log.error(  # noqa: TRY400 - one line for a person
+                "core %s waits: its trial cannot be noted in %s (%s); free space there. Until the "
+                "next start %s runs", version, self._file, error.strerror, self._versions.proved,
+            )  # fmt: skip
+            return str(self._versions.proved)
+        return version
 
     def _watch(self, core: Core, version: str) -> None:
         """Until the core ends or must; then what follows from it is on disk."""
@@ -83,6 +103,10 @@ class Launcher:
             if self._can_go_back and time.monotonic() > deadline:
                 core.stop()
                 self._go_back(f"was not ready within {settings.ready_s:g} s")
+                return
+            if self._offered is not None:
+                self._write(self._versions.offered(self._offered))
+                self._offered = None
                 return
             waiting = proved or not self._can_go_back  # nothing of this trial would be lost
             if waiting and update.pending(settings.folder) and self._install(version):
@@ -112,8 +136,9 @@ class Launcher:
         self._pause()
 
     def _write(self, versions: Versions) -> None:
-        write(self._file, versions)
-        self._versions = versions
+        if versions != self._versions:  # a full disk stops no core of which nothing is new
+            write(self._file, versions)
+            self._versions = versions
 
     def _install(self, running: str) -> bool:
         """Whether another version is installed now, to be started on trial."""

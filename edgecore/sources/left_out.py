@@ -13,6 +13,7 @@ from edgecore.core.group import CLOUD
 from edgecore.sources.document import (
     SYSTEM_PREFIX,
     entries_of,
+    resource_ids,
     resource_kind,
 )
 
@@ -30,8 +31,9 @@ Document = Mapping[str, Any]
 
 def findings(document: Document) -> tuple[str, ...]:
     """In the order of the document's parts."""
-    parts = (_resources, _connectors, _functions, _loggers)
-    return tuple(finding for part in parts for finding in part(document))
+    parts = (_resources, _models, _connectors, _functions, _loggers)
+    read = tuple(str(each) for each in document.get("LeftOut") or [])
+    return read + tuple(finding for part in parts for finding in part(document))
 
 
 def _resources(document: Document) -> Iterator[str]:
@@ -39,6 +41,17 @@ def _resources(document: Document) -> Iterator[str]:
         kind = resource_kind(entry)
         if kind == "unknown":
             yield f"resource {entry.get('Id')!r}: {kind} is not supported by this core; left out"
+
+
+def _models(document: Document) -> Iterator[str]:
+    """Those that are missing and given to no function: that one's finding would name it."""
+    configurations = [
+        e.get("FunctionConfiguration") or {} for e in entries_of(document, "Functions")
+    ]
+    given = {name for one in configurations for name in resource_ids(one)}
+    for identity, model in (document.get("Models") or {}).items():
+        if "Problem" in model and identity not in given:
+            yield f"no function is given it: {model['Problem']}"
 
 
 def _connectors(document: Document) -> Iterator[str]:
@@ -62,6 +75,8 @@ def _functions(document: Document) -> Iterator[str]:
         if not arn.startswith(SYSTEM_PREFIX):
             continue
         name = arn[len(SYSTEM_PREFIX) :].partition(":")[0]
+        if name == "GGShadowService":  # here too; AWS's core lists it among its own functions
+            continue
         if name == _SPOOLER:
             yield from _spooler(entry, document)
         else:

@@ -47,11 +47,13 @@ class Feature(NamedTuple):
 FUNCTIONS = "tests/edgecore/supervisor/test_core_functions.py"
 ISOLATION = "tests/edgecore/supervisor/test_isolation.py"
 FEATURES = (
-    Feature("A function whose runtime or code is missing", "fails alone",
+    Feature("A function whose runtime, code or model is missing", "fails alone; a model that "
+        "cannot be had fails the deployment",
         "fails alone: a finding and its card; tried again every minute; messages for it are lost "
         "and take no room",
         ("test_runtimes.py::test_one_function_that_cannot_start_stops_no_other",
          "test_runtimes.py::test_a_function_without_its_code_stops_no_other",
+         "test_runtimes.py::test_a_model_that_is_not_there_stops_only_who_is_given_it",
          "test_runtimes.py::test_a_device_file_that_this_machine_lacks_is_named",
          "test_runtimes.py::test_messages_for_a_function_that_cannot_start_take_no_room_from_the_others")),
     Feature("python2.7, 3.7, 3.8", "yes", "yes, and newer; never another major version",
@@ -118,9 +120,10 @@ FEATURES = (
          "test_clients.py::test_paho_1_gets_its_own_message",
          "test_clients.py::test_a_client_of_pypi_gets_its_own_message_and_its_shadow")),
     Feature("Discovery", "in the cloud, ports 8443 and 443", "by the core, `--discovery-port 8443` "
-        "(or 443); `AWSIoTPythonSDK` and `awsiotsdk` unmodified",
+        "(or 443, by ALPN); `AWSIoTPythonSDK` and `awsiotsdk` unmodified",
         ("test_discovery.py::test_a_device_finds_its_core_with_the_sdk",
          "test_discovery.py::test_awss_sample_basic_discovery_finds_its_core_and_publishes",
+         "test_discovery.py::test_awss_second_sdk_finds_its_core_on_443_by_alpn_as_it_does_by_itself",
          "test_discovery.py::test_another_things_certificate_finds_nothing")),
     Feature("Shadow: accepted, rejected, delta with metadata, documents, `clientToken`", "yes",
         "yes",
@@ -138,6 +141,9 @@ FEATURES = (
         ("test_import.py::test_a_yaml_template_with_inline_code",
          "test_import.py::test_conditions_decide_what_is_there",
          "test_import.py::test_a_sam_template_with_code_beside_it",
+         "test_import.py::test_of_several_groups_one_is_named_and_gets_the_definitions_that_it_names",
+         "test_import.py::test_what_only_cloudformation_expands_is_named",
+         "test_import.py::test_what_of_a_template_is_not_imported_is_in_the_report",
          "test_import.py::test_a_packed_program_keeps_its_bit_and_runs_as_what_it_is",
          "test_import.py::test_a_parameter_without_a_default_is_asked_for",
          "test_import.py::test_a_value_of_another_stack_is_asked_for",
