@@ -164,7 +164,9 @@ FEATURES = (
         ("test_import.py::test_a_group_json_of_a_device_with_the_code_beside_it",)),
     Feature("Before the start: what will not be honoured", "–", "`fanfold run --group`, `--strict`",
         ("test_foreign.py::test_strict_refuses_a_group_of_which_something_is_not_honoured",
-         "test_foreign.py::test_a_group_that_is_honoured_whole_has_no_sentence")),
+         "test_foreign.py::test_a_group_that_is_honoured_whole_has_no_sentence",
+         "test_foreign.py::test_a_subscription_that_nothing_can_pass_is_said",
+         "test_foreign.py::test_what_this_machine_was_not_given_is_said_before_the_start")),
     Feature("Retained messages, persistent MQTT sessions", "no", "no", ()),
 )  # fmt: skip
 
