@@ -72,7 +72,9 @@ FEATURES = (
     Feature("`Executable` on another runtime", "ignored", "ignored",
         ("test_runtimes.py::test_executable_is_ignored_on_a_python_function",)),
     Feature("Pinned and on-demand functions, timeout, memory limit", "yes", "yes",
-        (f"{FUNCTIONS}::test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why",)),
+        (f"{FUNCTIONS}::test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why",
+         f"{FUNCTIONS}::test_memory_beyond_the_limit_is_an_end_with_a_reason",
+         f"{FUNCTIONS}::test_files_that_are_mapped_are_no_memory_that_a_limit_is_for")),
     Feature("`GreengrassContainer`", "cgroups and overlayfs over the host's root",
         "bubblewrap: the system's programs, the interpreter, the code and what the group gives; "
         "nothing else of the host",
