@@ -73,7 +73,8 @@ class Component:
                 try:
                     self._launcher.run()
                 except (VersionsError, OSError) as error:
-                    log.error("%s; tried again", error)  # noqa: TRY400 - one line for a person
+                    full = f"; free space in {self._work}" if isinstance(error, OSError) else ""
+                    log.error("%s%s; tried again", error, full)  # noqa: TRY400 - for a person
                     self._stopping.wait(AGAIN_S)
         return 0
 

@@ -78,8 +78,8 @@ class Launcher:
         try:
             self._write(self._versions.begun())
         except OSError as error:
-            if not self._can_go_back:
-                raise
+            if not self._can_go_back:  # what there is runs for ever: nothing is counted for
+                return version
             self._versions = self._versions.refused()
             log.error(  # noqa: TRY400 - one line for a person
                 "core %s waits: its trial cannot be noted in %s (%s); free space there. Until the "
@@ -90,7 +90,7 @@ class Launcher:
 
     def _watch(self, core: Core, version: str) -> None:
         """Until the core ends or must; then what follows from it is on disk."""
-        settings, proved = self._settings, False
+        settings, ready, proved = self._settings, False, False
         deadline = time.monotonic() + settings.ready_s
         while not self._stopping.is_set():
             code = core.ended(LOOK_EVERY_S)
@@ -98,9 +98,8 @@ class Launcher:
                 self._again(version, f"ended with {described(code)}")
                 return
             if not proved and core.ready():
-                proved = True
-                self._prove(version)
-            if self._can_go_back and time.monotonic() > deadline:
+                ready, proved = True, self._proved(version, again=ready)
+            if not ready and self._can_go_back and time.monotonic() > deadline:
                 core.stop()
                 self._go_back(f"was not ready within {settings.ready_s:g} s")
                 return
@@ -116,13 +115,27 @@ class Launcher:
     def _can_go_back(self) -> bool:
         return self._versions.trial is not None and self._versions.proved is not None
 
+    def _proved(self, version: str, *, again: bool) -> bool:
+        """Whether it is noted; a full disk ends no core that is ready."""
+        try:
+            self._prove(version)
+        except OSError as error:
+            if not again:
+                log.error(  # noqa: TRY400 - one line for a person
+                    "core %s is ready, and it cannot be noted in %s (%s); free space there",
+                    version, self._settings.folder, error.strerror,
+                )  # fmt: skip
+            return False
+        return True
+
     def _prove(self, version: str) -> None:
         on_trial = self._versions.trial is not None
         self._wait_s = FIRST_WAIT_S
         if on_trial:  # told before it is remembered: a power cut in between tells it again
-            log.info("core %s is ready: this device goes back to it from now on", version)
             update.report(self._settings.folder, version, "proved", "", version)
         self._write(self._versions.ready())
+        if on_trial:
+            log.info("core %s is ready: this device goes back to it from now on", version)
 
     def _go_back(self, reason: str) -> None:
         version, back = str(self._versions.trial), self._versions.refused()
