@@ -261,7 +261,8 @@ def test_files_that_are_mapped_are_no_memory_that_a_limit_is_for(site, tmp_path:
     with (tmp_path / "mapped").open("wb") as mapped:
         mapped.truncate(200 << 20)
     source = f"""import mmap
-pages = mmap.mmap(open({str(tmp_path / "mapped")!r}, "rb").fileno(), 0, access=mmap.ACCESS_READ)
+mapped = open({str(tmp_path / "mapped")!r}, "rb")
+pages = mmap.mmap(mapped.fileno(), 0, access=mmap.ACCESS_READ)
 touched = sum(pages[::4096])
 def handler(e, c): pass
 """
