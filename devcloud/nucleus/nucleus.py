@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -39,6 +40,7 @@ class Nucleus:
         self._more = dict(environment or {})
         self.running: dict[str, Running] = {}
         self.fetched_bytes: dict[str, int] = {}
+        self._recipes: dict[str, Mapping[str, Any]] = {}
 
     def __enter__(self) -> Nucleus:
         return self
@@ -50,6 +52,7 @@ class Nucleus:
         """These components and no others. Raises Failed."""
         try:
             wanted = {c.name: c for c in map(read_recipe, recipes)}
+            given = {str(r["ComponentName"]): r for r in recipes}
             new = [self._prepared(c) for c in wanted.values() if self._differs(c)]
         except RecipeError as error:
             raise Failed(str(error)) from error
@@ -59,6 +62,7 @@ class Nucleus:
         for name in [n for n in self.running if n not in wanted]:
             self._remove(name)
         for each in new:
+            self._recipes[each.component.name] = given[each.component.name]
             self._replace(each)
         self._settle(new)
         self._sweep()
@@ -69,9 +73,11 @@ class Nucleus:
             each.stop()
 
     def start(self) -> None:
-        """After a boot: everything that the last deployment named, anew."""
-        for name, each in list(self.running.items()):
-            self.running[name] = self._running(each.component)
+        """After a boot, or a nucleus that was killed: what was deployed here until then, anew."""
+        if self._remembered.exists():
+            self._recipes = json.loads(self._remembered.read_text(encoding="utf-8"))
+        for name, recipe in self._recipes.items():
+            self.running[name] = self._running(read_recipe(recipe))
             self.running[name].start()
 
     def states(self) -> dict[str, str]:
@@ -101,12 +107,26 @@ class Nucleus:
             if before.component.version != each.component.version:
                 remove_artifacts(before.folders)
         self.running[name] = each
+        self._remember()
         each.start()
 
     def _remove(self, name: str) -> None:
         gone = self.running.pop(name)
         gone.stop()
+        del self._recipes[name]
+        self._remember()
         remove_artifacts(gone.folders)
+
+    @property
+    def _remembered(self) -> Path:
+        return self._root / "config" / "deployed.json"
+
+    def _remember(self) -> None:
+        """One component at a time, as nucleus lite exchanges its units."""
+        self._remembered.parent.mkdir(parents=True, exist_ok=True)
+        part = self._remembered.with_suffix(".part")
+        part.write_text(json.dumps(self._recipes), encoding="utf-8")
+        part.replace(self._remembered)
 
     def _sweep(self) -> None:
         """What a failed deployment left is gone with the next that succeeds."""

@@ -24,26 +24,43 @@ def fetch_artifacts(
 
     `user`: uid and gid of the component's processes, who own its artifacts; None: this process's.
     """
-    fetched = 0
-    for artifact in component.artifacts:
-        name = str(artifact["Uri"]).rpartition("/")[2]
-        target = folders.artifacts / name
-        if target.exists():
-            continue
-        content = fetch(str(artifact["Uri"]))
-        _refuse_other(artifact, content, component.name)
-        folders.artifacts.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        fetched += len(content)
-        if artifact.get("Unarchive") == "ZIP":
-            into = folders.unpacked / target.stem
-            with zipfile.ZipFile(target) as archive:
-                archive.extractall(into)
+    try:
+        fetched = sum(
+            _fetched(each, component.name, folders, fetch) for each in component.artifacts
+        )
+    except OSError as error:
+        raise RecipeError(
+            f"{component.name}: its artifacts cannot be kept in {folders.artifacts.parent} "
+            f"({error.strerror}); free space there and deploy again"
+        ) from error
     for_all = all(map(_is_for_all, component.artifacts))
     for folder in (folders.artifacts, folders.unpacked):
         if folder.is_dir():
             _protect(folder, user, for_all=for_all)
     return fetched
+
+
+def _fetched(artifact: Mapping[str, Any], component: str, folders: Folders, fetch: Fetch) -> int:
+    """Whole under its name or not there: a nucleus may be killed, and a disk be full, meanwhile."""
+    target = folders.artifacts / str(artifact["Uri"]).rpartition("/")[2]
+    if target.exists():
+        return 0
+    content = fetch(str(artifact["Uri"]))
+    _refuse_other(artifact, content, component)
+    folders.artifacts.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.write_bytes(content)
+        if artifact.get("Unarchive") == "ZIP":
+            into = folders.unpacked / target.stem
+            shutil.rmtree(into, ignore_errors=True)
+            with zipfile.ZipFile(part) as archive:
+                archive.extractall(into)
+        part.replace(target)
+    except OSError:
+        remove_artifacts(folders)
+        raise
+    return len(content)
 
 
 def remove_artifacts(folders: Folders) -> None:

@@ -6,17 +6,22 @@ names the libraries and the core. So the launcher starts it as it starts one of 
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from device.launcher.versions import Versions
 
 FORMAT = 1
+HEADROOM_BYTES = 4 << 20
+"""A version that fits to the last byte could not start, and would count as one that is bad."""
 
 
 class AdoptError(Exception):
@@ -32,16 +37,35 @@ def adopt(core: Path, runtime: Path, work: Path) -> str:
         return version
     libraries = work / "runtimes" / _identity(runtime.name)
     _keep(runtime, libraries)
-    draft = target.with_name(f".{version}.new")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    shutil.copytree(core, draft / "core")
-    _make_ours(draft)
-    (draft / "runtime").symlink_to(Path("../../runtimes") / libraries.name)
-    paths = [p if Path(p).is_absolute() else f"{libraries}/{p}" for p in facts["paths"]]
-    _environment(draft, [*paths, str(target / "core" / "lib")])
-    draft.rename(target)
+    with _draft_of(target) as draft:
+        draft.mkdir(parents=True)
+        shutil.copytree(core, draft / "core")
+        _make_ours(draft)
+        (draft / "runtime").symlink_to(Path("../../runtimes") / libraries.name)
+        paths = [p if Path(p).is_absolute() else f"{libraries}/{p}" for p in facts["paths"]]
+        _environment(draft, [*paths, str(target / "core" / "lib")])
     return version
+
+
+@contextlib.contextmanager
+def _draft_of(target: Path) -> Iterator[Path]:
+    """Becomes `target` whole; what did not fit takes no room from who works here."""
+    draft = target.with_name(f".{target.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        yield draft
+        _leave_room(target.parent)
+        draft.rename(target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            _make_ours(draft)
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+def _leave_room(folder: Path) -> None:
+    if shutil.disk_usage(folder).free < HEADROOM_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def prune(work: Path, versions: Versions) -> None:
@@ -56,6 +80,13 @@ def prune(work: Path, versions: Versions) -> None:
     for runtime in _folders(work / "runtimes"):
         if runtime.name not in libraries:
             shutil.rmtree(runtime, ignore_errors=True)
+
+
+def why(error: OSError) -> str:
+    """In the system's words; `copytree` collects one error per file."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][2]).rpartition("] ")[2].partition(":")[0]
+    return str(error.strerror or error)
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -86,11 +117,9 @@ def _keep(source: Path, target: Path) -> None:
     """Hard links where the file system and the rights allow, copies elsewhere."""
     if target.is_dir():
         return
-    draft = target.with_name(f".{target.name}.new")
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft, symlinks=True, copy_function=_link)
-    _make_ours(draft)
-    draft.rename(target)
+    with _draft_of(target) as draft:
+        shutil.copytree(source, draft, symlinks=True, copy_function=_link)
+        _make_ours(draft)
 
 
 def _make_ours(folder: Path) -> None:

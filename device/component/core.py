@@ -7,7 +7,6 @@ SIGTERM only (docs/spec/components.md).
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import logging
 import os
@@ -16,7 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-from device.component.adopting import AdoptError, adopt, prune
+from device.component.adopting import AdoptError, adopt, prune, why
+from device.component.alone import Alone
 from device.launcher.launcher import Launcher, Settings
 from device.launcher.versions import VersionsError, read, write
 
@@ -24,6 +24,7 @@ LOOK_EVERY_S = 0.5
 READY_S = 300.0
 FULL_S = 5.0
 AGAIN_S = 30.0
+LATER_S = 10.0
 RUNTIME_WAIT_S = 120.0
 """For a version that runs already: the nucleus may be unpacking the new libraries just now."""
 
@@ -66,14 +67,14 @@ class Component:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        with (self._work / "alive").open("wb") as alive:
-            fcntl.flock(alive, fcntl.LOCK_EX)
+        with Alone(self._work / "alive", self._stopping):
             self._offer_version()
             while not self._stopping.is_set():
                 try:
                     self._launcher.run()
                 except (VersionsError, OSError) as error:
-                    log.error("%s; tried again", error)  # noqa: TRY400 - one line for a person
+                    full = f"; free space in {self._work}" if isinstance(error, OSError) else ""
+                    log.error("%s%s; tried again", error, full)  # noqa: TRY400 - for a person
                     self._stopping.wait(AGAIN_S)
         return 0
 
@@ -82,30 +83,67 @@ class Component:
         self._launcher.stop()
 
     def _offer_version(self) -> None:
-        """This component's version goes on trial; without its libraries, what ran before runs."""
+        """This component's version goes on trial. Where a version ran before, it runs until this
+        one can be kept: its libraries come late, or the disk is full."""
         said, deadline = "", time.monotonic() + RUNTIME_WAIT_S
         while not self._stopping.is_set():
             try:
-                self._try(adopt(self._files, self._runtime(), self._work))
+                version = self._adopted()
+                if version is not None:
+                    self._note(version)
             except (AdoptError, OSError, VersionsError) as error:
-                if str(error) != said:
-                    log.error("%s", error)  # noqa: TRY400
-                said = str(error)
-                if time.monotonic() > deadline and self._has_version():
+                said = self._tell(error, said)
+                late = isinstance(error, OSError) or time.monotonic() > deadline
+                if late and self._has_version():
+                    threading.Thread(target=self._offer_later, args=(said,), daemon=True).start()
                     return
                 # A full disk is not filled again twice a second.
                 self._stopping.wait(FULL_S if isinstance(error, OSError) else LOOK_EVERY_S)
             else:
                 return
 
-    def _try(self, version: str) -> None:
-        file = self._work / "launcher" / "versions.json"
-        file.parent.mkdir(exist_ok=True)
-        known = read(file)
-        if version not in (known.proved, known.trial) and not self._was_refused(version):
-            known = known.offered(version)
-            write(file, known)
+    def _offer_later(self, said: str) -> None:
+        """Beside a core that runs; the launcher exchanges it."""
+        while not self._stopping.wait(LATER_S):
+            try:
+                version = self._adopted()
+            except (AdoptError, OSError, VersionsError) as error:
+                said = self._tell(error, said)
+            else:
+                if version is not None:
+                    self._launcher.offer(version)
+                return
+
+    def _tell(self, error: Exception, said: str) -> str:
+        """In the component's log, once for the same thing."""
+        words = str(error)
+        if isinstance(error, OSError):
+            words = f"this version cannot be kept in {self._work} ({why(error)}); free space there"
+        if words != said:
+            log.error("%s; tried again", words)
+        return words
+
+    def _adopted(self) -> str | None:
+        """This version, when it is to be tried here. What nothing goes back to makes room first."""
+        known = read(self._versions_file)
         prune(self._work, known)
+        version = adopt(self._files, self._runtime(), self._work)
+        if version in (known.proved, known.trial):
+            return None
+        if self._was_refused(version):
+            prune(self._work, known)
+            return None
+        return version
+
+    def _note(self, version: str) -> None:
+        self._versions_file.parent.mkdir(exist_ok=True)
+        known = read(self._versions_file).offered(version)
+        write(self._versions_file, known)
+        prune(self._work, known)
+
+    @property
+    def _versions_file(self) -> Path:
+        return self._work / "launcher" / "versions.json"
 
     def _was_refused(self, version: str) -> bool:
         """A version that this device went back from is not tried at every boot."""
@@ -117,7 +155,7 @@ class Component:
 
     def _has_version(self) -> bool:
         try:
-            return read(self._work / "launcher" / "versions.json").current is not None
+            return read(self._versions_file).current is not None
         except VersionsError:
             return False
 

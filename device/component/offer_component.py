@@ -8,6 +8,7 @@ Docs: docs/spec/components.md.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -116,8 +117,9 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def say(words: str) -> None:
-    sys.stdout.write(words + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # a full disk takes no log, which is no reason to end
+        sys.stdout.write(words + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

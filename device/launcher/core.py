@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.client
 import json
 import os
@@ -11,6 +12,13 @@ from pathlib import Path
 
 ASK_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 60.0
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _end_with_launcher() -> None:
+    """A launcher that is killed leaves no core that the next one would meet."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Core:
@@ -20,8 +28,9 @@ class Core:
         self._state = state
         state.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(  # in its own folder: `-m` looks there first
-            command, env=environment, cwd=str(state), stdin=subprocess.DEVNULL
-        )
+            command, env=environment, cwd=str(state), stdin=subprocess.DEVNULL,
+            preexec_fn=_end_with_launcher,  # noqa: PLW1509 - one system call, no lock
+        )  # fmt: skip
 
     def ended(self, within_s: float) -> int | None:
         """The exit code when it ends within so many seconds, else None."""

@@ -37,6 +37,11 @@ class Launcher:
         self._stopping = threading.Event()
         self._wait_s = FIRST_WAIT_S
         self._versions = Versions()
+        self._offered: str | None = None
+
+    def offer(self, version: str) -> None:
+        """An installed version that goes on trial instead of the one that runs; from any thread."""
+        self._offered = version
 
     def stop(self) -> None:
         """End the core and return from `run`; may be called from a signal handler."""
@@ -55,7 +60,7 @@ class Launcher:
                 self._run_once(self._versions.current)
 
     def _run_once(self, version: str) -> None:
-        self._write(self._versions.begun())
+        version = self._begun(version)
         log.info("starting core %s%s", version, ", on trial" if self._versions.trial else "")
         environment = environment_of(self._settings.versions / version, self._settings.folder)
         try:
@@ -68,9 +73,24 @@ class Launcher:
         finally:
             core.stop()
 
+    def _begun(self, version: str) -> str:
+        """The version to start: of a trial that cannot be counted, the one that proved itself."""
+        try:
+            self._write(self._versions.begun())
+        except OSError as error:
+            if not self._can_go_back:  # what there is runs for ever: nothing is counted for
+                return version
+            self._versions = self._versions.refused()
+            log.error(  # noqa: TRY400 - one line for a person
+                "core %s waits: its trial cannot be noted in %s (%s); free space there. Until the "
+                "next start %s runs", version, self._file, error.strerror, self._versions.proved,
+            )  # fmt: skip
+            return str(self._versions.proved)
+        return version
+
     def _watch(self, core: Core, version: str) -> None:
         """Until the core ends or must; then what follows from it is on disk."""
-        settings, proved = self._settings, False
+        settings, ready, proved = self._settings, False, False
         deadline = time.monotonic() + settings.ready_s
         while not self._stopping.is_set():
             code = core.ended(LOOK_EVERY_S)
@@ -78,11 +98,14 @@ class Launcher:
                 self._again(version, f"ended with {described(code)}")
                 return
             if not proved and core.ready():
-                proved = True
-                self._prove(version)
-            if self._can_go_back and time.monotonic() > deadline:
+                ready, proved = True, self._proved(version, again=ready)
+            if not ready and self._can_go_back and time.monotonic() > deadline:
                 core.stop()
                 self._go_back(f"was not ready within {settings.ready_s:g} s")
+                return
+            if self._offered is not None:
+                self._write(self._versions.offered(self._offered))
+                self._offered = None
                 return
             waiting = proved or not self._can_go_back  # nothing of this trial would be lost
             if waiting and update.pending(settings.folder) and self._install(version):
@@ -92,13 +115,27 @@ class Launcher:
     def _can_go_back(self) -> bool:
         return self._versions.trial is not None and self._versions.proved is not None
 
+    def _proved(self, version: str, *, again: bool) -> bool:
+        """Whether it is noted; a full disk ends no core that is ready."""
+        try:
+            self._prove(version)
+        except OSError as error:
+            if not again:
+                log.error(  # noqa: TRY400 - one line for a person
+                    "core %s is ready, and it cannot be noted in %s (%s); free space there",
+                    version, self._settings.folder, error.strerror,
+                )  # fmt: skip
+            return False
+        return True
+
     def _prove(self, version: str) -> None:
         on_trial = self._versions.trial is not None
         self._wait_s = FIRST_WAIT_S
         if on_trial:  # told before it is remembered: a power cut in between tells it again
-            log.info("core %s is ready: this device goes back to it from now on", version)
             update.report(self._settings.folder, version, "proved", "", version)
         self._write(self._versions.ready())
+        if on_trial:
+            log.info("core %s is ready: this device goes back to it from now on", version)
 
     def _go_back(self, reason: str) -> None:
         version, back = str(self._versions.trial), self._versions.refused()
@@ -112,8 +149,9 @@ class Launcher:
         self._pause()
 
     def _write(self, versions: Versions) -> None:
-        write(self._file, versions)
-        self._versions = versions
+        if versions != self._versions:  # a full disk stops no core of which nothing is new
+            write(self._file, versions)
+            self._versions = versions
 
     def _install(self, running: str) -> bool:
         """Whether another version is installed now, to be started on trial."""

@@ -68,11 +68,15 @@ class Follower:
         self._wake.set()
 
     async def run(self) -> None:
+        said = ""
         while True:
             try:
                 await self._turn()
+                said = ""
             except OSError as error:
-                log.warning("components: %s; tried again", error)
+                if str(error) != said:
+                    log.warning("components: %s; free space there; tried again", error)
+                said = str(error)
             await set_within(self._wake, LOOK_S)
             self._wake.clear()
 

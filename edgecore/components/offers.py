@@ -111,6 +111,9 @@ def load_offer(places: Places, offer: Offer, state: Path) -> LoadedGroup:
         return stage(state, content, document, files, identity)
     except (JobRefused, ArtifactFailed, SourceError) as error:
         raise OfferRefused(str(error)) from error
+    except OSError as error:
+        raise OfferRefused(f"{name}: its group cannot be kept in {state} ({error.strerror}); free "
+            "space there and deploy again") from error  # fmt: skip
 
 
 def _sha256(path: Path) -> str:

@@ -66,7 +66,8 @@ class Function:
     handler: str | None = None
     code: Path | None = None
     code_sha256: str | None = None
-    code_problem: str | None = None
+    lacks: str | None = None
+    """What it cannot be started without, code or a model, and why that is not here."""
 
     @property
     def is_system(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -36,6 +37,7 @@ from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.daemon.watch import Watch
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
+from edgecore.sources.errors import MISSING
 from edgecore.supervisor.process import Reaper
 from edgecore.uplink.credential_provider import (
     Credentials,
@@ -68,6 +70,14 @@ def run(options: Options) -> int:
     except (CoreError, SourceError) as error:
         log.error("%s", error)  # noqa: TRY400
         return error.exit_code
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        log.error(  # noqa: TRY400
+            "--state %s: %s; free space there, nothing that was accepted is touched", options.state,
+            error.strerror,
+        )  # fmt: skip
+        return MISSING
     finally:
         lock.release()
 

@@ -194,8 +194,24 @@ def _lambda_fields(
         "handler": entry.get("Handler"),
         "code": base / code if code else None,
         "code_sha256": entry.get("CodeSha256"),
-        "code_problem": entry.get("CodeProblem"),
+        "lacks": entry.get("CodeProblem") or _model_problem(configuration, document),
     }
+
+
+def models_of(configuration: Mapping[str, Any], document: Mapping[str, Any]) -> list[Json]:
+    """What is known of the models that a function is given."""
+    models = document.get("Models") or {}
+    return [models[name] for name in resource_ids(configuration) if name in models]
+
+
+def resource_ids(configuration: Mapping[str, Any]) -> list[str]:
+    """Of what a function is given."""
+    policies = entries_of(configuration.get("Environment") or {}, "ResourceAccessPolicies")
+    return [str(policy.get("ResourceId")) for policy in policies]
+
+
+def _model_problem(configuration: Mapping[str, Any], document: Mapping[str, Any]) -> str | None:
+    return next((m["Problem"] for m in models_of(configuration, document) if "Problem" in m), None)
 
 
 def _secret(entry: Mapping[str, Any]) -> SecretResource:

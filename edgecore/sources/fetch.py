@@ -18,7 +18,7 @@ from typing import IO, Any
 from contract.digests import sha256_of
 from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
 from edgecore.sources.aws_clients import AwsClients, explained
-from edgecore.sources.document import Json, digest, model_data
+from edgecore.sources.document import Json, digest, entries_of, model_data, models_of
 from edgecore.sources.errors import MISSING, SourceError
 from edgecore.sources.pinned import check_pinned, pinned_sha256
 from edgecore.sources.signed import check_signature, model_keys
@@ -43,15 +43,29 @@ class Fetcher:
 
     def complete(self, document: Json) -> None:
         self._all_code(document.get("Lambdas") or {})
-        models = {}
+        self._all_models(document)
+
+    def _all_models(self, document: Json) -> None:
+        """Of somebody else's group, where some function needs none, one that cannot be had is a
+        finding (`Problem`): V1's deployment failed and left what ran, and here nothing runs yet."""
+        models: Json = {}
         keys = model_keys(document)
+        missing: list[SourceError] = []
         for resource in document.get("Resources") or []:
-            if (data := model_data(resource)) is not None:
+            if (data := model_data(resource)) is None:
+                continue
+            try:
                 found = models[resource["Id"]] = self._model(resource["Id"], data)
-                what = f"model {resource['Id']!r} at {found['S3Uri']}"
-                check_signature(what, self._state / found["Path"], keys)
+            except SourceError as error:
+                missing.append(error)
+                models[resource["Id"]] = {"Problem": str(error)}
+                continue
+            what = f"model {resource['Id']!r} at {found['S3Uri']}"
+            check_signature(what, self._state / found["Path"], keys)
         if models:
             document["Models"] = models
+        if missing and not (self._local_files and _something_can_start(document)):
+            raise missing[0]
 
     def _all_code(self, lambdas: Json) -> None:
         """Beside functions whose code is here, one without is a finding (``CodeProblem``)."""
@@ -179,6 +193,16 @@ class Fetcher:
         with explained(f"training job {name!r}"):
             job = self._cloud.client("sagemaker").describe_training_job(TrainingJobName=name)
         return str(job["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def _something_can_start(document: Json) -> bool:
+    """A site of Fanfold's is refused as a whole: cameras would send, and nobody answer."""
+    entries = entries_of(document, "Functions")
+    programs = [e for e in entries if e.get("FunctionArn") in (document.get("Lambdas") or {})]
+    given = [e.get("FunctionConfiguration") or {} for e in programs]
+    variables = [(c.get("Environment") or {}).get("Variables") or {} for c in given]
+    lacking = [any("Problem" in m for m in models_of(c, document)) for c in given]
+    return not any("FANFOLD_SITE" in v for v in variables) and not all(lacking)
 
 
 def _temporary(state: Path) -> Any:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from edgecore.core.group import CLOUD
+from contract.topic_filters import filter_problem
+from edgecore.core.arns import SHADOW_ARN
+from edgecore.core.group import CLOUD, SHADOW_SERVICE
 from edgecore.sources.document import (
     SYSTEM_PREFIX,
     entries_of,
+    resource_ids,
     resource_kind,
 )
 
@@ -30,8 +33,9 @@ Document = Mapping[str, Any]
 
 def findings(document: Document) -> tuple[str, ...]:
     """In the order of the document's parts."""
-    parts = (_resources, _connectors, _functions, _loggers)
-    return tuple(finding for part in parts for finding in part(document))
+    parts = (_resources, _models, _subscriptions, _connectors, _functions, _loggers)
+    read = tuple(str(each) for each in document.get("LeftOut") or [])
+    return read + tuple(finding for part in parts for finding in part(document))
 
 
 def _resources(document: Document) -> Iterator[str]:
@@ -39,6 +43,35 @@ def _resources(document: Document) -> Iterator[str]:
         kind = resource_kind(entry)
         if kind == "unknown":
             yield f"resource {entry.get('Id')!r}: {kind} is not supported by this core; left out"
+
+
+def _models(document: Document) -> Iterator[str]:
+    """Those that are missing and given to no function: that one's finding would name it."""
+    configurations = [
+        e.get("FunctionConfiguration") or {} for e in entries_of(document, "Functions")
+    ]
+    given = {name for one in configurations for name in resource_ids(one)}
+    for identity, model in (document.get("Models") or {}).items():
+        if "Problem" in model and identity not in given:
+            yield f"no function is given it: {model['Problem']}"
+
+
+def _subscriptions(document: Document) -> Iterator[str]:
+    """Which nothing can come by: AWS refused the deployment of such a group, or never matched."""
+    things = [document.get("Core") or {}, *entries_of(document, "Devices")]
+    known = {CLOUD, SHADOW_SERVICE, SHADOW_ARN, *(str(each.get("ThingArn")) for each in things)}
+    known |= {str(each.get("FunctionArn")) for each in entries_of(document, "Functions")}
+    for entry in entries_of(document, "Subscriptions"):
+        name = f"subscription {entry.get('Id')!r}"
+        for end in ("Source", "Target"):
+            arn = str(entry.get(end))
+            if arn not in known and _CONNECTOR_MARK not in arn:
+                yield (
+                    f"{name}: its {end.lower()} {arn} is no function or device of the group, by "
+                    "the same ARN; nothing passes it"
+                )
+        if problem := filter_problem(str(entry.get("Subject"))):
+            yield f"{name}: its subject is no topic filter ({problem}); nothing passes it"
 
 
 def _connectors(document: Document) -> Iterator[str]:
@@ -62,6 +95,8 @@ def _functions(document: Document) -> Iterator[str]:
         if not arn.startswith(SYSTEM_PREFIX):
             continue
         name = arn[len(SYSTEM_PREFIX) :].partition(":")[0]
+        if name == "GGShadowService":  # here too; AWS's core lists it among its own functions
+            continue
         if name == _SPOOLER:
             yield from _spooler(entry, document)
         else:

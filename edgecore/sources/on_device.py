@@ -7,7 +7,7 @@ Model artifacts are kept under ids that the file does not name, so their S3 URI 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,11 @@ _CONFIGURATION_KEYS = (
 )
 
 
+_READ = ("Lambdas", "Resources", "Subscriptions", "Connectors", "Logging")
+_FINGERPRINTS = "ClientCertFingerprints"
+"""Of the devices' certificates, which their `certArn` names too."""
+
+
 def read(content: Mapping[str, Any], path: Path) -> Json:
     """Translate the on-device file into a group document."""
     cores = content.get("Cores") or []
@@ -40,6 +45,7 @@ def read(content: Mapping[str, Any], path: Path) -> Json:
         "Region": content.get("Region"),
         "Core": _thing(cores[0]),
         "Devices": [_thing(device) for device in content.get("Devices") or []],
+        "DefaultConfig": (definitions.get("Lambdas") or {}).get("DefaultConfig") or {},
         "Functions": [_function(entry) for entry in lambdas],
         "Lambdas": {
             entry["FunctionArn"]: _lambda(entry, path.parent.parent / "lambda")
@@ -50,7 +56,18 @@ def read(content: Mapping[str, Any], path: Path) -> Json:
         "Subscriptions": _numbered(_content(definitions, "Subscriptions")),
         "Connectors": _content(definitions, "Connectors"),
         "Loggers": _numbered(_content(definitions, "Logging")),
+        "LeftOut": list(_left_out(definitions)),
     }
+
+
+def _left_out(definitions: Mapping[str, Any]) -> Iterator[str]:
+    for name, definition in definitions.items():
+        if not isinstance(definition, dict):
+            continue
+        if definition.get("ref") and not definition.get("Content"):
+            yield f"group.json: {name} are kept elsewhere ({definition['ref']}); left out"
+        elif name not in (*_READ, _FINGERPRINTS) and (content := definition.get("Content")):
+            yield f"group.json: {name} with {len(content)} entries is not read; left out"
 
 
 def _content(definitions: Mapping[str, Any], key: str) -> list[Json]:
@@ -84,8 +101,14 @@ def _lambda(entry: Mapping[str, Any], folder: Path) -> Json:
         "Handler": deployed.get("Handler"),
         "Runtime": deployed.get("Runtime"),
         # The hash is of the zip, which is no longer there: the folder gets its own.
-        "Code": str((folder / entry["FunctionArn"]).absolute()),
+        "Code": str(_code(folder, entry["FunctionArn"]).absolute()),
     }
+
+
+def _code(folder: Path, arn: str) -> Path:
+    """Some editions of AWS's core wrote dots for the colons."""
+    dotted = folder / arn.replace(":", ".")
+    return dotted if dotted.is_dir() else folder / arn
 
 
 def _resource(entry: Mapping[str, Any]) -> Json:

@@ -68,6 +68,14 @@ def parse(runtime: str) -> Runtime | None:
     return Runtime(runtime, family, (int(major), int(minor or 0)))
 
 
+def no_runtime(runtime: str) -> str:
+    """Of one that ``parse`` does not know."""
+    return (
+        f"runtime {runtime!r}: this core runs pythonX.Y, nodejsX.x and {EXECUTABLE_RUNTIME}; port "
+        "the function, or build it as an executable"
+    )
+
+
 def probe(path: str, family: str = "python") -> Version | None:
     """The version that ``path`` really runs; None where it runs none."""
     command = [path, *_SAYS_ITS_VERSION[family]]
@@ -99,10 +107,7 @@ class Interpreters:
     def _search(self, runtime: str) -> Interpreter:
         wanted = parse(runtime)
         if wanted is None:
-            raise InterpreterError(
-                f"runtime {runtime!r}: this core runs pythonX.Y, nodejsX.x and "
-                f"{EXECUTABLE_RUNTIME}; port the function, or build it as an executable"
-            )
+            raise InterpreterError(no_runtime(runtime))
         given = self._configured.get(runtime)
         if given is not None:
             return self._given(wanted, given)

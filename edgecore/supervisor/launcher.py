@@ -55,8 +55,8 @@ class Launcher:
 
     def interpreter(self, function: Function) -> str:
         """The path that runs ``function``; its own program where it is an executable."""
-        if function.code_problem:
-            raise InterpreterError(function.code_problem)
+        if function.lacks:
+            raise InterpreterError(function.lacks)
         if function.runtime == EXECUTABLE_RUNTIME:
             return own_program(function)
         if function.runtime is None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from edgecore.supervisor.procstate import children, contained
 
 PR_SET_PDEATHSIG = 1
 MAX_LINE_BYTES = 65_536
+_HELD = re.compile(r"^Rss(?:Anon|Shmem):\s*(\d+) kB", re.MULTILINE)
 WANTED = ("restart", "idle", "exchange")
 """Ends of a process that somebody asked for (``killed_for``): no failure, no back-off."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -154,6 +156,20 @@ async def _pump(process: asyncio.subprocess.Process, write_log: Callable[[bytes]
         return
     while data := await process.stdout.read(MAX_LINE_BYTES):
         write_log(data)
+
+
+def held_kb(pid: int) -> int:
+    """What a limit is for: pages of a process and its descendants that the kernel cannot take back.
+
+    V1's was a cgroup's, which first gives back the pages of mapped files: of the 40 MB that Node.js
+    has in memory, 34 are its program. 0 where it is gone.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        own = sum(int(found) for found in _HELD.findall(lines))
+    except (OSError, ValueError):
+        return 0
+    return own + sum(held_kb(child) for child in children(pid))
 
 
 def resident_kb(pid: int) -> int:

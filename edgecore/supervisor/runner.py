@@ -18,7 +18,7 @@ from edgecore.core.workqueue import WorkQueue
 from edgecore.supervisor.identity import IsolationError
 from edgecore.supervisor.interpreters import InterpreterError
 from edgecore.supervisor.launcher import Launcher
-from edgecore.supervisor.process import WANTED, WorkerProcess, end_of, resident_kb
+from edgecore.supervisor.process import WANTED, WorkerProcess, end_of, held_kb, resident_kb
 from edgecore.supervisor.procstate import process_state
 from edgecore.supervisor.startwatch import StartWatch, start_limit_s
 
@@ -268,8 +268,8 @@ class FunctionRunner:
     def _measure(self, worker: WorkerProcess) -> None:
         worker.rss_kb = resident_kb(worker.pid)
         limit = self.function.memory_kb
-        if limit is not None and worker.rss_kb > limit:
-            self._kill(worker, f"memory: {worker.rss_kb} KB (limit {limit} KB)")
+        if limit is not None and (held := held_kb(worker.pid)) > limit:
+            self._kill(worker, f"memory: {held} KB (limit {limit} KB)")
 
     def _kill(self, worker: WorkerProcess, reason: str) -> None:
         self.last_error = reason

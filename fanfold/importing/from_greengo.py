@@ -9,6 +9,7 @@ from fanfold.importing.imported import Imported, Json
 
 _ACCOUNT = "123456789012"
 _LAMBDA = "Lambda::"
+_READ = ("Group", "Cores", "Devices", "Lambdas", "Subscriptions", "Resources", "Loggers")
 _DATA = ("LocalVolumeResourceData", "LocalDeviceResourceData",
     "S3MachineLearningModelResourceData", "SageMakerMachineLearningModelResourceData",
     "SecretsManagerSecretResourceData")  # fmt: skip
@@ -39,6 +40,8 @@ def from_greengo(content: Json, path: Path, region: str) -> Imported:
             "Loggers": content.get("Loggers") or [],
         },
     )
+    imported.notes += [f"{key}: is not read of a greengo.yaml; left out" for key in content
+        if key not in _READ]  # fmt: skip
     for entry in lambdas:
         if package := entry.get("package"):
             imported.code[arns[entry["name"]]] = path.parent / package

@@ -17,9 +17,10 @@ from fanfold.importing.conditions import decided
 from fanfold.importing.definitions import definitions_of
 from fanfold.importing.imported import Imported, Json
 from fanfold.importing.intrinsics import Resolver
-from fanfold.importing.reading_template import local_code, read
+from fanfold.importing.reading_template import SAM, local_code, read, transforms
 
 _ACCOUNT = "123456789012"
+_EVALUATED = ("AWS::LanguageExtensions",)
 _INLINE = {"nodejs": "index.js", "python": "index.py"}
 
 
@@ -38,21 +39,25 @@ def from_assembly(folder: Path, stack: str | None, cloud: AwsClients, given: Giv
     return from_template(path, cloud, given, account=account, region=region)
 
 
-def from_template(
+def from_template(  # noqa: PLR0913 - keyword-only
     path: Path,
     cloud: AwsClients,
     given: Given,
     *,
     account: str | None = None,
     region: str | None = None,
+    group: str = "",
 ) -> Imported:
     """Nothing is deployed: versions and aliases are the code that the template itself carries.
+
+    `group`: the logical id, where the template holds several groups.
 
     Raises UserError or SourceError.
     """
     parameters = dict(given.parameters)
     region = region or cloud.effective_region
     content = read(path, region, parameters)
+    macros = [t for t in transforms(content) if t not in (SAM, *_EVALUATED)]
     _fill_parameters(content, parameters, path)
     account = account or _account(parameters)
     plain = Resolver(content, account=account, region=region)
@@ -60,7 +65,11 @@ def from_template(
     plain = Resolver(content, account=account, region=region)
     content = decided(content, plain.resolve)
     resolver = Resolver(content, account=account, region=region)
-    imported = Imported(source=str(path), document=definitions_of(content, path, resolver))
+    document = definitions_of(content, path, resolver, group)
+    imported = Imported(source=str(path), document=document)
+    imported.notes += [
+        f"transform {t!r}: is not evaluated; what it adds is missing" for t in macros
+    ]
     _add_lambdas(imported, content, resolver, _Codes(path, cloud, given.scratch))
     return imported
 
@@ -84,6 +93,10 @@ def _add_lambdas(imported: Imported, content: Json, resolver: Resolver, codes: _
             "Handler": resolver.resolve(properties.get("Handler")),
             "Runtime": resolver.resolve(properties.get("Runtime")),
         }
+        if properties.get("Layers"):
+            imported.notes.append(
+                f"function {name}: its layers are not imported; put their files into code/{name}"
+            )
         if found := codes.find(resolver.resolve(properties.get("Code") or {}), properties):
             imported.code[arn] = found
 

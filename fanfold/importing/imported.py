@@ -11,6 +11,7 @@ from typing import Any
 from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, extract
 from edgecore.sources.document import to_group
 from edgecore.sources.left_out import findings
+from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, no_runtime, parse
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.guessing import guess
 
@@ -48,12 +49,23 @@ class Imported:
         to_group(self.document, base=folder)
         text = json.dumps(self.document, indent=1)
         (folder / "group.json").write_text(text + "\n", encoding="utf-8")
-        sentences = [*self.notes, *findings(self.document)]
+        sentences = [*self.notes, *findings(self.document), *self._never_run()]
         lines = [f"# Imported from {self.source}", "", *(f"- {s}" for s in sentences)]
         if not sentences:
-            lines.append("Everything in it is honoured.")
+            lines.append("Nothing in it is left out.")
+        lines += ["", "What it needs of a machine (interpreters, certificates, a link to the "
+            "cloud) and lacks there: `fanfold run SITE --group FOLDER/group.json`."]  # fmt: skip
         (folder / "REPORT.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
         return sentences
+
+    def _never_run(self) -> list[str]:
+        """Functions of runtimes that no interpreter helps, such as Java's."""
+        return [
+            f"function {entry['FunctionName']} cannot be started: {no_runtime(entry['Runtime'])}"
+            for entry in self.document["Lambdas"].values()
+            if entry.get("Runtime") not in (None, EXECUTABLE_RUNTIME)
+            and parse(str(entry["Runtime"])) is None
+        ]
 
     def _core_is_no_device(self) -> None:
         """Some templates list the core's own thing as a device too; it reaches itself anyway."""

@@ -48,10 +48,11 @@ def read_source(source: str, cloud: AwsClients, given: Given) -> Imported:
     name, _, stack = source.partition("#")
     if (Path(name) / MANIFEST).is_file():
         return from_assembly(Path(name), stack or None, cloud, given)
-    path = _file(Path(source))
+    path, group = (Path(source), "") if Path(source).exists() else (Path(name), stack)
+    path = _file(path)
     content = parse(path.read_text(encoding="utf-8", errors="replace"), path)
     if isinstance(content.get("Resources"), dict):
-        return from_template(path, cloud, given)
+        return from_template(path, cloud, given, group=group)
     if is_export(content):
         return from_export(path.parent, content)
     if is_greengo(content):
@@ -83,7 +84,8 @@ def _document(content: Json, path: Path) -> Json:
             "group document; expected a key Resources, GroupDefinitions, Group, Definition or Core",
             INVALID,
         )
-    for entry in content.setdefault("Lambdas", {}).values():
+    for arn, entry in content.setdefault("Lambdas", {}).items():
+        entry.setdefault("FunctionName", arn.partition(":function:")[2].partition(":")[0])
         if code := entry.get("Code"):
             entry["Code"] = str(path.parent / code)
     return content

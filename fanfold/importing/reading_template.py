@@ -11,7 +11,7 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 from infra.planning.yamlfile import MAX_VALUES, values_in
 
 Json = dict[str, Any]
-_SAM = "AWS::Serverless-2016-10-31"
+SAM = "AWS::Serverless-2016-10-31"
 _TABS_IN_A_LINE = re.compile(r"(?<=[^ \t\n])[ \t]*\t[ \t]*")
 """Allowed there by YAML and by CloudFormation, not by PyYAML."""
 _LOCAL_CODE = "s3://local-code/"
@@ -25,10 +25,29 @@ def read(path: Path, region: str, parameters: dict[str, str]) -> Json:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}", MISSING) from error
     content = parse(text, path)
-    transforms = content.get("Transform") or []
-    if _SAM in ([transforms] if isinstance(transforms, str) else transforms):
+    _refuse_macros(content, path)
+    if SAM in transforms(content):
         return _translated(content, path, region, parameters)
     return content
+
+
+def transforms(content: Json) -> list[str]:
+    """By name; one with parameters is a mapping."""
+    found = content.get("Transform") or []
+    each = found if isinstance(found, list) else [found]
+    return [str(t.get("Name") if isinstance(t, dict) else t) for t in each]
+
+
+def _refuse_macros(content: Json, path: Path) -> None:
+    """Whatever stands where resources do and is none is CloudFormation's to expand."""
+    for name, resource in (content.get("Resources") or {}).items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise UserError(
+                f"{path}: {name!r} among its Resources has no Type: Fn::ForEach, Fn::Transform and "
+                "other macros are not evaluated; import the template that CloudFormation made "
+                "(aws cloudformation get-template --template-stage Processed)",
+                INVALID,
+            )
 
 
 def parse(text: str, path: Path) -> Json:

@@ -50,8 +50,8 @@ def not_honoured(options: Options) -> list[str]:
     interpreters = Interpreters(options.pythons)
     for function in loaded.group.lambdas:
         try:
-            if function.code_problem:
-                found.append(f"function {function.id} cannot be started: {function.code_problem}")
+            if function.lacks:
+                found.append(f"function {function.id} cannot be started: {function.lacks}")
             elif function.runtime == EXECUTABLE_RUNTIME:
                 own_program(function)
             elif warning := interpreters.find(function.runtime or "none").warning:

@@ -47,11 +47,14 @@ class Feature(NamedTuple):
 FUNCTIONS = "tests/edgecore/supervisor/test_core_functions.py"
 ISOLATION = "tests/edgecore/supervisor/test_isolation.py"
 FEATURES = (
-    Feature("A function whose runtime or code is missing", "fails alone",
+    Feature("A function whose runtime, code or model is missing", "fails alone; a model that "
+        "cannot be had fails the deployment",
         "fails alone: a finding and its card; tried again every minute; messages for it are lost "
         "and take no room",
         ("test_runtimes.py::test_one_function_that_cannot_start_stops_no_other",
          "test_runtimes.py::test_a_function_without_its_code_stops_no_other",
+         "test_runtimes.py::test_a_model_that_is_not_there_stops_only_who_is_given_it",
+         "test_runtimes.py::test_a_group_of_which_no_function_can_start_without_its_model_is_refused",
          "test_runtimes.py::test_a_device_file_that_this_machine_lacks_is_named",
          "test_runtimes.py::test_messages_for_a_function_that_cannot_start_take_no_room_from_the_others")),
     Feature("python2.7, 3.7, 3.8", "yes", "yes, and newer; never another major version",
@@ -70,7 +73,9 @@ FEATURES = (
     Feature("`Executable` on another runtime", "ignored", "ignored",
         ("test_runtimes.py::test_executable_is_ignored_on_a_python_function",)),
     Feature("Pinned and on-demand functions, timeout, memory limit", "yes", "yes",
-        (f"{FUNCTIONS}::test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why",)),
+        (f"{FUNCTIONS}::test_a_function_that_keeps_dying_is_called_a_crash_loop_and_says_why",
+         f"{FUNCTIONS}::test_memory_beyond_the_limit_is_an_end_with_a_reason",
+         f"{FUNCTIONS}::test_files_that_are_mapped_are_no_memory_that_a_limit_is_for")),
     Feature("`GreengrassContainer`", "cgroups and overlayfs over the host's root",
         "bubblewrap: the system's programs, the interpreter, the code and what the group gives; "
         "nothing else of the host",
@@ -118,9 +123,10 @@ FEATURES = (
          "test_clients.py::test_paho_1_gets_its_own_message",
          "test_clients.py::test_a_client_of_pypi_gets_its_own_message_and_its_shadow")),
     Feature("Discovery", "in the cloud, ports 8443 and 443", "by the core, `--discovery-port 8443` "
-        "(or 443); `AWSIoTPythonSDK` and `awsiotsdk` unmodified",
+        "(or 443, by ALPN); `AWSIoTPythonSDK` and `awsiotsdk` unmodified",
         ("test_discovery.py::test_a_device_finds_its_core_with_the_sdk",
          "test_discovery.py::test_awss_sample_basic_discovery_finds_its_core_and_publishes",
+         "test_discovery.py::test_awss_second_sdk_finds_its_core_on_443_by_alpn_as_it_does_by_itself",
          "test_discovery.py::test_another_things_certificate_finds_nothing")),
     Feature("Shadow: accepted, rejected, delta with metadata, documents, `clientToken`", "yes",
         "yes",
@@ -138,6 +144,9 @@ FEATURES = (
         ("test_import.py::test_a_yaml_template_with_inline_code",
          "test_import.py::test_conditions_decide_what_is_there",
          "test_import.py::test_a_sam_template_with_code_beside_it",
+         "test_import.py::test_of_several_groups_one_is_named_and_gets_the_definitions_that_it_names",
+         "test_import.py::test_what_only_cloudformation_expands_is_named",
+         "test_import.py::test_what_of_a_template_is_not_imported_is_in_the_report",
          "test_import.py::test_a_packed_program_keeps_its_bit_and_runs_as_what_it_is",
          "test_import.py::test_a_parameter_without_a_default_is_asked_for",
          "test_import.py::test_a_value_of_another_stack_is_asked_for",
@@ -155,10 +164,15 @@ FEATURES = (
          "test_import.py::test_a_definition_added_to_an_export_is_read")),
     Feature("greengo.yaml", "–", "`fanfold import`", ("test_import.py::test_a_greengo_file",)),
     Feature("On-device group.json", "its own file", "`fanfold import`, or run as it is",
-        ("test_import.py::test_a_group_json_of_a_device_with_the_code_beside_it",)),
+        ("test_import.py::test_a_group_json_of_a_device_with_the_code_beside_it",
+         "test_import.py::test_a_devices_code_in_folders_with_dots_and_what_its_file_holds_beside")),
+    Feature("Group document by hand", "–", "`fanfold import`, or run as it is",
+        ("test_import.py::test_a_document_by_hand_names_its_functions_by_arn_alone",)),
     Feature("Before the start: what will not be honoured", "–", "`fanfold run --group`, `--strict`",
         ("test_foreign.py::test_strict_refuses_a_group_of_which_something_is_not_honoured",
-         "test_foreign.py::test_a_group_that_is_honoured_whole_has_no_sentence")),
+         "test_foreign.py::test_a_group_that_is_honoured_whole_has_no_sentence",
+         "test_foreign.py::test_a_subscription_that_nothing_can_pass_is_said",
+         "test_foreign.py::test_what_this_machine_was_not_given_is_said_before_the_start")),
     Feature("Retained messages, persistent MQTT sessions", "no", "no", ()),
 )  # fmt: skip
 

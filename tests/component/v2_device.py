@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import platform
+import random
 import shutil
 import sysconfig
 import threading
 import time
 import urllib.request
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +26,7 @@ from contract.digests import sha256_of
 from devcloud.nucleus import Nucleus
 from device.bundle.runtime_zip import pack as pack_runtime
 from device.bundle.target import Target
+from fanfold.common.errors import UserError
 from fanfold.sending.mqtt import Console
 from fanfold.sending.sender import Sender
 from infra.packaging import build_core, build_lambdas, build_offer
@@ -39,6 +42,8 @@ from infra.targets.v2.recipes import (
 )
 from models.package import pack
 
+Due = deque[tuple[float, str]]
+"""When (monotonic seconds) which event is to be sent."""
 THING = "t-core"
 PYTHON = "3.11"
 
@@ -78,11 +83,15 @@ class V2Device:
             rendered.append(render_model(names, runtimes, Archive(uri, uri), offer))
         return [each.recipe for each in rendered]
 
-    def model(self, version: str, *, sound: bool = True, wait_ms: int = 5) -> Path:
-        """Named as `fanfold model publish` does."""
+    def model(
+        self, version: str, *, sound: bool = True, wait_ms: int = 5, ballast_mib: int = 0
+    ) -> Path:
+        """Named as `fanfold model publish` does. `ballast_mib` do not compress."""
+        (self.folder / "ballast").write_bytes(random.Random(1).randbytes(ballast_mib << 20))
         simulated = {"wait_ms": wait_ms if sound else "soon", "gpus": 0}
         described = {
-            "v": 1, "name": "echo", "version": version, "task": "classification", "files": {},
+            "v": 1, "name": "echo", "version": version, "task": "classification",
+            "files": {"ballast": ""},
             "runtime": "simulated", "simulated": simulated,
             "input": {"name": "data", "shape": [1, 3, 8, 8], "resize": "stretch"},
         }  # fmt: skip
@@ -139,30 +148,40 @@ class V2Device:
         return max(after - before for before, after in itertools.pairwise(near))
 
     def send(self, count: int, rate: float = 0.0, deadline_s: float = 90) -> None:
-        """Until each is accepted, `rate` a second (0: as fast as they are taken)."""
+        """Until each is accepted, `rate` a second (0: as fast as they are taken), by whichever core
+        runs."""
         events = self._events(count)
-        sender = Sender(deque_of(events, rate))
+        begins = time.monotonic()
+        due = deque((begins + (place / rate if rate else 0.0), e) for place, e in enumerate(events))
+        sender = Sender(deque())
+        while due or not sender.done:
+            late = time.monotonic() > begins + deadline_s
+            assert not late, f"{len(due)} not sent, {len(sender.in_flight)} in flight"
+            with contextlib.suppress(UserError, OSError, ValueError, KeyError):  # no core just now
+                self._send_to_this_core(events, due, sender, begins + deadline_s)
+        assert not sender.rejected, sender.rejected
+
+    def _send_to_this_core(
+        self, events: Mapping[str, bytes], due: Due, sender: Sender, end: float
+    ) -> None:
+        """Until all are accepted, or another core runs."""
+        pid = self.facts()["pid"]
         answers = [f"{self.site}/images/+/accepted", f"{self.site}/images/+/rejected"]
-        end, began, todo = time.monotonic() + deadline_s, time.monotonic(), list(events)
         core = SimpleNamespace(info={"thing": THING}, port=lambda name: self.facts()["ports"][name])
         with Console(core, answers) as console:  # type: ignore[arg-type]
-            while todo or not sender.done:
+            while (due or not sender.done) and self.facts()["pid"] == pid:
                 now = time.monotonic()
-                assert now < end, f"{len(todo)} not sent, {len(sender.in_flight)} in flight"
-                while todo and rate and now - began >= (count - len(todo)) / rate:
-                    sender.waiting.append(todo.pop(0))
-                if not rate:
-                    todo.clear()
+                if now > end:
+                    return
+                while due and due[0][0] <= now:
+                    sender.waiting.append(due.popleft()[1])
                 for event_id in sender.due(now):
                     console.publish(f"{self.site}/images/cam1", events[event_id])
                 message = console.receive(0.02)
-                if message is not None:
-                    kind = sender.on_accepted if "accepted" in message.topic else None
-                    if kind:
-                        kind(message.json())
-                    else:
-                        sender.on_rejected(message.json(), now)
-        assert not sender.rejected, sender.rejected
+                if message is not None and "accepted" in message.topic:
+                    sender.on_accepted(message.json())
+                elif message is not None:
+                    sender.on_rejected(message.json(), now)
 
     def _events(self, count: int) -> dict[str, bytes]:
         events = {}
@@ -234,12 +253,6 @@ class V2Device:
 
     def _fetch(self, uri: str) -> bytes:
         return self.files[uri].read_bytes()
-
-
-def deque_of(events: Mapping[str, bytes], rate: float) -> Any:
-    from collections import deque
-
-    return deque() if rate else deque(events)
 
 
 def _payload(entry: Mapping[str, Any]) -> Any:

@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_disks import small_disk_at
 
 from device.bundle.runtime_zip import pack
 from device.bundle.target import Target
-from device.component.adopting import AdoptError, adopt, prune
+from device.component.adopting import AdoptError, adopt, prune, why
 from device.launcher.versions import Versions
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -56,6 +57,14 @@ def test_only_what_may_run_again_is_kept(tmp_path: Path) -> None:
     prune(work, Versions(proved=names[1], trial=names[2]))
     assert {p.name for p in (work / "versions").iterdir()} == set(names[1:])
     assert len(list((work / "runtimes").iterdir())) == 2
+
+
+def test_a_version_for_which_there_is_no_room_takes_none(tmp_path: Path) -> None:
+    with small_disk_at(tmp_path / "work", 3) as work:
+        with pytest.raises(OSError, match="No space left") as full:
+            adopt(*artifacts(tmp_path / "artifacts"), work)
+        assert why(full.value) == "No space left on device"
+        assert [path for path in work.rglob("*") if path.is_file()] == []
 
 
 def test_libraries_for_another_python_are_refused_with_the_command(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from core_site import alive
 from fake_versions import Device
+from small_disks import fill, small_disk_at
 from waiting import eventually
 
 READY_S = 3.0
@@ -69,6 +71,39 @@ def test_a_launcher_that_is_killed_during_a_trial_counts_it(device: Device) -> N
 
     eventually(lambda: device.starts, "a core")
     assert device.starts[0] == "1"
+
+
+def test_a_launcher_that_is_killed_takes_its_core_with_it(device: Device) -> None:
+    device.start()
+    eventually((device.state / "core.json").exists, "the core")
+    core = device.pid
+    assert device.process is not None
+    device.process.kill()
+    device.process.wait()
+    eventually(lambda: not alive(core), "the core ends")
+
+
+def test_a_trial_that_cannot_be_noted_waits_and_what_proved_itself_runs(tmp_path: Path) -> None:
+    device = Device(tmp_path, READY_S)
+    for version in ("1", "2"):
+        device.install(version, "good")
+    device.launcher.rmdir()
+    with small_disk_at(device.launcher, 1) as disk:
+        device.remember(proved="1", trial="2")
+        fill(disk)
+        device.start()
+        try:
+            eventually(lambda: device.starts == ["1"], lambda: str(device.starts))
+            (disk / "other").unlink()
+            os.kill(_core(device), signal.SIGKILL)
+            device.until_proved("2")
+        finally:
+            device.stop()
+
+
+def _core(device: Device) -> int:
+    eventually((device.state / "core.json").exists, "the core")
+    return device.pid
 
 
 def test_sigterm_ends_launcher_and_core(device: Device) -> None:

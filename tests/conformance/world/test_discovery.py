@@ -14,6 +14,7 @@ from published import source_of
 from test_devices import _certificate, device
 from waiting import eventually
 
+OWN_NETWORK = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "core"]
 AWS_IOT_PYTHON_SDK = """
 import json, sys
 from AWSIoTPythonSDK.core.greengrass.discovery.providers import DiscoveryInfoProvider
@@ -51,7 +52,7 @@ options.override_default_trust_store_from_path(None, ca)
 bootstrap = io.ClientBootstrap(io.EventLoopGroup(1), io.DefaultHostResolver(io.EventLoopGroup(1)))
 client = DiscoveryClient(bootstrap, io.SocketOptions(), io.ClientTlsContext(options), "us-east-1",
     gg_server_name="localhost")
-client.port = int(port)
+client.port = int(port) or client.port
 group = client.discover("dev").result(30).gg_groups[0]
 print(group.gg_group_id, group.cores[0].thing_arn)
 assert group.cores[0].connectivity and group.certificate_authorities
@@ -93,8 +94,7 @@ def test_awss_sample_basic_discovery_finds_its_core_and_publishes(site: Site) ->
     with tarfile.open(source_of("awsiotpythonsdk")) as source:
         name = next(n for n in source.getnames() if n.endswith("/greengrass/basicDiscovery.py"))
         sample.write_bytes(source.extractfile(name).read())
-    own_network = 'ip link set lo up && exec "$@"'
-    site.prefix = ["unshare", "--net", "sh", "-c", own_network, "core"]
+    site.prefix = OWN_NETWORK
     ca, certificate, key, _ = _core_with_a_device(site, mqtt="8883", discovery="8443")
     command = ["nsenter", "--net", "--target", str(site.process.pid), sys.executable]
     command += ["-W", "ignore", str(sample), "-e", "localhost", "-r", ca, "-c", certificate]
@@ -114,6 +114,37 @@ def test_awss_sample_basic_discovery_finds_its_core_and_publishes(site: Site) ->
     said = (site.folder / "sample.out").read_text()
     assert [message["topic"] for message in site.cloud()][:1] == ["hello"], said
     assert "Discovered GGC: arn:aws:iot:us-east-1:123456789012:thing/t-core" in said
+
+
+ALPN = """
+import socket, ssl, sys
+ca, certificate, key = sys.argv[1:4]
+context = ssl.create_default_context(cafile=ca)
+context.load_cert_chain(certificate, key)
+context.set_alpn_protocols(["x-amzn-http-ca"])
+with socket.create_connection(("localhost", 443), 20) as plain:
+    with context.wrap_socket(plain, server_hostname="localhost") as secured:
+        print(secured.selected_alpn_protocol())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="port 443 and a network of its own need root")
+def test_awss_second_sdk_finds_its_core_on_443_by_alpn_as_it_does_by_itself(site: Site) -> None:
+    pytest.importorskip("awsiot")
+    site.prefix = OWN_NETWORK
+    *files, _ = _core_with_a_device(site, discovery="443")
+    inside = ["nsenter", "--net", "--target", str(site.process.pid), sys.executable, "-c"]
+
+    def said(script: str) -> str:
+        command = [*inside, script, *files, "0"]
+        done = subprocess.run(
+            command, cwd=site.folder, capture_output=True, text=True, timeout=90, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "thing/t-core" in said(AWSIOTSDK + "assert client.port == 443")
+    assert said(ALPN).strip() == "x-amzn-http-ca"
 
 
 def test_another_things_certificate_finds_nothing(site: Site) -> None:

@@ -254,6 +254,91 @@ def test_the_core_listed_as_a_device_too_and_tabs_in_a_line(tmp_path: Path) -> N
     assert "is the core itself" in (tmp_path / "imported" / "REPORT.md").read_text()
 
 
+SECOND = """
+  Cores:
+    Type: AWS::Greengrass::CoreDefinitionVersion
+    Properties:
+      CoreDefinitionId: !Ref Shell
+      Cores: [{Id: '2', ThingArn: 'arn:aws:iot:us-east-1:123456789012:thing/oven',
+               CertificateArn: 'arn:aws:iot:us-east-1:123456789012:cert/2'}]
+  Shell: {Type: AWS::Greengrass::CoreDefinition, Properties: {Name: shell}}
+  Oven: {Type: AWS::Greengrass::Group, Properties: {Name: oven}}
+  OvenVersion:
+    Type: AWS::Greengrass::GroupVersion
+    Properties:
+      GroupId: !GetAtt Oven.Id
+      CoreDefinitionVersionArn: !Ref Cores
+      FunctionDefinitionVersionArn: !GetAtt Functions.LatestVersionArn
+"""
+
+
+@pytest.mark.parametrize(("group", "thing"), [("Group", "core"), ("Oven", "oven")])
+def test_of_several_groups_one_is_named_and_gets_the_definitions_that_it_names(
+    tmp_path: Path, capsys: Any, group: str, thing: str
+) -> None:
+    path = _template(tmp_path, "!Ref Version", INLINE, SECOND)
+    assert main(["import", str(path), str(tmp_path / "no")]) == 2
+    assert f"#{group}" in "".join(capsys.readouterr().err.split())
+    document = _imported(tmp_path, f"{path}#{group}")
+    assert document["Core"]["ThingName"] == thing
+
+
+def test_what_only_cloudformation_expands_is_named(tmp_path: Path, capsys: Any) -> None:
+    loop = "\n  'Fn::ForEach::F': [N, [a, b], {'${N}Fn': {Type: AWS::SNS::Topic}}]\n"
+    path = _template(tmp_path, "!Ref Version", INLINE, loop)
+    assert main(["import", str(path), str(tmp_path / "no")]) == 2
+    assert "template-stage Processed" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_of_a_template_is_not_imported_is_in_the_report(tmp_path: Path) -> None:
+    """Layers, macros, and a runtime that no interpreter runs."""
+    hello = INLINE.replace("Runtime: python3.8", "Runtime: java8\n      Layers: [layer]")
+    _imported(tmp_path, _template(tmp_path, "!Ref Version", hello, head="Transform: [Mine]\n"))
+    report = (tmp_path / "imported" / "REPORT.md").read_text()
+    assert "transform 'Mine': is not evaluated" in report
+    assert "function hello: its layers are not imported" in report
+    assert "function hello cannot be started: runtime 'java8'" in report
+
+
+def test_a_devices_code_in_folders_with_dots_and_what_its_file_holds_beside(tmp_path: Path) -> None:
+    code = tmp_path / "lambda" / ARN.replace(":", ".")
+    code.mkdir(parents=True)
+    (code / "main.py").write_text("def handler(event, context):\n    pass\n")
+    configuration = {"Pinned": True, "Handler": "main.handler", "Runtime": "python3.7"}
+    content = {
+        "Cores": [{"thingArn": "arn:aws:iot:us-east-1:123456789012:thing/core", "certArn": "x/0"}],
+        "GroupDefinitions": {
+            "Lambdas": {
+                "Content": [{"FunctionArn": ARN, "DeploymentConfiguration": configuration}],
+                "DefaultConfig": {"Execution": {"IsolationMode": "NoContainer"}},
+            },
+            "ShadowSync": {"Content": [{"thing": "x"}]},
+            "Subscriptions": {"ref": "s3://elsewhere", "Content": None},
+        },
+    }
+    (tmp_path / "group").mkdir()
+    (tmp_path / "group" / "group.json").write_text(json.dumps(content))
+    document = _imported(tmp_path, tmp_path / "group" / "group.json")
+    assert (tmp_path / "imported" / "code" / "hello" / "main.py").exists()
+    assert document["DefaultConfig"]["Execution"]["IsolationMode"] == "NoContainer"
+    report = (tmp_path / "imported" / "REPORT.md").read_text()
+    assert "ShadowSync with 1 entries is not read" in report
+    assert "Subscriptions are kept elsewhere (s3://elsewhere)" in report
+
+
+def test_a_document_by_hand_names_its_functions_by_arn_alone(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "main.py").write_text("def handler(event, context):\n    pass\n")
+    content = {
+        "Core": {"ThingArn": "arn:aws:iot:us-east-1:123456789012:thing/core"},
+        "Functions": [{"Id": "hello", "FunctionArn": ARN}],
+        "Lambdas": {ARN: {"Handler": "main.handler", "Runtime": "python3.8", "Code": "code"}},
+    }
+    (tmp_path / "document.json").write_text(json.dumps(content))
+    document = _imported(tmp_path, tmp_path / "document.json")
+    assert document["Lambdas"][ARN]["Code"] == "code/hello"
+
+
 def test_a_list_that_is_too_short_is_said_and_no_traceback(tmp_path: Path, capsys: Any) -> None:
     path = _template(tmp_path, "!Select [1, !Split [',', 'one']]")
     assert main(["import", str(path), str(tmp_path / "no")]) == 2

@@ -48,6 +48,37 @@ def test_a_function_without_its_code_stops_no_other(site: Site) -> None:
     assert "does not exist" in site.of("lost")["last_error"]
 
 
+def test_a_model_that_is_not_there_stops_only_who_is_given_it(site: Site) -> None:
+    site.function("good", ANSWERS)
+    site.function("infers", ANSWERS)
+    for number, uri in enumerate(("file:///nowhere/model.zip", "s3://", "file:///nowhere/b.zip")):
+        data = {"S3Uri": uri, "DestinationPath": f"/m{number}"}
+        container = {"S3MachineLearningModelResourceData": data}
+        site.document["Resources"].append(
+            {"Id": f"m{number}", "Name": "m", "ResourceDataContainer": container}
+        )
+    environment = site.document["Functions"][1]["FunctionConfiguration"]["Environment"]
+    environment["ResourceAccessPolicies"] = [{"ResourceId": "m0"}, {"ResourceId": "m1"}]
+    site.start()
+    eventually(lambda: site.of("good")["state"] == "running", "the other runs")
+    assert site.of("infers")["startable"] is False
+    assert "model 'm0': no file /nowhere/model.zip" in site.of("infers")["last_error"]
+    findings = site.status()["findings"]
+    assert any("function infers cannot be started: model 'm0'" in text for text in findings)
+    assert any("model 'm2': no file /nowhere/b.zip" in text for text in findings)
+
+
+def test_a_group_of_which_no_function_can_start_without_its_model_is_refused(site: Site) -> None:
+    site.function("infers", ANSWERS)
+    data = {"S3Uri": "file:///nowhere/model.zip", "DestinationPath": "/m"}
+    container = {"S3MachineLearningModelResourceData": data}
+    site.document["Resources"] = [{"Id": "m", "Name": "m", "ResourceDataContainer": container}]
+    environment = site.document["Functions"][0]["FunctionConfiguration"]["Environment"]
+    environment["ResourceAccessPolicies"] = [{"ResourceId": "m"}]
+    with pytest.raises(pytest.fail.Exception, match=r"no file /nowhere/model\.zip"):
+        site.start()
+
+
 def test_messages_for_a_function_that_cannot_start_take_no_room_from_the_others(
     site: Site,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,6 +254,22 @@ def test_memory_beyond_the_limit_is_an_end_with_a_reason(site) -> None:
     eventually(lambda: "memory:" in (site.of("fat")["last_error"] or ""), "memory limit")
     assert "limit 65536 KB" in site.of("fat")["last_error"]
     assert any("is declared with a container" in text for text in site.status()["findings"])
+
+
+def test_files_that_are_mapped_are_no_memory_that_a_limit_is_for(site, tmp_path: Path) -> None:
+    """V1's limit was a cgroup's, which gives their pages back; Node.js is one such file."""
+    with (tmp_path / "mapped").open("wb") as mapped:
+        mapped.truncate(200 << 20)
+    source = f"""import mmap
+mapped = open({str(tmp_path / "mapped")!r}, "rb")
+pages = mmap.mmap(mapped.fileno(), 0, access=mmap.ACCESS_READ)
+touched = sum(pages[::4096])
+def handler(e, c): pass
+"""
+    site.function("maps", source, isolation="GreengrassContainer", MemorySize=65536)
+    site.start("--isolation", "none")
+    eventually(lambda: site.of("maps")["rss_kb"] > 200_000, "the pages are there and measured")
+    assert (site.of("maps")["state"], site.of("maps")["restarts"]) == ("running", 0)
 
 
 def test_a_second_core_in_the_same_folder_is_refused_with_exit_3(site) -> None:
