@@ -39,7 +39,12 @@ def hall(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealC
     core = RealCore(tmp_path_factory.mktemp("hall"))
     parts = {"name": "parts", "when": "label_seen", "label": "part"}
     core.write(
-        history={"defects": ["part"], "shifts": ["00:00"], "time_zone": "UTC"},
+        history={
+            "defects": ["part"],
+            "shifts": ["00:00"],
+            "time_zone": "UTC",
+            "samples": {"rules": [{"name": "parts", "label": "part", "per_hour": 36_000}]},
+        },
         alerts={"rules": [parts], "to": {"webhook": {"url": hook.url}}},
     )
     core.start()
@@ -96,6 +101,51 @@ def test_an_operator_finds_a_failed_image_with_its_reason_on_the_page(
     assert "status=failed" in str(browser("evaluate", script="document.querySelector('#csv').href"))
 
 
+def sampled(core: RealCore) -> int:
+    """How many were kept, once each of the three is decided."""
+
+    def decided() -> bool:
+        told = core.status()["history"]["samples"]
+        return told["kept"] + told["left_out_by_reason"].get("rate", 0) == 3
+
+    core.eventually(decided, "each image is kept or left out")
+    return int(core.status()["history"]["samples"]["kept"])
+
+
+def test_live_images_that_a_rule_wants_are_handed_out_whole_with_the_models_answer(
+    hall: RealCore,
+) -> None:
+    kept = sampled(hall)
+    said = hall.fanfold("status", "hall", ok=(0, 1))
+    hall.fanfold("history", "hall", "--samples", "to-label")
+    lines = (hall.folder / "to-label/records.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    sent = {photo.read_bytes() for photo in (hall.folder / "photos").glob("*.jpg")}
+
+    assert kept == len(lines) >= 1
+    assert f"samples: {kept} kept" in said
+    assert (hall.folder / "to-label" / first["file"]).read_bytes() in sent
+    assert (first["sample"], first["answer"]["output"]["boxes"][0]["label"]) == ("parts", "part")
+    assert "is not empty" in _refusal(hall, "history", "hall", "--samples", "to-label")
+
+
+def _refusal(core: RealCore, *typed: str) -> str:
+    core.fanfold(*typed, ok=(2,))
+    return core.said
+
+
+@needs_chromium
+def test_a_sampled_image_is_seen_whole_on_the_page(browser: Browser, hall: RealCore) -> None:
+    kept = sampled(hall)
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history?sample=1")
+    browser.wait(f"document.querySelectorAll('#records tbody tr').length === {kept}")
+    browser.wait("document.querySelector('#samples').innerText.includes('kept whole')")
+    browser("evaluate", script="document.querySelector('#records button.link').click()")
+    browser.wait("document.querySelector('#picture img')?.naturalWidth > 0")
+
+    assert "kept by parts" in browser.text("#picture-title")
+
+
 @needs_chromium
 def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
     browser: Browser, hall: RealCore, hook: Hook
@@ -117,7 +167,7 @@ def test_a_test_of_the_alerts_reaches_the_webhook(hall: RealCore, hook: Hook) ->
     assert hook.got[-1][1]["kind"] == "test"
 
 
-@pytest.mark.parametrize("guide", ["history.md", "alerting.md"])
+@pytest.mark.parametrize("guide", ["history.md", "alerting.md", "samples.md"])
 def test_what_the_guide_types_works(
     guide: str, hall: RealCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
