@@ -47,7 +47,8 @@ class Line:
         kept.write_bytes(content)
         found = {"sha256": hashlib.sha256(content).hexdigest(), **more}
         result = record(seq, label, score, stream="cam1", **found)
-        done = {"v": 1, "worker": "w0", "model": {"name": "lite0"}, "results": [result]}
+        said = {k: v for k, v in result.items() if k not in {"worker", "model"}}
+        done = {"v": 1, "worker": "w0", "model": {"name": "lite0"}, "results": [said]}
         self.recorder.sampler.offer(
             Message(t=0.0, topic=f"{SITE}/done", payload=json.dumps(done).encode())
         )
