@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import shutil
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +34,13 @@ class Hold:
 
 
 class SampleFiles:
-    """Below ``images_dir``; names are relative to it."""
+    """Below ``images_dir``; names are relative to it. From any thread."""
 
     def __init__(self, images_dir: str) -> None:
         self._root = Path(images_dir)
-        self._count = 0
+        self._numbers = itertools.count(1)
         self._ready = False
+        self._beginning = threading.Lock()
 
     def is_at(self, images_dir: str) -> bool:
         return self._root == Path(images_dir)
@@ -46,8 +49,7 @@ class SampleFiles:
         """``names``: as the image is called elsewhere, the most lasting last."""
         self._begin()
         for name in names:
-            self._count += 1
-            own = f"{SAMPLES}/{self._count:09d}"
+            own = f"{SAMPLES}/{next(self._numbers):09d}"
             try:
                 os.link(self._inside(name), self._root / own, follow_symlinks=False)
             except (OSError, ValueError):
@@ -82,7 +84,9 @@ class SampleFiles:
 
     def _begin(self) -> None:
         """Nothing is left of an earlier core's."""
-        if not self._ready:
+        with self._beginning:
+            if self._ready:
+                return
             self.end()
             with contextlib.suppress(OSError):
                 (self._root / SAMPLES).mkdir(mode=0o755, parents=True)
