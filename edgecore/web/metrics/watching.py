@@ -41,8 +41,6 @@ def history(history: Mapping[str, Any]) -> Iterator[Metric]:
 
 
 def _samples(samples: Mapping[str, Any]) -> Iterator[Metric]:
-    if not samples.get("rules"):
-        return
     yield counter("samples_kept_images", "Live images kept whole.", one(samples, "kept"))
     yield counter(
         "samples_left_out_images",

@@ -117,16 +117,16 @@ def test_live_images_that_a_rule_wants_are_handed_out_whole_with_the_models_answ
 ) -> None:
     kept = sampled(hall)
     said = hall.fanfold("status", "hall", ok=(0, 1))
-    hall.fanfold("history", "hall", "--samples", "to-label")
-    lines = (hall.folder / "to-label/records.jsonl").read_text().splitlines()
+    hall.fanfold("history", "hall", "--samples", "kept")
+    lines = (hall.folder / "kept/records.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     sent = {photo.read_bytes() for photo in (hall.folder / "photos").glob("*.jpg")}
 
     assert kept == len(lines) >= 1
     assert f"samples: {kept} kept" in said
-    assert (hall.folder / "to-label" / first["file"]).read_bytes() in sent
+    assert (hall.folder / "kept" / first["file"]).read_bytes() in sent
     assert (first["sample"], first["answer"]["output"]["boxes"][0]["label"]) == ("parts", "part")
-    assert "is not empty" in _refusal(hall, "history", "hall", "--samples", "to-label")
+    assert "is not empty" in _refusal(hall, "history", "hall", "--samples", "kept")
 
 
 def _refusal(core: RealCore, *typed: str) -> str:
