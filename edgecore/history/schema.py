@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from contract.durable.database import Format, Opened, open_database
+from contract.durable.database import PAGE_BYTES, Format, Opened, open_database
 
 SLOT_S = 1800
 DAY_SLOTS = 48
@@ -20,6 +20,8 @@ DAYS_SINCE = 2
 SCORE_SCALE = 10_000
 CHECK_BYTES = 64 << 20
 CHECKPOINT_PAGES = 1000
+STEP_BYTES = 64 << 20
+"""Beyond its quota, for a step to a newer format: a file whose quota was lowered is full."""
 
 FORMAT = 2
 
@@ -93,9 +95,17 @@ def format_of(quota_bytes: int) -> Format:
 def open_for_writing(path: Path, quota_bytes: int) -> Opened:
     """A power cut may take the last half second of it, never the file: it is a memory, while
     the aggregator's store is the record. Raises OSError, sqlite3.Error."""
-    opened = open_database(str(path), format_of(quota_bytes))
+    size = path.stat().st_size if path.exists() else 0
+    opened = open_database(str(path), format_of(max(quota_bytes, size) + STEP_BYTES))
+    limit(opened.connection, quota_bytes)
     tune(opened.connection)
     return opened
+
+
+def limit(connection: sqlite3.Connection, quota_bytes: int) -> None:
+    """A file that is larger already grows no further."""
+    pages = max(quota_bytes // PAGE_BYTES, 64)
+    connection.execute(f"PRAGMA max_page_count={pages}")
 
 
 def tune(connection: sqlite3.Connection) -> None:

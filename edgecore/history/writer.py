@@ -15,7 +15,7 @@ from edgecore.history.retention import Limits, Retention, age_after
 from edgecore.history.rows import Row
 from edgecore.history.sampler import Sampler
 from edgecore.history.sampling import held_bytes, keep_due
-from edgecore.history.schema import format_of, open_for_writing, tune
+from edgecore.history.schema import format_of, limit, open_for_writing, tune
 from edgecore.history.settings import Settings
 from edgecore.history.store import Batch, Store
 
@@ -126,8 +126,7 @@ class Writer:
             settings.samples.max_bytes)  # fmt: skip
         if settings.max_bytes != self._quota:
             self._quota = settings.max_bytes
-            pages = max(self._quota // 4096, 64)
-            self._connection.execute(f"PRAGMA max_page_count={pages}")
+            limit(self._connection, self._quota)
         self._retention.mark(self._age_s)
         self._note_time()
         if not self._retention.step(self._age_s, limits):

@@ -219,3 +219,22 @@ def test_a_history_of_the_format_before_is_read_and_taken_over(tmp_path: Path) -
 
     assert before == []
     assert (version, opened.salvage) == (2, None)
+
+
+def test_a_full_file_of_the_format_before_is_taken_over_and_grows_no_further(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "history.sqlite3"
+    old = open_for_writing(path, 64 << 20).connection
+    old.executescript("DROP TABLE samples; DROP TABLE labels_of_days; PRAGMA user_version=1;")
+    old.execute("CREATE TABLE filling(x)")
+    old.execute("INSERT INTO filling VALUES(zeroblob(8000000))")
+    old.execute("INSERT INTO labels_of_slots VALUES(48, 1, 2, 3), (95, 1, 2, 4), (96, 1, 2, 5)")
+    old.close()
+    opened = open_for_writing(path, 1 << 20)
+    days = opened.connection.execute("SELECT day, images FROM labels_of_days").fetchall()
+
+    assert (opened.salvage, days) == (None, [(1, 7), (2, 5)])
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        opened.connection.execute("INSERT INTO filling VALUES(zeroblob(8000000))")
+    opened.connection.close()
