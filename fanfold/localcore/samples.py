@@ -1,10 +1,11 @@
-"""Kept live images: what a core says of them, and their files in a folder for labelling."""
+"""Kept live images: what a core says of them, and their files elsewhere for labelling."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,10 @@ from contract.image_kinds import HEAD_BYTES, kind_of
 from contract.status import Status
 from edgecore.core.stats import mapping
 from edgecore.history.query import Query
-from edgecore.history.reader import Reader
+from edgecore.history.reader import Kept, Reader
 from edgecore.history.text import visible
-from fanfold.common.errors import INVALID, UserError
+from replay.place import Place
 
-RECORDS = "records.jsonl"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _MB = 1 << 20
 
@@ -33,44 +33,31 @@ def samples_line(answer: Status) -> str:
     return visible(f"samples: {samples['kept']} kept since the start, {room}, {left_out}")
 
 
-def write_samples(reader: Reader, query: Query, folder: Path) -> int:
-    """Every kept image that is found, and `records.jsonl` beside them; how many.
+def write_samples(reader: Reader, query: Query, store: Place) -> tuple[int, int]:
+    """Every kept image that is found, its record beside it; how many, and how many are new there.
 
-    Raises UserError: the folder holds something already, or cannot be written.
+    A name has the picture's hash, so what is there already is the same and stays.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UserError(f"{folder} is not empty: name a new folder", INVALID)
-        count = 0
-        with (folder / RECORDS).open("w", encoding="utf-8") as lines:
-            for record in _found(reader, query):
-                if (line := _write_one(reader, record, folder)) is not None:
-                    lines.write(json.dumps(line) + "\n")
-                    count += 1
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror}", INVALID) from error
-    return count
-
-
-def _found(reader: Reader, query: Query) -> Iterator[Mapping[str, Any]]:
+    found = new = 0
     for page in reader.pages(query):
-        yield from page
+        for record in page:
+            kept = reader.sample(record["number"])
+            if kept is not None:  # it may have gone with the oldest meanwhile
+                found += 1
+                new += _write_one(store, record, kept)
+    return found, new
 
 
-def _write_one(reader: Reader, record: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
-    """None: it has gone with the oldest meanwhile."""
-    kept = reader.sample(record["number"])
-    if kept is None:
-        return None
+def _write_one(store: Place, record: Mapping[str, Any], kept: Kept) -> bool:
     kind = kind_of(kept.content[:HEAD_BYTES])
-    camera = _plain(record["camera"])
-    name = (
-        f"{record['number']:09d}-{_plain(Path(record['name']).stem)}{kind.suffix if kind else ''}"
-    )
-    (folder / camera).mkdir(exist_ok=True)
-    (folder / camera / name).write_bytes(kept.content)
-    return {**record, "file": f"{camera}/{name}", "answer": kept.answer}
+    digest = hashlib.sha256(kept.content).hexdigest()
+    stem = f"{_plain(record['camera'])}/{record['number']:09d}-{_plain(Path(record['name']).stem)}"
+    stem = f"{stem}-{digest[:8]}"
+    name = f"{stem}{kind.suffix if kind else ''}"
+    new = store.write_once(name, kept.content)
+    line = {**record, "file": name, "answer": kept.answer}
+    store.write_once(f"{stem}.json", json.dumps(line).encode() + b"\n")
+    return new
 
 
 def _plain(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -24,6 +24,8 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import read_site, remembered_site
 from fanfold.localcore import running
 from fanfold.localcore.samples import write_samples
+from replay.errors import ReplayError
+from replay.place import place_of
 
 
 def register(app: typer.Typer) -> None:
@@ -59,8 +61,8 @@ def history(
     score_min: str = typer.Option("", help="The best label's score, or --label's, at least."),
     defects: bool = typer.Option(False, "--defects", help="Images with a defect only."),
     sample: str = typer.Option("", help="Images kept whole: by this rule; 1: by any."),
-    samples_to: Path | None = typer.Option(
-        None, "--samples", metavar="FOLDER", help="Write those pictures there, with their records."
+    samples_to: str = typer.Option(
+        "", "--samples", metavar="PLACE", help="Write those to a folder or s3://bucket/prefix."
     ),
     count_by: Counted | None = typer.Option(
         None, "--by", help="Count instead: images, failures and defect rate by camera and this."
@@ -83,7 +85,7 @@ def history(
         "score_min": score_min,
         "defect": "1" if defects else ""}  # fmt: skip
     try:
-        if samples_to is not None:
+        if samples_to:
             _samples(reader, settings, given, samples_to)
         elif count_by is not None or show is What.labels:
             _counts(reader, settings, given, count_by, as_csv=as_csv, as_json=as_json)
@@ -137,10 +139,17 @@ def _images(
         output.note(f"the newest {len(found.records)}; more: --count, --since, --csv or --json")
 
 
-def _samples(reader: Reader, settings: Settings, given: dict[str, str], folder: Path) -> None:
-    count = write_samples(reader, parse(given, time.time(), settings.zone), folder)
-    output.line(f"{count} images and records.jsonl in {folder}")
-    if not count:
+def _samples(reader: Reader, settings: Settings, given: dict[str, str], place: str) -> None:
+    from fanfold.cloud.access import explained, reach
+
+    query = parse(given, time.time(), settings.zone)
+    try:
+        with explained(reach("", aws=True), place) if place.startswith("s3:") else nullcontext():
+            found, new = write_samples(reader, query, place_of(place))
+    except ReplayError as error:
+        raise UserError(str(error), INVALID) from error
+    output.line(f"{found} images with their records in {place}, {new} of them new")
+    if not found:
         output.note("none is kept that fits; the site file's history: samples says which to keep")
 
 

@@ -11,10 +11,12 @@ import shlex
 import signal
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from alert_peers import Hook
 from checkout import PROJECT
 from chromium import Browser, needs_chromium
+from moto.server import ThreadedMotoServer
 from real_core import RealCore
 
 from fanfold.device.interpreters import device_python
@@ -117,8 +119,9 @@ def test_live_images_that_a_rule_wants_are_handed_out_whole_with_the_models_answ
 ) -> None:
     kept = sampled(hall)
     said = hall.fanfold("status", "hall", ok=(0, 1))
-    hall.fanfold("history", "hall", "--samples", "kept")
-    lines = (hall.folder / "kept/records.jsonl").read_text().splitlines()
+    once = hall.fanfold("history", "hall", "--samples", "kept")
+    again = hall.fanfold("history", "hall", "--samples", "kept")
+    lines = [path.read_text() for path in (hall.folder / "kept").rglob("*.json")]
     first = json.loads(lines[0])
     sent = {photo.read_bytes() for photo in (hall.folder / "photos").glob("*.jpg")}
 
@@ -126,12 +129,33 @@ def test_live_images_that_a_rule_wants_are_handed_out_whole_with_the_models_answ
     assert f"samples: {kept} kept" in said
     assert (hall.folder / "kept" / first["file"]).read_bytes() in sent
     assert (first["sample"], first["answer"]["output"]["boxes"][0]["label"]) == ("parts", "part")
-    assert "is not empty" in _refusal(hall, "history", "hall", "--samples", "kept")
+    assert (f"{kept} of them new" in once, "0 of them new" in again) == (True, True)
 
 
-def _refusal(core: RealCore, *typed: str) -> str:
-    core.fanfold(*typed, ok=(2,))
-    return core.said
+def test_samples_go_to_a_bucket_that_there_is(
+    hall: RealCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = sampled(hall)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    address = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+    try:
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="labels")
+        hall.fanfold("history", "hall", "--samples", "s3://labels/hall")
+        hall.fanfold("history", "hall", "--samples", "s3://nowhere/hall", ok=(1, 2, 3, 4))
+        keys = [o["Key"] for o in client.list_objects_v2(Bucket="labels")["Contents"]]
+    finally:
+        server.stop()
+
+    assert len(keys) == 2 * kept
+    assert all(key.startswith("hall/left/") for key in keys)
+    assert "s3://nowhere/hall" in hall.said
+    assert "Traceback" not in hall.said
 
 
 @needs_chromium
