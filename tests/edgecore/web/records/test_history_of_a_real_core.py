@@ -171,6 +171,16 @@ def test_a_sampled_image_is_seen_whole_on_the_page(browser: Browser, hall: RealC
 
 
 @needs_chromium
+def test_on_a_phone_an_event_is_read_in_lines_of_words(browser: Browser, hall: RealCore) -> None:
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history", width=390, height=844)
+    browser.wait("document.querySelector('#events tbody td')")
+    cells = "[...document.querySelectorAll('#events td:last-child')]"
+    narrowest = browser("evaluate", script=f"Math.min(...{cells}.map((c) => c.clientWidth))")
+
+    assert narrowest > 150
+
+
+@needs_chromium
 def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
     browser: Browser, hall: RealCore, hook: Hook
 ) -> None:

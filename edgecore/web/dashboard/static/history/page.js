@@ -1,6 +1,6 @@
 // The history page: a search, its table, counts and events. What others wrote is only ever text.
 
-import { byId, el, setText, showTheme, table } from "../dom.js";
+import { byId, el, setText, showTheme, table, visible } from "../dom.js";
 import { bytes as size, clock, count, ms } from "../format.js";
 import { showPerson, signIn, takeTokenFromAddress, whoAmI } from "../person.js";
 import { startAlerts } from "./alerts.js";
@@ -9,9 +9,6 @@ const form = byId("search");
 let records = [];
 let next = null;
 let by = "camera";
-
-// Control characters and marks that turn text around, as their code.
-export const visible = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 
 function query() {
   const given = new URLSearchParams();
