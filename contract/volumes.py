@@ -10,3 +10,10 @@ INBOX = f"{OWN_FOLDER}/inbox"
 LOST = f"{OWN_FOLDER}/lost"
 #: Second names of images that a canary worker reads; the core's own, gone when they are read.
 CANARY = f"{OWN_FOLDER}/canary"
+#: Second names of images that are to be kept as samples; the core's own, gone when they are read.
+SAMPLES = f"{OWN_FOLDER}/samples"
+
+
+def kept_name(stream: str, seq: int) -> str:
+    """The splitter's own name of a camera's file, as `kept` of a work item has it."""
+    return f"{INBOX}/{stream}/{seq:012d}"

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import typer
 from typer.exceptions import TyperException
+from typer.main import get_command_name
+from typer.models import CommandInfo
 
 from fanfold import __version__
 from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
@@ -101,16 +103,31 @@ def _needed(arguments: Sequence[str]) -> Sequence[str]:
     return (module,) if module in VERBS and "_FANFOLD_COMPLETE" not in os.environ else VERBS
 
 
-def _refuse_unknown(app: typer.Typer, arguments: Sequence[str]) -> None:
-    """A verb that does not exist, with the one that was meant. Raises UserError."""
+def _refuse_unknown(app: typer.Typer, arguments: Sequence[str], of: str = "fanfold") -> None:
+    """A verb that does not exist, of a verb's verbs too, with the one that was meant.
+
+    Raises UserError.
+    """
     verb = arguments[0] if arguments and not arguments[0].startswith("-") else None
-    known = {str(c.name) for c in app.registered_commands}
-    known |= {str(group.name) for group in app.registered_groups}
-    if verb is None or verb in known:
+    groups = {str(group.name): group.typer_instance for group in app.registered_groups}
+    known = {get_command_name(c.name or _called(c)) for c in app.registered_commands}
+    known |= groups.keys()
+    if verb is None:
+        return
+    if verb in known:
+        if (inner := groups.get(verb)) is not None:
+            _refuse_unknown(inner, arguments[1:], f"{of} {verb}")
         return
     near = difflib.get_close_matches(verb, sorted(known), n=3, cutoff=0.5)
-    meant = f"; did you mean {' or '.join(near)}?" if near else ""
-    raise UserError(f"{verb!r} is no verb{meant} `fanfold --help` lists them.", INVALID)
+    meant = f"; did you mean {' or '.join(near)}?" if near else "."
+    whose = of.removeprefix("fanfold").strip()
+    what = f"is no verb of {whose}" if whose else "is no verb"
+    raise UserError(f"{verb!r} {what}{meant} `{of} --help` lists them.", INVALID)
+
+
+def _called(command: CommandInfo) -> str:
+    """By its function, as typer names a command that has no name of its own."""
+    return getattr(command.callback, "__name__", "")
 
 
 def _explain(error: Exception) -> int:
@@ -139,7 +156,7 @@ def _findings(error: Exception) -> str:
 
 def _usage(error: TyperException) -> str:
     """What typer says; for an option that resembles none, where they are listed."""
-    said = error.format_message()
+    said = error.format_message().replace("Value error, ", "")  # pydantic's word for it
     if not said.startswith("No such option") or "(" in said:
         return said
     context = getattr(error, "ctx", None)

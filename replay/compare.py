@@ -88,7 +88,7 @@ class Comparison:
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self.compared = self.not_recorded = self.failed_both = 0
+        self.compared = self.not_recorded = self.with_region = 0
         self._tally = Tally()
         self._drifts: Counter[int] = Counter()
         self._worst: list[Worst] = []
@@ -100,6 +100,7 @@ class Comparison:
             return
         judged = judge(live, record)
         self.compared += 1
+        self.with_region += "region" in live
         self._tally.add(live, record, judged, judged.agree)
         self._drifts.update(round(drift / DRIFT_STEP) for drift in judged.drifts)
         if judged.weight > 0:
@@ -117,6 +118,7 @@ class Comparison:
         return {
             "compared": self.compared,
             "not_recorded": self.not_recorded,
+            "with_region": self.with_region,
             "agreement": self._tally.agreement(),
             "flips": self._tally.most_flips("live", "replayed", MAX_FLIPS),
             "score_drift": self._drift(),

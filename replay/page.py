@@ -64,9 +64,18 @@ def _compared(against: dict[str, Any]) -> str:
     return (
         f"<h2>Against what was recorded live</h2><p>{against['compared']:,} images compared, "
         f"{against['not_recorded']:,} have no live record. Score drift: {escape(said)}.</p>"
+        f"{_regions(against['with_region'])}"
         f"{_table(('task', 'images', 'agreement'), tasks)}"
         f"{_table(('live', 'replayed', 'times'), flips)}"
     )
+
+
+def _regions(images: int) -> str:
+    said = (
+        f"{images:,} of them were recorded with a region or masks of their camera; here the model "
+        "saw the whole picture: what is hidden live may be found, and counts as a disagreement."
+    )
+    return f"<p>{said}</p>" if images else ""
 
 
 def _table(heads: tuple[str, ...], rows: list[Any]) -> str:

@@ -9,7 +9,7 @@ from contract.status import Status
 from edgecore.alerts.rules import Rule
 from edgecore.alerts.windows import Windows
 from edgecore.core.stats import mapping, number, part
-from edgecore.core.verdict import judge as verdict_of
+from edgecore.core.verdict import verdict_of
 
 DAY_S = 86_400.0
 

@@ -14,7 +14,7 @@ from contract.status import CanaryStatus, FunctionStatus
 from edgecore.canary.comparison import Comparison
 from edgecore.canary.copies import Copies
 from edgecore.canary.lane import COMPARER, Lane, Topics
-from edgecore.canary.mirror import Mirror
+from edgecore.canary.mirror import Differ, Mirror
 from edgecore.canary.report import FORMAT, Shelf
 from edgecore.canary.rule import CanaryRule
 from edgecore.core.group import Group
@@ -72,6 +72,7 @@ class Parts:
     listeners: Listeners
     start_lane: StartLane
     health_s: float = LIMIT_S
+    differ: Differ = lambda _old, _new, _name: None
 
 
 class RunningCanary:
@@ -85,6 +86,7 @@ class RunningCanary:
         self._mirror = Mirror(
             lane, topics, self._comparison, Copies(topics.images_dir), time.monotonic
         )
+        self._mirror.differ = parts.differ
         before = parts.shelf.report() or {}
         again = before.get("deployment") == deployment and before.get("state") == "ended"
         self._facts: CanaryStatus = {

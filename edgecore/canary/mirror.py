@@ -23,6 +23,9 @@ from edgecore.core.observers import Message
 
 log = logging.getLogger(__name__)
 
+Differ = Callable[[Record, Record, str], object]
+"""Told of the old model's record, the new one's, and a file of the image that is there now."""
+
 Publish = Callable[[str, bytes], object]
 """To a canary worker, by the topic of its work."""
 
@@ -43,6 +46,7 @@ class Mirror:
         self._lane, self._topics, self._comparison = lane, topics, comparison
         self._copies, self._clock = copies, clock
         self.publish: Publish = lambda _topic, _payload: None
+        self.differ: Differ = lambda _old, _new, _name: None
         self._pairs = Pairs()
         self._ready: dict[str, str] = {}
         self._linked: dict[str, list[Record]] = {}
@@ -148,13 +152,27 @@ class Mirror:
         items = [item for batch in over for item in self._linked.pop(batch)]
         if not found and not items:
             return
-        judged = await asyncio.to_thread(self._judge, found, items)
+        judged = await asyncio.to_thread(self._judge, found, items, self._names(items))
         for (old, new), each in zip(found, judged, strict=True):
             self._comparison.add(old, new, each)
 
-    def _judge(self, pairs: list[tuple[Record, Record]], answered: list[Record]) -> list[Judgement]:
+    def _names(self, over: list[Record]) -> dict[tuple[Any, Any], str]:
+        """The copies that are there until these are released."""
+        items = [*over, *(item for linked in self._linked.values() for item in linked)]
+        return {(i.get("stream"), i.get("seq")): str(i.get("kept") or i["file"]) for i in items}
+
+    def _judge(
+        self,
+        pairs: list[tuple[Record, Record]],
+        answered: list[Record],
+        names: dict[tuple[Any, Any], str],
+    ) -> list[Judgement]:
+        judged = [judge(old, new) for old, new in pairs]
+        for (old, new), each in zip(pairs, judged, strict=True):
+            if not each.agree:
+                self.differ(old, new, names.get((old.get("stream"), old.get("seq")), ""))
         self._copies.release(answered)
-        return [judge(old, new) for old, new in pairs]
+        return judged
 
     async def close(self) -> None:
         for task in list(self._copying):

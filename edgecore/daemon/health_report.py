@@ -14,7 +14,7 @@ from typing import Any
 
 from contract.status import Status
 from edgecore.core.group import Group
-from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
+from edgecore.core.verdict import DEGRADED, DOWN, OK, verdict_of
 
 LOOK_EVERY_S = 1.0
 SETTLED_S = 5.0
@@ -35,7 +35,7 @@ def health_settings(group: Group) -> tuple[str, float]:
 
 def report(status: Status, *, site: str, interval_s: float, wall: float) -> dict[str, Any]:
     """One message. `verdict_level`: 0 ok, 1 degraded, 2 down."""
-    verdict, group = judge(status), status.get("group", {})
+    verdict, group = verdict_of(status), status.get("group", {})
     keys = ("code", "level", "subject", "problem")
     reasons: list[Mapping[str, Any]] = [{**reason} for reason in verdict["reasons"]]
     return {
@@ -89,7 +89,7 @@ class HealthReporter:
         seen = ""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            now, state = clock(), judge(self._status())["state"]
+            now, state = clock(), verdict_of(self._status())["state"]
             if state != seen:
                 seen, changed_at = state, now
             changed = state != told and now - changed_at >= SETTLED_S

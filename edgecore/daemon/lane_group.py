@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from contract.status import FunctionStatus
 from edgecore.canary import Canaries, Parts, Shelf
+from edgecore.canary.mirror import Differ
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import Options
@@ -17,8 +18,10 @@ MakeLane = Callable[[Group, Mapping[str, Target]], RunningGroup]
 """A group that is to run beside the one that serves, with further targets of its messages."""
 
 
-def canaries(options: Options, observers: Observers, make_lane: MakeLane) -> Canaries:
-    """The core's; ``observers``: of the group that serves."""
+def canaries(
+    options: Options, observers: Observers, make_lane: MakeLane, differ: Differ
+) -> Canaries:
+    """The core's; ``observers``: of the group that serves; ``differ``: told of disagreements."""
 
     async def start_lane(group: Group, targets: Mapping[str, Target]) -> LaneGroup:
         lane = LaneGroup(make_lane(group, targets))
@@ -32,6 +35,7 @@ def canaries(options: Options, observers: Observers, make_lane: MakeLane) -> Can
             listeners=observers,
             start_lane=start_lane,
             health_s=options.health_s,
+            differ=differ,
         )
     )
 

@@ -92,12 +92,14 @@ class Daemon:
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
         self._evidence = Evidence(options)
-        self._canaries = canaries(options, self._observers, self._make_lane)
+        self._watch = Watch(options, self._observers, self.status)
+        self._canaries = canaries(
+            options, self._observers, self._make_lane, self._watch.recorder.sampler.differ
+        )
         self._rollout = Rollout(
             options, self._make_running_group, self._group_changed, self.status, self._canaries
         )
         self._secrets = SecretKeeper(options.state, options.secrets)
-        self._watch = Watch(options, self._observers, self.status)
         self._spooler: Spooler
         self._cloud_side: CloudSide | None = None
         self._health: HealthReporter | None = None

@@ -39,6 +39,7 @@ class Watch:
         self.caller = Caller(options.state, self._alert)
         self.recorder.on_rows = self.caller.observe
         observers.add(self.recorder.observer)
+        observers.add(self.recorder.sampler)
         self._started = time.time()
         self._findings: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -50,7 +51,7 @@ class Watch:
 
     def show(self, group: Group) -> None:
         view, variables = SiteView.of_group(group), group.site_environment
-        self.recorder.show(view.site, history_of(variables))
+        self.recorder.show(view.site, history_of(variables), view.images_dir)
         self.caller.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
 
     def note(self, subject: str, text: str) -> None:

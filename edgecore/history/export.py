@@ -13,7 +13,7 @@ from edgecore.history.query import zone_now
 from edgecore.history.text import cell
 
 COLUMNS = ("time", "t", "camera", "seq", "status", "name", "label", "score", "defect", "labels",
-    "job", "reason", "detail", "worker", "model", "ms", "folder", "id")  # fmt: skip
+    "job", "reason", "detail", "worker", "model", "ms", "folder", "id", "sample")  # fmt: skip
 COUNT_COLUMNS = ("period", "camera", "images", "ok", "failed", "dropped", "defects", "defect_rate")
 BOM = "\ufeff"
 """With it Excel reads UTF-8."""

@@ -10,11 +10,13 @@ from typing import Any
 from edgecore.history.rows import STATUSES
 from edgecore.history.schema import SCORE_SCALE
 
+ANY = "1"
+"""Of ``sample``: whichever rule kept it."""
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FIELDS = ("camera", "label", "status", "name", "job", "since", "until", "score_min",
-    "score_max", "defect", "limit", "before")  # fmt: skip
+    "score_max", "defect", "sample", "limit", "before")  # fmt: skip
 
 
 class QueryError(ValueError):
@@ -23,7 +25,8 @@ class QueryError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """Times in epoch seconds; ``before``: (milliseconds, number) of the last row of a page."""
+    """Times in epoch seconds; ``sample``: a rule's name, or ANY; ``before``: (milliseconds,
+    number) of the last row of a page."""
 
     camera: str = ""
     label: str = ""
@@ -35,8 +38,14 @@ class Query:
     score_min: float | None = None
     score_max: float | None = None
     defect: bool = False
+    sample: str = ""
     limit: int = DEFAULT_PAGE
     before: tuple[int, int] | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        """Its name begins anywhere: no index is ordered by that."""
+        return any(c in self.name for c in "*?[")
 
 
 def parse(given: Mapping[str, str], now: float, zone: tzinfo) -> Query:
@@ -54,6 +63,7 @@ def parse(given: Mapping[str, str], now: float, zone: tzinfo) -> Query:
         until=moment(known.get("until"), now, zone, "until"),
         score_min=_number(known, "score_min"), score_max=_number(known, "score_max"),
         defect=known.get("defect", "") in {"1", "true", "yes", "on"},
+        sample=known.get("sample", ""),
         limit=_limit(known.get("limit")), before=_before(known.get("before")),
     )  # fmt: skip
 
@@ -108,26 +118,33 @@ class Sql:
 
 
 _COLUMNS = "i.id,i.t,i.camera,i.seq,i.status,i.label,i.score,i.defect,i.name,i.folder,i.image_id,\
-i.job,i.worker,i.model,i.reason,i.detail,i.ms,i.labels"
+i.job,i.worker,i.model,i.reason,i.detail,i.ms,i.labels,\
+(SELECT rule FROM samples WHERE image=i.id)"
 
 
-def sql_of(query: Query, words: Mapping[str, int | None]) -> Sql | None:
+def sql_of(
+    query: Query, words: Mapping[str, int | None], *, names_first: bool = False
+) -> Sql | None:
     """``words``: numbers of the camera, label and job asked for; None: such a word never came,
-    and nothing can be found."""
+    and nothing can be found. ``names_first``: a pattern is looked up in the index of names."""
     for field in ("camera", "label", "job"):
         if getattr(query, field) and words.get(field) is None:
             return None
     by_label = bool(query.label)
     source = "labels l CROSS JOIN images i ON i.id=l.image" if by_label else "images i"
     t, number = ("l.t", "l.image") if by_label else ("i.t", "i.id")
-    found = [*_what(query, words), *_when(query, t, number), *_scores(query, by_label)]
+    found = [
+        *_what(query, words, names_first=names_first),
+        *_when(query, t, number),
+        *_scores(query, by_label),
+    ]
     text = f"SELECT {_COLUMNS} FROM {source}"  # noqa: S608 - values are bound
     text += f" WHERE {' AND '.join(c.text for c in found)}" if found else ""
     text += f" ORDER BY {t} DESC, {number} DESC LIMIT ?"
     return Sql(text, [*(value for c in found for value in c.values), query.limit])
 
 
-def _what(query: Query, words: Mapping[str, int | None]) -> Iterator[Sql]:
+def _what(query: Query, words: Mapping[str, int | None], *, names_first: bool) -> Iterator[Sql]:
     if query.label:
         yield Sql("l.label=?", [words["label"]])
     if query.camera:
@@ -139,8 +156,12 @@ def _what(query: Query, words: Mapping[str, int | None]) -> Iterator[Sql]:
         yield Sql("i.status=?" + (" AND i.status>0" if code else ""), [code])
     if query.defect:
         yield Sql("i.defect=1", [])
+    if query.sample:
+        some = "" if query.sample == ANY else "WHERE rule=?"
+        values = [query.sample] if some else []
+        yield Sql(f"i.id IN (SELECT image FROM samples {some})", values)  # noqa: S608 - bound
     if query.name:
-        yield _by_name(query.name)
+        yield _by_name(query, names_first)
 
 
 def _when(query: Query, t: str, number: str) -> Iterator[Sql]:
@@ -160,9 +181,12 @@ def _scores(query: Query, by_label: bool) -> Iterator[Sql]:
         yield Sql(f"{score}<=?", [round(query.score_max * SCORE_SCALE)])
 
 
-def _by_name(name: str) -> Sql:
+def _by_name(query: Query, names_first: bool) -> Sql:
     """The beginning of a name, which the index answers; with ``*`` or ``?`` a pattern."""
-    if any(c in name for c in "*?["):
+    name = query.name
+    if query.is_pattern and names_first:
+        return Sql("i.id IN (SELECT id FROM images WHERE name GLOB ?)", [name])
+    if query.is_pattern:
         return Sql("i.name GLOB ?", [name])
     return Sql("i.name>=? AND i.name<?", [name, name + "\U0010ffff"])
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgecore.history.query import Query, sql_of
+from edgecore.history.query import Query, Sql, sql_of
 from edgecore.history.rows import STATUSES
-from edgecore.history.schema import SCORE_SCALE, SLOT_S, open_for_reading
+from edgecore.history.schema import DAY_SLOTS, DAYS_SINCE, SCORE_SCALE, SLOT_S, open_for_reading
 from edgecore.history.settings import Settings
 from edgecore.history.shifts import By, counts_by
 from edgecore.history.store import id_of
@@ -21,6 +21,7 @@ from edgecore.history.store import id_of
 LIMIT_S = 5.0
 EXPORT_LIMIT_S = 60.0
 PAGE = 1000
+NEAR_ROWS = 50_000
 _OPCODES = 20_000
 
 Record = dict[str, Any]
@@ -40,6 +41,16 @@ class Page:
 
     records: list[Record]
     next: str | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A sample; ``answer``: the worker's record, with a canary's beside it as ``other``."""
+
+    rule: str
+    media_type: str
+    answer: Record
+    content: bytes
 
 
 class Reader:
@@ -78,8 +89,7 @@ class Reader:
                 field: _number(connection, getattr(query, field))
                 for field in ("camera", "label", "job")
             }
-            sql = sql_of(query, words)
-            rows = connection.execute(sql.text, sql.values).fetchall() if sql else []
+            rows = _rows(connection, query, words)
             texts = _texts(connection, rows)
         more = len(rows) == query.limit
         return Page([_record(row, texts) for row in rows], _mark(rows[-1]) if more else None)
@@ -101,24 +111,28 @@ class Reader:
     ) -> list[Record]:
         """Images, failures and defects of each camera by period, oldest first."""
         with self._open() as connection:
-            of_camera = "AND w.text=?" if camera else ""
+            only = [_number(connection, camera)] if camera else []
+            of_camera = "AND camera=?" if camera else ""
             rows = connection.execute(
-                "SELECT s.slot, w.text, s.ok, s.failed, s.dropped, s.defects FROM slots s "  # noqa: S608
-                f"JOIN words w ON w.id=s.camera WHERE s.slot>=? AND s.slot<? {of_camera}",
-                (*_slots(since, until), *([camera] if camera else [])),
+                "SELECT slot, camera, ok, failed, dropped, defects FROM slots "  # noqa: S608
+                f"WHERE slot>=? AND slot<? {of_camera}",
+                (*_slots(since, until), *only),
             ).fetchall()
-        return [c.as_json() for c in counts_by(by, rows, settings.zone, settings.shifts_min)]
+            names = _words(connection, {row[1] for row in rows})
+        counted = counts_by(by, rows, names, settings.zone, settings.shifts_min)
+        return [c.as_json() for c in counted]
 
     def labels(self, since: float, until: float, camera: str = "") -> list[Record]:
         """How many images of each camera had each label, the most frequent first."""
         with self._open() as connection:
-            of_camera = "AND c.text=?" if camera else ""
+            parts, values = _label_parts(connection, *_slots(since, until))
+            of_camera = "WHERE camera=?" if camera else ""
             rows = connection.execute(
-                "SELECT c.text, l.text, sum(n.images) FROM labels_of_slots n "  # noqa: S608
+                "SELECT c.text, l.text, n.images FROM (SELECT camera, label, "  # noqa: S608
+                f"sum(images) AS images FROM ({parts}) {of_camera} GROUP BY camera, label) n "
                 "JOIN words c ON c.id=n.camera JOIN words l ON l.id=n.label "
-                f"WHERE n.slot>=? AND n.slot<? {of_camera} GROUP BY n.camera, n.label "
-                "ORDER BY sum(n.images) DESC LIMIT 1000",
-                (*_slots(since, until), *([camera] if camera else [])),
+                "ORDER BY n.images DESC LIMIT 1000",
+                (*values, *([_number(connection, camera)] if camera else [])),
             ).fetchall()
         return [{"camera": c, "label": label, "images": n} for c, label, n in rows]
 
@@ -161,10 +175,59 @@ class Reader:
             ).fetchone()
         return None if row is None else (str(row[0]), bytes(row[1]))
 
+    def sample(self, image: int) -> Kept | None:
+        """The whole picture of an image, with what the model said, where it was kept."""
+        with self._open() as connection:
+            row = connection.execute(
+                "SELECT rule, media_type, answer, content FROM samples WHERE image=?", (image,)
+            ).fetchone()
+        return None if row is None else Kept(row[0], row[1], json.loads(row[2]), bytes(row[3]))
+
 
 def _slots(since: float, until: float) -> tuple[int, int]:
     """Half hours that begin in the time; a bound within one takes the whole of it."""
     return int(since // SLOT_S), int(-(-until // SLOT_S))
+
+
+def _label_parts(
+    connection: sqlite3.Connection, first: int, last: int
+) -> tuple[str, tuple[int, ...]]:
+    """Whole days, and the half hours before and behind them; of an older format half hours only."""
+    slots = "SELECT camera, label, images FROM labels_of_slots WHERE slot>=? AND slot<?"
+    day, end = -(-first // DAY_SLOTS), last // DAY_SLOTS
+    older = connection.execute("PRAGMA user_version").fetchone()[0] < DAYS_SINCE
+    if day >= end or older:
+        return slots, (first, last)
+    days = "SELECT camera, label, images FROM labels_of_days WHERE day>=? AND day<?"
+    edges = first, day * DAY_SLOTS, end * DAY_SLOTS, last
+    return f"{slots} UNION ALL {slots} UNION ALL {days}", (*edges, day, end)
+
+
+def _rows(
+    connection: sqlite3.Connection, query: Query, words: Mapping[str, int | None]
+) -> list[tuple[Any, ...]]:
+    """A pattern is looked for among the newest rows, and then in the index of names.
+
+    One that many names fit fills its page at once; of one that few fit the index has a quarter of
+    the rows' cost, and a list of them is short.
+    """
+    if not query.is_pattern:
+        return _run(connection, sql_of(query, words))
+    until = int(query.until * 1000) if query.until is not None else 1 << 62
+    until = min(until, query.before[0]) if query.before is not None else until
+    near = connection.execute(
+        "SELECT t FROM images WHERE t<=? ORDER BY t DESC LIMIT 1 OFFSET ?", (until, NEAR_ROWS)
+    ).fetchone()
+    since = max(query.since or 0.0, near[0] / 1000 if near else 0.0)
+    rows = _run(connection, sql_of(replace(query, since=since), words))
+    if len(rows) == query.limit or near is None:
+        return rows
+    return _run(connection, sql_of(query, words, names_first=True))
+
+
+def _run(connection: sqlite3.Connection, sql: Sql | None) -> list[tuple[Any, ...]]:
+    """None: a word of it never came."""
+    return connection.execute(sql.text, sql.values).fetchall() if sql else []
 
 
 def _number(connection: sqlite3.Connection, text: str) -> int | None:
@@ -181,7 +244,10 @@ _WORDS_AT = {"camera": 2, "label": 5, "folder": 9, "job": 11, "worker": 12, "mod
 
 
 def _texts(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> dict[int, str]:
-    wanted = {row[at] for row in rows for at in _WORDS_AT.values()} - {None}
+    return _words(connection, {row[at] for row in rows for at in _WORDS_AT.values()} - {None})
+
+
+def _words(connection: sqlite3.Connection, wanted: set[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     numbers = sorted(wanted)
     for start in range(0, len(numbers), 500):
@@ -220,4 +286,5 @@ def _record(row: tuple[Any, ...], texts: Mapping[int, str]) -> Record:
         "worker": words["worker"],
         "model": words["model"],
         "ms": row[16],
+        "sample": row[18] or "",
     }

@@ -20,6 +20,7 @@ from contract.durable.database import is_damage, is_full
 from contract.topics import Topics
 from edgecore.history.observer import ResultsObserver
 from edgecore.history.rows import Row, rows_of
+from edgecore.history.sampler import Sampler
 from edgecore.history.settings import Settings
 from edgecore.history.store import Batch, Event
 from edgecore.history.writer import EVERY_S, MOST_MESSAGES, Writer
@@ -41,6 +42,7 @@ class Recorder:
         self.keep = keep
         self.observer = ResultsObserver()
         self.settings = Settings()
+        self.sampler = Sampler(wall=wall)
         self.on_failed: Callable[[int, Row], None] | None = None
         """Called in the writer's thread for every image that failed, with its number."""
         self.on_rows: Callable[[list[Row]], None] | None = None
@@ -59,10 +61,13 @@ class Recorder:
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="history", daemon=True)
         self._thread.start()
+        if self.keep:
+            self.sampler.start()
 
-    def show(self, site: str, settings: Settings) -> None:
+    def show(self, site: str, settings: Settings, images_dir: str = "") -> None:
         """Another group runs; ``site`` is empty for one that is not Fanfold's."""
         self.settings = settings
+        self.sampler.show(site if self.keep else "", images_dir, settings.samples)
         topics = Topics(site) if site else None
         self.observer.prefixes = (topics.results_prefix, topics.late_prefix) if topics else ()
 
@@ -89,6 +94,7 @@ class Recorder:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(10)
+        self.sampler.close()
 
     def status(self) -> Mapping[str, Any]:
         """``history`` of ``/api/status`` (docs/spec/core.md)."""
@@ -104,6 +110,7 @@ class Recorder:
             "problem": self._problem or self.settings.problem or self.settings.zone_problem or None,
             "quota_bytes": self.settings.max_bytes,
             "keep_days": self.settings.keep_days,
+            "samples": self.sampler.status(),
             **self._facts,
         }
 

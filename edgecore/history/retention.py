@@ -12,6 +12,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from contract.durable.database import transaction
+from edgecore.history.sampling import trim
+from edgecore.history.schema import DAY_SLOTS
 from edgecore.history.words import MAX_WORDS, OTHER, drop_unused
 
 MARK_EVERY_S = 3600.0
@@ -35,6 +37,7 @@ class Limits:
     keep_s: float
     max_bytes: int
     pictures_bytes: int
+    samples_bytes: int
 
 
 class Retention:
@@ -65,6 +68,7 @@ class Retention:
         self._shrinking = self.used_bytes() > limits.max_bytes * share
         if self._shrinking:
             return bool(self._forget(None)) or self._trim_slots(1)
+        trim(self._connection, limits.samples_bytes)
         return self._trim_pictures(limits.pictures_bytes) or self._trim_slots(0)
 
     def sweep(self) -> None:
@@ -108,7 +112,11 @@ class Retention:
             self._connection.executemany(
                 "DELETE FROM labels WHERE label=? AND t=? AND image=?", labels
             )
-            self._connection.execute("DELETE FROM pictures WHERE image <= ?", (rows[-1][0],))
+            for table in ("pictures", "samples"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE image <= ?",  # noqa: S608 - our own names
+                    (rows[-1][0],),
+                )
             self._connection.execute("DELETE FROM images WHERE id <= ?", (rows[-1][0],))
         self.forgotten += len(rows)
         return len(rows)
@@ -146,7 +154,10 @@ class Retention:
             return False
         with transaction(self._connection):
             (first,) = self._connection.execute("SELECT min(slot) FROM labels_of_slots").fetchone()
-            last = first + 47
+            last = first + DAY_SLOTS - 1
             self._connection.execute("DELETE FROM labels_of_slots WHERE slot <= ?", (last,))
             self._connection.execute("DELETE FROM slots WHERE slot <= ?", (last,))
+            self._connection.execute(
+                "DELETE FROM labels_of_days WHERE day < ?", ((last + 1) // DAY_SLOTS,)
+            )
         return True

@@ -63,7 +63,7 @@ def _row(record: Mapping[str, Any], t: float, defects: frozenset[str]) -> Row:
     folder, name = _place(record)
     if not 0 <= (seq := int(record["seq"])) < 1 << 62:
         raise ValueError(f"seq {seq}")
-    labels = _labels(mapping(get("output")))
+    labels = labels_of(mapping(get("output")))
     taken = number(get("t_in"))
     return Row(
         t=t,
@@ -98,7 +98,7 @@ def _has_defect(labels: tuple[Found, ...], defects: frozenset[str]) -> bool:
     return any(found.label in wanted for found in labels)
 
 
-def _labels(output: Mapping[str, Any]) -> tuple[Found, ...]:
+def labels_of(output: Mapping[str, Any]) -> tuple[Found, ...]:
     """What the model says is there: the best class, each label of its boxes, or the verdict."""
     if isinstance(output.get("anomalous"), bool):
         verdict = "anomalous" if output["anomalous"] else "normal"

@@ -3,7 +3,7 @@
 Text that repeats (cameras, labels, folders, models …) is a number of ``words``. Times are
 milliseconds of the wall clock. ``slots`` and ``labels_of_slots`` are what an hour and a shift are
 counted from, half an hour each; they outlive the rows. ``marks`` says how old rows are by the
-history's own clock, which no change of the wall clock moves (retention.py).
+history's own clock, which no change of the wall clock moves (retention.py). A day is one of UTC.
 """
 
 from __future__ import annotations
@@ -11,14 +11,43 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from contract.durable.database import Format, Opened, open_database
+from contract.durable.database import PAGE_BYTES, Format, Opened, open_database
 
 SLOT_S = 1800
+DAY_SLOTS = 48
+DAYS_SINCE = 2
+"""The format that has ``labels_of_days``."""
 SCORE_SCALE = 10_000
 CHECK_BYTES = 64 << 20
 CHECKPOINT_PAGES = 1000
+STEP_BYTES = 64 << 20
+"""Beyond its quota, for a step to a newer format: a file whose quota was lowered is full."""
 
-SCHEMA = """
+FORMAT = 2
+
+# Kept pictures; the content last, so that nothing else of a row lies behind it.
+SAMPLES = """
+CREATE TABLE IF NOT EXISTS samples(
+  image INTEGER PRIMARY KEY, rule TEXT NOT NULL, bytes INTEGER NOT NULL,
+  media_type TEXT NOT NULL, answer TEXT NOT NULL, content BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS samples_rule ON samples(rule, image, bytes);
+"""
+
+# What a year's label counts are summed from: 48 times fewer rows than half hours.
+DAYS = """
+CREATE TABLE IF NOT EXISTS labels_of_days(
+  day INTEGER NOT NULL, camera INTEGER NOT NULL, label INTEGER NOT NULL, images INTEGER NOT NULL,
+  PRIMARY KEY(day, camera, label)) WITHOUT ROWID;
+"""
+_DAYS_OF_SLOTS = f"""
+INSERT INTO labels_of_days
+  SELECT (slot - (slot % {DAY_SLOTS} + {DAY_SLOTS}) % {DAY_SLOTS}) / {DAY_SLOTS} AS day,
+    camera, label, sum(images) FROM labels_of_slots GROUP BY day, camera, label;
+"""  # noqa: S608 - our own number
+
+STEPS = {2: SAMPLES + DAYS + _DAYS_OF_SLOTS}
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS words(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS images(
   id INTEGER PRIMARY KEY, t INTEGER NOT NULL, camera INTEGER NOT NULL, seq INTEGER NOT NULL,
@@ -49,6 +78,7 @@ CREATE TABLE IF NOT EXISTS points(
   PRIMARY KEY(every_s, t)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pictures(
   image INTEGER PRIMARY KEY, media_type TEXT NOT NULL, content BLOB NOT NULL);
+{SAMPLES}{DAYS}
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -59,15 +89,23 @@ def file_of(state: Path) -> Path:
 
 
 def format_of(quota_bytes: int) -> Format:
-    return Format(SCHEMA, 1, quota_bytes, check_bytes=CHECK_BYTES, shared=True)
+    return Format(SCHEMA, FORMAT, quota_bytes, check_bytes=CHECK_BYTES, shared=True, steps=STEPS)
 
 
 def open_for_writing(path: Path, quota_bytes: int) -> Opened:
     """A power cut may take the last half second of it, never the file: it is a memory, while
     the aggregator's store is the record. Raises OSError, sqlite3.Error."""
-    opened = open_database(str(path), format_of(quota_bytes))
+    size = path.stat().st_size if path.exists() else 0
+    opened = open_database(str(path), format_of(max(quota_bytes, size) + STEP_BYTES))
+    limit(opened.connection, quota_bytes)
     tune(opened.connection)
     return opened
+
+
+def limit(connection: sqlite3.Connection, quota_bytes: int) -> None:
+    """A file that is larger already grows no further."""
+    pages = max(quota_bytes // PAGE_BYTES, 64)
+    connection.execute(f"PRAGMA max_page_count={pages}")
 
 
 def tune(connection: sqlite3.Connection) -> None:
@@ -80,6 +118,13 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """Beside the writer, in another process too. Raises sqlite3.OperationalError: no file."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    if 0 < connection.execute("PRAGMA user_version").fetchone()[0] < FORMAT:
+        # Of a core that has not run since: what its format had not is empty.
+        connection.executescript(
+            SAMPLES.replace(" TABLE ", " TEMP TABLE ").replace(
+                "INDEX IF NOT EXISTS ", "INDEX IF NOT EXISTS temp."
+            )
+        )
     connection.execute("PRAGMA query_only=1")
     connection.execute("PRAGMA cache_size=-8192")
     return connection

@@ -13,6 +13,8 @@ from datetime import datetime, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from edgecore.history.sample_rules import NO_SAMPLES, Samples, samples_of
+
 VARIABLE = "FANFOLD_HISTORY"
 DAY_MIN = 24 * 60
 
@@ -27,6 +29,7 @@ class Settings:
     defects: frozenset[str] = frozenset()
     shifts_min: tuple[int, ...] = (6 * 60, 14 * 60, 22 * 60)
     time_zone: str = ""
+    samples: Samples = NO_SAMPLES
     problem: str = ""
     """What of the variable could not be read; the default holds instead."""
 
@@ -60,7 +63,7 @@ def of_environment(environment: Mapping[str, str]) -> Settings:
         return Settings()
     try:
         return _settings(json.loads(text))
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         return Settings(problem=f"{VARIABLE} {text!r:.80}: {error}; the defaults hold")
 
 
@@ -75,6 +78,7 @@ def _settings(given: Mapping[str, Any]) -> Settings:
         if given.get("shifts")
         else default.shifts_min,
         time_zone=str(given.get("time_zone", "")),
+        samples=samples_of(given.get("samples")),
     )
 
 

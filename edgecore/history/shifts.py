@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Literal
@@ -25,12 +25,6 @@ class Count:
     dropped: int = 0
     defects: int = 0
 
-    def add(self, ok: int, failed: int, dropped: int, defects: int) -> None:
-        self.ok += ok
-        self.failed += failed
-        self.dropped += dropped
-        self.defects += defects
-
     def as_json(self) -> dict[str, object]:
         images = self.ok + self.failed + self.dropped
         return {
@@ -45,23 +39,32 @@ class Count:
         }
 
 
-SlotRow = tuple[int, str, int, int, int, int]
+SlotRow = tuple[int, int, int, int, int, int]
 
 
 def counts_by(
-    by: By, rows: Iterable[SlotRow], zone: tzinfo, shifts_min: tuple[int, ...]
+    by: By,
+    rows: Iterable[SlotRow],
+    cameras: Mapping[int, str],
+    zone: tzinfo,
+    shifts_min: tuple[int, ...],
 ) -> list[Count]:
-    """``rows``: slot, camera, ok, failed, dropped, defects; sorted by period, then camera."""
-    names: dict[int, str] = {}
-    found: dict[tuple[str, str], Count] = {}
-    for slot, camera, *numbers in rows:
-        if slot not in names:
-            names[slot] = period_of(by, slot, zone, shifts_min)
-        key = names[slot], camera
-        if key not in found:
-            found[key] = Count(*key)
-        found[key].add(*numbers)
-    return [found[key] for key in sorted(found)]
+    """``rows``: slot, number of the camera, ok, failed, dropped, defects; ``cameras``: their names.
+    Sorted by period, then camera. A year has 280,000 rows for 16 cameras."""
+    sums: dict[tuple[str, int], list[int]] = {}
+    last, period = None, ""
+    for slot, camera, ok, failed, dropped, defects in rows:
+        if slot != last:
+            last, period = slot, period_of(by, slot, zone, shifts_min)
+        found = sums.get((period, camera))
+        if found is None:
+            found = sums[period, camera] = [0, 0, 0, 0]
+        found[0] += ok
+        found[1] += failed
+        found[2] += dropped
+        found[3] += defects
+    counts = [Count(period, cameras[camera], *found) for (period, camera), found in sums.items()]
+    return sorted(counts, key=lambda count: (count.period, count.camera))
 
 
 def period_of(by: By, slot: int, zone: tzinfo, shifts_min: tuple[int, ...]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from contract.durable.database import transaction
 from edgecore.history.rows import STATUSES, Row
-from edgecore.history.schema import SCORE_SCALE, SLOT_S
+from edgecore.history.schema import DAY_SLOTS, SCORE_SCALE, SLOT_S
 from edgecore.history.words import OTHER, Words
 
 RECENT = 20_000
@@ -152,15 +152,19 @@ class Store:
                 f"{column}={column}+?",
                 (slot, self._camera(camera), *start.values(), n),
             )
-        self._connection.executemany(
-            "INSERT INTO labels_of_slots VALUES(?,?,?,?) "
-            "ON CONFLICT DO UPDATE SET images=images+excluded.images",
-            [
-                (slot, self._camera(camera), number(label), n)
-                for (slot, camera, label), n in labels.items()
-                if label
-            ],
-        )
+        days: Counter[tuple[int, str, str]] = Counter()
+        for (slot, camera, label), n in labels.items():
+            days[(slot // DAY_SLOTS, camera, label)] += n
+        for table, counted in (("labels_of_slots", labels), ("labels_of_days", days)):
+            self._connection.executemany(
+                f"INSERT INTO {table} VALUES(?,?,?,?) "
+                "ON CONFLICT DO UPDATE SET images=images+excluded.images",
+                [
+                    (at, self._camera(camera), number(label), n)
+                    for (at, camera, label), n in counted.items()
+                    if label
+                ],
+            )
 
     def _slot_label(self, slot: int, camera: str, label: str) -> str:
         """A model that reads serial numbers gives every image a label of its own."""

@@ -11,6 +11,7 @@ _USES = {
     "labels": ("label",),
     "slots": ("camera",),
     "labels_of_slots": ("label",),
+    "labels_of_days": ("label",),
 }
 OTHER = "(other: too many different values)"
 

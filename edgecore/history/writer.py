@@ -13,7 +13,9 @@ from typing import Any, Protocol
 from contract.durable.database import is_damage, is_full, rescue
 from edgecore.history.retention import Limits, Retention, age_after
 from edgecore.history.rows import Row
-from edgecore.history.schema import format_of, open_for_writing, tune
+from edgecore.history.sampler import Sampler
+from edgecore.history.sampling import held_bytes, keep_due
+from edgecore.history.schema import format_of, limit, open_for_writing, tune
 from edgecore.history.settings import Settings
 from edgecore.history.store import Batch, Store
 
@@ -32,6 +34,7 @@ class Owner(Protocol):
 
     path: Path
     settings: Settings
+    sampler: Sampler
 
     def first_time(self) -> bool: ...
     def collect(self) -> Batch: ...
@@ -77,6 +80,8 @@ class Writer:
                 self._write(batch)
                 if len(batch.rows) < MOST_MESSAGES:
                     break
+            if keep_due(self._connection, self._recorder.sampler):
+                self._recorder.wrote([], self._facts())
             self._look_at_clock()
             self._retain()
             if stopping:
@@ -102,7 +107,8 @@ class Writer:
 
     def _facts(self) -> dict[str, Any]:
         return {"repeated": self._store.repeated, "forgotten": self._retention.forgotten,
-            "bytes": self._retention.used_bytes()}  # fmt: skip
+            "bytes": self._retention.used_bytes(),
+            "samples_bytes": held_bytes(self._connection)}  # fmt: skip
 
     def _look_at_clock(self) -> None:
         """A wall clock that was set is an event, and moves nothing else."""
@@ -116,11 +122,11 @@ class Writer:
         if now - self._looked < RETENTION_EVERY_S:
             return
         settings = self._recorder.settings
-        limits = Limits(settings.keep_days * 86_400, settings.max_bytes, settings.pictures_bytes)
+        limits = Limits(settings.keep_days * 86_400, settings.max_bytes, settings.pictures_bytes,
+            settings.samples.max_bytes)  # fmt: skip
         if settings.max_bytes != self._quota:
             self._quota = settings.max_bytes
-            pages = max(self._quota // 4096, 64)
-            self._connection.execute(f"PRAGMA max_page_count={pages}")
+            limit(self._connection, self._quota)
         self._retention.mark(self._age_s)
         self._note_time()
         if not self._retention.step(self._age_s, limits):

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from contract.status import Status
 from edgecore.core.observers import Observers
-from edgecore.core.verdict import judge
+from edgecore.core.verdict import verdict_of
 from edgecore.web.metrics.registry import CONTENT_TYPE_LATEST, Metrics
 
 EVENTS_CAPACITY = 1024
@@ -37,7 +37,7 @@ def make_app(
         return PlainTextResponse("live\n")  # it is the loop's answer that counts
 
     async def ready(_request: Request) -> Response:
-        verdict = judge(status())
+        verdict = verdict_of(status())
         return JSONResponse(verdict, status_code=200 if verdict["ready"] else 503)
 
     async def show_metrics(_request: Request) -> Response:

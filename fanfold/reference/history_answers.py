@@ -37,6 +37,7 @@ class HistoryLine(Answer):
     worker: str
     model: str
     ms: float | None = Field(description="From acceptance to the ordered result.")
+    sample: str = Field(description="The rule that kept the image whole; empty: it was not kept.")
     number: int = Field(description="Of this history; grows with each image.")
 
 

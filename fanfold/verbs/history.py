@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from enum import Enum
 from typing import Any
 
@@ -22,6 +23,9 @@ from fanfold.common import output
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import read_site, remembered_site
 from fanfold.localcore import running
+from fanfold.localcore.samples import write_samples
+from replay.errors import ReplayError
+from replay.place import place_of
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +60,10 @@ def history(
     until: str = typer.Option("", help="As --since."),
     score_min: str = typer.Option("", help="The best label's score, or --label's, at least."),
     defects: bool = typer.Option(False, "--defects", help="Images with a defect only."),
+    sample: str = typer.Option("", help="Images kept whole: by this rule; 1: by any."),
+    samples_to: str = typer.Option(
+        "", "--samples", metavar="PLACE", help="Write those to a folder or s3://bucket/prefix."
+    ),
     count_by: Counted | None = typer.Option(
         None, "--by", help="Count instead: images, failures and defect rate by camera and this."
     ),
@@ -73,10 +81,13 @@ def history(
     settings = _settings(state.name, remembered_site(state))
     reader = Reader(file_of(state), EXPORT_LIMIT_S)
     given = {"name": name, "camera": camera, "label": label, "status": status, "job": job,
-        "since": since, "until": until, "score_min": score_min,
+        "sample": sample or ("1" if samples_to else ""), "since": since, "until": until,
+        "score_min": score_min,
         "defect": "1" if defects else ""}  # fmt: skip
     try:
-        if count_by is not None or show is What.labels:
+        if samples_to:
+            _samples(reader, settings, given, samples_to)
+        elif count_by is not None or show is What.labels:
             _counts(reader, settings, given, count_by, as_csv=as_csv, as_json=as_json)
         elif show is What.events:
             _events(reader, settings, limit, as_json=as_json)
@@ -126,6 +137,20 @@ def _images(
     output.out.print(table)
     if found.next is not None:
         output.note(f"the newest {len(found.records)}; more: --count, --since, --csv or --json")
+
+
+def _samples(reader: Reader, settings: Settings, given: dict[str, str], place: str) -> None:
+    from fanfold.cloud.access import explained, reach
+
+    query = parse(given, time.time(), settings.zone)
+    try:
+        with explained(reach("", aws=True), place) if place.startswith("s3:") else nullcontext():
+            found, new = write_samples(reader, query, place_of(place))
+    except ReplayError as error:
+        raise UserError(str(error), INVALID) from error
+    output.line(f"{found} images with their records in {place}, {new} of them new")
+    if not found:
+        output.note("none is kept that fits; the site file's history: samples says which to keep")
 
 
 def _found(record: dict[str, Any]) -> str:

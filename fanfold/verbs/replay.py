@@ -212,6 +212,11 @@ def _print(report: dict[str, Any]) -> None:
     for name in run["quarantined"]:
         output.warn(f"{name} is quarantined: it ended three processes")
     if "against" in report:
+        if regions := report["against"]["with_region"]:
+            output.warn(
+                f"{regions:,} images were recorded with a region or masks of their camera; a "
+                "replay looks at whole pictures, so some disagreements may come from that"
+            )
         for task, row in report["against"]["agreement"].items():
             output.out.print(f"{task}: {100 * row['share']:.2f} % of {row['images']:,} agree")
         for row in report["against"]["flips"][:5]:

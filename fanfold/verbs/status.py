@@ -10,7 +10,7 @@ from rich.table import Table
 
 from contract.status import FunctionStatus, Status, Verdict
 from edgecore.core.stats import fetched_cameras
-from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
+from edgecore.core.verdict import DEGRADED, DOWN, OK, verdict_of
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
@@ -18,6 +18,7 @@ from fanfold.localcore.cameras import camera_line
 from fanfold.localcore.canaries import canary_line
 from fanfold.localcore.draining import picture
 from fanfold.localcore.findings import news, tell
+from fanfold.localcore.samples import samples_line
 
 
 class Source(str, Enum):
@@ -73,7 +74,7 @@ def status(
     else:
         _show(answer)
         tell(core, answer["findings"])
-    if judge(answer)["state"] != OK:
+    if verdict_of(answer)["state"] != OK:
         raise typer.Exit(FAILED)
 
 
@@ -83,7 +84,7 @@ def _show(answer: Status) -> None:
         f"[bold]{core['thing']}[/bold] up {core['uptime_s']:.0f} s, pid {core['pid']} · "
         f"group {group['name']} · deployment {group['deployment']}"
     )
-    _show_verdict(judge(answer))
+    _show_verdict(verdict_of(answer))
     _show_proving(answer)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("function", "state", "gpu", "pid", "restarts", "queue", "done", "errors", "rss"):
@@ -167,6 +168,8 @@ def _show_flow(answer: Status) -> None:
         )
     for camera in fetched_cameras(answer):
         output.out.print(camera_line(camera), markup=False, highlight=False)
+    if line := samples_line(answer):
+        output.out.print(line, markup=False, highlight=False)
     reported = picture(answer)
     if names := " ".join(w.name for w in reported.workers if w.drained) if reported else "":
         output.out.print(f"drained: {names} (resume: fanfold drain {names} --resume)")

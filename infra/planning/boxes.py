@@ -77,6 +77,7 @@ def _box(site: Site, core: str, names: list[str]) -> Site:
         update={
             "cameras": cameras,
             "alerts": site.alerts.model_copy(update={"rules": rules}),
+            "history": site.history.for_cameras(names),
             "load": load,
         }
     )

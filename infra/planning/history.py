@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from infra.planning.fields import Record
+from infra.planning.samples import Samples
 
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):(00|30)$")]
 Label = Annotated[str, Field(min_length=1, max_length=200)]
@@ -35,6 +36,10 @@ class History(Record):
         Field(default="", description="Such as Europe/Berlin; empty: the device's own.")
     )
 
+    samples: Samples | None = Field(
+        default=None, description="Live images that are kept whole; absent: none."
+    )
+
     def contradictions(self) -> list[str]:
         found = []
         if len(set(self.shifts)) < len(self.shifts):
@@ -44,7 +49,20 @@ class History(Record):
                 f"pictures_bytes: {self.pictures_bytes} is more than half of max_bytes "
                 f"({self.max_bytes}); use a smaller number"
             )
+        samples_bytes = self.samples.max_bytes if self.samples else 0
+        if samples_bytes and samples_bytes + self.pictures_bytes > self.max_bytes // 2:
+            found.append(
+                f"samples.max_bytes: {samples_bytes} and pictures_bytes ({self.pictures_bytes}) "
+                f"are more than half of max_bytes ({self.max_bytes}); use smaller numbers"
+            )
         return found
+
+    def for_cameras(self, names: list[str]) -> History:
+        """As one of several boxes has it: rules about cameras of others are theirs."""
+        samples = self.samples
+        rules = [r for r in samples.rules if r.camera in {None, *names}] if samples else []
+        some = samples.model_copy(update={"rules": tuple(rules)}) if samples and rules else None
+        return self.model_copy(update={"samples": some})
 
     def variable(self) -> str:
         """FANFOLD_HISTORY; "" where everything is as the core assumes."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from infra.planning.alerts import Alerts
+from infra.planning.alerts import MAX_VARIABLE_BYTES, Alerts
 from infra.planning.cameras import Camera, source_problems
 from infra.planning.cloud import Cloud
 from infra.planning.components import Components
@@ -223,6 +223,18 @@ class Site(Record):
             for rule in self.alerts.rules
             if rule.camera is not None and rule.camera not in names
         ]
+        found += [
+            f"history.samples: rule {rule.name}: there is no camera {rule.camera}; cameras: "
+            f"{', '.join(sorted(names))}"
+            for rule in (self.history.samples.rules if self.history.samples else ())
+            if rule.camera is not None and rule.camera not in names
+        ]
+        size = len((self.alerts.variable() + self.history.variable()).encode())
+        if size > MAX_VARIABLE_BYTES:
+            found.append(
+                f"history: with alerts {size} bytes in the group, limit {MAX_VARIABLE_BYTES}; use "
+                "fewer rules or shorter names"
+            )
         found += core_problems(self.name, self.core, self.cores, self.cameras)
         return [*found, *source_problems(self.cameras)]
 

@@ -254,6 +254,7 @@ class Aggregator(Part):
             "answered": self.writer.answered,
             "model_errors": self.writer.model_errors,
             "dropped": dict(self.writer.dropped),
+            "ignored_boxes": dict(self.writer.ignored_boxes),
             "stale_epoch": self.stale_epoch,
             "refused": self.refused,
             "store_behind": self.agreement.store_behind,

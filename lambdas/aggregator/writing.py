@@ -36,6 +36,8 @@ class Writer:
         self.emitted = self.gaps = self.late = self.failed = 0
         self.answered = self.model_errors = 0
         self.dropped: Counter[str] = Counter()
+        # By stream, of which there are as many as cameras.
+        self.ignored_boxes: Counter[str] = Counter()
 
     def append(self, name: str, stream: Stream, steps: list[Step], now: float, wall: float) -> None:
         """Write steps of one stream to the log, in order."""
@@ -107,9 +109,18 @@ class Writer:
         self.model_errors += record.get("reason") in m.MODEL_FAULTS
         if record["status"] == "dropped":
             self.dropped[record["reason"]] += 1
+        if "region" in record:
+            self._count_ignored(record)
         self._jobs.count(record, wall)
         if late:
             self._jobs.late(record)
+
+    def _count_ignored(self, record: m.Record) -> None:
+        """Boxes that the worker left out because their centre is hidden (docs/spec/regions.md)."""
+        region = record["region"]
+        ignored = region.get("ignored") if isinstance(region, dict) else None
+        if isinstance(ignored, int):
+            self.ignored_boxes[str(record["stream"])] += ignored
 
     def _log(self, kind: str, name: str, entries: list[tuple[int, str]], run: str) -> None:
         start = 0

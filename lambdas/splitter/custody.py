@@ -15,6 +15,7 @@ import os
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
+from contract.volumes import kept_name
 from lambdas.common.log import get_logger
 from lambdas.common.paths import PathError, check_file, open_inside, split_inside
 from lambdas.splitter.inbox import FOLDER, Inbox
@@ -68,7 +69,7 @@ class Custody:
         """A file of the camera's. Raises `PathError` for its own fault, `OSError` for the
         machine's; nothing is left behind then."""
         split_inside(name)
-        relative = f"{FOLDER}/{stream}/{seq:012d}"
+        relative = kept_name(stream, seq)
         status = None if self._copies else self._link(relative, name)
         if status is None:
             return self._copy(relative, name)

@@ -21,6 +21,7 @@ from infra.planning import check, load_site, plan_group
         ("alerting.md", "FANFOLD_ALERTS"),
         ("canary.md", "FANFOLD_CANARY"),
         ("retention.md", "FANFOLD_HISTORY"),
+        ("samples.md", "FANFOLD_HISTORY"),
     ],
 )
 def test_the_example_is_a_site_without_a_warning_of_its_own(

@@ -37,6 +37,7 @@ NOT_TYPED = {
     },
     "canary.md": {0: "tests/edgecore/daemon/test_canary_on_a_real_core.py types it on a core"},
     "history.md": {0: "tests/edgecore/web/records types it on a core with a history"},
+    "samples.md": {0: "tests/edgecore/web/records types it on a core with samples"},
     "lan.md": {0: "tests/fanfold/test_user_verbs.py types it; its core is in tests/edgecore/web"},
     "several-boxes.md": {
         0: "tests/infra/planning/test_box_plans.py reads what plan prints",

@@ -55,9 +55,9 @@ def test_waiting_has_one_word(verb: str) -> None:
             assert words[0] == "--wait-s"
 
 
-@pytest.mark.parametrize("verb", ["plna", "statu", "sned"])
+@pytest.mark.parametrize("verb", ["plna", "statu", "sned", "alerts tst", "user ad", "model nwe"])
 def test_an_unknown_verb_is_answered_with_the_nearest(fanfold, verb: str) -> None:
-    said = fanfold(verb)
+    said = fanfold(*verb.split())
 
     assert said.code == 2
     assert "did you mean" in said.err

@@ -38,6 +38,7 @@ class RealCore:
     wait_ms: int = 4  # what the model takes for an image
     info: dict[str, Any] = field(default_factory=dict)
     box: str = "hall"
+    said: str = ""  # what the last command wrote to its error output
 
     def write(self, **more: Any) -> None:
         """``more``: fields of the site."""
@@ -72,6 +73,7 @@ class RealCore:
             command, cwd=self.folder, env=environment, capture_output=True, text=True,
             timeout=150, check=False,
         )  # fmt: skip
+        self.said = done.stderr
         assert done.returncode in ok, done.stderr
         return done.stdout
 

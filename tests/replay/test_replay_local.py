@@ -157,7 +157,8 @@ def test_what_was_recorded_live_is_compared_by_file(tmp_path):
     whole.run()
     mine = [json.loads(line) for line in next((tmp_path / "out").rglob("shards/*.jsonl")).open()]
     other = dict(mine[1], output={"top": [{"label": "scratch", "index": 1, "score": 0.9}]})
-    batch = {"v": 1, "epoch": "e", "results": [mine[0], other, dict(mine[2], status="gap")]}
+    seen = {**mine[0], "region": {"name": "1a2b3c4d", "ignored": 1}}
+    batch = {"v": 1, "epoch": "e", "results": [seen, other, dict(mine[2], status="gap")]}
     live = tmp_path / "live/batches"
     live.mkdir(parents=True)
     (live / "b.json").write_text(json.dumps(batch))
@@ -166,8 +167,10 @@ def test_what_was_recorded_live_is_compared_by_file(tmp_path):
 
     against = report["against"]
     assert (against["compared"], against["not_recorded"]) == (2, 2)
+    assert against["with_region"] == 1
     assert against["agreement"]["classification"]["share"] == 0.5
     assert [flip["live"] for flip in against["flips"]] == ["scratch"]
     page = next((tmp_path / "out").rglob("report.html")).read_text()
     assert "cam1/00001.jpg" in page
+    assert "recorded with a region or masks" in page
     assert "data:image/jpeg;base64," in page

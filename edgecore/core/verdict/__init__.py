@@ -1,7 +1,8 @@
 """One verdict on a site: ``ok``, ``degraded`` or ``down``, with its reasons. Pure.
 
-``judge`` reads the status object and nothing else, so that `/ready`, the page, the metrics,
-the command line and the report to the cloud never say different things (docs/spec/verdict.md).
+``judge`` reads the status object and nothing else. The core judges once for each status that it
+makes; `/ready`, the page, the metrics, the command line, the alerts and the report to the cloud
+read that (``verdict_of``) and never say different things (docs/spec/verdict.md).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from edgecore.core.verdict.machine import machine_reasons
 from edgecore.core.verdict.processes import process_reasons
 from edgecore.core.verdict.reason import DEGRADED, DOWN, OK
 
-__all__ = ["DEGRADED", "DOWN", "OK", "gate_reasons", "judge"]
+__all__ = ["DEGRADED", "DOWN", "OK", "gate_reasons", "judge", "verdict_of"]
 
 
 def judge(status: Status) -> Verdict:
@@ -38,8 +39,14 @@ def judge(status: Status) -> Verdict:
     }
 
 
+def verdict_of(status: Status) -> Verdict:
+    """What the core judged when it made this status; judged here where it has none, as of a core
+    that is older. Readers do not judge: two of them would say two things of one moment."""
+    return status["verdict"] if "verdict" in status else judge(status)
+
+
 def gate_reasons(status: Status) -> list[Reason]:
-    """Those that the health gate of a new deployment waits for."""
+    """Those that the health gate of a new deployment waits for, of evidence that it chose."""
     return [reason for reason in judge(status)["reasons"] if reason["gate"]]
 
 

@@ -35,6 +35,7 @@ RIGHTS: dict[str, Role | None] = {
     "GET /api/history/labels": Role.VIEWER,
     "GET /api/history/events": Role.VIEWER,
     "GET /api/history/picture/{image:int}": Role.VIEWER,
+    "GET /api/history/sample/{image:int}": Role.VIEWER,
     "GET /api/image/{stream}/{seq:int}": Role.VIEWER,
     "GET /api/regions": Role.VIEWER,
     "GET /api/traces": Role.VIEWER,

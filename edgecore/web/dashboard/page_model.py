@@ -11,7 +11,7 @@ from contract.status import Status
 from contract.topics import ACCEPTED, HEARTBEAT, IMAGES, JOBS, RESULTS, WORK
 from contract.volumes import INBOX
 from edgecore.core.stats import fetched_cameras, numbers, part
-from edgecore.core.verdict import judge
+from edgecore.core.verdict import verdict_of
 from edgecore.web.dashboard.gallery import Gallery
 from edgecore.web.dashboard.history import History, OnPoint
 from edgecore.web.dashboard.inline import InlineImages, message_id
@@ -133,7 +133,7 @@ class PageModel:
         splitter = {k: v for k, v in part(status, "splitter").items() if k != "workers"}
         group = {**status.get("group", {})}
         group["history"] = status.get("group", {}).get("history", [])[-20:]
-        verdict = judge(status)
+        verdict = verdict_of(status)
         return {
             "core": status.get("core", {}),
             "group": group,

@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 
 from contract.status import Status
 from edgecore.core.stats import mapping, numbers, part, workers
-from edgecore.core.verdict import DEGRADED, DOWN, OK, judge
+from edgecore.core.verdict import DEGRADED, DOWN, OK, verdict_of
 from edgecore.web.metrics.cameras import camera_families
 from edgecore.web.metrics.samples import (
     MAX_LABEL_VALUES,
@@ -69,7 +69,7 @@ def _core(status: Status) -> Iterator[Metric]:
 
 
 def _verdict(status: Status) -> Iterator[Metric]:
-    verdict = judge(status) if status else None
+    verdict = verdict_of(status) if status else None
     states: list[Row] = (
         [([state], float(verdict["state"] == state)) for state in (OK, DEGRADED, DOWN)]
         if verdict
@@ -234,6 +234,12 @@ def _aggregator(stats: Mapping[str, Any]) -> Iterator[Metric]:
         "Images that ended as dropped, by reason.",
         by_key(stats.get("dropped")),
         ("reason",),
+    )
+    yield counter(
+        "aggregator_ignored_boxes",
+        "Boxes left out because their centre is outside the region or in a mask, by camera.",
+        by_key(stats.get("ignored_boxes")),
+        ("camera",),
     )
     held = stats.get("reorder_buffer")
     rows: list[Row] = [] if held is None else [([], sum(numbers(held).values()))]

@@ -33,6 +33,21 @@ def history(history: Mapping[str, Any]) -> Iterator[Metric]:
     yield gauge(
         "history_limit_bytes", "Size that the history may have.", one(history, "quota_bytes")
     )
+    yield from _samples(mapping(history.get("samples")))
+    yield gauge(
+        "samples_bytes", "Whole pictures of live images that are kept.",
+        one(history, "samples_bytes"),
+    )  # fmt: skip
+
+
+def _samples(samples: Mapping[str, Any]) -> Iterator[Metric]:
+    yield counter("samples_kept_images", "Live images kept whole.", one(samples, "kept"))
+    yield counter(
+        "samples_left_out_images",
+        "Live images that a rule wanted and that were not kept, by reason.",
+        by_key(samples.get("left_out_by_reason")),
+        ("reason",),
+    )
 
 
 def alerts(alerts: Mapping[str, Any]) -> Iterator[Metric]:

@@ -48,6 +48,7 @@ def history_routes(remembered: Remembered | None) -> list[Route]:
         "labels": pages.labels,
         "events": pages.events,
         "picture/{image:int}": pages.picture,
+        "sample/{image:int}": pages.sample,
     }
     return [Route(f"/api/history/{name}", _answering(h)) for name, h in handlers.items()]
 
@@ -117,6 +118,18 @@ class _Pages:
             return _problem(404, f"no picture was kept of image {image}")
         headers = {"cache-control": "private, max-age=3600, immutable"}
         return Response(found[1], media_type=found[0], headers=headers)
+
+    async def sample(self, request: Request) -> Response:
+        image = request.path_params["image"]
+        kept = await self._ask(self._reader().sample, image)
+        if kept is None:
+            return _problem(404, f"image {image} was not kept as a sample, or is no longer")
+        shown = "inline" if kept.media_type.startswith("image/") else "attachment"
+        headers = {
+            "cache-control": "private, max-age=3600, immutable",
+            "content-disposition": shown,
+        }
+        return Response(kept.content, media_type=kept.media_type, headers=headers)
 
     @property
     def _settings(self) -> Settings:

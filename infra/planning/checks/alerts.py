@@ -43,6 +43,19 @@ def rules_can_come_true(plan: Plan) -> Iterator[Broken]:
             )
 
 
+@rule("FF213", "warning", "docs/guides/samples.md")
+def samples_can_be_taken(plan: Plan) -> Iterator[Broken]:
+    """A sample rule about disagreement needs a canary: nothing else compares two models."""
+    samples = plan.site.history.samples
+    for each in samples.rules if samples and plan.site.canary is None else ():
+        if each.disagreement:
+            yield (
+                f"sample rule {each.name}",
+                "keeps nothing: the site has no canary.",
+                "Add canary: {}, or remove the rule.",
+            )
+
+
 @rule("FF212", "info", _GUIDE)
 def judged_by_the_embedded_core(plan: Plan) -> Iterator[Broken]:
     """Alert rules and the history are the embedded core's: AWS's own V1 core ignores them."""

@@ -142,6 +142,30 @@ def test_both_answers_make_one_comparison_whichever_comes_first(play, first):
     play(story)
 
 
+@pytest.mark.parametrize(
+    ("said", "told"), [("part", []), ("crack", [(b"pixels", "part", "crack")])]
+)
+def test_an_image_about_which_the_models_differ_is_told_while_its_copy_is_there(play, said, told):
+    async def story(hall: Hall) -> None:
+        heard: list[Any] = []
+
+        def differ(old: Any, new: Any, name: str) -> None:
+            content = (hall.images / name).read_bytes()
+            heard.append((content, old["output"]["own"], new["output"]["own"]))
+
+        hall.mirror.differ = differ
+        hall.hello()
+        await hall.work(item(1))
+        (hall.images / KEPT).unlink()
+        hall.old(item(1))
+        hall.new(item(1), said)
+        await hall.mirror.tick()
+
+        assert heard == told
+
+    play(story)
+
+
 def test_a_worker_that_comes_back_as_another_died_with_what_it_had(play):
     async def story(hall: Hall) -> None:
         hall.hello("i1")

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from checkout import PROJECT
 from every import every
 from hypothesis import given
 from hypothesis import strategies as st
 from site_status import DAY_S, WELL, function, status_with, worker
 
+from edgecore.alerts.judge import Evidence
+from edgecore.alerts.judge import judge as alerted
+from edgecore.alerts.rules import Rule
+from edgecore.alerts.windows import Windows
 from edgecore.core.reports import HEARTBEAT_LIMIT_S, STATS_LIMIT_S
 from edgecore.core.verdict import judge
+from edgecore.daemon.health_report import report
+from edgecore.web.dashboard.page_model import PageModel
+from edgecore.web.dashboard.ports import SiteView
 from edgecore.web.metrics.families import families
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
@@ -245,6 +254,31 @@ def test_only_the_group_s_own_faults_hold_a_deployment_back() -> None:
         ("function_hung", True),
         ("cloud_unreachable", False),
     ]
+
+
+def test_every_reader_says_the_verdict_that_the_core_made() -> None:
+    """One that no evidence gives, so that a reader that judged by itself would be seen."""
+    why = {"code": "made_up", "level": DOWN, "subject": "worker w9", "problem": "is made up",
+        "remedy": "none", "requested": False}  # fmt: skip
+    status: Any = {**WELL, "verdict": {"state": DOWN, "ready": False, "reasons": [why]}}
+    page = PageModel(SiteView()).sections(status, 0.0)["verdict"]
+    told = report(status, site="hall", interval_s=60.0, wall=0.0)
+    metrics = {(s.name, *s.labels.values()): s.value for f in families(status) for s in f.samples}
+    seen = Evidence(status=status, windows=Windows(), now=0.0, started=0.0)
+
+    assert (page["state"], page["reasons"][0]["code"]) == (DOWN, "made_up")
+    assert (told["verdict"], told["reasons"][0]["code"]) == (DOWN, "made_up")
+    assert metrics["fanfold_verdict", DOWN] == 1.0
+    assert metrics["fanfold_verdict_reasons", "made_up"] == 1.0
+    assert alerted(Rule(name="w", when="worker_down"), seen) == "worker w9 is made up"
+
+
+def test_only_the_core_and_its_gate_judge() -> None:
+    imports = re.compile(r"from edgecore\.core\.verdict import .*\bjudge\b")
+    files = [*(PROJECT / "edgecore").rglob("*.py"), *(PROJECT / "fanfold").rglob("*.py")]
+    found = [f.relative_to(PROJECT).as_posix() for f in files if imports.search(f.read_text())]
+
+    assert found == ["edgecore/daemon/process.py"]
 
 
 def test_two_kinds_of_workers_are_each_needed() -> None:

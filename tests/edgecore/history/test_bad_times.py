@@ -48,7 +48,7 @@ def left(path: Path) -> list[int]:
     return [r["seq"] for r in Reader(path).search(Query()).records][::-1]
 
 
-LIMITS = Limits(keep_s=30 * DAY_S, max_bytes=64 << 20, pictures_bytes=0)
+LIMITS = Limits(keep_s=30 * DAY_S, max_bytes=64 << 20, pictures_bytes=0, samples_bytes=0)
 
 
 def test_what_is_older_than_its_time_is_forgotten_and_its_counts_stay(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_full_quota_makes_room_by_forgetting_the_oldest(tmp_path: Path) -> Non
     path = tmp_path / "h.sqlite3"
     connection = open_for_writing(path, 4 << 20).connection
     store, retention = Store(connection), Retention(connection)
-    limits = Limits(keep_s=9e9, max_bytes=4 << 20, pictures_bytes=0)
+    limits = Limits(keep_s=9e9, max_bytes=4 << 20, pictures_bytes=0, samples_bytes=0)
     for n in range(60):
         records = [record(n * 500 + i, detail="x" * 100) for i in range(500)]
         store.add(Batch(rows=rows_of(message(records).payload, T0 + n, frozenset())))

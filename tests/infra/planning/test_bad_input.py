@@ -244,3 +244,32 @@ def test_a_profile_named_otherwise_than_its_file_is_refused(folder):
     assert str(caught.value).endswith(
         'box.yaml:1: name: "bix" differs from the file\'s name. Write box, or rename the file.'
     )
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ("{rules: []}", "at least"),
+        ("{rules: [{name: a}, {name: a}]}", "a given twice; use each name once"),
+        ("{rules: [{name: a, share: 1.5}]}", "share"),
+        ("{rules: [{name: a, per_hour: 0}]}", "per_hour"),
+        ("{rules: [{name: a, score_min: 0.6, score_max: 0.4}]}", "0.6 is above score_max (0.4)"),
+        ("{rules: [{name: a, disagreement: true, label: x}]}", "no meaning beside disagreement"),
+        ("{rules: [{name: a, camera: cam9}]}", "there is no camera cam9; cameras: cam1"),
+        ("{max_bytes: 900000000, rules: [{name: a}]}", "more than half of max_bytes (1073741824)"),
+        ("{rule: [{name: a}]}", "rules"),
+    ],
+)
+def test_samples_that_could_not_be_kept_are_refused_with_value_and_limit(folder, samples, said):
+    (folder / "demo.yaml").write_text(f"{SITE}history:\n  samples: {samples}\n")
+
+    assert any(said in complaint for complaint in complaints(folder))
+
+
+def test_more_rules_than_travel_in_a_group_are_refused_with_their_size(folder):
+    labels = [f"{{name: r{n}, label: {'x' * 190}}}" for n in range(16)]
+    (folder / "demo.yaml").write_text(
+        f"{SITE}history:\n  samples: {{rules: [{', '.join(labels)}]}}\n"
+    )
+
+    assert any("limit 2800; use fewer rules" in complaint for complaint in complaints(folder))

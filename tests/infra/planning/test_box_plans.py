@@ -121,12 +121,18 @@ def test_each_box_has_its_own_certificates_file_and_profile(write):
 
 def test_a_rule_about_a_camera_goes_with_it_and_the_load_is_shared(write):
     rules = [{"name": "quiet", "when": "no_results", "for_s": 60, "camera": "cam1"}]
-    path = write(alerts={"rules": rules}, load={"images_per_day": 6_000})
+    samples = {"rules": [{"name": "few", "share": 0.1, "camera": "cam1"}]}
+    path = write(
+        alerts={"rules": rules}, history={"samples": samples}, load={"images_per_day": 6_000}
+    )
     boxes = [box for box, _ in load_place(path, PROFILES).boxes.values()]
 
     with_rule = [[c.name for c in box.cameras] for box in boxes if box.alerts.rules]
     assert with_rule
     assert all("cam1" in names for names in with_rule)
+    assert [box.history.samples is not None for box in boxes] == [
+        bool(box.alerts.rules) for box in boxes
+    ]
     assert sum(box.load.images_per_day for box in boxes) == 6_000
 
 

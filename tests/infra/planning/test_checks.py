@@ -102,6 +102,7 @@ BROKEN = {
     "FF210": lambda: plan(alerts=alerting("worker_down")),
     "FF211": lambda: plan(alerts=alerting("cloud_link")),
     "FF212": lambda: plan(alerts=alerting("worker_down")),
+    "FF213": lambda: plan(history={"samples": {"rules": ({"name": "a", "disagreement": True},)}}),
     "FF205": lambda: plan(on=profile("cpu-gateway-4core"), workers=1, threads=1),
 }
 

@@ -1,5 +1,10 @@
 // The little that this page needs of a framework: build, set when changed, patch by key.
 
+// What others wrote is text that obeys nobody: control characters and marks that turn text around
+// are shown as their code. Line breaks and tabs stay.
+const MARKS = /[\p{Cf}\p{Zl}\p{Zp}]|(?![\n\t])\p{Cc}/gu;
+export const visible = (text) => String(text ?? "").replace(MARKS, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+
 export const byId = (id) => document.getElementById(id);
 
 export function el(tag, attributes = {}, ...children) {
@@ -10,7 +15,7 @@ export function el(tag, attributes = {}, ...children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value != null) node.setAttribute(name, value);
   }
-  node.append(...children.filter((child) => child != null));
+  node.append(...children.filter((child) => child != null).map((child) => (child instanceof Node ? child : visible(child))));
   return node;
 }
 
@@ -23,7 +28,7 @@ export function svg(tag, attributes = {}, ...children) {
 
 // Writing the same text again would still cost a layout and lose a selection.
 export function setText(node, value) {
-  const text = value == null ? "" : String(value);
+  const text = visible(value);
   if (node.textContent !== text) node.textContent = text;
 }
 

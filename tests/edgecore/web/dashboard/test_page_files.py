@@ -59,3 +59,12 @@ def test_every_id_that_a_script_asks_for_is_in_the_page_or_made_by_one() -> None
 def test_vendored_code_comes_with_its_licence() -> None:
     for folder in (STATIC / "vendor").iterdir():
         assert (folder / "LICENSE").is_file(), folder.name
+
+
+def test_a_page_looks_alive_over_a_lost_core_for_less_than_two_seconds() -> None:
+    """By its own numbers: after so long without an update, looked at so often."""
+    text = (STATIC / "feed.js").read_text()
+    [stale] = re.findall(r"const STALE_MS = (\d+);", text)
+    [look] = re.findall(r"const LOOK_MS = (\d+);", text)
+
+    assert int(stale) + int(look) < 2_000

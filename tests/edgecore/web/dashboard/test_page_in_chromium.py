@@ -248,12 +248,12 @@ def test_a_page_that_is_open_for_days_keeps_ten_minutes(browser: Browser, served
 
 def test_a_name_is_never_taken_for_markup(browser: Browser, served: Served) -> None:
     browser.open(served.port)
-    nasty = "<img src=x onerror=alert(1)>"
+    nasty = "<img src=x onerror=alert(1)>\u202eevil\x1b[31m"
     output = {"top": [{"label": nasty, "index": 0, "score": 0.9}]}
     served.do(lambda: served.core.image("cam1", "w0", output=output))
     browser.wait("document.querySelector('.image')")
 
-    assert nasty in browser.text("#images")
+    assert "<img src=x onerror=alert(1)>\\u{202e}evil\\u{1b}[31m" in browser.text("#images")
     assert browser("seen")["errors"] == []
 
 

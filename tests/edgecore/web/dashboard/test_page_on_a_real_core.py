@@ -314,6 +314,21 @@ def test_a_foreign_page_is_refused(hall: RealCore, header: str, value: str, stat
     assert hall.ask("/api/status", **{header: value})[0] == status
 
 
+def test_the_page_greys_out_over_a_core_that_hangs_and_lives_on_with_it(
+    page: Browser, hall: RealCore
+) -> None:
+    page.wait("document.querySelector('#live').innerText === 'live'")
+    os.kill(int(hall.info["pid"]), signal.SIGSTOP)
+    try:
+        page.wait("document.body.classList.contains('gone')")
+        said = page.text("#live")
+    finally:
+        os.kill(int(hall.info["pid"]), signal.SIGCONT)
+    page.wait("!document.body.classList.contains('gone')")
+
+    assert said.startswith("no update")
+
+
 def test_the_open_page_finds_a_core_that_restarts_and_that_is_read_only_now(
     page: Browser, hall: RealCore
 ) -> None:

@@ -11,10 +11,12 @@ import shlex
 import signal
 from collections.abc import Iterator
 
+import boto3
 import pytest
 from alert_peers import Hook
 from checkout import PROJECT
 from chromium import Browser, needs_chromium
+from moto.server import ThreadedMotoServer
 from real_core import RealCore
 
 from fanfold.device.interpreters import device_python
@@ -39,7 +41,12 @@ def hall(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealC
     core = RealCore(tmp_path_factory.mktemp("hall"))
     parts = {"name": "parts", "when": "label_seen", "label": "part"}
     core.write(
-        history={"defects": ["part"], "shifts": ["00:00"], "time_zone": "UTC"},
+        history={
+            "defects": ["part"],
+            "shifts": ["00:00"],
+            "time_zone": "UTC",
+            "samples": {"rules": [{"name": "parts", "label": "part", "per_hour": 36_000}]},
+        },
         alerts={"rules": [parts], "to": {"webhook": {"url": hook.url}}},
     )
     core.start()
@@ -96,6 +103,83 @@ def test_an_operator_finds_a_failed_image_with_its_reason_on_the_page(
     assert "status=failed" in str(browser("evaluate", script="document.querySelector('#csv').href"))
 
 
+def sampled(core: RealCore) -> int:
+    """How many were kept, once each of the three is decided."""
+
+    def decided() -> bool:
+        told = core.status()["history"]["samples"]
+        return told["kept"] + told["left_out_by_reason"].get("rate", 0) == 3
+
+    core.eventually(decided, "each image is kept or left out")
+    return int(core.status()["history"]["samples"]["kept"])
+
+
+def test_live_images_that_a_rule_wants_are_handed_out_whole_with_the_models_answer(
+    hall: RealCore,
+) -> None:
+    kept = sampled(hall)
+    said = hall.fanfold("status", "hall", ok=(0, 1))
+    once = hall.fanfold("history", "hall", "--samples", "kept")
+    again = hall.fanfold("history", "hall", "--samples", "kept")
+    lines = [path.read_text() for path in (hall.folder / "kept").rglob("*.json")]
+    first = json.loads(lines[0])
+    sent = {photo.read_bytes() for photo in (hall.folder / "photos").glob("*.jpg")}
+
+    assert kept == len(lines) >= 1
+    assert f"samples: {kept} kept" in said
+    assert (hall.folder / "kept" / first["file"]).read_bytes() in sent
+    assert (first["sample"], first["answer"]["output"]["boxes"][0]["label"]) == ("parts", "part")
+    assert (f"{kept} of them new" in once, "0 of them new" in again) == (True, True)
+
+
+def test_samples_go_to_a_bucket_that_there_is(
+    hall: RealCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = sampled(hall)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    address = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+    try:
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="labels")
+        hall.fanfold("history", "hall", "--samples", "s3://labels/hall")
+        hall.fanfold("history", "hall", "--samples", "s3://nowhere/hall", ok=(1, 2, 3, 4))
+        keys = [o["Key"] for o in client.list_objects_v2(Bucket="labels")["Contents"]]
+    finally:
+        server.stop()
+
+    assert len(keys) == 2 * kept
+    assert all(key.startswith("hall/left/") for key in keys)
+    assert "s3://nowhere/hall" in hall.said
+    assert "Traceback" not in hall.said
+
+
+@needs_chromium
+def test_a_sampled_image_is_seen_whole_on_the_page(browser: Browser, hall: RealCore) -> None:
+    kept = sampled(hall)
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history?sample=1")
+    browser.wait(f"document.querySelectorAll('#records tbody tr').length === {kept}")
+    browser.wait("document.querySelector('#samples').innerText.includes('kept whole')")
+    browser("evaluate", script="document.querySelector('#records button.link').click()")
+    browser.wait("document.querySelector('#picture img')?.naturalWidth > 0")
+
+    assert "kept by parts" in browser.text("#picture-title")
+
+
+@needs_chromium
+def test_on_a_phone_an_event_is_read_in_lines_of_words(browser: Browser, hall: RealCore) -> None:
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history", width=390, height=844)
+    browser.wait("document.querySelector('#events tbody td')")
+    cells = "[...document.querySelectorAll('#events td:last-child')]"
+    narrowest = browser("evaluate", script=f"Math.min(...{cells}.map((c) => c.clientWidth))")
+
+    assert narrowest > 150
+
+
 @needs_chromium
 def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
     browser: Browser, hall: RealCore, hook: Hook
@@ -117,7 +201,7 @@ def test_a_test_of_the_alerts_reaches_the_webhook(hall: RealCore, hook: Hook) ->
     assert hook.got[-1][1]["kind"] == "test"
 
 
-@pytest.mark.parametrize("guide", ["history.md", "alerting.md"])
+@pytest.mark.parametrize("guide", ["history.md", "alerting.md", "samples.md"])
 def test_what_the_guide_types_works(
     guide: str, hall: RealCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,6 +200,15 @@ def test_an_outline_that_cannot_be_is_refused_in_words_and_stays_drawn(page: Bro
     assert page("evaluate", script="document.querySelector('#yaml').hidden")
 
 
+def test_boxes_that_a_mask_left_out_are_counted_by_camera(hall: RealCore) -> None:
+    def counted() -> list[str]:
+        lines = hall.ask("/metrics")[1].decode().splitlines()
+        return [x for x in lines if x.startswith("fanfold_aggregator_ignored_boxes_total{")]
+
+    expected = ['fanfold_aggregator_ignored_boxes_total{camera="right"} 3.0']
+    hall.eventually(lambda: counted() == expected, "three boxes behind the mask, none elsewhere")
+
+
 def test_what_is_deployed_comes_back_and_is_known_as_such(browser: Browser, hall: RealCore) -> None:
     show(browser, hall, "right")
     browser("evaluate", script="document.querySelector('#shapes .quiet').click()")

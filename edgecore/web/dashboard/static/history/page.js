@@ -1,7 +1,7 @@
 // The history page: a search, its table, counts and events. What others wrote is only ever text.
 
-import { byId, el, setText, showTheme, table } from "../dom.js";
-import { clock, count, ms } from "../format.js";
+import { byId, el, setText, showTheme, table, visible } from "../dom.js";
+import { bytes as size, clock, count, ms } from "../format.js";
 import { showPerson, signIn, takeTokenFromAddress, whoAmI } from "../person.js";
 import { startAlerts } from "./alerts.js";
 
@@ -9,9 +9,6 @@ const form = byId("search");
 let records = [];
 let next = null;
 let by = "camera";
-
-// Control characters and marks that turn text around, as their code.
-export const visible = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 
 function query() {
   const given = new URLSearchParams();
@@ -50,7 +47,7 @@ function status(r) {
 
 function name(r) {
   const title = `${visible(r.folder)}/${visible(r.name)}\n${visible(r.id)}`;
-  if (r.status !== "failed") return el("span", { title }, visible(r.name));
+  if (r.status !== "failed" && !r.sample) return el("span", { title }, visible(r.name));
   return el("button", { class: "link", type: "button", title, onclick: () => showPicture(r) }, visible(r.name));
 }
 
@@ -67,10 +64,14 @@ const COLUMNS = [
 ];
 
 function showPicture(r) {
-  setText(byId("picture-title"), `${visible(r.name)}: ${visible(r.reason)}`);
-  const image = el("img", { src: `/api/history/picture/${r.number}`, alt: "" });
-  image.addEventListener("error", () => image.replaceWith(el("p", { class: "dim" }, "No picture was kept: it could not be read, or its file was gone.")));
-  byId("picture-body").replaceChildren(el("p", {}, visible(r.detail)), image);
+  const about = r.sample ? `kept by ${visible(r.sample)}` : visible(r.reason);
+  setText(byId("picture-title"), `${visible(r.name)}: ${about}`);
+  const source = `/api/history/${r.sample ? "sample" : "picture"}/${r.number}`;
+  const image = el("img", { src: source, alt: "" });
+  image.addEventListener("error", () => image.replaceWith(el("p", { class: "dim" }, r.sample ? "A browser cannot show it, or it has gone with the oldest." : "No picture was kept: it could not be read, or its file was gone.")));
+  const words = r.sample ? labelsOf(r) : visible(r.detail);
+  const file = r.sample ? el("p", {}, el("a", { href: source, download: visible(r.name) }, "Download")) : "";
+  byId("picture-body").replaceChildren(el("p", {}, words), image, file);
   byId("picture").showModal();
 }
 
@@ -87,7 +88,17 @@ async function search(older) {
     byId("more").hidden = !next;
     setText(byId("found"), `${count(records.length)}${next ? " newest, there are older ones" : ""}`);
   });
-  if (!older) await Promise.all([showCounts(), showEvents()]);
+  if (!older) await Promise.all([showCounts(), showEvents(), showSamples()]);
+}
+
+// What the site file's history: samples keeps, and what it left out.
+async function showSamples() {
+  await guarded(async () => {
+    const { samples, samples_bytes: bytes } = (await ask("/api/status", new URLSearchParams())).history ?? {};
+    if (!samples?.rules.length) return;
+    const why = Object.entries(samples.left_out_by_reason).map(([reason, n]) => `${visible(reason)} ${count(n)}`).join(", ");
+    setText(byId("samples"), `kept whole since the start: ${count(samples.kept)}${bytes == null ? "" : `, ${size(bytes)} of ${size(samples.quota_bytes)}`}; left out: ${count(samples.left_out)}${why ? ` (${why})` : ""}`);
+  });
 }
 
 function period() {

@@ -1,12 +1,11 @@
 // One's own account; for an admin also users and the audit log. What others wrote is only ever text.
 
-import { byId, el, setText, showTheme, table } from "../dom.js";
+import { byId, el, setText, showTheme, table, visible } from "../dom.js";
 import { get, post, showPerson, signIn, takeTokenFromAddress, whoAmI } from "../person.js";
 
 takeTokenFromAddress();
 showTheme();
 
-const visible = (text) => String(text ?? "").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 const when = (t) => new Date(t * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
 
 function say(text, ok) {

@@ -1,0 +1,110 @@
+"""A second name for each image that is to be kept, until its bytes are in the history. Blocking.
+
+The splitter gives up its own name of an image with its record. A link costs no bytes; where there
+can be none, the image is read by the names that it had, and is left out if those are gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.volumes import SAMPLES
+
+MAX_FILE_BYTES = 16 << 20
+"""As the splitter takes images."""
+
+
+class LeftOutError(Exception):
+    """The picture cannot be kept; the text is the reason that is counted."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """``names``: of one image, ours first; ``sha256``: of what the model saw, "": not told."""
+
+    names: tuple[str, ...]
+    sha256: str
+
+
+class SampleFiles:
+    """Below ``images_dir``; names are relative to it. From any thread."""
+
+    def __init__(self, images_dir: str) -> None:
+        self._root = Path(images_dir)
+        self._numbers = itertools.count(1)
+        self._ready = False
+        self._beginning = threading.Lock()
+
+    def is_at(self, images_dir: str) -> bool:
+        return self._root == Path(images_dir)
+
+    def hold(self, names: list[str], sha256: str) -> Hold:
+        """``names``: as the image is called elsewhere, the most lasting last."""
+        self._begin()
+        for name in names:
+            own = f"{SAMPLES}/{next(self._numbers):09d}"
+            try:
+                os.link(self._inside(name), self._root / own, follow_symlinks=False)
+            except (OSError, ValueError):
+                continue
+            return Hold((own,), sha256)
+        return Hold(tuple(names), sha256)
+
+    def read(self, hold: Hold) -> bytes:
+        """Raises LeftOutError. Others write to the volume: what is not the image that the model
+        saw is not kept."""
+        problem = "its file was gone"
+        for name in hold.names:
+            try:
+                content = self._content(name)
+            except (OSError, ValueError):
+                continue
+            if not hold.sha256 or hashlib.sha256(content).hexdigest() == hold.sha256:
+                return content
+            problem = "its file was changed"
+        raise LeftOutError(problem)
+
+    def release(self, hold: Hold) -> None:
+        for name in hold.names:
+            if name.startswith(f"{SAMPLES}/"):
+                with contextlib.suppress(OSError):
+                    (self._root / name).unlink()
+
+    def end(self) -> None:
+        self._ready = False
+        with contextlib.suppress(OSError, ValueError):
+            shutil.rmtree(self._root / SAMPLES, ignore_errors=True)
+
+    def _begin(self) -> None:
+        """Nothing is left of an earlier core's."""
+        with self._beginning:
+            if self._ready:
+                return
+            self.end()
+            with contextlib.suppress(OSError):
+                (self._root / SAMPLES).mkdir(mode=0o755, parents=True)
+            self._ready = True
+
+    def _inside(self, name: str) -> Path:
+        """Raises ValueError, OSError: no regular file below the volume."""
+        if not name or name.startswith("/") or ".." in name.split("/"):
+            raise ValueError(name)
+        path = self._root / name
+        if not path.parent.resolve().is_relative_to(self._root.resolve()):
+            raise ValueError(name)
+        return path
+
+    def _content(self, name: str) -> bytes:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(self._inside(name), flags), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise LeftOutError("it is too large")
+            return file.read(MAX_FILE_BYTES + 1)
