@@ -7,6 +7,7 @@ import os
 import threading
 
 import pytest
+from broken_volume import Volume
 from replay_kit import Whole, archive_of, package
 
 from fanfold.cloud.landed import records_of
@@ -14,6 +15,8 @@ from replay.compare import require_results
 from replay.engines.local import LocalEngine
 from replay.errors import CannotLoadError, ReplayError
 from replay.place import Folder
+from replay.runner import Runner
+from replay.shard import run_shard
 
 
 def names(records):
@@ -140,6 +143,20 @@ def test_a_process_that_cannot_begin_accuses_no_shard(tmp_path, wrong):
     with pytest.raises(ReplayError):
         whole.run(LocalEngine(whole.job._replace(**wrong)))
 
+    assert not list((tmp_path / "out").rglob("*.jsonl"))
+
+
+def test_images_that_cannot_be_read_for_long_end_the_replay_and_accuse_nobody(
+    tmp_path, monkeypatch
+):
+    whole = Whole(archive_of(tmp_path / "in", cam1=5), tmp_path / "out", package(tmp_path / "m"))
+    Volume(tmp_path, monkeypatch).break_(tmp_path / "in/cam1/00003.jpg")
+    runner = Runner(str(tmp_path / "m"), "1", patience_s=0.5)
+
+    with pytest.raises(ReplayError, match=r"cannot be read for .*OSError.*start the same replay"):
+        run_shard(next(iter(whole.plan)), "m", whole.archive, whole.store, runner)
+
+    runner.stop()
     assert not list((tmp_path / "out").rglob("*.jsonl"))
 
 
