@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -66,13 +67,19 @@ class Bucket:
     """One place in S3; the endpoint and the credentials are boto3's own settings."""
 
     def __init__(
-        self, client: Any, bucket: str, prefix: str, patience: Patience, sender: Any = None
-    ) -> None:
-        """`sender`: the client for whole files, which asks again for each part of one by itself."""
+        self, client: Any, bucket: str, prefix: str, patience: Patience,
+        sender: Callable[[], Any] | None = None,
+    ) -> None:  # fmt: skip
+        """`sender` makes the client for whole files, which asks again for each part by itself."""
         self._client, self._bucket, self.patience = client, bucket, patience
-        self._sender = sender or client
+        # Made when it is needed: a client is 30 MB, and only who joins sends whole files.
+        self._make_sender = sender or (lambda: client)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.url = f"s3://{bucket}/{self._prefix}".rstrip("/")
+
+    @functools.cached_property
+    def _sender(self) -> Any:
+        return self._make_sender()
 
     @classmethod
     def of(cls, url: str) -> Bucket:
@@ -90,7 +97,7 @@ class Bucket:
             return boto3.client("s3", config=config)
 
         # Retries are ours, so that they are counted and have one limit.
-        return cls(client(1), bucket, prefix, Patience(), client(PART_ATTEMPTS))
+        return cls(client(1), bucket, prefix, Patience(), lambda: client(PART_ATTEMPTS))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         token = ""

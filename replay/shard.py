@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from contract.messages import MAX_PATH_BYTES, Record, dumps, result_failed, utf8
 from lambdas.pool.pool import IN_HAND
 from replay.cut import Shard
+from replay.errors import ReplayError
 from replay.place import Place
 from replay.plan import shard_name
 from replay.runner import Runner
@@ -131,7 +132,7 @@ class _Collected:
 
     def _fetched(self, index: int, name: str, path: Path) -> None:
         try:
-            path.write_bytes(self._archive.read(name))
+            _keep(path, self._archive.read(name))
             self._submit([index], [str(path)], fetched=path)
         except FileNotFoundError:
             self._take([(index, result_failed({}, "not_found", "it was listed, and is gone"))])
@@ -176,6 +177,16 @@ class _Collected:
                         raise self._error
                     return
             self._runner.check()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ReplayError(
+            f"{path.parent}: no image can be kept there: {error.strerror or error}. Make room, "
+            "or set TMPDIR to another folder, and start the same replay again"
+        ) from error
 
 
 def _is_short(path: str) -> bool:

@@ -113,7 +113,7 @@ def test_a_whole_file_is_sent_to_a_bucket_that_throttles(s3, tmp_path, size):
     waits = []
     operation = "PutObject" if size < 1 << 20 else "UploadPart"
     sender = throttled(asks_once(), 2, operation)
-    place = Bucket(boto3.client("s3"), "plant", "", Patience(60, waits.append), sender)
+    place = Bucket(boto3.client("s3"), "plant", "", Patience(60, waits.append), lambda: sender)
     (tmp_path / "file").write_bytes(b"x" * size)
 
     place.put_file("x", tmp_path / "file")

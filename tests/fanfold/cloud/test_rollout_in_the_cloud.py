@@ -16,6 +16,7 @@ from cloud_plant import package
 
 import devcloud
 from fanfold.main import main
+from fanfold.rollout.held import held
 
 SITES = 6
 NEW = f"s3://fleet-models/{NEWER}"
@@ -107,6 +108,26 @@ def test_without_a_terminal_and_without_yes_nothing_begins(rollout, lines):
 
     assert code == 2
     assert "Pass --yes" in err
+    assert models(lines) == ["good"] * SITES
+
+
+def test_a_pattern_that_no_site_matches_is_told_with_the_sites_there_are(typed, lines):
+    code, _, err = typed(lines, "lime-*")("--plan")
+
+    assert code == 2
+    assert "'lime-*' matches no site" in err
+    assert "line-1, line-2" in err
+
+
+def test_a_rollout_of_another_model_under_way_at_a_site_keeps_this_one_from_beginning(
+    rollout, lines
+):
+    state = lines[0].folder.parent / "state"
+    with held(["line-5"], state / "rollouts" / "sites"):
+        code, _, err = rollout("--yes")
+
+    assert code == 1
+    assert "line-5 is in another rollout" in err
     assert models(lines) == ["good"] * SITES
 
 
