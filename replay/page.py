@@ -78,7 +78,7 @@ def _table(heads: tuple[str, ...], rows: list[Any]) -> str:
 
 
 def _shown(worst: Worst, read: Callable[[str], bytes]) -> str:
-    """Records recorded live may be of another version's form; the page is made all the same."""
+    """What a hook or another version recorded may have another form; the page is made anyway."""
     try:
         return _figure(worst, read)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
