@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from replay.cut import ROOT, Shard
 from replay.errors import ReplayError
 from replay.place import Place
 from replay.plan import Replay, shard_name
+
+#: Of an encoded stream's name; file systems take 255 bytes with all around it.
+MAX_NAME = 200
 
 
 class Joined(NamedTuple):
@@ -110,4 +114,13 @@ class _Files:
         path.unlink()
 
     def _path(self, stream: str) -> Path:
-        return self._folder / f"stream={quote(stream, safe='', errors='surrogateescape')}.jsonl"
+        return self._folder / stream_file(stream)
+
+
+def stream_file(stream: str) -> str:
+    """Percent-encoded; a name that no folder would take ends in a hash of all of it."""
+    name = quote(stream, safe="", errors="surrogateescape")
+    if len(name) > MAX_NAME:
+        digest = hashlib.sha256(stream.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        name = f"{name[:MAX_NAME].rpartition('%')[0]}~{digest}"
+    return f"stream={name}.jsonl"

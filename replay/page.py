@@ -33,7 +33,7 @@ def page(report: dict[str, Any], worst: list[Worst], read: Callable[[str], bytes
     """`report` as report.json; `read` gives an image's bytes by its name."""
     model = report["model"]
     title = f"Replay of {model['name']} {model['version']}"
-    figures = "".join(_figure(each, read) for each in worst)
+    figures = "".join(_shown(each, read) for each in worst)
     against = report.get("against")
     compared = _compared(against) if against else "<p>Compared with nothing (--against).</p>"
     pictures = f"<h2>Worst disagreements</h2><div class=worst>{figures}</div>" if worst else ""
@@ -84,6 +84,15 @@ def _table(heads: tuple[str, ...], rows: list[Any]) -> str:
     top = "".join(f"<th>{escape(head)}" for head in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}" for cell in row) for row in rows)
     return f"<table><tr>{top}{body}</table>"
+
+
+def _shown(worst: Worst, read: Callable[[str], bytes]) -> str:
+    """What a hook or another version recorded may have another form; the page is made anyway."""
+    try:
+        return _figure(worst, read)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        name, why = escape(_clean(worst.file)), escape(repr(error))
+        return f"<figure><figcaption><b>{name}</b><br>cannot be drawn: {why}</figcaption></figure>"
 
 
 def _figure(worst: Worst, read: Callable[[str], bytes]) -> str:

@@ -59,7 +59,8 @@ class Folder:
         self.url = str(self.path)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        yield from _walk(str(self.path), prefix.rstrip("/"))
+        """Raises `ReplayError` for what cannot be listed."""
+        yield from _walk(str(self.path), prefix.rstrip("/"), ())
 
     def read(self, name: str) -> bytes:
         return (self.path / name).read_bytes()
@@ -95,14 +96,21 @@ class Folder:
 
     @contextlib.contextmanager
     def _beside(self, name: str) -> Iterator[tuple[Path, Path]]:
-        final = self.path / name
-        final.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(prefix=".partial-", dir=final.parent)
-        os.close(handle)
+        """A file to write, and where it belongs. Raises `ReplayError` for what the disk refuses."""
+        final, partial = self.path / name, ""
         try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            handle, partial = tempfile.mkstemp(prefix=".partial-", dir=final.parent)
+            os.close(handle)
             yield Path(partial), final
+        except OSError as error:
+            raise ReplayError(
+                f"{self.url}: {name} cannot be written: {error.strerror or error}. Make room or "
+                "give the rights, and start the same replay again: what is written stays"
+            ) from error
         finally:
-            Path(partial).unlink(missing_ok=True)
+            if partial:
+                Path(partial).unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:
@@ -110,28 +118,40 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _walk(root: str, below: str) -> Iterator[Entry]:
-    """As S3 lists: a folder sorts as its name with a slash behind it."""
+def _walk(root: str, below: str, inside_of: tuple[tuple[int, int], ...]) -> Iterator[Entry]:
+    """As S3 lists: a folder sorts as its name with a slash behind it. `inside_of`: its parents."""
+    folder = f"{root}/{below}"
     try:
+        found = Path(folder).stat()
+        itself = found.st_dev, found.st_ino
+        if itself in inside_of:
+            raise ReplayError(f"{folder}: a link to a folder that holds it; take the link away")
         names = sorted_on_disk(
             each.name + ("/" if each.is_dir() else "")
-            for each in os.scandir(f"{root}/{below}")
+            for each in os.scandir(folder)
             if not each.name.startswith(".")
         )
+        for name in names:
+            inside = f"{below}/{name}" if below else name
+            if name.endswith("/"):
+                yield from _walk(root, inside.rstrip("/"), (*inside_of, itself))
+            else:
+                yield _entry(root, inside)
     except FileNotFoundError:
         return
-    for name in names:
-        inside = f"{below}/{name}" if below else name
-        if name.endswith("/"):
-            yield from _walk(root, inside.rstrip("/"))
-            continue
-        try:
-            found = Path(root, inside).stat()
-        except OSError:
-            # It was listed, so it gets its record: a link that leads nowhere, a file just deleted.
-            yield Entry(inside, 0, "")
-        else:
-            yield Entry(inside, found.st_size, f"{found.st_mtime_ns:x}")
+    except OSError as error:
+        raise ReplayError(
+            f"{folder}: cannot be listed: {error.strerror or error}; give the right to read it"
+        ) from error
+
+
+def _entry(root: str, name: str) -> Entry:
+    try:
+        found = Path(root, name).stat()
+    except OSError:
+        # It was listed, so it gets its record: a link that leads nowhere, a file just deleted.
+        return Entry(name, 0, "")
+    return Entry(name, found.st_size, f"{found.st_mtime_ns:x}")
 
 
 def place_of(url: str) -> Place:

@@ -48,6 +48,9 @@ def make_plan(
         seen(images)
     if not shards:
         spool.close()
+        folder = archive.on_disk("")
+        if folder and not Path(folder).is_dir():
+            raise ReplayError(f"{archive.url}: no such folder")
         raise ReplayError(f"{archive.url}: no images there ({', '.join(sorted(SUFFIXES))})")
     spool.flush()
     return Plan(spool, digest.hexdigest()[:16], shards, images)

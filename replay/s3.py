@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ THROTTLED = frozenset(
      "ConditionalRequestConflict")
 )  # fmt: skip
 MISSING = frozenset(("NoSuchKey", "404", "NotFound"))
+#: Of one part of a large file: a stream's file may have thousands of them.
+PART_ATTEMPTS = 10
 FIRST_WAIT_S, LONGEST_WAIT_S, PATIENCE_S = 0.2, 20.0, 300.0
 
 
@@ -63,10 +66,20 @@ def code_of(error: Exception) -> str:
 class Bucket:
     """One place in S3; the endpoint and the credentials are boto3's own settings."""
 
-    def __init__(self, client: Any, bucket: str, prefix: str, patience: Patience) -> None:
+    def __init__(
+        self, client: Any, bucket: str, prefix: str, patience: Patience,
+        sender: Callable[[], Any] | None = None,
+    ) -> None:  # fmt: skip
+        """`sender` makes the client for whole files, which asks again for each part by itself."""
         self._client, self._bucket, self.patience = client, bucket, patience
+        # Made when it is needed: a client is 30 MB, and only who joins sends whole files.
+        self._make_sender = sender or (lambda: client)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self.url = f"s3://{bucket}/{self._prefix}".rstrip("/")
+
+    @functools.cached_property
+    def _sender(self) -> Any:
+        return self._make_sender()
 
     @classmethod
     def of(cls, url: str) -> Bucket:
@@ -77,11 +90,14 @@ class Bucket:
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         if not bucket:
             raise ReplayError(f"{url}: no bucket, give s3://bucket/prefix")
+
+        def client(attempts: int) -> Any:
+            retries = {"total_max_attempts": attempts, "mode": "standard"}
+            config = Config(retries=retries, connect_timeout=10, max_pool_connections=64)
+            return boto3.client("s3", config=config)
+
         # Retries are ours, so that they are counted and have one limit.
-        config = Config(
-            retries={"total_max_attempts": 1}, connect_timeout=10, max_pool_connections=64
-        )
-        return cls(boto3.client("s3", config=config), bucket, prefix, Patience())
+        return cls(client(1), bucket, prefix, Patience(), lambda: client(PART_ATTEMPTS))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         token = ""
@@ -137,10 +153,11 @@ class Bucket:
         return True
 
     def put_file(self, name: str, path: Path) -> None:
-        key = self._prefix + name
-        self._ask(
-            f"{self.url}/{name}", lambda: self._client.upload_file(str(path), self._bucket, key)
-        )
+        def send() -> None:
+            with path.open("rb") as file:
+                self._sender.upload_fileobj(file, self._bucket, self._prefix + name)
+
+        self._ask(f"{self.url}/{name}", send)
 
     def remove(self, name: str) -> None:
         key = self._prefix + name

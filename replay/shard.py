@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from contract.messages import MAX_PATH_BYTES, Record, dumps, result_failed, utf8
 from lambdas.pool.pool import IN_HAND
 from replay.cut import Shard
+from replay.errors import ReplayError
 from replay.place import Place
 from replay.plan import shard_name
 from replay.runner import Runner
@@ -131,10 +132,10 @@ class _Collected:
 
     def _fetched(self, index: int, name: str, path: Path) -> None:
         try:
-            path.write_bytes(self._archive.read(name))
+            _keep(path, self._archive.read(name))
             self._submit([index], [str(path)], fetched=path)
         except FileNotFoundError:
-            self._take(index, result_failed({}, "not_found", "it was listed, and is gone"))
+            self._take([(index, result_failed({}, "not_found", "it was listed, and is gone"))])
         except BaseException as error:
             with self._changed:
                 self._error = error
@@ -144,26 +145,27 @@ class _Collected:
         self, places: Sequence[int], paths: Sequence[str], fetched: Path | None = None
     ) -> None:
         short = {at: path for at, path in zip(places, paths, strict=True) if _is_short(path)}
-        detail = f"its path has more than {MAX_PATH_BYTES} bytes"
-        for at in places:
-            if at not in short:
-                self._take(at, result_failed({}, "not_found", detail))
-
+        if len(short) < len(places):
+            failed = result_failed(
+                {}, "not_found", f"its path has more than {MAX_PATH_BYTES} bytes"
+            )
+            self._take([(at, failed) for at in places if at not in short])
         known = list(short)
 
-        def taken(place: int, result: Record) -> None:
+        def taken(results: Sequence[tuple[int, Record]]) -> None:
             if fetched is not None:
                 fetched.unlink(missing_ok=True)
-            self._take(known[place], result)
+            self._take([(known[place], result) for place, result in results])
 
         if short:
             self._runner.submit(list(short.values()), taken)
 
-    def _take(self, index: int, result: Record) -> None:
+    def _take(self, results: Sequence[tuple[int, Record]]) -> None:
         with self._changed:
-            self._results[index] = result
-            self._left -= 1
-            self._under_way -= 1
+            for index, result in results:
+                self._results[index] = result
+            self._left -= len(results)
+            self._under_way -= len(results)
             if self._left == 0 or self._under_way <= self._ahead - TOGETHER:
                 self._changed.notify_all()
 
@@ -175,6 +177,16 @@ class _Collected:
                         raise self._error
                     return
             self._runner.check()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ReplayError(
+            f"{path.parent}: no image can be kept there: {error.strerror or error}. Make room, "
+            "or set TMPDIR to another folder, and start the same replay again"
+        ) from error
 
 
 def _is_short(path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import tempfile
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
@@ -107,6 +108,13 @@ def replay(
         raise UserError(str(error), MISSING) from error
     except ReplayError as error:
         raise UserError(str(error), FAILED) from error
+    except OSError as error:  # the plan and the joined streams are made in a temporary folder
+        where = error.filename or f"{tempfile.gettempdir()} (TMPDIR)"
+        raise UserError(
+            f"{where}: {error.strerror or error}. Make room there, or set TMPDIR to another "
+            "folder, and start the same replay again: what is written stays",
+            FAILED,
+        ) from error
     report["run"] = _run_of(tally, whole, usd_per_hour)
     if as_json:
         output.print_json(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import typer
@@ -15,6 +15,7 @@ from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import profiles, site_file, state_dir
 from fanfold.rollout.health import REPORTS_MISSED
+from fanfold.rollout.held import held
 from fanfold.rollout.plan import Plan, make_plan, sites_of, targets_of
 from fanfold.rollout.record import Record, key_of, set_aside_if_done, who
 from fanfold.rollout.run import Run, Settings
@@ -68,9 +69,11 @@ def rollout(
         targets = targets_of(names, model, aws=aws)
         _show(make_plan(model, targets, canary, shown), at_once, as_json=as_json)
         return
-    with closing(Record(path)) as record:
+    with closing(Record(path)) as record, ExitStack() as locks:
         known = list(record.state.stands) if record.state else names
         targets = targets_of(known, model, aws=aws)
+        if not plan_only:
+            locks.enter_context(held(targets, path.parent / "sites"))
         if record.state is None:
             plan = make_plan(model, targets, canary, shown)
             _show(plan, at_once, as_json=as_json and plan_only)

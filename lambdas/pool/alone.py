@@ -106,6 +106,8 @@ def environment(package: str, count: int) -> dict[str, str]:
         "FANFOLD_IMAGES_DIR": "/",
         "FANFOLD_STATE_DIR": "/nonexistent",  # nothing here writes state
         "FANFOLD_WORKER": "pool",
+        # What cannot be read just now is tried again here: there is nobody to give it back to.
+        "FANFOLD_POOL_WORKERS": str(count),
         "FANFOLD_MODEL_DIR": os.path.abspath(package),
         "FANFOLD_DONE_TOPIC": "pool/done",
         "FANFOLD_HEARTBEAT_TOPIC": "pool/heartbeat",

@@ -7,6 +7,7 @@ import os
 import threading
 
 import pytest
+from broken_volume import Volume
 from replay_kit import Whole, archive_of, package
 
 from fanfold.cloud.landed import records_of
@@ -14,6 +15,8 @@ from replay.compare import require_results
 from replay.engines.local import LocalEngine
 from replay.errors import CannotLoadError, ReplayError
 from replay.place import Folder
+from replay.runner import Runner
+from replay.shard import run_shard
 
 
 def names(records):
@@ -143,11 +146,40 @@ def test_a_process_that_cannot_begin_accuses_no_shard(tmp_path, wrong):
     assert not list((tmp_path / "out").rglob("*.jsonl"))
 
 
+def test_images_that_cannot_be_read_for_long_end_the_replay_and_accuse_nobody(
+    tmp_path, monkeypatch
+):
+    whole = Whole(archive_of(tmp_path / "in", cam1=5), tmp_path / "out", package(tmp_path / "m"))
+    Volume(tmp_path, monkeypatch).break_(tmp_path / "in/cam1/00003.jpg")
+    runner = Runner(str(tmp_path / "m"), "1", patience_s=0.5)
+
+    with pytest.raises(ReplayError, match=r"cannot be read for .*OSError.*start the same replay"):
+        run_shard(next(iter(whole.plan)), "m", whole.archive, whole.store, runner)
+
+    runner.stop()
+    assert not list((tmp_path / "out").rglob("*.jsonl"))
+
+
 def test_a_place_without_results_is_refused_before_anything_runs(tmp_path):
     (tmp_path / "live").mkdir()
 
     with pytest.raises(ReplayError, match="no records there"):
         require_results(Folder(tmp_path / "live"))
+
+
+def test_an_answer_of_another_form_costs_its_picture_and_not_the_page(tmp_path):
+    whole = Whole(archive_of(tmp_path / "in", cam1=1), tmp_path / "out", package(tmp_path / "m"))
+    whole.run()
+    mine = json.loads(next((tmp_path / "out").rglob("shards/*.jsonl")).read_text())
+    hooked = {**mine, "status": "ok", "output": {"boxes": [{"label": "a hook's own"}]}}
+    (tmp_path / "live").mkdir()
+    batch = {"v": 1, "epoch": "e", "results": [hooked]}
+    (tmp_path / "live/b.json").write_text(json.dumps(batch))
+
+    report = whole.finish((Folder(tmp_path / "live"), records_of))
+
+    assert report["against"]["compared"] == 1
+    assert "cannot be drawn" in next((tmp_path / "out").rglob("report.html")).read_text()
 
 
 def test_what_was_recorded_live_is_compared_by_file(tmp_path):

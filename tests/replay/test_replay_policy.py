@@ -18,8 +18,10 @@ from replay.array import mark
 from replay.cost import Work, cost
 from replay.cut import ROOT, cut, shard_of
 from replay.engines.engine import CameBack, Done, Ended, Unable
-from replay.errors import CannotLoadError
+from replay.errors import CannotLoadError, ReplayError
+from replay.join import stream_file
 from replay.place import Entry, Folder
+from replay.plan import make_plan
 from replay.render.batch import template
 from replay.render.kubernetes import indexed_job
 from replay.render.manifests import Array, write_manifests
@@ -180,6 +182,52 @@ def test_tasks_of_an_array_run_every_shard_and_quarantine_one_with_three_marks(t
 
     assert whole.finish()["failed"] == {"killed_workers": 5}
     assert [r["seq"] for r in whole.records()["cam1"]] == list(range(1, 21))
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+
+    with pytest.raises(ReplayError, match=r"file: a/b cannot be written: .*start the same replay"):
+        Folder(tmp_path / "file").write_once("a/b", b"content")
+
+
+def test_a_link_to_a_folder_above_is_refused_instead_of_listed_over_and_over(tmp_path):
+    (tmp_path / "cam1").mkdir()
+    (tmp_path / "cam1/up").symlink_to("..")
+
+    with pytest.raises(ReplayError, match=r"cam1/up: a link to a folder that holds it"):
+        list(Folder(tmp_path).entries())
+
+
+def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path):
+    archive_of(tmp_path / "elsewhere", cam1=2)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/cam2").symlink_to(tmp_path / "elsewhere/cam1")
+
+    found = [entry.name for entry in Folder(tmp_path / "in").entries()]
+
+    assert found == ["cam2/00000.jpg", "cam2/00001.jpg"]
+
+
+def test_a_folder_that_is_not_there_is_told_from_one_without_images(tmp_path):
+    with pytest.raises(ReplayError, match="nowhere: no such folder"):
+        make_plan(Folder(tmp_path / "nowhere"), 10)
+    with pytest.raises(ReplayError, match="no images there"):
+        make_plan(Folder(tmp_path), 10)
+
+
+def test_a_stream_of_a_long_name_has_a_file_that_every_folder_takes(tmp_path):
+    camera = "Камера над конвейером, линия номер три, цех семь"
+    other = camera[:-1] + "и"
+    whole = Whole(
+        archive_of(tmp_path / "in", **{camera: 2, other: 1}),
+        tmp_path / "out", package(tmp_path / "m", "simulated", wait_ms=0),
+    )  # fmt: skip
+    whole.run()
+
+    assert whole.finish()["streams"] == {camera: 2, other: 1}
+    assert sorted(len(records) for records in whole.records().values()) == [1, 2]
+    assert stream_file("cam 1") == "stream=cam%201.jsonl"
 
 
 def test_a_folder_writes_once_and_leaves_nothing_half_written(tmp_path):

@@ -32,6 +32,8 @@ pytestmark = [
 @pytest.fixture
 def cluster(monkeypatch):
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    # At the priority that Ray gives its workers a busy machine lets them wait for minutes.
+    monkeypatch.setenv("RAY_worker_niceness", "0")
     # Its own wait ends after 30 s, which a busy machine may need for one node.
     node = {"num_cpus": 1, "object_store_memory": 100 << 20, "wait": False}
     made = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})

@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 from replay_kit import Whole, jpeg, package
 
@@ -74,11 +75,9 @@ def test_of_two_writers_the_first_wins_and_the_other_learns_it(s3):
     assert sorted(won) == [False, False, False, True]
 
 
-def test_a_bucket_that_throttles_is_backed_off_and_then_answers(s3, tmp_path):
-    waits = []
-    client = boto3.client("s3")
-    place = Bucket(client, "plant", "", Patience(60, waits.append))
-    refusals = iter(range(3))
+def throttled(client, times: int, operation: str):
+    """A client that is refused so many times; it asks once by itself, as the replay's does."""
+    refusals = iter(range(times))
 
     def refuse(request, **_):
         if next(refusals, None) is None:
@@ -91,11 +90,36 @@ def test_a_bucket_that_throttles_is_backed_off_and_then_answers(s3, tmp_path):
 
         return AWSResponse(request.url, 503, {}, Raw())
 
-    client.meta.config.retries = {"total_max_attempts": 1}
-    client.meta.events.register("before-send.s3.PutObject", refuse)
+    client.meta.events.register(f"before-send.s3.{operation}", refuse)
+    return client
+
+
+def asks_once():
+    return boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
+
+
+def test_a_bucket_that_throttles_is_backed_off_and_then_answers(s3):
+    waits = []
+    client = throttled(asks_once(), 3, "PutObject")
+    place = Bucket(client, "plant", "", Patience(60, waits.append))
 
     assert place.write_once("x", b"1")
     assert place.read("x") == b"1"
+    assert len(waits) == 3
+
+
+@pytest.mark.parametrize("size", [10, 20 << 20], ids=["one request", "parts"])
+def test_a_whole_file_is_sent_to_a_bucket_that_throttles(s3, tmp_path, size):
+    waits = []
+    operation = "PutObject" if size < 1 << 20 else "UploadPart"
+    sender = throttled(asks_once(), 2, operation)
+    place = Bucket(boto3.client("s3"), "plant", "", Patience(60, waits.append), lambda: sender)
+    (tmp_path / "file").write_bytes(b"x" * size)
+
+    place.put_file("x", tmp_path / "file")
+
+    assert len(place.read("x")) == size
+    assert waits
 
 
 def test_one_that_throttles_for_ever_sends_the_shard_back():

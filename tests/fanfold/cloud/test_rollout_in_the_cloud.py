@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cloud_fleet import Devices, Line, WithoutCdk
+from cloud_fleet import NEWER, Devices, Line, WithoutCdk
 from cloud_plant import package
 
 import devcloud
 from fanfold.main import main
+from fanfold.rollout.held import held
 
 SITES = 6
-NEW = "s3://fleet-models/newer.tar.gz"
+NEW = f"s3://fleet-models/{NEWER}"
 
 
 Run = Callable[..., tuple[int, str, str]]
@@ -110,6 +111,26 @@ def test_without_a_terminal_and_without_yes_nothing_begins(rollout, lines):
     assert models(lines) == ["good"] * SITES
 
 
+def test_a_pattern_that_no_site_matches_is_told_with_the_sites_there_are(typed, lines):
+    code, _, err = typed(lines, "lime-*")("--plan")
+
+    assert code == 2
+    assert "'lime-*' matches no site" in err
+    assert "line-1, line-2" in err
+
+
+def test_a_rollout_of_another_model_under_way_at_a_site_keeps_this_one_from_beginning(
+    rollout, lines
+):
+    state = lines[0].folder.parent / "state"
+    with held(["line-5"], state / "rollouts" / "sites"):
+        code, _, err = rollout("--yes")
+
+    assert code == 1
+    assert "line-5 is in another rollout" in err
+    assert models(lines) == ["good"] * SITES
+
+
 def test_a_site_that_refuses_the_model_stops_its_wave_which_goes_back(rollout, lines):
     lines[2].refuses = True
     with Devices(lines[:5]):
@@ -139,7 +160,7 @@ def test_an_ill_site_is_found_by_its_health_reports_and_the_resumed_rollout_does
     assert "line-4 unhealthy: 40.0 % of" in stopped["stopped"]
     resumed = {site: each["stand"] for site, each in json.loads(out)["sites"].items()}
     assert again == 0, out
-    assert resumed.items() >= {
+    assert {site: resumed[site] for site in ("line-2", "line-3", "line-4", "line-5", "line-6")} == {
         "line-2": "healthy", "line-3": "healthy", "line-4": "left out", "line-5": "healthy",
         "line-6": "away",
     }  # fmt: skip

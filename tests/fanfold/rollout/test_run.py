@@ -28,6 +28,7 @@ from rollout_kit import (
 )
 
 from fanfold.common.errors import UserError
+from fanfold.rollout.held import held
 from fanfold.rollout.record import Record, set_aside_if_done
 from fanfold.rollout.state import Stand
 from fanfold.rollout.waves import deal
@@ -173,6 +174,18 @@ def test_two_processes_do_not_run_one_rollout(tmp_path):
         Record(path)
     first.close()
     Record(path).close()
+
+
+def test_two_rollouts_of_different_models_do_not_tell_one_site_at_once(tmp_path):
+    with held(["line-1", "line-2"], tmp_path):
+        second = held(["line-2", "line-3"], tmp_path)
+        with pytest.raises(UserError, match="line-2 is in another rollout that is under way"):
+            second.__enter__()
+        with held(["line-3"], tmp_path):
+            pass
+
+    with held(["line-2"], tmp_path):
+        pass
 
 
 def test_a_file_that_is_no_record_is_named_with_the_remedy(tmp_path):

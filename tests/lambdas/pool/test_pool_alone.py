@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from broken_volume import Volume
 from inference_kit import DEADLINE_S, jpeg, simulated
 
 from contract.accelerators.cards import GpuId
@@ -82,6 +83,22 @@ def test_a_process_for_each_gpu_else_for_each_core():
     assert parse_gpus("auto") == gpus_here()
     with pytest.raises(ValueError, match="use auto"):
         processes("many", [])
+
+
+def test_images_of_a_volume_that_is_away_for_a_while_wait_for_it(tmp_path, monkeypatch):
+    volume = Volume(tmp_path, monkeypatch)
+    paths, records = images(tmp_path / "in", 4), []
+    volume.break_(paths[1])
+    package = str(simulated(tmp_path / "model", wait_ms=1, decode=True))
+    running = threading.Thread(target=lambda: records.extend(run(paths, package, "1")))
+    running.start()
+    # In a group it has been given back to the splitter by then.
+    volume.wait_for_attempts(12)
+
+    volume.mend()
+    running.join(DEADLINE_S)
+
+    assert [(r["file"], r["status"]) for r in records] == [(path, "ok") for path in paths]
 
 
 class Told(Owner):
