@@ -53,6 +53,9 @@ def read_facts(path: Path) -> Facts:
 
 def _onnx(path: Path) -> Facts:
     found = read_onnx(str(path))
+    for what, ports in (("input", found.inputs), ("output", found.outputs)):
+        if not ports:
+            raise ModelError(f"{path.name} has no {what}: it is a part of a network, or damaged")
     outside = external_files(found, str(path.parent), path.name)
     made = {output: node for node in found.nodes for output in node.outputs}
     makers = {}

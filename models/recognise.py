@@ -232,7 +232,8 @@ def _for_one(port: Port, side: Side | None) -> list[str]:
     if len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1)):
         return of_task("classification")
     if len(shape) == 4:
-        return ["semantic-binary", "anomaly-map"] if shape[1] == 1 else ["semantic"]
+        binary = ["semantic-binary", "anomaly-map"]
+        return binary if shape[1] == 1 else ["semantic", "semantic-last"]
     return list(FAMILIES)
 
 

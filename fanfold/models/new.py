@@ -15,7 +15,7 @@ from fanfold.common.errors import INVALID, UserError
 from fanfold.device import trying
 from fanfold.models.try_out import keep_as_probes, tell
 from lambdas.model.errors import ModelError
-from models.draft import Wishes, draft, plain_name, side_of, write
+from models.draft import Wishes, draft, plain_name, refuse_no_picture, side_of, write
 from models.facts import Facts, read_facts
 from models.families import FAMILIES
 from models.recognise import Found, Question, Side, recognise
@@ -47,6 +47,7 @@ def new(
     """
     try:
         facts = read_facts(network)
+        refuse_no_picture(facts)
         side = side_of(facts, _side(size))
         found = _found(facts, side, family, labels)
         wishes = Wishes(name or plain_name(network), version, labels, side)
