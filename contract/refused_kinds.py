@@ -159,7 +159,21 @@ _MULTIPART = re.compile(rb"\s*--[^\r\n]{1,70}\r?\n(?:[^\r\n]*\r?\n)*?content-", 
 _PART = re.compile(rb"(?:[\w-]+:[^\r\n]*\r?\n)*?content-(?:type|length|disposition):", re.I)
 _CHUNKED = re.compile(rb"[0-9a-f]{1,8}\r\n\xff\xd8\xff", re.I)
 _PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|!--|\?xml|[a-z][\w:.-]*[\s/>])", re.I)
-_SVG = re.compile(rb"<svg[\s>]", re.I)
+_SVG = re.compile(rb"<svg[\s/>]", re.I)
+_TEXTS = (
+    (_PAM, Refused("PAM", _SEND)),
+    (_MULTIPART, Refused("multipart message", "save the picture of each part alone", False)),
+    (_PART, Refused("part of a multipart message", "save what follows its head", False)),
+    (_CHUNKED, Refused("JPEG in chunks of HTTP", "save its body decoded", False)),
+    (
+        _PAGE,
+        Refused(
+            "HTML or XML page",
+            "the camera answered with a page, an error or a login perhaps",
+            False,
+        ),
+    ),
+)
 #: So far in, a picture that something was put before is told.
 _BEFORE_BYTES = 64
 #: How much of a file is looked at to name it.
@@ -189,18 +203,23 @@ def refusal(data: bytes) -> tuple[str, str]:
     words = _words(bytes(data[:HEAD_BYTES]))
     if words is not None:
         return "not_an_image", words
+    return "not_an_image", _nameless(data)
+
+
+def _nameless(data: bytes) -> str:
+    """What can be said of bytes that begin as nothing that has a name here."""
     before = bytes(data[:_BEFORE_BYTES]).find(JPEG.magic)
     if before > 0:
-        return "not_an_image", f"{before} bytes stand before a JPEG: send it from FF D8 on"
+        return f"{before} bytes stand before a JPEG: send it from FF D8 on"
     begun = [kind for kind in KINDS if len(data) > 1 and kind.magic.startswith(bytes(data[:8]))]
     if begun:
-        return "not_an_image", f"the first {len(data)} bytes of a {begun[0].label}, and no more"
+        return f"the first {len(data)} bytes of a {begun[0].label}, and no more"
     if not any(data[:HEAD_BYTES]):
-        return "not_an_image", (
+        return (
             f"begins with {min(len(data), HEAD_BYTES)} zero bytes: the file was allocated and not"
             " written; rename it into place when it is whole"
         )
-    return "not_an_image", f"begins with {bytes(data[:8]).hex()}, a format without a name: {_SEND}"
+    return f"begins with {bytes(data[:8]).hex()}, a format without a name: {_SEND}"
 
 
 def _by_brand(major: bytes, compatible: bytes) -> Refused:
@@ -225,22 +244,11 @@ def _stream(head: bytes) -> Refused | None:
 def _text(head: bytes) -> Refused | None:
     if head[:2] in _UTF16:
         head = head.decode("utf-16", "ignore").encode()
-    if _PAM.match(head):
-        return Refused("PAM", _SEND)
-    if _MULTIPART.match(head):
-        return Refused("multipart message", "save the picture of each part alone", picture=False)
-    if _PART.match(head):
-        return Refused("part of a multipart message", "save what follows its head", picture=False)
-    if _CHUNKED.match(head):
-        return Refused("JPEG in chunks of HTTP", "save its body decoded", picture=False)
     if _PAGE.match(head) and _SVG.search(head):
         return Refused("SVG", _SEND)
-    if _PAGE.match(head):
-        return Refused(
-            "HTML or XML page",
-            "the camera answered with a page, an error or a login perhaps",
-            picture=False,
-        )
+    for form, refused in _TEXTS:
+        if form.match(head):
+            return refused
     if head.lstrip()[:1] in (b"{", b"["):
         return Refused("JSON text", _SEND, picture=False)
     return None

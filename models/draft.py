@@ -96,7 +96,7 @@ def draft(facts: Facts, found: Found, wishes: Wishes) -> Draft:
         raise ModelError("the file does not say how large the input is: give --size HEIGHTxWIDTH")
     labels = _labels(found, wishes)
     files = {path.name: path for path in facts.files.values()}
-    files.update({name: path for name, path in zip(outside_names(facts), facts.others)})
+    files.update(zip(outside_names(facts), facts.others))
     entries: list[tuple[str, Any, str]] = [
         ("v", 1, ""),
         ("name", wishes.name, "lower case; every result carries name, version and hash"),
@@ -113,9 +113,7 @@ def draft(facts: Facts, found: Found, wishes: Wishes) -> Draft:
             ("labels", "labels.txt", f"{len(labels)} classes, one per line, class 0 first")
         )
     if facts.others:
-        entries.append(
-            ("files", outside_names(facts), "weights outside the network")
-        )
+        entries.append(("files", outside_names(facts), "weights outside the network"))
     return Draft(entries, files, labels)
 
 
@@ -150,7 +148,8 @@ def document(entries: list[tuple[str, Any, str]]) -> str:
 def plain_name(path: Path) -> str:
     """A package's name from a file's."""
     stem = path.name
-    for ending in (".onnx", ".xml", "-symbol.json", ".pt2", ".pt", ".torchscript", ".pth", ".ts"):
+    for ending in (".onnx", ".xml", "-symbol.json", ".pt2", ".pt", ".torchscript", ".pth", ".ts",
+                   ".tar.gz", ".tgz", ".tar", ".zip"):  # fmt: skip
         stem = stem.removesuffix(ending) if hasattr(stem, "removesuffix") else _cut(stem, ending)
     return re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._")[:64] or "model"
 

@@ -15,6 +15,7 @@ from lambdas.model.onnx_file import Port, read_onnx
 from lambdas.model.onnx_trust import external_files
 
 _IR_TYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i64": "int64", "i32": "int32"}
+_MAX_WORDS_BYTES = 1 << 20
 _PARAMS = re.compile(r"-\d{4}\.params\Z")
 
 
@@ -185,4 +186,17 @@ def _torch(path: Path) -> Facts:
             if "data.pkl" in parts
             else f"{path.name} is no TorchScript and no .pt2: export the network first"
         )
-    return Facts("pytorch", {"model": path}, (Port("0", "float32", ()),), (), {})
+    return Facts("pytorch", {"model": path}, (Port("0", "float32", ()),), (), _torch_words(path))
+
+
+def _torch_words(path: Path) -> dict[str, Any]:
+    """What Ultralytics writes beside its TorchScript: names, task, size."""
+    with zipfile.ZipFile(str(path)) as archive:
+        name = next((n for n in archive.namelist() if n.endswith("/extra/config.txt")), None)
+        if name is None or archive.getinfo(name).file_size > _MAX_WORDS_BYTES:
+            return {}
+        try:
+            found = json.loads(archive.read(name))
+        except ValueError:
+            return {}
+    return dict(found) if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""The headers of a BMP (Microsoft's BITMAPINFOHEADER and its followers, OS/2's core header). Pure."""
+"""The headers of a BMP: Microsoft's BITMAPINFOHEADER and its followers, OS/2's own. Pure."""
 
 from __future__ import annotations
 
