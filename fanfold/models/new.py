@@ -113,6 +113,13 @@ def _declared(facts: Facts, side: Side | None, family: str) -> Found:
 
 
 def _asked(facts: Facts, side: Side | None, question: Question) -> Found:
+    if not question.candidates:
+        raise UserError(
+            f"no family that is known here has these outputs: {question.shapes}; export the network"
+            " with its decoding inside, declare the outputs in a model.json of your own, or write "
+            "a hook (docs/spec/model-package.md)",
+            INVALID,
+        )
     lines = [f"  {name:<20} {FAMILIES[name].words}" for name in question.candidates]
     text = "\n".join([f"outputs: {question.shapes or 'not said in the file'}", *lines])
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
