@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from contract.image_kinds import KINDS, LABELS, kind_of
+from contract.image_kinds import JPEG, KINDS, LABELS, kind_of
 
 
 class Refused(NamedTuple):
@@ -33,6 +33,7 @@ _SEND = f"send {LABELS} instead"
 _CAMERA = "let the camera write JPEG instead"
 _VIDEO = "send single frames as JPEG"
 _UNPACK = "unpack it first"
+_BYTES = "the sender copies it as text, let it copy bytes"
 _DECODE = "send the decoded bytes (MQTT and files carry them as they are)"
 
 #: What is a picture and is not read, by magic at an offset; the first that fits decides.
@@ -60,6 +61,18 @@ _PICTURES = (
     (0, b"\x8aMNG\r\n", "MNG"),
     (0, b"\x8bJNG\r\n", "JNG"),
     (0, b"SIMPLE  =", "FITS"),
+    (0, b"SDPX", "DPX"),
+    (0, b"XPDS", "DPX"),
+    (0, b"PH\n", "PHM"),
+    (0, b"\x59\xa6\x6a\x95", "Sun raster"),
+    (0, b"\x05\x01\x08", "PCX"),  # behind a byte that is a line end
+    (0, b"BLP2", "BLP"),
+    (0, b"/* XPM */", "XPM"),
+    (0, b"#define ", "XBM"),
+    (0, b"gimp xcf ", "GIMP document"),
+    (0, b"AT&TFORM", "DjVu"),
+    (0, b"\xd7\xcd\xc6\x9a", "Windows metafile"),
+    (8, b"\0\0\0\x04CgBI", "PNG of Apple's own form (CgBI)"),
     (128, b"DICM", "DICOM"),
 )
 _RAW_CAMERAS = (
@@ -79,6 +92,12 @@ _OTHERS = (
     (0, b"\x1aE\xdf\xa3", "Matroska video", _VIDEO),
     (0, b"FLV\x01", "Flash video", _VIDEO),
     (0, b"OggS", "Ogg video", _VIDEO),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media video", _VIDEO),
+    (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "MXF video", _VIDEO),
+    (0, b"DKIF", "IVF video", _VIDEO),
+    (0, b"YUV4MPEG2", "YUV4MPEG video", _VIDEO),
+    (0, b"DHAV", "Dahua video", _VIDEO),
+    (0, b"IMKH", "Hikvision video", _VIDEO),
     (0, b"%PDF", "PDF document", _SEND),
     (0, b"%!PS", "PostScript document", _SEND),
     (0, b"\x7fELF", "program", _SEND),
@@ -87,6 +106,10 @@ _OTHERS = (
     (0, b"\x89HDF\r\n", "HDF5 file", _SEND),
     (0, b"\x1f\x8b", "gzip archive", _UNPACK),
     (0, b"PK\x03\x04", "zip archive", _UNPACK),
+    (0, b"PK\x05\x06", "empty zip archive", _SEND),
+    (0, b"\x04\x22\x4d\x18", "LZ4 archive", _UNPACK),
+    (0, b"SQLite format 3", "SQLite database", _SEND),
+    (0, b"-----BEGIN ", "key or certificate", _SEND),
     (0, b"7z\xbc\xaf'\x1c", "7-Zip archive", _UNPACK),
     (0, b"Rar!\x1a\x07", "RAR archive", _UNPACK),
     (0, b"BZh", "bzip2 archive", _UNPACK),
@@ -98,6 +121,12 @@ _OTHERS = (
     (0, b"data:image/", "data URI", _DECODE),
     (0, b"/9j/", "JPEG in Base64", _DECODE),
     (0, b"iVBORw0KGgo", "PNG in Base64", _DECODE),
+    (0, b"\x89PNG\n\x1a\n", "PNG whose line ends were changed", _BYTES),
+    (0, b"\x89PNG\r\r\n", "PNG whose line ends were changed", _BYTES),
+    (0, b"\xc3\xbf\xc3\x98\xc3\xbf", "JPEG written as UTF-8", _BYTES),
+    (0, b"\xef\xbf\xbd\xef\xbf\xbd", "bytes written as text", _BYTES),
+    (0, b"\xc2\x89PNG", "PNG written as UTF-8", _BYTES),
+    (0, b"\xef\xbf\xbdPNG", "PNG written as text", _BYTES),
 )
 _SIGNATURES = (
     *((at, magic, Refused(name, _SEND)) for at, magic, name in _PICTURES),
@@ -119,13 +148,34 @@ _ANNEX_B = re.compile(rb"\0\0(?:\0)?\x01[\x06\x09\x27\x47\x67\x40\x42\x44\x46\x6
 _PACKET_BYTES = 188
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_WORDS = re.compile(rb"[\t\r\n\x20-\x7e]{4,}")
+_CONTROLS = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LETTERS = re.compile(rb"[\t\r\n\x20-\x7e]")
+#: Of words in Latin-1; UTF-8 may be another script altogether.
+_LEAST_ASCII = 0.8
+_LEAST_WORD_BYTES = 4
 _SAID_BYTES = 40
 _PAM = re.compile(rb"P7\s")
 _MULTIPART = re.compile(rb"\s*--[^\r\n]{1,70}\r?\n(?:[^\r\n]*\r?\n)*?content-", re.I)
-_PAGE = re.compile(
-    rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|h\d|\?xml|svg|error)", re.I
+_PART = re.compile(rb"(?:[\w-]+:[^\r\n]*\r?\n)*?content-(?:type|length|disposition):", re.I)
+_CHUNKED = re.compile(rb"[0-9a-f]{1,8}\r\n\xff\xd8\xff", re.I)
+_PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|!--|\?xml|[a-z][\w:.-]*[\s/>])", re.I)
+_SVG = re.compile(rb"<svg[\s/>]", re.I)
+_TEXTS = (
+    (_PAM, Refused("PAM", _SEND)),
+    (_MULTIPART, Refused("multipart message", "save the picture of each part alone", False)),
+    (_PART, Refused("part of a multipart message", "save what follows its head", False)),
+    (_CHUNKED, Refused("JPEG in chunks of HTTP", "save its body decoded", False)),
+    (
+        _PAGE,
+        Refused(
+            "HTML or XML page",
+            "the camera answered with a page, an error or a login perhaps",
+            False,
+        ),
+    ),
 )
+#: So far in, a picture that something was put before is told.
+_BEFORE_BYTES = 64
 #: How much of a file is looked at to name it.
 HEAD_BYTES = 4096
 
@@ -153,15 +203,23 @@ def refusal(data: bytes) -> tuple[str, str]:
     words = _words(bytes(data[:HEAD_BYTES]))
     if words is not None:
         return "not_an_image", words
+    return "not_an_image", _nameless(data)
+
+
+def _nameless(data: bytes) -> str:
+    """What can be said of bytes that begin as nothing that has a name here."""
+    before = bytes(data[:_BEFORE_BYTES]).find(JPEG.magic)
+    if before > 0:
+        return f"{before} bytes stand before a JPEG: send it from FF D8 on"
     begun = [kind for kind in KINDS if len(data) > 1 and kind.magic.startswith(bytes(data[:8]))]
     if begun:
-        return "not_an_image", f"the first {len(data)} bytes of a {begun[0].label}, and no more"
+        return f"the first {len(data)} bytes of a {begun[0].label}, and no more"
     if not any(data[:HEAD_BYTES]):
-        return "not_an_image", (
+        return (
             f"begins with {min(len(data), HEAD_BYTES)} zero bytes: the file was allocated and not"
             " written; rename it into place when it is whole"
         )
-    return "not_an_image", f"begins with {bytes(data[:8]).hex()}, a format without a name: {_SEND}"
+    return f"begins with {bytes(data[:8]).hex()}, a format without a name: {_SEND}"
 
 
 def _by_brand(major: bytes, compatible: bytes) -> Refused:
@@ -186,16 +244,11 @@ def _stream(head: bytes) -> Refused | None:
 def _text(head: bytes) -> Refused | None:
     if head[:2] in _UTF16:
         head = head.decode("utf-16", "ignore").encode()
-    if _PAM.match(head):
-        return Refused("PAM", _SEND)
-    if _MULTIPART.match(head):
-        return Refused("multipart message", "save the picture of each part alone", picture=False)
-    if _PAGE.match(head):
-        return Refused(
-            "HTML or XML page",
-            "the camera answered with a page, an error or a login perhaps",
-            picture=False,
-        )
+    if _PAGE.match(head) and _SVG.search(head):
+        return Refused("SVG", _SEND)
+    for form, refused in _TEXTS:
+        if form.match(head):
+            return refused
     if head.lstrip()[:1] in (b"{", b"["):
         return Refused("JSON text", _SEND, picture=False)
     return None
@@ -206,7 +259,21 @@ def _words(head: bytes) -> str | None:
     rest = head[len(_UTF8_MARK) :] if marked else head
     if marked and kind_of(rest) is not None:
         return "a UTF-8 mark before a picture: the sender writes it as text, let it write bytes"
-    if not _WORDS.fullmatch(rest):
+    said = _said(rest)
+    if said is None:
         return None
-    said = rest[:_SAID_BYTES].decode("ascii").strip()
     return f"text ({said!r}), no picture: {_SEND}" if said else "nothing but white space"
+
+
+def _said(head: bytes) -> str | None:
+    """The first of its words; None: it is not text."""
+    if len(head) < _LEAST_WORD_BYTES or _CONTROLS.search(head):
+        return None
+    ascii_bytes = len(_LETTERS.findall(head))
+    try:
+        text = head.decode("utf-8", "strict" if len(head) < HEAD_BYTES else "ignore")
+    except UnicodeDecodeError:
+        if ascii_bytes < _LEAST_ASCII * len(head):
+            return None
+        text = head.decode("latin-1")
+    return text[:_SAID_BYTES].strip()

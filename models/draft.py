@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lambdas.model.errors import ModelError
+from lambdas.model.input_spec import DTYPES
 from lambdas.model.labels import read_labels
 from lambdas.model.onnx_file import Port
 from models.facts import Facts
@@ -54,6 +55,32 @@ def image_port(facts: Facts) -> Port:
     return next((port for port in facts.inputs if len(port.shape) == 4), facts.inputs[0])
 
 
+def outside_names(facts: Facts) -> list[str]:
+    """The network's further files as it names them: relative to its own folder."""
+    if not facts.others:
+        return []
+    folder = facts.files["model"].parent
+    return [path.relative_to(folder).as_posix() for path in facts.others]
+
+
+def refuse_no_picture(facts: Facts) -> None:
+    """Raises `ModelError` where no input can take a picture: said before anything is asked."""
+    port = image_port(facts)
+    said = f"the network's input {port.name!r} is {port.dtype} {_sides(port.shape)}"
+    if port.shape and len(port.shape) != 4:
+        remedy = "with a batch axis" if len(port.shape) == 3 else "as (1, 3, H, W), or write a hook"
+        raise ModelError(f"{said}, which takes no picture of four axes: export it {remedy}")
+    if port.dtype not in ("unknown", *DTYPES):
+        raise ModelError(f"{said}: what is fed is {', '.join(DTYPES)}; export it with one of them")
+    channels = (port.shape[3] if is_nhwc(port) else port.shape[1]) if port.shape else None
+    if isinstance(channels, int) and channels not in (1, 3):
+        raise ModelError(f"{said}, with {channels} channels: pictures here have 1 or 3")
+
+
+def _sides(shape: tuple[Any, ...]) -> str:
+    return f"[{', '.join(str(side) if side else '?' for side in shape)}]"
+
+
 def is_nhwc(port: Port) -> bool:
     shape = port.shape
     if len(shape) != 4:
@@ -68,7 +95,8 @@ def draft(facts: Facts, found: Found, wishes: Wishes) -> Draft:
     if side is None:
         raise ModelError("the file does not say how large the input is: give --size HEIGHTxWIDTH")
     labels = _labels(found, wishes)
-    files = {path.name: path for path in (*facts.files.values(), *facts.others)}
+    files = {path.name: path for path in facts.files.values()}
+    files.update(zip(outside_names(facts), facts.others))
     entries: list[tuple[str, Any, str]] = [
         ("v", 1, ""),
         ("name", wishes.name, "lower case; every result carries name, version and hash"),
@@ -85,9 +113,7 @@ def draft(facts: Facts, found: Found, wishes: Wishes) -> Draft:
             ("labels", "labels.txt", f"{len(labels)} classes, one per line, class 0 first")
         )
     if facts.others:
-        entries.append(
-            ("files", [path.name for path in facts.others], "weights outside the network")
-        )
+        entries.append(("files", outside_names(facts), "weights outside the network"))
     return Draft(entries, files, labels)
 
 
@@ -97,6 +123,7 @@ def write(made: Draft, folder: Path) -> None:
         raise ModelError(f"{folder} exists and is not empty: give another --out")
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in made.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / name)
     if made.labels:
         text = "".join(f"{label}\n" for label in made.labels)
@@ -121,7 +148,8 @@ def document(entries: list[tuple[str, Any, str]]) -> str:
 def plain_name(path: Path) -> str:
     """A package's name from a file's."""
     stem = path.name
-    for ending in (".onnx", ".xml", "-symbol.json", ".pt2", ".pt", ".torchscript", ".pth", ".ts"):
+    for ending in (".onnx", ".xml", "-symbol.json", ".pt2", ".pt", ".torchscript", ".pth", ".ts",
+                   ".tar.gz", ".tgz", ".tar", ".zip"):  # fmt: skip
         stem = stem.removesuffix(ending) if hasattr(stem, "removesuffix") else _cut(stem, ending)
     return re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("-._")[:64] or "model"
 

@@ -15,6 +15,7 @@ from lambdas.model.onnx_file import Port, read_onnx
 from lambdas.model.onnx_trust import external_files
 
 _IR_TYPES = {"f32": "float32", "f16": "float16", "u8": "uint8", "i64": "int64", "i32": "int32"}
+_MAX_WORDS_BYTES = 1 << 20
 _PARAMS = re.compile(r"-\d{4}\.params\Z")
 
 
@@ -53,6 +54,9 @@ def read_facts(path: Path) -> Facts:
 
 def _onnx(path: Path) -> Facts:
     found = read_onnx(str(path))
+    for what, ports in (("input", found.inputs), ("output", found.outputs)):
+        if not ports:
+            raise ModelError(f"{path.name} has no {what}: it is a part of a network, or damaged")
     outside = external_files(found, str(path.parent), path.name)
     made = {output: node for node in found.nodes for output in node.outputs}
     makers = {}
@@ -182,4 +186,17 @@ def _torch(path: Path) -> Facts:
             if "data.pkl" in parts
             else f"{path.name} is no TorchScript and no .pt2: export the network first"
         )
-    return Facts("pytorch", {"model": path}, (Port("0", "float32", ()),), (), {})
+    return Facts("pytorch", {"model": path}, (Port("0", "float32", ()),), (), _torch_words(path))
+
+
+def _torch_words(path: Path) -> dict[str, Any]:
+    """What Ultralytics writes beside its TorchScript: names, task, size."""
+    with zipfile.ZipFile(str(path)) as archive:
+        name = next((n for n in archive.namelist() if n.endswith("/extra/config.txt")), None)
+        if name is None or archive.getinfo(name).file_size > _MAX_WORDS_BYTES:
+            return {}
+        try:
+            found = json.loads(archive.read(name))
+        except ValueError:
+            return {}
+    return dict(found) if isinstance(found, dict) else {}

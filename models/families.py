@@ -130,6 +130,10 @@ FAMILIES: dict[str, Family] = {
         "semantic_segmentation", "a class for each pixel: logits (classes, h, w)",
         {"layout": "logits"}, {**_STRETCHED, "normalise": "imagenet"}, 0.5,
     ),
+    "semantic-last": Family(
+        "semantic_segmentation", "a class for each pixel: logits (h, w, classes), TensorFlow",
+        {"layout": "logits_last"}, {"colour": "rgb", "normalise": "-1-1", "resize": "stretch"}, 0.5,
+    ),
     "semantic-classes": Family(
         "semantic_segmentation", "a class for each pixel: numbers (h, w)",
         {"layout": "classes"}, _YOLO, 0.5,

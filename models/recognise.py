@@ -220,6 +220,8 @@ def _candidates(facts: Facts, side: Side | None) -> list[str]:
         return _for_one(outputs[0], side)
     if len(outputs) == 2:
         return _for_two(outputs)
+    if all(port.shape for port in outputs):
+        return []  # families of three and more are told by their names, which came before
     return [name for name, family in FAMILIES.items() if family.task != "classification"]
 
 
@@ -232,7 +234,8 @@ def _for_one(port: Port, side: Side | None) -> list[str]:
     if len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1)):
         return of_task("classification")
     if len(shape) == 4:
-        return ["semantic-binary", "anomaly-map"] if shape[1] == 1 else ["semantic"]
+        binary = ["semantic-binary", "anomaly-map"]
+        return binary if shape[1] == 1 else ["semantic", "semantic-last"]
     return list(FAMILIES)
 
 
@@ -250,6 +253,8 @@ def _for_three_axes(shape: tuple[Any, ...], side: Side | None) -> list[str]:
 
 def _for_two(outputs: tuple[Port, ...]) -> list[str]:
     ranks = sorted(len(port.shape) for port in outputs)
+    if ranks == [2, 2]:
+        return of_task("classification")  # with its features, or a second head
     lasts = [port.shape[-1] for port in outputs if port.shape]
     if ranks == [3, 4] and any(port.shape[1:2] == (MASKS,) for port in outputs):
         return ["yolov8-seg", "yolo-end2end-seg"]

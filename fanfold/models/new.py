@@ -5,26 +5,32 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from edgecore.disk.archive import ArchiveError
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.device import trying
+from fanfold.device.pool import unpacked
 from fanfold.models.try_out import keep_as_probes, tell
 from lambdas.model.errors import ModelError
-from models.draft import Wishes, draft, plain_name, side_of, write
+from lambdas.model.spec import MANIFEST
+from models.draft import Wishes, draft, plain_name, refuse_no_picture, side_of, write
 from models.facts import Facts, read_facts
 from models.families import FAMILIES
 from models.recognise import Found, Question, Side, recognise
 
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+
 
 def new(
     network: Path = typer.Argument(
-        help=".onnx, .xml (OpenVINO), -symbol.json (MXNet), .pt2, .torchscript, or a folder with "
-        "a SageMaker artifact."
+        help=".onnx, .xml (OpenVINO), -symbol.json (MXNet), .pt2, .torchscript, or a SageMaker "
+        "artifact: model.tar.gz, or the folder of it."
     ),
     out: Path | None = typer.Option(None, help="Folder to write; named after the file if absent."),
     family: str | None = typer.Option(
@@ -45,17 +51,29 @@ def new(
 
     Example: fanfold model new best.onnx --images photos/1.jpg
     """
+    archive = network.is_file() and network.name.endswith(ARCHIVES)
     try:
-        facts = read_facts(network)
-        side = side_of(facts, _side(size))
-        found = _found(facts, side, family, labels)
-        wishes = Wishes(name or plain_name(network), version, labels, side)
-        folder = out or Path(wishes.name)
-        write(draft(facts, found, wishes), folder)
-    except ModelError as error:
+        with unpacked(network) if archive else nullcontext(network) as source:
+            facts = read_facts(_inside(source, network) if archive else source)
+            refuse_no_picture(facts)
+            side = side_of(facts, _side(size))
+            found = _found(facts, side, family, labels)
+            wishes = Wishes(name or plain_name(network), version, labels, side)
+            folder = out or Path(wishes.name)
+            write(draft(facts, found, wishes), folder)
+    except (ArchiveError, ModelError) as error:
         raise UserError(str(error), INVALID) from error
     output.out.print(f"{folder}/model.json  {found.family}: {found.why}", markup=False)
     _try(folder, images)
+
+
+def _inside(folder: Path, archive: Path) -> Path:
+    """Where the network lies in an unpacked artifact, as SageMaker writes it."""
+    if (folder / MANIFEST).is_file():
+        raise UserError(
+            f"{archive} is a package already: fanfold model try {archive} PHOTO…", INVALID
+        )
+    return next((path.parent for path in sorted(folder.rglob("*-symbol.json"))), folder)
 
 
 def _try(folder: Path, images: list[Path]) -> None:
@@ -95,6 +113,13 @@ def _declared(facts: Facts, side: Side | None, family: str) -> Found:
 
 
 def _asked(facts: Facts, side: Side | None, question: Question) -> Found:
+    if not question.candidates:
+        raise UserError(
+            f"no family that is known here has these outputs: {question.shapes}; export the network"
+            " with its decoding inside, declare the outputs in a model.json of your own, or write "
+            "a hook (docs/spec/model-package.md)",
+            INVALID,
+        )
     lines = [f"  {name:<20} {FAMILIES[name].words}" for name in question.candidates]
     text = "\n".join([f"outputs: {question.shapes or 'not said in the file'}", *lines])
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -25,6 +25,10 @@ from lambdas.imaging.missing import (
 
 #: A preallocated or sparse file: zeros up to its end, or to the end marker put behind them.
 _NUL_TAIL = re.compile(rb"\0{64,}(?:\xff\xd9.{0,64})?\Z", re.S)
+#: Another picture begins although this one has not ended: a connection that was opened anew.
+_NEXT_PICTURE = re.compile(rb"\xff\xd8\xff")
+#: What no encoder writes within a scan that is not flat: a hole, or lines of a protocol.
+_FOREIGN = re.compile(rb"\0{256,}|[\r\n\x20-\x7e]{48,}")
 _SCAN = re.compile(rb"\xff\xda")
 _IN_STEP = 2
 _COEFFICIENTS = 64
@@ -49,8 +53,11 @@ class Reader(NamedTuple):
     pixels: Decode
 
 
-def without_zero_tail(data: bytes, frame: Frame) -> bytes:
-    """What was written of a file that was allocated at its full size first."""
+def as_written(data: bytes, frame: Frame) -> bytes:
+    """What was written of it: without the next picture, and without the zeros of a file that
+    was allocated at its full size first."""
+    after = _NEXT_PICTURE.search(data, frame.scan_at)
+    data = data[: after.start()] if after else data
     tail = _NUL_TAIL.search(data, frame.scan_at)
     return data[: tail.start()] if tail else data
 
@@ -76,6 +83,8 @@ def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: floa
             "truncated",
             f"JPEG: {lost:.1%} of the picture is missing, limit {max_lost:.1%}: {said}",
         )
+    if lost:
+        _check_foreign(data, frame)
     return Damage(lost, said)
 
 
@@ -92,6 +101,22 @@ def _check_restarts(data: bytes, frame: Frame) -> None:
                 "what follows is out of place",
             )
         before = part.interval
+
+
+def _check_foreign(data: bytes, frame: Frame) -> None:
+    """Without restart markers, what stands behind a hole is out of place. Raises `ImageError`.
+
+    Only of a picture that is known to be damaged: one code again and again, as in a flat
+    picture with tables of its own, may be zeros too.
+    """
+    foreign = None if frame.restart_interval else _FOREIGN.search(data, frame.scan_at)
+    if foreign:
+        what = "zeros" if foreign.group()[:1] == b"\0" else "lines of text"
+        raise ImageError(
+            "truncated",
+            f"JPEG with {what} within its scan, at byte {foreign.start()}: what follows is out of"
+            " place",
+        )
 
 
 def _lacks_only_its_end(data: bytes, reader: Reader) -> bool:

@@ -7,7 +7,7 @@ from typing import Callable
 import cv2
 import numpy as np
 
-from lambdas.imaging import samples
+from lambdas.imaging import pnm_header, samples, tiff_header
 from lambdas.imaging.buffers import Buffer
 from lambdas.imaging.damage import Damage
 from lambdas.imaging.header import Header
@@ -76,7 +76,9 @@ class Decoder:
             if header.kind == "animated png":
                 data = still(data)
             elif header.kind == "pnm":
-                data += b"\n"  # OpenCV reads on after the last number of a plain P2 or P3
+                data = pnm_header.plain(data)
+            elif header.kind == "tiff":
+                data = tiff_header.plain(data)
             plain = not sensor.bayer and header.kind in ("bmp", "webp")
             image = imdecode(data, COLOUR if plain else AS_IT_IS)
             if header.inverted:

@@ -6,7 +6,7 @@ import struct
 
 UPRIGHT = 1
 _ORIENTATION = 0x0112
-_SHORT = 3
+_LETTERS = {1: "B", 3: "H", 4: "I"}
 _PREFIX = b"Exif\0\0"
 
 
@@ -28,11 +28,13 @@ def orientation(block: bytes) -> int:
         (offset,) = struct.unpack_from(order + "I", tiff, 4)
         (count,) = struct.unpack_from(order + "H", tiff, offset)
         for index in range(count):
-            tag, kind, _number, value = struct.unpack_from(
-                order + "HHIH", tiff, offset + 2 + 12 * index
-            )
+            at = offset + 2 + 12 * index
+            tag, kind = struct.unpack_from(order + "HH", tiff, at)
             if tag == _ORIENTATION:
-                return value if kind == _SHORT and 1 <= value <= 8 else UPRIGHT
+                # A short, by the standard; some write it as a byte or a long, and viewers read it.
+                letter = _LETTERS.get(kind)
+                value = struct.unpack_from(order + letter, tiff, at + 8)[0] if letter else 0
+                return value if 1 <= value <= 8 else UPRIGHT
     except struct.error:
         pass
     return UPRIGHT

@@ -11,7 +11,7 @@ from typing import Callable, NamedTuple
 
 from contract import refused_kinds
 from contract.image_kinds import BMP, JPEG, PNG, PNM, TIFF, WEBP, kind_of
-from lambdas.imaging import jpeg_header, png_header, pnm_header, rules, tiff_header
+from lambdas.imaging import bmp_header, jpeg_header, png_header, pnm_header, rules, tiff_header
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.exif import UPRIGHT
 from lambdas.imaging.exif import orientation as exif_orientation
@@ -23,8 +23,6 @@ MAX_PIXELS = rules.MAX_PIXELS
 MAX_BYTES = rules.MAX_BYTES
 #: Line ends that some HTTP grabbers leave before the picture.
 _LEADING = b"\r\n"
-#: BITMAPCOREHEADER of OS/2 and Windows 2 has 16-bit sizes.
-_OS2_HEAD_BYTES = 12
 
 
 class Header(NamedTuple):
@@ -103,12 +101,8 @@ def _png(data: bytes) -> Header:
 
 
 def _bmp(data: bytes) -> Header:
-    (size,) = struct.unpack_from("<I", data, 2)
-    (head_bytes,) = struct.unpack_from("<I", data, 14)
-    form = "<HH" if head_bytes == _OS2_HEAD_BYTES else "<ii"
-    width, height = struct.unpack_from(form, data, 18)
-    # A negative height means: top row first.
-    return Header("bmp", width, abs(height), 3, UPRIGHT, len(data) >= size)
+    picture = bmp_header.read(data)
+    return Header("bmp", picture.width_px, picture.height_px, 3, UPRIGHT, picture.complete)
 
 
 def _webp(data: bytes) -> Header:
@@ -143,12 +137,10 @@ def _webp_orientation(data: bytes) -> int:
 
 def _tiff(data: bytes) -> Header:
     page = tiff_header.read_page(data)
-    # OpenCV turns a TIFF upright itself, whatever it is told.
-    size = (page.width_px, page.height_px)
-    width_px, height_px = size[::-1] if page.turned else size
     return Header(
-        "tiff", width_px, height_px, page.samples, UPRIGHT, page.complete, inverted=page.inverted
-    )
+        "tiff", page.width_px, page.height_px, page.samples, page.orientation, page.complete,
+        inverted=page.inverted,
+    )  # fmt: skip
 
 
 def _pnm(data: bytes) -> Header:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from lambdas.imaging.buffers import Buffer
-from lambdas.imaging.damage import Damage, Reader, examine, without_zero_tail
+from lambdas.imaging.damage import Damage, Reader, as_written, examine
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.jpeg_header import Frame, without_strays
 from lambdas.imaging.missing import END
@@ -17,6 +17,9 @@ try:
 except ImportError:  # No wheel for this device: OpenCV decodes everything.
     simplejpeg = None
 
+_NO_LOSSLESS = ImageError(
+    "unsupported", "lossless JPEG of these colours, or on this device: send a usual JPEG or PNG"
+)
 _UNWARNED = "measured: OpenCV does not warn"
 
 
@@ -48,7 +51,7 @@ class JpegDecoder:
         except ValueError as error:
             said = str(error)
         self._pixels = Buffer()  # a picture that will be refused shall not be there twice
-        data, frame = without_strays(without_zero_tail(data, frame), frame)
+        data, frame = without_strays(as_written(data, frame), frame)
         try:
             reader = Reader(lambda written: self._turbo(written, frame, smallest), _luma, _pixels)
             self.damage = examine(data, frame, said, reader, self._max_lost)
@@ -73,7 +76,9 @@ class JpegDecoder:
 
     def _by_opencv(self, data: bytes, frame: Frame) -> np.ndarray:
         """OpenCV warns of nothing: what is missing is measured on every image."""
-        written = without_zero_tail(data, frame)
+        if frame.lossless:
+            raise _NO_LOSSLESS
+        written = as_written(data, frame)
         damage = examine(written, frame, _UNWARNED, _BY_OPENCV, self._max_lost)
         if damage.lost or END not in data[frame.scan_at :]:
             self.damage = damage
@@ -98,5 +103,7 @@ def _pixels(data: bytes) -> np.ndarray:
 
 
 def _error(text: str) -> ImageError:
+    if "color conversion" in text:
+        return _NO_LOSSLESS
     early = "premature" in text.lower() or "ended" in text.lower()
     return ImageError("truncated" if early else "not_an_image", f"JPEG: {text[:200]}")

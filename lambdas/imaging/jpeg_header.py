@@ -38,6 +38,10 @@ class Frame(NamedTuple):
         return self.marker in _PROGRESSIVE
 
     @property
+    def lossless(self) -> bool:
+        return self.marker in _LOSSLESS
+
+    @property
     def mcus(self) -> int:
         """In one interleaved scan of all components."""
         width, height = self.mcu_px
@@ -117,7 +121,7 @@ def _frame(data: bytes, sof: tuple[int, int], scan_at: int, interval: int, turne
 def refuse_unusual(frame: Frame) -> None:
     """What no decoder here reads, or reads wrongly, is refused by name. Raises `ImageError`."""
     if frame.precision != 8:
-        kind = "lossless JPEG" if frame.marker in _LOSSLESS else "JPEG"
+        kind = "lossless JPEG" if frame.lossless else "JPEG"
         raise ImageError(
             "unsupported",
             f"{kind} of {frame.precision} bits a sample: send 8 bits, or a 16-bit PNG or TIFF",

@@ -12,13 +12,18 @@ _MAX_VALUE = 65_535
 
 
 class Picture(NamedTuple):
-    """`bits`: significant bits of a 16-bit sample, from the largest value; 0: 8 bits."""
+    """`bits`: significant bits of a 16-bit sample, from the largest value; 0: 8 bits.
+
+    `largest`: that value. `pixels_at`: where its samples begin.
+    """
 
     width_px: int
     height_px: int
     components: int
     bits: int
     complete: bool
+    largest: int
+    pixels_at: int
 
 
 def read(data: bytes) -> Picture:
@@ -36,13 +41,32 @@ def read(data: bytes) -> Picture:
     largest = numbers[2] if wanted == 3 else 1
     if not 0 < largest <= _MAX_VALUE:
         raise ImageError("not_an_image", f"PNM with the largest value {largest}")
-    if largest < 255 and form not in (1, 4):
+    if form not in (1, 4) and (largest < 255 or largest & (largest + 1)):
         raise ImageError(
-            "unsupported", f"PNM with the largest value {largest}: use 255, or 1023 and more"
+            "unsupported",
+            f"PNM with the largest value {largest}: use 255, or 1023, 4095, 16383, 65535",
         )
     components = 3 if form in (3, 6) else 1
     row = -(-width // 8) if form == 4 else width * components * (2 if largest > 255 else 1)
-    complete = form < 4 or len(data) - at - 1 >= row * height
+    at = _pixels_at(data, at, row * height) if form >= 4 else at
     return Picture(
-        width, height, components, largest.bit_length() if largest > 255 else 0, complete
-    )
+        width, height, components, largest.bit_length() if largest > 255 else 0,
+        form < 4 or len(data) - at >= row * height, largest, at,
+    )  # fmt: skip
+
+
+def plain(data: bytes) -> bytes:
+    """The same picture with the shortest head: decoders differ in what may stand in one."""
+    picture = read(data)
+    numbers = [picture.width_px, picture.height_px]
+    numbers += [picture.largest] if data[1:2] not in (b"1", b"4") else []
+    # OpenCV reads on after the last number of a plain one.
+    return b"%s\n%s\n%s\n" % (
+        data[:2], " ".join(map(str, numbers)).encode(), data[picture.pixels_at :],
+    )  # fmt: skip
+
+
+def _pixels_at(data: bytes, head_end: int, size: int) -> int:
+    """One white space ends the head; CRLF does where the file has room for no more."""
+    crlf = data[head_end : head_end + 2] == b"\r\n" and len(data) == head_end + 2 + size
+    return head_end + (2 if crlf else 1)

@@ -6,32 +6,34 @@ import struct
 from typing import NamedTuple
 
 from lambdas.imaging.errors import ImageError
+from lambdas.imaging.exif import UPRIGHT
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-_STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES = 273, 274, 277, 279
-_TILES, _TILE_BYTES, _SAMPLE_FORMAT = 324, 325, 339
-_REDUCED, _WHITE_IS_ZERO = 1, 0
+_STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES, _PLANAR = 273, 274, 277, 279, 284
+_TILES, _TILE_BYTES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 324, 325, 338, 339
+_REDUCED, _WHITE_IS_ZERO, _RGB, _SEPARATE = 1, 0, 2, 2
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 16: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 #: Compressions that OpenCV's libtiff reads (tried with OpenCV 5.0).
 _READ = frozenset((1, 5, 6, 7, 8, 32_773, 32_946))
 _NAMED = {
     2: "CCITT RLE", 3: "CCITT group 3", 4: "CCITT group 4", 34_712: "JPEG 2000",
-    34_887: "LERC", 34_925: "LZMA", 50_000: "Zstandard", 50_001: "WebP", 50_002: "JPEG XL",
+    34_887: "LERC", 34_892: "lossy JPEG (DNG)", 34_925: "LZMA", 34_933: "PNG",
+    34_934: "JPEG XR", 50_000: "Zstandard", 50_001: "WebP", 50_002: "JPEG XL",
 }  # fmt: skip
 _PHOTOMETRICS = {4: "a mask", 5: "CMYK", 8: "CIE L*a*b*", 32_803: "Bayer (CFA, DNG)"}
-_UNSIGNED, _MAX_ENTRIES = 1, 4096
+_UNSIGNED, _MAX_ENTRIES, _MAX_SAMPLES = 1, 4096, 4
 
 
 class Page(NamedTuple):
-    """`turned`: its orientation exchanges width and height. `inverted`: 0 is white, in samples
-    that OpenCV leaves as they are (those of 8 bits and less it inverts itself)."""
+    """`orientation`: 1…8, as EXIF has it. `inverted`: 0 is white, in samples that OpenCV
+    leaves as they are (those of 8 bits and less it inverts itself)."""
 
     width_px: int
     height_px: int
     samples: int
     bits: int
-    turned: bool
+    orientation: int
     inverted: bool
     complete: bool
 
@@ -49,7 +51,7 @@ def read_page(data: bytes) -> Page:
     bits, photometric = tags.get(_BITS, 1), tags.get(_PHOTOMETRIC, 1)
     page = Page(
         tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0), tags.get(_SAMPLES, 1), bits,
-        5 <= tags.get(_ORIENTATION, 1) <= 8, photometric == _WHITE_IS_ZERO and bits > 8,
+        _possible(tags.get(_ORIENTATION, UPRIGHT)), photometric == _WHITE_IS_ZERO and bits > 8,
         directory.holds_its_pixels(),
     )  # fmt: skip
     compression = tags.get(_COMPRESSION, 1)
@@ -59,6 +61,31 @@ def read_page(data: bytes) -> Page:
             "unsupported",
             f"TIFF compressed by {name}: use none, LZW, Deflate, PackBits or JPEG",
         )
+    _refuse_unusual(directory, tags, page)
+    return page
+
+
+def plain(data: bytes) -> bytes:
+    """The same picture, not turned and with an alpha of no meaning.
+
+    OpenCV turns a TIFF itself whatever it is told, one in tiles wrongly (5.0), and blends
+    colours that have an alpha with black.
+    """
+    directory = _Directory(data)
+    changed = bytearray(data)
+    for tag, value in ((_ORIENTATION, UPRIGHT), (_EXTRA_SAMPLES, 0)):
+        if tag in directory.entries:
+            directory.write_first(changed, tag, value)
+    return bytes(changed)
+
+
+def _possible(orientation: int) -> int:
+    return orientation if 1 <= orientation <= 8 else UPRIGHT
+
+
+def _refuse_unusual(directory: _Directory, tags: dict[int, int], page: Page) -> None:
+    """What OpenCV reads wrongly or not at all. Raises `ImageError`."""
+    photometric = tags.get(_PHOTOMETRIC, 1)
     if photometric in _PHOTOMETRICS:
         raise ImageError("unsupported", f"TIFF of {_PHOTOMETRICS[photometric]}: send grey or RGB")
     if page.bits not in (1, 8, 16) or tags.get(_SAMPLE_FORMAT, _UNSIGNED) != _UNSIGNED:
@@ -66,7 +93,17 @@ def read_page(data: bytes) -> Page:
         raise ImageError(
             "unsupported", f"TIFF of {page.bits} bits, {kind}: send 8 or 16 unsigned bits"
         )
-    return page
+    if page.samples > _MAX_SAMPLES or len(set(directory.values(_BITS, (page.bits,)))) > 1:
+        raise ImageError(
+            "unsupported",
+            f"TIFF of {page.samples} samples a pixel, or of unequal ones: send grey or RGB",
+        )
+    separate = tags.get(_PLANAR, 1) == _SEPARATE and page.samples > 1
+    if page.bits > 8 and (separate or photometric > _RGB):
+        kind = "whose colours lie apart" if separate else f"of photometric {photometric}"
+        raise ImageError(
+            "unsupported", f"TIFF of 16 bits {kind}: send 8 bits, or colours pixel by pixel"
+        )
 
 
 class _Directory:
@@ -106,11 +143,17 @@ class _Directory:
         """Whether every strip or tile lies within the file."""
         for starts, sizes in ((_STRIPS, _STRIP_BYTES), (_TILES, _TILE_BYTES)):
             if starts in self.entries and sizes in self.entries:
-                ends = map(sum, zip(self._values(starts), self._values(sizes)))
+                ends = map(sum, zip(self.values(starts), self.values(sizes)))
                 if max(ends, default=0) > len(self._data):
                     return False
         return True
 
-    def _values(self, tag: int) -> tuple[int, ...]:
+    def values(self, tag: int, absent: tuple[int, ...] = ()) -> tuple[int, ...]:
+        if tag not in self.entries:
+            return absent
         letter, count, place = self.entries[tag]
         return struct.unpack_from(f"{self._order}{count}{letter}", self._data, place)
+
+    def write_first(self, data: bytearray, tag: int, value: int) -> None:
+        letter, _, place = self.entries[tag]
+        struct.pack_into(self._order + letter, data, place, value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 from typing import Any, Iterator, NamedTuple
 
 from contract import refused_kinds
@@ -21,6 +22,8 @@ DTYPES = {
     16: "bfloat16",
 }  # fmt: skip
 MAX_DEPTH = 32
+_LARGEST_SIDE = 2**63 - 1
+_PICKLE = re.compile(rb"\x80[\x02-\x05]")
 
 
 class Port(NamedTuple):
@@ -143,6 +146,8 @@ def _instead(path: str) -> str:
         return ""
     if head.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer to one: git lfs pull fetches the file itself"
+    if _PICKLE.match(head):
+        return "it is a pickle (a checkpoint of PyTorch?): export the network"
     form = refused_kinds.named(head)
     return f"it is a {form.name}" if form is not None else "" if head else "it is empty"
 
@@ -184,7 +189,10 @@ def _port(view: memoryview) -> Port:
     shape: list[Any] = []
     for side in _parts(tensor[2][0]).get(1, ()) if 2 in tensor else ():
         inner = _parts(side)
-        shape.append(_number(inner, 1) if 1 in inner else (_first(inner, 2) or None))
+        number = _number(inner, 1)
+        # Some exporters write an open side as 0 or -1, which is 2⁶⁴-1 in the file.
+        known = number if 0 < number <= _LARGEST_SIDE else None
+        shape.append(known if 1 in inner else (_first(inner, 2) or None))
     return Port(_first(parts, 1), dtype, tuple(shape))
 
 

@@ -55,7 +55,7 @@ _BY_TASK = {
     "detection": tuple(LAYOUTS),
     "ssd_detection": ("ssd",),
     "instance_segmentation": ("yolov8", "rows"),
-    "semantic_segmentation": ("logits", "probability", "classes"),
+    "semantic_segmentation": ("logits", "logits_last", "probability", "classes"),
     "anomaly": ("anomaly",),
     "classification": ("scores",),
 }

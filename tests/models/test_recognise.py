@@ -92,6 +92,17 @@ def test_shapes_that_several_families_have_are_a_question(shape, candidates):
     assert set(asked.candidates) == candidates
 
 
+def test_heads_that_no_family_here_has_are_offered_as_none():
+    heads = [(f"h{n}", "float32", (1, 255, side, side)) for n, side in enumerate((80, 40, 20))]
+    assert recognise(facts(*heads), SIDE, None).candidates == ()
+
+
+def test_a_classifier_that_also_gives_its_features_is_asked_about_as_a_classifier():
+    found = facts(("y", "float32", (1, 3)), ("features", "float32", (1, 512)))
+    kinds = {FAMILIES[name].task for name in recognise(found, SIDE, None).candidates}
+    assert kinds == {"classification"}
+
+
 def test_detr_of_hugging_face_is_asked_about_because_its_names_say_too_little():
     found = facts(("logits", "float32", (1, 100, 92)), ("pred_boxes", "float32", (1, 100, 4)))
     assert recognise(found, SIDE, 91) == Question(

@@ -15,6 +15,7 @@ from lambdas.model.tasks.masks import run_lengths
 from lambdas.model.tasks.roles import Roles
 
 DECIMALS = 6
+_AXES = {"logits": "classes×H×W", "logits_last": "H×W×classes"}
 
 
 def classes_of(
@@ -36,8 +37,10 @@ def classes_of(
             return (flat >= _logit(spec.threshold)).astype(np.int64)
         remedy = "if these are logits, set output.activation sigmoid"
         return (scores_in_range(flat, remedy) >= spec.threshold).astype(np.int64)
+    if layout == "logits_last" and values.ndim == 3:
+        values = values.transpose(2, 0, 1)
     if values.ndim != 3 or len(values) < 2:
-        raise UnfitError(f"layout logits needs classes×H×W, the network gave {values.shape}")
+        raise UnfitError(f"layout {layout} needs {_AXES[layout]}, the network gave {values.shape}")
     if labels and len(values) != len(labels):
         raise UnfitError(
             f"the network gives {len(values)} classes and the package names {len(labels)}: "

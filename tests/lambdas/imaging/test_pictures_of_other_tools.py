@@ -43,7 +43,8 @@ def tiff(image: np.ndarray, **more: int) -> bytes:
 def read(data: bytes):
     header = read_header(data)
     found = Decoder("bgr").decode(data, header, 0, 0).copy()
-    assert found.shape[:2] == (header.height_px, header.width_px)
+    size = header.height_px, header.width_px
+    assert found.shape[:2] == (size[::-1] if header.orientation >= 5 else size)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from model_kit import onnx_model, package
@@ -11,7 +12,7 @@ from lambdas.model.errors import ModelError
 from lambdas.model.hooks import Hooks
 from lambdas.model.onnx_file import read_onnx
 from lambdas.model.runtimes.select import load_runtime
-from lambdas.worker.warm_up import prove
+from lambdas.worker.warm_up import answered, prove
 
 MEAN = [
     helper.make_node("GlobalAveragePool", ["x"], ["p"]),
@@ -112,6 +113,20 @@ def test_raw_anomaly_scores_are_read_by_their_threshold_or_their_limits(tmp_path
     by_limits = {"score": "score", "normalise": {"score": limits}}
     assert giving(tmp_path / "a", "anomaly", RAW, threshold=0.5, output=by_limits)
     assert giving(tmp_path / "b", "anomaly", RAW, threshold=20, output={"score": "score"})
+
+
+def test_classes_that_stand_last_are_read_where_that_is_declared_and_refused_else(tmp_path):
+    values = np.zeros((1, 8, 8, 3), np.float32)
+    values[0, :2, :, 2] = 5
+    first, last = {"layout": "logits"}, {"layout": "logits_last"}
+    task, labels = "semantic_segmentation", ["ground", "road", "car"]
+    with pytest.raises(ModelError, match="gives 8 classes and the package names 3"):
+        giving(tmp_path / "a", task, {"y": values}, labels=labels, output=first)
+    model = giving(tmp_path / "b", task, {"y": values}, labels=labels, output=last)
+    picture = tmp_path / "grey.png"
+    cv2.imwrite(str(picture), np.full((16, 16, 3), 128, np.uint8))
+    found = answered(model, str(picture))["classes"]
+    assert [(c["label"], c["share"]) for c in found] == [("ground", 0.75), ("car", 0.25)]
 
 
 def test_a_class_below_the_base_is_refused_and_not_dropped(tmp_path):

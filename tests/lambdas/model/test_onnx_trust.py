@@ -146,3 +146,11 @@ def test_the_reader_reads_what_the_onnx_package_reads(tmp_path):
     assert ours.inputs[0].shape == (1, 3, 32, 32)
     assert ours.metadata == {p.key: p.value for p in theirs.metadata_props}
     assert ours.opsets == {"": 13}
+
+
+@pytest.mark.parametrize("open_side", [-1, 0])
+def test_an_open_side_may_be_written_as_no_number_of_pictures(tmp_path, open_side):
+    model = constant_net({"y": [[1.0, 2.0]]})
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = open_side
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    assert read_onnx(str(tmp_path / "m.onnx")).inputs[0].shape == (None, 3, 32, 32)
