@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tarfile
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -15,6 +13,7 @@ from typing import Any
 
 import yaml
 from checkout import PHOTOS, PROJECT
+from verbs import run_verb
 from waiting import eventually
 
 MODEL = {
@@ -67,11 +66,7 @@ class RealCore:
             **os.environ, "FANFOLD_STATE": str(self.folder / "s"), "PYTHONPATH": str(PROJECT),
             "NO_COLOR": "1",
         }  # fmt: skip
-        command = [sys.executable, "-m", "fanfold.main", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True,
-            timeout=150, check=False,
-        )  # fmt: skip
+        done = run_verb(*arguments, cwd=self.folder, env=environment, timeout=150)
         assert done.returncode in ok, done.stderr
         return done.stdout
 
