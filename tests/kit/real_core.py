@@ -70,7 +70,10 @@ class RealCore:
         assert done.returncode in ok, done.stderr
         return done.stdout
 
-    def start(self, *more: str) -> None:
+    def start(self, *more: str, doctor: bool = False) -> None:
+        """``doctor``: as without an option; its checks cost more than the core's whole start."""
+        if not doctor:
+            more = ("--no-doctor", *more)
         ports = ["--mqtt-plain-port=0", "--ipc-port=0", f"--http-port={self.port}"]
         self.fanfold("run", self.box, "--model", "model.tar.gz", "--detach", *ports, *more)
         self.info = json.loads((self.folder / "s/core" / self.box / "core.json").read_text())
