@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 
 # Site, camera and worker names: one topic level each, and safe in thing names and ids.
-NAME = r"[a-z0-9][a-z0-9-]{0,40}"
+NAME_CHARACTERS = 41
+NAME = rf"[a-z0-9][a-z0-9-]{{0,{NAME_CHARACTERS - 1}}}"
 _NAME = re.compile(NAME)
 
 # The level after the site's name.

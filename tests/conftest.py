@@ -7,6 +7,7 @@ whichever process is free.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -36,6 +37,16 @@ APART = (
 )
 #: They take the longest and go first, so that all processes end together.
 FIRST = ("devcloud", "fanfold/cloud", "e2e", "docs/test_guides_", "lambdas/whole/")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Thousands of tests are collected, by each process, and stay: nothing of them is garbage."""
+    gc.disable()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,7 +12,9 @@ from devcloud.plugin import (
     guard,
     iot_types,
     lambdas,
+    modules,
     stacks,
+    templates,
     topic_rules,
     watching,
     window,
@@ -22,6 +24,8 @@ from devcloud.plugin import (
 def install(endpoint_url: str) -> None:
     """Patch moto in this process. `endpoint_url` is where this process will be reached."""
     guard.check()
+    modules.install()
+    templates.install()
     stacks.install()
     greengrass_api.install()
     greengrass_types.install()

@@ -8,6 +8,7 @@ from importlib.metadata import version
 MOTO = "5.2.5"
 
 SYMBOLS = (
+    "moto.backends:list_of_moto_modules",
     "moto.awslambda.models:LambdaFunction.get_code",
     "moto.awslambda.models:LambdaBackend.create_alias",
     "moto.awslambda.models:LambdaBackend.update_alias",
@@ -24,6 +25,8 @@ SYMBOLS = (
     "moto.cloudformation.responses:CloudFormationResponse.delete_change_set",
     "moto.cloudformation.responses:CloudFormationResponse.describe_change_set",
     "moto.cloudformation.models:Stack.update",
+    "moto.cloudformation.models:yaml",
+    "moto.cloudformation.responses:yaml",
     "moto.cloudformation.models:Stack._create_output_map",
     "moto.cloudformation.models:Stack._create_resource_map",
     "moto.cloudformation.parsing:CustomModel",

@@ -6,6 +6,7 @@ attributes, and `GetFunction` names an address on the internet.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from devcloud.plugin.resource import Place, Resource, register
@@ -32,17 +33,24 @@ def install(endpoint_url: str) -> None:
 
 def _signed_url(endpoint_url: str, bucket: str, key: str) -> str:
     """Signed, as Lambda's own is: the bootstrap's bucket answers nobody else. Works an hour."""
+    wanted = {"Bucket": bucket, "Key": key}
+    url: str = _s3(endpoint_url).generate_presigned_url("get_object", Params=wanted)
+    return url
+
+
+@functools.cache
+def _s3(endpoint_url: str) -> Any:
+    """Once: a core that polls asks for each of its functions, and making a client costs more
+    than all else of the answer."""
     import boto3
     from botocore.config import Config
 
-    s3 = boto3.client(
+    return boto3.client(
         "s3",
         endpoint_url=endpoint_url,
         region_name="us-east-1",
         config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
     )
-    url: str = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
-    return url
 
 
 def code_zip(function: Any) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import edgecore
-from contract.status import Status, UplinkStatus
+from contract.status import Status
 from edgecore.components import by_components
 from edgecore.components.follower import Follower
 from edgecore.core import fault_points
@@ -33,25 +33,17 @@ from edgecore.daemon.rollout import Rollout
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.secret_keeper import SecretKeeper
 from edgecore.daemon.traffic import mqtt_status, router_status
+from edgecore.daemon.uplink import Uplink
 from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.daemon.watch import Watch
 from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
 from edgecore.sources import SourceError
 from edgecore.sources.errors import MISSING
 from edgecore.supervisor.process import Reaper
-from edgecore.uplink.credential_provider import (
-    Credentials,
-    no_credentials,
-    static_credentials,
-)
-from edgecore.uplink.opening import open_sink, open_spooler
-from edgecore.uplink.sinks import Sink
-from edgecore.uplink.spooler import Spooler
-from edgecore.uplink.token_exchange import token_exchange
+from edgecore.uplink.credential_provider import no_credentials
 from edgecore.web.server import WebServer
 
 if TYPE_CHECKING:
-    from edgecore.daemon.cloud_side import CloudSide
     from edgecore.faultinjection import FaultPlan
 
 log = logging.getLogger(__name__)
@@ -100,8 +92,7 @@ class Daemon:
             options, self._make_running_group, self._group_changed, self.status, self._canaries
         )
         self._secrets = SecretKeeper(options.state, options.secrets)
-        self._spooler: Spooler
-        self._cloud_side: CloudSide | None = None
+        self._uplink = Uplink(options)
         self._health: HealthReporter | None = None
         self._background: list[asyncio.Task[None]] = []
 
@@ -122,8 +113,8 @@ class Daemon:
     async def _start(self) -> None:
         plan = self._fault_plan()
         loaded = await self._rollout.first_group()
-        self._open_cloud(loaded.group, plan)
-        self._health = HealthReporter(self.status, self._spooler.put)
+        self._uplink.open(loaded.group, plan)
+        self._health = HealthReporter(self.status, self._uplink.spooler.put)
         self._background.append(asyncio.ensure_future(self._evidence.run(self.status)))
         self._web.bind()
         self._watch.show(loaded.group)
@@ -137,8 +128,8 @@ class Daemon:
             recorder=self._watch.recorder,
         )
         self._write_facts()
-        if self._cloud_side is not None and self._options.group == BY_JOBS:
-            self._cloud_side.execute_jobs(self._rollout)
+        if self._uplink.joined is not None and self._options.group == BY_JOBS:
+            self._uplink.joined.execute_jobs(self._rollout)
         if by_components(self._options.group):
             follower = Follower(self._options, self._rollout)
             self._rollout.decided = follower.wake
@@ -161,27 +152,9 @@ class Daemon:
         log.warning("fault injection is on: plan %s, seed %d", self._options.fault_plan, plan.seed)
         return plan
 
-    def _open_cloud(self, group: Group, plan: FaultPlan | None) -> None:
-        self._spooler = open_spooler(self._options, group)
-        if self._options.join is not None:
-            from edgecore.daemon.cloud_side import CloudSide  # TLS and MQTT: who joins pays
-
-            self._cloud_side = CloudSide(self._options)
-            self._cloud_side.start()
-        sink: Sink = (
-            self._cloud_side.sink
-            if self._cloud_side is not None
-            else open_sink(self._options, group)
-        )
-        if plan is not None:
-            from edgecore.faultinjection import FaultySink
-
-            sink = FaultySink(sink, plan)
-        self._background.append(asyncio.ensure_future(self._spooler.run(sink)))
-
     def _make_running_group(self, group: Group) -> RunningGroup:
         self._observers.forget_stats()
-        joined = self._cloud_side
+        joined = self._uplink.joined
         self._secrets.use(group, joined.secrets_client if joined is not None else None)
         self._evidence.show(group)
         if self._health is not None:
@@ -189,10 +162,10 @@ class Daemon:
         return RunningGroup(
             group,
             self._options,
-            spooler=self._spooler,
+            spooler=self._uplink.spooler,
             observers=self._observers,
             reaper=self._reaper,
-            credentials=self._credentials(),
+            credentials=self._uplink.credentials(),
             secrets=self._secrets.answer,
         )
 
@@ -200,7 +173,7 @@ class Daemon:
         return RunningGroup(
             group,
             lane_options(self._options),
-            spooler=self._spooler,
+            spooler=self._uplink.spooler,
             observers=Observers(),
             reaper=self._reaper,
             credentials=no_credentials,
@@ -208,17 +181,9 @@ class Daemon:
             targets=targets,
         )
 
-    def _credentials(self) -> Credentials:
-        if self._options.insecure_static_credentials:
-            return static_credentials
-        if self._cloud_side is not None:
-            return self._cloud_side.credentials.get
-        exchange = token_exchange()
-        return no_credentials if exchange is None else exchange.get
-
     def _group_changed(self) -> None:
-        if self._cloud_side is not None:
-            self._cloud_side.show(self._rollout.running_group)
+        if self._uplink.joined is not None:
+            self._uplink.joined.show(self._rollout.running_group)
         if self._rollout.loaded is not None:
             self._web.show(self._rollout.loaded.group)
             self._watch.show(self._rollout.loaded.group)
@@ -261,7 +226,7 @@ class Daemon:
             "functions": running.supervisor.status() if running else [],
             "router": router_status(running),
             "mqtt": mqtt_status(running),
-            "cloud": self._cloud_status(),
+            "cloud": self._uplink.status(),
             "stats": self._observers.stats,
             "silence_s": self._observers.silence_s(),
             "recent": self._evidence.recent,
@@ -279,7 +244,6 @@ class Daemon:
     def _findings(self) -> list[str]:
         running, loaded = self._rollout.running_group, self._rollout.loaded
         own = [*running.launcher.findings, *running.router.findings()] if running else []
-        cloud = self._cloud_side.findings() if self._cloud_side else []
         group = lacking(loaded.group, self._options) if loaded else []
         secrets = self._secrets.findings()
         return [
@@ -287,13 +251,9 @@ class Daemon:
             *group,
             *secrets,
             *own,
-            *cloud,
+            *self._uplink.findings(),
             *self._web.findings(),
         ]
-
-    def _cloud_status(self) -> UplinkStatus:
-        spooled = self._spooler.stats()
-        return {**spooled, **(self._cloud_side.status() if self._cloud_side else {})}
 
     async def _shut_down(self) -> None:
         self._secrets.close()
@@ -306,9 +266,6 @@ class Daemon:
         for task in self._background:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        if self._cloud_side is not None:
-            await self._cloud_side.close()
-        if hasattr(self, "_spooler"):
-            await self._spooler.close()
+        await self._uplink.close()
         self._reaper.close()
         remove_core_json(self._options.state)

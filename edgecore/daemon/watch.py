@@ -15,6 +15,7 @@ from edgecore.alerts.rules import of_environment as alerts_of
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
 from edgecore.core.options import Options
+from edgecore.disk.space import used_share
 from edgecore.history.recorder import Recorder
 from edgecore.history.schema import file_of
 from edgecore.history.settings import of_environment as history_of
@@ -113,8 +114,8 @@ def _before_start(status: Status, started: float) -> Status:
 
 def _disks(status: Status) -> dict[str, float]:
     """Folder → share that is used."""
-    disks = status.get("disks", [])
-    return {d["path"]: 1 - d["free_bytes"] / d["size_bytes"] for d in disks if d["size_bytes"]}
+    shares = {disk["path"]: used_share(disk) for disk in status.get("disks", [])}
+    return {path: share for path, share in shares.items() if share is not None}
 
 
 def _certificates(status: Status) -> dict[str, float]:

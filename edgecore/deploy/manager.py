@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Generic
 
 from contract.status import Status
 from edgecore.deploy import trial
+from edgecore.deploy.candidate import Candidate
 from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, with_last_log_error
 from edgecore.deploy.outcomes import Outcomes
 from edgecore.deploy.seams import (
-    Canary,
     Exchange,
     FindCanary,
     FindExchange,
@@ -60,11 +60,10 @@ class DeploymentManager(Generic[R]):
     ) -> None:
         self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
-        self.candidate: LoadedGroup | None = None
-        """The group whose model is being compared with that of ``loaded``."""
         self.trial: trial.Trial | None = None
         self._outcomes = Outcomes(state, report)
         self.history = self._outcomes.history
+        self._candidate = Candidate(self._outcomes, self._decided)
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._changed = start, status, changed
         self._find_canary, self._proved = canary, proved
@@ -73,7 +72,6 @@ class DeploymentManager(Generic[R]):
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
         self._health_task: asyncio.Task[None] | None = None
-        self._canary_task: asyncio.Task[None] | None = None
         self._closed = False
 
     async def begin(self, loaded: LoadedGroup, *, uncommitted: bool) -> None:
@@ -101,36 +99,31 @@ class DeploymentManager(Generic[R]):
         async with self._one_at_a_time:
             if self._closed:
                 return
-            await self._stop_canary()
+            await self._candidate.stop()
             canary = self._find_canary(self.loaded, loaded) if self.loaded else None
             if canary is None or self.running_group is None:
                 await self._exchange(loaded)
                 return
-            self.candidate = loaded
-            self._outcomes.remember(
-                loaded, "canary", "its model answers copies of live images first"
-            )
-            self._canary_task = asyncio.ensure_future(self._compare(canary, loaded))
+            self._candidate.compare(canary, loaded)
 
     async def withdraw(self, deployment_id: str, why: str) -> None:
         """End the comparison of a deployment that whoever brought it has taken back."""
         async with self._one_at_a_time:
             if self.candidate is not None and self.candidate.deployment_id == deployment_id:
-                await self._stop_canary(why)
+                await self._candidate.stop(why)
 
-    async def _compare(self, canary: Canary, loaded: LoadedGroup) -> None:
-        """Beside the group that runs; then the new one replaces it, or is refused."""
-        try:
-            reason = await canary.run()
-            async with self._one_at_a_time:
-                if reason:
-                    self.refuse(loaded.deployment_id, reason)
-                elif not self._closed:
-                    await self._exchange(loaded)
-        except Exception:  # a full disk: whoever brought it brings it again
-            log.exception("deployment %s is not applied", loaded.deployment_id)
-        finally:  # not before: it would look like one that was superseded
-            self._canary_task = self.candidate = None
+    @property
+    def candidate(self) -> LoadedGroup | None:
+        """The group whose model is being compared with that of ``loaded``."""
+        return self._candidate.loaded
+
+    async def _decided(self, loaded: LoadedGroup, reason: str) -> None:
+        """A comparison is over: the new group replaces the running one, or is refused."""
+        async with self._one_at_a_time:
+            if reason:
+                self.refuse(loaded.deployment_id, reason)
+            elif not self._closed:
+                await self._exchange(loaded)
 
     async def _exchange(self, loaded: LoadedGroup) -> None:
         await self._stop_health_gate()
@@ -167,7 +160,7 @@ class DeploymentManager(Generic[R]):
         """After a deployment under way; nothing starts any more."""
         async with self._one_at_a_time:
             self._closed = True
-            await self._stop_canary()
+            await self._candidate.interrupt()
             await self._stop_health_gate()
             await self._stop_running_group()
 
@@ -293,11 +286,3 @@ class DeploymentManager(Generic[R]):
     async def _stop_health_gate(self) -> None:
         await ended(self._health_task)
         self._health_task = self.trial = None
-
-    async def _stop_canary(self, why: str = "a newer deployment came") -> None:
-        """A newer deployment, one that was taken back, or the end of the core; a restart begins
-        it again."""
-        if self.candidate is not None and not self._closed:
-            self._outcomes.remember(self.candidate, "canary ended", why)
-        await ended(self._canary_task)
-        self._canary_task = self.candidate = None

@@ -30,3 +30,8 @@ def disks(paths: Mapping[str, str]) -> list[DiskStatus]:
             "read_only": bool(room.f_flag & os.ST_RDONLY),
         }
     return list(found.values())
+
+
+def used_share(disk: DiskStatus) -> float | None:
+    """0 to 1; None for a file system that has no size, such as /proc."""
+    return 1 - disk["free_bytes"] / disk["size_bytes"] if disk["size_bytes"] else None

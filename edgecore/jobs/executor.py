@@ -19,12 +19,13 @@ from edgecore.jobs.artifacts import (
     ArtifactFailed,
     Artifacts,
 )
-from edgecore.jobs.choosing import Choice, Pending, choose, pending
+from edgecore.jobs.choosing import Choice, choose, pending
 from edgecore.jobs.cloud import JobsAway, JobsCloud, JobsRejected
 from edgecore.jobs.core_update import CoreUpdate
 from edgecore.jobs.document import JobDocument, JobRefused, parse
 from edgecore.jobs.files import JobFailedError, JobFiles, check_time
 from edgecore.jobs.journal import JobRecord, Journal
+from edgecore.jobs.reports import JobReports, TakenBackError
 from edgecore.jobs.staging import stage
 from edgecore.sources import LoadedGroup, SourceError
 from edgecore.uplink.backoff import Backoff
@@ -56,10 +57,6 @@ class Deployments(Protocol):
         """End its canary, if it is being compared; the group that runs is left as it is."""
 
 
-class TakenBackError(Exception):
-    """The cloud has canceled, timed out or deleted the job."""
-
-
 class Executor:
     """``run`` until cancelled. ``thing`` and ``site`` are this device's."""
 
@@ -82,6 +79,7 @@ class Executor:
         self._core_update = core_update or CoreUpdate()
         self._wake = asyncio.Event()
         self._cloud = JobsCloud(link, self._wake.set)
+        self._reports = JobReports(self._cloud, artifacts, self._core_update.version)
         self.journal = Journal.open(state / "jobs")
         self._files = JobFiles(
             self._cloud, self.journal, artifacts, state=state, thing=thing, site=site
@@ -169,14 +167,8 @@ class Executor:
         choice = choose([one for one in found if one.job_id != "None"], self.journal)
         for one, status, reason in choice.tell:
             log.warning("job %s: %s: %s", one.job_id, status, reason)
-            await self._tell_of(one, status, reason)
+            await self._reports.not_run(one, status, reason)
         return choice
-
-    async def _tell_of(self, one: Pending, status: str, reason: str) -> None:
-        try:
-            await self._cloud.update(one.job_id, status, None, {"reason": reason})
-        except JobsRejected as rejected:
-            log.info("job %s: the cloud knows better: %s", one.job_id, rejected)
 
     async def _execute(self, record: JobRecord) -> None:
         document = parse(record.document, site=self._site)
@@ -188,7 +180,7 @@ class Executor:
             except (JobFailedError, ArtifactFailed, SourceError) as error:
                 self._decide(record, "FAILED", str(error))
         fault("job.decided", job=record.job_id)
-        await self._tell(record)
+        await self._reports.ended(record)
         self._end(record, record.status, document.issued_at)
 
     async def _until_decided(self, record: JobRecord, document: JobDocument) -> None:
@@ -234,7 +226,7 @@ class Executor:
     async def _still_wanted(self, record: JobRecord) -> None:
         """Raises `TakenBackError`: while its canary runs a job can still be taken back."""
         try:
-            await self._say(record, "canary")
+            await self._reports.progress(record, "canary")
         except JobsAway as error:
             log.info("job %s: %s; its canary goes on", record.job_id, error)
 
@@ -264,50 +256,8 @@ class Executor:
 
     async def _progress(self, record: JobRecord, step: str) -> None:
         """Say it to the cloud first: a job that was canceled or timed out ends here."""
-        await self._say(record, step)
+        await self._reports.progress(record, step)
         self._note(record, step)
-
-    async def _say(self, record: JobRecord, step: str) -> None:
-        fetched = str(self._artifacts.fetched_bytes)
-        details = {**self._about(record), "step": step, "fetched": fetched}
-        try:
-            record.version = await self._cloud.update(
-                record.job_id, "IN_PROGRESS", record.version, details
-            )
-        except JobsRejected as rejected:
-            self._accept_word(record, rejected)
-            record.version = await self._cloud.update(
-                record.job_id, "IN_PROGRESS", record.version, details
-            )
-
-    def _accept_word(self, record: JobRecord, rejected: JobsRejected) -> None:
-        """The cloud's version counts where the job is still ours; else it is taken back."""
-        status = str(rejected.state.get("status") or "")
-        if rejected.code == "VersionMismatch" and status in ("QUEUED", "IN_PROGRESS"):
-            record.version = int(rejected.state.get("versionNumber") or record.version)
-            return
-        raise TakenBackError(f"the cloud says {status or rejected.code}: canceled, timed out "
-            "or deleted")  # fmt: skip
-
-    async def _tell(self, record: JobRecord) -> None:
-        """Until the cloud has it, or has another opinion for good."""
-        details = {**self._about(record), "step": record.step, "reason": record.reason or "healthy"}
-        version: int | None = record.version
-        while True:
-            try:
-                await self._cloud.update(record.job_id, record.status, version, details)
-            except JobsRejected as rejected:
-                status = rejected.state.get("status")
-                if rejected.code == "VersionMismatch" and status in ("QUEUED", "IN_PROGRESS"):
-                    version = None
-                    continue
-                if status != record.status:
-                    log.warning("job %s ended here as %s, in the cloud as %s",
-                        record.job_id, record.status, status or rejected.code)  # fmt: skip
-            return
-
-    def _about(self, record: JobRecord) -> dict[str, str]:
-        return {"deployment": record.deployment_id, "core": self._core_update.version}
 
     def _decide(self, record: JobRecord, status: str, reason: str) -> None:
         level = logging.INFO if status == "SUCCEEDED" else logging.ERROR

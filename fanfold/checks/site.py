@@ -145,7 +145,7 @@ def model_hash(subject: Subject) -> Outcome:
     if not manifests:
         return skipped("model: nothing is deployed here")
     for manifest in manifests:
-        for name, wanted in json.loads(manifest.read_text())["files"].items():
+        for name, wanted in json.loads(manifest.read_text()).get("files", {}).items():
             file = manifest.parent / name
             found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "nothing"
             if found != wanted:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from contract.topics import NAME_CHARACTERS, is_name
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.first_site import FirstSite, text_of
@@ -138,9 +139,11 @@ def _paths(folder: Path, site: FirstSite) -> tuple[Path, Path]:
 
 def _refuse_existing(folder: Path, site: FirstSite, *, own: bool) -> None:
     """Also a name that cannot be part of a path. `own`: a profile is made, too."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", site.name):
+    if not is_name(site.name):
         raise UserError(
-            f"name {site.name!r}: small letters, digits and hyphens, e.g. press-7", INVALID
+            f"name {site.name!r}: small letters, digits and hyphens, at most {NAME_CHARACTERS}, "
+            "e.g. press-7",
+            INVALID,
         )
     for path in _paths(folder, site)[: 1 + own]:
         if path.exists():

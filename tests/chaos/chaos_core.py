@@ -107,11 +107,11 @@ class CoreProcess:
     def until(self, holds: Callable[[dict[str, Any]], bool], deadline_s: float = 60) -> float:
         """Seconds until ``holds(status)``; a core that is just going away is asked again."""
         began = time.monotonic()
-        while time.monotonic() - began < deadline_s:
+        while (asked := time.monotonic()) - began < deadline_s:
             with contextlib.suppress(UserError, AssertionError):
                 if holds(self.status()):
                     return time.monotonic() - began
-            time.sleep(0.05)
+            time.sleep(max(0.05, 2 * (time.monotonic() - asked)))
         raise AssertionError(f"not within {deadline_s} s: {self.status()}")
 
     def kill(self, *, everything: bool = False) -> list[psutil.Process]:

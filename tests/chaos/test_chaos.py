@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chaos_local import LocalTopics
-from chaos_plant import Plant, Report
+from chaos_plant import IN_HAND_MS, Plant, Report
 
 IMAGES = 300
 LOSSY: dict[str, Any] = {
@@ -42,12 +42,14 @@ def strike_while_images_flow(plant: Plant, plan: dict[str, Any]) -> None:
     functions = plan.get("functions", ())
     for kind in ("kill", "freeze"):
         expected = sum(len(f.get(f"{kind}_at_s", ())) for f in functions)
-        while plant.strikes(kind) < expected:
-            plant.send(20)
+        plant.flow(lambda kind=kind, expected=expected: plant.strikes(kind) >= expected)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_image_ends_once_and_in_order(plant: Plant, report: Report, case: str) -> None:
+def test_every_image_ends_once_and_in_order(
+    make_plant: Callable[..., Plant], report: Report, case: str
+) -> None:
+    plant = make_plant(wait_ms=IN_HAND_MS)
     plant.start(CASES[case])
     with LocalTopics(plant.core) as local:
         plant.send(IMAGES)

@@ -56,8 +56,7 @@ def test_a_job_of_many_images_ends_in_one_summary_also_when_everything_is_killed
     ]
     plant.start({"seed": 8, "functions": kills})
     plant.send(100, job="before")
-    while plant.strikes() < 4:
-        plant.send(20, job="before")
+    plant.flow(lambda: plant.strikes() >= 4, job="before")
     before = len(plant.sent)
     plant.send(IMAGES, job="during", halfway=plant.kill_core)
     plant.send(2, job="before", last=True)

@@ -64,8 +64,7 @@ def test_mqtt_and_s3_of_the_cloud_have_every_result_once_when_the_aggregator_is_
     kills = [{"function": "aggregator", "kill_at_s": [3, 5, 7, 9]}]
     plant.start({"seed": 10, "functions": kills, "cloud": {"ack_lost": 0.2}})
     plant.send(300)
-    while plant.strikes() < 4:
-        plant.send(20)
+    plant.flow(lambda: plant.strikes() >= 4)
     report("S3 outbox and IoT read back, aggregator killed, acks lost", plant, runs=4)
 
     wanted = {(r["stream"], r["seq"]) for r in plant.records()}

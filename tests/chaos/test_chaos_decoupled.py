@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos_plant import SOAK, Plant, Report
+from chaos_plant import IN_HAND_MS, SOAK, Plant, Report
 from test_chaos import IMAGES, LOSSY, strike_while_images_flow
 
 CASES: dict[str, dict[str, Any]] = {
@@ -29,7 +29,9 @@ CASES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def plant(make_plant: Callable[..., Plant]) -> Iterator[Plant]:
-    made = make_plant(strategy="decoupled", workers=2, transforms=2, timeouts={"worker_s": 5})
+    made = make_plant(
+        strategy="decoupled", workers=2, transforms=2, timeouts={"worker_s": 5}, wait_ms=IN_HAND_MS
+    )
     yield made
     # Who was killed and is not back yet has nobody to tidy up after it before its next start.
     made.core.until(lambda status: {f["state"] for f in status["functions"]} == {"running"})

@@ -24,8 +24,7 @@ class Flow:
 
     def _run(self) -> None:
         try:
-            while not self._stopping.is_set():
-                self._plant.send(10)
+            self._plant.flow(self._stopping.is_set)
         except BaseException as error:
             self._failure = error
 

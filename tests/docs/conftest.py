@@ -40,18 +40,21 @@ def _build() -> None:
 @pytest.fixture(scope="module")
 def make_hall(
     built: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], Shell]]:
-    """The tutorial's site, its model, photographs, and a terminal in its folder."""
+) -> Iterator[Callable[..., Shell]]:
+    """The tutorial's site, its model, photographs, and a terminal in its folder.
+
+    One worker unless a guide is about several: each loads MXNet and the network.
+    """
     if os.geteuid() != 0 or not all(map(shutil.which, NEEDED)):
         pytest.skip(f"needs root and {', '.join(NEEDED)}")
     shells: list[Shell] = []
     networks: list[Network] = []
 
-    def make() -> Shell:
+    def make(workers: int = 1) -> Shell:
         networks.append(network := Network())
         if not network.works:
             pytest.skip("no network namespace can be made here")
-        shells.append(shell := _hall(tmp_path_factory.mktemp("plant"), built, network))
+        shells.append(shell := _hall(tmp_path_factory.mktemp("plant"), built, network, workers))
         return shell
 
     yield make
@@ -59,7 +62,7 @@ def make_hall(
         each.close()
 
 
-def _hall(place: Path, built: Path, network: Network) -> Shell:
+def _hall(place: Path, built: Path, network: Network, workers: int) -> Shell:
     folder = make_checkout(place / "checkout")
     (folder / "build").mkdir()
     for name in ("models", "images"):
@@ -68,5 +71,7 @@ def _hall(place: Path, built: Path, network: Network) -> Shell:
     shutil.copy(next((folder / "build/images").rglob("*.jpg")), folder / "image.jpg")
     volumes = str(place / "hall")
     site = blocks("tutorial.md", "yaml")[0].replace("/tmp/hall", volumes)
+    assert "workers: 2" in site
+    site = site.replace("workers: 2", f"workers: {workers}")
     (folder / "sites" / "hall.yaml").write_text(site, "utf-8")
     return Shell(folder, network, {"/srv/hall": volumes})

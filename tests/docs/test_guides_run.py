@@ -57,7 +57,15 @@ def hall(make_hall):
     made.close()
 
 
-def test_the_tutorial(hall):
+@pytest.fixture
+def two_workers(make_hall):
+    made = make_hall(workers=2)
+    yield made
+    made.close()
+
+
+def test_the_tutorial(two_workers):
+    hall = two_workers
     _, get, plan, run, results, send, trace, kill, change = blocks("tutorial.md")
     hall.type("\n".join(line for line in get.splitlines() if line.startswith("fanfold")))
     assert "strategy pinned" in hall.type(plan)
@@ -140,7 +148,7 @@ def test_several_gpus_are_planned(hall):
     profile = hall.folder / "device_profiles/two-gpu-industrial-pc.yaml"
     profile.write_text(blocks("multi-gpu.md", "yaml")[0], "utf-8")
     site = (hall.folder / "sites/hall.yaml").read_text()
-    site = site.replace("name: hall", "name: line-3").replace("workers: 2", "workers: auto")
+    site = site.replace("name: hall", "name: line-3").replace("workers: 1", "workers: auto")
     site = site.replace("profile: this-machine", "profile: two-gpu-industrial-pc")
     site = site.replace("memory_kb: 330000", "memory_kb: 1100000\n    gpu_memory_mb: 1100")
     (hall.folder / "sites" / "line-3.yaml").write_text(site, "utf-8")

@@ -108,7 +108,7 @@ def test_every_image_ends_in_order(strategy, isolation, tmp_path):
         return out
 
     ports = [f"--{each}-port=0" for each in ("mqtt-plain", "ipc", "http")]
-    run("run", "strategies", "--model", "model.tar.gz", "--detach", *ports)
+    run("run", "strategies", "--model", "model.tar.gz", "--detach", "--no-doctor", *ports)
     try:
         reader = start("results", "strategies", "--json", "-n", str(IMAGES), "--timeout-s", "20")
         while "listening" not in reader.stderr.readline():

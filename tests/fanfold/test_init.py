@@ -85,6 +85,7 @@ def test_sites_that_used_the_projects_profiles_keep_them(fanfold, here):
     [
         ([], "no terminal to ask on"),
         (["../hall"], "small letters"),
+        (["h" * 42], "at most 41"),
         (["hall\u001b[31m"], "small letters"),
         (["hall", "--target", "v3"], "v1, iot, v2"),
         (["hall", "--account", "12"], "account"),

@@ -13,12 +13,13 @@ from checkout import PROJECT
 
 from fanfold.reference.commands import commands
 
+COMMANDS = dict(commands())
 COLOUR = re.compile(r"\x1b\[(?:[0-9]+;)*(?:3|4|9|10)[0-7](?:;[0-9]+)*m|\x1b\[[34]8;")
 """Bold and dim are no colours: NO_COLOR leaves them."""
 ANY_STYLE = re.compile(r"\x1b\[")
 
 
-@pytest.mark.parametrize("path", sorted(dict(commands())))
+@pytest.mark.parametrize("path", sorted(COMMANDS))
 def test_every_verb_has_help_with_an_example(fanfold, path: str) -> None:
     said = fanfold(*path.split(), "--help")
 
@@ -26,9 +27,9 @@ def test_every_verb_has_help_with_an_example(fanfold, path: str) -> None:
     assert re.search(rf"Example: .*fanfold {path}", " ".join(said.out.split()))
 
 
-@pytest.mark.parametrize("path", sorted(dict(commands())))
+@pytest.mark.parametrize("path", sorted(COMMANDS))
 def test_every_example_names_only_options_that_there_are(path: str) -> None:
-    command = dict(commands())[path]
+    command = COMMANDS[path]
     known = {name for parameter in command.params for name in parameter.opts}
     examples = re.findall(r"Example: .*?fanfold (.*)", command.help)
     words = [word for example in examples for word in example.split()]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tarfile
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -15,6 +13,7 @@ from typing import Any
 
 import yaml
 from checkout import PHOTOS, PROJECT
+from verbs import run_verb
 from waiting import eventually
 
 MODEL = {
@@ -68,16 +67,15 @@ class RealCore:
             **os.environ, "FANFOLD_STATE": str(self.folder / "s"), "PYTHONPATH": str(PROJECT),
             "NO_COLOR": "1",
         }  # fmt: skip
-        command = [sys.executable, "-m", "fanfold.main", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True,
-            timeout=150, check=False,
-        )  # fmt: skip
+        done = run_verb(*arguments, cwd=self.folder, env=environment, timeout=150)
         self.said = done.stderr
         assert done.returncode in ok, done.stderr
         return done.stdout
 
-    def start(self, *more: str) -> None:
+    def start(self, *more: str, doctor: bool = False) -> None:
+        """``doctor``: as without an option; its checks cost more than the core's whole start."""
+        if not doctor:
+            more = ("--no-doctor", *more)
         ports = ["--mqtt-plain-port=0", "--ipc-port=0", f"--http-port={self.port}"]
         self.fanfold("run", self.box, "--model", "model.tar.gz", "--detach", *ports, *more)
         self.info = json.loads((self.folder / "s/core" / self.box / "core.json").read_text())

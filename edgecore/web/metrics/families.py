@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 from contract.status import Status
 from edgecore.core.stats import mapping, numbers, part, workers
 from edgecore.core.verdict import DEGRADED, DOWN, OK, verdict_of
+from edgecore.disk.space import used_share
 from edgecore.web.metrics.cameras import camera_families
 from edgecore.web.metrics.samples import (
     MAX_LABEL_VALUES,
@@ -83,9 +84,8 @@ def _verdict(status: Status) -> Iterator[Metric]:
     yield gauge("ready", "1 if an image that is published now would be inspected.", ready)
     disks = status.get("disks", [])
     free: list[Row] = [([d["use"]], float(d["free_bytes"])) for d in disks]
-    used: list[Row] = [
-        ([d["use"]], 1 - d["free_bytes"] / d["size_bytes"]) for d in disks if d["size_bytes"]
-    ]
+    shares = ((d["use"], used_share(d)) for d in disks)
+    used: list[Row] = [([use], share) for use, share in shares if share is not None]
     yield gauge("disk_free_bytes", "Free space, by what is on the file system.", free, ("use",))
     yield gauge("disk_used_ratio", "Share of a disk that is used, 0 to 1.", used, ("use",))
     ends: list[Row] = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import queue
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from checkout import PROJECT
 from core_site import ACCOUNT, Site, arn_of
+from verbs import run_verb
 from waiting import eventually
 
 P = f"arn:aws:iot:us-east-1:{ACCOUNT}:"
@@ -164,12 +165,9 @@ def test_publish_as_the_cloud_reaches_functions_and_devices(site: Site) -> None:
     assert "fanfold publish --as cloud" in findings
     assert "SyncShadow of dev" in findings
     eventually(lambda: site.of("f")["state"] == "running", "the function waits for work")
-    command = [sys.executable, "-m", "fanfold.main", "publish", "cmd/go", '{"n": 3}']
-    command += ["--as", "cloud", "--state", str(site.state)]
+    command = ("publish", "cmd/go", '{"n": 3}', "--as", "cloud", "--state", str(site.state))
     with client(site, "dev", "cmd/#") as (_, arrived):
-        done = subprocess.run(
-            command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = run_verb(*command, cwd=PROJECT, env=os.environ)
         assert done.returncode == 0, done.stderr
         assert arrived.get(timeout=20) == ("cmd/go", {"n": 3})
     eventually(lambda: "GOT {'n': 3} cmd/go" in site.log("f"), "the function got it")

@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import subprocess
-import sys
 import sysconfig
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import yaml
 from botocore.exceptions import ClientError
 from checkout import PROJECT
 from v2_device import V2Device
+from verbs import run_verb
 from waiting import eventually
 
 import devcloud
@@ -86,10 +86,7 @@ class Cloud:
             if not link.exists():
                 link.symlink_to(target)
         environment = {**os.environ, **self.cloud.env(), "FANFOLD_STATE": str(state)}
-        return subprocess.run(
-            [sys.executable, "-m", "fanfold.main", *arguments],
-            cwd=folder, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return run_verb(*arguments, cwd=folder, env=environment)
 
     @contextmanager
     def followed(self) -> Iterator[None]:

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from checkout import PROJECT
 from cloud_plant import DEADLINE_S, lambdas_zip, picture
+from verbs import run_verb
 from waiting import eventually
 
 import devcloud
@@ -136,11 +137,7 @@ class BoxedSite:
             **os.environ, **self.cloud.env(), "FANFOLD_STATE": str(self.state),
             "PYTHONPATH": str(PROJECT), "NO_COLOR": "1",
         }  # fmt: skip
-        return subprocess.run(
-            [sys.executable, "-m", "fanfold.main", *arguments],
-            cwd=self.folder, env=environment, capture_output=True, text=True,
-            timeout=DEADLINE_S * 2, check=False,
-        )  # fmt: skip
+        return run_verb(*arguments, cwd=self.folder, env=environment, timeout=DEADLINE_S * 2)
 
     def landed(self) -> dict[str, set[str]]:
         """Thing → records of it, by stream and number, in the results bucket."""

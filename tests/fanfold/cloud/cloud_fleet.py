@@ -18,7 +18,6 @@ from cloud_plant import Plant
 import devcloud
 from devcloud.process import ask
 from fanfold.rollout.ways import Ran, Verbs
-from infra.stacks.rules import LOG_ACTIONS, rule_name
 
 FOLLOWS_S = 30.0
 EVERY_S, REPORT_S = 0.8, 1.3
@@ -50,6 +49,8 @@ class Line(Plant):
 
     def _land_health(self) -> None:
         """The rule of the site's cloud stack (infra/stacks/monitor.py): reports to a log group."""
+        from infra.stacks.rules import LOG_ACTIONS, rule_name  # starts jsii's Node
+
         group, iam = f"/fanfold/{self.name}/health", self.clients["iam"]
         self.cloud.client("logs").create_log_group(logGroupName=group)
         version = {"Version": "2012-10-17"}

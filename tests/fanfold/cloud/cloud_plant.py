@@ -26,12 +26,12 @@ from zlib import compress, crc32
 import pytest
 import yaml
 from checkout import PROJECT
+from verbs import run_verb
 from waiting import eventually
 
 import devcloud
 from infra.packaging import build_lambdas
 from infra.planning import load_site, plan_group, render
-from infra.stacks.definitions import KINDS
 
 DEADLINE_S = 120.0
 MODEL = {
@@ -121,6 +121,8 @@ class Plant:
 
     def deploy(self, model: str | None = None, code: bytes | None = None) -> str:
         """A new group version and its deployment; returns the deployment's id."""
+        from infra.stacks.definitions import KINDS  # starts jsii's Node: who deploys pays
+
         document = self.document(model)
         self._functions(document, code or self._zip)
         greengrass = self.clients["greengrass"]
@@ -214,11 +216,7 @@ class Plant:
         }  # fmt: skip
 
     def fanfold(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "fanfold.main", *arguments],
-            cwd=self.folder, env=self.environment(), capture_output=True, text=True,
-            timeout=DEADLINE_S * 2, check=False,
-        )  # fmt: skip
+        return run_verb(*arguments, cwd=self.folder, env=self.environment(), timeout=DEADLINE_S * 2)
 
     def start_core(self, *arguments: str) -> None:
         for folder in ("images", "kept"):

@@ -40,5 +40,8 @@ def make_plant(
 
 
 @pytest.fixture
-def plant(make_plant: Callable[[], Plant]) -> Plant:
-    return make_plant()
+def plant(make_plant: Callable[[], Plant]) -> Iterator[Plant]:
+    """Its core ends with the test: until the module's end all of them would ask the cloud."""
+    made = make_plant()
+    yield made
+    made.stop_core()

@@ -8,10 +8,12 @@ from contract import limits
 from infra.planning import Profile, Site
 from infra.planning.reference import files
 
+FILES = files()
 
-@pytest.mark.parametrize("name", sorted(files()))
+
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_generated_files_are_current(name):
-    assert (PROJECT / name).read_text() == files()[name], "run `python -m infra.planning`"
+    assert (PROJECT / name).read_text() == FILES[name], "run `python -m infra.planning`"
 
 
 @pytest.mark.parametrize("model", [Profile, Site])

@@ -35,7 +35,7 @@ pytestmark = [
 def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
     core = RealCore(tmp_path_factory.mktemp("hall"))
     core.write()
-    core.start()
+    core.start(doctor=True)
     yield core
     core.stop()
 
@@ -337,7 +337,7 @@ def test_the_open_page_finds_a_core_that_restarts_and_that_is_read_only_now(
         _read_only(page, hall)
     finally:  # the others of this module want the core that takes commands
         hall.stop()
-        hall.start()
+        hall.start(doctor=True)
 
 
 def _read_only(page: Browser, hall: RealCore) -> None:
