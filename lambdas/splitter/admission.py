@@ -5,6 +5,7 @@ Answers are collected and handed out only after the commit that makes them true.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from typing import Any
 
@@ -217,7 +218,7 @@ class Admission:
             except (PathError, OSError) as error:
                 self._custody.discard(since)
                 self.drop.put_off(found)
-                if isinstance(error, OSError):
+                if isinstance(error, OSError) and error.errno != errno.EBUSY:
                     self._pushed_back(error)
                     return
         gone = self.drop.gone()
@@ -276,6 +277,8 @@ class Admission:
         if error.errno in FULL:
             self.full.refused(str(error))
             return m.MessageError("no_space", str(error))
+        if error.errno == errno.EBUSY:  # a file that its camera is writing: its own trouble
+            return self._busy(error.strerror or str(error))
         if self._volume.confirm():
             self._volume.failed(error)
         return self._busy(f"images volume: {error}")

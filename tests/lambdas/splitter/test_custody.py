@@ -9,6 +9,7 @@ import pytest
 from splitter_kit import JPEG, PNG, Bench, event
 
 from lambdas.common.paths import PathError, read_inside
+from lambdas.splitter import custody as custody_module
 from lambdas.splitter.inbox import CANNOT_LINK
 from lambdas.splitter.leaving import TIDY_EVERY_S
 
@@ -180,6 +181,44 @@ def test_after_a_failed_sync_copies_are_taken(bench, monkeypatch):
     accept(bench)
 
     assert bench.splitter.custody.copied == 1
+
+
+def test_a_file_once_seen_to_be_written_again_is_copied_however_often_it_is_named(bench):
+    path = put(bench, "cam1/latest.jpg")
+    accept(bench, "a", "cam1/latest.jpg")
+    path.write_bytes(JPEG + b"2")
+    for event_id in ("b", "c"):
+        accept(bench, event_id, "cam1/latest.jpg")
+    path.write_bytes(JPEG + b"33")
+
+    items = [image.item for image in bench.splitter.backlog]
+    assert [read(bench, item) for item in items[1:]] == [JPEG + b"2"] * 2
+    assert bench.splitter.custody.copied == 2
+    put(bench, "cam1/latest.jpg", PNG)  # replaced: another file may be linked again
+    accept(bench, "d", "cam1/latest.jpg")
+    assert bench.splitter.custody.copied == 2
+
+
+def test_a_file_that_its_camera_never_stops_writing_is_busy_and_says_nothing_of_the_volume(
+    tmp_path, monkeypatch
+):
+    bench = Bench(tmp_path, FANFOLD_CUSTODY="copy")
+    (bench.images / "cam1").mkdir()
+    path = put(bench, "cam1/latest.jpg")
+    real = custody_module._read_all
+
+    def read_while_it_is_written(file):
+        content = real(file)
+        path.write_bytes(content + b"!")
+        return content
+
+    monkeypatch.setattr(custody_module, "_read_all", read_while_it_is_written)
+    answer = bench.image(event(id="a", file="cam1/latest.jpg"))
+
+    assert (answer["reason"], "is being written" in answer["detail"]) == ("busy", True)
+    assert bench.splitter.volume.describe() == {"state": "ready"}
+    monkeypatch.undo()
+    assert bench.image(event(id="a", file="cam1/latest.jpg"))["answer"] == "accepted"
 
 
 # The same id
