@@ -7,8 +7,10 @@ also end without it, as when somebody kills them at random or a device fails, th
 is worth less: each such end, up to three, asks for one more attempt alone. Where the core
 reports which signal ended a worker, more is known. A fault, such as SIGSEGV, comes from
 inside: a suspect that was alone in that worker is poison, whatever else happened. Another
-signal comes from outside and is the weakest evidence. The splitter asks this of its workers,
-a transform function of the inference functions that its tensors went to.
+signal comes from outside and is the weakest evidence. Once an image is found poison, the ends
+that it caused are explained: they count no more against the images that were with it. The
+splitter asks this of its workers, a transform function of the inference functions that its
+tensors went to.
 """
 
 from __future__ import annotations
@@ -27,9 +29,13 @@ TROUBLE_WINDOW_S = 30.0
 
 
 class Suspect(Protocol):
-    """An image: how many workers have ended with it in hand, and the last of them."""
+    """An image: how many workers have ended with it in hand, unexplained, and the last of them.
+
+    `ends` is the detector's own: the numbers of those ends.
+    """
 
     deaths: int
+    ends: tuple[int, ...]
     killed: tuple[str, ...]
 
 
@@ -78,8 +84,11 @@ class PoisonDetector:
     """Pure: remembers when workers ended, decides about what they held."""
 
     def __init__(self, now: float) -> None:
-        # What happened before this start is not known; caution costs one more attempt.
-        self._deaths: deque[float] = deque([now], maxlen=1_000)
+        self._ends = 1
+        # By number, the lately ended that nothing explains. What happened before this start
+        # is not known; caution costs one more attempt.
+        self._recent: dict[int, float] = {0: now}
+        self._explained: deque[int] = deque(maxlen=1_000)
 
     def died(
         self, worker: str, batches: Sequence[Held[Image]], now: float, end: str = ""
@@ -88,26 +97,31 @@ class PoisonDetector:
 
         `end`: the signal that ended it, as the core reports; "" where that is not known.
         """
-        self._deaths.append(now)
+        number, self._ends = self._ends, self._ends + 1
+        self._forget(now - TROUBLE_WINDOW_S)
+        self._recent[number] = now
         poison: list[Image] = []
         for batch in batches:
             for image in () if batch.doubtful else batch.images:
-                image.deaths += 1
+                image.ends = (*(e for e in image.ends if e not in self._explained), number)
+                image.deaths = len(image.ends)
                 image.killed = (*image.killed, worker)[-4:]
-                if batch.alone and image.deaths >= self._needed(image, now, end):
+                if batch.alone and image.deaths >= self._needed(image, end):
                     poison.append(image)
-                    self._explained(image.deaths)
+                    self._explain(image.ends)
         return poison
 
-    def _needed(self, image: Suspect, now: float, end: str) -> int:
-        if end:
-            return ends_needed(end)
-        while self._deaths and now - self._deaths[0] > TROUBLE_WINDOW_S:
-            self._deaths.popleft()
-        others = max(len(self._deaths) - image.deaths, 0)
-        return ends_needed(end, others)
+    def _needed(self, image: Suspect, end: str) -> int:
+        return ends_needed(end, len(self._recent.keys() - set(image.ends)))
 
-    def _explained(self, deaths: int) -> None:
-        """The latest `deaths` are explained and are no evidence about other images."""
-        for _ in range(min(deaths, len(self._deaths))):
-            self._deaths.pop()
+    def _forget(self, before: float) -> None:
+        for number, at in list(self._recent.items()):
+            if at >= before:
+                break
+            del self._recent[number]
+
+    def _explain(self, ends: tuple[int, ...]) -> None:
+        """Known to be an image's doing: no evidence about other images."""
+        self._explained.extend(ends)
+        for number in ends:
+            self._recent.pop(number, None)

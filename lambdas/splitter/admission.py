@@ -5,6 +5,7 @@ Answers are collected and handed out only after the commit that makes them true.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from typing import Any
 
@@ -20,7 +21,7 @@ from lambdas.splitter.entries import event_mark, items_of
 from lambdas.splitter.fullness import Fullness
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
 from lambdas.splitter.journal import Journal, Known
-from lambdas.splitter.marks import mark_of, marks_digest
+from lambdas.splitter.marks import mark_of, same_content
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
 from lambdas.splitter.volume import Volume
 
@@ -139,7 +140,7 @@ class Admission:
             raise
         for item, had in zip(self._stage(camera, event, taken, wall, terminal), taken):
             if had is not None and event.content is None:
-                self.drop.picked(item["file"], had.mark, item["seq"], self._journal)
+                self.drop.picked(camera, item["file"], had.mark, item["seq"], self._journal)
         self.answers.accept(camera, event.id, first, event.images, duplicate=False)
 
     def _known(self, camera: str, event: Event) -> Known | None:
@@ -148,30 +149,32 @@ class Admission:
         if known is None:
             if len(event.files) != 1:
                 return None
-            mark = self.drop.mark(event.files[0])
+            mark = self.drop.mark(camera, event.files[0])
             seq = self.drop.taken(event.files[0], mark, self._journal) if mark else None
             return Known(seq, 1, "") if seq else None
-        if known.mark:
-            now = self._mark_of(event)
-            if now and now != known.mark:
-                raise m.MessageError(
-                    "id_reused",
-                    f"{event.id!r:.140} was accepted as {camera} {known.seq} with other content: "
-                    "give each image an id of its own, or none",
-                )
+        if known.mark and not self._is_same(event, known.mark):
+            raise m.MessageError(
+                "id_reused",
+                f"{event.id!r:.140} was accepted as {camera} {known.seq} with other content: "
+                "give each image an id of its own, or none",
+            )
         return known
 
-    def _mark_of(self, event: Event) -> str:
-        """What identifies the content of an event; "": its files are not all there any more."""
+    def _is_same(self, event: Event, known_mark: str) -> bool:
+        """Raises `MessageError` where nobody can tell now."""
         if event.content is not None:
-            return hashlib.sha256(event.content).hexdigest()[:32]
-        root = self._settings.images_dir
+            return hashlib.sha256(event.content).hexdigest()[:32] == known_mark
+        marks = [self._mark_of(name) for name in event.files]
+        if None in marks and not self._volume.confirm():
+            raise self._busy(f"images volume: {self._volume.away}")
+        return same_content(known_mark, event.files, marks)
+
+    def _mark_of(self, name: str) -> str | None:
+        """None: the file is not there (any more)."""
         try:
-            return marks_digest(
-                mark_of(stat_inside(root, name, MAX_IMAGE_BYTES)) for name in event.files
-            )
+            return mark_of(stat_inside(self._settings.images_dir, name, MAX_IMAGE_BYTES))
         except PathError:
-            return ""
+            return None
 
     def _take(self, camera: str, event: Event, first: int) -> list[Taken | None]:
         """Custody of each image; None for one of a manifest that cannot be had.
@@ -215,7 +218,7 @@ class Admission:
             except (PathError, OSError) as error:
                 self._custody.discard(since)
                 self.drop.put_off(found)
-                if isinstance(error, OSError):
+                if isinstance(error, OSError) and error.errno != errno.EBUSY:
                     self._pushed_back(error)
                     return
         gone = self.drop.gone()
@@ -226,7 +229,7 @@ class Admission:
         event_id = found.event_id
         known = self._journal.find(found.camera, event_id)
         if known is not None:
-            self.drop.picked(found.path, found.mark, known.seq, self._journal)
+            self._picked(found, known.seq)
             return
         seq = self._journal.next_seq(found.camera)
         taken = self._custody.take_file(found.camera, seq, found.path)
@@ -234,7 +237,10 @@ class Admission:
             raise PathError("changed", "written again while it was picked up")
         event = Event(event_id, [shown_path(found.path)])
         (item,) = self._stage(found.camera, event, [taken], wall, None)
-        self.drop.picked(found.path, found.mark, item["seq"], self._journal)
+        self._picked(found, item["seq"])
+
+    def _picked(self, found: Found, seq: int) -> None:
+        self.drop.picked(found.camera, found.path, found.mark, seq, self._journal)
 
     def _room_for(self, count: int) -> str | None:
         """The terminal status of new images, or None: they are processed. May drop old ones."""
@@ -271,6 +277,8 @@ class Admission:
         if error.errno in FULL:
             self.full.refused(str(error))
             return m.MessageError("no_space", str(error))
+        if error.errno == errno.EBUSY:  # a file that its camera is writing: its own trouble
+            return self._busy(error.strerror or str(error))
         if self._volume.confirm():
             self._volume.failed(error)
         return self._busy(f"images volume: {error}")

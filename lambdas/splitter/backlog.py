@@ -20,7 +20,17 @@ class Image:
     `deaths`: how many workers died or hung with it in hand. `batch`: where it is now.
     """
 
-    __slots__ = ("attempt", "batch", "deaths", "item", "killed", "seq", "stream", "terminal")
+    __slots__ = (
+        "attempt",
+        "batch",
+        "deaths",
+        "ends",
+        "item",
+        "killed",
+        "seq",
+        "stream",
+        "terminal",
+    )
 
     def __init__(self, item: Item, terminal: str | None = None) -> None:
         self.item = item
@@ -29,6 +39,7 @@ class Image:
         self.terminal = terminal
         self.attempt = 0
         self.deaths = 0
+        self.ends: tuple[int, ...] = ()
         self.killed: tuple[str, ...] = ()
         self.batch: Any = None
 

@@ -41,6 +41,14 @@ class Taken(NamedTuple):
     mark: str
 
 
+class _Seen(NamedTuple):
+    """A path's file when it was last taken; `rewritten`: its camera writes into it again."""
+
+    inode: int
+    mark: str
+    rewritten: bool
+
+
 class Custody:
     def __init__(self, images_dir: str, mode: str = "link", max_bytes: int = 0) -> None:
         """`mode`: "link" or "copy"; `max_bytes`: quota of what is held, 0: the disk's own."""
@@ -51,7 +59,7 @@ class Custody:
         self.leaving = Leaving(images_dir)
         # Taken since the last commit, in order.
         self._group: list[tuple[str, int]] = []
-        self._seen: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self.held_bytes = 0
         self.copied = 0
 
@@ -121,16 +129,18 @@ class Custody:
         return Taken(relative, stat, digest, mark)
 
     def _remember(self, name: str, status: os.stat_result, mark: str) -> None:
-        self._seen[name] = (status.st_ino, mark)
+        self._seen[name] = _Seen(status.st_ino, mark, self._written_into(name, status))
         self._seen.move_to_end(name)
         if len(self._seen) > REMEMBERED_PATHS:
             self._seen.popitem(last=False)
 
     def _written_into(self, name: str, status: os.stat_result) -> bool:
-        """The same file under this name again, with other content: its camera does not replace
-        it, and a link would share whatever is written next."""
+        """The same file under this name again, with other content, now or before: its camera does
+        not replace it, and a link would share whatever is written next."""
         known = self._seen.get(name)
-        return known is not None and known[0] == status.st_ino and known[1] != mark_of(status)
+        if known is None or known.inode != status.st_ino:
+            return False
+        return known.rewritten or known.mark != mark_of(status)
 
     def _check_quota(self, size: int) -> None:
         if self._max_bytes and self.held_bytes + size > self._max_bytes:

@@ -81,9 +81,10 @@ class DropFolder:
         self._named: dict[str, str] = {}
         self._waiting = 0
 
-    def mark(self, path: str) -> str | None:
-        """What tells one content of a drop folder's file from the next; None: not one."""
-        if not self._folder or not path.startswith(self._folder + "/"):
+    def mark(self, camera: str, path: str) -> str | None:
+        """What tells one content of a file in the camera's drop folder from the next; None: it
+        is not one."""
+        if not self._is_of(camera, path):
             return None
         try:
             return mark_of(stat_inside(self._root, path, MAX_IMAGE_BYTES))
@@ -94,12 +95,16 @@ class DropFolder:
         """The number under which the file was taken, if it has not changed since."""
         return journal.find_file(shown_path(path), mark)
 
-    def picked(self, path: str, mark: str, seq: int, journal: Journal) -> None:
+    def picked(self, camera: str, path: str, mark: str, seq: int, journal: Journal) -> None:
         """The file is an accepted image, once the journal commits; others are none of ours."""
-        if self._folder and path.startswith(self._folder + "/"):
+        if self._is_of(camera, path):
             key = shown_path(path)
             journal.stage_file(key, mark, seq)
             self._seen[key] = mark
+
+    def _is_of(self, camera: str, path: str) -> bool:
+        """Another camera may name the file as well: it is that one's image then, too."""
+        return bool(self._folder) and path.startswith(f"{self._folder}/{camera}/")
 
     def put_off(self, found: Found) -> None:
         """It could not be taken now: it settles anew."""

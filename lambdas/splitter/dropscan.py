@@ -30,6 +30,8 @@ UNFINISHED = (
 DATED = "dated"
 _DATED = re.compile(r"\d[\d ._:hHmMsSTZ-]*\Z")
 DEEPEST = 8
+# A backslash of the name's own that would read as one of ours, or stands before one.
+_LIKE_AN_ESCAPE = re.compile("\\\\(?=[\\\\xnrt\x00-\x1f\x7f-\x9f\udc80-\udcff])")
 # The end of an image is looked for in so much of its file.
 TAIL_BYTES = 64 << 10
 # A PNG's last chunk from its name on: no data, four bytes of CRC.
@@ -49,9 +51,13 @@ class Lying(NamedTuple):
 
 
 def shown_path(path: str) -> str:
-    """The name for records and logs: what is no UTF-8, or a control character, is escaped."""
-    if path.isascii() and path.isprintable() and len(path) <= MAX_PATH_BYTES:
+    """The name for records and logs: what is no UTF-8, or a control character, is escaped.
+
+    No two files have the same.
+    """
+    if path.isascii() and path.isprintable() and len(path) <= MAX_PATH_BYTES and "\\" not in path:
         return path
+    path = _LIKE_AN_ESCAPE.sub(r"\\\\", path)
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     text = "".join(map(_escaped, text))
     raw = text.encode()

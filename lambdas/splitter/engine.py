@@ -7,6 +7,7 @@ the journal; everything else is rebuilt from it and from what workers and aggreg
 from __future__ import annotations
 
 import json
+from typing import Mapping
 
 from contract import messages as m
 from lambdas.common.bus import Bus
@@ -33,6 +34,8 @@ STATS_EVERY_S = 1.0
 FLUSH_EVERY_S = 0.25
 # Of all streams together, so that the question fits a message.
 RANGES_PER_SYNC = 3_000
+# A path and its part of the JSON.
+MAX_IN_A_MANIFEST = m.MAX_MESSAGE_BYTES // 4
 
 _log = get_logger("splitter")
 
@@ -52,6 +55,7 @@ class Splitter(Part):
         self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
         self.state_volume = StateVolume("splitter", settings.own_state_dir)
         self._swept = False
+        self._is_new = not self.journal.synced
         self.terminals = TerminalRecords(self.journal)
         self.admission = Admission(
             settings, self.journal, self.backlog, self.custody, self.volume, self.terminals
@@ -255,13 +259,30 @@ class Splitter(Part):
         wanted = {
             str(image.item.get(key, "")) for image in self.backlog for key in ("file", "kept")
         }
+        lost = self.link.lost
+        if lost is None and self._is_new:  # what lies there was another journal's
+            lost = {}
         try:
-            self.custody.leaving.sweep(wanted, self.link.lost)
+            if lost is not None:
+                self._pass_over_lost(wanted, lost)
+            self.custody.leaving.sweep(wanted, lost)
         except OSError as error:
             if self._throttle.due("sweep") is not None:
                 _log.warning("left-over files are not looked for: %s", error)
             return
         self._swept = True
+
+    def _pass_over_lost(self, wanted: set[str], lost: Mapping[str, int]) -> None:
+        """Numbers that a lost journal gave last, of which nobody else may have heard: their images
+        lie in custody. The next one begins above them, so they end as journal_lost. Without a
+        record are at most twice the backlog (dropped ones count apart) and one manifest more."""
+        limits = {
+            name: self.journal.next_seq(name) + 2 * self._settings.max_backlog + MAX_IN_A_MANIFEST
+            for name in self._settings.cameras
+        }
+        highest = self.custody.leaving.lost_up_to(wanted, lost, limits)
+        if highest:
+            self.journal.start_after(highest)
 
     def _publish(self, outgoing: list[tuple[str, bytes]]) -> None:
         if outgoing:

@@ -5,11 +5,12 @@ Pure: from an event and what was taken of it to items.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Sequence
 
 from lambdas.splitter.custody import Taken
 from lambdas.splitter.intake import Event
-from lambdas.splitter.marks import marks_digest
+from lambdas.splitter.marks import content_mark
 
 
 def items_of(
@@ -33,13 +34,12 @@ def items_of(
 
 
 def event_mark(event: Event, taken: Sequence[Taken | None]) -> str:
-    """What the journal remembers of an event's content; "": nothing that could be compared."""
-    had = [one for one in taken if one is not None]
-    if len(had) != event.images:
-        return ""
+    """What the journal remembers of an event's content."""
     if event.content is not None:
-        return had[0].mark[:32]
-    return marks_digest(one.mark for one in had)
+        known = taken[0] if taken else None
+        return (known.mark if known else hashlib.sha256(event.content).hexdigest())[:32]
+    had = taken or [None] * event.images
+    return content_mark(event.files, [one.mark if one else None for one in had])
 
 
 def _describe(item: dict[str, Any], event: Event, index: int, taken: Taken | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from typing import Mapping
+from typing import Iterator, Mapping
 
 from contract.volumes import LOST
 from lambdas.common.log import Throttle, get_logger
@@ -87,12 +87,40 @@ class Leaving:
             folders[FOLDER] = open_folder_inside(self._root, FOLDER)
         return open_folder_in(folders[FOLDER], split_inside(name)[0], parent)
 
+    def lost_up_to(
+        self, wanted: set[str], lost: Mapping[str, int], limits: Mapping[str, int]
+    ) -> dict[str, int]:
+        """Per stream the highest number that a journal gave and lost, as far as the names of its
+        images tell. `limits`: what is above is no number of ours. Raises `OSError`."""
+        highest: dict[str, int] = {}
+        for path in self._lying():
+            stream, number = _number(path)
+            if path not in wanted and _is_lost(path, lost) and number <= limits.get(stream, 0):
+                highest[stream] = max(number, highest.get(stream, 0))
+        return highest
+
     def sweep(self, wanted: set[str], lost: Mapping[str, int] | None) -> None:
         """What no accepted image names was never accepted, or is finished. Raises `OSError`.
 
         But where the journal is behind: `lost` is per stream the first number (1 where it has
         none) of those that it may have accepted and does not know. Their images stay, in `LOST`.
         """
+        for path in self._lying():
+            if path in wanted:
+                continue
+            if lost is not None and _is_lost(path, lost):
+                self._keep(path)
+            else:
+                self._names.append(path)
+        if self.kept_lost:
+            _log.error(
+                "images whose journal was lost: %d are kept in %s/%s; those without a record end "
+                "as journal_lost, unless the store is lost too. To have them processed move them "
+                "into the drop folder",
+                self.kept_lost, self._root, LOST,
+            )  # fmt: skip
+
+    def _lying(self) -> Iterator[str]:
         try:
             top = open_folder_inside(self._root, FOLDER)
         except PathError:  # not there, or a link: nothing of ours is in it
@@ -100,22 +128,9 @@ class Leaving:
         try:
             # `fwalk` enters no symbolic link.
             for folder, _, names, _ in os.fwalk(".", dir_fd=top, onerror=_raise):
-                paths = (os.path.normpath(f"{FOLDER}/{folder}/{name}") for name in names)
-                for path in paths:
-                    if path in wanted:
-                        continue
-                    if lost is not None and _is_lost(path, lost):
-                        self._keep(path)
-                    else:
-                        self._names.append(path)
+                yield from (os.path.normpath(f"{FOLDER}/{folder}/{name}") for name in names)
         finally:
             os.close(top)
-        if self.kept_lost:
-            _log.error(
-                "images whose journal was lost: %d are kept in %s/%s; those without a record end "
-                "as journal_lost. To have them processed move them into the drop folder",
-                self.kept_lost, self._root, LOST,
-            )  # fmt: skip
 
     def _keep(self, relative: str) -> None:
         parent, _, name = relative.rpartition("/")
@@ -130,9 +145,15 @@ class Leaving:
 
 
 def _is_lost(relative: str, lost: Mapping[str, int]) -> bool:
+    stream, number = _number(relative)
+    return number >= lost.get(stream, 1)
+
+
+def _number(relative: str) -> tuple[str, int]:
+    """Stream and number of an image in custody; 0: it is none."""
     stream, _, name = relative[len(FOLDER) + 1 :].partition("/")
     number = name.partition(".")[0]
-    return number.isdigit() and int(number) >= lost.get(stream, 1)
+    return stream, int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _raise(error: OSError) -> None:

@@ -38,11 +38,12 @@ _log = get_logger("transform")
 class Tensor(Image):
     """An image at this function; `begun_at`: since when an inference function has it."""
 
-    __slots__ = ("alone", "begun_at", "deaths", "killed")
+    __slots__ = ("alone", "begun_at", "deaths", "ends", "killed")
 
     def __init__(self, batch: Batch, index: int) -> None:
         super().__init__(batch, index)
         self.deaths = 0
+        self.ends: tuple[int, ...] = ()
         self.killed: tuple[str, ...] = ()
         self.alone = False
         self.begun_at: float | None = None

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import time
 
 import numpy as np
 
 from contract.messages import Record
+from contract.volumes import INBOX
 from lambdas.common.log import about, get_logger
 from lambdas.common.marker import require
-from lambdas.common.paths import PathError, read_inside
+from lambdas.common.paths import PathError, open_folder_inside, read_inside
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.transform import Transform
 from lambdas.worker.work import Image
@@ -94,17 +96,28 @@ class Prepare:
         return data
 
     def _read(self, item: Record) -> bytes:
-        kept, accepted = item.get("kept"), item.get("stat")
+        own, accepted = item.get("kept"), item.get("stat")
         limit = self._transform.rules.max_bytes
-        if kept is None:
+        if own is None and item["file"].startswith(INBOX + "/"):
+            own = item["file"]
+        if own is None:
             return read_inside(self._images_dir, item["file"], limit, accepted)
         try:
-            return read_inside(self._images_dir, kept, limit, accepted)
+            return read_inside(self._images_dir, own, limit, accepted)
         except PathError as error:
-            if error.reason == "outside_volume":
-                # The splitter made no link there. Whoever did, it is not the image's fault.
-                raise OSError(errno.ELOOP, error.detail) from None
+            self._require_way(own, error)
             # Somebody removed what the splitter kept; the camera's own name may still lead there.
             if error.reason != "not_found" or not (accepted and accepted[2]):
                 raise
             return read_inside(self._images_dir, item["file"], limit, accepted)
+
+    def _require_way(self, own: str, error: PathError) -> None:
+        """Raises `OSError` where something is wrong on the way to what the splitter keeps:
+        a link, which the splitter makes none of, or a folder that may not be entered."""
+        if error.reason == "outside_volume":
+            raise OSError(errno.ELOOP, error.detail) from None
+        if error.reason == "not_a_file":
+            try:
+                os.close(open_folder_inside(self._images_dir, os.path.dirname(own)))
+            except PathError as folder:
+                raise OSError(errno.EACCES, folder.detail) from None

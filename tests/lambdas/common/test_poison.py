@@ -11,7 +11,7 @@ from lambdas.common.poison import PoisonDetector
 
 class Image:
     def __init__(self):
-        self.deaths, self.killed = 0, ()
+        self.deaths, self.ends, self.killed = 0, (), ()
 
 
 class Held:
@@ -49,6 +49,25 @@ def test_in_peace_two_ends_are_enough_but_for_kills_from_outside(end, ends):
 
 def test_a_crash_in_company_quarantines_nothing():
     assert in_trouble().died("w0", [Held(Image(), Image())], 100.0, end="SIGSEGV") == []
+
+
+def test_what_a_poison_image_ended_counts_no_more_against_its_company():
+    poison, guilty, innocent = PoisonDetector(0.0), Image(), Image()
+    poison.died("w0", [Held(guilty, innocent)], 100.0)
+    assert poison.died("w1", [Held(guilty, alone=True)], 101.0) == [guilty]
+
+    assert poison.died("w0", [Held(innocent, alone=True)], 140.0) == []
+    assert innocent.deaths == 1
+
+
+def test_what_a_poison_image_ended_is_no_trouble_either():
+    poison = PoisonDetector(0.0)
+    guilty, second = Image(), Image()
+    poison.died("w0", [Held(guilty, Image())], 100.0)
+    poison.died("w1", [Held(second, Image())], 101.0)
+    assert poison.died("w0", [Held(guilty, alone=True)], 102.0, end="SIGSEGV") == [guilty]
+
+    assert poison.died("w1", [Held(second, alone=True)], 103.0) == [second]
 
 
 def test_a_crash_that_the_image_may_not_have_met_quarantines_nothing():

@@ -146,7 +146,49 @@ def test_images_that_a_lost_journal_does_not_know_are_kept_apart(tmp_path):
     assert [JPEG + bytes([n]) for n in (2, 3, 4)] == contents[-3:]
     assert bench.inbox_files() == []
     assert bench.splitter.custody.describe()["kept_lost"] == len(lost)
-    assert bench.image(JPEG)["seq"] == 4
+    assert bench.image(JPEG)["seq"] == 6  # 4 and 5 were given, though nobody had heard of them
+
+
+def lose_the_journal(bench, top):
+    for file in Path(bench.env["FANFOLD_STATE_DIR"], "splitter").iterdir():
+        file.unlink()
+    bench.restart(top=top)
+    bench.step(after_s=1.0)
+
+
+def test_numbers_that_only_custody_knows_are_not_given_again(tmp_path):
+    """The journal is lost before the aggregator has heard of its last images."""
+    bench = Bench(tmp_path)
+    bench.images_at_once([JPEG + bytes([n]) for n in range(5)])
+    lose_the_journal(bench, top={"cam1": 3})
+
+    answer = bench.image(PNG)
+
+    assert answer["seq"] == 6
+    bench.heartbeat()
+    assert [item["low"] for item in bench.work()] == [6]  # the aggregator: 4 and 5, journal_lost
+
+
+def test_images_of_a_lost_journal_are_kept_also_where_the_store_is_lost_too(tmp_path):
+    bench = Bench(tmp_path)
+    bench.images_at_once([JPEG + bytes([n]) for n in range(5)])
+    lose_the_journal(bench, top={})
+
+    assert len(list((bench.images / ".fanfold/lost/cam1").iterdir())) == 5
+    assert bench.image(PNG)["seq"] == 6
+
+
+def test_a_name_in_custody_that_no_journal_can_have_given_moves_no_number(tmp_path):
+    bench = Bench(tmp_path)
+    bench.images_at_once([JPEG, PNG])
+    for name in ("cam1/900000000000", "cam9/000000000007", "cam1/x", "cam1/\u0663.jpg"):
+        path = bench.images / ".fanfold/inbox" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(JPEG)
+    lose_the_journal(bench, top={})
+
+    assert bench.image(JPEG)["seq"] == 3
+    assert bench.splitter.journal.streams() == ["cam1"]
 
 
 def test_finished_inline_images_are_kept_up_to_sixteen_per_stream(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from splitter_kit import JPEG, PNG, Bench, event
 
 from lambdas.common.paths import PathError, read_inside
+from lambdas.splitter import custody as custody_module
 from lambdas.splitter.inbox import CANNOT_LINK
 from lambdas.splitter.leaving import TIDY_EVERY_S
 
@@ -182,6 +183,44 @@ def test_after_a_failed_sync_copies_are_taken(bench, monkeypatch):
     assert bench.splitter.custody.copied == 1
 
 
+def test_a_file_once_seen_to_be_written_again_is_copied_however_often_it_is_named(bench):
+    path = put(bench, "cam1/latest.jpg")
+    accept(bench, "a", "cam1/latest.jpg")
+    path.write_bytes(JPEG + b"2")
+    for event_id in ("b", "c"):
+        accept(bench, event_id, "cam1/latest.jpg")
+    path.write_bytes(JPEG + b"33")
+
+    items = [image.item for image in bench.splitter.backlog]
+    assert [read(bench, item) for item in items[1:]] == [JPEG + b"2"] * 2
+    assert bench.splitter.custody.copied == 2
+    put(bench, "cam1/latest.jpg", PNG)  # replaced: another file may be linked again
+    accept(bench, "d", "cam1/latest.jpg")
+    assert bench.splitter.custody.copied == 2
+
+
+def test_a_file_that_its_camera_never_stops_writing_is_busy_and_says_nothing_of_the_volume(
+    tmp_path, monkeypatch
+):
+    bench = Bench(tmp_path, FANFOLD_CUSTODY="copy")
+    (bench.images / "cam1").mkdir()
+    path = put(bench, "cam1/latest.jpg")
+    real = custody_module._read_all
+
+    def read_while_it_is_written(file):
+        content = real(file)
+        path.write_bytes(content + b"!")
+        return content
+
+    monkeypatch.setattr(custody_module, "_read_all", read_while_it_is_written)
+    answer = bench.image(event(id="a", file="cam1/latest.jpg"))
+
+    assert (answer["reason"], "is being written" in answer["detail"]) == ("busy", True)
+    assert bench.splitter.volume.describe() == {"state": "ready"}
+    monkeypatch.undo()
+    assert bench.image(event(id="a", file="cam1/latest.jpg"))["answer"] == "accepted"
+
+
 # The same id
 
 
@@ -205,6 +244,56 @@ def test_the_same_id_with_other_content_is_refused_and_told(bench):
 
     assert {(a["answer"], a["reason"]) for a in answers} == {("rejected", "id_reused")}
     assert bench.splitter.admission.answers.rejected["id_reused"] == 2
+
+
+def manifest(bench, *names):
+    answer = bench.image(event(id="m", files=list(names)))
+    return answer.get("reason") or ("duplicate" if answer["duplicate"] else "new")
+
+
+def test_an_incomplete_manifest_is_known_again_by_the_files_that_it_had(bench):
+    put(bench, "cam1/a.jpg")
+    names = ("cam1/a.jpg", "cam1/missing.jpg")
+    assert manifest(bench, *names) == "new"
+    assert manifest(bench, *names) == "duplicate"
+    put(bench, "cam1/missing.jpg")
+    assert manifest(bench, *names) == "duplicate"  # its worker looks for it once more, too
+
+    put(bench, "cam1/a.jpg", PNG)
+
+    assert manifest(bench, *names) == "id_reused"
+
+
+@pytest.mark.parametrize("had", [("cam1/a.jpg",), ("cam1/a.jpg", "cam1/missing.jpg")])
+def test_an_id_used_again_for_files_that_are_not_there_is_no_resend(bench, had):
+    put(bench, "cam1/a.jpg")
+    assert manifest(bench, *had) == "new"
+
+    assert manifest(bench, *(f"cam1/later-{n}.jpg" for n in range(len(had)))) == "id_reused"
+
+
+def test_an_id_used_again_after_its_image_was_dropped_is_refused(tmp_path):
+    bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="1", FANFOLD_BACKLOG_POLICY="drop_newest")
+    bench.image(JPEG)
+    png = "iVBORw0KGgoBAgM="
+    assert bench.image(event(id="a", image_b64=png))["answer"] == "accepted"
+    assert bench.image(event(id="a", image_b64=png))["duplicate"]
+
+    assert bench.image(event(id="a", image_b64=png[:-2] + "Q="))["reason"] == "id_reused"
+
+
+def test_a_resend_while_the_volume_is_away_waits_until_its_files_can_be_compared(bench):
+    put(bench, "cam1/a.jpg")
+    accept(bench)
+    away = bench.images.with_name("away")
+    bench.images.rename(away)
+    bench.images.mkdir()
+    resend = event(id="a", file="cam1/a.jpg")
+    assert bench.image(resend)["reason"] == "busy"
+    bench.images.rmdir()
+    away.rename(bench.images)
+
+    assert bench.image(resend)["duplicate"]
 
 
 def test_a_day_later_an_id_may_be_used_again(bench, monkeypatch):

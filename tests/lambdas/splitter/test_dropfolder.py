@@ -87,6 +87,19 @@ def test_an_event_after_the_pick_up_gets_the_number_that_the_file_has(bench):
     assert (answer["seq"], answer["duplicate"]) == (1, True)
 
 
+def test_a_camera_that_names_a_file_in_anothers_drop_folder_gets_an_image_of_its_own(bench):
+    put(bench, "a.jpg")
+    put(bench, "b.jpg")
+    first = bench.image(event(id="mine", file="drop/cam1/a.jpg"), camera="cam2")
+    scan(bench)
+    second = bench.image(event(id="too", file="drop/cam1/b.jpg"), camera="cam2")
+
+    assert [(a["seq"], a["duplicate"]) for a in (first, second)] == [(1, False), (2, False)]
+    taken = sorted((i.stream, i.item["file"]) for i in bench.splitter.backlog)
+    names = ["drop/cam1/a.jpg", "drop/cam1/b.jpg"]
+    assert taken == [(camera, name) for camera in ("cam1", "cam2") for name in names]
+
+
 def test_links_pipes_hidden_unfinished_and_empty_files_are_left_alone(bench):
     folder = bench.images / "drop" / "cam1"
     (folder / "link.jpg").symlink_to("/etc/passwd")
@@ -189,6 +202,19 @@ def test_every_name_that_the_kernel_allows_is_taken_and_safe_in_json(bench, name
     bench.restart()
     scan(bench)
     assert bench.splitter.journal.next_seq("cam1") == 2
+
+
+def test_a_name_that_reads_like_an_escaped_one_is_a_file_of_its_own(bench):
+    folder = os.fsencode(str(bench.images / "drop" / "cam1"))
+    names = [b"caf\xe9.jpg", rb"caf\xe9.jpg", rb"caf\\xe9.jpg", b"caf\\\xe9.jpg", b"\n", rb"\n"]
+    for name in names:
+        with open(folder + b"/" + name, "wb") as file:  # noqa: PTH123
+            file.write(JPEG)
+    scan(bench, times=8)
+
+    assert len(set(files(bench))) == len(names)
+    assert len(bench.splitter.journal.seen_files()) == len(names)
+    assert bench.splitter.journal.next_seq("cam1") == len(names) + 1
 
 
 def left(bench):

@@ -127,7 +127,11 @@ def test_a_long_one_gives_the_image_back_and_is_told_until_it_is_over(desk, monk
     assert desk.take() is None
 
 
-def test_a_link_in_the_place_of_the_inbox_costs_only_time(desk):
+INLINE = {"file": KEPT, "kept": None}
+
+
+@pytest.mark.parametrize("item", [{}, INLINE], ids=["file", "inline"])
+def test_a_link_in_the_place_of_the_inbox_costs_only_time(desk, item):
     inbox, aside = desk.root / ".fanfold/inbox", desk.root / "aside"
     inbox.rename(aside)
     inbox.symlink_to(aside)
@@ -139,8 +143,39 @@ def test_a_link_in_the_place_of_the_inbox_costs_only_time(desk):
 
     desk.on_sleep = mend
 
-    assert desk.take() is None
+    assert desk.take(desk.image(**item)) is None
     assert len(desk.slept) == 2
+
+
+def refusing(monkeypatch, name):
+    """As to a function that is not root: `name` may not be opened until it is called."""
+    real, state = os.open, {"on": True}
+
+    def opened(path, *arguments, **more):
+        if path == name and state["on"]:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", opened)
+    return lambda: state.update(on=False)
+
+
+@pytest.mark.parametrize("item", [{}, INLINE], ids=["file", "inline"])
+@pytest.mark.parametrize("folder", [".fanfold", "inbox", "cam1"])
+def test_a_folder_of_ours_that_may_not_be_entered_costs_only_time(desk, monkeypatch, folder, item):
+    over = refusing(monkeypatch, folder)
+    desk.on_sleep = lambda: over() if len(desk.slept) == 2 else None
+
+    assert desk.take(desk.image(**item)) is None
+    assert len(desk.slept) == 2
+
+
+def test_a_file_that_its_camera_lets_nobody_read_is_its_own_fault(desk, monkeypatch):
+    refusing(monkeypatch, KEPT.rpartition("/")[2])
+    record = desk.take()
+
+    assert (record["status"], record["reason"]) == ("failed", "not_a_file")
+    assert desk.slept == []
 
 
 def test_a_file_that_is_missing_with_its_volume_waits_for_it(desk):
