@@ -18,7 +18,9 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture
 def device(tmp_path: Path) -> Iterator[Device]:
-    made = Device(tmp_path, READY_S)
+    site = tmp_path / "site"  # pytest's folders of other tests would be other sites of the device
+    site.mkdir()
+    made = Device(site, READY_S)
     made.install("1", "good")
     made.remember(proved="1")
     yield made
