@@ -11,7 +11,7 @@ from pathlib import Path
 from device.install.version import BundleError
 from device.launcher import update
 from device.launcher.core import Core, described, environment_of
-from device.launcher.versions import TRIAL_STARTS, Versions, read, write
+from device.launcher.versions import TRIAL_STARTS, Versions, read, remove, write
 
 LOOK_EVERY_S = 0.5
 FIRST_WAIT_S = 1.0
@@ -129,19 +129,23 @@ class Launcher:
         return True
 
     def _prove(self, version: str) -> None:
-        on_trial = self._versions.trial is not None
+        on_trial, former = self._versions.trial is not None, self._versions.proved
         self._wait_s = FIRST_WAIT_S
         if on_trial:  # told before it is remembered: a power cut in between tells it again
             update.report(self._settings.folder, version, "proved", "", version)
         self._write(self._versions.ready())
         if on_trial:
             log.info("core %s is ready: this device goes back to it from now on", version)
+        if on_trial and former not in (None, version):
+            remove(str(former), self._settings.versions, self._settings.folder)
 
     def _go_back(self, reason: str) -> None:
         version, back = str(self._versions.trial), self._versions.refused()
         log.error("core %s %s: back to %s", version, reason, back.proved)
         update.report(self._settings.folder, version, "went_back", reason, str(back.proved))
         self._write(back)
+        if version != back.proved:
+            remove(version, self._settings.versions, self._settings.folder)
 
     def _again(self, version: str, reason: str) -> None:
         """After a core that ended by itself: the same again after a pause."""

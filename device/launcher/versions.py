@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -68,6 +69,21 @@ def read(path: Path) -> Versions:
         raise VersionsError(
             f"{path}: cannot be read ({error}); install the bundle again"
         ) from error
+
+
+def remove(name: str, versions: Path, launcher: Path) -> None:
+    """A version that will not run again here, unless another site of this device has it.
+
+    A version is 355 MB; `launcher`: this site's folder, beside those of the others.
+    """
+    for file in launcher.parent.parent.glob(f"*/{launcher.name}/versions.json"):
+        try:
+            kept = read(file)
+        except VersionsError:
+            return  # nobody knows what that site runs
+        if name in (kept.proved, kept.trial):
+            return
+    shutil.rmtree(str(versions / name), ignore_errors=True)
 
 
 def write(path: Path, versions: Versions) -> None:

@@ -151,21 +151,24 @@ class RunningGroup:
             interpreters=Interpreters(options.pythons),
             tokens=self._tokens,
             reaper=self._reaper,
-            homes=self._make_homes(findings.add),
+            homes=self._make_homes(findings),
             log_dir=options.state / "logs",
             log_space_bytes=space * 1024 if space else DEFAULT_SPACE_BYTES,
             findings=findings,
         )
 
-    def _make_homes(self, find: Callable[[str], None]) -> Homes:
+    def _make_homes(self, findings: Findings) -> Homes:
         options = self._options
         return Homes(
             resources=self.group.resources,
             state=options.state.absolute(),
             identities=Identities(
-                choice=options.function_user, insecure=options.insecure_core_user, find=find
+                choice=options.function_user,
+                insecure=options.insecure_core_user,
+                find=findings.add,
             ),
-            find=find,
+            find=findings.add,
+            forget=findings.forget,
             isolation=options.isolation,
             key_file=options.join,
         )
@@ -184,6 +187,7 @@ class RunningGroup:
 
         Raises CoreError where no function at all finds its container: one remedy helps all.
         """
+        self.launcher.settle(self.group.lambdas)
         uncontained = 0
         for function in self.group.lambdas:
             try:

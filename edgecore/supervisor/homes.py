@@ -12,8 +12,8 @@ from typing import Literal
 from edgecore.core.group import Function, LocalDevice, LocalVolume, Resource
 from edgecore.disk.layout import folder_name
 from edgecore.supervisor.container import container_home
+from edgecore.supervisor.executables import program_name
 from edgecore.supervisor.identity import (
-    DEFAULT_USER,
     Identities,
     Identity,
     IdentityError,
@@ -24,6 +24,7 @@ from edgecore.supervisor.identity import (
 from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME
 from edgecore.supervisor.isolation import Home, attached, bubblewrap, model_folders, plain_home
 from edgecore.supervisor.own_folder import functions_folder, make_own_folder
+from edgecore.supervisor.own_number import own_number
 
 BOOTSTRAP = Path(__file__).parents[1] / "runtime" / "bootstrap.py"
 IsolationChoice = Literal["auto", "none"]
@@ -31,18 +32,34 @@ IsolationChoice = Literal["auto", "none"]
 
 @dataclass(kw_only=True)
 class Homes:
-    """Of one group; `find` takes what the operator should know, each once. `key_file`: the join
-    file, which no function is to read."""
+    """Of one group; `find` takes what the operator should know, each once, and `forget` what no
+    longer holds. `key_file`: the join file, which no function is to read."""
 
     resources: Sequence[Resource]
     state: Path
     identities: Identities
     find: Callable[[str], None]
+    forget: Callable[[str], None] = field(default=lambda _text: None)
     isolation: IsolationChoice = "auto"
     key_file: Path | None = None
     probe_bubblewrap: Callable[[], str | None] = bubblewrap
     _bwrap: str | None = None
     _bare: dict[str, Identity] = field(default_factory=dict)
+    _shared: list[str] = field(default_factory=list)
+
+    def settle(self, programs: Sequence[tuple[Function, str | None]]) -> None:
+        """Whom functions are that nobody named a user for: once for a group, before `check`.
+
+        A program is None where this machine has none for the function.
+        """
+        if not self.identities.nobody_named:
+            return
+        unnamed = [each for each in programs if each[0].run_as_uid is each[0].run_as_gid is None]
+        bare = [(f, p) for f, p in unnamed if p is not None and not self._contained(f)]
+        needed = {Path(p) for f, p in bare if f.runtime != EXECUTABLE_RUNTIME}
+        needed |= {BOOTSTRAP.parent, self.state.parent} if bare else set()
+        found = own_number([f for f, _ in unnamed], self.resources, sorted(needed))
+        self.identities.unasked, self.identities.not_unasked = found.identity, found.why
 
     def check(self, function: Function, program: str) -> None:
         """Make it anew. Raises IsolationError for what no restart would repair."""
@@ -52,6 +69,8 @@ class Homes:
         if home.isolation == "container":
             self._check_volumes(function, home.identity)
             return
+        if function.runtime == EXECUTABLE_RUNTIME:  # a copy of it lies in the function's own folder
+            program = str(Path(home.code) / program_name(function))
         for letter, path in (("x", program), ("r", str(BOOTSTRAP))):
             if not home.identity.can(letter, path):
                 raise IdentityError(
@@ -59,7 +78,14 @@ class Homes:
                     "readable (chmod o+rx), or choose another user with --function-user"
                 )
         self._bare[function.id] = home.identity
-        for finding in sharing(self._bare):
+        self._say_who_shares()
+
+    def _say_who_shares(self) -> None:
+        """As of now: what was said while fewer functions were checked is taken back."""
+        for finding in self._shared:
+            self.forget(finding)
+        self._shared = sharing(self._bare)
+        for finding in self._shared:
             self.find(finding)
 
     def of(self, function: Function, program: str, cards: Sequence[str] | None = None) -> Home:
@@ -91,8 +117,7 @@ class Homes:
         elif self.identities.root_by_default:
             raise IdentityError(
                 f"function {function.id} would run as root and could read this device's key in "
-                f"{key_file}: make Greengrass's user (useradd --system --user-group "
-                f"{DEFAULT_USER}), or pass --function-user USER (root: as the core all the same)"
+                f"{key_file}: {self.identities.remedy} (root: as the core all the same)"
             )
 
     def _contained(self, function: Function) -> bool:

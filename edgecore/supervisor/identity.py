@@ -38,12 +38,12 @@ class Identity:
     groups: tuple[int, ...] = ()
 
     def with_groups(self, more: Iterable[int]) -> Identity:
-        """Its own by /etc/group, and `more`; never root's."""
+        """Those it has, its own by /etc/group, and `more`; never root's."""
         try:
             own = os.getgrouplist(pwd.getpwuid(self.uid).pw_name, self.gid)
         except KeyError:
             own = []
-        return replace(self, groups=tuple(sorted({*own, *more} - {0, self.gid})))
+        return replace(self, groups=tuple(sorted({*self.groups, *own, *more} - {0, self.gid})))
 
     def may_write(self, folder: os.stat_result) -> bool:
         """By the folder's own bits; what lies above it is not asked."""
@@ -127,6 +127,10 @@ class Identities:
     find: Callable[[str], None]
     core_uid: int = field(default_factory=os.geteuid)
     core_gid: int = field(default_factory=os.getegid)
+    unasked: Identity | None = None
+    """Whom functions are where nobody named anybody and there is no ggc_user."""
+    not_unasked: str = ""
+    """Why there is none."""
 
     def of(self, function: Function, groups: Iterable[int] = ()) -> Identity | None:
         """None: the core's own. `groups`: of what the function is given. Raises IdentityError."""
@@ -142,7 +146,7 @@ class Identities:
         if uid in (None, self.core_uid) and gid in (None, self.core_gid) and self.core_uid:
             return None
         self._refuse(function)
-        default = default_identity(self.choice) or Identity(self.core_uid, self.core_gid)
+        default = self._named_or_unasked() or Identity(self.core_uid, self.core_gid)
         made = Identity(
             default.uid if uid is None else uid,
             default.gid if gid is None else gid,
@@ -155,21 +159,37 @@ class Identities:
         return made.with_groups(groups)
 
     @property
-    def root_by_default(self) -> bool:
-        """Functions without `RunAs` stay root, and nobody has asked for that."""
+    def nobody_named(self) -> bool:
+        """A core that may switch users, not told to whom, on a machine without ggc_user."""
         asked = self.insecure or self.choice != AUTO
         return not (self.core_uid or asked) and default_identity(AUTO) is None
+
+    @property
+    def root_by_default(self) -> bool:
+        """Functions without `RunAs` stay root, and nobody has asked for that."""
+        return self.nobody_named and self.unasked is None
+
+    @property
+    def remedy(self) -> str:
+        """What to do about functions that would be root."""
+        because = f"{self.not_unasked}; mend that, or " if self.not_unasked else ""
+        return (
+            f"{because}create Greengrass's user (useradd --system --user-group {DEFAULT_USER}), "
+            "or pass --function-user USER"
+        )
+
+    def _named_or_unasked(self) -> Identity | None:
+        return self.unasked if self.nobody_named else default_identity(self.choice)
 
     def _default(self, groups: Iterable[int]) -> Identity | None:
         if self.core_uid or self.insecure:
             return None
-        found = default_identity(self.choice)
+        found = self._named_or_unasked()
         if found is None:
             if self.root_by_default:
                 self.find(
                     "functions run as root, as the core does, and can read its keys and each "
-                    f"other's tokens: create Greengrass's user (useradd --system --user-group "
-                    f"{DEFAULT_USER}), or pass --function-user NAME (root: as now)"
+                    f"other's tokens: {self.remedy} (root: as now)"
                 )
             return None
         return found.with_groups(groups)

@@ -30,6 +30,11 @@ class Findings(list[str]):
         if text not in self:
             self.append(text)
 
+    def forget(self, text: str) -> None:
+        """It no longer holds."""
+        if text in self:
+            self.remove(text)
+
 
 @dataclass(kw_only=True)
 class Launcher:
@@ -48,6 +53,16 @@ class Launcher:
     started_with: dict[str, Sequence[Resource]] = field(default_factory=dict)
     """By function, what its latest process was given."""
     _logs: dict[str, LogFile] = field(default_factory=dict)
+
+    def settle(self, functions: Sequence[Function]) -> None:
+        """Before any `check` of a group: what is decided for all its functions together."""
+        self.homes.settle([(function, self._found(function)) for function in functions])
+
+    def _found(self, function: Function) -> str | None:
+        try:
+            return self.interpreter(function)
+        except InterpreterError:
+            return None  # `check` says so
 
     def check(self, function: Function) -> None:
         """Raises InterpreterError or IsolationError for what no restart would repair."""
@@ -144,8 +159,7 @@ class Launcher:
 
     def forget(self, text: str) -> None:
         """The finding no longer holds."""
-        if text in self.findings:
-            self.findings.remove(text)
+        self.findings.forget(text)
 
     def find(self, text: str) -> None:
         """Something that the operator should know; reported once."""

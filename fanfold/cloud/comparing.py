@@ -11,6 +11,7 @@ from fanfold.cloud.components import component_changes, effect_of, planned_versi
 from fanfold.cloud.deployed import Deployed, comparable, planned_document
 from fanfold.cloud.words import RESTARTS
 from infra.planning import Change, Plan, changes, render
+from infra.planning.bundles import BundleFile
 from infra.targets.v2.deployment import job_terms
 
 Document = Mapping[str, Any]
@@ -26,13 +27,23 @@ def compare(
     """
     known = comparable(before) if before is not None else None
     found = changes(known, comparable(planned_document(plan, site)))
+    current = deployed.current if deployed else None
+    if plan.site.target == "iot":
+        found += _of_the_core(plan, deployed.core_version(current) if deployed and current else "")
     if plan.site.target != "v2":
         return found, RESTARTS
-    current = deployed.current if deployed else None
     made = deployed.component_deployment(current) if deployed and current else None
     own = component_changes(made.versions if made else {}, planned_versions(plan, site))
     rest = list(_of_deployment(plan, made.given)) if made else []
     return [*found, *own, *rest], effect_of([*own, *rest])
+
+
+def _of_the_core(plan: Plan, before: str) -> list[Change]:
+    """Target iot: a job without a bundle leaves devices the core that they have."""
+    made = BundleFile.of(plan.site.core.bundle) if plan.site.core.bundle else None
+    if made is None or made.version == before:
+        return []
+    return [Change("core", before or "as devices have it", made.version)]
 
 
 def _of_deployment(plan: Plan, given: Document) -> Iterator[Change]:

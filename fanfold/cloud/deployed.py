@@ -82,6 +82,12 @@ class Deployed:
         made: list[SiteJob | ComponentDeployment] = [*self.jobs, *self.components]
         return next((each.devices for each in made if each.id == deployment.id), None)
 
+    def core_version(self, deployment: Deployment) -> str:
+        """Target iot: the newest that a job up to this deployment brought."""
+        ids = [job.id for job in self.jobs]
+        until = self.jobs[ids.index(deployment.id) :] if deployment.id in ids else ()
+        return next((job.core_version for job in until if job.core_version), "")
+
     def component_deployment(self, deployment: Deployment) -> ComponentDeployment:
         return next(each for each in self.components if each.id == deployment.id)
 

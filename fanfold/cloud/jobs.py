@@ -55,8 +55,14 @@ class SiteJob:
     def version(self) -> str:
         """Of what it deploys: the same for a roll-back to it."""
         parts = [self.document["group"], *self.document["code"], self.document.get("model") or {}]
+        parts += [self.document["core"]] if self.document.get("core") else []
         told = json.dumps([part.get("sha256") for part in parts])
         return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def core_version(self) -> str | None:
+        """Of the core that it brings; None: devices keep theirs."""
+        return (self.document.get("core") or {}).get("version")
 
     @property
     def created_at(self) -> str:

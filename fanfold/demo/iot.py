@@ -21,7 +21,7 @@ from typing import Any
 
 from devcloud import DevCloud
 from devcloud import find as find_cloud
-from edgecore.supervisor.identity import AUTO, ROOT, default_identity
+from edgecore.supervisor.identity import AUTO, ROOT
 from fanfold.cloud.access import Access
 from fanfold.cloud.jobs import SiteJob, read_jobs
 from fanfold.common import output
@@ -30,7 +30,8 @@ from fanfold.common.project import read_site, site_file
 from fanfold.demo.evidence import search
 from fanfold.demo.outcome import Record
 from fanfold.demo.run import BUCKET, VOLUMES, Demo, landed_in
-from fanfold.localcore.volumes import clear, refuse_in_use
+from fanfold.device.interpreters import device_python
+from fanfold.localcore.volumes import clear, refuse_in_use, volume_owner
 from infra.targets.iot.names import IotNames
 
 SITE = "demo-iot"
@@ -97,7 +98,9 @@ class IotDemo(Demo):
         self._step("The core joins with its certificate and finds its job")
         ports = ["--mqtt-plain-port", "0", "--ipc-port", "0", "--http-port", "0"]
         # A core that is root refuses to run functions as root beside its key, unless told so.
-        own = [] if os.geteuid() or default_identity(AUTO) else ["--function-user", ROOT]
+        pythons = filter(None, [device_python()])
+        switches = bool(os.geteuid() or volume_owner(AUTO, pythons, insecure=False))
+        own = [] if switches else ["--function-user", ROOT]
         self._fanfold(["run", self.site, "--detach", *ports, *own], "core ready")
 
     def _swap(self, uri: str) -> list[Record]:

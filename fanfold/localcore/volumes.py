@@ -9,25 +9,52 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from edgecore.supervisor.identity import Identity, IdentityError, default_identity
+from edgecore.supervisor.homes import BOOTSTRAP
+from edgecore.supervisor.identity import AUTO, Identity, IdentityError, default_identity
+from edgecore.supervisor.own_number import may_own
 from fanfold.common.errors import INVALID, REFUSED, UserError
 
 LOCK = ".fanfold.lock"
 
 
-def volume_owner(function_user: str, *, insecure: bool) -> Identity | None:
-    """Whose the volumes must be: the functions', where they are not this user's own."""
+def volume_owner(
+    function_user: str, needed: Iterable[Path], *, insecure: bool
+) -> VolumeOwner | None:
+    """Whose the volumes must be: the functions', where they are not this user's own.
+
+    `needed`: programs and folders, made or not, that an owner must reach whom nobody named.
+    """
     if os.geteuid() or insecure:
         return None
     try:
-        return default_identity(function_user)
+        named = default_identity(function_user)
     except IdentityError as error:
         raise UserError(str(error), INVALID) from error
+    if named is not None:
+        return VolumeOwner(named)
+    reached = [BOOTSTRAP.parent, *map(_nearest, needed)]
+    unasked = may_own(reached) if function_user == AUTO else None
+    return VolumeOwner(unasked, only_new=True) if unasked else None
 
 
-def make_volume(path: Path, owner: Identity | None = None) -> None:
+def _nearest(path: Path) -> Path:
+    """What there is of it: it is made below."""
+    return next((each for each in (path, *path.absolute().parents) if each.exists()), path)
+
+
+@dataclass(frozen=True)
+class VolumeOwner:
+    """``only_new``: what a site has kept so far stays whose it is."""
+
+    identity: Identity
+    only_new: bool = False
+
+
+def make_volume(path: Path, owner: VolumeOwner | None = None) -> None:
     """Volumes must exist before a function opens them; private, as images may be.
 
     What is this user's is handed to `owner` with all that is in it.
@@ -40,9 +67,12 @@ def make_volume(path: Path, owner: Identity | None = None) -> None:
         ) from error
     if path.stat().st_uid != os.getuid() and os.getuid() != 0:
         raise UserError(f"volume {path} belongs to another user. Change `volumes` in the site.")
-    if owner is not None and path.stat().st_uid == os.getuid():
-        for each in (*path.rglob("*"), path):
-            os.chown(each, owner.uid, owner.gid, follow_symlinks=False)
+    if owner is None or path.stat().st_uid != os.getuid():
+        return
+    if owner.only_new and any(path.iterdir()):
+        return
+    for each in (*path.rglob("*"), path):
+        os.chown(each, owner.identity.uid, owner.identity.gid, follow_symlinks=False)
 
 
 def lock_volume(path: Path, *, inherit: bool = False) -> int:

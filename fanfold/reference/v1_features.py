@@ -85,7 +85,8 @@ FEATURES = (
         "`--insecure-core-user` ignores it",
         (f"{ISOLATION}::test_run_as_is_honoured_with_and_without_a_container",)),
     Feature("Without `RunAs`", "`ggc_user`, `ggc_group`", "the same where the core is root and they"
-        " exist, else `--function-user`, else root and a finding",
+        " exist, else `--function-user`, else a number of its own where it can live, else root and"
+        " a finding",
         (f"{ISOLATION}::test_a_function_without_run_as_is_the_user_that_the_option_names",)),
     Feature("`GroupOwnerSetting`, `OwnerSetting`", "yes", "groups of volumes and devices are added;"
         " a model is readable by who is given it, and read-only",

@@ -71,7 +71,7 @@ def run(
     function_user: str = typer.Option(
         "auto",
         help="As whom functions without RunAs run where the core is root: USER[:GROUP], root, or "
-        "auto: Greengrass's ggc_user where it exists.",
+        "auto: Greengrass's ggc_user where it exists, else a number of its own where it can live.",
     ),
     insecure_core_user: bool = typer.Option(
         False,
@@ -135,11 +135,14 @@ def run(
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
     else:
         source = "jobs" if joined else deployed_group(settings.name)
-    for folder in (settings.volumes.images, settings.volumes.state):
-        make_volume(Path(folder), volume_owner(function_user, insecure=insecure_core_user))
-    held = lock_volume(Path(settings.volumes.state), inherit=True)
     pythons = {RUNTIME: str(python)} if (python := device_python()) else {}
     pythons.update(pythons_of(runtime_python or []))
+    volumes = [Path(settings.volumes.images), Path(settings.volumes.state)]
+    needed = (*map(Path, pythons.values()), state, *(each.parent for each in volumes))
+    owner = volume_owner(function_user, needed, insecure=insecure_core_user)
+    for folder in volumes:
+        make_volume(folder, owner)
+    held = lock_volume(volumes[1], inherit=True)
     command = CoreOptions(
         source=source, state=state, site=site, mqtt_plain_port=mqtt_plain_port,
         mqtt_port=mqtt_port, ipc_port=ipc_port, http_port=http_port, isolation=isolation,

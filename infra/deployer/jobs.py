@@ -66,6 +66,8 @@ def job_document(s3: Any, wanted: dict[str, Any], issued_at: int) -> dict[str, A
     }
     if model := wanted.get("Model"):
         found["model"] = keep(s3, model, bucket, "zip" if model.endswith(".zip") else "tar.gz")
+    if core := wanted.get("CoreUri"):
+        found["core"] = {"version": wanted["CoreVersion"], **keep(s3, core, bucket, "tar")}
     return found
 
 

@@ -101,7 +101,7 @@ def _further(site: Site, core: FurtherCore) -> Site:
         update={
             "name": name,
             "profile": core.profile or site.profile,
-            "core": Core(thing=core.thing, certificate=core.certificate),
+            "core": Core(thing=core.thing, certificate=core.certificate, bundle=site.core.bundle),
             "console": Console(),
             "model": site.model.model_copy(
                 update={"footprint": core.footprint or site.model.footprint}

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from contract.topics import NAME, is_name
+from infra.planning.bundles import BUNDLE_WORDS, BundleFile
 from infra.planning.cameras import Camera
 from infra.planning.fields import AbsolutePath, CertificateArn, Footprint, Name, Record
 
@@ -32,8 +33,15 @@ class Core(Record):
     certificate: CertificateArn | None = Field(
         default=None, description="Its certificate; else looked up in `certificates`."
     )
+    bundle: str | None = Field(
+        default=None,
+        description="Target iot: the version of the core that deployments bring, a file of "
+        "`fanfold bundle` or an s3:// URI; absent: devices keep theirs.",
+    )
 
     def contradictions(self) -> list[str]:
+        if self.bundle is not None and BundleFile.of(self.bundle) is None:
+            return [f"bundle {self.bundle}: is not named {BUNDLE_WORDS}"]
         if self.group is None and self.thing == EACH_THING:
             return ["thing: is missing; name the core's thing, or (target iot or v2) a group"]
         if self.group is not None and self.thing != EACH_THING:

@@ -71,6 +71,8 @@ def _target(site: Site) -> Document:
         "Abort": rollout.abort and rollout.abort.model_dump(),
         "Group": site.core.group,
     }
+    if site.target == "iot":
+        found["Bundle"] = site.core.bundle
     if site.target == "v2":
         found["Components"] = site.components.model_dump(mode="json")
     return {"Target": {"Name": site.target, **{k: v for k, v in found.items() if v is not None}}}

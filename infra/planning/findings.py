@@ -22,6 +22,7 @@ INPUT_CODES = {
     "FF009": "The CDK refuses a site's stack.",
     "FF162": "The AWS IoT policy of a site's cores is longer than AWS takes.",
     "FF165": "A runtime archive of target v2 is not there.",
+    "FF176": "The bundle that target iot is to bring is not there.",
     "FF170": "A deployment's document is larger than the nucleus takes.",
     "FF171": "A value of a component's configuration is longer than nucleus lite takes.",
     "FF172": "A recipe is larger than AWS takes.",

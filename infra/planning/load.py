@@ -57,7 +57,7 @@ def load_place(path: Path, profiles: Path) -> Place:
     found: list[Finding] = []
     site = None
     try:
-        site = _with_runtimes_found(path, yamlfile.read(path, Site))
+        site = _with_files_found(path, yamlfile.read(path, Site))
         _named_like_file(path, site.name)
     except InvalidInput as error:
         found += error.findings
@@ -82,9 +82,9 @@ def load_place(path: Path, profiles: Path) -> Place:
     return Place(site, certified, dealt)
 
 
-def _with_runtimes_found(path: Path, site: Site) -> Site:
-    """Files of `components.runtimes` beside the site's file, or where its folder lies; what is
-    neither stays as it is written, below the project."""
+def _with_files_found(path: Path, site: Site) -> Site:
+    """`components.runtimes` and `core.bundle` beside the site's file, or where its folder lies;
+    what is neither stays as it is written, below the project."""
     folders = (path.absolute().parent, path.absolute().parent.parent)
 
     def found(source: str) -> str:
@@ -92,10 +92,13 @@ def _with_runtimes_found(path: Path, site: Site) -> Site:
         return next((str(file) for file in here if file.is_file()), source)
 
     runtimes = tuple(map(found, site.components.runtimes))
-    if runtimes == site.components.runtimes:
-        return site
-    components = site.components.model_copy(update={"runtimes": runtimes})
-    return site.model_copy(update={"components": components})
+    if runtimes != site.components.runtimes:
+        components = site.components.model_copy(update={"runtimes": runtimes})
+        site = site.model_copy(update={"components": components})
+    if site.core.bundle is not None:
+        core = site.core.model_copy(update={"bundle": found(site.core.bundle)})
+        site = site.model_copy(update={"core": core})
+    return site
 
 
 def _profile_keys(site: Site | None) -> list[tuple[str, Loc]]:

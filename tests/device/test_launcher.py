@@ -20,7 +20,9 @@ pytestmark = pytest.mark.timeout(120)
 
 @pytest.fixture
 def device(tmp_path: Path) -> Iterator[Device]:
-    made = Device(tmp_path, READY_S)
+    site = tmp_path / "site"  # pytest's folders of other tests would be other sites of the device
+    site.mkdir()
+    made = Device(site, READY_S)
     made.install("1", "good")
     made.remember(proved="1")
     yield made
@@ -62,6 +64,18 @@ def test_a_new_version_that_does_not_become_ready_gives_way(
     }  # fmt: skip
     eventually(lambda: device.starts[-1] == "1", "the version that proved itself runs again")
     assert (device.known["proved"], device.known["trial"]) == ("1", None)
+    eventually(lambda: not (device.versions / "2").exists(), "the one that gave way is removed")
+    assert (device.versions / "1").is_dir()
+
+
+def test_a_version_that_another_one_has_replaced_is_removed(device: Device) -> None:
+    device.install("2", "good")
+    device.remember(proved="1", trial="2")
+    device.start()
+
+    device.until_proved("2")
+    eventually(lambda: not (device.versions / "1").exists(), "the one before is removed")
+    assert (device.versions / "2").is_dir()
 
 
 def test_a_launcher_that_is_killed_during_a_trial_counts_it(device: Device) -> None:

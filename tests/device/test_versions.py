@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.launcher.versions import TRIAL_STARTS, Versions, VersionsError, read, write
+from device.launcher.versions import TRIAL_STARTS, Versions, VersionsError, read, remove, write
 
 EVENTS = st.sampled_from(["start", "ready", "too late", "power cut", "new"])
 
@@ -76,3 +76,21 @@ def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, text: str) -> N
 
     with pytest.raises(VersionsError, match=r"versions\.json: .*install the bundle again"):
         read(file)
+
+
+@pytest.mark.parametrize(
+    ("other_site", "kept"),
+    [('{"v": 1, "proved": "1"}', True), ('{"v": 1, "proved": "2", "trial": "1"}', True),
+     ("damaged", True), ('{"v": 1, "proved": "2"}', False)],
+)  # fmt: skip
+def test_what_another_site_of_the_device_runs_or_may_run_is_kept(
+    tmp_path: Path, other_site: str, kept: bool
+) -> None:
+    versions, mine, other = (tmp_path / name for name in ("v", "a/launcher", "b/launcher"))
+    for folder in (versions / "1", mine, other):
+        folder.mkdir(parents=True)
+    (other / "versions.json").write_text(other_site)
+
+    remove("1", versions, mine)
+
+    assert (versions / "1").is_dir() == kept

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infra.planning.bundles import BundleFile
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.components import RuntimeFile
 from infra.planning.model import Plan
@@ -48,6 +49,27 @@ def groups_go_by_jobs(plan: Plan) -> Iterator[Broken]:
             f"site {site.name}",
             f"core.group {site.core.group} with target v1; only iot and v2 take a group.",
             "Write target: iot or v2, or name one thing.",
+        )
+
+
+@rule("FF177", "error", _GUIDE)
+def bundles_come_by_jobs(plan: Plan) -> Iterator[Broken]:
+    """Only target iot brings a core's bundle, and one for the architecture of the profile."""
+    site, arch = plan.site, plan.profile.architecture
+    if site.core.bundle is None:
+        return
+    if site.target != "iot":
+        yield (
+            f"site {site.name}",
+            f"core.bundle with target {site.target}; only jobs bring another core.",
+            "Remove it, or write target: iot.",
+        )
+    made = BundleFile.of(site.core.bundle)
+    if made is not None and made.arch != arch:
+        yield (
+            f"site {site.name}",
+            f"core.bundle is for {made.arch}, profile {plan.profile.name} for {arch}.",
+            f"Make one: fanfold bundle --arch {arch}.",
         )
 
 

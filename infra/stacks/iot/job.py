@@ -12,11 +12,13 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from infra.deployer.verdict import group_of
+from infra.planning.findings import Finding, InvalidInput
 from infra.stacks.acknowledgements import acknowledge
 from infra.stacks.assets import Assets
 from infra.stacks.deployer import Deployer, deployer_function
 from infra.targets.iot import IotNames, group_document
-from infra.targets.iot.request import request
+from infra.targets.iot.request import bundle_of, request
+from infra.where import PROJECT
 
 TIMEOUT = Duration.minutes(14)
 MEMORY_MB = 512
@@ -44,6 +46,7 @@ class JobDeployment(Construct):
         group = self._asset("Group", document, assets)
         code = s3_assets.Asset(self, "Code", path=str(assets.lambdas))
         self._sources = [group, code]
+        bundle = self._bundle()
         self.resource = CustomResource(
             self,
             "Job",
@@ -54,6 +57,7 @@ class JobDeployment(Construct):
                 **request(document),
                 "GroupUri": _uri(group),
                 "CodeUri": _uri(code),
+                **({"CoreUri": bundle} if bundle else {}),
             },
         )
 
@@ -67,6 +71,21 @@ class JobDeployment(Construct):
         path = assets.deployer.parent / f"group-{digest}.json"
         path.write_bytes(content)
         return s3_assets.Asset(self, name, path=str(path))
+
+    def _bundle(self) -> str | None:
+        """Where the core's bundle lies. Raises InvalidInput where its file is not there."""
+        found = bundle_of(self._document)
+        if found is None or found[0].startswith("s3://"):
+            return found and found[0]
+        path = PROJECT / found[0]
+        if not path.is_file():
+            said = f"core.bundle {found[0]} is not there."
+            remedy = f"Make it (fanfold bundle), or copy it to {path.parent}."
+            site = f"site {self._names.site}"
+            raise InvalidInput([Finding("FF176", "error", site, said, remedy)])
+        asset = s3_assets.Asset(self, "Core", path=str(path))
+        self._sources.append(asset)
+        return _uri(asset)
 
     def _deployer(self, assets: Assets, wait_s: int) -> str:
         """The ARN of its function."""
@@ -86,8 +105,8 @@ class JobDeployment(Construct):
     def _rights(self) -> Iterator[iam.PolicyStatement]:
         names, s3 = self._names, f"arn:{Stack.of(self).partition}:s3:::"
         objects = [f"{s3}{a.s3_bucket_name}/{a.s3_object_key}" for a in self._sources]
-        if model := request(self._document)["Model"]:
-            objects.append(s3 + model.removeprefix("s3://"))
+        given = [request(self._document)["Model"], (bundle_of(self._document) or ("",))[0]]
+        objects += [s3 + u.removeprefix("s3://") for u in given if u.startswith("s3://")]
         yield _allow(["s3:GetObject"], objects)
         own = f"{s3}{names.bucket}"
         yield _allow(["s3:GetObject", "s3:PutObject"], [f"{own}/artifacts/*"])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from infra.planning.bundles import BundleFile
 from infra.targets.iot.names import IotNames
 
 FOR_THE_STACK = ("Cloud", "Target", "Account")
@@ -64,10 +65,19 @@ def _rollout(target: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def bundle_of(document: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Where the core's bundle lies, and its version; None: devices keep the core they have."""
+    source = document["Target"].get("Bundle")
+    made = BundleFile.of(source) if source else None
+    return (source, made.version) if made else None
+
+
 def request(document: Mapping[str, Any]) -> dict[str, Any]:
     """All that does not depend on where the artifacts lie."""
     names = IotNames.of(document)
+    bundle = bundle_of(document)
     return {
+        **({"CoreVersion": bundle[1]} if bundle else {}),
         "Site": names.site,
         "Target": names.target(document),
         "Bucket": names.bucket,

@@ -9,6 +9,7 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jobs_cloud import JobsService, job, web_files
 from mosquitto import Mosquitto
 from own_ca import OwnCa
 from paho.mqtt.enums import CallbackAPIVersion
+from shims import shim
 from waiting import eventually
 
 THING = "hall-core"
@@ -26,7 +28,7 @@ DEVICE = "arn:aws:iot:eu-central-1:123456789012:thing/hall-core-console"
 
 
 class Core:
-    def __init__(self, state: Path, join: Path, group: str = "jobs") -> None:
+    def __init__(self, state: Path, join: Path, group: str = "jobs", **environment: str) -> None:
         self.state = state
         arguments = [
             "--group", group, "--state", str(state), "--join", str(join), "--ipc-port", "0",
@@ -37,7 +39,7 @@ class Core:
         self.output = (state.parent / f"{state.name}.out").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "edgecore", *arguments],
-            env=no_keys, stdout=self.output, stderr=self.output,
+            env={**no_keys, **environment}, stdout=self.output, stderr=self.output,
         )  # fmt: skip
         self.info = eventually(self._info, "core.json")
 
@@ -224,3 +226,31 @@ def test_a_join_file_that_is_gone_stops_no_core_that_has_a_group(tmp_path: Path,
         eventually(lambda: core.status()["cloud"]["link"]["problem"] == "identity", "said")
     finally:
         core.stop()
+
+
+def test_a_core_whose_clock_stands_in_1970_says_so_spools_and_sends_once_it_is_set(
+    tmp_path: Path, ca: OwnCa, broker: Mosquitto
+) -> None:
+    broker.start()
+    peer = Peer(tmp_path, ca, broker.port)
+    (tmp_path / "group.json").write_text(json.dumps(group_document()))
+    offset = tmp_path / "offset"
+    offset.write_text(str(86_400 - int(time.time())))
+    core = Core(
+        tmp_path / "core", ca.join(tmp_path, THING, broker.port), str(tmp_path / "group.json"),
+        LD_PRELOAD=str(shim("clock")), CLOCK_OFFSET_FILE=str(offset),
+    )  # fmt: skip
+    try:
+        problem = eventually(lambda: core.status()["cloud"]["link"]["message"], "the reason")
+        assert "1970-01-0" in problem
+        assert core.status()["cloud"]["link"]["problem"] == "clock"
+        device = console(core)
+        device.publish("hall/up", json.dumps({"n": 1}), qos=1).wait_for_publish(20)
+        eventually(lambda: core.status()["cloud"]["spooled"] == 1, "the message is spooled")
+        (tmp_path / "right").write_text("0")
+        (tmp_path / "right").replace(offset)
+        eventually(lambda: peer.payloads("hall/up") == [{"n": 1}], "it has arrived")
+        device.loop_stop()
+    finally:
+        core.stop()
+        peer.stop()

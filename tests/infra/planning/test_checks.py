@@ -94,6 +94,9 @@ BROKEN = {
         target="v2",
         components={"beside": {"fanfold.press.Core": {"version": "1.0.0"}}},
     ),
+    "FF177": lambda: plan(
+        core={"thing": "t-core", "bundle": "fanfold-0.2.0-0123456789-x86_64-py3.11-openvino.tar"}
+    ),
     "FF201": lambda: plan(strategy="on_demand"),
     "FF202": plan,
     "FF203": plan,

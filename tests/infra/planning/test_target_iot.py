@@ -146,3 +146,47 @@ def test_a_group_is_told_to_put_each_things_name_in(tmp_path):
 
     assert asked["PerThing"] == "true"
     assert asked["Target"] == f"{IOT}:thinggroup/boxes"
+
+
+BUNDLE = "fanfold-0.2.0-0123456789-{arch}-py3.11-onnxruntime.tar"
+
+
+def of_bundle(name: str, thing: str = "thing: edge-core") -> str:
+    return f"{{{thing}, bundle: {name}}}"
+
+
+def test_the_job_brings_the_version_of_the_core_that_the_bundles_name_says(tmp_path):
+    made, wrong = document(tmp_path, of_bundle(BUNDLE.format(arch="x86_64")))
+
+    assert wrong == []
+    assert request(made)["CoreVersion"] == "0.2.0-0123456789"
+    assert b"bundle" not in group_document(made).lower()
+
+
+def test_a_site_without_a_bundle_asks_for_what_it_always_asked(tmp_path):
+    assert "CoreVersion" not in request(document(tmp_path)[0])
+
+
+def test_a_bundle_is_found_beside_the_sites_file(tmp_path):
+    name = BUNDLE.format(arch="x86_64")
+    (tmp_path / name).touch()
+
+    assert document(tmp_path, of_bundle(name))[0]["Target"]["Bundle"] == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("arch", "target", "said"),
+    [("aarch64", "iot", "fanfold bundle --arch x86_64"), ("x86_64", "v1", "target: iot")],
+)
+def test_a_bundle_that_no_device_could_take_is_refused_with_the_remedy(
+    tmp_path, arch, target, said
+):
+    _, wrong = document(tmp_path, of_bundle(BUNDLE.format(arch=arch)), target=target)
+
+    assert [finding.code for finding in wrong] == ["FF177"]
+    assert said in wrong[0].remedy
+
+
+def test_a_file_that_is_no_bundle_by_its_name_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="as `fanfold bundle` names it"):
+        document(tmp_path, of_bundle("core.tar"))

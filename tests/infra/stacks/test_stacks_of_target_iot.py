@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from checkout import PROJECT
+from moto import mock_aws
 
-from infra.planning import load_site, plan_group, render
+from edgecore.jobs.document import parse
+from infra.deployer.jobs import job_document
+from infra.planning import InvalidInput, load_site, plan_group, render
 
 PROVISION = ("verbs/provision.py", "provision/joining.py", "cloud/certificates.py")
 GUIDE = PROJECT / "docs" / "guides" / "aws-today.md"
@@ -114,3 +119,57 @@ def test_no_role_may_do_everything_to_anything(made: dict[str, Any]) -> None:
     everything = granted_to(made, "amazonaws.com")
 
     assert not [action for action in everything if action.endswith("*")]
+
+
+BUNDLE = "fanfold-0.2.0-0123456789-x86_64-py3.11-onnxruntime.tar"
+WITH_BUNDLE = f"{{thing: edge-1-core, bundle: {BUNDLE}}}"
+
+
+def job_of(template: dict[str, Any]) -> dict[str, Any]:
+    jobs = (r for r in template["Resources"].values() if r["Type"] == "Custom::FanfoldJob")
+    properties: dict[str, Any] = next(jobs)["Properties"]
+    return properties
+
+
+def test_a_bundle_goes_as_an_asset_that_the_deployer_may_read(
+    synthesize: Any, tmp_path: Path
+) -> None:
+    (tmp_path / BUNDLE).write_bytes(b"a bundle")
+    template = template_of(synthesize, tmp_path, WITH_BUNDLE)
+    job = job_of(template)
+    key = str(job["CoreUri"]).rpartition("/")[2].strip("'}])")
+
+    assert job["CoreVersion"] == "0.2.0-0123456789"
+    assert key.endswith(".tar")
+    assert sum(key in json.dumps(r) for r in template["Resources"].values()) == 2, "job and rights"
+
+
+def test_without_a_bundle_the_job_is_what_it_was(made: dict[str, Any]) -> None:
+    assert not {"CoreUri", "CoreVersion"} & job_of({"Resources": made}).keys()
+
+
+def test_a_bundle_that_is_not_there_is_refused_by_name(synthesize: Any, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=rf"FF176.*{BUNDLE} is not there.*fanfold bundle"):
+        template_of(synthesize, tmp_path, WITH_BUNDLE)
+
+
+def test_the_deployer_keeps_the_bundle_and_writes_the_cores_version_into_the_job() -> None:
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        for bucket in ("assets", "kept"):
+            s3.create_bucket(Bucket=bucket)
+        for key in ("group.json", "code.zip", "core.tar"):
+            s3.put_object(Bucket="assets", Key=key, Body=key.encode())
+        wanted = {
+            "Bucket": "kept", "Site": "edge-1", "TimeoutSeconds": "600", "PerThing": "false",
+            "Arns": ["arn:f"], "GroupUri": "s3://assets/group.json", "CodeUri": "s3://assets/code.zip",
+            "CoreUri": "s3://assets/core.tar", "CoreVersion": "0.2.0-0123456789",
+        }  # fmt: skip
+        document = parse(job_document(s3, wanted, 1), site="edge-1")
+        assert document.core is not None
+        bucket, _, key = document.core.artifact.uri.removeprefix("s3://").partition("/")
+        kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    assert document.core.version == "0.2.0-0123456789"
+    assert (kept, bucket) == (b"core.tar", "kept")
+    assert document.core.artifact.sha256 == hashlib.sha256(kept).hexdigest()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -241,3 +243,30 @@ def test_the_config_file_of_a_v1_core_is_an_identity(tmp_path: Path, ca: OwnCa) 
     identity = read_identity(tmp_path / "config/config.json")
     assert (identity.thing, identity.port, identity.region) == ("old-core", 443, "eu-central-1")
     assert tls.device_context(identity, alpn=True)
+
+
+@pytest.mark.parametrize(("port", "asked"), [(443, "x-amzn-mqtt-ca"), (8883, None)])
+def test_the_https_port_is_asked_for_mqtt_and_the_server_by_its_name(
+    tmp_path: Path, ca: OwnCa, port: int, asked: str | None
+) -> None:
+    """AWS speaks MQTT on 443 only where ALPN says so, and needs the name (SNI)."""
+    identity = read_identity(ca.join(tmp_path, "hall-core", port))
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=ca.pem)
+    server.load_cert_chain(*ca.leaf("localhost").write(tmp_path, "server"))
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.set_alpn_protocols(["x-amzn-mqtt-ca"])
+    named: list[str | None] = []
+    server.sni_callback = lambda _socket, name, _context: named.append(name)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    near = tls.device_context(identity, alpn=True).wrap_bio(
+        to_client, to_server, server_hostname="localhost"
+    )
+
+    for side in (near, far, near, far):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+
+    assert (near.selected_alpn_protocol(), far.selected_alpn_protocol()) == (asked, asked)
+    assert named == ["localhost"]
+    assert far.getpeercert(), "the device has shown its certificate"
