@@ -82,8 +82,9 @@ class Executor:
         self._reports = JobReports(self._cloud, artifacts, self._core_update.version)
         self.journal = Journal.open(state / "jobs")
         self._files = JobFiles(
-            self._cloud, self.journal, artifacts, state=state, thing=thing, site=site
-        )
+            self._cloud, self.journal, artifacts, state=state, thing=thing, site=site,
+            still_wanted=self._still_wanted, wake=self._wake,
+        )  # fmt: skip
         self._problem: str | None = None
         link.watch(self._wake.set)
 
@@ -224,11 +225,13 @@ class Executor:
         return True
 
     async def _still_wanted(self, record: JobRecord) -> None:
-        """Raises `TakenBackError`: while its canary runs a job can still be taken back."""
+        """Raises `TakenBackError`: until it is applied a job can be taken back, also while its
+        files are waited for and while its canary runs."""
+        step = "canary" if record.step == "health_gate" else record.step
         try:
-            await self._reports.progress(record, "canary")
+            await self._reports.progress(record, step)
         except JobsAway as error:
-            log.info("job %s: %s; its canary goes on", record.job_id, error)
+            log.info("job %s: %s; its %s goes on", record.job_id, error, step)
 
     async def _change_core(self, record: JobRecord, document: JobDocument) -> None:
         """Returns where the wanted core runs. Else this process is stopped by the launcher, or

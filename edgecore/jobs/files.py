@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgecore.jobs.document import Artifact, JobDocument, parse
 from edgecore.jobs.journal import JobRecord, Journal
 from edgecore.jobs.staging import read_group
 from edgecore.uplink.backoff import Backoff
+from edgecore.uplink.iot.waiting import set_within
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,9 @@ def check_time(record: JobRecord, document: JobDocument) -> None:
 
 
 class JobFiles:
-    """``problem``: why a file is still waited for."""
+    """``problem``: why a file is still waited for. ``still_wanted`` is asked at each such wait,
+    and raises where the job was taken back: the next one must not wait for its files. ``wake``
+    is set where there is reason to ask at once."""
 
     def __init__(  # noqa: PLR0913 - the seams, each named
         self,
@@ -40,7 +44,10 @@ class JobFiles:
         state: Path,
         thing: str,
         site: str,
+        still_wanted: Callable[[JobRecord], Awaitable[None]],
+        wake: asyncio.Event,
     ) -> None:
+        self._still_wanted, self._wake = still_wanted, wake
         self._cloud, self.journal, self._artifacts = cloud, journal, artifacts
         self._state, self._thing, self._site = state, thing, site
         self.problem: str | None = None
@@ -69,17 +76,19 @@ class JobFiles:
 
     async def one(self, record: JobRecord, document: JobDocument, artifact: Artifact) -> Path:
         backoff = Backoff(base_s=1.0, cap_s=30.0)
-        while True:
-            check_time(record, document)
-            try:
-                found = await asyncio.to_thread(self._artifacts.fetch, artifact)
-            except ArtifactAway as error:
-                self.problem = str(error)
-                log.warning("job %s: %s; tried again", record.job_id, error)
-                await asyncio.sleep(backoff.next_s())
-            else:
-                self.problem = None
-                return found
+        try:
+            while True:
+                check_time(record, document)
+                try:
+                    return await asyncio.to_thread(self._artifacts.fetch, artifact)
+                except ArtifactAway as error:
+                    self.problem = str(error)
+                    log.warning("job %s: %s; tried again", record.job_id, error)
+                self._wake.clear()
+                await set_within(self._wake, backoff.next_s())
+                await self._still_wanted(record)
+        finally:
+            self.problem = None
 
     async def _document_anew(self, record: JobRecord) -> JobDocument:
         """The same execution's document, with addresses that were signed just now."""

@@ -20,6 +20,7 @@ from fanfold.sending.sender import WINDOW, Sender
 
 if TYPE_CHECKING:
     from chaos_cloud import FarSide
+    from chaos_jobs import JobsSide
 
 #: The long form of a case: `make soak`.
 SOAK = (pytest.mark.soak, pytest.mark.timeout(3600))
@@ -48,7 +49,7 @@ class Plant:
         self.notes: dict[str, Any] = {}
         self.busy: list[dict[str, Any]] = []
         self.accepted: set[str] = set()
-        self.far_side: FarSide | None = None
+        self.far_side: FarSide | JobsSide | None = None
         self._options: dict[str, Any] = {"wait_ms": wait_ms, **site}
         self.deploy()
 
@@ -68,6 +69,11 @@ class Plant:
         if deploys:
             self.core.source = f"greengrass:{NAME}"
             self.deploy()
+
+    def use_jobs(self, jobs: JobsSide, arguments: tuple[str, ...]) -> None:
+        """The group comes by jobs, and results go where those come from."""
+        self.far_side, self.core.source, self.core.arguments = jobs, "jobs", arguments
+        self.deploy()
 
     def deploy(self, *, version: str = "1.0.0", sound: bool = True, **changes: Any) -> str:
         """The group that the next start applies, or that a core on the cloud pulls; ``changes``

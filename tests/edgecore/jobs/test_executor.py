@@ -101,6 +101,23 @@ def test_a_job_that_comes_again_is_answered_and_not_run_again(
     assert device.deployed.deployed == ["job-j1-1"]
 
 
+def test_a_job_taken_back_while_its_files_are_away_leaves_the_device_to_the_next(
+    device: Device, service: JobsService, files: Files
+) -> None:
+    one = service.queue("j1", job(files, 1))
+
+    def refused(name: str) -> int:
+        one.status = "CANCELED"
+        return 503 if name == "model-1.tar.gz" else 200
+
+    files.status = refused
+    service.queue("j2", job(files, 2))
+    service.most_listed = 1
+    device.run_until_ended("j2")
+    assert device.deployed.deployed == ["job-j2-1"]
+    assert one.status == "CANCELED"
+
+
 @pytest.mark.parametrize("status", ["CANCELED", "TIMED_OUT"])
 def test_a_job_taken_back_before_it_is_applied_changes_nothing(
     device: Device, service: JobsService, files: Files, status: str
