@@ -20,6 +20,9 @@ from typing import Any
 FORMAT = 1
 LOOK_EVERY_S = 0.1
 FOLDER_WAIT_S = 120.0
+STAND_BACK_S = 5.0
+"""A `run` whose offer was replaced is that of the version on its way out, mostly: nuclei end it
+within this time. Only if they do not is its model still the wanted one."""
 
 
 def main() -> int:
@@ -42,8 +45,9 @@ def main() -> int:
             return 0
         say(f"{work}: is not there after {FOLDER_WAIT_S:g} s, or not this user's; deploy the Core")
         return 2
-    nonce = f"{time.time_ns()}-{os.getpid()}"
-    offer = {"v": FORMAT, "path": str(given.path), "nonce": nonce}
+    offer = {
+        "v": FORMAT, "path": str(given.path), "nonce": f"{time.time_ns()}-{os.getpid()}",
+    }  # fmt: skip
     try:
         write(offers / f"{given.kind}.json", offer)
     except OSError as error:
@@ -53,7 +57,7 @@ def main() -> int:
     if given.kind == "runtime" or (given.before_run and not is_alive(work)):
         return 0
     left_s = given.wait_s - (time.monotonic() - began)
-    return verdict(offers / "verdict.json", nonce, left_s)
+    return verdict(offers, offer, left_s, 0.0 if given.before_run else STAND_BACK_S)
 
 
 def offers_of(work: Path, wait_s: float) -> Path | None:
@@ -72,17 +76,32 @@ def offers_of(work: Path, wait_s: float) -> Path | None:
             return offers
 
 
-def verdict(path: Path, nonce: str, wait_s: float) -> int:
-    """The core's answer to this very offer."""
-    deadline = time.monotonic() + wait_s
+def verdict(offers: Path, offer: dict[str, Any], wait_s: float, stand_back_s: float) -> int:
+    """The core's answer to this very model offer.
+
+    Another component's may have taken its place before the core saw it: a nucleus that starts
+    with a deployment installs the new model while the old one's `run` comes up. Once the core has
+    answered that one, ours is offered again, after `stand_back_s`.
+    """
+    deadline, again_at = time.monotonic() + wait_s, None
     while True:
-        answer = read(path)
-        if answer.get("nonce") == nonce:
+        answer, now = read(offers / "verdict.json"), time.monotonic()
+        if answer.get("nonce") == offer["nonce"]:
             say(f"{answer['verdict']}: {answer.get('reason') or 'it answers its images'}")
             return 0 if answer["verdict"] == "proved" else 1
-        if time.monotonic() > deadline:
+        if now > deadline:
             say(f"the core gave no verdict in {wait_s:.0f} s; see its log")
             return 2
+        offered = read(offers / "model.json").get("nonce")
+        if offered == offer["nonce"] or offered != answer.get("nonce"):
+            again_at = None
+        elif again_at is None:
+            again_at = now + stand_back_s
+        elif now >= again_at:
+            again_at = None
+            with contextlib.suppress(OSError):  # a full disk: it is tried again
+                write(offers / "model.json", offer)
+                say("model offered again: another had taken the place of the offer")
         time.sleep(LOOK_EVERY_S)
 
 

@@ -28,8 +28,6 @@ from lambdas.common.state_volume import StateVolume
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
 # covered by re-dispatch and `low_watermark`.
 RANGES_PER_ACK = 4_000
-# A sink that moved is no reason to sync the disk at once: the next result's commit has it, too.
-CURSORS_EVERY_S = 0.25
 # So few results of a step leave before their acknowledgement: its way through the core is saved.
 FEW = 4
 
@@ -59,7 +57,6 @@ class Aggregator(Part):
         self.writer = Writer(self.store, self.jobs)
         self.volume = StateVolume("aggregator", settings.own_state_dir)
         self._tick_at = now - ACK_EVERY_S
-        self._cursors_at = now
         self._wall = 0.0
         self._throttle = Throttle(10.0)
         self.duplicates = self.stale_epoch = self.refused = 0
@@ -80,10 +77,7 @@ class Aggregator(Part):
             for message in messages:
                 self._sort(message, now)
             self._advance(now)
-        cursors = now - self._cursors_at >= CURSORS_EVERY_S
-        if cursors:
-            self._cursors_at = now
-        if self._commit(cursors):
+        if self._commit():
             if 0 < sum(map(len, self._acks.values())) <= FEW:
                 # Somebody may wait for this one; the splitter does not wait for its ack.
                 self.local.pump()
@@ -97,6 +91,11 @@ class Aggregator(Part):
             self._tick_at = now
             self._tick(wall)
             self.health.pump(*self._health(), now, wall)
+
+    def rest(self) -> None:
+        """What has left is remembered: a SIGTERM ends this process where it stands, and would let
+        it leave again. While more waits, the next step's commit does that, too."""
+        self._commit()
 
     def close(self) -> None:
         if self._commit():
@@ -184,9 +183,9 @@ class Aggregator(Part):
 
     # Out
 
-    def _commit(self, cursors: bool = True) -> bool:
+    def _commit(self) -> bool:
         try:
-            self.store.commit(cursors)
+            self.store.commit()
         except StoreFullError as error:
             self.volume.failed(error)
             return False

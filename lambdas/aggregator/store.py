@@ -170,20 +170,16 @@ class Store:
         self._jobs += changed
 
     def move(self, sink: str, n: int) -> None:
-        """`sink` has everything up to `n`; durable with the next commit of rows, or of these."""
+        """`sink` has everything up to `n`; durable with the next commit."""
         if n > self.cursors[sink]:
             self.cursors[sink] = n
             self._moved = True
 
-    def commit(self, cursors: bool = True) -> None:
+    def commit(self) -> None:
         """Make everything staged durable. Above its own quota the log gives its oldest rows; a
-        full disk costs none, it raises `StoreFullError`.
-
-        `cursors` False: nothing is written only because a sink has moved. What such a sink has
-        passed leaves again after a crash, as what it was just passing does.
-        """
-        changed = (self._rows, self._next, self._held, self._jobs, self._runs_told)
-        if not (any(changed) or (cursors and self._moved)):
+        full disk costs none, it raises `StoreFullError`."""
+        changed = (self._rows, self._next, self._held, self._moved, self._jobs, self._runs_told)
+        if not any(changed):
             return
         new_bytes = sum(row[5] for row in self._rows) + sum(len(body) for *_, body in self._held)
         while not self._fitted(new_bytes):

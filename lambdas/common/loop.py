@@ -42,6 +42,9 @@ class Part:
     def step(self, messages: list[Message], now: float, wall: float) -> None:
         raise NotImplementedError
 
+    def rest(self) -> None:
+        """After a step behind which nothing waits."""
+
     def close(self) -> None:
         """Leave everything as a restart wants to find it."""
 
@@ -137,6 +140,8 @@ class Loop:
             while not self._stopping:
                 taken = self._take()
                 self._part.step(taken, clock.tick(), time.time())
+                if not self._inbox:
+                    self._part.rest()
             self._part.close()
         except BaseException as error:
             self._on_error(error)

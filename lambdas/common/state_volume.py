@@ -97,6 +97,10 @@ class OpensLater(Part):
         if self._part is not None:
             self._part.step(messages, now, wall)
 
+    def rest(self) -> None:
+        if self._part is not None:
+            self._part.rest()
+
     def close(self) -> None:
         if self._part is not None:
             self._part.close()

@@ -12,6 +12,7 @@ import re
 import struct
 from typing import Callable, NamedTuple
 
+from contract.image_kinds import JPEG
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.jpeg_header import Frame
 from lambdas.imaging.missing import (
@@ -26,7 +27,7 @@ from lambdas.imaging.missing import (
 #: A preallocated or sparse file: zeros up to its end, or to the end marker put behind them.
 _NUL_TAIL = re.compile(rb"\0{64,}(?:\xff\xd9.{0,64})?\Z", re.S)
 #: Another picture begins although this one has not ended: a connection that was opened anew.
-_NEXT_PICTURE = re.compile(rb"\xff\xd8\xff")
+_NEXT_PICTURE = re.compile(re.escape(JPEG.magic))
 #: What no encoder writes within a scan that is not flat: a hole, or lines of a protocol.
 _FOREIGN = re.compile(rb"\0{256,}|[\r\n\x20-\x7e]{48,}")
 _SCAN = re.compile(rb"\xff\xda")

@@ -195,32 +195,46 @@ def test_only_messages_that_come_together_are_waited_for(monkeypatch):
     assert steps[:3] == [["alone"], ["a", "b"], ["c", "d"]]
 
 
-def test_a_result_that_left_is_remembered_without_a_commit_of_its_own(tmp_path):
-    committed = []
+def test_a_result_that_left_is_remembered_as_soon_as_nothing_waits(tmp_path):
+    """Else a stop at that moment lets it leave a second time."""
     bus = RecordingBus()
-    aggregator = Aggregator(aggregator_settings(environment(tmp_path)), bus, 0.0)
-    aggregator.store._db.set_trace_callback(
-        lambda sql: committed.append(sql) if sql == "COMMIT" else None
-    )
 
-    def done(seq, now):
-        result = m.result_ok({"stream": "cam1", "seq": seq, "low": seq}, "t", {}, {})
-        messages = m.done_messages(f"b-e-1-{seq}", "w0", "i", None, [result])
-        aggregator.step([Message("demo/done", payload) for payload in messages], now, now)
+    def aggregator():
+        return Aggregator(aggregator_settings(environment(tmp_path)), bus, 0.0)
 
-    aggregator.step([Message("demo/done", m.sync_message("e"))], 0.0, 0.0)
-    aggregator.step([], 1.0, 1.0)
-    committed.clear()
-    for seq in (1, 2, 3):
-        done(seq, 1.0 + seq / 100)
-        aggregator.step([], 1.005 + seq / 100, 1.0)
-    assert [topic for topic, _ in bus.sent if "results" in topic] == ["demo/results/cam1"] * 3
-    assert len(committed) == 3
+    first = aggregator()
+    first.step([Message("demo/done", m.sync_message("e"))], 0.0, 0.0)
+    result = m.result_ok({"stream": "cam1", "seq": 1, "low": 1}, "t", {}, {})
+    messages = m.done_messages("b-e-1-1", "w0", "i", None, [result])
+    first.step([Message("demo/done", payload) for payload in messages], 0.1, 0.1)
+    first.rest()
+    first.store._db.close()  # SIGTERM: no thread is waited for
 
-    aggregator.step([], 1.5, 1.5)
-    assert len(committed) == 4
-    aggregator.step([], 1.6, 1.6)
-    assert len(committed) == 4
+    second = aggregator()
+    second.step([], 0.2, 0.2)
+    assert [topic for topic, _ in bus.sent if "results" in topic] == ["demo/results/cam1"]
+    second.close()
+
+
+def test_the_loop_rests_only_where_nothing_waits():
+    seen, done = [], threading.Event()
+
+    class Noting(Part):
+        def step(self, messages, now, wall):
+            seen.append([message.subject for message in messages])
+            if "a" in seen[-1]:
+                loop.put("b", b"")
+
+        def rest(self):
+            seen.append("rest")
+            done.set()
+
+    loop = Loop(Noting(), tick_s=DEADLINE_S)
+    loop.put("a", b"")
+    loop.start()
+    assert done.wait(DEADLINE_S)
+    loop.stop()
+    assert seen[:3] == [["a"], ["b"], "rest"]
 
 
 def test_a_step_that_fails_ends_the_part_instead_of_going_on():
