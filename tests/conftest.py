@@ -36,7 +36,15 @@ APART = (
     "lambdas/whole",
 )
 #: They take the longest and go first, so that all processes end together.
-FIRST = ("devcloud", "fanfold/cloud", "e2e", "docs/test_guides_", "lambdas/whole/")
+FIRST = (
+    "devcloud",
+    "fanfold/cloud",
+    "e2e",
+    "docs/test_guides_",
+    "lambdas/whole/",
+    "component",
+    "chaos",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -100,6 +100,8 @@ class Connection:
                     await self._take(packet)
         except _Left:
             reason = ""
+            # What it sends behind its DISCONNECT, TLS's own goodbye, would meet a reset.
+            await self._flush_and_close()
         except ProtocolError as error:
             self._gate.count("protocol_errors")
             reason = str(error)
@@ -185,7 +187,7 @@ class Connection:
         self._arm(self._loop.time() + (self._keep_alive_s or self._limits.partial_packet_timeout_s))
 
     async def _flush_and_close(self) -> None:
-        """A refusal must reach the client, so it is not aborted but closed."""
+        """Where nothing may be lost on its way, a refusal for one: not aborted but closed."""
         self._writer.close()
         try:
             await asyncio.wait_for(self._writer.wait_closed(), 1.0)
