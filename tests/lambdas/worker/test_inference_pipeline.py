@@ -33,7 +33,8 @@ def test_every_bad_image_is_one_failed_record_with_its_reason_among_good_ones(be
     (images / "folder.jpg").mkdir()
     (images / "link.jpg").symlink_to("/etc/passwd")
     huge = bytearray(b"BM" + bytes(52))
-    huge[2], huge[18:26] = 54, np.array([60_000, 60_000], "<i4").tobytes()
+    huge[2], huge[14], huge[26], huge[28] = 54, 40, 1, 24
+    huge[18:26] = np.array([60_000, 60_000], "<i4").tobytes()
     (images / "huge.bmp").write_bytes(bytes(huge))
     names = ("cut.jpg", "LICENSE.txt", "empty.jpg", "folder.jpg", "link.jpg", "huge.bmp")
     files = [
