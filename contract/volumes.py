@@ -15,5 +15,6 @@ SAMPLES = f"{OWN_FOLDER}/samples"
 
 
 def kept_name(stream: str, seq: int) -> str:
-    """The splitter's own name of a camera's file, as `kept` of a work item has it."""
+    """The splitter's own name of a camera's file, as `kept` of a work item has it; an image that
+    came inside a message has its suffix behind it."""
     return f"{INBOX}/{stream}/{seq:012d}"

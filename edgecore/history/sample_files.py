@@ -1,21 +1,20 @@
 """A second name for each image that is to be kept, until its bytes are in the history. Blocking.
 
-The splitter gives up its own name of an image with its record. A link costs no bytes; where there
-can be none, the image is read by the names that it had, and is left out if those are gone.
+The splitter gives up its own name of an image with its record. Where there can be no link the image
+is read by the names that it had, and is left out if those are gone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 import os
-import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract.volumes import SAMPLES
+from edgecore.disk.second_names import SecondNames
 
 MAX_FILE_BYTES = 16 << 20
 """As the splitter takes images."""
@@ -38,7 +37,7 @@ class SampleFiles:
 
     def __init__(self, images_dir: str) -> None:
         self._root = Path(images_dir)
-        self._numbers = itertools.count(1)
+        self._names = SecondNames(self._root, SAMPLES)
         self._ready = False
         self._beginning = threading.Lock()
 
@@ -49,12 +48,10 @@ class SampleFiles:
         """``names``: as the image is called elsewhere, the most lasting last."""
         self._begin()
         for name in names:
-            own = f"{SAMPLES}/{next(self._numbers):09d}"
-            try:
-                os.link(self._inside(name), self._root / own, follow_symlinks=False)
-            except (OSError, ValueError):
-                continue
-            return Hold((own,), sha256)
+            with contextlib.suppress(OSError, ValueError):
+                own = self._names.link(self._inside(name))
+                if own is not None:
+                    return Hold((own,), sha256)
         return Hold(tuple(names), sha256)
 
     def read(self, hold: Hold) -> bytes:
@@ -73,24 +70,17 @@ class SampleFiles:
 
     def release(self, hold: Hold) -> None:
         for name in hold.names:
-            if name.startswith(f"{SAMPLES}/"):
-                with contextlib.suppress(OSError):
-                    (self._root / name).unlink()
+            self._names.release(name)
 
     def end(self) -> None:
         self._ready = False
-        with contextlib.suppress(OSError, ValueError):
-            shutil.rmtree(self._root / SAMPLES, ignore_errors=True)
+        self._names.end()
 
     def _begin(self) -> None:
-        """Nothing is left of an earlier core's."""
         with self._beginning:
-            if self._ready:
-                return
-            self.end()
-            with contextlib.suppress(OSError):
-                (self._root / SAMPLES).mkdir(mode=0o755, parents=True)
-            self._ready = True
+            if not self._ready:
+                self._names.begin()
+                self._ready = True
 
     def _inside(self, name: str) -> Path:
         """Raises ValueError, OSError: no regular file below the volume."""

@@ -39,13 +39,13 @@ class LocalSink:
         self._settings = settings
         self._store = store
         self._bus = bus
-        # Of the store's additions those whose rows have all left; at start nobody knows.
-        self._passed = -1
+        # What was appended to the store when its rows had all left; at start nobody knows.
+        self._passed_bytes = -1
 
     def pump(self) -> None:
         """Publish what is new, as long as the core takes it."""
-        additions = self._store.additions
-        if additions == self._passed:
+        appended_bytes = self._store.appended_bytes
+        if appended_bytes == self._passed_bytes:
             return
         while True:
             rows = self._store.after(self._store.cursors[LOCAL], ROWS_PER_READ)
@@ -55,7 +55,7 @@ class LocalSink:
                 fault("aggregator.after_publish")
                 self._store.move(LOCAL, row.n)
             if len(rows) < ROWS_PER_READ:
-                self._passed = additions
+                self._passed_bytes = appended_bytes
                 return
 
     def _publish(self, row: Row) -> bool:

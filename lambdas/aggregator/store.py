@@ -53,8 +53,6 @@ class Store:
         self.epoch: str | None = self._meta("epoch")
         self._retired: list[str] = json.loads(self._meta("retired") or "[]")
         self.runs = Runs(self._saved_runs())
-        #: How often rows were added: a sink that has read them all looks again only when it grows.
-        self.additions = 0
         self._clear()
         self._moved = False
 
@@ -191,7 +189,6 @@ class Store:
         self.log_bytes += added
         self.appended_bytes += added
         self.log_rows += len(self._rows)
-        self.additions += bool(self._rows)
         self._clear()
         self._moved = False
         fault("aggregator.after_commit")

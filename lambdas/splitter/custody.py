@@ -67,7 +67,7 @@ class Custody:
 
     def take_bytes(self, stream: str, seq: int, suffix: str, content: bytes) -> Taken:
         """An image that came inside a message. Raises `OSError`; nothing is left behind then."""
-        relative = f"{FOLDER}/{stream}/{seq:012d}{suffix}"
+        relative = kept_name(stream, seq) + suffix
         self._check_quota(len(content))
         self.inbox.write(relative, content)
         digest = hashlib.sha256(content).hexdigest()

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-
+from beside import Beside
 from chaos_plant import Plant
 
 
-class Flow:
-    """Images all the time, from a thread of its own; leaving it stops them."""
+class Flow(Beside):
+    """Images all the time; leaving it stops them."""
 
     def __init__(self, plant: Plant) -> None:
-        self._plant = plant
-        self._stopping = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        try:
-            self._plant.flow(self._stopping.is_set)
-        except BaseException as error:
-            self._failure = error
-
-    def __enter__(self) -> Flow:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-        assert self._failure is None, self._failure
+        super().__init__(plant.flow)
 
 
 def versions(plant: Plant, stream: str) -> list[str]:

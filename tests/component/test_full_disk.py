@@ -70,18 +70,27 @@ def until_it_answers(device: V2Device, model: str) -> None:
     eventually(lambda: newest() == model, lambda: f"{newest()}: {device.log('Core')}")
 
 
-def test_no_room_for_a_download_fails_the_deployment_and_the_core_serves_on(
-    device: V2Device,
+def fails_until_there_is_room(
+    device: V2Device, model: str, fill: Callable[[], Path], says: str, **more: int
 ) -> None:
-    wanted = device.recipes(device.model("1.1.0"))
+    wanted = device.recipes(device.model(model, **more))
     with Flow(device, rate=10):
-        taken = filled(device, "packages")
-        with pytest.raises(Failed, match=r"No space left on device\); free space there"):
+        taken = fill()
+        with pytest.raises(Failed, match=says):
             device.nucleus.deploy(wanted)
         taken.unlink()
         device.nucleus.deploy(wanted)
-        until_it_answers(device, "1.1.0")
+        until_it_answers(device, model)
     nothing_is_lost(device)
+
+
+def test_no_room_for_a_download_fails_the_deployment_and_the_core_serves_on(
+    device: V2Device,
+) -> None:
+    fails_until_there_is_room(
+        device, "1.1.0", lambda: filled(device, "packages"),
+        r"No space left on device\); free space there",
+    )  # fmt: skip
 
 
 def test_no_room_for_an_offer_fails_the_deployment_and_the_core_serves_on(
@@ -103,15 +112,10 @@ def test_no_room_for_an_offer_fails_the_deployment_and_the_core_serves_on(
 def test_no_room_to_unpack_a_model_is_a_refusal_with_the_remedy_and_the_old_one_serves(
     device: V2Device,
 ) -> None:
-    wanted = device.recipes(device.model("1.3.0", ballast_mib=16))
-    with Flow(device, rate=10):
-        taken = filled(device, "work", left_mib=8)
-        with pytest.raises(Failed, match=r"refused: .*No space left on device\); free space there"):
-            device.nucleus.deploy(wanted)
-        taken.unlink()
-        device.nucleus.deploy(wanted)
-        until_it_answers(device, "1.3.0")
-    nothing_is_lost(device)
+    fails_until_there_is_room(
+        device, "1.3.0", lambda: filled(device, "work", left_mib=8),
+        r"refused: .*No space left on device\); free space there", ballast_mib=16,
+    )  # fmt: skip
 
 
 def test_a_new_core_for_which_there_is_no_room_waits_and_the_one_before_serves(

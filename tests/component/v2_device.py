@@ -9,16 +9,16 @@ import platform
 import random
 import shutil
 import sysconfig
-import threading
 import time
 import urllib.request
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import yaml
+from beside import Beside
 from checkout import PHOTOS, PROJECT
 from waiting import eventually
 
@@ -110,10 +110,10 @@ class V2Device:
         return path.read_text()[-3000:] if path.exists() else ""
 
     def records(self) -> list[dict[str, Any]]:
-        """What reached the core's cloud folder, in order."""
+        """What reached the core's cloud folder, in order; a line in the writing has not yet."""
         files = sorted((self.work / "core" / "cloud").glob("*.jsonl"))
-        lines = [line for file in files for line in file.read_text().splitlines()]
-        batches = [json.loads(line) for line in lines]
+        lines = [line for file in files for line in file.read_text().splitlines(keepends=True)]
+        batches = [json.loads(line) for line in lines if line.endswith("\n")]
         return [
             record
             for batch in batches
@@ -260,28 +260,12 @@ def _payload(entry: Mapping[str, Any]) -> Any:
     return json.loads(payload) if isinstance(payload, str) else payload
 
 
-class Flow:
-    """Images all the time, from a thread of its own; leaving it waits for their acceptance."""
+class Flow(Beside):
+    """Images all the time; leaving it waits for their acceptance."""
 
     def __init__(self, device: V2Device, rate: float) -> None:
-        self._device, self._rate = device, rate
-        self._stopping = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
+        def flow(over: Callable[[], bool]) -> None:
+            while not over():
+                device.send(20, rate)
 
-    def _run(self) -> None:
-        try:
-            while not self._stopping.is_set():
-                self._device.send(20, self._rate)
-        except BaseException as error:
-            self._failure = error
-
-    def __enter__(self) -> Flow:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join()
-        if self._failure is not None:
-            raise self._failure
+        super().__init__(flow)
