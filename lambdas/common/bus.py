@@ -56,7 +56,8 @@ class GreengrassBus(Bus):
 
             client = greengrasssdk.client("iot-data")
         self._client = client
-        # Our core's client below the SDK takes several messages at once; AWS's does not.
+        # Our core's client below the SDK takes several messages at once; AWS's does not. It takes
+        # a single one as well: the SDK writes each payload twice into a debug line.
         self._together = getattr(
             getattr(getattr(client, "lambda_client", None), "ipc", None), "publish_all", None
         )
@@ -101,6 +102,8 @@ class GreengrassBus(Bus):
         try:
             # The lock is held for one attempt, never across a wait.
             with self._lock:
+                if self._together is not None:
+                    return str(self._together([(topic, payload)])[0]) or None
                 self._client.publish(topic=topic, payload=payload, queueFullPolicy="AllOrException")
         except Exception as error:
             # The SDK documents no exception type of its own here, and a refused publish
