@@ -60,17 +60,27 @@ class WorkBudget:
         return self.limit - self.held
 
 
-Take = Callable[[WorkItem], None]
+MOST_BYTES = 1 << 18
+"""Of the items behind the first that one poll gets."""
+Take = Callable[..., None]
+"""Called once with the item, or with as many as its poll may get."""
+Soon = Callable[[Callable[[], object]], object]
 
 
 class WorkQueue:
-    """Pull queue of one function; workers are named, a name may wait for one item at a time."""
+    """Pull queue of one function; workers are named, a name has one poll at a time."""
 
-    def __init__(self, budget: WorkBudget, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, budget: WorkBudget, clock: Callable[[], float], soon: Soon | None = None
+    ) -> None:
+        """``soon``: calls back when what is at hand has been read; then a poll that takes several
+        items gets all that have come. None: it gets the first at once."""
         self._budget = budget
         self._clock = clock
+        self._soon = soon
+        self._handing_out = False
         self._waiting: deque[WorkItem] = deque()
-        self._takers: dict[str, Take] = {}
+        self._takers: dict[str, tuple[Take, int]] = {}
         self._in_hand: dict[str, WorkItem] = {}
         self.on_starved: Callable[[], None] | None = None
         self.refusal: bytes | None = None
@@ -90,32 +100,50 @@ class WorkQueue:
             return False
         self._budget.held += 1
         item.enqueued_at = self._clock()
-        if self._takers:
-            worker = next(iter(self._takers))
-            self._hand(item, worker, self._takers.pop(worker))
-            return True
         self._waiting.append(item)
-        if self.on_starved is not None:
+        if self._takers:
+            self._hand_out_soon()
+        elif self.on_starved is not None:
             self.on_starved()
         return True
 
-    def fetch(self, worker: str, take: Take) -> None:
-        """Give ``worker`` the next item: now, or as soon as there is one."""
+    def fetch(self, worker: str, take: Take, most: int = 1) -> None:
+        """Give ``worker`` the next item, or up to ``most``: now, or as soon as there is one."""
+        self._takers[worker] = take, most
         if self._waiting:
-            self._hand(self._waiting.popleft(), worker, take)
-        else:
-            self._takers[worker] = take
+            self._hand_out()
 
-    def _hand(self, item: WorkItem, worker: str, take: Take) -> None:
-        item.worker = worker
-        item.handed_at = self._clock()
-        self._in_hand[item.invocation_id] = item
-        self.invocations += 1
-        take(item)
+    def _hand_out_soon(self) -> None:
+        _, most = next(iter(self._takers.values()))
+        if most == 1 or self._soon is None:
+            self._hand_out()
+        elif not self._handing_out:
+            self._handing_out = True
+            self._soon(self._hand_out)
+
+    def _hand_out(self) -> None:
+        self._handing_out = False
+        while self._waiting and self._takers:
+            worker = next(iter(self._takers))
+            take, most = self._takers.pop(worker)
+            take(*self._hand(worker, most))
+
+    def _hand(self, worker: str, most: int) -> list[WorkItem]:
+        now, items, room = self._clock(), [self._waiting.popleft()], MOST_BYTES
+        while self._waiting and len(items) < most:
+            room -= len(self._waiting[0].payload)
+            if room < 0:
+                break
+            items.append(self._waiting.popleft())
+        for item in items:
+            item.worker, item.handed_at = worker, now
+            self._in_hand[item.invocation_id] = item
+        self.invocations += len(items)
+        return items
 
     def stop_waiting(self, worker: str, take: Take | None = None) -> None:
         """The worker's poll is gone; with ``take`` only where it is still that very poll."""
-        if take is None or self._takers.get(worker) is take:
+        if take is None or self._takers.get(worker, (None, 0))[0] is take:
             self._takers.pop(worker, None)
 
     def finish(self, invocation_id: str, worker: str, payload: bytes, error: str = "") -> bool:

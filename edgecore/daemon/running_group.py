@@ -62,7 +62,9 @@ class RunningGroup:
         loop = asyncio.get_running_loop()
         self._tokens = Tokens()
         self.budget = WorkBudget()
-        self.queues = {f.arn: WorkQueue(self.budget, loop.time) for f in group.lambdas}
+        self.queues = {
+            f.arn: WorkQueue(self.budget, loop.time, loop.call_soon) for f in group.lambdas
+        }
         self.mqtt: list[MqttServer] = []
         self.shadow_watcher: Callable[[str, bytes], None] | None = None
         self.shadows = ShadowService(

@@ -20,7 +20,7 @@ from edgecore.core.workqueue import (
     new_invocation_id,
 )
 from edgecore.ipc.contexts import is_context, publication
-from edgecore.ipc.http1 import Request
+from edgecore.ipc.http1 import Request, response
 from edgecore.ipc.server import Answer
 from edgecore.ipc.tokens import Caller, Tokens
 
@@ -33,6 +33,8 @@ NOT_SPOOLED = (
     "(`cloud.refused_by_reason` in the core's status says which); publish it again later"
 )
 Abandon = Callable[[], None] | None
+MOST_ITEMS = 64
+"""For one poll of our own runtime, and answered by one result."""
 
 
 class Workers(Protocol):
@@ -106,7 +108,7 @@ class IpcApi:
             if arn != caller.function_arn:
                 return _respond(answer, 403, f"{caller.function_arn} may not serve {arn}")
             if request.method == "GET":
-                return self._get_work(caller, answer)
+                return self._get_work(request, caller, answer)
             if request.method == "POST":
                 return self._post_result(request, caller, answer)
         elif verb == "" and request.method == "POST":
@@ -123,29 +125,33 @@ class IpcApi:
             return _ok(answer)
         return _respond(answer, 404, f"no such call: {request.method} {request.path}")
 
-    def _get_work(self, caller: Caller, answer: Answer) -> Abandon:
+    def _get_work(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
         queue = self._queues[caller.function_arn]
 
-        def take(item: WorkItem) -> None:
-            context = f"X-Amz-Client-Context: {item.context}\r\n" if item.context else ""
-            answer(200, item.payload, f"X-Amz-InvocationId: {item.invocation_id}\r\n{context}")
+        def take(item: WorkItem, *more: WorkItem) -> None:
+            count = f"X-Fanfold-Items: {len(more) + 1}\r\n" if more else ""
+            behind = b"".join(response(200, each.payload, _headers(each)) for each in more)
+            answer(200, item.payload, _headers(item) + count, behind)
 
         self._workers.polled(caller.worker)
-        queue.fetch(caller.worker, take)
+        queue.fetch(caller.worker, take, _most(request))
         return partial(queue.stop_waiting, caller.worker, take)
 
     def _post_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
-        invocation_id = _invocation_id(request)
         error = request.headers.get(b"x-amz-function-error", b"").decode("latin-1")
         if error and error != UNHANDLED:
             error = HANDLED
         self._workers.polled(caller.worker)
         queue = self._queues[caller.function_arn]
-        if not queue.finish(invocation_id, caller.worker, request.body, error):
-            return _respond(
-                answer, 404, f"invocation {invocation_id!r} is not assigned to this worker"
-            )
-        self._workers.answered(caller.worker)
+        unknown = []
+        for invocation_id in _invocation_id(request).split(",")[:MOST_ITEMS]:
+            if queue.finish(invocation_id, caller.worker, request.body, error):
+                self._workers.answered(caller.worker)
+            else:
+                unknown.append(invocation_id)
+        if unknown:
+            named = ", ".join(map(repr, unknown))
+            return _respond(answer, 404, f"invocation {named} is not assigned to this worker")
         return _ok(answer)
 
     def _post_work(self, request: Request, arn: str, caller: Caller, answer: Answer) -> Abandon:
@@ -273,6 +279,17 @@ def _ok(answer: Answer, invocation_id: str = "") -> Abandon:
 def _respond(answer: Answer, status: int, message: str) -> Abandon:
     answer(status, f"{message}\n".encode(), "")
     return None
+
+
+def _headers(item: WorkItem) -> str:
+    context = f"X-Amz-Client-Context: {item.context}\r\n" if item.context else ""
+    return f"X-Amz-InvocationId: {item.invocation_id}\r\n{context}"
+
+
+def _most(request: Request) -> int:
+    """How many items a poll asks for; of all clients our own runtime alone says it."""
+    asked = request.headers.get(b"x-fanfold-items", b"1")
+    return min(max(int(asked), 1), MOST_ITEMS) if asked.isdigit() and len(asked) < 4 else 1
 
 
 def _invocation_id(request: Request) -> str:

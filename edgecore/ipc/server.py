@@ -35,8 +35,11 @@ oldest of them: who only connects keeps no function out."""
 MAX_BUFFERED_BYTES = MAX_HEAD_BYTES + MAX_LOG_BODY_BYTES
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-Answer = Callable[[int, bytes, str], None]
-"""Called once with (status, body, header lines)."""
+
+class Answer(Protocol):
+    def __call__(self, status: int, body: bytes, headers: str, behind: bytes = b"") -> None:
+        """Called once; ``headers`` are whole lines, ``behind`` further whole responses, which the
+        client has asked for with the same request."""
 
 
 class Handler(Protocol):
@@ -143,7 +146,7 @@ class Connection(asyncio.Protocol):
         self._serial += 1
         serial = self._serial
 
-        def answer(status: int, body: bytes, headers: str) -> None:
+        def answer(status: int, body: bytes, headers: str, behind: bytes = b"") -> None:
             if serial != self._serial or not self._busy or self._closing:
                 return
             self._busy = False
@@ -151,6 +154,8 @@ class Connection(asyncio.Protocol):
             if status not in (401, 403):
                 self._server.unproved.pop(self, None)
             self._gathered.append(response(status, body, headers, keep_alive=request.keep_alive))
+            if behind:
+                self._gathered.append(behind)
             if self._resumable or not self._gathers or not request.keep_alive:
                 self._flush()
             if not request.keep_alive:

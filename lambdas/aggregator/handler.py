@@ -12,7 +12,7 @@ from lambdas.aggregator.outbox import S3Sink, Uploader
 from lambdas.aggregator.store import Store
 from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
-from lambdas.common.loop import Loop, Part
+from lambdas.common.loop import Loop, Part, hands_over
 from lambdas.common.settings import AggregatorSettings, aggregator_settings
 from lambdas.common.starting import starting
 from lambdas.common.state_volume import opened
@@ -52,6 +52,7 @@ with starting("aggregator", SettingsError, OSError, sqlite3.OperationalError):
 _loop = Loop(_part).start()
 
 
+@hands_over
 def handler(event: Any, context: Any) -> None:
     """Hand one message over; the answer is an ack message."""
     _loop.put(context.client_context.custom["subject"], event)

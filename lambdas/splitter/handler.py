@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdas.common import log
 from lambdas.common.bus import GreengrassBus
-from lambdas.common.loop import Loop
+from lambdas.common.loop import Loop, hands_over
 from lambdas.common.settings import splitter_settings
 from lambdas.common.starting import starting
 from lambdas.common.state_volume import opened
@@ -31,6 +31,7 @@ with starting("splitter", SettingsError, OSError, sqlite3.OperationalError):
 _loop = Loop(_splitter).start()
 
 
+@hands_over
 def handler(event: Any, context: Any) -> None:
     """Hand one message over. What it says is answered by messages, never by a return."""
     _loop.put(context.client_context.custom["subject"], event)

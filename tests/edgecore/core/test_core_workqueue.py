@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.core.workqueue import HANDLED, UNHANDLED, WorkBudget, WorkItem, WorkQueue
+from edgecore.core.workqueue import (
+    HANDLED,
+    MOST_BYTES,
+    UNHANDLED,
+    WorkBudget,
+    WorkItem,
+    WorkQueue,
+    new_invocation_id,
+)
 
 
 def make(limit: int = 10) -> tuple[WorkQueue, WorkBudget]:
@@ -30,6 +40,34 @@ def test_a_waiting_worker_gets_an_item_the_moment_it_comes() -> None:
     queue.offer(WorkItem("a", b"x"))
     assert taken == [b"x"]
     assert not queue.is_waiting("w")
+
+
+def test_a_poll_that_takes_several_gets_all_that_come_before_the_loop_turns() -> None:
+    turns: list[Callable[[], object]] = []
+    queue = WorkQueue(WorkBudget(), lambda: 0.0, turns.append)
+    taken: list[list[str]] = []
+    queue.fetch("w", lambda *items: taken.append([i.invocation_id for i in items]), 3)
+    for name in "abcd":
+        assert queue.offer(WorkItem(name, b""))
+    assert (taken, len(turns)) == ([], 1)
+
+    turns[0]()
+
+    assert taken == [["a", "b", "c"]]
+    assert [item.invocation_id for item in queue.in_hand_of("w")] == ["a", "b", "c"]
+    assert queue.depth == 1, "what no poll has asked for waits"
+    assert queue.lose_worker("w", b"gone") == 3
+
+
+def test_several_items_are_bounded_by_bytes_behind_the_first() -> None:
+    queue = WorkQueue(WorkBudget(), lambda: 0.0)
+    taken: list[int] = []
+    for _ in range(4):
+        queue.offer(WorkItem(new_invocation_id(), bytes(MOST_BYTES // 2)))
+    queue.fetch("w", lambda *items: taken.append(len(items)), 9)
+    queue.fetch("w", lambda *items: taken.append(len(items)), 9)
+
+    assert taken == [3, 1]
 
 
 def test_of_several_free_workers_the_least_recently_used_gets_the_item() -> None:

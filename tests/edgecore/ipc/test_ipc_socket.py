@@ -8,13 +8,18 @@ import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, cast
 
 import pytest
 from checkout import PROJECT
 
+from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue, new_invocation_id
 from edgecore.ipc import server as server_module
+from edgecore.ipc.api import IpcApi
 from edgecore.ipc.http1 import Request
 from edgecore.ipc.server import Answer, IpcServer
+from edgecore.ipc.tokens import Caller, Tokens
 
 DEADLINE_S = 10.0
 RESULT_AND_POLL = (
@@ -196,3 +201,67 @@ def test_messages_of_one_packet_are_each_answered(monkeypatch: pytest.MonkeyPatc
     assert seen == [(f"t/{n}", str(n).encode()) for n in range(8)]
     assert [bool(each) for each in answers] == [n == 3 for n in range(8)]
     assert "the core is full" in answers[3]
+
+
+class Nobody:
+    """What a core's parts say of a worker, unheard."""
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:several:1"
+
+
+def test_a_handler_that_takes_several_items_gets_them_in_order_and_each_has_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also the one that fails among them; those without a result are answered together."""
+    monkeypatch.syspath_prepend(str(PROJECT / "edgecore" / "runtime" / "provided"))
+    from fanfold_runtime import calls, loop  # type: ignore[import-not-found]
+
+    handled: list[bytes] = []
+    answered: dict[bytes, tuple[bytes, str]] = {}
+
+    def handler(event: bytes, _context: object) -> str | None:
+        handled.append(event)
+        if event == b"3":
+            raise ValueError("no such number")
+        return "five" if event == b"5" else None
+
+    handler.items_at_once = 4  # type: ignore[attr-defined]
+
+    async def serve() -> None:
+        clock = asyncio.get_running_loop()
+        queue = WorkQueue(WorkBudget(), clock.time, clock.call_soon)
+        tokens, unused = Tokens(), cast(Any, None)
+        api = IpcApi(
+            router=unused, queues={ARN: queue}, tokens=tokens, shadows=unused,
+            credentials=unused, secrets=unused,
+        )  # fmt: skip
+        api.attach(cast(Any, Nobody()))
+        server = IpcServer(api)
+        await server.start(0)
+        monkeypatch.setenv("FANFOLD_IPC_SOCKET", server.unix_name)
+        monkeypatch.setattr(calls, "_TOKEN", tokens.issue(Caller(ARN, "w")))
+        monkeypatch.setattr(loop, "BACKOFF_TOTAL_S", 0.0)
+        all_answered = asyncio.Event()
+
+        def reply(number: bytes, payload: bytes, error: str) -> None:
+            answered[number] = payload, error
+            if len(answered) == 9:
+                all_answered.set()
+
+        for number in (str(n).encode() for n in range(9)):
+            queue.offer(WorkItem(new_invocation_id(), number, reply=partial(reply, number)))
+        working = asyncio.ensure_future(asyncio.to_thread(loop.work, handler, ARN, "binary"))
+        await asyncio.wait_for(all_answered.wait(), DEADLINE_S)
+        await server.stop()
+        await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(serve())
+    assert handled == [str(n).encode() for n in range(9)]
+    assert answered.pop(b"5") == (b"five", "")
+    payload, error = answered.pop(b"3")
+    assert (json.loads(payload)["errorMessage"], error) == ("no such number", "Handled")
+    assert set(answered.values()) == {(b"", "")}

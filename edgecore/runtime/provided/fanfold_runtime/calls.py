@@ -49,13 +49,16 @@ def _bytes(value):
     return value.read() if hasattr(value, "read") else bytes(value)
 
 
-def get_work_request(arn):
-    # type: (str) -> Request
-    return _request("GET", arn + "/work"), True
+def get_work_request(arn, most=1):
+    # type: (str, int) -> Request
+    """``most``: so many items may come, one reply each; the first says how many."""
+    extra = "X-Fanfold-Items: {}\r\n".format(most) if most > 1 else ""
+    return _request("GET", arn + "/work", b"", extra), True
 
 
 def post_result_request(arn, invocation_id, body, error=""):
     # type: (str, str, Payload, str) -> Request
+    """``invocation_id``: or several, with commas, that have the same result."""
     extra = "X-Amz-InvocationId: {}\r\n".format(invocation_id)
     if error:
         extra += "X-Amz-Function-Error: {}\r\n".format(error)

@@ -12,7 +12,7 @@ from fanfold_runtime.wire import wire
 
 TYPE_CHECKING = False  # Python 2.7 has no typing
 if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn
+    from typing import Any, Callable, List, NoReturn, Tuple
 
     from fanfold_runtime.context import Context
     from fanfold_runtime.wire import Reply, Wire
@@ -30,25 +30,27 @@ BACKOFF_TOTAL_S = 3.0
 def work(handler, arn, encoding):
     # type: (Handler, str, str) -> NoReturn
     """Returns never; raises WireError where the core stays away."""
-    poll = get_work_request(arn)[0]
+    # Ours alone: a handler that only hands over says how many items it may be given at once.
+    poll = get_work_request(arn, getattr(handler, "items_at_once", 1))[0]
     connection = wire()
-    answer = b""
+    answers = []  # type: List[bytes]
     while True:
-        item = _next(connection, answer, poll)
-        answer = _handle(handler, arn, encoding, item)
+        items = _next(connection, answers, poll)
+        answers = _handle_all(handler, arn, encoding, items)
 
 
-def _next(connection, answer, poll):
-    # type: (Wire, bytes, bytes) -> Reply
-    """Send the last answer (if any) with the next poll; returns the next item."""
+def _next(connection, answers, poll):
+    # type: (Wire, List[bytes], bytes) -> List[Reply]
+    """Send the last answers (if any) with the next poll; returns the next item, or items."""
     waited_s, pause_s = 0.0, BACKOFF_FIRST_S
     while True:
         try:
-            connection.send(answer + poll)
-            if answer:
-                answer = b""  # sent: a repeat could answer twice
+            connection.send(b"".join(answers) + poll)
+            sent, answers = answers, []  # a repeat could answer twice
+            for _ in sent:
                 _confirm(connection)
-            return connection.receive(waits=True)
+            first = connection.receive(waits=True)
+            return [first] + [connection.receive() for _ in range(first.items - 1)]
         except WireError as error:
             if waited_s >= BACKOFF_TOTAL_S or error.status in (401, 403):
                 raise
@@ -81,14 +83,28 @@ def _text(error):
         return repr(error)
 
 
+def _handle_all(handler, arn, encoding, items):
+    # type: (Handler, str, str, List[Reply]) -> List[bytes]
+    """Requests that answer ``items``; those without a result have one together."""
+    silent, answers = [], []  # type: List[str], List[bytes]
+    for item in items:
+        result, error = _handle(handler, arn, encoding, item)
+        if result or error:
+            answers.append(post_result_request(arn, item.invocation_id, result, error)[0])
+        else:
+            silent.append(item.invocation_id)
+    if silent:
+        answers.append(post_result_request(arn, ",".join(silent), b"")[0])
+    return answers
+
+
 def _handle(handler, arn, encoding, item):
-    # type: (Handler, str, str, Reply) -> bytes
-    """The bytes that answer ``item``; whatever the handler raises is its answer."""
+    # type: (Handler, str, str, Reply) -> Tuple[bytes, str]
+    """Result and error of ``item``; whatever the handler raises is its answer."""
     try:
         event = decode_event(item.body, encoding)
         context = make_context(arn, item.invocation_id, item.context)
-        result = encode_result(handler(event, context), encoding)
-        return post_result_request(arn, item.invocation_id, result)[0]
+        return encode_result(handler(event, context), encoding), ""
     except Exception as error:
         log.error("handler failed: %s", error, exc_info=True)
         body = {
@@ -96,5 +112,4 @@ def _handle(handler, arn, encoding, item):
             "errorType": type(error).__name__,
             "stackTrace": traceback.format_exc(limit=20).splitlines(),
         }
-        text = json.dumps(body).encode("utf-8")
-        return post_result_request(arn, item.invocation_id, text, "Handled")[0]
+        return json.dumps(body).encode("utf-8"), "Handled"

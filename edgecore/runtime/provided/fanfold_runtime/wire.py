@@ -35,13 +35,15 @@ class WireError(Exception):
 class Reply(object):
     """One response; names of headers that matter are attributes."""
 
-    __slots__ = ("body", "context", "error", "invocation_id", "keep_alive", "length", "status")
+    __slots__ = (
+        "body", "context", "error", "invocation_id", "items", "keep_alive", "length", "status",
+    )  # fmt: skip
 
     def __init__(self, head):
         # type: (bytes) -> None
         lines = head.split(b"\r\n")
         self.status = int(lines[0].split(b" ", 2)[1])
-        self.length, self.body, self.keep_alive = 0, b"", True
+        self.length, self.body, self.keep_alive, self.items = 0, b"", True, 1
         self.context = self.error = self.invocation_id = ""
         for line in lines[1:]:
             name, _, value = line.partition(b":")
@@ -54,6 +56,8 @@ class Reply(object):
                 self.context = value.strip().decode("latin-1")
             elif name == b"x-amz-function-error":
                 self.error = value.strip().decode("latin-1")
+            elif name == b"x-fanfold-items":
+                self.items = int(value)
             elif name == b"connection" and value.strip().lower() == b"close":
                 self.keep_alive = False
 
