@@ -100,7 +100,8 @@ class RequestParser:
             return None
         request = head.request
         if head.length:
-            request.body = bytes(self._buffer[: head.length])
+            with memoryview(self._buffer) as view:  # a slice would be one more copy
+                request.body = bytes(view[: head.length])
             del self._buffer[: head.length]
         self._head = None
         return request

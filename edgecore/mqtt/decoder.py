@@ -78,7 +78,8 @@ class Decoder:
                     yield skipped
                 elif (frame := self._frame(at)) is not None:
                     first = self._buffer[at]
-                    body = bytes(self._buffer[frame[0] : frame[1]])
+                    with memoryview(self._buffer) as view:  # a slice would be one more copy
+                        body = bytes(view[frame[0] : frame[1]])
                     at = frame[1]
                     if (packet := self._packet(first >> 4, first & 0x0F, body)) is not None:
                         yield packet

@@ -6,10 +6,10 @@ Answers are collected and handed out only after the commit that makes them true.
 from __future__ import annotations
 
 import errno
-import hashlib
 from typing import Any
 
 from contract import messages as m
+from contract.volumes import kept_name
 from lambdas.common.paths import PathError, stat_inside
 from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.answers import Answers
@@ -163,7 +163,7 @@ class Admission:
     def _is_same(self, event: Event, known_mark: str) -> bool:
         """Raises `MessageError` where nobody can tell now."""
         if event.content is not None:
-            return hashlib.sha256(event.content).hexdigest()[:32] == known_mark
+            return event.digest[:32] == known_mark
         marks = [self._mark_of(name) for name in event.files]
         if None in marks and not self._volume.confirm():
             raise self._busy(f"images volume: {self._volume.away}")
@@ -182,7 +182,8 @@ class Admission:
         Raises `MessageError` where a single file cannot, and `OSError`.
         """
         if event.content is not None:
-            return [self._custody.take_bytes(camera, first, event.suffix, event.content)]
+            relative = kept_name(camera, first) + event.suffix
+            return [self._custody.take_bytes(relative, event.content, event.digest)]
         taken: list[Taken | None] = []
         for seq, name in enumerate(event.files, first):
             try:

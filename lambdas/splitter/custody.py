@@ -65,12 +65,10 @@ class Custody:
 
     # Taking
 
-    def take_bytes(self, stream: str, seq: int, suffix: str, content: bytes) -> Taken:
+    def take_bytes(self, relative: str, content: bytes, digest: str) -> Taken:
         """An image that came inside a message. Raises `OSError`; nothing is left behind then."""
-        relative = kept_name(stream, seq) + suffix
         self._check_quota(len(content))
         self.inbox.write(relative, content)
-        digest = hashlib.sha256(content).hexdigest()
         return self._taken(relative, (len(content), 0, 0), digest, digest)
 
     def take_file(self, stream: str, seq: int, name: str) -> Taken:

@@ -5,7 +5,6 @@ Pure: from an event and what was taken of it to items.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Sequence
 
 from lambdas.splitter.custody import Taken
@@ -36,8 +35,7 @@ def items_of(
 def event_mark(event: Event, taken: Sequence[Taken | None]) -> str:
     """What the journal remembers of an event's content."""
     if event.content is not None:
-        known = taken[0] if taken else None
-        return (known.mark if known else hashlib.sha256(event.content).hexdigest())[:32]
+        return event.digest[:32]
     had = taken or [None] * event.images
     return content_mark(event.files, [one.mark if one else None for one in had])
 

@@ -69,11 +69,15 @@ class Inbox:
     def write(self, relative: str, content: bytes) -> None:
         """A file of its own. Raises `OSError`; nothing is left behind then."""
         folder, name = self._place(relative)
-        # What a crash, or somebody else, left under this name is not written into.
-        unlink(folder, name)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            with os.fdopen(os.open(name, flags, 0o640, dir_fd=folder), "wb") as file:
+            descriptor = os.open(name, flags, 0o640, dir_fd=folder)
+        except FileExistsError:
+            # What a crash, or somebody else, left under this name is not written into.
+            unlink(folder, name)
+            descriptor = os.open(name, flags, 0o640, dir_fd=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
         except OSError:
             with contextlib.suppress(OSError):

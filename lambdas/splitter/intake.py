@@ -43,7 +43,8 @@ _ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}\Z")
 
 
 class Event(NamedTuple):
-    """`content` is set for an image that came inside the message; then `files` is empty."""
+    """`content` is set for an image that came inside the message, `digest` is its SHA-256; then
+    `files` is empty."""
 
     id: str
     files: list[str]
@@ -53,6 +54,7 @@ class Event(NamedTuple):
     last: bool = False
     ts: Any = None
     manifest: bool = False
+    digest: str = ""
 
     @property
     def images(self) -> int:
@@ -71,7 +73,8 @@ def read_event(payload: Payload, images_dir: str) -> Event:
         raise MessageError("too_large", f"{len(raw)} bytes, limit {MAX_MESSAGE_BYTES}: send a file")
     kind = None if raw[:1] == b"{" else kind_of(raw)
     if kind:
-        return Event(_content_id(raw), [], raw, kind.suffix)
+        digest = hashlib.sha256(raw).hexdigest()
+        return Event(_content_id(digest), [], raw, kind.suffix, digest=digest)
     if raw.lstrip()[:1] in (b"{", b"["):
         return _read_json(raw, images_dir)
     reason, detail = refusal(raw)
@@ -84,7 +87,7 @@ def claimed_id(payload: Payload) -> str:
         if isinstance(payload, (bytes, bytearray, str)):
             raw = utf8(payload) if isinstance(payload, str) else bytes(payload)
             if kind_of(raw):
-                return _content_id(raw)
+                return _content_id(hashlib.sha256(raw).hexdigest())
             payload = raw
         given = decode(payload).get("id")
     except MessageError:
@@ -119,7 +122,8 @@ def _read_json(payload: Payload, images_dir: str) -> Event:
         raise MessageError("malformed", "give exactly one of file, files, image_b64")
     if forms[0] == "image_b64":
         content, suffix = _inline(message["image_b64"])
-        return Event(given or _content_id(content), [], content, suffix, **common)
+        digest = hashlib.sha256(content).hexdigest()
+        return Event(given or _content_id(digest), [], content, suffix, digest=digest, **common)
     if forms[0] == "file":
         name = _path(message["file"])
         if given is None:
@@ -146,8 +150,8 @@ def _inline(text: Any) -> tuple[bytes, str]:
     return content, kind.suffix
 
 
-def _content_id(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()[:32]
+def _content_id(digest: str) -> str:
+    return "sha256:" + digest[:32]
 
 
 def _path(value: Any) -> str:

@@ -14,7 +14,7 @@ from edgecore.core.stats import fetched_cameras, numbers, part
 from edgecore.core.verdict import verdict_of
 from edgecore.web.dashboard.gallery import Gallery
 from edgecore.web.dashboard.history import History, OnPoint
-from edgecore.web.dashboard.inline import InlineImages, message_id
+from edgecore.web.dashboard.inline import InlineImages
 from edgecore.web.dashboard.ports import Message, SiteView
 from edgecore.web.dashboard.streams import StreamTable
 from edgecore.web.dashboard.traces import TraceBook
@@ -80,7 +80,9 @@ class PageModel:
             if not accepted.get("duplicate"):
                 self.traces.accepted(camera, accepted["id"], accepted["seq"], accepted["count"])
         elif not answer:
-            image_id = message_id(message.payload)
+            image_id = self.inline.id_of(camera, message.payload, message.t)
+            if image_id is None:
+                return
             self.traces.published(camera, image_id, message.t)
             self.inline.offer(camera, image_id, message.payload, message.t)
 

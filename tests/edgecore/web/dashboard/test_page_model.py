@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from page_messages import T, record, status
 
 from edgecore.core.observers import Message
-from edgecore.web.dashboard.inline import MAX_KEPT, InlineImages, message_id
+from edgecore.web.dashboard.inline import ID_EVERY_S, MAX_KEPT, InlineImages, message_id
 from edgecore.web.dashboard.page_model import PageModel
 from edgecore.web.dashboard.ports import SiteView
 from edgecore.web.dashboard.streams import StreamTable
@@ -61,6 +61,15 @@ def test_an_image_in_json_is_kept_decoded() -> None:
     inline.offer("cam1", message_id(payload.encode()), payload.encode(), T)
 
     assert inline.get("x-1") == b"abc"
+
+
+def test_of_pictures_in_quick_succession_some_are_left_out_and_events_never() -> None:
+    inline, event = InlineImages(), b'{"v":1,"id":"e-1","file":"x.jpg"}'
+    times = [T + n * ID_EVERY_S / 4 for n in range(8)]
+
+    assert [inline.id_of("cam1", b"\xff\xd8", t) is None for t in times] == [False, *[True] * 3] * 2
+    assert inline.id_of("cam2", b"\xff\xd8", T) is not None
+    assert {inline.id_of("cam1", event, t) for t in times} == {"e-1"}
 
 
 @pytest.mark.parametrize("payload", [b'{"id":"a","file":"x.jpg"}', b'{"image_b64":"!"}', b"{"])
