@@ -24,7 +24,7 @@ def book() -> TraceBook:
         made.accepted("cam1", image, seq, 1)
         record = {"stream": "cam1", "seq": seq, "id": image, "status": "ok", "worker": "w0"}
         made.result({**record, "t_in": 10.0, "ms": MS}, 10.0 + seq / 10)
-    made.cloud({"stream": "cam1", "seq": 1}, 11.0)
+    made.cloud("cam1", 1, 11.0)
     return made
 
 

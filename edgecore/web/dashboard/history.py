@@ -131,12 +131,12 @@ class History:
     def count(self, name: str, n: int = 1) -> None:
         self._fine.period.counts[name] += n
 
-    def durations(self, ms: Mapping[str, float]) -> None:
+    def durations(self, times_ms: Mapping[str, Sequence[float]]) -> None:
         """Times in stages of ``TIMED``; other stages are somebody's own and not charted."""
         known = self._fine.period.durations
-        for stage, time_ms in ms.items():
+        for stage, times in times_ms.items():
             if stage in known:
-                known[stage].add(float(time_ms))
+                known[stage].add(*times)
 
     def tick(self, now: float, gauges: Mapping[str, float]) -> None:
         """Note the gauges and close the periods that are over; a fine one joins its coarse one."""

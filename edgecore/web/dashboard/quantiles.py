@@ -18,10 +18,14 @@ class Durations:
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
 
-    def add(self, ms: float) -> None:
-        clamped = ms if SMALLEST_MS <= ms <= LARGEST_MS else min(max(ms, SMALLEST_MS), LARGEST_MS)
-        bucket = int(math.log(clamped / SMALLEST_MS) / _LOG_RATIO)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
+    def add(self, *times_ms: float) -> None:
+        counts = self._counts
+        for ms in times_ms:
+            clamped = (
+                ms if SMALLEST_MS <= ms <= LARGEST_MS else min(max(ms, SMALLEST_MS), LARGEST_MS)
+            )
+            bucket = int(math.log(clamped / SMALLEST_MS) / _LOG_RATIO)
+            counts[bucket] = counts.get(bucket, 0) + 1
 
     def merge(self, other: Durations) -> None:
         self._counts.update(other._counts)

@@ -32,16 +32,15 @@ class StreamTable:
     def __len__(self) -> int:
         return len(self._streams)
 
-    def result(self, record: Mapping[str, Any], t: float) -> None:
-        stream = self._seen(str(record.get("stream", "")))
-        stream.last_seq = max(stream.last_seq, int(record.get("seq", 0)))
+    def results(self, name: str, counts: Mapping[str, int], last_seq: int, t: float) -> None:
+        """``counts`` of records of one stream by status, ``last_seq`` the highest among them."""
+        stream = self._seen(name)
+        stream.last_seq = max(stream.last_seq, last_seq)
         stream.last_t = t
-        status = record.get("status")
-        if status == "gap":
-            stream.gaps += 1
-        else:
-            stream.images += 1
-            stream.failed += status == "failed"
+        gaps = counts.get("gap", 0)
+        stream.gaps += gaps
+        stream.images += sum(counts.values()) - gaps
+        stream.failed += counts.get("failed", 0)
 
     def restore(self, totals: Mapping[str, Mapping[str, int]]) -> None:
         """What was counted before this core started, by stream."""

@@ -103,9 +103,9 @@ class TraceBook:
         _bound(self._traces, MAX_TRACES)
         return trace
 
-    def cloud(self, record: Mapping[str, Any], t: float) -> None:
+    def cloud(self, stream: str, seq: int, t: float) -> None:
         """The record left for the cloud; a second time (at least once) changes nothing."""
-        trace = self._traces.get((str(record.get("stream")), int(record.get("seq", 0))))
+        trace = self._traces.get((stream, seq))
         if trace is not None and trace.t_cloud is None:
             trace.t_cloud = t
             trace.stages["cloud"] = (t - trace.t_result) * 1000

@@ -22,7 +22,7 @@ class WorkerBoard:
     def __init__(self) -> None:
         self._batches: dict[str, bytes | dict[str, Any]] = {}
         self._heartbeats: dict[str, Mapping[str, Any]] = {}
-        self._finished: dict[str, deque[float]] = {}
+        self._finished: dict[str, deque[tuple[float, int]]] = {}
         self._models: dict[str, Mapping[str, Any]] = {}
 
     def dispatched(self, worker: str, work: bytes) -> None:
@@ -36,13 +36,13 @@ class WorkerBoard:
         if worker in self._heartbeats or len(self._heartbeats) < MAX_WORKERS:
             self._heartbeats[worker] = heartbeat
 
-    def finished(self, worker: str, t: float, model: object = None) -> None:
+    def finished(self, worker: str, t: float, model: object = None, images: int = 1) -> None:
         times = self._finished.get(worker)
         if times is None:
             if len(self._finished) >= MAX_WORKERS:
                 return
             times = self._finished[worker] = deque(maxlen=20_000)
-        times.append(t)
+        times.append((t, images))
         self._models[worker] = stats.mapping(model)
 
     def cards(self, status: Status, now: float) -> list[dict[str, Any]]:
@@ -96,9 +96,9 @@ class WorkerBoard:
         times = self._finished.get(name)
         if not times:
             return 0.0
-        while times and times[0] < now - RATE_WINDOW_S:
+        while times and times[0][0] < now - RATE_WINDOW_S:
             times.popleft()
-        return round(len(times) / RATE_WINDOW_S, 1)
+        return round(sum(images for _, images in times) / RATE_WINDOW_S, 1)
 
 
 def _read(work: bytes) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Metrics:
 
     def observe(self, stream: str, results: Iterable[Mapping[str, Any]], now: float) -> None:
         """Count one ordered message's results; ``now`` is when the core saw it, epoch seconds."""
-        label = self._stream_label(stream)
+        label, stages = self._stream_label(stream), self._stages
         counts: Counts[str] = Counts()
         for result in results:
             status = result.get("status")
@@ -76,7 +76,7 @@ class Metrics:
                 continue  # a gap is an announcement, not a terminal record
             counts[status] += 1
             for stage, ms in result.get("ms", {}).items():
-                if (durations := self._stages.get(stage)) is not None:
+                if (durations := stages.get(stage)) is not None:
                     durations.observe(ms / 1000)
             if "t_in" in result:
                 self._whole.observe(max(0.0, now - result["t_in"]))

@@ -54,7 +54,7 @@ def test_the_gallery_stays_small() -> None:
 def test_the_least_recently_seen_stream_is_forgotten_first() -> None:
     table = StreamTable()
     for n in range(MAX_STREAMS + 1):
-        table.result({"stream": f"s{n}", "seq": 1, "status": "ok"}, T + n)
+        table.results(f"s{n}", {"ok": 1}, 1, T + n)
 
     assert len(table) == MAX_STREAMS
     assert "s0" not in {s["name"] for s in table.top()}

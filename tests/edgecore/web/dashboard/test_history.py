@@ -70,7 +70,7 @@ def test_the_coarse_points_hold_the_quantiles_of_all_their_images() -> None:
     history = History()
     history.tick(T0, {})
     for second in range(1, 11):
-        history.durations({"inference": 10.0 if second <= 5 else 1000.0})
+        history.durations({"inference": [10.0 if second <= 5 else 1000.0]})
         history.tick(T0 + second, {})
 
     assert column(history.coarse()[-1], "inference_p50") == pytest.approx(10, rel=RATIO - 1)

@@ -65,7 +65,7 @@ def test_an_image_in_json_is_kept_decoded() -> None:
 
 def test_of_pictures_in_quick_succession_some_are_left_out_and_events_never() -> None:
     inline, event = InlineImages(), b'{"v":1,"id":"e-1","file":"x.jpg"}'
-    times = [T + n * ID_EVERY_S / 4 for n in range(8)]
+    times = [T + n * ID_EVERY_S / 3.9 for n in range(8)]
 
     assert [inline.id_of("cam1", b"\xff\xd8", t) is None for t in times] == [False, *[True] * 3] * 2
     assert inline.id_of("cam2", b"\xff\xd8", T) is not None
@@ -244,3 +244,19 @@ def test_the_view_is_read_from_any_function_of_the_group() -> None:
 
 def test_a_group_of_somebody_else_is_watched_for_stats_only() -> None:
     assert SiteView.of_environments([{"X": "1"}]).filters == ("+/stats",)
+
+
+def test_a_batch_for_the_cloud_is_read_for_its_keys_however_it_is_written() -> None:
+    for payload in (
+        b'{"v":1,"results":[{"stream":"cam1","seq":7,"id":"a"},{"stream":"cam2","seq":9,"x":1}]}',
+        b'{"results": [{"id": "a", "seq": 7, "stream": "cam1"}, {"seq": 9, "stream": "cam2"}]}',
+    ):
+        page_model = PageModel(VIEW)
+        for stream, seq in (("cam1", 7), ("cam2", 9)):
+            page_model.traces.result(record(seq, stream=stream), T)
+        page_model.observe(message(VIEW.cloud_topic, payload, T + 2))
+
+        for key in (("cam1", 7), ("cam2", 9)):
+            trace = page_model.traces.get(*key)
+            assert trace is not None
+            assert trace.t_cloud == T + 2

@@ -33,7 +33,7 @@ def test_the_stages_sum_to_the_total(
     t_in = T + publish + accept
     book.result(record(t_in=t_in, **ms), t_in + way)
     if cloud is not None:
-        book.cloud({"stream": "cam1", "seq": 1}, t_in + way + cloud)
+        book.cloud("cam1", 1, t_in + way + cloud)
 
     trace = book.get("cam1", 1)
     assert trace is not None
@@ -45,7 +45,7 @@ def test_the_stages_come_in_the_order_an_image_passes_them() -> None:
     book.published("cam1", "i1", T - 0.01)
     book.accepted("cam1", "i1", 1, 1)
     book.result(record(queue=3, read=1, transform=8, inference=16, order=0.2), T + 0.05)
-    book.cloud({"stream": "cam1", "seq": 1}, T + 0.4)
+    book.cloud("cam1", 1, T + 0.4)
 
     trace = book.get("cam1", 1)
     assert trace is not None
@@ -92,8 +92,8 @@ def test_a_resend_does_not_make_the_wait_shorter() -> None:
 def test_a_second_delivery_to_the_cloud_changes_nothing() -> None:
     book = TraceBook()
     book.result(record(), T)
-    book.cloud({"stream": "cam1", "seq": 1}, T + 1)
-    book.cloud({"stream": "cam1", "seq": 1}, T + 60)
+    book.cloud("cam1", 1, T + 1)
+    book.cloud("cam1", 1, T + 60)
 
     trace = book.get("cam1", 1)
     assert trace is not None
