@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from contract.limits import MESSAGE_BYTES
@@ -19,6 +22,11 @@ MAX_BODY_BYTES = MESSAGE_BYTES.value
 MAX_LOG_BODY_BYTES = 1_048_576 + 65_536
 """The published client fills log requests to 1 MiB, not counting JSON's punctuation."""
 LOG_PATH = "/2016-11-01/cloudwatch/logs"
+
+KNOWN_HEADS = 256
+"""Polls and publishes on the same topic have the same head again and again; of an error nothing is
+remembered."""
+KNOWN_HEAD_BYTES = 1024
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _TARGET = re.compile(rb"/[!-~]*\Z")
@@ -62,9 +70,13 @@ class BadRequestError(Exception):
         self.status = status
 
 
-@dataclass(slots=True)
-class _Head:
-    request: Request
+class _Head(NamedTuple):
+    """What a head says; ``length``: of the body behind it."""
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    keep_alive: bool
     length: int
 
 
@@ -87,7 +99,7 @@ class RequestParser:
     def wants_continue(self) -> bool:
         """A head is complete and its sender waits for ``100 Continue`` before the body."""
         head = self._head
-        return head is not None and head.request.headers.get(b"expect") == b"100-continue"
+        return head is not None and head.headers.get(b"expect") == b"100-continue"
 
     def next(self) -> Request | None:
         """The next whole request, or None. Raises BadRequestError."""
@@ -98,13 +110,13 @@ class RequestParser:
         head = self._head
         if len(self._buffer) < head.length:
             return None
-        request = head.request
+        body = b""
         if head.length:
             with memoryview(self._buffer) as view:  # a slice would be one more copy
-                request.body = bytes(view[: head.length])
+                body = bytes(view[: head.length])
             del self._buffer[: head.length]
         self._head = None
-        return request
+        return Request(head.method, head.path, head.headers, body, head.keep_alive)
 
     def _take_head(self) -> _Head | None:
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
@@ -114,7 +126,7 @@ class RequestParser:
             return None
         head = bytes(self._buffer[:end])
         del self._buffer[: end + 4]
-        return _parse_head(head)
+        return _parse_known(head) if len(head) <= KNOWN_HEAD_BYTES else _parse_head(head)
 
 
 def _parse_head(head: bytes) -> _Head:
@@ -134,7 +146,10 @@ def _parse_head(head: bytes) -> _Head:
     length = _body_length(headers, path)
     connection = headers.get(b"connection", b"").lower()
     keep_alive = connection != b"close" and parts[2] == b"HTTP/1.1"
-    return _Head(Request(method, path, headers, b"", keep_alive), length)
+    return _Head(method, path, MappingProxyType(headers), keep_alive, length)
+
+
+_parse_known = lru_cache(KNOWN_HEADS)(_parse_head)
 
 
 def _parse_headers(lines: list[bytes]) -> dict[bytes, bytes]:
