@@ -9,7 +9,7 @@ from fanfold_runtime.calls import TEXT
 
 TYPE_CHECKING = False  # Python 2.7 has no typing
 if TYPE_CHECKING:
-    from typing import Any, List
+    from typing import Any, List, Tuple
 
 if sys.version_info >= (3,):
     from functools import lru_cache
@@ -43,13 +43,20 @@ class Context(object):
 
     def __init__(self, arn, invocation_id, client_context):
         # type: (str, str, ClientContext) -> None
-        name, _, version = arn.split(":", 6)[-1].partition(":")
+        name, version = _name_and_version(arn)
         self.invoked_function_arn = arn
         self.aws_request_id = invocation_id
         self.function_name = name
         self.function_version = version
         self.identity = None
         self.client_context = client_context
+
+
+@lru_cache(maxsize=16)
+def _name_and_version(arn):
+    # type: (str) -> Tuple[str, str]
+    name, _, version = arn.split(":", 6)[-1].partition(":")
+    return name, version
 
 
 @lru_cache(maxsize=1024)
@@ -68,7 +75,12 @@ def make_context(arn, invocation_id, text):
     # type: (str, str, str) -> Context
     """A context of its own per call: a handler may write on it."""
     client, custom, env = _fields(text)
-    return Context(arn, invocation_id, ClientContext(*map(copy.copy, (client, custom, env))))
+    return Context(arn, invocation_id, ClientContext(client, _own(custom), _own(env)))
+
+
+def _own(value):
+    # type: (object) -> object
+    return value.copy() if isinstance(value, dict) else copy.copy(value)
 
 
 def decode_event(payload, encoding):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Optional
 
 READ_BYTES = 65536
+# As a number: to join two flags of `socket` costs more than the call.
+_PEEK = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
@@ -75,13 +77,14 @@ class Wire(object):
         self._port = port
         self._unix_name = unix_name
         self._socket = None  # type: Optional[socket.socket]
-        self._buffer = b""
+        # Read and not used yet: from `_at` on.
+        self._buffer, self._at = b"", 0
 
     def close(self):
         # type: () -> None
         if self._socket is not None:
             self._socket.close()
-        self._socket, self._buffer = None, b""
+        self._socket, self._buffer, self._at = None, b"", 0
 
     def _connect(self):
         # type: () -> socket.socket
@@ -92,7 +95,7 @@ class Wire(object):
         found.settimeout(None)
         for limit in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             found.setsockopt(socket.SOL_SOCKET, limit, _ANSWER_TIMEVAL)
-        self._socket, self._buffer = found, b""
+        self._socket, self._buffer, self._at = found, b"", 0
         return found
 
     def _unix(self):
@@ -148,31 +151,40 @@ class Wire(object):
 
     def _receive(self, waits):
         # type: (bool) -> Reply
-        buffer = self._buffer
         while True:
-            end = buffer.find(b"\r\n\r\n")
+            end = self._buffer.find(b"\r\n\r\n", self._at)
             if end >= 0:
                 break
-            buffer += self._read(waits and not buffer)
-        reply = Reply(buffer[:end])
-        stop = end + 4 + reply.length
-        if len(buffer) < stop:
-            parts, have = [buffer], len(buffer)
-            while have < stop:
-                parts.append(self._read())
-                have += len(parts[-1])
-            buffer = b"".join(parts)
-        reply.body = buffer[end + 4 : stop]
-        self._buffer = buffer[stop:]
+            rest = self._buffer[self._at :]
+            self._buffer, self._at = rest + self._read(waits and not rest), 0
+        reply = Reply(self._buffer[self._at : end])
+        begin = end + 4
+        if len(self._buffer) < begin + reply.length:
+            self._read_on(begin, reply.length)
+            begin = 0
+        self._at = begin + reply.length
+        reply.body = self._buffer[begin : self._at]
+        if self._at == len(self._buffer):
+            self._buffer, self._at = b"", 0
         return reply
 
-    def _read(self, waits=False):
-        # type: (bool) -> bytes
+    def _read_on(self, begin, length):
+        # type: (int, int) -> None
+        """What is buffered is from ``begin`` on, and has ``length`` bytes at least."""
+        parts = [self._buffer[begin:]]
+        missing = length - len(parts[0])
+        while missing > 0:
+            parts.append(self._read(size=max(missing, READ_BYTES)))
+            missing -= len(parts[-1])
+        self._buffer = b"".join(parts)
+
+    def _read(self, waits=False, size=READ_BYTES):
+        # type: (bool, int) -> bytes
         if self._socket is None:
             raise IOError("the connection was closed after the last answer")
         while True:
             try:
-                data = self._socket.recv(READ_BYTES)
+                data = self._socket.recv(size)
             except EnvironmentError as error:
                 if error.errno not in _AGAIN:
                     raise
@@ -188,7 +200,7 @@ def _is_closed(sock):
     # type: (socket.socket) -> bool
     """Whether the other side has closed (readable with nothing asked for)."""
     try:
-        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        return sock.recv(1, _PEEK) == b""
     except EnvironmentError as error:
         return error.errno not in _AGAIN
 
