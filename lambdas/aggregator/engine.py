@@ -1,7 +1,6 @@
 """The aggregator: every result once, in order, committed before it is published.
 
-One step takes all messages that came, commits once, then acknowledges, then publishes; a few
-results are published first.
+One step takes all messages that came, commits once, then publishes and acknowledges.
 """
 
 from __future__ import annotations
@@ -28,8 +27,6 @@ from lambdas.common.state_volume import StateVolume
 # All streams together, at 25 bytes each below a message's limit. What does not fit is
 # covered by re-dispatch and `low_watermark`.
 RANGES_PER_ACK = 4_000
-# So few results of a step leave before their acknowledgement: its way through the core is saved.
-FEW = 4
 
 _log = get_logger("aggregator")
 
@@ -78,12 +75,11 @@ class Aggregator(Part):
                 self._sort(message, now)
             self._advance(now)
         if self._commit():
-            if 0 < sum(map(len, self._acks.values())) <= FEW:
-                # Somebody may wait for this one; the splitter does not wait for its ack.
-                self.local.pump()
-            self._send_acks()
+            # The first result and the acks in one packet: one way through the core less.
+            self.local.pump(self._acks_due())
             fault("aggregator.after_ack")
-        self.local.pump()
+        else:
+            self.local.pump()
         self.cloud.pump(now, wall)
         if self.s3:
             self.s3.pump(now)
@@ -192,19 +188,23 @@ class Aggregator(Part):
         self.volume.took()
         return True
 
-    def _send_acks(self) -> None:
+    def _acks_due(self) -> list[tuple[str, bytes]]:
+        due = []
         for epoch, behind in self.agreement.take_asked().items():
             top = {name: stream.top for name, stream in self.streams.items()}
-            self._send_ack({}, {}, top, answers=epoch, behind=behind)
+            due.append(self._ack({}, {}, top, answers=epoch, behind=behind))
         if self._acks:
             acks = _ranges(self._acks)
             self._acks = {}
             low_watermarks = {
                 name: self._low_watermark(name) for name in acks if self.streams[name].next
             }
-            self._send_ack(acks, low_watermarks)
+            due.append(self._ack(acks, low_watermarks))
+        return due
 
-    def _send_ack(self, acks: Any, low_watermarks: Any, top: Any = None, **more: Any) -> None:
+    def _ack(
+        self, acks: Any, low_watermarks: Any, top: Any = None, **more: Any
+    ) -> tuple[str, bytes]:
         message = m.ack_message(
             self.store.epoch,
             acks,
@@ -213,7 +213,7 @@ class Aggregator(Part):
             incarnation=self.agreement.incarnation,
             **more,
         )
-        self._bus.publish(self._settings.ack_topic, message)
+        return self._settings.ack_topic, message
 
     def _tick(self, wall: float) -> None:
         if self._commit():
@@ -227,7 +227,7 @@ class Aggregator(Part):
     def _tell_where_it_stands(self) -> None:
         low_watermarks = {name: s.low_watermark for name, s in self.streams.items() if s.next}
         held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
-        self._send_ack(held, low_watermarks)
+        self._bus.publish(*self._ack(held, low_watermarks))
 
     def _health(self) -> tuple[dict[str, int], dict[str, int]]:
         """Counters and levels; a late result is counted with the others, its gap apart."""

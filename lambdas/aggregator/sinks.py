@@ -8,7 +8,7 @@ it, and the key of an S3 object makes it the same object.
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import Any, Iterator
+from typing import Any, Iterator, Sequence
 
 from contract.messages import MAX_MESSAGE_BYTES, VERSION, dumps, utf8
 from lambdas.aggregator.batches import HEAD_BYTES, batch_name, partition_of
@@ -42,31 +42,40 @@ class LocalSink:
         # What was appended to the store when its rows had all left; at start nobody knows.
         self._passed_bytes = -1
 
-    def pump(self) -> None:
-        """Publish what is new, as long as the core takes it."""
-        appended_bytes = self._store.appended_bytes
-        if appended_bytes == self._passed_bytes:
-            return
-        while True:
-            rows = self._store.after(self._store.cursors[LOCAL], ROWS_PER_READ)
-            for row in rows:
-                if not self._publish(row):
-                    return
-                fault("aggregator.after_publish")
-                self._store.move(LOCAL, row.n)
-            if len(rows) < ROWS_PER_READ:
-                self._passed_bytes = appended_bytes
+    def pump(self, beside: Sequence[tuple[str, bytes]] = ()) -> None:
+        """Publish what is new, as long as the core takes it; with the first of it go those
+        `beside`, which have no order with it."""
+        for row in self._fresh():
+            if not self._publish(row, beside):
                 return
+            beside = ()
+            fault("aggregator.after_publish")
+            self._store.move(LOCAL, row.n)
+        if beside:
+            self._bus.publish_all(beside)
 
-    def _publish(self, row: Row) -> bool:
+    def _fresh(self) -> Iterator[Row]:
+        appended_bytes = self._store.appended_bytes
+        if appended_bytes != self._passed_bytes:
+            yield from rows_after(self._store, self._store.cursors[LOCAL])
+            self._passed_bytes = appended_bytes
+
+    def _publish(self, row: Row, beside: Sequence[tuple[str, bytes]]) -> bool:
+        """Rows leave one after the other, since they have an order."""
+        message = self._message(row)
+        packet = [*([message] if message else ()), *beside]
+        taken = self._bus.publish_all(packet) if packet else []
+        return taken[0] if message else True
+
+    def _message(self, row: Row) -> tuple[str, bytes] | None:
         if row.kind == JOB:
             topic = self._settings.jobs_topic
-            return not topic or self._bus.publish(topic, utf8(row.body))
+            return (topic, utf8(row.body)) if topic else None
         late = row.kind == LATE
         prefix = self._settings.late_topic if late else self._settings.results_topic
         site = self._settings.site
         head = dumps({"v": VERSION, "site": site, "stream": row.stream, "epoch": row.epoch})
-        return self._bus.publish(prefix + row.stream, utf8(_with_results(head, row.body)))
+        return prefix + row.stream, utf8(_with_results(head, row.body))
 
 
 class CloudSink:

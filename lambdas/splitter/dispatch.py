@@ -88,11 +88,15 @@ class Dispatch:
 
     # Out
 
-    def give_out(self, now: float, volume: str) -> None:
-        """As far as there is credit. `volume`: the identity of where the images are."""
-        given = [*self._suspects(now, volume), *self._in_turn(now, volume)]
+    def send(self, now: float, volume: str | None, others: list[tuple[str, bytes]]) -> None:
+        """Work, as far as there is credit, and `others` behind it: one way through the core for
+        all of them. `volume`: the identity of where the images are; None: no work now."""
+        given = (
+            [] if volume is None else [*self._suspects(now, volume), *self._in_turn(now, volume)]
+        )
         messages = [(self._settings.work_topic + one.worker.name, one.message) for one in given]
-        for one, taken in zip(given, self._bus.publish_all(messages) if given else ()):
+        messages += others
+        for one, taken in zip(given, self._bus.publish_all(messages) if messages else ()):
             if taken:
                 fault("splitter.after_dispatch")
             else:

@@ -97,13 +97,12 @@ class Splitter(Part):
         if self.link.alive(now):
             for batch in self.credit.missing(now):
                 self.dispatch.try_elsewhere(batch)
-        if self.link.ready and self.volume.ready:
-            self.dispatch.give_out(now, self.volume.identity)
-        self._publish(replies)
+        asked = self.link.due(self._settings.done_topic, now)
+        ended = self.terminals.due(self._settings.done_topic, self.backlog, now)
+        works = self.link.ready and self.volume.ready
+        self.dispatch.send(now, self.volume.identity if works else None, [*replies, *asked, *ended])
         if replies:
             fault("splitter.after_accepted")
-        self._publish(self.link.due(self._settings.done_topic, now))
-        self._publish(self.terminals.due(self._settings.done_topic, self.backlog, now))
         self.dispatch.probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
