@@ -67,9 +67,10 @@ class Journal:
         if record is None:
             return
         ended = Done(record.job_id, record.execution, record.status, record.reason, issued_at)
-        self.done = [*self.done, ended][-KEPT:]
-        lines = "".join(f"{json.dumps(asdict(each))}\n" for each in self.done)
+        done = [*self.done, ended][-KEPT:]
+        lines = "".join(f"{json.dumps(asdict(each))}\n" for each in done)
         write_durably(self.folder / "done.jsonl", lines)
+        self.done = done
         (self.folder / "current.json").unlink(missing_ok=True)
         self.current = None
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from edgecore.jobs.artifacts import ArtifactAway, ArtifactExpired, ArtifactFailed
-from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials, expiry_text
+from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials
+from edgecore.uplink.iot.role_alias_request import expiry_text
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
+"""botocore waits until it has so much: a slow download can be stopped between two of them."""
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10, 60
 
 
@@ -61,6 +64,9 @@ class S3Source:
             code = error.response.get("Error", {}).get("Code", "error")
             if status >= 500 or code == "SlowDown":
                 raise ArtifactAway(f"{what}: S3 answers {code}") from error
+            if code in ("RequestTimeTooSkewed", "RequestExpired"):
+                raise ArtifactAway(f"{what}: S3 answers {code}: this device's clock is wrong; set "
+                    "it (timedatectl set-ntp true)") from error  # fmt: skip
             if code in ("ExpiredToken", "InvalidAccessKeyId"):
                 raise ArtifactExpired(f"{what}: S3 answers {code}") from error
             raise ArtifactFailed(f"{what}: S3 refuses with {code}; check that the role of the "
@@ -89,6 +95,7 @@ def _chunks(what: str, body: Any) -> Iterator[bytes]:
     from botocore.exceptions import BotoCoreError
 
     try:
-        yield from body.iter_chunks(CHUNK_BYTES)
+        with contextlib.closing(body):
+            yield from body.iter_chunks(CHUNK_BYTES)
     except (BotoCoreError, OSError) as error:
         raise ArtifactAway(f"{what}: the download broke off ({error})") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import namedtuple
 from typing import Any
 
@@ -10,6 +12,7 @@ from job_device import Device
 from jobs_cloud import Files, JobsService, group_document, job
 
 from edgecore.jobs import artifacts as artifacts_module
+from edgecore.jobs import files as files_module
 
 
 @pytest.mark.parametrize(
@@ -128,3 +131,50 @@ def test_a_server_that_is_away_is_waited_for(
     one = service.queue("j1", job(files, 1))
     device.run_until_ended("j1")
     assert one.status == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("comes", ["slowly", "not at all"])
+def test_a_job_taken_back_ends_its_download_while_it_still_comes(
+    device: Device, service: JobsService, files: Files, comes: str
+) -> None:
+    """However long the rest would take: the device is the next job's, and no part is left."""
+    one = service.queue("j1", job(files, 1))
+    served = files.slow("model-1.tar.gz", 1 if comes == "slowly" else 0)
+
+    def taken_back() -> bool:
+        if served.began.is_set() and one.status == "IN_PROGRESS":
+            one.status = "CANCELED"
+            service.queue("j2", job(files, 2))
+            device.executor_now.wake()
+        return service.executions.get("j2") is not None
+
+    device.run_until(lambda: taken_back() and device.has_ended("j2"))
+    assert device.deployed.deployed == ["job-j2-1"]
+    assert not served.whole.is_set(), "nobody waited for its end"
+    assert not list((device.state / "jobs/parts").glob("*"))
+    served.end()
+
+
+def test_a_download_that_outlasts_the_jobs_time_fails_it(
+    device: Device, service: JobsService, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = service.queue("j1", job(files, 1, timeout_s=60))
+    served = files.slow("model-1.tar.gz", 1)
+    monkeypatch.setattr(files_module, "time", Hurried(served.began))
+    device.run_until_ended("j1")
+    served.end()
+    assert one.status == "FAILED"
+    assert "not done within 60 s, in step fetching" in one.details["reason"]
+
+
+class Hurried:
+    """A time that makes a leap once a download has begun."""
+
+    def __init__(self, began: threading.Event) -> None:
+        self._began = began
+
+    def time(self) -> float:
+        return time.time() + 61 * self._began.is_set()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
