@@ -210,7 +210,7 @@ class Executor:
             stage, self._state, group, document, files, record.deployment_id
         )
         fault("job.staged", job=record.job_id)
-        check_time(record, document)
+        check_time(self.journal, record, document)
         await self._progress(record, "applying")
         fault("job.before_apply", job=record.job_id)
         await self._deployments.deploy(loaded)
@@ -267,7 +267,7 @@ class Executor:
         fault("job.before_core", job=record.job_id)
         await asyncio.to_thread(self._core_update.request, core, archive)
         while (problem := self._core_update.failure(core)) is None:
-            check_time(record, document)
+            check_time(self.journal, record, document)
             await asyncio.sleep(LOOK_S)
         raise JobFailedError(problem)
 

@@ -29,8 +29,8 @@ class JobFailedError(Exception):
     """The job ends as FAILED; the text is the reason."""
 
 
-def check_time(record: JobRecord, document: JobDocument) -> None:
-    if not 0 <= time.time() - record.began_at <= document.timeout_s:
+def check_time(journal: Journal, record: JobRecord, document: JobDocument) -> None:
+    if journal.spent_s() > document.timeout_s:
         raise JobFailedError(f"not done within {document.timeout_s} s, in step {record.step}; "
             "nothing was changed")  # fmt: skip
 
@@ -83,7 +83,7 @@ class JobFiles:
         backoff = Backoff(base_s=1.0, cap_s=30.0)
         try:
             while True:
-                check_time(record, document)
+                check_time(self.journal, record, document)
                 try:
                     return await self._fetched(record, document, artifact)
                 except ArtifactAway as error:
@@ -103,7 +103,7 @@ class JobFiles:
         )
         try:
             while not (await asyncio.wait({fetching}, timeout=LOOK_S))[0]:
-                check_time(record, document)
+                check_time(self.journal, record, document)
                 if self._wake.is_set() or time.monotonic() - asked_at > STILL_WANTED_S:
                     self._wake.clear()
                     asked_at = time.monotonic()

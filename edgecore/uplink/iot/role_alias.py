@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.iot.identity import Identity, IdentityError
 from edgecore.uplink.iot.role_alias_request import Answer, AskingFailed, Credentials, ask
-from edgecore.uplink.iot.waiting import in_own_thread
+from edgecore.uplink.iot.waiting import in_own_thread, since_boot_s
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +29,6 @@ SKEW_S = 240.0
 
 class NoCredentials(LookupError):  # noqa: N818 - a state of the world
     """Why there are none: one line with the remedy."""
-
-
-def since_boot_s() -> float:
-    """A clock that nobody sets, and that a sleeping device does not stop."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class RoleAliasCredentials:

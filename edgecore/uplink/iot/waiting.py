@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def since_boot_s() -> float:
+    """A clock that nobody sets, and that a sleeping device does not stop."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 async def set_within(event: asyncio.Event, timeout_s: float) -> bool:

@@ -12,7 +12,8 @@ from job_device import Device
 from jobs_cloud import Files, JobsService, group_document, job
 
 from edgecore.jobs import artifacts as artifacts_module
-from edgecore.jobs import files as files_module
+from edgecore.jobs import journal as journal_module
+from edgecore.uplink.iot.waiting import since_boot_s
 
 
 @pytest.mark.parametrize(
@@ -160,21 +161,32 @@ def test_a_download_that_outlasts_the_jobs_time_fails_it(
 ) -> None:
     one = service.queue("j1", job(files, 1, timeout_s=60))
     served = files.slow("model-1.tar.gz", 1)
-    monkeypatch.setattr(files_module, "time", Hurried(served.began))
+    monkeypatch.setattr(
+        journal_module, "since_boot_s", lambda: since_boot_s() + 61 * served.began.is_set()
+    )
     device.run_until_ended("j1")
     served.end()
     assert one.status == "FAILED"
     assert "not done within 60 s, in step fetching" in one.details["reason"]
 
 
-class Hurried:
-    """A time that makes a leap once a download has begun."""
+@pytest.mark.parametrize("jump_s", [-5.0, 86_400.0])
+def test_a_wall_clock_that_is_set_while_a_job_is_fetched_takes_none_of_its_time(
+    device: Device,
+    service: JobsService,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    jump_s: float,
+) -> None:
+    """As a device does that finds its time server soon after its start."""
+    real, jumped = time.time, threading.Event()
+    monkeypatch.setattr(time, "time", lambda: real() + jump_s * jumped.is_set())
 
-    def __init__(self, began: threading.Event) -> None:
-        self._began = began
+    def status(name: str) -> int:
+        jumped.set()
+        return 200
 
-    def time(self) -> float:
-        return time.time() + 61 * self._began.is_set()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+    files.status = status
+    one = service.queue("j1", job(files, 1))
+    device.run_until_ended("j1")
+    assert one.status == "SUCCEEDED"

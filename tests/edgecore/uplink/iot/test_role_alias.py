@@ -18,7 +18,8 @@ from uplinking import until
 
 from edgecore.uplink.iot import role_alias_request
 from edgecore.uplink.iot.identity import read_identity
-from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials, since_boot_s
+from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials
+from edgecore.uplink.iot.waiting import since_boot_s
 
 THING = "hall-core"
 HOUR_S, TEN_YEARS_S = 3600.0, 315_360_000.0
