@@ -8,6 +8,8 @@ OWN_FOLDER = ".fanfold"
 INBOX = f"{OWN_FOLDER}/inbox"
 #: Images whose journal was lost, under the stream and the number that they had.
 LOST = f"{OWN_FOLDER}/lost"
+#: How far the splitter's numbers are, as this volume saw it.
+NUMBERS = f"{OWN_FOLDER}/numbers"
 #: Second names of images that a canary worker reads; the core's own, gone when they are read.
 CANARY = f"{OWN_FOLDER}/canary"
 #: Second names of images that are to be kept as samples; the core's own, gone when they are read.

@@ -27,7 +27,12 @@ settings.load_profile("fanfold")
 
 #: Of a long form that names no limit of its own.
 SOAK_S = 7_200
-TOGETHER = ("devcloud", "infra/stacks", "edgecore/sources")
+TOGETHER = (
+    "devcloud",
+    "infra/stacks",
+    "edgecore/sources",
+    "chaos/test_chaos_credentials.py",  # its rows share one core
+)
 APART = (
     "chaos",
     "docs/test_guides_run.py",
@@ -89,7 +94,7 @@ def _below_tests(nodeid: str) -> str:
 
 def _group(path: str) -> str | None:
     for room in TOGETHER:
-        if path.startswith(room + "/"):
+        if path == room or path.startswith(room + "/"):
             return room
     return None if path.startswith(APART) else path
 

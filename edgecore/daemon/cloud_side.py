@@ -44,6 +44,7 @@ class CloudSide:
         self._shadows = ShadowSync(self.link, options.state / "shadows" / "sync")
         self._jobs: Executor | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._broken: list[str] = []
         self._showing = asyncio.Lock()
 
     def identity(self) -> Identity:
@@ -120,7 +121,7 @@ class CloudSide:
     def findings(self) -> list[str]:
         """Sentences for the operator; empty while all is well."""
         status = self.link.status()
-        found = [f"cloud: {status['message']}"] if status["message"] else []
+        found = [*self._broken, *([f"cloud: {status['message']}"] if status["message"] else [])]
         if status["taken_over"]:
             found.append(f"cloud: connection taken over {status['taken_over']} times in the last "
                 "ten minutes: another core uses this certificate")  # fmt: skip
@@ -148,8 +149,10 @@ class CloudSide:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("cloud: a part ended", exc_info=task.exception())
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("cloud: a part ended", exc_info=error)
+            self._broken.append(f"cloud: a part of the core ended ({error!r}): restart the core, "
+                "and report its log")  # fmt: skip
 
     def _identity_or_problem(self) -> Identity:
         try:

@@ -5,7 +5,9 @@ What was fetched before a power cut is kept (``jobs/parts/{sha256}``) and contin
 
 from __future__ import annotations
 
+import http.client
 import os
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -37,6 +39,10 @@ class ArtifactExpired(Exception):  # noqa: N818
     """Refused by 4xx: a presigned address may have expired; the document is asked for anew."""
 
 
+class DownloadStopped(Exception):  # noqa: N818 - asked for
+    """Nobody waits for it any more."""
+
+
 S3Get = Callable[[str, str, int], tuple[Iterator[bytes], bool]]
 """Bucket, key, first byte: the chunks, and whether they begin there. Raises as above."""
 
@@ -63,15 +69,16 @@ class Artifacts:
         self._open = urllib.request.build_opener(*handlers).open
         self.fetched_bytes = 0
 
-    def fetch(self, artifact: Artifact) -> Path:
-        """The file, checked. Raises ArtifactFailed, ArtifactAway, ArtifactExpired."""
+    def fetch(self, artifact: Artifact, stop: threading.Event) -> Path:
+        """The file, checked. Raises ArtifactFailed, ArtifactAway, ArtifactExpired, and
+        DownloadStopped with the first bytes that come once ``stop`` is set."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / artifact.sha256
         if path.exists() and sha256_of(path) == artifact.sha256:
             return path
         part = self._folder / f"{artifact.sha256}.part"
         try:
-            self._download(artifact, part)
+            self._download(artifact, part, stop)
         except OSError as error:
             raise ArtifactFailed(f"{artifact.what}: cannot be written to {self._folder} "
                 f"({error.strerror}); free space there") from error  # fmt: skip
@@ -89,7 +96,7 @@ class Artifacts:
         for path in self._folder.glob("*") if self._folder.is_dir() else ():
             path.unlink(missing_ok=True)
 
-    def _download(self, artifact: Artifact, part: Path) -> None:
+    def _download(self, artifact: Artifact, part: Path, stop: threading.Event) -> None:
         first = part.stat().st_size if part.exists() else 0
         limit = artifact.size if artifact.size is not None else NEVER_MORE_BYTES
         if first > limit:
@@ -98,9 +105,13 @@ class Artifacts:
         if first and first == artifact.size:
             return
         chunks, continues = self._chunks(artifact, first)
+        if stop.is_set():  # its files may be another job's by now
+            raise DownloadStopped(artifact.what)
         with part.open("ab" if continues else "wb") as out:
             held = first if continues else 0
             for chunk in chunks:
+                if stop.is_set():
+                    raise DownloadStopped(artifact.what)
                 held += len(chunk)
                 self.fetched_bytes += len(chunk)
                 if held > limit:
@@ -127,18 +138,18 @@ class Artifacts:
             if error.code in BUSY or error.code >= 500:
                 raise ArtifactAway(said) from error
             raise ArtifactExpired(said) from error
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        except http.client.InvalidURL as error:
+            raise ArtifactFailed(f"{artifact.what}: {error}") from error
+        except (OSError, http.client.HTTPException) as error:
             raise ArtifactAway(f"{artifact.what}: {parts.hostname}: {error}") from error
         return _read(answer, artifact), answer.status == 206
 
 
 def _read(answer: Any, artifact: Artifact) -> Iterator[bytes]:
-    import http.client
-
     left_bytes = int(answer.headers.get("Content-Length") or 0)
     try:
         with answer:
-            while chunk := answer.read(CHUNK_BYTES):
+            while chunk := answer.read1(CHUNK_BYTES):  # what is there: a slow one can be stopped
                 left_bytes -= len(chunk)
                 yield chunk
     except (OSError, http.client.HTTPException) as error:

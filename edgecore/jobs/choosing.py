@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from edgecore.jobs.document import JobDocument, JobRefused, parse
@@ -60,7 +61,8 @@ def choose(found: Sequence[Pending], journal: Journal) -> Choice:
         elif one.document is None:
             tell.append((one, "REJECTED", one.reason))
         elif one.document.issued_at < journal.newest_issued_at:
-            tell.append((one, "REJECTED", "superseded: a job that was issued later runs here"))
+            tell.append((one, "REJECTED", "superseded: a job that was issued later "
+                f"({_date(journal.newest_issued_at)}) has run here"))  # fmt: skip
         else:
             candidates.append(one)
     newest = max(candidates, key=_issued_at, default=None)
@@ -68,6 +70,10 @@ def choose(found: Sequence[Pending], journal: Journal) -> Choice:
         if newest is not None and one is not newest:
             tell.append((one, "REJECTED", f"superseded by job {newest.job_id}"))
     return Choice(newest, tuple(tell))
+
+
+def _date(at: float) -> str:
+    return datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _again(before: Done) -> tuple[str, str]:

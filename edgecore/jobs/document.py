@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 VERSION = 1
 DEFAULT_TIMEOUT_S, MIN_TIMEOUT_S, MAX_TIMEOUT_S = 1800, 60, 604_800
 MAX_GROUP_BYTES = 1 << 20
+LATEST_ISSUED_AT = 1e11
+"""Milliseconds are above it: taken for seconds they would make every later job an older one."""
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -73,24 +76,29 @@ def parse(content: object, *, site: str) -> JobDocument:
     named = _text(content, "site")
     if site and named != site:
         raise JobRefused(f"the job is for site {named!r}, this core belongs to {site!r}")
-    issued_at: Any = content.get("issued_at")
     timeout_s: Any = content.get("timeout_s", DEFAULT_TIMEOUT_S)
-    if not _is_number(issued_at) or not issued_at > 0:
-        raise JobRefused(f"issued_at is {issued_at!r}; give epoch seconds")
+    if not (issued := issued_at(content)) > 0:
+        raise JobRefused(f"issued_at is {content.get('issued_at')!r:.40}; give epoch seconds")
     if not _is_number(timeout_s) or not MIN_TIMEOUT_S <= timeout_s <= MAX_TIMEOUT_S:
         raise JobRefused(f"timeout_s is {timeout_s!r}; give {MIN_TIMEOUT_S} to {MAX_TIMEOUT_S}")
     model = content.get("model")
     return JobDocument(
         site=named,
-        issued_at=float(issued_at),
+        issued_at=issued,
         timeout_s=int(timeout_s),
         group=_artifact(content.get("group"), "group"),
         code=tuple(_code(entry, n) for n, entry in enumerate(_list(content, "code"))),
         model=_artifact(model, "model") if model else None,
-        model_resources=tuple(map(str, (model or {}).get("resources") or ())),
+        model_resources=tuple(map(str, _list(model, "resources"))) if model else (),
         core=_core(content.get("core")),
         per_thing=content.get("per_thing") is True,
     )
+
+
+def issued_at(content: Mapping[str, Any]) -> float:
+    """0 where the document does not say it."""
+    value: Any = content.get("issued_at")
+    return float(value) if _is_number(value) and abs(value) < LATEST_ISSUED_AT else 0.0
 
 
 def _is_number(value: Any) -> bool:
@@ -117,6 +125,10 @@ def _artifact(entry: Any, what: str) -> Artifact:
     uri, sha256, size = entry.get("uri"), entry.get("sha256"), entry.get("size")
     if not isinstance(uri, str) or not uri.startswith(("https://", "s3://", "http://")):
         raise JobRefused(f"{what}.uri is {uri!r}; give an https:// or s3:// address")
+    try:
+        urllib.parse.urlsplit(uri)
+    except ValueError as error:
+        raise JobRefused(f"{what}.uri is {uri!r:.200}: {error}") from error
     if not isinstance(sha256, str) or not _SHA256.match(sha256):
         raise JobRefused(f"{what}.sha256 is {sha256!r}; give 64 lower-case hex digits")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):

@@ -22,8 +22,8 @@ from edgecore.jobs.artifacts import (
 from edgecore.jobs.choosing import Choice, choose, pending
 from edgecore.jobs.cloud import JobsAway, JobsCloud, JobsRejected
 from edgecore.jobs.core_update import CoreUpdate
-from edgecore.jobs.document import JobDocument, JobRefused, parse
-from edgecore.jobs.files import JobFailedError, JobFiles, check_time
+from edgecore.jobs.document import JobDocument, JobRefused, issued_at, parse
+from edgecore.jobs.files import LOOK_S, STILL_WANTED_S, JobFailedError, JobFiles, check_time
 from edgecore.jobs.journal import JobRecord, Journal
 from edgecore.jobs.reports import JobReports, TakenBackError
 from edgecore.jobs.staging import stage
@@ -34,11 +34,9 @@ from edgecore.uplink.iot.waiting import set_within
 
 log = logging.getLogger(__name__)
 
+AWAY = (JobsAway, ArtifactAway, JobsRejected)
 ASK_EVERY_S = 3600.0
 """Notifications may be lost; the queue is asked now and then all the same."""
-LOOK_S = 1.0
-STILL_WANTED_S = 60.0
-"""So often a job's canary asks whether the job is still there, beside notifications."""
 
 
 class Deployments(Protocol):
@@ -110,13 +108,23 @@ class Executor:
                 more = await self._turn()
                 self._backoff.reset()
                 self._problem = None
-            except (JobsAway, ArtifactAway, JobsRejected) as error:
-                self._problem = str(error)
-                log.info("jobs: %s; tried again", error)
+            except (*AWAY, OSError) as error:
+                self._tried_again(error)
                 await set_within(self._wake, self._backoff.next_s())
                 continue
             if not more:
                 await set_within(self._wake, ASK_EVERY_S)
+
+    def _tried_again(self, error: Exception) -> None:
+        """The world's fault, or this disk's: neither may end the taking of jobs."""
+        said = str(error)
+        if isinstance(error, OSError):
+            place = error.filename or self.journal.folder
+            said = f"{place}: {error.strerror or error}; free or mend the disk of --state"
+        if said != self._problem:
+            level = logging.ERROR if isinstance(error, OSError) else logging.INFO
+            log.log(level, "jobs: %s; tried again", said)
+        self._problem = said
 
     async def _turn(self) -> bool:
         """One job, or a look at the queue; whether there may be more."""
@@ -172,17 +180,23 @@ class Executor:
         return choice
 
     async def _execute(self, record: JobRecord) -> None:
-        document = parse(record.document, site=self._site)
         if not record.status:
             try:
-                await self._until_decided(record, document)
+                await self._until_decided(record, parse(record.document, site=self._site))
             except JobRefused as error:
                 self._decide(record, "REJECTED", str(error))
             except (JobFailedError, ArtifactFailed, SourceError) as error:
                 self._decide(record, "FAILED", str(error))
+            except (*AWAY, TakenBackError, OSError):
+                raise
+            except Exception as error:
+                # A job that this core stumbles over must not keep the next one from it.
+                log.exception("job %s", record.job_id)
+                said = f"this core stumbled over the job ({error!r}); its log has the traceback"
+                self._decide(record, "FAILED", said)
         fault("job.decided", job=record.job_id)
         await self._reports.ended(record)
-        self._end(record, record.status, document.issued_at)
+        self._end(record, record.status, issued_at(record.document))
 
     async def _until_decided(self, record: JobRecord, document: JobDocument) -> None:
         if record.step in ("applying", "health_gate") and await self._decided(record):
@@ -196,7 +210,7 @@ class Executor:
             stage, self._state, group, document, files, record.deployment_id
         )
         fault("job.staged", job=record.job_id)
-        check_time(record, document)
+        check_time(self.journal, record, document)
         await self._progress(record, "applying")
         fault("job.before_apply", job=record.job_id)
         await self._deployments.deploy(loaded)
@@ -253,7 +267,7 @@ class Executor:
         fault("job.before_core", job=record.job_id)
         await asyncio.to_thread(self._core_update.request, core, archive)
         while (problem := self._core_update.failure(core)) is None:
-            check_time(record, document)
+            check_time(self.journal, record, document)
             await asyncio.sleep(LOOK_S)
         raise JobFailedError(problem)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,25 +16,29 @@ from edgecore.jobs.document import Artifact, JobDocument, parse
 from edgecore.jobs.journal import JobRecord, Journal
 from edgecore.jobs.staging import read_group
 from edgecore.uplink.backoff import Backoff
-from edgecore.uplink.iot.waiting import set_within
+from edgecore.uplink.iot.waiting import in_own_thread, set_within
 
 log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+STILL_WANTED_S = 60.0
+"""So often a job that takes long asks whether it is still there, beside notifications."""
 
 
 class JobFailedError(Exception):
     """The job ends as FAILED; the text is the reason."""
 
 
-def check_time(record: JobRecord, document: JobDocument) -> None:
-    if not 0 <= time.time() - record.began_at <= document.timeout_s:
+def check_time(journal: Journal, record: JobRecord, document: JobDocument) -> None:
+    if journal.spent_s() > document.timeout_s:
         raise JobFailedError(f"not done within {document.timeout_s} s, in step {record.step}; "
             "nothing was changed")  # fmt: skip
 
 
 class JobFiles:
-    """``problem``: why a file is still waited for. ``still_wanted`` is asked at each such wait,
-    and raises where the job was taken back: the next one must not wait for its files. ``wake``
-    is set where there is reason to ask at once."""
+    """``problem``: why a file is still waited for. ``still_wanted`` is asked now and then, and
+    raises where the job was taken back: the next one must not wait for its files. ``wake`` is
+    set where there is reason to ask at once."""
 
     def __init__(  # noqa: PLR0913 - the seams, each named
         self,
@@ -78,9 +83,9 @@ class JobFiles:
         backoff = Backoff(base_s=1.0, cap_s=30.0)
         try:
             while True:
-                check_time(record, document)
+                check_time(self.journal, record, document)
                 try:
-                    return await asyncio.to_thread(self._artifacts.fetch, artifact)
+                    return await self._fetched(record, document, artifact)
                 except ArtifactAway as error:
                     self.problem = str(error)
                     log.warning("job %s: %s; tried again", record.job_id, error)
@@ -89,6 +94,24 @@ class JobFiles:
                 await self._still_wanted(record)
         finally:
             self.problem = None
+
+    async def _fetched(self, record: JobRecord, document: JobDocument, artifact: Artifact) -> Path:
+        """However slowly it comes, the download ends with the job's time, or with the job."""
+        stop, asked_at = threading.Event(), time.monotonic()
+        fetching = in_own_thread(
+            lambda: self._artifacts.fetch(artifact, stop), f"job-{artifact.what}"
+        )
+        try:
+            while not (await asyncio.wait({fetching}, timeout=LOOK_S))[0]:
+                check_time(self.journal, record, document)
+                if self._wake.is_set() or time.monotonic() - asked_at > STILL_WANTED_S:
+                    self._wake.clear()
+                    asked_at = time.monotonic()
+                    await self._still_wanted(record)
+            return fetching.result()
+        finally:
+            stop.set()
+            fetching.cancel()
 
     async def _document_anew(self, record: JobRecord) -> JobDocument:
         """The same execution's document, with addresses that were signed just now."""

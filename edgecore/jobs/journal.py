@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecore.disk.layout import write_durably
+from edgecore.uplink.iot.waiting import since_boot_s
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,8 @@ KEPT = 200
 
 @dataclass
 class JobRecord:
-    """``version``: the execution's in the cloud. ``status``: set once it is decided."""
+    """``version``: the execution's in the cloud. ``status``: set once it is decided.
+    ``spent_s``: what was worked on it, whatever the wall clock did meanwhile."""
 
     job_id: str
     execution: int
@@ -30,6 +32,7 @@ class JobRecord:
     step: str = "taken"
     status: str = ""
     reason: str = ""
+    spent_s: float = 0.0
 
     @property
     def deployment_id(self) -> str:
@@ -50,6 +53,7 @@ class Journal:
     folder: Path
     current: JobRecord | None = None
     done: list[Done] = field(default_factory=list)
+    _counted_at: float = field(default_factory=since_boot_s)
 
     @classmethod
     def open(cls, folder: Path) -> Journal:
@@ -58,8 +62,15 @@ class Journal:
         return cls(folder, _read_current(folder), _read_done(folder))
 
     def write(self, record: JobRecord) -> None:
-        self.current = record
+        now = since_boot_s()
+        if record is self.current:
+            record.spent_s += now - self._counted_at
+        self.current, self._counted_at = record, now
         write_durably(self.folder / "current.json", json.dumps(asdict(record)))
+
+    def spent_s(self) -> float:
+        """On the current job, up to now."""
+        return self.current.spent_s + since_boot_s() - self._counted_at if self.current else 0.0
 
     def finish(self, issued_at: float) -> None:
         """The cloud has heard how the current job ended, or took it back."""
@@ -67,9 +78,10 @@ class Journal:
         if record is None:
             return
         ended = Done(record.job_id, record.execution, record.status, record.reason, issued_at)
-        self.done = [*self.done, ended][-KEPT:]
-        lines = "".join(f"{json.dumps(asdict(each))}\n" for each in self.done)
+        done = [*self.done, ended][-KEPT:]
+        lines = "".join(f"{json.dumps(asdict(each))}\n" for each in done)
         write_durably(self.folder / "done.jsonl", lines)
+        self.done = done
         (self.folder / "current.json").unlink(missing_ok=True)
         self.current = None
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from edgecore.jobs.artifacts import ArtifactAway, ArtifactExpired, ArtifactFailed
-from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials, expiry_text
+from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials
+from edgecore.uplink.iot.role_alias_request import expiry_text
+from edgecore.uplink.iot.waiting import since_boot_s
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 16
+"""botocore waits until it has so much: a slow download can be stopped between two of them."""
+PATIENCE_S = 60.0
+"""A role or policy that was made just now takes a while to count."""
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10, 60
 
 
@@ -46,6 +52,7 @@ class S3Source:
         self._credentials, self._region = credentials, region
         self._endpoint_url, self._proxy = endpoint_url, proxy
         self._client: Any = None
+        self._refused_since: dict[str, float] = {}
 
     def __call__(self, bucket: str, key: str, first: int) -> tuple[Iterator[bytes], bool]:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -57,17 +64,32 @@ class S3Source:
         except NoCredentials as error:
             raise ArtifactAway(f"{what}: {error}") from error
         except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            code = error.response.get("Error", {}).get("Code", "error")
-            if status >= 500 or code == "SlowDown":
-                raise ArtifactAway(f"{what}: S3 answers {code}") from error
-            if code in ("ExpiredToken", "InvalidAccessKeyId"):
-                raise ArtifactExpired(f"{what}: S3 answers {code}") from error
-            raise ArtifactFailed(f"{what}: S3 refuses with {code}; check that the role of the "
-                "role alias may read it, and that it is there") from error  # fmt: skip
+            raise self._refusal(what, error.response) from error
         except (BotoCoreError, OSError) as error:
             raise ArtifactAway(f"{what}: {error}") from error
+        self._refused_since.pop(what, None)
         return _chunks(what, answer["Body"]), bool(first)
+
+    def _since(self, what: str, now: float) -> float:
+        return self._refused_since.setdefault(what, now)
+
+    def _refusal(self, what: str, answer: Mapping[str, Any]) -> Exception:
+        status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = answer.get("Error", {}).get("Code", "error")
+        if status >= 500 or code == "SlowDown":
+            return ArtifactAway(f"{what}: S3 answers {code}")
+        if code in ("RequestTimeTooSkewed", "RequestExpired"):
+            return ArtifactAway(f"{what}: S3 answers {code}: this device's clock is wrong; set it "
+                "(timedatectl set-ntp true)")  # fmt: skip
+        if code in ("ExpiredToken", "InvalidAccessKeyId"):
+            return ArtifactExpired(f"{what}: S3 answers {code}")
+        now = since_boot_s()
+        if code == "AccessDenied" and now - self._since(what, now) < PATIENCE_S:
+            return ArtifactAway(f"{what}: S3 refuses with {code}; tried for a minute, as new "
+                "rights take a while to count")  # fmt: skip
+        self._refused_since.pop(what, None)
+        return ArtifactFailed(f"{what}: S3 refuses with {code}; check that the role of the role "
+            "alias may read it, and that it is there")  # fmt: skip
 
     def _made(self) -> Any:
         if self._client is None:
@@ -89,6 +111,7 @@ def _chunks(what: str, body: Any) -> Iterator[bytes]:
     from botocore.exceptions import BotoCoreError
 
     try:
-        yield from body.iter_chunks(CHUNK_BYTES)
+        with contextlib.closing(body):
+            yield from body.iter_chunks(CHUNK_BYTES)
     except (BotoCoreError, OSError) as error:
         raise ArtifactAway(f"{what}: the download broke off ({error})") from error

@@ -7,7 +7,6 @@ the journal; everything else is rebuilt from it and from what workers and aggreg
 from __future__ import annotations
 
 import json
-from typing import Mapping
 
 from contract import messages as m
 from lambdas.common.bus import Bus
@@ -23,6 +22,7 @@ from lambdas.splitter.credit import Credit
 from lambdas.splitter.custody import FULL, Custody
 from lambdas.splitter.dispatch import Dispatch
 from lambdas.splitter.journal import Journal
+from lambdas.splitter.leftovers import Leftovers
 from lambdas.splitter.link import Link
 from lambdas.splitter.losses import Losses
 from lambdas.splitter.tables import JournalFullError
@@ -34,8 +34,6 @@ STATS_EVERY_S = 1.0
 FLUSH_EVERY_S = 0.25
 # Of all streams together, so that the question fits a message.
 RANGES_PER_SYNC = 3_000
-# A path and its part of the JSON.
-MAX_IN_A_MANIFEST = m.MAX_MESSAGE_BYTES // 4
 
 _log = get_logger("splitter")
 
@@ -54,8 +52,6 @@ class Splitter(Part):
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
         self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
         self.state_volume = StateVolume("splitter", settings.own_state_dir)
-        self._swept = False
-        self._is_new = not self.journal.synced
         self.terminals = TerminalRecords(self.journal)
         self.admission = Admission(
             settings, self.journal, self.backlog, self.custody, self.volume, self.terminals
@@ -71,6 +67,10 @@ class Splitter(Part):
         self.credit.drain(notes.drained, on=True)
         self._load()
         self._losses = Losses(self.journal, self.backlog, self.terminals)
+        self.leftovers = Leftovers(
+            settings=settings, journal=self.journal, backlog=self.backlog, custody=self.custody,
+            link=self.link, terminals=self.terminals,
+        )  # fmt: skip
 
     def _load(self) -> None:
         for text, terminal in self.journal.unfinished():
@@ -87,8 +87,8 @@ class Splitter(Part):
         self.volume.look(now, empty=not self.backlog.outstanding)
         for message in messages:
             self._sort(message, now)
-        if self.volume.ready and self.link.ready and not self._swept:
-            self._sweep()
+        if self.volume.ready and self.link.ready:
+            self.leftovers.look()
         self.admission.admit(self.link.ready, now, wall)
         replies = self._commit(now)
         if self._settings.on_demand:
@@ -117,6 +117,7 @@ class Splitter(Part):
 
     def close(self) -> None:
         self.journal.close()
+        self.leftovers.tell(float("inf"))
 
     def _numbers(self) -> dict[str, tuple[int, list[list[int]]]] | None:
         """What this journal knows of its numbers; a damaged one does not know which are done."""
@@ -221,6 +222,7 @@ class Splitter(Part):
             self.custody.keep()
             self.custody.leaving.tidy(now)
             self.admission.committed()
+            self.leftovers.tell(now)
             return self.admission.answers.due()
         self.custody.discard()
         if isinstance(refusal, JournalFullError):
@@ -252,36 +254,6 @@ class Splitter(Part):
         except JournalFullError as error:
             refusal = error
         return refusal
-
-    def _sweep(self) -> None:
-        """Files that no accepted image names, once at start, when their volume is there."""
-        wanted = {
-            str(image.item.get(key, "")) for image in self.backlog for key in ("file", "kept")
-        }
-        lost = self.link.lost
-        if lost is None and self._is_new:  # what lies there was another journal's
-            lost = {}
-        try:
-            if lost is not None:
-                self._pass_over_lost(wanted, lost)
-            self.custody.leaving.sweep(wanted, lost)
-        except OSError as error:
-            if self._throttle.due("sweep") is not None:
-                _log.warning("left-over files are not looked for: %s", error)
-            return
-        self._swept = True
-
-    def _pass_over_lost(self, wanted: set[str], lost: Mapping[str, int]) -> None:
-        """Numbers that a lost journal gave last, of which nobody else may have heard: their images
-        lie in custody. The next one begins above them, so they end as journal_lost. Without a
-        record are at most twice the backlog (dropped ones count apart) and one manifest more."""
-        limits = {
-            name: self.journal.next_seq(name) + 2 * self._settings.max_backlog + MAX_IN_A_MANIFEST
-            for name in self._settings.cameras
-        }
-        highest = self.custody.leaving.lost_up_to(wanted, lost, limits)
-        if highest:
-            self.journal.start_after(highest)
 
     def _publish(self, outgoing: list[tuple[str, bytes]]) -> None:
         if outgoing:

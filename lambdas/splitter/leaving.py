@@ -99,6 +99,13 @@ class Leaving:
                 highest[stream] = max(number, highest.get(stream, 0))
         return highest
 
+    def numbers(self, stream: str, first: int, upto: int, wanted: set[str]) -> list[int]:
+        """Of the images of `stream` that lie here and nobody names, in order. Raises `OSError`."""
+        lying = (_number(path) for path in self._lying() if path not in wanted)
+        return sorted(
+            {number for name, number in lying if name == stream and first <= number < upto}
+        )
+
     def sweep(self, wanted: set[str], lost: Mapping[str, int] | None) -> None:
         """What no accepted image names was never accepted, or is finished. Raises `OSError`.
 

@@ -100,6 +100,11 @@ class Link:
             )  # fmt: skip
         _log.error("epoch %s ends, %s begins above every known number", was, self._journal.epoch)
 
+    def ask(self) -> None:
+        """The numbers of this side are others than it has told: both agree anew."""
+        self.ready = False
+        self._asked_at = float("-inf")
+
     def alive(self, now: float) -> bool:
         return self.ready and now - self._heard_at < AGGREGATOR_ALIVE_S
 

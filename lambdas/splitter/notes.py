@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from typing import Any
 
@@ -34,6 +35,11 @@ class Notes:
 
     def settled(self) -> None:
         self._put_if_room("unsettled", 0)
+
+    @property
+    def identity(self) -> str:
+        """Of this file: a copy of it has the same, a new one another."""
+        return str(self.get("identity", os.urandom(8).hex()))
 
     @property
     def volume(self) -> str:

@@ -12,6 +12,7 @@ from lambdas.splitter.credit import Credit
 from lambdas.splitter.custody import Custody
 from lambdas.splitter.dispatch import Dispatch
 from lambdas.splitter.journal import Journal
+from lambdas.splitter.leftovers import Leftovers
 from lambdas.splitter.link import Link
 from lambdas.splitter.volume import Volume
 
@@ -26,6 +27,7 @@ class Splitter(Protocol):
     dispatch: Dispatch
     done: int
     journal: Journal
+    leftovers: Leftovers
     link: Link
     state_volume: StateVolume
     volume: Volume
@@ -44,7 +46,7 @@ def stats_of(splitter: Splitter, now: float, wall: float) -> dict[str, Any]:
         "redispatched": splitter.dispatch.redispatched,
         "done": splitter.done,
         "aggregator": splitter.link.state(now),
-        "numbers": splitter.link.describe(),
+        "numbers": {**splitter.link.describe(), **splitter.leftovers.describe()},
         "images_volume": splitter.volume.describe(),
         "state_volume": splitter.state_volume.describe(),
         "disk": splitter.admission.full.describe(now),

@@ -15,6 +15,8 @@ MODELS, OUTBOX = "chaos-models", "chaos-results"
 ROLE = {"Version": "2012-10-17", "Statement": []}
 ALIAS = "live"
 CODE = "lambdas.zip"
+#: Records by key.
+Objects = dict[str, list[dict[str, Any]]]
 
 
 class FarSide:
@@ -83,22 +85,29 @@ class FarSide:
         self._lambda.create_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
 
     def records(self) -> list[dict[str, Any]]:
-        """What AWS IoT was sent, in the order of its arrival."""
-        found = self.cloud.messages(f"fanfold/{NAME}/results")
-        payloads = [json.loads(base64.b64decode(m["payload_b64"])) for m in found]
-        return [
-            {**r, "epoch": payload["epoch"]} for payload in payloads for r in payload["results"]
-        ]
+        return records_on(self.cloud, f"fanfold/{NAME}/results")
 
-    def objects(self) -> dict[str, list[dict[str, Any]]]:
-        """The S3 outbox: records by key, keys in order."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=OUTBOX)
-        keys = sorted(e["Key"] for page in pages for e in page.get("Contents", ()))
-        return {key: self._lines(key) for key in keys if "/stream=" in key}
+    def objects(self) -> Objects:
+        return stored_in(self._s3)
 
-    def _lines(self, key: str) -> list[dict[str, Any]]:
-        body = self._s3.get_object(Bucket=OUTBOX, Key=key)["Body"].read()
-        return [json.loads(line) for line in body.splitlines()]
+
+def records_on(cloud: DevCloud, topic: str) -> list[dict[str, Any]]:
+    """What AWS IoT was sent, in the order of its arrival."""
+    payloads = [json.loads(base64.b64decode(m["payload_b64"])) for m in cloud.messages(topic)]
+    return [{**r, "epoch": payload["epoch"]} for payload in payloads for r in payload["results"]]
+
+
+def stored_in(s3: Any, known: Objects | None = None) -> Objects:
+    """The S3 outbox: records by key, keys in order. What is ``known`` is not read again."""
+    had = known or {}
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=OUTBOX)
+    keys = sorted(e["Key"] for page in pages for e in page.get("Contents", ()))
+    return {key: had.get(key) or _lines(s3, key) for key in keys if "/stream=" in key}
+
+
+def _lines(s3: Any, key: str) -> list[dict[str, Any]]:
+    body = s3.get_object(Bucket=OUTBOX, Key=key)["Body"].read()
+    return [json.loads(line) for line in body.splitlines()]
 
 
 def _thing(entry: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from fanfold.sending.mqtt import Console
 from fanfold.sending.sender import WINDOW, Sender
 
 if TYPE_CHECKING:
+    from chaos_certificate import CertificateSide
     from chaos_cloud import FarSide
     from chaos_jobs import JobsSide
 
@@ -49,7 +50,7 @@ class Plant:
         self.notes: dict[str, Any] = {}
         self.busy: list[dict[str, Any]] = []
         self.accepted: set[str] = set()
-        self.far_side: FarSide | JobsSide | None = None
+        self.far_side: FarSide | JobsSide | CertificateSide | None = None
         self._options: dict[str, Any] = {"wait_ms": wait_ms, **site}
         self.deploy()
 
@@ -70,7 +71,7 @@ class Plant:
             self.core.source = f"greengrass:{NAME}"
             self.deploy()
 
-    def use_jobs(self, jobs: JobsSide, arguments: tuple[str, ...]) -> None:
+    def use_jobs(self, jobs: JobsSide | CertificateSide, arguments: tuple[str, ...]) -> None:
         """The group comes by jobs, and results go where those come from."""
         self.far_side, self.core.source, self.core.arguments = jobs, "jobs", arguments
         self.deploy()
@@ -118,12 +119,18 @@ class Plant:
             events[image_id] = (f"{NAME}/images/{stream}", body)
         self._send(events, deadline_s, halfway, window)
 
-    def flow(self, over: Callable[[], bool], **more: Any) -> None:
+    def flow(
+        self,
+        over: Callable[[], bool],
+        images: int = FLOW_IMAGES,
+        every_s: float = FLOW_EVERY_S,
+        **more: Any,
+    ) -> None:
         """Images at the cameras' rate until ``over()``. As fast as the core takes them is what
         benchmarks do: both processors' work for as long as a test waits for its fault."""
         while not over():
-            due = time.monotonic() + FLOW_EVERY_S
-            self.send(FLOW_IMAGES, **more)
+            due = time.monotonic() + every_s
+            self.send(images, **more)
             time.sleep(max(0.0, due - time.monotonic()))
 
     def send_manifest(self, event_id: str, count: int, deadline_s: float = 90, **more: Any) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from chaos_plant import Plant, Report
+from waiting import eventually
+
+from contract.volumes import LOST
 
 STORES = {
     "journal": ("state/splitter", "journal.sqlite3"),
@@ -52,6 +55,43 @@ def test_a_restored_backup_loses_and_repeats_no_image(
     plant.start()
     plant.send(100)
     report(f"backup of the {what} restored", plant)
+
+
+def test_images_accepted_after_a_backup_of_both_stores_are_counted_named_and_kept(
+    make_plant: Callable[..., Plant], write_note: Callable[..., None], tmp_path: Path
+) -> None:
+    """Neither store has heard of them; the images volume has, and still holds their files."""
+    plant = make_plant()
+    plant.start()
+    plant.send(100)
+    plant.verdict()
+    both = ("journal", "store")
+    for store in both:
+        copy_files(database(plant, store), tmp_path / f"backup-{store}")
+    plant.send(60)
+    plant.verdict()
+    for name in ("w0", "w1"):
+        os.kill(plant.core.functions()[name]["pid"], signal.SIGSTOP)
+    plant.send(40)
+    plant.core.kill(everything=True)
+    for store in both:
+        put_back(database(plant, store), tmp_path / f"backup-{store}")
+    plant.start()
+    plant.send(100)
+    eventually(
+        lambda: len(plant.verdict(deadline_s=0).missing) == 40, lambda: str(plant.verdict(0)), 60
+    )
+    gone = plant.verdict(deadline_s=0).missing
+    numbers = plant.core.status()["stats"]["splitter"]["numbers"]
+    said = [r for r in plant.records() if r.get("reason") == "journal_lost"]
+    kept = [path for path in (plant.folder / "images" / LOST).rglob("*") if path.is_file()]
+    assert len(gone) == len(said) == len(kept) == numbers["without_record"] == 40
+    assert numbers["after_backup"] == 100
+    write_note(
+        "backup of both stores restored, images without a record by then",
+        runs=1, images=len(plant.sent), lost=len(gone) - len(said), notes={"journal_lost": 40},
+        duplicates=len(plant.verdict(deadline_s=0).duplicated), out_of_order=0,
+    )  # fmt: skip
 
 
 def test_a_lost_journal_beside_an_older_store_gives_no_key_a_second_record(

@@ -1,4 +1,4 @@
-"""A TCP way to a port on this machine that can be cut and mended."""
+"""A TCP way to a port on this machine that can be cut, frozen and mended."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import threading
 
 class Cable:
     """``port`` leads to ``far_port`` unless it is cut; then what is open ends, and what comes
-    is closed at once."""
+    is closed at once. Frozen, connections are taken and stay open, and nothing passes."""
 
     def __init__(self, far_port: int) -> None:
         self._far_port = far_port
         self._is_cut = False
+        self._passing = threading.Event()
+        self._passing.set()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -23,12 +25,17 @@ class Cable:
     def cut(self) -> None:
         with self._lock:
             self._is_cut, ends = True, list(self._open)
+        self._passing.set()
         for end in ends:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    def freeze(self) -> None:
+        self._passing.clear()
+
     def mend(self) -> None:
         self._is_cut = False
+        self._passing.set()
 
     def close(self) -> None:
         self.cut()
@@ -53,6 +60,7 @@ class Cable:
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := one.recv(1 << 16):
+                self._passing.wait()
                 other.sendall(data)
         for end in (one, other):
             with contextlib.suppress(OSError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import namedtuple
 from typing import Any
 
@@ -10,6 +12,8 @@ from job_device import Device
 from jobs_cloud import Files, JobsService, group_document, job
 
 from edgecore.jobs import artifacts as artifacts_module
+from edgecore.jobs import journal as journal_module
+from edgecore.uplink.iot.waiting import since_boot_s
 
 
 @pytest.mark.parametrize(
@@ -125,6 +129,64 @@ def test_a_server_that_is_away_is_waited_for(
 ) -> None:
     answers = iter([503, 503])
     files.status = lambda path: next(answers, 200) if path.startswith("group") else 200
+    one = service.queue("j1", job(files, 1))
+    device.run_until_ended("j1")
+    assert one.status == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("comes", ["slowly", "not at all"])
+def test_a_job_taken_back_ends_its_download_while_it_still_comes(
+    device: Device, service: JobsService, files: Files, comes: str
+) -> None:
+    """However long the rest would take: the device is the next job's, and no part is left."""
+    one = service.queue("j1", job(files, 1))
+    served = files.slow("model-1.tar.gz", 1 if comes == "slowly" else 0)
+
+    def taken_back() -> bool:
+        if served.began.is_set() and one.status == "IN_PROGRESS":
+            one.status = "CANCELED"
+            service.queue("j2", job(files, 2))
+            device.executor_now.wake()
+        return service.executions.get("j2") is not None
+
+    device.run_until(lambda: taken_back() and device.has_ended("j2"))
+    assert device.deployed.deployed == ["job-j2-1"]
+    assert not served.whole.is_set(), "nobody waited for its end"
+    assert not list((device.state / "jobs/parts").glob("*"))
+    served.end()
+
+
+def test_a_download_that_outlasts_the_jobs_time_fails_it(
+    device: Device, service: JobsService, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = service.queue("j1", job(files, 1, timeout_s=60))
+    served = files.slow("model-1.tar.gz", 1)
+    monkeypatch.setattr(
+        journal_module, "since_boot_s", lambda: since_boot_s() + 61 * served.began.is_set()
+    )
+    device.run_until_ended("j1")
+    served.end()
+    assert one.status == "FAILED"
+    assert "not done within 60 s, in step fetching" in one.details["reason"]
+
+
+@pytest.mark.parametrize("jump_s", [-5.0, 86_400.0])
+def test_a_wall_clock_that_is_set_while_a_job_is_fetched_takes_none_of_its_time(
+    device: Device,
+    service: JobsService,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    jump_s: float,
+) -> None:
+    """As a device does that finds its time server soon after its start."""
+    real, jumped = time.time, threading.Event()
+    monkeypatch.setattr(time, "time", lambda: real() + jump_s * jumped.is_set())
+
+    def status(name: str) -> int:
+        jumped.set()
+        return 200
+
+    files.status = status
     one = service.queue("j1", job(files, 1))
     device.run_until_ended("j1")
     assert one.status == "SUCCEEDED"

@@ -59,7 +59,7 @@ class Device:
 
     def run_until(self, check: Callable[[], object]) -> None:
         async def scenario() -> None:
-            executor = self.executor()
+            self.executor_now = executor = self.executor()
             task = asyncio.ensure_future(executor.run())
             try:
                 async with asyncio.timeout(DEADLINE_S):
@@ -73,11 +73,11 @@ class Device:
 
         asyncio.run(scenario())
 
-    def run_until_ended(self, *job_ids: str) -> None:
+    def has_ended(self, *job_ids: str) -> bool:
+        """Told to the cloud, and nothing of them is under way here."""
         ended = ("SUCCEEDED", "FAILED", "REJECTED")
-        self.run_until(
-            lambda: (
-                all(self.service.executions[j].status in ended for j in job_ids)
-                and not (self.state / "jobs/current.json").exists()
-            )
-        )
+        told = all(self.service.executions[j].status in ended for j in job_ids)
+        return told and not (self.state / "jobs/current.json").exists()
+
+    def run_until_ended(self, *job_ids: str) -> None:
+        self.run_until(lambda: self.has_ended(*job_ids))

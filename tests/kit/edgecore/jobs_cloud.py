@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import http.server
 import io
@@ -127,6 +128,28 @@ class FakeLink:
         return 0
 
 
+class Slow:
+    """A file that comes by a few bytes at a time, so that it would take minutes, until ``end``."""
+
+    def __init__(self, bytes_a_time: int) -> None:
+        self.bytes_a_time = bytes_a_time
+        self.began, self.whole, self._over = (threading.Event() for _ in range(3))
+
+    def serve(self, out: Any, content: bytes) -> None:
+        self.began.set()
+        sent = 0
+        with contextlib.suppress(OSError):  # the device has had enough
+            while sent < len(content):
+                if self._over.wait(0.5):
+                    return
+                out.write(content[sent : sent + self.bytes_a_time])
+                sent += self.bytes_a_time
+            self.whole.set()
+
+    def end(self) -> None:
+        self._over.set()
+
+
 class Files:
     """``files/{name}`` by HTTP with ranges; ``serve(name)`` may answer another status."""
 
@@ -134,8 +157,20 @@ class Files:
         self.content: dict[str, bytes] = {}
         self.status: Callable[[str], int] = lambda _name: 200
         self.cut_at: dict[str, int] = {}
+        self._slow: dict[str, Slow] = {}
         self.asked: list[tuple[str, str]] = []
         self.url = ""
+
+    def slow(self, name: str, bytes_a_time: int) -> Slow:
+        self._slow[name] = Slow(bytes_a_time)
+        return self._slow[name]
+
+    def write(self, out: Any, name: str, first: int) -> None:
+        content = self.content.get(name, b"")
+        if slow := self._slow.get(name):
+            slow.serve(out, content[first:])
+        else:
+            out.write(content[first : self.cut_at.pop(name, len(content))])
 
     def put(self, name: str, content: bytes) -> dict[str, Any]:
         self.content[name] = content
@@ -164,7 +199,7 @@ def web_files() -> Iterator[Files]:
             self.send_header("Content-Length", str(len(content) - first))
             self.end_headers()
             if status == 200:
-                self.wfile.write(content[first : files.cut_at.pop(name, len(content))])
+                files.write(self.wfile, name, first)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     files.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -26,7 +26,8 @@ class FileSite(Site):
         for name in names:
             path = self.images / name
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(JPEG)
+            if not path.exists():  # said again, not written again: that would be another image
+                path.write_bytes(JPEG)
         return json.dumps({"v": 1, "id": event, "files": names})
 
 

@@ -2,79 +2,48 @@
 
 from __future__ import annotations
 
-import http.server
+import asyncio
 import json
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from cable import Cable
+from credentials_provider import Provider
 from own_ca import OwnCa
+from uplinking import until
 
+from edgecore.uplink.iot import role_alias_request
 from edgecore.uplink.iot.identity import read_identity
-from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials, expiry_text
+from edgecore.uplink.iot.role_alias import NoCredentials, RoleAliasCredentials
+from edgecore.uplink.iot.waiting import since_boot_s
 
 THING = "hall-core"
-
-
-class Provider:
-    """As the developer guide shows it; ``status`` and ``life_s`` may be changed."""
-
-    def __init__(self, folder: Path, ca: OwnCa) -> None:
-        self.status, self.life_s, self.body = 200, 3600.0, b""
-        self.asked: list[tuple[str, str | None]] = []
-        certificate, key = ca.leaf("localhost").write(folder, "provider")
-        (folder / "provider-ca.crt").write_text(ca.pem)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        context.load_verify_locations(folder / "provider-ca.crt")
-        context.verify_mode = ssl.CERT_REQUIRED
-        provider = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def log_message(self, *_: object) -> None:
-                pass
-
-            def do_GET(self) -> None:
-                provider.asked.append((self.path, self.headers.get("x-amzn-iot-thingname")))
-                self.send_response(provider.status)
-                self.end_headers()
-                self.wfile.write(provider.body or provider.answer())
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def answer(self) -> bytes:
-        number = len(self.asked)
-        return json.dumps(
-            {
-                "credentials": {
-                    "accessKeyId": f"ASIA{number}",
-                    "secretAccessKey": "s",
-                    "sessionToken": "t",
-                    "expiration": expiry_text(time.time() + self.life_s),
-                }
-            }
-        ).encode()
+HOUR_S, TEN_YEARS_S = 3600.0, 315_360_000.0
 
 
 @pytest.fixture
 def provider(tmp_path: Path, ca: OwnCa) -> Iterator[Provider]:
     one = Provider(tmp_path, ca)
     yield one
-    one.server.shutdown()
-    one.server.server_close()
+    one.stop()
+
+
+@pytest.fixture
+def cable(provider: Provider) -> Iterator[Cable]:
+    one = Cable(provider.port)
+    yield one
+    one.close()
 
 
 class Clock:
     ahead_s = 0.0
 
     def __call__(self) -> float:
-        return time.time() + self.ahead_s
+        return since_boot_s() + self.ahead_s
 
 
 @pytest.fixture
@@ -83,13 +52,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def credentials(
-    tmp_path: Path, ca: OwnCa, provider: Provider, clock: Clock
-) -> RoleAliasCredentials:
-    join = ca.join(
+def join(tmp_path: Path, ca: OwnCa, cable: Cable) -> Path:
+    return ca.join(
         tmp_path, THING, 1, role_alias="hall role",
-        credentials_endpoint=f"localhost:{provider.port}",
+        credentials_endpoint=f"localhost:{cable.port}",
     )  # fmt: skip
+
+
+@pytest.fixture
+def credentials(join: Path, clock: Clock) -> RoleAliasCredentials:
     return RoleAliasCredentials(lambda: read_identity(join), clock=clock)
 
 
@@ -134,12 +105,119 @@ def test_a_refusal_names_the_remedy_and_is_remembered(
     assert credentials.now().key_id == "ASIA2"
 
 
-def test_an_answer_that_is_none_is_said(
-    credentials: RoleAliasCredentials, provider: Provider
+def test_a_short_trouble_is_over_soon_and_a_long_one_is_asked_about_ever_more_seldom(
+    credentials: RoleAliasCredentials, provider: Provider, clock: Clock
 ) -> None:
-    provider.body = b'{"credentials": {}}'
+    provider.status = 503
+    asked = []
+    for _ in range(3_600):
+        clock.ahead_s += 1
+        with pytest.raises(NoCredentials, match="answers 503"):
+            credentials.now()
+        asked.append(len(provider.asked))
+    assert asked[4] == 2, "again after four seconds at the latest"
+    assert asked[-1] - asked[-601] <= 20, "in ten minutes, once it has lasted"
+
+
+def test_a_join_file_that_was_put_right_is_asked_with_at_once(
+    credentials: RoleAliasCredentials, provider: Provider, join: Path
+) -> None:
+    provider.status, provider.body = 404, b"no such alias"
+    with pytest.raises(NoCredentials, match="answers 404"):
+        credentials.now()
+    provider.status, provider.body = 200, b""
+    join.write_text(json.dumps({**json.loads(join.read_text()), "role_alias": "hall-role"}))
+    assert credentials.now().key_id == "ASIA2"
+
+
+def test_a_new_certificate_keeps_what_the_old_one_was_lent_and_another_role_nothing(
+    credentials: RoleAliasCredentials, provider: Provider, join: Path, ca: OwnCa, tmp_path: Path
+) -> None:
+    credentials.now()
+    provider.status = 403
+    content = json.loads(join.read_text())
+    again = ca.leaf(THING)
+    content.update(certificate_pem=again.certificate_pem, key_pem=again.key_pem)
+    join.write_text(json.dumps(content))
+    assert credentials.now().key_id == "ASIA1"
+    assert len(provider.asked) == 2, "the new one was tried"
+    join.write_text(json.dumps({**content, "role_alias": "other"}))
+    with pytest.raises(NoCredentials, match="role alias 'other'"):
+        credentials.now()
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"credentials": {}}', b"\x00<html>", b"[" * 60_000, b'{"credentials": 7}']
+)
+def test_an_answer_that_is_none_is_said(
+    credentials: RoleAliasCredentials, provider: Provider, body: bytes
+) -> None:
+    provider.body = body
     with pytest.raises(NoCredentials, match="answer is none"):
         credentials.now()
+
+
+@pytest.mark.parametrize(("date", "by"), [(True, "its own clock"), (False, "check it first")])
+def test_what_has_ended_already_is_said_with_whose_clock_and_not_asked_for_all_the_time(
+    credentials: RoleAliasCredentials, provider: Provider, date: bool, by: str
+) -> None:
+    provider.life_s, provider.date = -HOUR_S, date
+    for _ in range(5):
+        with pytest.raises(NoCredentials, match=by):
+            credentials.now()
+    assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize("off_s", [TEN_YEARS_S, -TEN_YEARS_S])
+def test_a_wrong_clock_of_the_device_costs_no_credentials_and_is_said(
+    credentials: RoleAliasCredentials,
+    provider: Provider,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    off_s: float,
+) -> None:
+    """How long they live is told by the provider's clock, and counted by one that nobody sets."""
+    at = time.time()
+    monkeypatch.setattr(role_alias_request, "time", SimpleNamespace(time=lambda: at + off_s))
+    credentials.now()
+    assert "this device's clock is" in str(credentials.status()["problem"])
+    clock.ahead_s = HOUR_S / 2
+    assert credentials.now().key_id == "ASIA1"
+    monkeypatch.setattr(role_alias_request, "time", SimpleNamespace(time=lambda: at))
+    clock.ahead_s = HOUR_S - 200
+    assert credentials.now().key_id == "ASIA2"
+    assert credentials.status()["problem"] is None
+
+
+def test_all_who_ask_while_the_provider_says_nothing_wait_in_one_thread(
+    credentials: RoleAliasCredentials, provider: Provider, cable: Cable
+) -> None:
+    async def scenario() -> None:
+        cable.freeze()
+        asking = [asyncio.ensure_future(credentials.get()) for _ in range(100)]
+        await asyncio.wait_for(asyncio.to_thread(lambda: None), 30)
+        assert [t.name for t in threading.enumerate()].count("credentials") == 1
+        cable.mend()
+        found = await asyncio.gather(*asking)
+        assert {each["AccessKeyId"] for each in found} == {"ASIA1"}
+        assert len(provider.asked) == 1
+
+    asyncio.run(scenario())
+
+
+def test_nobody_waits_for_new_ones_while_the_old_ones_serve(
+    credentials: RoleAliasCredentials, provider: Provider, cable: Cable, clock: Clock
+) -> None:
+    async def scenario() -> None:
+        await credentials.get()
+        clock.ahead_s = HOUR_S - 200
+        cable.freeze()
+        assert (await asyncio.wait_for(credentials.get(), 30))["AccessKeyId"] == "ASIA1"
+        cable.mend()
+        await until(lambda: credentials.fetched == 2)
+        assert (await credentials.get())["AccessKeyId"] == "ASIA2"
+
+    asyncio.run(scenario())
 
 
 def test_a_join_file_without_a_role_alias_says_what_to_do(tmp_path: Path, ca: OwnCa) -> None:

@@ -1,0 +1,126 @@
+"""Once at start, when the images volume is there and both sides have agreed: what lies in custody
+and is not in the journal, and what only the volume knows of numbers."""
+
+from __future__ import annotations
+
+from typing import Mapping
+
+from contract import messages as m
+from lambdas.common.log import Throttle, get_logger
+from lambdas.common.settings import SplitterSettings
+from lambdas.splitter.backlog import Backlog, Image
+from lambdas.splitter.custody import Custody
+from lambdas.splitter.journal import Journal
+from lambdas.splitter.link import Link
+from lambdas.splitter.tables import JournalFullError
+from lambdas.splitter.terminal import TerminalRecords, terminal_status
+from lambdas.splitter.witness import FURTHEST, Witness
+
+# A path and its part of the JSON.
+MAX_IN_A_MANIFEST = m.MAX_MESSAGE_BYTES // 4
+DETAIL = "accepted after the backup that journal and store were put back from"
+
+_log = get_logger("splitter")
+
+
+class Leftovers:
+    def __init__(  # noqa: PLR0913 - the parts, each named
+        self,
+        *,
+        settings: SplitterSettings,
+        journal: Journal,
+        backlog: Backlog,
+        custody: Custody,
+        link: Link,
+        terminals: TerminalRecords,
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._backlog = backlog
+        self._custody = custody
+        self._link = link
+        self._terminals = terminals
+        self._is_new = not journal.synced
+        self._witness = Witness(settings.images_dir, journal.notes.identity)
+        self._throttle = Throttle(10.0)
+        self._looked = False
+        #: Numbers that were given after the backup of journal and store, and those among them
+        #: whose image still lay in custody: it had no record (or came inside a message, and lay
+        #: there for the dashboard).
+        self.after_backup = 0
+        self.without_record = 0
+
+    def look(self) -> None:
+        """Tried again at the next step where the disk does not let it."""
+        if self._looked:
+            return
+        wanted = {
+            str(image.item.get(key, "")) for image in self._backlog for key in ("file", "kept")
+        }
+        lost = self._link.lost
+        if lost is None and self._is_new:  # what lies there was another journal's
+            lost = {}
+        try:
+            if lost is not None:
+                self._pass_over_lost(wanted, lost)
+            if not self._is_new:
+                beyond = self._witness.beyond(self._own())
+                lost = self._restored(wanted, beyond) if beyond else lost
+            self._custody.leaving.sweep(wanted, lost)
+        except (OSError, JournalFullError) as error:
+            if self._throttle.due("look") is not None:
+                _log.warning("left-over files are not looked for: %s", error)
+            return
+        self._looked = True
+
+    def tell(self, now: float) -> None:
+        """The volume sees how far the numbers are."""
+        if self._looked:
+            self._witness.tell(self._own(), now)
+
+    def describe(self) -> dict[str, int]:
+        """For the stats."""
+        return {"after_backup": self.after_backup, "without_record": self.without_record}
+
+    def _own(self) -> dict[str, int]:
+        return {name: self._journal.committed_next(name) for name in self._journal.streams()}
+
+    def _pass_over_lost(self, wanted: set[str], lost: Mapping[str, int]) -> None:
+        """Numbers that a lost journal gave last, of which nobody else may have heard: their images
+        lie in custody. The next one begins above them, so they end as journal_lost. Without a
+        record are at most twice the backlog (dropped ones count apart) and one manifest more."""
+        limits = {
+            name: self._journal.next_seq(name) + 2 * self._settings.max_backlog + MAX_IN_A_MANIFEST
+            for name in self._settings.cameras
+        }
+        highest = self._custody.leaving.lost_up_to(wanted, lost, limits)
+        if highest:
+            self._journal.start_after(highest)
+
+    def _restored(self, wanted: set[str], beyond: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+        """Journal and store are of one backup, the volume saw later numbers. They are not given
+        again. An image that still lies in custody had no record: it gets one, under its number.
+        The others had theirs, which may have left or not. Returns as `Link.lost`."""
+        for stream, (first, seen) in beyond.items():
+            numbers = self._custody.leaving.numbers(stream, first, first + FURTHEST, wanted)
+            upto = max([seen, *(number + 1 for number in numbers[-1:])])  # it is told now and then
+            terminal = terminal_status("dropped", "journal_lost", DETAIL)
+            items = [{"stream": stream, "seq": seq} for seq in numbers]
+            self._journal.add_terminal(items, terminal)
+            known = {seq for seq in numbers if self._backlog.get(stream, seq) is not None}
+            images = [Image(item, terminal) for item in items if item["seq"] not in known]
+            if images:
+                self._backlog.add_earlier(images)
+            for image in images:
+                self._terminals.add(image)
+            self._journal.start_after({stream: upto - 1})
+            self.after_backup += upto - first
+            self.without_record += len(numbers)
+            _log.error(
+                "%s: journal and store were put back from a backup: the images volume saw numbers "
+                "up to %d, they know those below %d. %d of these images still lay in custody and "
+                "end as journal_lost; the others had their record, which may have left or not",
+                stream, upto - 1, first, len(numbers),
+            )  # fmt: skip
+        self._link.ask()
+        return {stream: first for stream, (first, _) in beyond.items()}
