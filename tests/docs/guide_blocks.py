@@ -17,7 +17,7 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 #: Page → beginning of the block → why no test runs it where it stands.
 NOT_RUN = {
     README: {
-        "make demo": "tests/e2e/test_whole_loop.py runs what `make demo` runs, and the tutorial a core",
+        "make demo": "tests/e2e/test_whole_loop.py runs what `make demo` runs; the tutorial a core",
         "fanfold init press-7": "one line a verb: its guide types it, or a test of tests/fanfold",
     },
     "cameras.md": {

@@ -66,9 +66,8 @@ def test_a_site_on_aws_today(tmp_path: Path) -> None:
 def test_a_site_as_components(tmp_path: Path) -> None:
     with Walk("greengrass-v2.md") as guide:
         site = yaml.safe_load(guide.next("yaml"))
-    site["components"]["runtimes"] = []
 
-    assert planned(tmp_path, "edge-2", {**site, "profile": "cpu-gateway-4core"})
+    assert planned(tmp_path, "edge-2", {**site, "profile": "jetson-agx-xavier"})
 
 
 def test_a_region_with_a_mask(tmp_path: Path) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from guide_blocks import PROJECT, Walk
+from guide_blocks import Walk
 
 pytestmark = pytest.mark.e2e
 

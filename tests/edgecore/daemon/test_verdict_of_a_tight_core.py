@@ -55,7 +55,7 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
     core = RealCore(tmp_path_factory.mktemp("hall"))
     core.write(
         backlog={"max_images": BACKLOG, "policy": "drop_oldest"},
-        spooler={"max_size_bytes": 262_144},
+        spooler={"max_size_bytes": 1 << 20},
     )
     (core.folder / "sites/hall_hooks.py").write_text(HOOKS.format(here=str(core.folder)))
     with contextlib.ExitStack() as stack:
@@ -126,12 +126,12 @@ def test_a_spool_that_fills_is_said_before_and_when_results_are_lost(hall: RealC
     cloud.rename(hall.folder / "cloud.before")
     cloud.write_text("a file where the sink wants its folder")
     for _ in range(20):
-        send(hall, 60)
+        send(hall, 300)
         if codes(hall).keys() & {"spool_high", "cloud_lost"}:
             break
     becomes(hall, "degraded", "spool_high")
     for _ in range(20):
-        send(hall, 60)
+        send(hall, 300)
         if "cloud_lost" in codes(hall):
             break
     becomes(hall, "degraded", "cloud_lost")
