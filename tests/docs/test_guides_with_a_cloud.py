@@ -65,7 +65,8 @@ def test_models_of_your_own_are_packed_run_and_published(hall: Shell, networks: 
         assert "sagemaker-ssd" in hall.type(guide.next())
 
         ours = unpack(hall.folder / "build/models/lite0-1.0.0.tar.gz", hall.folder / "my-model")
-        named = {key: json.loads(guide.next("json"))[key] for key in ("name", "version")}
+        shown = json.loads(guide.next("json"))
+        named = {key: shown[key] for key in ("name", "version")}
         manifest = json.loads((ours / "model.json").read_text())
         assert named == {"name": "press-defects", "version": "2.1.0"}
         (ours / "model.json").write_text(json.dumps({**manifest, **named}))
