@@ -141,7 +141,9 @@ def _images(
         table.add_row(*map(_plain, shown))
     output.out.print(table)
     if not found.records:
-        output.note("nothing found")
+        anywhere = query.name and not query.is_pattern
+        hint = f"; a name is found by its beginning, anywhere with --name '*{query.name}*'"
+        output.note("nothing found" + (visible(hint) if anywhere else ""))
     if found.next is not None:
         output.note(f"the newest {len(found.records)}; more: --count, --since, --csv or --json")
 

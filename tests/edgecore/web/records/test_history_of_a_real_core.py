@@ -215,6 +215,19 @@ def test_on_a_phone_an_event_is_read_in_lines_of_words(browser: Browser, hall: R
 
 
 @needs_chromium
+def test_a_label_as_long_as_a_sentence_leaves_its_count_in_sight(
+    browser: Browser, hall: RealCore
+) -> None:
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history", width=390, height=844)
+    browser.wait("document.querySelector('#label-counts tbody td')")
+    cell = "document.querySelector('#label-counts tbody tr')"
+    browser("evaluate", script=f"{cell}.cells[0].textContent = 'scratched'.repeat(30)")
+    right = browser("evaluate", script=f"{cell}.cells[2].getBoundingClientRect().right")
+
+    assert right <= 390
+
+
+@needs_chromium
 def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
     browser: Browser, hall: RealCore, hook: Hook
 ) -> None:
