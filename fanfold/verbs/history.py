@@ -241,7 +241,8 @@ def _plain(text: str) -> Any:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column)
+        # A name is what somebody looks for and copies: it is broken, and never cut.
+        table.add_column(column, overflow="fold" if column == "name" else "ellipsis")
     return table
 
 

@@ -159,6 +159,10 @@ class Shell:
         said = "\n".join(f"$ {c}\n{p.read_text()[-1500:]}" for c, _, p in self._followers)
         raise AssertionError(f"{what!r} was not heard:\n{said}")
 
+    def overheard(self) -> str:
+        """All that those who follow have printed so far."""
+        return "".join(path.read_text("utf-8", "replace") for _, _, path in self._followers)
+
     def hang_up(self) -> None:
         """Ctrl-C to what follows; what it said is forgotten."""
         for _, process, _ in reversed(self._followers):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from guide_blocks import Walk
+from guide_blocks import SHOWN, Walk, blocks
 
 pytestmark = pytest.mark.e2e
+RESULT = re.compile(
+    r"^\d\d:\d\d:\d\d  cam\d +\d+  \S.*% +w\d +lite0 1\.0\.0  [\d.]+ \+ [\d.]+ ms  \S+\.jpg$",
+    re.MULTILINE,
+)
 
 
 @pytest.fixture
@@ -38,6 +43,9 @@ def test_the_tutorial(two_workers):
         hall.type(guide.next())
         hall.type(guide.next())
         hall.heard("lite0 1.0.0")
+        # Shown as printed: when, which, what was found, by whom, how long, and the file.
+        for said in (hall.overheard(), "".join(blocks("tutorial.md", SHOWN))):
+            assert RESULT.search(said), said
         assert "total" in hall.type(guide.next())
         # Status ends 1 while the killed worker is still starting: the core is degraded then.
         assert "w0" in hall.type(guide.next(), exits=(0, 1))
