@@ -1,4 +1,4 @@
-"""Two browsers left open: a week's pictures and a good part of its events, in minutes.
+"""Two browsers left open, in minutes: a core that is started anew, and a day of its states.
 
 The core's feed is made fast (a page gets two states a second from one that is not), cameras send
 all the time, and the core is started anew as often as a week has days. What a page and the core
@@ -21,6 +21,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from checkout import PROJECT
 from chromium import CHROMIUM, NODE, needs_chromium
+from dashboard_replay import ReplayCore
+from dashboard_serving import serving
 from paho.mqtt.enums import CallbackAPIVersion
 from real_core import RealCore
 
@@ -28,6 +30,8 @@ from fanfold.device.interpreters import device_python
 
 MINUTES = float(os.environ.get("FANFOLD_OPEN_MINUTES", "20"))
 STATES_A_SECOND = 60
+STATES = int(os.environ.get("FANFOLD_OPEN_STATES", "172800"))
+"""Two a second for a day."""
 IMAGES_A_SECOND = 40
 STARTS = 7
 LOOK_S = 10
@@ -166,3 +170,23 @@ def test_two_pages_hold_no_more_after_a_week_than_after_a_day(hall: RealCore) ->
         assert end["nodes"] < page["nodes"] * 1.25 + 500
         assert end["listeners"] < page["listeners"] * 1.25 + 50
     assert last[1] < settled[1] * 1.2 + 20
+
+
+def test_a_page_holds_no_more_after_a_day_of_states(tmp_path: Path) -> None:
+    with serving(ReplayCore(tmp_path)) as served:
+        for camera in ("cam1", "cam2", "press7"):
+            served.do(lambda camera=camera: served.core.image(camera, "w0"))
+        done = subprocess.run(
+            [str(NODE), str(PROJECT / "tests/kit/web/quick_days.mjs"),
+             str(PROJECT / "node_modules"), str(CHROMIUM), str(tmp_path / "profile"),
+             f"http://127.0.0.1:{served.port}/", str(STATES)],
+            capture_output=True, text=True, timeout=MINUTES * 60 + 500, check=True,
+        )  # fmt: skip
+    print(done.stdout)
+    looks = [json.loads(line) for line in done.stdout.splitlines()]
+
+    settled, last = looks[1], looks[-1]
+    assert last["errors"] == 0
+    assert last["heap"] < settled["heap"] * 1.1 + MB
+    assert last["nodes"] < settled["nodes"] * 1.1 + 200
+    assert last["listeners"] < settled["listeners"] * 1.1 + 20
