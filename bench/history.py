@@ -24,7 +24,7 @@ from typing import Any
 
 from edgecore.core.observers import Message
 from edgecore.history.query import Query, parse
-from edgecore.history.reader import Reader, TooSlowError
+from edgecore.history.reader import LIMIT_S, Reader, TooSlowError
 from edgecore.history.recorder import Recorder
 from edgecore.history.rows import Found, Row
 from edgecore.history.schema import open_for_writing
@@ -65,7 +65,8 @@ def fill(path: Path, count: int) -> dict[str, Any]:
     connection = open_for_writing(path, 8 << 30).connection
     store, before = Store(connection), _held(connection)
     worked_s = cpu_s = 0.0
-    for written, batch in _batches(islice(rows(count), before, None)):
+    missing = islice(rows(count), before, None) if before < count else iter(())
+    for written, batch in _batches(missing):
         began, cpu = time.perf_counter(), time.process_time()
         store.add(batch)
         worked_s += time.perf_counter() - began
@@ -186,8 +187,8 @@ def _search(reader: Reader, query: Query) -> Any:
     return reader.search(query)
 
 
-def ask(path: Path, count: int) -> dict[str, Any]:
-    reader = Reader(path)
+def ask(path: Path, count: int, limit_s: float) -> dict[str, Any]:
+    reader = Reader(path, limit_s)
     settings = Settings(time_zone="UTC", defects=DEFECTS)
     now = START + SPAN_S
     found = {
@@ -209,11 +210,17 @@ def main() -> None:
     arguments.add_argument(
         "--file", type=Path, help="fill this one, or go on filling it, and keep it"
     )
+    arguments.add_argument(
+        "--limit-s",
+        type=float,
+        default=LIMIT_S,
+        help="of one search, as on the page; more where the machine has other work",
+    )
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = given.file or Path(folder) / "history.sqlite3"
         facts = fill(path, given.records)
-        asked = ask(path, given.records)
+        asked = ask(path, given.records, given.limit_s)
         cost = path_cost(Path(folder))
     print(json.dumps({**facts, **cost, "searches": asked}))
     print(
