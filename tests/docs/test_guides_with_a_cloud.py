@@ -125,5 +125,6 @@ def test_a_site_is_looked_at_updated_taken_back_and_removed(hall: Shell) -> None
         assert "Success" in hall.type(f"{deploy.rpartition(' ')[0]} {uri}")
         back = hall.type(f"{here(guide.next()).strip()} --yes")
         assert "model" in back
-        hall.type(here(guide.next()).replace("destroy hall", "destroy hall --yes"))
+        # 3: no core of it runs on this machine, which is what it says.
+        hall.type(here(guide.next()), exits=(0, 3))
         assert "not deployed" in hall.type("fanfold diff hall", exits=(0, 2))

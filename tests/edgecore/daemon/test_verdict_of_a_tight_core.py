@@ -13,6 +13,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from PIL import Image
 from real_core import RealCore
 from small_disks import small_disk_at
 
@@ -57,6 +58,9 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
         backlog={"max_images": BACKLOG, "policy": "drop_oldest"},
         spooler={"max_size_bytes": 1 << 20},
     )
+    for number, photo in enumerate((core.folder / "photos").iterdir()):
+        # `send` leaves its copies, and the disk is small.
+        Image.new("RGB", (48, 32), (80 * number, 90, 90)).save(photo)
     (core.folder / "sites/hall_hooks.py").write_text(HOOKS.format(here=str(core.folder)))
     with contextlib.ExitStack() as stack:
         stack.enter_context(small_disk_at(core.folder / "images", DISK_MIB))
@@ -123,8 +127,10 @@ def test_a_camera_s_broken_images_are_not_the_model_s_fault(hall: RealCore) -> N
 
 def test_a_spool_that_fills_is_said_before_and_when_results_are_lost(hall: RealCore) -> None:
     cloud = hall.folder / "s/core/hall/cloud"
+    hall.stop()
     cloud.rename(hall.folder / "cloud.before")
     cloud.write_text("a file where the sink wants its folder")
+    hall.start()
     for _ in range(20):
         send(hall, 300)
         if codes(hall).keys() & {"spool_high", "cloud_lost"}:
