@@ -105,7 +105,8 @@ def inspect(path: Path) -> Inspection:
     A SageMaker SSD artifact is accepted as it is. Raises `ModelError`.
     """
     if not path.is_file():
-        raise ModelError(f"{path}: no such file")
+        what = "is a folder: pack it with `fanfold model pack`" if path.is_dir() else "no such file"
+        raise ModelError(f"{path}: {what}")
     content = members(path)
     manifest = content.get(MANIFEST)
     spec = _sagemaker(path, content) if manifest is None else parse_model(manifest)

@@ -106,7 +106,7 @@ class Folder:
         except OSError as error:
             raise ReplayError(
                 f"{self.url}: {name} cannot be written: {error.strerror or error}. Make room or "
-                "give the rights, and start the same replay again: what is written stays"
+                "give the rights, and start the same command again: what is written stays"
             ) from error
         finally:
             if partial:

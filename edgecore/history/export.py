@@ -49,8 +49,13 @@ def _lines(rows: Any, columns: Sequence[str] = COLUMNS) -> str:
     return out.getvalue()
 
 
+def csv_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """With its head; of each row these columns."""
+    return csv_head(columns) + _lines(rows, columns)
+
+
 def csv_counts(counts: Sequence[Mapping[str, Any]]) -> str:
-    return csv_head(COUNT_COLUMNS) + _lines(counts, COUNT_COLUMNS)
+    return csv_table(counts, COUNT_COLUMNS)
 
 
 def json_lines(records: Sequence[Mapping[str, Any]]) -> str:

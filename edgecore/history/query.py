@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -14,6 +15,11 @@ ANY = "1"
 """Of ``sample``: whichever rule kept it."""
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+MAX_NUMBER = (1 << 63) - 1
+"""As SQLite takes it."""
+LATEST_S = 253_402_300_799.0
+"""The end of the year 9999."""
+MAX_SCORE = 1e12
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 FIELDS = ("camera", "label", "status", "name", "job", "since", "until", "score_min",
     "score_max", "defect", "sample", "limit", "before")  # fmt: skip
@@ -56,16 +62,27 @@ def parse(given: Mapping[str, str], now: float, zone: tzinfo) -> Query:
     status = known.get("status", "")
     if status and status not in STATUSES:
         raise QueryError(f"status {status!r:.40}: pass one of {', '.join(STATUSES)}")
+    since, until = period(known.get("since"), known.get("until"), now, zone)
     return Query(
         camera=known.get("camera", ""), label=known.get("label", ""), status=status,
-        name=known.get("name", ""), job=known.get("job", ""),
-        since=moment(known.get("since"), now, zone, "since"),
-        until=moment(known.get("until"), now, zone, "until"),
+        name=known.get("name", ""), job=known.get("job", ""), since=since, until=until,
         score_min=_number(known, "score_min"), score_max=_number(known, "score_max"),
         defect=known.get("defect", "") in {"1", "true", "yes", "on"},
         sample=known.get("sample", ""),
         limit=_limit(known.get("limit")), before=_before(known.get("before")),
     )  # fmt: skip
+
+
+def period(
+    since: str | None, until: str | None, now: float, zone: tzinfo
+) -> tuple[float | None, float | None]:
+    """Raises QueryError, also for one that ends before it begins: it would find nothing."""
+    first, last = moment(since, now, zone, "since"), moment(until, now, zone, "until")
+    if first is not None and last is not None and last <= first:
+        raise QueryError(
+            f"until {until!r:.40} is not after since {since!r:.40}: pass the earlier as since"
+        )
+    return first, last
 
 
 def moment(text: str | None, now: float, zone: tzinfo, field: str) -> float | None:
@@ -76,7 +93,7 @@ def moment(text: str | None, now: float, zone: tzinfo, field: str) -> float | No
         if text[-1] in UNITS_S and text[:-1].isdigit():
             return now - timedelta(seconds=int(text[:-1]) * UNITS_S[text[-1]]).total_seconds()
         if text.replace(".", "", 1).isdigit() and len(text) >= 9:
-            return float(text)
+            return _possible(float(text))
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
         return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
     except (ValueError, OverflowError, OSError):
@@ -85,13 +102,22 @@ def moment(text: str | None, now: float, zone: tzinfo, field: str) -> float | No
         ) from None
 
 
+def _possible(t: float) -> float:
+    if t > LATEST_S:
+        raise ValueError(t)
+    return t
+
+
 def _number(given: Mapping[str, str], field: str) -> float | None:
     if field not in given:
         return None
     try:
-        return float(given[field])
+        found = float(given[field])
     except ValueError:
-        raise QueryError(f"{field} {given[field]!r:.40}: pass a number such as 0.8") from None
+        found = math.nan
+    if not abs(found) <= MAX_SCORE:  # nor is NaN
+        raise QueryError(f"{field} {given[field]!r:.40}: pass a number such as 0.8")
+    return found
 
 
 def _limit(text: str | None) -> int:
@@ -106,9 +132,17 @@ def _before(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     t, _, number = text.partition(".")
-    if not (t.lstrip("-").isdigit() and number.isdigit()):
+    found = whole(t.removeprefix("-")), whole(number)
+    if found[0] is None or found[1] is None:
         raise QueryError(f"before {text!r:.40}: pass the `next` of the page before")
-    return int(t), int(number)
+    return -found[0] if t.startswith("-") else found[0], found[1]
+
+
+def whole(text: str) -> int | None:
+    """A number that the database can hold; None: it is none."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_NUMBER):
+        return None
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from edgecore.disk.archive import extract
+from edgecore.disk.archive import ArchiveError, extract
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import device_packages
 from fanfold.device.interpreters import device_python
@@ -37,7 +37,12 @@ def unpacked(package: Path) -> Iterator[Path]:
     elif package.is_file():
         with tempfile.TemporaryDirectory(prefix="fanfold-model-") as parent:
             folder = Path(parent) / "model"
-            extract(package, folder)
+            try:
+                extract(package, folder)
+            except ArchiveError as error:
+                said = str(error).removeprefix(f"{package.name}: ")
+                remedy = "pass a package (`fanfold model pack`) or its folder"
+                raise UserError(f"--model {package}: {said}; {remedy}", INVALID) from error
             yield folder
     else:
         raise UserError(f"--model {package}: no such package or folder", INVALID)

@@ -45,7 +45,8 @@ def deployed_group(name: str) -> str:
 def local_group(site: str, model: Path, state: Path, *, tls: bool) -> Path:
     """The planner's own document, with the Lambdas and the model of this machine."""
     if not model.is_file():
-        raise UserError(f"{model}: no such model package", MISSING)
+        what = "is a folder: pack it with `fanfold model pack`" if model.is_dir() else ""
+        raise UserError(f"{model}: {what or 'no such model package'}", MISSING)
     settings, profile = read_site(site)
     made = plan_group(settings.with_model("s3://local/model.tar.gz"), profile)
     if wrong := errors(check(made)):

@@ -25,6 +25,7 @@ from fanfold.reference.history_answers import (
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
     ModelInspectAnswer,
+    ModelPublishAnswer,
     ModelTryAnswer,
 )
 from fanfold.reference.replay_answer import ReplayAnswer
@@ -290,6 +291,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "devcloud status": DevcloudStatusAnswer,
     "bundle": BundleAnswer,
     "model inspect": ModelInspectAnswer,
+    "model publish": ModelPublishAnswer,
     "model compile": ModelCompileAnswer,
     "model try": ModelTryAnswer,
     **ACTS,

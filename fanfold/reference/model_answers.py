@@ -20,6 +20,10 @@ class ModelInspectAnswer(Versioned):
     footprint: dict[str, Any] | None
 
 
+class ModelPublishAnswer(ModelInspectAnswer):
+    uri: str = Field(description="For `fanfold deploy SITE --model`, or the site's file.")
+
+
 class ModelTryAnswer(Versioned):
     image: str
     output: dict[str, Any] | None = Field(None, description="As in a result; absent: no answer.")

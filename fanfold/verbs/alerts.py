@@ -52,7 +52,8 @@ def list_alerts(
     if found["alerts"]:
         output.out.print(table)
     else:
-        output.note(f"all {found['rules']} rules are quiet")
+        one = found["rules"] == 1
+        output.note("the rule is quiet" if one else f"all {found['rules']} rules are quiet")
     for channel in found["channels"]:
         said = f"{channel['name']}: {channel['sent']} sent, {channel['waiting']} waiting"
         said += f", {channel['dropped']} dropped" if channel["dropped"] else ""

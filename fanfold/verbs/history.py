@@ -12,8 +12,8 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from edgecore.history.export import csv_counts, csv_head, csv_lines, json_lines
-from edgecore.history.query import QueryError, moment, parse, zone_now
+from edgecore.history.export import csv_counts, csv_head, csv_lines, csv_table, json_lines
+from edgecore.history.query import QueryError, parse, period, zone_now
 from edgecore.history.reader import EXPORT_LIMIT_S, NoHistoryError, Reader, TooSlowError
 from edgecore.history.schema import file_of
 from edgecore.history.settings import VARIABLE, Settings, of_environment
@@ -26,6 +26,9 @@ from fanfold.localcore import running
 from fanfold.localcore.samples import write_samples
 from replay.errors import ReplayError
 from replay.place import place_of
+
+LABEL_COLUMNS = ("label", "camera", "images")
+EVENT_COLUMNS = ("time", "t", "kind", "subject", "text", "who")
 
 
 def register(app: typer.Typer) -> None:
@@ -77,6 +80,8 @@ def history(
     It is read from the core's state directory, so it is there while the core is stopped.
     Example: fanfold history demo --status failed --since 24h
     """
+    if as_csv and as_json:
+        raise UserError("--csv and --json: pass one of them", INVALID)
     state = running.state_of(site)
     settings = _settings(state.name, remembered_site(state))
     reader = Reader(file_of(state), EXPORT_LIMIT_S)
@@ -90,7 +95,7 @@ def history(
         elif count_by is not None or show is What.labels:
             _counts(reader, settings, given, count_by, as_csv=as_csv, as_json=as_json)
         elif show is What.events:
-            _events(reader, settings, limit, as_json=as_json)
+            _events(reader, settings, limit, as_csv=as_csv, as_json=as_json)
         else:
             _images(reader, settings, given, limit, as_csv=as_csv, as_json=as_json)
     except QueryError as error:
@@ -135,6 +140,10 @@ def _images(
         )
         table.add_row(*map(_plain, shown))
     output.out.print(table)
+    if not found.records:
+        anywhere = query.name and not query.is_pattern
+        hint = f"; a name is found by its beginning, anywhere with --name '*{query.name}*'"
+        output.note("nothing found" + (visible(hint) if anywhere else ""))
     if found.next is not None:
         output.note(f"the newest {len(found.records)}; more: --count, --since, --csv or --json")
 
@@ -167,11 +176,14 @@ def _counts(
     as_csv: bool, as_json: bool,
 ) -> None:  # fmt: skip
     now = time.time()
-    since = moment(given["since"] or "24h", now, settings.zone, "since") or 0.0
-    until = moment(given["until"] or None, now, settings.zone, "until") or now
+    first, last = period(given["since"] or "24h", given["until"] or None, now, settings.zone)
+    since, until = first or 0.0, last or now
     if by is None:
         labels = reader.labels(since, until, given["camera"])
-        _rows(labels, ("label", "camera", "images"), as_json=as_json)
+        if as_csv:
+            _write(csv_table(labels, LABEL_COLUMNS))
+        else:
+            _rows(labels, LABEL_COLUMNS, as_json=as_json)
         return
     named: By = by.value
     counts = reader.counts(named, since, until, settings, given["camera"])
@@ -182,8 +194,12 @@ def _counts(
     _rows(counts, columns[by is Counted.camera :], as_json=as_json)
 
 
-def _events(reader: Reader, settings: Settings, limit: int, *, as_json: bool) -> None:
+def _events(reader: Reader, settings: Settings, limit: int, *, as_csv: bool, as_json: bool) -> None:
     events = reader.events(limit)
+    if as_csv:
+        timed = [{**e, "time": zone_now(settings.zone, e["t"])} for e in events]
+        _write(csv_table(timed, EVENT_COLUMNS))
+        return
     if as_json:
         _write(json_lines(events))
         return
@@ -205,6 +221,8 @@ def _rows(rows: list[dict[str, Any]], columns: Iterable[str], *, as_json: bool) 
     for row in rows:
         table.add_row(*(_cell(column, row[column]) for column in shown))
     output.out.print(table)
+    if not rows:
+        output.note("nothing was inspected in this time")
 
 
 def _cell(column: str, value: Any) -> Any:
@@ -223,7 +241,8 @@ def _plain(text: str) -> Any:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column)
+        # A name is what somebody looks for and copies: it is broken, and never cut.
+        table.add_column(column, overflow="fold" if column == "name" else "ellipsis")
     return table
 
 

@@ -175,14 +175,19 @@ def publish(
     path: Path,
     bucket: str = typer.Option(help="Bucket; made where it does not exist on a development cloud."),
     aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    as_json: bool = typer.Option(False, "--json", help="As one JSON object, with the URI."),
 ) -> None:
     """Upload a verified package under its content's own key; prints the S3 URI.
 
     Then: fanfold deploy SITE --model URI
     Example: fanfold model publish lite0-1.1.0.tar.gz --bucket fanfold-demo-models
     """
-    _inspect(path)
-    typer.echo(upload(path, bucket, aws=aws))
+    found = _inspect(path)
+    uri = upload(path, bucket, aws=aws)
+    if as_json:
+        output.print_json({"v": 1, "uri": uri, **_facts(found)})
+    else:
+        typer.echo(uri)
 
 
 def upload(path: Path, bucket: str, *, aws: bool = False) -> str:

@@ -36,7 +36,7 @@ def results(
         None, "--count", "-n", min=1, help="End after this many results."
     ),
     wait_s: float | None = typer.Option(
-        None, "--wait-s", "--timeout-s", help="End after this many seconds without a result."
+        None, "--wait-s", "--timeout-s", min=0, help="End after this many seconds without a result."
     ),
     as_json: bool = typer.Option(False, "--json", help="One JSON record a line."),
     source: Source = typer.Option(

@@ -66,8 +66,7 @@ class Member:
     def spawn(self, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a process of this interpreter: never a fork of one with a GPU context."""
         python = env.get("FANFOLD_POOL_PYTHON", sys.executable)
-        # Another interpreter has packages of its own; it is given Fanfold's alone.
-        shared = sys.path if python == sys.executable else [env.get("PYTHONPATH", "")]
+        shared = sys.path if python == sys.executable else _foreign(env.get("PYTHONPATH", ""))
         path = os.pathsep.join([PACKAGE_ROOT, *(each for each in shared if each)])
         told = told_for(str(self.gpu_id), env)
         self.process = subprocess.Popen(
@@ -83,3 +82,10 @@ class Member:
             },
         )
         return self.process
+
+
+def _foreign(path: str) -> list[str]:
+    """Of a PYTHONPATH what another interpreter may be given: it has packages and a standard
+    library of its own, and ends at once with those of this one."""
+    own = tuple(os.path.join(prefix, "") for prefix in {sys.prefix, sys.base_prefix})
+    return [each for each in path.split(os.pathsep) if not each.startswith(own)]

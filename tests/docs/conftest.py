@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from guide_shell import PROJECT, Network, Shell, blocks, make_checkout
+from guide_blocks import blocks
+from guide_shell import PROJECT, Network, Shell, make_checkout
 
 CACHE = PROJECT / "build" / "guides"
 #: What `make` has fetched for the tests of real networks.

@@ -13,7 +13,6 @@ from pathlib import Path
 from fanfold.sending.records import LISTENING
 
 PROJECT = Path(__file__).parents[2]
-GUIDES = PROJECT / "docs" / "guides"
 #: What a checkout has and a plant only points at.
 SHARED = (
     ".venv", ".venv-device", "node_modules", "app.py", "cdk.json", "package.json", "contract",
@@ -29,13 +28,6 @@ FOLLOWS = re.compile(
 STARTS = {"fanfold run": "fanfold stop", "fanfold devcloud start": "fanfold devcloud stop"}
 DEADLINE_S = 120
 HEARD_S = 5
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-
-
-def blocks(page: str, language: str = "sh") -> list[str]:
-    """Code blocks of one language of a guide, in order."""
-    text = (GUIDES / page).read_text("utf-8")
-    return [body for name, body in _BLOCK.findall(text) if name == language]
 
 
 def make_checkout(folder: Path) -> Path:
@@ -166,6 +158,10 @@ class Shell:
             time.sleep(0.1)
         said = "\n".join(f"$ {c}\n{p.read_text()[-1500:]}" for c, _, p in self._followers)
         raise AssertionError(f"{what!r} was not heard:\n{said}")
+
+    def overheard(self) -> str:
+        """All that those who follow have printed so far."""
+        return "".join(path.read_text("utf-8", "replace") for _, _, path in self._followers)
 
     def hang_up(self) -> None:
         """Ctrl-C to what follows; what it said is forgotten."""

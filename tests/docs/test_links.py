@@ -73,7 +73,7 @@ def test_each_decision_has_a_number_of_its_own():
     assert sorted(numbers) == sorted(set(numbers))
 
 
-@pytest.mark.parametrize("page", sorted(GUIDES.glob("*.md")), ids=name)
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(GUIDES.glob("*.md"))], ids=name)
 def test_the_commands_of_a_guide_are_verbs_with_those_options(page):
     for words in typed(page):
         path = next((p for p in (" ".join(words[:2]), words[0]) if p in COMMANDS), None)

@@ -58,6 +58,7 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a-folder.yaml").mkdir()
     (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "other").write_bytes(b"what the rest of a line names is there")
     for name in ("empty.yaml", ESCAPE):
         (tmp_path / name).write_bytes(b"")
     for name in ("bytes.yaml", "bytes.tar.gz"):

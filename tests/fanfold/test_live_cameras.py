@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
 from cameras import a_picture, needs_rtsp, rtsp_camera
+from checkout import PHOTOS
 from every import every
 from real_core import RealCore
 
@@ -34,8 +38,27 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+class Still:
+    """A camera that serves one picture for ever, until it is switched off."""
+
+    def __init__(self) -> None:
+        serve = functools.partial(SimpleHTTPRequestHandler, directory=PHOTOS)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/coffee.jpg"
+
+    def switch_off(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
 @pytest.fixture(scope="module")
-def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
+def still() -> Still:
+    return Still()
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory: pytest.TempPathFactory, still: Still) -> Iterator[RealCore]:
     core = RealCore(tmp_path_factory.mktemp("hall"))
     core.write()
     with rtsp_camera(a_picture("ball"), SECRET) as camera:
@@ -43,7 +66,7 @@ def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
         site = yaml.safe_load(path.read_text())
         site["cameras"] = [
             {"name": "left", "source": camera.url("{secret:left}"), "fps": 5},
-            {"name": "right"},
+            {"name": "right", "source": still.url, "fps": 1, "frozen_s": 3},
         ]
         path.write_text(yaml.safe_dump(site))
         secrets = core.folder / "state/grabber/secrets"
@@ -114,6 +137,16 @@ def _is_child(path: Path) -> bool:
         return b"lambdas.grabber.child" in path.read_bytes()
     except OSError:
         return False
+
+
+def test_a_camera_that_freezes_and_then_goes_away_is_said_so(hall: RealCore, still: Still) -> None:
+    def said(code: str) -> bool:
+        found = hall.status()["verdict"]["reasons"]
+        return any(r["code"] == code and r["subject"] == "camera right" for r in found)
+
+    hall.eventually(lambda: said("camera_frozen"), "the same picture for three seconds")
+    still.switch_off()
+    hall.eventually(lambda: said("camera_away"), "no frame for half a minute")
 
 
 def test_a_video_is_inspected_in_order_and_each_frame_has_its_time(

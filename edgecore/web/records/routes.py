@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from edgecore.history.export import csv_counts, csv_head, csv_lines, json_lines
-from edgecore.history.query import Query, QueryError, moment, parse
+from edgecore.history.query import MAX_NUMBER, Query, QueryError, moment, parse, whole
 from edgecore.history.reader import EXPORT_LIMIT_S, NoHistoryError, Reader, TooSlowError
 from edgecore.history.settings import Settings
 from edgecore.history.shifts import BYS
@@ -106,13 +106,13 @@ class _Pages:
     async def events(self, request: Request) -> Response:
         given = request.query_params
         kind, before = given.get("kind", ""), given.get("before", "")
-        if before and not (before.isascii() and before.isdigit()):
+        if before and whole(before) is None:
             raise QueryError(f"before {before!r:.40}: pass the id of the last event of a page")
-        found = await self._ask(self._reader().events, 200, kind, int(before) if before else None)
+        found = await self._ask(self._reader().events, 200, kind, whole(before))
         return JSONResponse({"v": 1, "events": found})
 
     async def picture(self, request: Request) -> Response:
-        image = request.path_params["image"]
+        image = min(request.path_params["image"], MAX_NUMBER)
         found = await self._ask(self._reader().picture, image)
         if found is None:
             return _problem(404, f"no picture was kept of image {image}")
@@ -120,7 +120,7 @@ class _Pages:
         return Response(found[1], media_type=found[0], headers=headers)
 
     async def sample(self, request: Request) -> Response:
-        image = request.path_params["image"]
+        image = min(request.path_params["image"], MAX_NUMBER)
         kept = await self._ask(self._reader().sample, image)
         if kept is None:
             return _problem(404, f"image {image} was not kept as a sample, or is no longer")

@@ -37,6 +37,8 @@ def test_one_function_that_cannot_start_stops_no_other(site: Site) -> None:
         assert (card["state"], card["startable"]) == ("stopped", False)
         assert remedy in card["last_error"]
         assert any(f"function {name} " in text for text in site.status()["findings"])
+    codes = [reason["code"] for reason in site.status()["verdict"]["reasons"]]
+    assert "function_cannot_start" in codes
 
 
 def test_a_function_without_its_code_stops_no_other(site: Site) -> None:

@@ -152,7 +152,9 @@ def test_a_group_comes_by_a_job_and_a_kill_in_its_trial_changes_nothing(
     with web_files() as files:
         core = Core(tmp_path / "core", join)
         try:
-            assert core.status()["group"]["deployment"] == "waiting-for-a-job"
+            first = core.status()
+            assert first["group"]["deployment"] == "waiting-for-a-job"
+            assert "waits_for_a_job" in [r["code"] for r in first["verdict"]["reasons"]]
             eventually(lambda: core.status()["cloud"]["link"]["connected"], "connected")
             document = job(files, 1, group_document=group_document(), code=[], model=None)
             one = service.queue("d-1", document)

@@ -114,6 +114,11 @@ def test_labels_are_counted_once_an_image(reader: Reader) -> None:
         ({"before": "x"}, "`next`"),
         ({"colour": "red"}, "no such field"),
         ({"score_min": "high"}, "0.8"),
+        ({"score_min": "nan"}, "0.8"),
+        ({"score_max": "1e306"}, "0.8"),
+        ({"before": "1.99999999999999999999"}, "`next`"),
+        ({"since": "99999999999999999999"}, "2026-11-25T14:00"),
+        ({"since": "2h", "until": "5h"}, "not after since"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_is_allowed(given: dict[str, str], said: str) -> None:

@@ -59,6 +59,11 @@ def test_a_bad_model_is_rolled_back_and_the_reason_reaches_the_cloud(running, ki
     assert f"went back to deployment {good}" in plant.deployment(bad)["ErrorMessage"]
     eventually(lambda: runs(plant, good), "the good deployment runs again")
     assert plant.outcomes()[bad] == "rolled back"
+    assert "deployment_rolled_back" in reasons(plant)
+
+
+def reasons(plant: Plant) -> set[str]:
+    return {reason["code"] for reason in plant.status()["verdict"]["reasons"]}
 
 
 def test_images_that_come_while_a_bad_deployment_is_tried_are_not_lost(running):
@@ -88,6 +93,7 @@ def test_a_deployment_that_cannot_be_fetched_is_refused_and_what_runs_goes_on(ru
     assert "nowhere.tar.gz" in plant.deployment(bad)["ErrorMessage"]
     assert {f["id"]: f["pid"] for f in plant.status()["functions"]} == before
     assert runs(plant, good)
+    assert "deployment_refused" in reasons(plant)
 
 
 def test_a_good_deployment_is_reported_as_success_only_once_it_runs(running):
@@ -143,5 +149,6 @@ def test_the_first_deployment_of_a_core_has_no_way_back_and_says_so(plant):
 
     eventually(lambda: plant.deployment(bad)["DeploymentStatus"] == "Failure", "failure told")
     assert "no earlier deployment" in plant.deployment(bad)["ErrorMessage"]
+    eventually(lambda: "deployment_not_healthy" in reasons(plant), "the verdict says it, too")
     good = plant.deploy()
     eventually(lambda: runs(plant, good), "a later good deployment runs")

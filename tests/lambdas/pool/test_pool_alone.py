@@ -1,6 +1,7 @@
 """The pool as a plain function: order, bad files, and processes that die."""
 
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from broken_volume import Volume
 from inference_kit import DEADLINE_S, jpeg, simulated
 
 from contract.accelerators.cards import GpuId
-from lambdas.pool import run
+from lambdas.pool import member, run
 from lambdas.pool.alone import PoolError, environment, job_of
-from lambdas.pool.member import Job
+from lambdas.pool.member import Job, Member
 from lambdas.pool.pool import Owner, Pool
 from lambdas.pool.sizing import gpus_here, parse_gpus, processes
 
@@ -74,6 +75,17 @@ def test_gpus_are_found_by_the_drivers_folder_and_dealt_to_the_processes_in_turn
     assert gpus_here(str(tmp_path / "no driver"), {}) == []
     pool = Pool(5, found, {}, Told())
     assert [str(member.gpu_id) for member in pool.members] == ["0", "1", "0", "1", "0"]
+
+
+def test_another_interpreter_is_given_no_library_of_this_one(monkeypatch):
+    started = {}
+    monkeypatch.setattr(member.subprocess, "Popen", lambda _, **given: started.update(given["env"]))
+    own = str(Path(sys.base_prefix) / "lib" / "python3")
+    given = {"FANFOLD_POOL_PYTHON": "/other/python", "PYTHONPATH": os.pathsep.join([own, "/hooks"])}
+
+    Member(0, -1).spawn(given)
+
+    assert started["PYTHONPATH"].split(os.pathsep) == [member.PACKAGE_ROOT, "/hooks"]
 
 
 def test_a_process_for_each_gpu_else_for_each_core():

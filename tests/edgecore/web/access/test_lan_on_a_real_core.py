@@ -252,6 +252,21 @@ def test_chromium_signs_in_sees_its_rights_and_signs_out(plant: Plant, browser: 
 
 
 @needs_chromium
+def test_a_page_left_open_beyond_its_week_asks_who_is_there(plant: Plant, browser: Browser) -> None:
+    plant.users.add("lena", Role.VIEWER, PASSWORD)
+    sign_in(plant, browser, "lena")
+    browser("open", url=f"{plant.origin}/")
+    browser.wait("document.querySelector('#live').innerText === 'live'", 30_000)
+    file = plant.site.state / "people" / "sessions.json"
+    kept = json.loads(file.read_text())
+    for entry in kept["sessions"].values():
+        entry["until"] = 1.0
+    file.write_text(json.dumps(kept))
+
+    browser.wait("location.pathname === '/login' && location.search.includes('next=')", 30_000)
+
+
+@needs_chromium
 def test_a_viewers_page_offers_no_action(plant: Plant, browser: Browser) -> None:
     sign_in(plant, browser, "vera")
     browser("open", url=f"{plant.origin}/")

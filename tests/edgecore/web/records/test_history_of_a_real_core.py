@@ -6,21 +6,17 @@ import csv
 import io
 import json
 import os
-import re
-import shlex
 import signal
 from collections.abc import Iterator
 
 import boto3
 import pytest
 from alert_peers import Hook
-from checkout import PROJECT
 from chromium import Browser, needs_chromium
 from moto.server import ThreadedMotoServer
 from real_core import RealCore
 
 from fanfold.device.interpreters import device_python
-from fanfold.main import main
 
 pytestmark = [
     pytest.mark.e2e,
@@ -84,6 +80,44 @@ def test_the_csv_of_the_command_line_is_what_the_page_downloads(hall: RealCore) 
 
     assert [r["seq"] for r in rows] == [r["seq"] for r in csv.DictReader(io.StringIO(downloaded))]
     assert {r["status"] for r in rows} == {"ok", "failed"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("records?score_min=99999999999999999999999", 400),
+        ("records.csv?score_max=nan", 400),
+        ("records?since=99999999999999999999999", 400),
+        ("events?before=99999999999999999999999", 400),
+        ("sample/99999999999999999999999", 404),
+        ("picture/99999999999999999999999", 404),
+    ],
+)
+def test_a_number_that_no_database_holds_is_refused_in_words(
+    hall: RealCore, path: str, status: int
+) -> None:
+    answered, body = hall.ask(f"/api/history/{path}")
+
+    assert (answered, json.loads(body)["ok"]) == (status, False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "head", "word"),
+    [
+        (["--by", "camera"], "period,camera,images", "left"),
+        (["--show", "labels"], "label,camera,images", "part"),
+        (["--show", "events"], "time,t,kind,subject", "deployment"),
+    ],
+)
+def test_whatever_is_shown_is_csv_when_csv_is_asked_for(
+    hall: RealCore, asked: list[str], head: str, word: str
+) -> None:
+    printed = hall.fanfold("history", "hall", *asked, "--csv").lstrip("\ufeff")
+
+    assert printed.startswith(head)
+    assert word in printed
+    hall.fanfold("history", "hall", *asked, "--csv", "--json", ok=(2,))
+    assert "pass one of them" in hall.said
 
 
 @needs_chromium
@@ -181,6 +215,19 @@ def test_on_a_phone_an_event_is_read_in_lines_of_words(browser: Browser, hall: R
 
 
 @needs_chromium
+def test_a_label_as_long_as_a_sentence_leaves_its_count_in_sight(
+    browser: Browser, hall: RealCore
+) -> None:
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history", width=390, height=844)
+    browser.wait("document.querySelector('#label-counts tbody td')")
+    cell = "document.querySelector('#label-counts tbody tr')"
+    browser("evaluate", script=f"{cell}.cells[0].textContent = 'scratched'.repeat(30)")
+    right = browser("evaluate", script=f"{cell}.cells[2].getBoundingClientRect().right")
+
+    assert right <= 390
+
+
+@needs_chromium
 def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
     browser: Browser, hall: RealCore, hook: Hook
 ) -> None:
@@ -199,21 +246,6 @@ def test_a_test_of_the_alerts_reaches_the_webhook(hall: RealCore, hook: Hook) ->
 
     assert "webhook: sent" in said
     assert hook.got[-1][1]["kind"] == "test"
-
-
-@pytest.mark.parametrize("guide", ["history.md", "alerting.md", "samples.md"])
-def test_what_the_guide_types_works(
-    guide: str, hall: RealCore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(hall.folder)
-    monkeypatch.setenv("FANFOLD_STATE", str(hall.folder / "s"))
-    (block,) = re.findall(r"```sh\n(.*?)```", (PROJECT / "docs/guides" / guide).read_text(), re.S)
-    lines = [re.split("[#|>]", line)[0].replace("demo", "hall") for line in block.splitlines()]
-    typed = [shlex.split(line)[1:] for line in lines]
-    # Its alert has the guide's name nowhere: what is on here is called `parts`.
-    typed = [["parts" if word == "nothing-inspected" else word for word in w] for w in typed]
-
-    assert {" ".join(words): main(words) for words in typed} == {" ".join(w): 0 for w in typed}
 
 
 def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(

@@ -31,7 +31,7 @@ export function startAlerts(may, visible) {
       const { alerts } = await (await fetch("/api/status")).json();
       byId("alerts-section").hidden = !alerts?.rules;
       if (!alerts?.rules) return;
-      table(byId("alerts"), COLUMNS, alerts.alerts, (a) => a.key, `All ${alerts.rules} rules are quiet.`);
+      table(byId("alerts"), COLUMNS, alerts.alerts, (a) => a.key, alerts.rules === 1 ? "The rule is quiet." : `All ${alerts.rules} rules are quiet.`);
       const ways = alerts.channels.map((c) => `${c.name}: ${c.sent} sent, ${c.waiting} waiting` + (c.dropped ? `, ${c.dropped} dropped` : "") + (c.problem ? ` (${visible(c.problem)})` : ""));
       setText(byId("alerts-note"), ways.join(" · "));
     } catch { /* the search says that the core is away */ }
