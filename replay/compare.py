@@ -36,14 +36,18 @@ class Worst(NamedTuple):
 def require_results(results: Place) -> None:
     """Before a long replay is compared with them. Raises `ReplayError` where there can be none."""
     if not any(entry.name.endswith(KINDS) for entry in results.entries()):
-        raise _no_records(results)
+        raise no_records(results)
 
 
-def _no_records(results: Place) -> ReplayError:
+def no_records(results: Place) -> ReplayError:
     return ReplayError(
         f"--against {results.url}: no records there that name a file; give the folder or "
         "prefix with batches/ or results/ of a site"
     )
+
+
+def no_batch(name: str, error: Exception) -> ReplayError:
+    return ReplayError(f"{name} is no batch of results: {error}")
 
 
 class Live:
@@ -60,7 +64,7 @@ class Live:
             if entry.name.endswith(KINDS):
                 self._add(f"{results.url}/{entry.name}", results.read(entry.name), parsed)
         if not self.records:
-            raise _no_records(results)
+            raise no_records(results)
 
     def _add(self, name: str, content: bytes, parsed: Parsed) -> None:
         try:
@@ -69,7 +73,7 @@ class Live:
                 if record.get("file") and record.get("status") not in (None, "gap")
             ]  # fmt: skip
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ReplayError(f"{name} is no batch of results: {error}") from error
+            raise no_batch(name, error) from error
         with self._database:
             self._database.executemany("INSERT OR REPLACE INTO live VALUES (?, ?)", rows)
         self.records += len(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 from contextlib import closing
@@ -30,6 +31,7 @@ from replay.finish import finish
 from replay.package import local_package, spec_of
 from replay.place import place_of
 from replay.plan import Replay, make_plan, model_key
+from replay.recorded import recorded
 from replay.render.batch import submit_command, template
 from replay.render.kubernetes import indexed_job
 from replay.render.manifests import Array, write_manifests
@@ -63,6 +65,9 @@ def replay(
     against: str | None = typer.Option(
         None, help="Results recorded live (batches/ or results/ of a site): s3:// or a folder."
     ),
+    recorded_only: bool = typer.Option(
+        False, "--recorded-only", help="Only the images that the results of --against name."
+    ),
     engine: EngineName = typer.Option(EngineName.local, help="Who runs the shards."),
     ray_address: str = typer.Option(
         "auto", "--ray", help="With --engine ray: auto, host:port or ray://host:port."
@@ -85,6 +90,8 @@ def replay(
     Example: fanfold replay --model build/models/demo.tar.gz --from build/images --out build/replay
     """
     _refuse_sizes(workers, gpus, engine, render)
+    if recorded_only and not against:
+        raise UserError("--recorded-only needs --against: whose images?", INVALID)
     try:
         folder = local_package(model)
         spec, archive, store = spec_of(folder), place_of(source), place_of(out)
@@ -92,14 +99,16 @@ def replay(
         if live:
             require_results(live[0])
         with output.working(f"listing {archive.url}"):
-            plan = make_plan(archive, shard_images)
+            listed = recorded(*live) if live and recorded_only else None
+            plan = make_plan(archive, shard_images, listed=listed)
         with closing(plan):
             output.note(f"{plan.images:,} images in {plan.shards:,} shards, replay {plan.name}")
             whole = Replay(plan, model_key(spec.sha256), archive, store)
             job = Job(archive.url, store.url, whole.model, folder, workers, gpus)
             if render is not None:
                 there = model if model.startswith("s3://") else str(Path(model).absolute())
-                _render(render, whole, job._replace(package=there), (image, parallel, memory_mb))
+                task = (image, parallel, memory_mb)
+                _render(render, whole, spec, job._replace(package=there), task)
                 return
             made = _engine(engine, job, spec, model, ray_address)
             tally = _driven(whole, made, usd_per_hour)
@@ -141,10 +150,22 @@ def _engine(engine: EngineName, job: Job, spec: ModelSpec, model: str, address: 
         raise UserError("--engine ray needs Ray: pip install 'fanfold[ray]'", MISSING)
     from replay.engines.ray_engine import RayEngine
 
-    if job.gpus and not job.gpus.replace(".", "", 1).isdigit():
-        raise UserError(f"--gpus {job.gpus}: with Ray it is the GPUs of a task, e.g. 1", INVALID)
     package = model if Path(model).is_file() else job.package
-    return RayEngine(job._replace(package=package, gpus=""), address, gpus=float(job.gpus or 0))
+    return RayEngine(job._replace(package=package), address, gpus=_gpus_of_task(job.gpus))
+
+
+def _gpus_of_task(asked: str) -> float:
+    """Raises UserError for what Ray has no such share of."""
+    try:
+        gpus = float(asked or 0)
+    except ValueError:
+        gpus = -1.0
+    if 0 <= gpus <= 1 or (gpus > 1 and gpus.is_integer()):
+        return gpus
+    raise UserError(
+        f"--gpus {asked}: with Ray it is the GPUs of a task: 0.5 for two tasks on one GPU, 1, 2, …",
+        INVALID,
+    )
 
 
 def _python_for(spec: ModelSpec) -> str:
@@ -175,13 +196,15 @@ def _run_of(tally: Tally, whole: Replay, usd_per_hour: float) -> dict[str, Any]:
         "seconds": round(tally.seconds, 3),
         "images_per_s": round(tally.images_per_s, 1),
         "usd": round(cost(work, tally.images_per_s, usd_per_hour).usd, 4),
+        "nodes": dict(tally.nodes),
         "quarantined": tally.quarantined,
     }
 
 
 def _render(
-    render: Rendered, whole: Replay, job: Job, of_task: tuple[str | None, int, int]
-) -> None:
+    render: Rendered, whole: Replay, spec: ModelSpec, job: Job,
+    of_task: tuple[str | None, int, int],
+) -> None:  # fmt: skip
     image, parallel, memory_mb = of_task
     if image is None:
         raise UserError("--render needs --image, a container image with Fanfold", INVALID)
@@ -195,9 +218,10 @@ def _render(
             "volume that is mounted there; or use s3://"
         )
     cpus = int(job.workers) if job.workers.isdigit() else 1
-    array = Array(
-        f"replay-{whole.plan.name}", url, whole.plan.shards, image, cpus, memory_mb, gpus, parallel
-    )
+    # One archive is replayed with many models, and each has a job of its own.
+    name = f"replay-{whole.plan.name}-{spec.sha256[:8]}"
+    hooks = os.environ.get("FANFOLD_HOOKS", "")
+    array = Array(name, url, whole.plan.shards, image, cpus, memory_mb, gpus, parallel, hooks)
     if render is Rendered.kubernetes:
         from ruamel.yaml import YAML
 

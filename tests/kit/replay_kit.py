@@ -67,7 +67,7 @@ class Whole:
 
     def run(self, engine=None):
         engine = engine or LocalEngine(self.job)
-        return Driver(self.replay, engine, self.heard, sleep=lambda _: None).run()
+        return Driver(self.replay, engine, self.heard, first_pause_s=0.0).run()
 
     def finish(self, against=None):
         return finish(self.replay, self.spec, against)
@@ -86,8 +86,9 @@ class Whole:
 class ScriptedEngine:
     """Answers as the test says: `events(shard)` for each shard, in order."""
 
-    def __init__(self, events, isolates: bool = False, lanes: int = 2) -> None:
+    def __init__(self, events, isolates: bool = False, lanes: int = 2, places=1) -> None:
         self.isolates, self._events, self._lanes = isolates, events, lanes
+        self.places = places
         self._held: deque = deque()
         self.submitted: list[str] = []
 

@@ -101,11 +101,15 @@ def test_nodes_that_go_away_and_buckets_that_ask_for_a_pause_accuse_no_shard(tmp
     assert (tally.images, tally.quarantined) == (20, [])
 
 
+def unfit(shard, node):
+    return Unable(shard, node, CannotLoadError(f"the package does not fit {node}: no onnxruntime"))
+
+
 def test_a_package_that_fits_no_node_ends_the_replay(tmp_path):
     whole = whole_of(tmp_path)
 
     with pytest.raises(CannotLoadError, match="does not fit n1: no onnxruntime"):
-        whole.run(ScriptedEngine(lambda held: [Unable(held.popleft(), "n1", "no onnxruntime")]))
+        whole.run(ScriptedEngine(lambda held: [unfit(held.popleft(), "n1")]))
 
 
 def answer(**output):
