@@ -85,12 +85,11 @@ device-tests: setup build/wheels/.done
 	scripts/test_again build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini \
 		$(ON_DEVICE) -n $(JOBS) -m 'not soak'
 
-# Ray, beside the tools in an environment of its own: half a gigabyte that nothing else needs.
-build/ray/.done: constraints/ray.txt constraints/tools.txt
+# Ray in an environment of its own, with what its tests need.
+build/ray/.done: constraints/ray.txt
 	@echo "Installing Ray (about a minute, once) …"
 	$(PY) -m venv --clear build/ray
-	build/ray/bin/pip install -q --disable-pip-version-check --require-hashes \
-		-r constraints/tools.txt -r constraints/ray.txt
+	build/ray/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 ray-tests: build/ray/.done

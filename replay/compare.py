@@ -33,10 +33,16 @@ class Worst(NamedTuple):
     replayed: Record
 
 
-def require_results(results: Place) -> None:
+def require_results(results: Place, parsed: Parsed) -> None:
     """Before a long replay is compared with them. Raises `ReplayError` where there can be none."""
-    if not any(entry.name.endswith(KINDS) for entry in results.entries()):
+    found = next((each.name for each in results.entries() if each.name.endswith(KINDS)), None)
+    if found is None:
         raise no_records(results)
+    try:
+        for _ in parsed(found, results.read(found)):
+            pass
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise no_batch(f"{results.url}/{found}", error) from error
 
 
 def no_records(results: Place) -> ReplayError:

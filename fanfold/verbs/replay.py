@@ -92,12 +92,14 @@ def replay(
     _refuse_sizes(workers, gpus, engine, render)
     if recorded_only and not against:
         raise UserError("--recorded-only needs --against: whose images?", INVALID)
+    if render is not None and image is None:
+        raise UserError("--render needs --image, a container image with Fanfold", INVALID)
     try:
         folder = local_package(model)
         spec, archive, store = spec_of(folder), place_of(source), place_of(out)
         live = (place_of(against), records_of) if against else None
         if live:
-            require_results(live[0])
+            require_results(*live)
         with output.working(f"listing {archive.url}"):
             listed = recorded(*live) if live and recorded_only else None
             plan = make_plan(archive, shard_images, listed=listed)
@@ -107,7 +109,7 @@ def replay(
             job = Job(archive.url, store.url, whole.model, folder, workers, gpus)
             if render is not None:
                 there = model if model.startswith("s3://") else str(Path(model).absolute())
-                task = (image, parallel, memory_mb)
+                task = (str(image), parallel, memory_mb)
                 _render(render, whole, spec, job._replace(package=there), task)
                 return
             made = _engine(engine, job, spec, model, ray_address)
@@ -132,10 +134,13 @@ def replay(
 
 
 def _refuse_sizes(workers: str, gpus: str, engine: EngineName, render: Rendered | None) -> None:
-    """Raises UserError for what no process could start with."""
+    """Raises UserError for what no process could start with, before anything is listed."""
     if render is not None and gpus and not gpus.isdigit():
         raise UserError(f"--gpus {gpus}: with --render it is the GPUs of a task, e.g. 1", INVALID)
-    if engine is EngineName.ray:  # looks at its own
+    if engine is EngineName.ray:
+        if importlib.util.find_spec("ray") is None:
+            raise UserError("--engine ray needs Ray: pip install 'fanfold[ray]'", MISSING)
+        _gpus_of_task(gpus)
         return
     try:
         processes(workers, parse_gpus(gpus))
@@ -146,8 +151,6 @@ def _refuse_sizes(workers: str, gpus: str, engine: EngineName, render: Rendered 
 def _engine(engine: EngineName, job: Job, spec: ModelSpec, model: str, address: str) -> Engine:
     if engine is EngineName.local:
         return LocalEngine(job._replace(python=_python_for(spec)))
-    if importlib.util.find_spec("ray") is None:
-        raise UserError("--engine ray needs Ray: pip install 'fanfold[ray]'", MISSING)
     from replay.engines.ray_engine import RayEngine
 
     package = model if Path(model).is_file() else job.package
@@ -202,12 +205,9 @@ def _run_of(tally: Tally, whole: Replay, usd_per_hour: float) -> dict[str, Any]:
 
 
 def _render(
-    render: Rendered, whole: Replay, spec: ModelSpec, job: Job,
-    of_task: tuple[str | None, int, int],
-) -> None:  # fmt: skip
+    render: Rendered, whole: Replay, spec: ModelSpec, job: Job, of_task: tuple[str, int, int]
+) -> None:
     image, parallel, memory_mb = of_task
-    if image is None:
-        raise UserError("--render needs --image, a container image with Fanfold", INVALID)
     gpus = int(job.gpus) if job.gpus.isdigit() else 0
     ids = ",".join(str(index) for index in range(gpus))
     url = write_manifests(whole, job._replace(gpus=ids))
@@ -225,7 +225,9 @@ def _render(
     if render is Rendered.kubernetes:
         from ruamel.yaml import YAML
 
-        YAML().dump(indexed_job(array), sys.stdout)
+        yaml = YAML()
+        yaml.width = 4096  # a path with spaces stays in one line
+        yaml.dump(indexed_job(array), sys.stdout)
         return
     sys.stdout.write(json.dumps(template(array), indent=1) + "\n")
     output.note(f"deploy it, then: {submit_command(array, 'QUEUE')}")

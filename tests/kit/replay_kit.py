@@ -55,11 +55,13 @@ class Heard:
 class Whole:
     """One replay over folders, and what came of it."""
 
-    def __init__(self, archive, out, model: Path, shard_images: int = 5, workers: str = "1"):
+    def __init__(
+        self, archive, out, model: Path, shard_images: int = 5, workers: str = "1", listed=None
+    ):
         self.store = Folder(out) if isinstance(out, Path) else out
         self.archive = Folder(archive) if isinstance(archive, Path) else archive
         self.spec = spec_of(str(model))
-        self.plan = make_plan(self.archive, shard_images)
+        self.plan = make_plan(self.archive, shard_images, listed=listed)
         key = model_key(self.spec.sha256)
         self.replay = Replay(self.plan, key, self.archive, self.store)
         self.job = Job(self.archive.url, self.store.url, key, str(model), workers)

@@ -17,6 +17,8 @@ import pytest
 from replay_kit import Whole, archive_of, package
 from waiting import eventually
 
+from bench.methods.peer import free_port
+
 pytest.importorskip("ray", reason="needs Ray: `make ray-tests`")
 
 from ray.cluster_utils import Cluster
@@ -25,6 +27,7 @@ from replay.engines.ray_engine import RayEngine
 from replay.errors import CannotLoadError, ReplayError
 
 DEADLINE_S = 150
+CLIENT_PORT = free_port()
 NODE = {"object_store_memory": 100 << 20, "wait": False}
 pytestmark = [
     pytest.mark.soak,  # a node takes some seconds to be there
@@ -42,6 +45,7 @@ def head():
         # At the priority that Ray gives its workers a busy machine lets them wait for minutes.
         patch.setenv("RAY_worker_niceness", "0")
         args = {**NODE, "num_cpus": 1, "include_dashboard": False}
+        args["ray_client_server_port"] = CLIENT_PORT
         made = Cluster(initialize_head=True, head_node_args=args)
         made.wait_for_nodes(timeout=DEADLINE_S)
         yield made
@@ -179,6 +183,14 @@ def test_with_gpus_it_waits_for_a_node_that_has_some_and_each_gpu_has_one_proces
         assert all(end < start for (_, end), (start, _) in itertools.pairwise(spans))
     # A model is loaded again only where a GPU changes hands, and not for each of 20 shards.
     assert len({each["pid"] for each in seen}) < 10
+
+
+def test_a_cluster_elsewhere_is_sent_the_code_by_ray_client(tmp_path, cluster):
+    whole = whole_of(tmp_path, 20, 5)
+
+    whole.run(RayEngine(whole.job, f"ray://127.0.0.1:{CLIENT_PORT}"))
+
+    once_in_order(whole, 20)
 
 
 def test_nodes_need_not_see_the_folder_of_the_package(tmp_path, cluster):
