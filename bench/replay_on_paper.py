@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from replay.ahead import READERS
 from replay.cost import GET_USD, LISTED_AT_ONCE, PUT_OR_LIST_USD, Work, cost
-from replay.join import READERS
 
 #: S3, per partitioned prefix: its user guide, optimizing-performance.html
 GETS_PER_S = 5_500

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from contract.agreement import judge
 from contract.agreement_tally import Tally
 from contract.messages import Record
+from replay.ahead import read_ahead
 from replay.errors import ReplayError
 from replay.place import Place
 
@@ -45,6 +46,12 @@ def require_results(results: Place, parsed: Parsed) -> None:
         raise no_batch(f"{results.url}/{found}", error) from error
 
 
+def batches(results: Place) -> Iterator[tuple[str, bytes]]:
+    """Objects with records below `results`, in order."""
+    names = (entry.name for entry in results.entries() if entry.name.endswith(KINDS))
+    return read_ahead(names, results.read)
+
+
 def no_records(results: Place) -> ReplayError:
     return ReplayError(
         f"--against {results.url}: no records there that name a file; give the folder or "
@@ -66,9 +73,8 @@ class Live:
 
     def load(self, results: Place, parsed: Parsed) -> None:
         """Every batch or outbox object below `results`. Raises `ReplayError`."""
-        for entry in results.entries():
-            if entry.name.endswith(KINDS):
-                self._add(f"{results.url}/{entry.name}", results.read(entry.name), parsed)
+        for name, content in batches(results):
+            self._add(f"{results.url}/{name}", content, parsed)
         if not self.records:
             raise no_records(results)
 

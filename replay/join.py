@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, NamedTuple
 from urllib.parse import quote
 
 from contract.messages import Record
+from replay.ahead import read_ahead
 from replay.cut import ROOT, Shard
 from replay.errors import ReplayError
 from replay.place import Place
@@ -22,8 +21,6 @@ from replay.plan import Replay, shard_name
 
 #: Of an encoded stream's name; file systems take 255 bytes with all around it.
 MAX_NAME = 200
-#: Shards that are read ahead; each is some hundred kilobytes.
-READERS = 8
 
 
 class Joined(NamedTuple):
@@ -41,11 +38,11 @@ def join(replay: Replay, each: Callable[[Record], None]) -> Joined:
     What is written is a function of the shards alone, so two that join write the same bytes.
     Raises `ReplayError` where a shard is missing or is not what the plan says.
     """
-    plan, store = replay.plan, replay.store
+    plan, model, store = replay.plan, replay.model, replay.store
     images, ok, failed, streams = 0, 0, Counter[str](), Counter[str]()
     with TemporaryDirectory(prefix="fanfold-join-") as folder:
         files = _Files(Path(folder), replay.folder, store)
-        for shard, content in _contents(replay):
+        for shard, content in read_ahead(plan, lambda each: _content(each, model, store)):
             files.append(shard.stream, content)
             for record in _records(shard, content):
                 images += 1
@@ -59,21 +56,6 @@ def join(replay: Replay, each: Callable[[Record], None]) -> Joined:
     if images != plan.images:
         raise ReplayError(f"{images} records joined, {plan.images} images planned: not complete")
     return Joined(images, ok, dict(failed), dict(streams))
-
-
-def _contents(replay: Replay) -> Iterator[tuple[Shard, bytes]]:
-    """In order, a few read ahead: a bucket's answers take longer than the join."""
-    shards = iter(replay.plan)
-    with ThreadPoolExecutor(READERS) as readers:
-
-        def asked(shard: Shard) -> tuple[Shard, Future[bytes]]:
-            return shard, readers.submit(_content, shard, replay.model, replay.store)
-
-        ahead = deque(map(asked, islice(shards, READERS)))
-        while ahead:
-            shard, content = ahead.popleft()
-            yield shard, content.result()
-            ahead.extend(map(asked, islice(shards, 1)))
 
 
 def _content(shard: Shard, model: str, store: Place) -> bytes:
@@ -107,10 +89,10 @@ class _Files:
 
     def __init__(self, folder: Path, prefix: str, store: Place) -> None:
         self._folder, self._prefix, self._store = folder, prefix, store
-        self._current = ""
+        self._current: str | None = None  # "" is a stream too: keys in S3 may begin with a slash
 
     def append(self, stream: str, content: bytes) -> None:
-        if stream != self._current and self._current not in ("", ROOT):
+        if self._current not in (None, stream, ROOT):
             self._send(self._current)
         self._current = stream
         with self._open(stream) as file:
@@ -118,7 +100,7 @@ class _Files:
 
     def close(self) -> None:
         for stream in {self._current, ROOT}:
-            if stream and self._path(stream).exists():
+            if stream is not None and self._path(stream).exists():
                 self._send(stream)
 
     @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from replay.compare import KINDS, Parsed, no_batch, no_records
+from replay.compare import Parsed, batches, no_batch, no_records
 from replay.place import Entry, Place
 from replay.sorting import sorted_on_disk
 
@@ -31,12 +31,10 @@ def recorded(results: Place, parsed: Parsed) -> Iterator[Entry]:
 
 def _lines(results: Place, parsed: Parsed) -> Iterator[str]:
     """Name and mark, which sort as the names do: no name has a NUL."""
-    for entry in results.entries():
-        if not entry.name.endswith(KINDS):
-            continue
-        url = f"{results.url}/{entry.name}"
+    for object_name, content in batches(results):
+        url = f"{results.url}/{object_name}"
         try:
-            found = list(parsed(url, results.read(entry.name)))
+            found = list(parsed(url, content))
             for _, record in found:
                 if record.get("file") and record.get("status") not in (None, "gap"):
                     yield f"{_below(record['file'])}\0{record.get('sha256') or ''}"

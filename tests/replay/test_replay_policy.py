@@ -15,6 +15,7 @@ from replay_kit import ScriptedEngine, Whole, archive_of, package
 from bench.replay_on_paper import table
 from contract.agreement import NOTHING, judge
 from contract.areas import iou
+from replay.ahead import READERS, read_ahead
 from replay.array import mark
 from replay.cost import Work, cost
 from replay.cut import ROOT, cut, shard_of
@@ -57,6 +58,26 @@ def test_more_names_than_a_run_are_sorted_by_their_bytes():
     names = ["b", "a", "é", "B", "c/", "c-"]
 
     assert list(sorted_on_disk(names, run=2)) == sorted(names, key=str.encode)
+
+
+def test_objects_are_read_a_few_ahead_in_order_and_fail_at_their_turn():
+    asked, taken = [], []
+
+    def read(number):
+        asked.append(number)
+        if number == 50:
+            raise FileNotFoundError(number)
+        return b"%d" % number
+
+    def take_all():
+        for number, content in read_ahead(range(100), read):
+            assert max(asked) < number + READERS
+            taken.append((number, content))
+
+    with pytest.raises(FileNotFoundError):
+        take_all()
+
+    assert taken == [(number, b"%d" % number) for number in range(50)]
 
 
 def whole_of(tmp_path, images=20):
