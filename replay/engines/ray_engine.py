@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ from replay.shard import Job, Outcome
 #: what adds nodes to a cluster sees that there is some.
 WAITING = 2
 LOOK_S, SAY_S = 1.0, 60.0
+REACH_S = 10.0
 #: How long a replay waits for the first node that can take a task: one may be starting.
 NODE_PATIENCE_S = 900.0
 
@@ -146,16 +148,24 @@ def _told(shard: Shard, kind: str, said: Any) -> Event:
 def _connect(address: str) -> None:
     """Raises `ReplayError`."""
     try:
+        _reach(address)
         ray.init(
             address=address, log_to_driver=False, logging_level="ERROR",
             runtime_env=_our_code(address), ignore_reinit_error=True,
         )  # fmt: skip
     except ImportError as error:  # Ray's own part for such an address is an extra of it
         raise ReplayError(f"--ray {address}: {error}; pip install 'fanfold[ray]'") from error
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ReplayError(
             f"--ray {address}: no cluster there ({error}); `ray start --head` starts one"
         ) from error
+
+
+def _reach(address: str) -> None:
+    """Ray itself tries a port where nobody answers for minutes. Raises `OSError`."""
+    host, _, port = address.removeprefix("ray://").rstrip("/").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), REACH_S).close()
 
 
 def _first_line(error: Exception) -> str:

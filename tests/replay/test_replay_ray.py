@@ -222,6 +222,14 @@ def test_a_package_that_no_node_can_load_ends_the_replay_with_its_node(tmp_path,
         whole.run(RayEngine(whole.job, cluster.address))
 
 
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_an_address_where_nobody_answers_is_said_at_once(tmp_path, scheme):
+    whole = whole_of(tmp_path, 5, 5)
+
+    with pytest.raises(ReplayError, match=r"no cluster there .*refused"):
+        RayEngine(whole.job, f"{scheme}127.0.0.1:{free_port()}")
+
+
 @pytest.mark.parametrize(("images", "kills"), [(60, 1), (2000, 3)])
 def test_a_driver_that_is_killed_and_started_again_finishes(tmp_path, cluster, images, kills):
     add_node(cluster)
