@@ -19,7 +19,7 @@ QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/s
 	tests/lambdas/tensors tests/edgecore/runtime
 IN_QUICK := not soak and not e2e and not slow
 
-.PHONY: setup demo test quick lint unit device-tests soak bench-guard clean
+.PHONY: setup demo test quick lint unit device-tests ray-tests soak bench-guard clean
 
 setup: .venv/.done .venv-device/.done node_modules/.done build/clients/.done
 
@@ -85,8 +85,18 @@ device-tests: setup build/wheels/.done
 	scripts/test_again build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini \
 		$(ON_DEVICE) -n $(JOBS) -m 'not soak'
 
+# Ray in an environment of its own, with what its tests need.
+build/ray/.done: constraints/ray.txt
+	@echo "Installing Ray (about a minute, once) …"
+	$(PY) -m venv --clear build/ray
+	build/ray/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+ray-tests: build/ray/.done
+	build/ray/bin/python -m pytest tests/replay/test_replay_ray.py
+
 # Hours: see docs/reliability.md. `$(BIN)/python tests/chaos/chaos_report.py` writes its table anew.
-soak: setup build/wheels/.done
+soak: setup build/wheels/.done ray-tests
 	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m soak
 	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m soak
 

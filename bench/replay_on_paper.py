@@ -1,13 +1,14 @@
 """`python -m bench.replay_on_paper`: a replay of 10⁸ images on 100 nodes, step by step, on paper.
 
 Prints the table of docs/replay-on-paper.md. Every number is a quota or a list price with its
-source, or an assumption that the page names; nothing is measured here.
+source, a measurement of docs/performance.md, or an assumption; the page says which.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from replay.ahead import READERS
 from replay.cost import GET_USD, LISTED_AT_ONCE, PUT_OR_LIST_USD, Work, cost
 
 #: S3, per partitioned prefix: its user guide, optimizing-performance.html
@@ -23,16 +24,19 @@ class Archive:
 
     images: int = 100_000_000
     image_bytes: int = 180_000
-    record_bytes: int = 300
     cameras: int = 200
     nodes: int = 100
-    #: A node of 16 vCPUs (8 cores): 8 ms to decode and 16 ms of network on one thread, 16
-    #: workers of which two share a core and bring 1.3 of it.
-    node_images_per_s: float = 8 * 1.3 / 0.024
+    #: Measured on two vCPUs by `bench.replay_rate --ray own`; a node has 16.
+    node_images_per_s: float = 8 * 117.4
     #: c5.4xlarge, on demand, us-east-1 (docs.aws.amazon.com, Auto Scaling guide's price example).
     node_usd_per_hour: float = 0.68
-    list_page_s: float = 0.1
-    join_bytes_per_s: float = 60e6
+    #: The driver, measured: CPU of a key that is listed, cut and planned (`bench.replay_listing`),
+    #: of a record that is joined, and of one that is joined and compared (`bench.replay_join`).
+    list_key_s: float = 91.7e-6
+    join_record_s: float = 7.0e-6
+    compare_record_s: float = 36.8e-6
+    #: S3's answer, for which the driver waits: pages come one by one, shards eight at a time.
+    answer_s: float = 0.1
     node_network_bytes_per_s: float = 5e9 / 8
 
     @property
@@ -47,11 +51,13 @@ class Archive:
 def steps(one: Archive) -> list[tuple[str, float, str]]:
     """What is done, the hours that it takes alone, and the arithmetic."""
     pages = -(-one.images // LISTED_AT_ONCE)
-    join_bytes = one.images * one.record_bytes
+    page_s = one.answer_s + LISTED_AT_ONCE * one.list_key_s
+    reading_s = one.shards / READERS * one.answer_s
     one_prefix = min(one.images_per_s, GETS_PER_S)
     return [
-        ("list, one driver", pages * one.list_page_s / 3600,
-         f"{pages:,} pages of 1,000 keys, one after the other, {one.list_page_s} s each"),
+        ("list, one driver", pages * page_s / 3600,
+         f"{pages:,} pages of 1,000 keys, one after the other, {one.answer_s} s of waiting and "
+         f"{LISTED_AT_ONCE * one.list_key_s:.2f} s of CPU each"),
         ("compute, no other limit", one.images / one.images_per_s / 3600,
          f"{one.nodes} nodes × {one.node_images_per_s:.0f} images/s"),
         ("compute, archive under one prefix", one.images / one_prefix / 3600,
@@ -60,9 +66,11 @@ def steps(one: Archive) -> list[tuple[str, float, str]]:
          one.images * one.image_bytes / (one.nodes * one.node_network_bytes_per_s) / 3600,
          f"{one.images * one.image_bytes / 1e12:.0f} TB over {one.nodes} × "
          f"{one.node_network_bytes_per_s * 8 / 1e9:.0f} Gbit/s"),
-        ("join, one driver", join_bytes * 2 / one.join_bytes_per_s / 3600,
-         f"{join_bytes / 1e9:.0f} GB of records read and written at "
-         f"{one.join_bytes_per_s / 1e6:.0f} MB/s"),
+        ("join, one driver", (reading_s + one.images * one.join_record_s) / 3600,
+         f"{one.shards:,} shards, {READERS} at a time, {one.answer_s} s each, and "
+         f"{one.join_record_s * 1e6:.0f} µs of CPU a record"),
+        ("join and compare, one driver", (reading_s + one.images * one.compare_record_s) / 3600,
+         f"the same with --against: {one.compare_record_s * 1e6:.0f} µs of CPU a record"),
     ]  # fmt: skip
 
 
@@ -70,7 +78,8 @@ def money(one: Archive) -> list[tuple[str, float, str]]:
     """What is paid for, US dollars, and the arithmetic."""
     work = Work(one.images, one.shards, from_s3=True, to_s3=True)
     paid = cost(work, one.images_per_s, one.nodes * one.node_usd_per_hour)
-    idle_h = sum(hours for what, hours, _ in steps(one) if "one driver" in what)
+    taken = {what: hours for what, hours, _ in steps(one)}
+    idle_h = taken["list, one driver"] + taken["join and compare, one driver"]
     idle_usd = idle_h * one.nodes * one.node_usd_per_hour
     return [
         ("machines", paid.machines_usd,

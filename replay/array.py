@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -19,9 +20,9 @@ from typing import Any
 
 from replay.cut import Shard, shard_of
 from replay.errors import ReplayError
-from replay.package import local_package
+from replay.package import local_package, spec_of
 from replay.place import Place, place_of
-from replay.plan import shard_name
+from replay.plan import model_key, shard_name
 from replay.render.manifests import manifest_name
 from replay.runner import Runner
 from replay.shard import ATTEMPTS, Job, quarantined, run_shard
@@ -70,18 +71,29 @@ class Task:
         self._mark = mark(self._store, self._job.model, shard)
         if not self._mark:
             quarantined(shard, self._job.model, self._store)
+            _unmark(self._store, self._job.model, shard)
             _say(f"{what} is quarantined: {ATTEMPTS} tasks ended with it")
             return
         try:
-            if self._runner is None:
-                job = self._job
-                self._runner = Runner(local_package(job.package), job.workers, job.gpus, job.python)
+            self._runner = self._runner or self._start()
             outcome = run_shard(shard, self._job.model, self._archive, self._store, self._runner)
         except ReplayError:
             self._take_back()  # it told why: no end of a process
             raise
         _say(f"{what}: {outcome.images} images in {outcome.seconds:.1f} s, failed {outcome.failed}")
         self._mark = ""
+        _unmark(self._store, self._job.model, shard)
+
+    def _start(self) -> Runner:
+        """Raises `ReplayError`, also where records would stand under another model's key."""
+        job, hooks = self._job, os.environ.get("FANFOLD_HOOKS", "none")
+        folder = local_package(job.package)
+        if (found := model_key(spec_of(folder).sha256)) != job.model:
+            raise ReplayError(
+                f"{job.package} with FANFOLD_HOOKS {hooks} is {found} here, and was {job.model} "
+                "when this was rendered: render it again"
+            )
+        return Runner(folder, job.workers, job.gpus, job.python)
 
     def _leave(self, *_: Any) -> None:
         self._take_back()
@@ -96,10 +108,20 @@ class Task:
 def mark(store: Place, model: str, shard: Shard) -> str:
     """Name of the mark that was left; empty: `ATTEMPTS` of them are there already."""
     for attempt in range(1, ATTEMPTS + 1):
-        name = f"{model}/attempts/{shard.key}.{attempt}"
+        name = _mark_name(model, shard, attempt)
         if store.write_once(name, b""):
             return name
     return ""
+
+
+def _unmark(store: Place, model: str, shard: Shard) -> None:
+    """Its records are written: who removes them to have it tried again begins from nothing."""
+    for attempt in range(1, ATTEMPTS + 1):
+        store.remove(_mark_name(model, shard, attempt))
+
+
+def _mark_name(model: str, shard: Shard, attempt: int) -> str:
+    return f"{model}/attempts/{shard.key}.{attempt}"
 
 
 def _say(message: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from contract.agreement import judge
 from contract.agreement_tally import Tally
 from contract.messages import Record
+from replay.ahead import read_ahead
 from replay.errors import ReplayError
 from replay.place import Place
 
@@ -33,17 +34,33 @@ class Worst(NamedTuple):
     replayed: Record
 
 
-def require_results(results: Place) -> None:
+def require_results(results: Place, parsed: Parsed) -> None:
     """Before a long replay is compared with them. Raises `ReplayError` where there can be none."""
-    if not any(entry.name.endswith(KINDS) for entry in results.entries()):
-        raise _no_records(results)
+    found = next((each.name for each in results.entries() if each.name.endswith(KINDS)), None)
+    if found is None:
+        raise no_records(results)
+    try:
+        for _ in parsed(found, results.read(found)):
+            pass
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise no_batch(f"{results.url}/{found}", error) from error
 
 
-def _no_records(results: Place) -> ReplayError:
+def batches(results: Place) -> Iterator[tuple[str, bytes]]:
+    """Objects with records below `results`, in order."""
+    names = (entry.name for entry in results.entries() if entry.name.endswith(KINDS))
+    return read_ahead(names, results.read)
+
+
+def no_records(results: Place) -> ReplayError:
     return ReplayError(
         f"--against {results.url}: no records there that name a file; give the folder or "
         "prefix with batches/ or results/ of a site"
     )
+
+
+def no_batch(name: str, error: Exception) -> ReplayError:
+    return ReplayError(f"{name} is no batch of results: {error}")
 
 
 class Live:
@@ -56,11 +73,10 @@ class Live:
 
     def load(self, results: Place, parsed: Parsed) -> None:
         """Every batch or outbox object below `results`. Raises `ReplayError`."""
-        for entry in results.entries():
-            if entry.name.endswith(KINDS):
-                self._add(f"{results.url}/{entry.name}", results.read(entry.name), parsed)
+        for name, content in batches(results):
+            self._add(f"{results.url}/{name}", content, parsed)
         if not self.records:
-            raise _no_records(results)
+            raise no_records(results)
 
     def _add(self, name: str, content: bytes, parsed: Parsed) -> None:
         try:
@@ -69,7 +85,7 @@ class Live:
                 if record.get("file") and record.get("status") not in (None, "gap")
             ]  # fmt: skip
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ReplayError(f"{name} is no batch of results: {error}") from error
+            raise no_batch(name, error) from error
         with self._database:
             self._database.executemany("INSERT OR REPLACE INTO live VALUES (?, ?)", rows)
         self.records += len(rows)

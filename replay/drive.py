@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from replay.cut import Shard
-from replay.engines.engine import CameBack, Done, Ended, Engine, Event, Unable
-from replay.errors import CannotLoadError
+from replay.engines.engine import CameBack, Done, Ended, Engine, Event, Said, Unable
 from replay.ledger import Ledger
 from replay.plan import Replay
 from replay.shard import Outcome, quarantined
 
 WAIT_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-#: So many starts may fail in a row until the package is at fault; more where some nodes fit.
-UNABLE_TO_GIVE_UP, UNABLE_WHERE_SOME_FIT = 3, 100
+#: So many failures in a row end a replay, once every place has failed; more where some can do it.
+UNABLE_TO_GIVE_UP, UNABLE_WHERE_SOME_CAN = 3, 100
 
 
 class Told(Protocol):
@@ -38,6 +36,8 @@ class Tally:
     shards: int = 0
     quarantined: list[str] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
+    #: Node of a cluster → shards that it wrote in this run.
+    nodes: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -54,20 +54,22 @@ class Tally:
         self.shards += 1
         self.found += 0 if outcome.written else outcome.images
         self.failed.update(outcome.failed)
+        if outcome.where and outcome.written:
+            self.nodes[outcome.where] += 1
 
 
 class Driver:
     def __init__(
-        self, replay: Replay, engine: Engine, told: Told,
-        sleep: Callable[[float], None] = time.sleep,
+        self, replay: Replay, engine: Engine, told: Told, first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:  # fmt: skip
         self._replay, self._engine, self._told = replay, engine, told
         self._ledger = Ledger(iter(replay.plan))
-        self._sleep = sleep
         self._in_hand = 0
         self._alone = False
-        self._unable = 0
-        self._pause_s = FIRST_PAUSE_S
+        #: Where shards failed one after the other, without one that was done between.
+        self._unable: list[str] = []
+        self._first_pause_s = self._pause_s = first_pause_s
+        self._again_at = 0.0
         self.tally = Tally()
 
     def run(self) -> Tally:
@@ -89,9 +91,13 @@ class Driver:
             if self._in_hand:
                 return True
         for _ in range(max(0, self._engine.room())):
-            if not self._give(self._ledger.next_alone() or self._ledger.next()):
+            if not self._give(self._ledger.next_alone() or self._next()):
                 break
-        return self._in_hand > 0 or self._ledger.has_suspects
+        return self._in_hand > 0 or self._ledger.has_more
+
+    def _next(self) -> Shard | None:
+        """What came back rests for a while, and nothing else waits for it."""
+        return self._ledger.next(again=time.monotonic() >= self._again_at)
 
     def _give(self, shard: Shard | None) -> bool:
         if shard is None:
@@ -104,8 +110,9 @@ class Driver:
         match event:
             case Done(outcome):
                 self._in_hand -= 1
-                self._pause_s = FIRST_PAUSE_S
-                self._unable = 0 if outcome.written else self._unable
+                self._pause_s = self._first_pause_s
+                if outcome.written:
+                    self._unable.clear()
                 self.tally.add(outcome)
             case Ended(shards, how):
                 self._in_hand -= len(shards)
@@ -114,18 +121,26 @@ class Driver:
                     self._quarantine(shard)
             case CameBack(shard, why):
                 self._come_back(shard, why)
-            case Unable(shard, where, why):
-                self._unable += 1
-                some_fit = self.tally.images > self.tally.found
-                if self._unable >= (UNABLE_WHERE_SOME_FIT if some_fit else UNABLE_TO_GIVE_UP):
-                    raise CannotLoadError(f"the package does not fit {where}: {why}")
-                self._come_back(shard, f"the package does not fit {where}: {why}")
+            case Unable(shard, where, error):
+                self._unable.append(where)
+                if self._is_hopeless():
+                    raise error
+                self._come_back(shard, str(error))
+            case Said(message):
+                self._told.said(message)
+
+    def _is_hopeless(self) -> bool:
+        """A node that fails at once fails before the others have done a shard."""
+        if self.tally.images > self.tally.found:
+            return len(self._unable) >= UNABLE_WHERE_SOME_CAN
+        everywhere = len(set(self._unable)) >= self._engine.places
+        return everywhere and len(self._unable) >= UNABLE_TO_GIVE_UP
 
     def _come_back(self, shard: Shard, why: str) -> None:
         self._in_hand -= 1
         self._told.said(f"{_name(shard)} is tried again: {why}")
         self._ledger.came_back(shard)
-        self._sleep(self._pause_s)
+        self._again_at = time.monotonic() + self._pause_s
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
 
     def _quarantine(self, shard: Shard) -> None:

@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 from urllib.parse import quote
 
 from contract.messages import Record
+from replay.ahead import read_ahead
 from replay.cut import ROOT, Shard
 from replay.errors import ReplayError
 from replay.place import Place
@@ -41,8 +42,7 @@ def join(replay: Replay, each: Callable[[Record], None]) -> Joined:
     images, ok, failed, streams = 0, 0, Counter[str](), Counter[str]()
     with TemporaryDirectory(prefix="fanfold-join-") as folder:
         files = _Files(Path(folder), replay.folder, store)
-        for shard in plan:
-            content = _content(shard, model, store)
+        for shard, content in read_ahead(plan, lambda each: _content(each, model, store)):
             files.append(shard.stream, content)
             for record in _records(shard, content):
                 images += 1
@@ -89,10 +89,10 @@ class _Files:
 
     def __init__(self, folder: Path, prefix: str, store: Place) -> None:
         self._folder, self._prefix, self._store = folder, prefix, store
-        self._current = ""
+        self._current: str | None = None  # "" is a stream too: keys in S3 may begin with a slash
 
     def append(self, stream: str, content: bytes) -> None:
-        if stream != self._current and self._current not in ("", ROOT):
+        if self._current not in (None, stream, ROOT):
             self._send(self._current)
         self._current = stream
         with self._open(stream) as file:
@@ -100,7 +100,7 @@ class _Files:
 
     def close(self) -> None:
         for stream in {self._current, ROOT}:
-            if stream and self._path(stream).exists():
+            if stream is not None and self._path(stream).exists():
                 self._send(stream)
 
     @contextmanager

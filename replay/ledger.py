@@ -30,9 +30,14 @@ class Ledger:
     def has_suspects(self) -> bool:
         return bool(self._suspects)
 
-    def next(self) -> Shard | None:
-        """None: nothing is left but what is under way."""
-        return self._again.popleft() if self._again else next(self._new, None)
+    @property
+    def has_more(self) -> bool:
+        """Beside what is new."""
+        return bool(self._suspects or self._again)
+
+    def next(self, *, again: bool = True) -> Shard | None:
+        """None: nothing is left but what is under way, or, without `again`, what came back."""
+        return self._again.popleft() if again and self._again else next(self._new, None)
 
     def ended(self, in_hand: Sequence[Shard]) -> list[Shard]:
         """The process that had these in hand ended; returns what is quarantined now."""

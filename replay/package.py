@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 from edgecore.disk.archive import extract
@@ -40,6 +42,17 @@ def local_package(package: str) -> str:
         return unpacked(place_of(folder).read(name))
     except FileNotFoundError:
         raise ReplayError(f"{package}: no such model package") from None
+
+
+def packed(package: str) -> bytes:
+    """What `unpacked` takes: an archive as it is, or a folder's files, for who cannot see it."""
+    path, content = Path(package), io.BytesIO()
+    if path.is_file():
+        return path.read_bytes()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED, strict_timestamps=False) as made:
+        for file in sorted(each for each in path.rglob("*") if each.is_file()):
+            made.write(file, file.relative_to(path).as_posix())
+    return content.getvalue()
 
 
 def unpacked(content: bytes) -> str:

@@ -6,14 +6,14 @@ import hashlib
 import importlib.util
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from contract.image_kinds import SUFFIXES
 from replay.cut import Shard, cut, shard_of
 from replay.errors import ReplayError
-from replay.place import Place
+from replay.place import Entry, Place
 
 VERSION = 1
 
@@ -35,12 +35,16 @@ class Plan:
 
 
 def make_plan(
-    archive: Place, shard_images: int, seen: Callable[[int], None] = lambda _: None
-) -> Plan:
-    """List and cut; `name` is the hash of all shards. Raises `ReplayError` without images."""
+    archive: Place, shard_images: int, seen: Callable[[int], None] = lambda _: None,
+    listed: Iterable[Entry] | None = None,
+) -> Plan:  # fmt: skip
+    """List and cut; `name` is the hash of all shards. Raises `ReplayError` without images.
+
+    `listed`: these of the archive's images, instead of all.
+    """
     spool = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - the plan closes it
     digest, shards, images = hashlib.sha256(), 0, 0
-    for shard in cut(archive.entries(), shard_images):
+    for shard in cut(archive.entries() if listed is None else listed, shard_images):
         spool.write(shard.line() + "\n")
         digest.update(shard.key.encode())
         shards += 1

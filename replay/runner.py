@@ -64,9 +64,7 @@ class Runner(Owner):
     def check(self) -> None:
         """Raises `CannotLoadError`: the package cannot be loaded here; `ReplayError`: see below."""
         if self._why_not:
-            raise CannotLoadError(
-                f"{self._package}: {self._why_not}; its reason is in the log above"
-            )
+            raise CannotLoadError(f"{self._package}: {self._why_not}")
 
         self._check_reading()
 

@@ -44,13 +44,17 @@ class Job(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """`written` False: another one's records stand there, and these are theirs or none at all."""
+    """`written` False: another one's records stand there, and these are theirs or none at all.
+
+    `where`: the node of a cluster.
+    """
 
     key: str
     images: int
     failed: dict[str, int]
     written: bool
     seconds: float = 0.0
+    where: str = ""
 
 
 def run_shard(shard: Shard, model: str, archive: Place, store: Place, runner: Runner) -> Outcome:
@@ -60,10 +64,29 @@ def run_shard(shard: Shard, model: str, archive: Place, store: Place, runner: Ru
     if store.exists(name):
         return Outcome(shard.key, len(shard.names), {}, False)
     records = _Collected(shard, archive, runner).records()
+    _require_archive(archive, records)
     written = store.write_once(name, lines(records))
     failed = Counter(record["reason"] for record in records if record["status"] == "failed")
     seconds = time.monotonic() - start
     return Outcome(shard.key, len(shard.names), dict(failed), written, seconds)
+
+
+def _require_archive(archive: Place, records: Sequence[Record]) -> None:
+    """A volume that is not mounted is no image's fault. Raises `ReplayError`."""
+    root = archive.on_disk("")
+    if root is None:
+        return
+    missing = [record["file"] for record in records if record.get("reason") == "not_found"]
+    folders = {str(Path(root, name).parent) for name in missing}
+    gone = sorted(folder for folder in folders if not Path(folder).is_dir())
+    if len(missing) == len(records) and not any(Path(root).glob("*")):
+        gone = [root]
+    if gone:
+        raise ReplayError(
+            f"{gone[0]}: it was listed, and is not there any more, so nothing is known of its "
+            "images. Mount it again, or, where it is gone for good, start the same replay again: "
+            "it lists what is there then"
+        )
 
 
 def quarantined(shard: Shard, model: str, store: Place) -> bool:

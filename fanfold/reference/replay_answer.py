@@ -25,5 +25,5 @@ class ReplayAnswer(Versioned):
     )
     run: dict[str, Any] = Field(
         description="This run: `images`, `found` (there before), `seconds`, `images_per_s`, "
-        "`usd`, `quarantined`."
+        "`usd`, `quarantined`, `nodes` (of a cluster: node → shards written)."
     )

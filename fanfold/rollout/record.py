@@ -53,6 +53,8 @@ def _after(state: Rollout, event: Event) -> Rollout:
             return state.halted(event["why"])
         case "resumed":
             return state.resumed(event["t"], event["without"])
+        case "gone":
+            return state.left_out(event["t"], event["sites"])
     return state
 
 

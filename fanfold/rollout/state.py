@@ -104,6 +104,12 @@ class Rollout:
                 state = state.moved(site, S.PENDING, at)
         return state
 
+    def left_out(self, at: float, sites: Iterable[str]) -> Rollout:
+        state = self
+        for site in sites:
+            state = state.moved(site, S.LEFT_OUT, at, "it has no file any more")
+        return state
+
     def _late_last(self) -> Rollout:
         through = self.waves[: self.current] if self.current is not None else self.waves
         late = tuple(site for wave in through for site in self.of(wave, S.AWAY))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 from contextlib import closing
@@ -30,6 +31,7 @@ from replay.finish import finish
 from replay.package import local_package, spec_of
 from replay.place import place_of
 from replay.plan import Replay, make_plan, model_key
+from replay.recorded import recorded
 from replay.render.batch import submit_command, template
 from replay.render.kubernetes import indexed_job
 from replay.render.manifests import Array, write_manifests
@@ -63,6 +65,9 @@ def replay(
     against: str | None = typer.Option(
         None, help="Results recorded live (batches/ or results/ of a site): s3:// or a folder."
     ),
+    recorded_only: bool = typer.Option(
+        False, "--recorded-only", help="Only the images that the results of --against name."
+    ),
     engine: EngineName = typer.Option(EngineName.local, help="Who runs the shards."),
     ray_address: str = typer.Option(
         "auto", "--ray", help="With --engine ray: auto, host:port or ray://host:port."
@@ -85,21 +90,27 @@ def replay(
     Example: fanfold replay --model build/models/demo.tar.gz --from build/images --out build/replay
     """
     _refuse_sizes(workers, gpus, engine, render)
+    if recorded_only and not against:
+        raise UserError("--recorded-only needs --against: whose images?", INVALID)
+    if render is not None and image is None:
+        raise UserError("--render needs --image, a container image with Fanfold", INVALID)
     try:
         folder = local_package(model)
         spec, archive, store = spec_of(folder), place_of(source), place_of(out)
         live = (place_of(against), records_of) if against else None
         if live:
-            require_results(live[0])
+            require_results(*live)
         with output.working(f"listing {archive.url}"):
-            plan = make_plan(archive, shard_images)
+            listed = recorded(*live) if live and recorded_only else None
+            plan = make_plan(archive, shard_images, listed=listed)
         with closing(plan):
             output.note(f"{plan.images:,} images in {plan.shards:,} shards, replay {plan.name}")
             whole = Replay(plan, model_key(spec.sha256), archive, store)
             job = Job(archive.url, store.url, whole.model, folder, workers, gpus)
             if render is not None:
                 there = model if model.startswith("s3://") else str(Path(model).absolute())
-                _render(render, whole, job._replace(package=there), (image, parallel, memory_mb))
+                task = (str(image), parallel, memory_mb)
+                _render(render, whole, spec, job._replace(package=there), task)
                 return
             made = _engine(engine, job, spec, model, ray_address)
             tally = _driven(whole, made, usd_per_hour)
@@ -123,10 +134,13 @@ def replay(
 
 
 def _refuse_sizes(workers: str, gpus: str, engine: EngineName, render: Rendered | None) -> None:
-    """Raises UserError for what no process could start with."""
+    """Raises UserError for what no process could start with, before anything is listed."""
     if render is not None and gpus and not gpus.isdigit():
         raise UserError(f"--gpus {gpus}: with --render it is the GPUs of a task, e.g. 1", INVALID)
-    if engine is EngineName.ray:  # looks at its own
+    if engine is EngineName.ray:
+        if importlib.util.find_spec("ray") is None:
+            raise UserError("--engine ray needs Ray: pip install 'fanfold[ray]'", MISSING)
+        _gpus_of_task(gpus)
         return
     try:
         processes(workers, parse_gpus(gpus))
@@ -137,14 +151,24 @@ def _refuse_sizes(workers: str, gpus: str, engine: EngineName, render: Rendered 
 def _engine(engine: EngineName, job: Job, spec: ModelSpec, model: str, address: str) -> Engine:
     if engine is EngineName.local:
         return LocalEngine(job._replace(python=_python_for(spec)))
-    if importlib.util.find_spec("ray") is None:
-        raise UserError("--engine ray needs Ray: pip install 'fanfold[ray]'", MISSING)
     from replay.engines.ray_engine import RayEngine
 
-    if job.gpus and not job.gpus.replace(".", "", 1).isdigit():
-        raise UserError(f"--gpus {job.gpus}: with Ray it is the GPUs of a task, e.g. 1", INVALID)
     package = model if Path(model).is_file() else job.package
-    return RayEngine(job._replace(package=package, gpus=""), address, gpus=float(job.gpus or 0))
+    return RayEngine(job._replace(package=package), address, gpus=_gpus_of_task(job.gpus))
+
+
+def _gpus_of_task(asked: str) -> float:
+    """Raises UserError for what Ray has no such share of."""
+    try:
+        gpus = float(asked or 0)
+    except ValueError:
+        gpus = -1.0
+    if 0 <= gpus <= 1 or (gpus > 1 and gpus.is_integer()):
+        return gpus
+    raise UserError(
+        f"--gpus {asked}: with Ray it is the GPUs of a task: 0.5 for two tasks on one GPU, 1, 2, …",
+        INVALID,
+    )
 
 
 def _python_for(spec: ModelSpec) -> str:
@@ -175,16 +199,15 @@ def _run_of(tally: Tally, whole: Replay, usd_per_hour: float) -> dict[str, Any]:
         "seconds": round(tally.seconds, 3),
         "images_per_s": round(tally.images_per_s, 1),
         "usd": round(cost(work, tally.images_per_s, usd_per_hour).usd, 4),
+        "nodes": dict(tally.nodes),
         "quarantined": tally.quarantined,
     }
 
 
 def _render(
-    render: Rendered, whole: Replay, job: Job, of_task: tuple[str | None, int, int]
+    render: Rendered, whole: Replay, spec: ModelSpec, job: Job, of_task: tuple[str, int, int]
 ) -> None:
     image, parallel, memory_mb = of_task
-    if image is None:
-        raise UserError("--render needs --image, a container image with Fanfold", INVALID)
     gpus = int(job.gpus) if job.gpus.isdigit() else 0
     ids = ",".join(str(index) for index in range(gpus))
     url = write_manifests(whole, job._replace(gpus=ids))
@@ -195,13 +218,16 @@ def _render(
             "volume that is mounted there; or use s3://"
         )
     cpus = int(job.workers) if job.workers.isdigit() else 1
-    array = Array(
-        f"replay-{whole.plan.name}", url, whole.plan.shards, image, cpus, memory_mb, gpus, parallel
-    )
+    # One archive is replayed with many models, and each has a job of its own.
+    name = f"replay-{whole.plan.name}-{spec.sha256[:8]}"
+    hooks = os.environ.get("FANFOLD_HOOKS", "")
+    array = Array(name, url, whole.plan.shards, image, cpus, memory_mb, gpus, parallel, hooks)
     if render is Rendered.kubernetes:
         from ruamel.yaml import YAML
 
-        YAML().dump(indexed_job(array), sys.stdout)
+        yaml = YAML()
+        yaml.width = 4096  # a path with spaces stays in one line
+        yaml.dump(indexed_job(array), sys.stdout)
         return
     sys.stdout.write(json.dumps(template(array), indent=1) + "\n")
     output.note(f"deploy it, then: {submit_command(array, 'QUEUE')}")

@@ -17,10 +17,11 @@ from fanfold.common.project import profiles, site_file, state_dir
 from fanfold.rollout.health import REPORTS_MISSED
 from fanfold.rollout.held import held
 from fanfold.rollout.plan import Plan, make_plan, sites_of, targets_of
-from fanfold.rollout.record import Record, key_of, set_aside_if_done, who
+from fanfold.rollout.record import Record, set_aside_if_done, who
 from fanfold.rollout.run import Run, Settings
 from fanfold.rollout.sites import Target
 from fanfold.rollout.state import LEFT, Ended, Rollout, Stand, decide
+from fanfold.rollout.under_way import record_path, without_gone
 from fanfold.rollout.waves import SHARES
 from fanfold.rollout.ways import Verbs
 from fanfold.tune.write import write_values
@@ -62,7 +63,8 @@ def rollout(
     Example: fanfold rollout 'line-*' --model s3://bucket/models/lite0/1.1.0.tar.gz --plan
     """
     names, shown = sites_of(pattern, without), _shares(shares)
-    path = state_dir() / "rollouts" / f"{key_of(model, sites_of(pattern))}.jsonl"
+    known = sites_of("*")
+    path = record_path(state_dir() / "rollouts", model, sites_of(pattern), known)
     if not resume:
         set_aside_if_done(path)
     if plan_only and not path.exists():
@@ -70,10 +72,14 @@ def rollout(
         _show(make_plan(model, targets, canary, shown), at_once, as_json=as_json)
         return
     with closing(Record(path)) as record, ExitStack() as locks:
-        known = list(record.state.stands) if record.state else names
-        targets = targets_of(known, model, aws=aws)
+        gone = without_gone(record.state, known) if record.state else []
+        mine = [site for site in record.state.stands if site in known] if record.state else names
+        targets = targets_of(mine, model, aws=aws)
         if not plan_only:
             locks.enter_context(held(targets, path.parent / "sites"))
+        if gone and not plan_only:
+            record.add("gone", sites=gone)
+            output.note(f"left out, as they have no file any more: {', '.join(gone)}")
         if record.state is None:
             plan = make_plan(model, targets, canary, shown)
             _show(plan, at_once, as_json=as_json and plan_only)
@@ -157,7 +163,7 @@ def _show(plan: Plan, at_once: int, *, as_json: bool) -> None:
 
 def _write(state: Rollout, targets: dict[str, Target], model: str) -> None:
     for site, stand in state.stands.items():
-        if stand in (Stand.HEALTHY, Stand.AWAY):
+        if site in targets and stand in (Stand.HEALTHY, Stand.AWAY):
             write_values(site_file(targets[site].file), {"model.s3_uri": model}, profiles())
 
 

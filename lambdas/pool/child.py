@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
+from contract.messages import dumps, utf8
 from lambdas.common import log
 from lambdas.common.bus import Bus
 from lambdas.common.pipes import Answers
@@ -19,6 +20,8 @@ from lambdas.model.errors import ModelError
 from lambdas.worker.worker import Worker
 
 EXIT_NO_MODEL = 1
+#: To the pool alone, which tells its owner why nothing starts.
+CANNOT_START = "pool/cannot_start"
 
 
 class PipeBus(Bus):
@@ -42,6 +45,8 @@ def main() -> int:
         worker = Worker(inference_settings(), PipeBus(answers))
     except (ModelError, SettingsError) as error:
         log.get_logger("pool").critical("cannot start: %s", error)
+        told = dumps({"v": 1, "kind": "cannot_start", "why": str(error)})
+        answers.line(CANNOT_START.encode() + b"\t" + utf8(told))
         return EXIT_NO_MODEL
     for line in sys.stdin.buffer:
         worker.handle(line)

@@ -53,6 +53,8 @@ class Member:
         self.ready = False
         #: Why its process cannot read images now.
         self.trouble = ""
+        #: What its last process said when it could not start.
+        self.why_not = ""
         self.jobs: dict[str, Job] = {}
 
     def takes(self, job: Job, at_most: int) -> bool:

@@ -140,8 +140,9 @@ class Pool:
             _log.error("process %d of the pool ended (%d); the next in %.1f s",
                        member.index, code, wait_s)  # fmt: skip
             if starts >= STARTS_TO_GIVE_UP and not self._ever_ready:
+                why = member.why_not or f"exit code {code}"
                 self._owner.broken(
-                    f"{starts} processes ended before one was ready, the last: {code}"
+                    f"{starts} processes ended before one was ready, the last: {why}"
                 )
             self._stopping.is_set_within(wait_s)
 
@@ -156,6 +157,8 @@ class Pool:
                 self._done(member, message)
             elif message.get("kind") == "hello":
                 self._welcome(member, message)
+            elif message.get("kind") == "cannot_start":
+                member.why_not = str(message["why"])
             else:
                 member.trouble = str(message.get("trouble") or "")
         return member.ready

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from replay.cut import Shard
+from replay.errors import ReplayError
 from replay.shard import Outcome
 
 
@@ -27,19 +28,29 @@ class CameBack(NamedTuple):
 
 
 class Unable(NamedTuple):
-    """No process can start with this package there; `where` is a node."""
+    """It cannot be done there, for a reason of that place: another one may. `where`: a node."""
 
     shard: Shard
     where: str
-    why: str
+    error: ReplayError
 
 
-Event = Done | Ended | CameBack | Unable
+class Said(NamedTuple):
+    """For who watches; of no shard."""
+
+    message: str
+
+
+Event = Done | Ended | CameBack | Unable | Said
 
 
 class Engine(Protocol):
     #: Whether each shard has a process to itself, so that an end accuses one shard only.
     isolates: bool
+
+    @property
+    def places(self) -> int:
+        """How many machines take shards now."""
 
     def room(self) -> int:
         """How many more shards it takes now."""

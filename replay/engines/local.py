@@ -13,7 +13,7 @@ from typing import Any
 from lambdas.common.pipes import feed, hang_up
 from replay.cut import Shard
 from replay.engines.engine import CameBack, Done, Ended, Event, Unable
-from replay.errors import ReplayError
+from replay.errors import CannotLoadError, ReplayError
 from replay.shard import Job, Outcome
 
 #: Shards at once: while the last images of one are under way, the next one's fill the pool.
@@ -22,6 +22,7 @@ LANES = 2
 
 class LocalEngine:
     isolates = False
+    places = 1
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -86,7 +87,8 @@ class LocalEngine:
         if "done" in message:
             return Done(Outcome(**message["done"]))
         if "unable" in message:
-            return Unable(shard, "this machine", message["unable"])
+            why = f"the package does not fit this machine: {message['unable']}"
+            return Unable(shard, "this machine", CannotLoadError(why))
         if "again" in message:
             return CameBack(shard, message["again"])
         raise ReplayError(f"shard {shard.stream} {shard.first}-{shard.last}: {message['error']}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from replay.render.manifests import Array
@@ -24,7 +25,9 @@ def template(array: Array) -> dict[str, Any]:
     ]
     if array.gpus:
         needs.append({"Type": "GPU", "Value": str(array.gpus)})
-    run = f"exec python -m replay.shard '{array.url}' --index $AWS_BATCH_JOB_ARRAY_INDEX --of "
+    where = shlex.quote(array.url)
+    run = f"exec python -m replay.shard {where} --index $AWS_BATCH_JOB_ARRAY_INDEX --of "
+    variables = [{"Name": name, "Value": value} for name, value in array.variables.items()]
     definition = {
         "Type": "AWS::Batch::JobDefinition",
         "Properties": {
@@ -36,6 +39,7 @@ def template(array: Array) -> dict[str, Any]:
                 "Command": ["sh", "-c", run + str(tasks_of(array.shards))],
                 "JobRoleArn": {"Ref": "JobRoleArn"},
                 "ResourceRequirements": needs,
+                **({"Environment": variables} if variables else {}),
             },
             "RetryStrategy": {
                 # Batch takes ten at most; ends of the host's making come on top of a shard's own.

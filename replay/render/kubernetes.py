@@ -20,10 +20,12 @@ def indexed_job(array: Array) -> dict[str, Any]:
     container = {
         "name": "replay",
         "image": array.image,
-        "command": ["python", "-m", "replay.shard", array.url, "--index",
+        # Kubernetes puts variables for $(…) in a command, and takes $$ for $.
+        "command": ["python", "-m", "replay.shard", array.url.replace("$", "$$"), "--index",
                     "$(JOB_COMPLETION_INDEX)", "--of", str(tasks)],
         "env": [{"name": "JOB_COMPLETION_INDEX", "valueFrom": {"fieldRef": {"fieldPath":
-            "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}}],
+            "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}},
+            *({"name": name, "value": value} for name, value in array.variables.items())],
         "resources": {"requests": dict(resources), "limits": dict(resources)},
     }  # fmt: skip
     return {

@@ -20,6 +20,12 @@ class Array(NamedTuple):
     memory_mb: int = 2048
     gpus: int = 0
     parallel: int = 100
+    hooks: str = ""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the user's own code is found by, in the image too."""
+        return {"FANFOLD_HOOKS": self.hooks} if self.hooks else {}
 
 
 def write_manifests(replay: Replay, job: Job) -> str:

@@ -1,20 +1,24 @@
-"""The page of target v2 names tests that are there."""
+"""Pages that say line by line what shows a promise name tests that are there."""
 
 from __future__ import annotations
 
 import re
 
+import pytest
 from checkout import PROJECT
 
-TEXT = (PROJECT / "docs/reference/v2-features.md").read_text("utf-8")
-LIFE = "tests/component/test_component_life.py"
-"""Where a row names no file (the page says so)."""
+#: Page → the file where a row names none (the page says so).
+PAGES = {
+    "v2-features.md": "tests/component/test_component_life.py",
+    "beyond-one-machine.md": "",
+}
 
 
-def test_every_test_that_the_page_names_is_there() -> None:
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_the_page_names_is_there(page: str) -> None:
     named = []
-    for line in TEXT.splitlines():
-        file = LIFE
+    for line in (PROJECT / "docs/reference" / page).read_text("utf-8").splitlines():
+        file = PAGES[page]
         for path, function in re.findall(r"`(tests/[\w/]+\.py)?(?:::(\w+))?`", line):
             file = path or file
             named += [(file, function)] if path or function else []

@@ -55,11 +55,13 @@ class Heard:
 class Whole:
     """One replay over folders, and what came of it."""
 
-    def __init__(self, archive, out, model: Path, shard_images: int = 5, workers: str = "1"):
+    def __init__(
+        self, archive, out, model: Path, shard_images: int = 5, workers: str = "1", listed=None
+    ):
         self.store = Folder(out) if isinstance(out, Path) else out
         self.archive = Folder(archive) if isinstance(archive, Path) else archive
         self.spec = spec_of(str(model))
-        self.plan = make_plan(self.archive, shard_images)
+        self.plan = make_plan(self.archive, shard_images, listed=listed)
         key = model_key(self.spec.sha256)
         self.replay = Replay(self.plan, key, self.archive, self.store)
         self.job = Job(self.archive.url, self.store.url, key, str(model), workers)
@@ -67,7 +69,7 @@ class Whole:
 
     def run(self, engine=None):
         engine = engine or LocalEngine(self.job)
-        return Driver(self.replay, engine, self.heard, sleep=lambda _: None).run()
+        return Driver(self.replay, engine, self.heard, first_pause_s=0.0).run()
 
     def finish(self, against=None):
         return finish(self.replay, self.spec, against)
@@ -86,8 +88,9 @@ class Whole:
 class ScriptedEngine:
     """Answers as the test says: `events(shard)` for each shard, in order."""
 
-    def __init__(self, events, isolates: bool = False, lanes: int = 2) -> None:
+    def __init__(self, events, isolates: bool = False, lanes: int = 2, places=1) -> None:
         self.isolates, self._events, self._lanes = isolates, events, lanes
+        self.places = places
         self._held: deque = deque()
         self.submitted: list[str] = []
 

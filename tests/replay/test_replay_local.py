@@ -15,6 +15,7 @@ from replay.compare import require_results
 from replay.engines.local import LocalEngine
 from replay.errors import CannotLoadError, ReplayError
 from replay.place import Folder
+from replay.recorded import recorded
 from replay.runner import Runner
 from replay.shard import run_shard
 
@@ -132,7 +133,7 @@ def test_a_package_that_does_not_fit_ends_in_a_sentence(tmp_path):
     whole = Whole(archive_of(tmp_path / "in", cam1=3), tmp_path / "out", model)
     (model / "model.json").write_text("{}")
 
-    with pytest.raises(CannotLoadError, match="before one was ready"):
+    with pytest.raises(CannotLoadError, match=r"does not fit .*before one was ready.*model.json"):
         whole.run()
 
 
@@ -160,11 +161,56 @@ def test_images_that_cannot_be_read_for_long_end_the_replay_and_accuse_nobody(
     assert not list((tmp_path / "out").rglob("*.jsonl"))
 
 
+@pytest.mark.parametrize("loose", [False, True], ids=["a camera's folder", "the whole archive"])
+def test_a_volume_that_is_not_mounted_any_more_fails_no_image(tmp_path, loose):
+    archive = archive_of(tmp_path / "in", **({"": 3} if loose else {"cam1": 3}))
+    whole = Whole(archive, tmp_path / "out", package(tmp_path / "m"))
+    archive.rename(tmp_path / "elsewhere")
+    archive.mkdir()
+
+    with pytest.raises(ReplayError, match=r"it was listed, and is not there any more"):
+        whole.run()
+
+    assert not list((tmp_path / "out").rglob("*.jsonl"))
+
+
+def test_only_the_images_that_results_name_are_replayed_each_once_by_name(tmp_path):
+    archive = archive_of(tmp_path / "in", cam1=9)
+    (tmp_path / "live").mkdir()
+    for batch, numbers in (("b1", (7, 3)), ("b2", (3, 5))):
+        results = [
+            {"stream": "cam1", "seq": n, "file": f"cam1/{n:05}.jpg", "status": "ok"}
+            for n in numbers
+        ]
+        gap = {"stream": "cam1", "seq": 8, "file": "cam1/00008.jpg", "status": "gap"}
+        content = {"v": 1, "epoch": "e", "results": [*results, gap]}
+        (tmp_path / f"live/{batch}.json").write_text(json.dumps(content))
+    listed = recorded(Folder(tmp_path / "live"), records_of)
+    whole = Whole(archive, tmp_path / "out", package(tmp_path / "m"), listed=listed)
+
+    whole.run()
+    whole.finish()
+
+    assert names(whole.records()) == {"cam1": [f"cam1/{n:05}.jpg" for n in (3, 5, 7)]}
+
+
+def test_results_that_name_a_file_elsewhere_are_no_archive(tmp_path):
+    evil = {"stream": "cam1", "seq": 1, "file": "../secret.jpg", "status": "ok"}
+    content = {"v": 1, "epoch": "e", "results": [evil]}
+    (tmp_path / "b.json").write_text(json.dumps(content))
+
+    with pytest.raises(ReplayError, match="does not lie below the images"):
+        list(recorded(Folder(tmp_path), records_of))
+
+
 def test_a_place_without_results_is_refused_before_anything_runs(tmp_path):
     (tmp_path / "live").mkdir()
 
     with pytest.raises(ReplayError, match="no records there"):
-        require_results(Folder(tmp_path / "live"))
+        require_results(Folder(tmp_path / "live"), records_of)
+    (tmp_path / "live/b.json").write_text("[1]")
+    with pytest.raises(ReplayError, match=r"live/b.json is no batch of results"):
+        require_results(Folder(tmp_path / "live"), records_of)
 
 
 def test_an_answer_of_another_form_costs_its_picture_and_not_the_page(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ from replay_kit import ScriptedEngine, Whole, archive_of, package
 from bench.replay_on_paper import table
 from contract.agreement import NOTHING, judge
 from contract.areas import iou
+from replay.ahead import READERS, read_ahead
 from replay.array import mark
 from replay.cost import Work, cost
 from replay.cut import ROOT, cut, shard_of
+from replay.drive import Driver
 from replay.engines.engine import CameBack, Done, Ended, Unable
 from replay.errors import CannotLoadError, ReplayError
 from replay.join import stream_file
@@ -55,6 +58,26 @@ def test_more_names_than_a_run_are_sorted_by_their_bytes():
     names = ["b", "a", "é", "B", "c/", "c-"]
 
     assert list(sorted_on_disk(names, run=2)) == sorted(names, key=str.encode)
+
+
+def test_objects_are_read_a_few_ahead_in_order_and_fail_at_their_turn():
+    asked, taken = [], []
+
+    def read(number):
+        asked.append(number)
+        if number == 50:
+            raise FileNotFoundError(number)
+        return b"%d" % number
+
+    def take_all():
+        for number, content in read_ahead(range(100), read):
+            assert max(asked) < number + READERS
+            taken.append((number, content))
+
+    with pytest.raises(FileNotFoundError):
+        take_all()
+
+    assert taken == [(number, b"%d" % number) for number in range(50)]
 
 
 def whole_of(tmp_path, images=20):
@@ -101,11 +124,62 @@ def test_nodes_that_go_away_and_buckets_that_ask_for_a_pause_accuse_no_shard(tmp
     assert (tally.images, tally.quarantined) == (20, [])
 
 
+def unfit(shard, node):
+    return Unable(shard, node, CannotLoadError(f"the package does not fit {node}: no onnxruntime"))
+
+
 def test_a_package_that_fits_no_node_ends_the_replay(tmp_path):
     whole = whole_of(tmp_path)
 
     with pytest.raises(CannotLoadError, match="does not fit n1: no onnxruntime"):
-        whole.run(ScriptedEngine(lambda held: [Unable(held.popleft(), "n1", "no onnxruntime")]))
+        whole.run(ScriptedEngine(lambda held: [unfit(held.popleft(), "n1")]))
+
+
+def test_a_node_that_fails_at_once_does_not_end_a_replay_that_others_can_do(tmp_path):
+    whole = whole_of(tmp_path)
+    misfits = 10
+
+    def events(held):
+        nonlocal misfits
+        if misfits and held:
+            misfits -= 1
+            return [unfit(held.popleft(), "n1")]
+        return [done(whole, held.popleft())] if held else []
+
+    tally = whole.run(ScriptedEngine(events, isolates=True, places=2))
+
+    assert (tally.images, misfits) == (20, 0)
+
+
+def test_a_package_that_fits_none_of_many_nodes_is_tried_on_each_of_them(tmp_path):
+    whole, tried = whole_of(tmp_path), []
+
+    def events(held):
+        tried.append(f"n{len(tried)}")
+        return [unfit(held.popleft(), tried[-1])]
+
+    with pytest.raises(CannotLoadError, match="does not fit n4"):
+        whole.run(ScriptedEngine(events, isolates=True, places=5))
+
+    assert len(tried) == 5
+
+
+def test_a_shard_that_came_back_rests_and_the_others_go_on(tmp_path):
+    whole = whole_of(tmp_path)
+    first, *others = [shard.key for shard in whole.plan]
+
+    def events(held):
+        if not held:
+            return []
+        shard = held.popleft()
+        if len(engine.submitted) == 1:
+            return [CameBack(shard, "the bucket asks for a pause")]
+        return [done(whole, shard)]
+
+    engine = ScriptedEngine(events, isolates=True, lanes=1)
+    Driver(whole.replay, engine, whole.heard, first_pause_s=1.0).run()
+
+    assert engine.submitted == [first, *others, first]
 
 
 def answer(**output):
@@ -155,6 +229,35 @@ def test_the_array_of_kubernetes_is_valid_by_kubernetes_own_schema():
     assert "100000" in job["spec"]["template"]["spec"]["containers"][0]["command"]
 
 
+ODD = Array("replay-1", "/nfs/o'ut $(X)/r", 3, "img", hooks="acme_hooks")
+
+
+def test_an_array_is_told_the_hooks_and_a_place_with_any_characters():
+    [container] = indexed_job(ODD)["spec"]["template"]["spec"]["containers"]
+    of_batch = template(ODD)["Resources"]["Replay"]["Properties"]["ContainerProperties"]
+    words = shlex.split(of_batch["Command"][2])
+
+    assert container["command"][3] == "/nfs/o'ut $$(X)/r"
+    assert container["env"][-1] == {"name": "FANFOLD_HOOKS", "value": "acme_hooks"}
+    assert words[words.index("replay.shard") + 1] == ODD.url
+    assert of_batch["Environment"] == [{"Name": "FANFOLD_HOOKS", "Value": "acme_hooks"}]
+
+
+@pytest.mark.slow
+def test_the_template_for_aws_batch_is_taken_by_an_app_of_the_cdk(tmp_path):
+    from aws_cdk import App, Stack
+    from aws_cdk.cloudformation_include import CfnInclude
+
+    made = template(ODD)
+    (tmp_path / "replay.json").write_text(json.dumps(made))
+    app = App()
+    CfnInclude(Stack(app, "replay"), "Array", template_file=str(tmp_path / "replay.json"))
+
+    synthesized = app.synth().get_stack_by_name("replay").template
+
+    assert synthesized["Resources"] == made["Resources"]
+
+
 def test_the_array_of_aws_batch_is_valid_by_cfn_lint(tmp_path):
     made = template(Array("replay-1", "s3://b/r", 25_000, "img"))
     (tmp_path / "replay.json").write_text(json.dumps(made))
@@ -182,6 +285,21 @@ def test_tasks_of_an_array_run_every_shard_and_quarantine_one_with_three_marks(t
 
     assert whole.finish()["failed"] == {"killed_workers": 5}
     assert [r["seq"] for r in whole.records()["cam1"]] == list(range(1, 21))
+    # Nobody cleans up: who removes the quarantined shard has it tried three times again.
+    assert [path for path in (tmp_path / "out").rglob("attempts/*") if path.is_file()] == []
+
+
+def test_a_task_of_an_array_refuses_a_package_that_was_replaced_since(tmp_path):
+    whole = whole_of(tmp_path)
+    url = write_manifests(whole.replay, whole.job)
+    package(tmp_path / "m", "simulated", wait_ms=1)
+    task = [sys.executable, "-m", "replay.shard", url, "--index", "0", "--of", "1"]
+
+    done = subprocess.run(task, check=False, timeout=90, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert f"was {whole.replay.model} when this was rendered: render it again" in done.stderr
+    assert list((tmp_path / "out").rglob("shards/*")) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path):

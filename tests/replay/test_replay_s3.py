@@ -60,6 +60,22 @@ def test_an_archive_in_s3_is_replayed_into_s3_each_image_once(s3, tmp_path):
     assert [r["seq"] for r in whole.records()["cam1"]] == list(range(1, 12))
 
 
+def test_keys_that_begin_with_a_slash_or_have_any_characters_get_their_records(s3, tmp_path):
+    keys = ["//cam1/a.jpg", "//cam1/b.jpg", "/cam 1/%41+é.jpg", "/z.jpg"]
+    for key in keys:
+        s3.put_object(Bucket="plant", Key=f"line{key}", Body=jpeg(1))
+    whole = Whole(
+        Bucket.of("s3://plant/line"), Bucket.of("s3://plant/out"), package(tmp_path / "m")
+    )
+
+    whole.run()
+    report = whole.finish()
+
+    assert report["streams"] == {"": 2, "cam 1": 1, "images": 1}
+    written = [r["file"] for records in whole.records().values() for r in records]
+    assert sorted(written) == sorted(key[1:] for key in keys)
+
+
 def test_of_two_writers_the_first_wins_and_the_other_learns_it(s3):
     place = Bucket.of("s3://plant/out")
     won = []

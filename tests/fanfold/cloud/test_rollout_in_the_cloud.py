@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from cloud_plant import package
 import devcloud
 from fanfold.main import main
 from fanfold.rollout.held import held
+from fanfold.rollout.record import Record
 
 SITES = 6
 NEW = f"s3://fleet-models/{NEWER}"
@@ -165,6 +167,22 @@ def test_an_ill_site_is_found_by_its_health_reports_and_the_resumed_rollout_does
         "line-6": "away",
     }  # fmt: skip
     assert models(lines) == ["newer", "newer", "newer", "good", "newer", "newer"]
+
+
+def test_an_interrupted_rollout_goes_on_without_a_site_whose_file_was_removed(rollout, lines):
+    records = lines[0].folder.parent / "state" / "rollouts"
+    with closing(Record(records / "begun.jsonl")) as record:
+        record.begin(NEW, [("line-0", "line-1")], {"line-0": "gone", "line-1": "before"})
+
+    with Devices(lines[:5]):
+        code, out, err = rollout(*OPTIONS)
+
+    said = json.loads(out.splitlines()[-1])
+    assert code == 0, err
+    assert {site: each["stand"] for site, each in said["sites"].items()} == {
+        "line-0": "left out", "line-1": "healthy",
+    }  # fmt: skip
+    assert said["record"].endswith("begun.jsonl")
 
 
 @pytest.mark.soak

@@ -29,8 +29,9 @@ from rollout_kit import (
 
 from fanfold.common.errors import UserError
 from fanfold.rollout.held import held
-from fanfold.rollout.record import Record, set_aside_if_done
+from fanfold.rollout.record import Record, fold, set_aside_if_done
 from fanfold.rollout.state import Stand
+from fanfold.rollout.under_way import record_path, without_gone
 from fanfold.rollout.waves import deal
 
 S = Stand
@@ -186,6 +187,50 @@ def test_two_rollouts_of_different_models_do_not_tell_one_site_at_once(tmp_path)
 
     with held(["line-2"], tmp_path):
         pass
+
+
+def interrupted(tmp_path, names=("a", "b", "c"), dies_at=1):
+    """A rollout of NEW over these sites, one a wave, that is killed after `dies_at` of them."""
+    sites = fleet(**dict.fromkeys(names, GOOD))
+    path = record_path(tmp_path, NEW, names, names)
+    with suppress(Killed):
+        run_once(path, sites, ScriptedWays(sites, dies_at=dies_at), [(name,) for name in names])
+    return path, sites
+
+
+def test_an_interrupted_rollout_goes_on_when_a_site_was_removed_and_another_added(tmp_path):
+    path, sites = interrupted(tmp_path)
+    now = ["a", "b", "d"]
+
+    assert record_path(tmp_path, NEW, now, now) == path
+    record = Record(path)
+    gone = without_gone(record.known, now)
+    record.add("gone", sites=gone)
+    record.close()
+    ways = ScriptedWays(sites)
+    state = run_once(path, sites, ways, [])
+
+    assert gone == ["c"]
+    assert (state.stands["c"], ways.deployed) == (S.LEFT_OUT, ["b"])
+    assert events(path)[-1]["event"] == "done"
+    assert record_path(tmp_path, NEW, now, now) != path
+
+
+def test_a_site_that_is_in_hand_may_not_lose_its_file(tmp_path):
+    path, _ = interrupted(tmp_path)
+
+    with pytest.raises(UserError, match=r"b has no file any more and is deploying"):
+        without_gone(fold(events(path)), ["a", "c"])
+    assert without_gone(fold(events(path)), ["b", "c"]) == []  # its wave is through
+
+
+def test_a_part_of_an_interrupted_rollout_is_not_begun_beside_it(tmp_path):
+    interrupted(tmp_path)
+
+    with pytest.raises(UserError, match=r"was interrupted and has a too: give its whole pattern"):
+        record_path(tmp_path, NEW, ["b"], ["a", "b", "c"])
+    assert record_path(tmp_path, OLD, ["b"], ["a", "b", "c"])  # another model, a way out
+    assert record_path(tmp_path, NEW, ["z"], ["a", "b", "c", "z"])
 
 
 def test_a_file_that_is_no_record_is_named_with_the_remedy(tmp_path):
