@@ -17,6 +17,10 @@ QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edg
 	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models
 QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/splitter \
 	tests/lambdas/tensors tests/edgecore/runtime
+UNIT = build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) \
+	-n $(JOBS) -m 'not soak'
+ON_THE_DEVICE = build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) \
+	-n $(DEVICE_JOBS) -m 'not soak'
 IN_QUICK := not soak and not e2e and not slow
 
 .PHONY: setup demo test quick lint unit device-tests ray-tests soak bench-guard clean
@@ -68,8 +72,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint unit device-tests
-	@scripts/test_report build/reports/*.xml
+# All of it beside one another: the tools' tests wait for half of their time.
+test: setup build/wheels/.done
+	@scripts/test_again $(UNIT) -- $(ON_THE_DEVICE) -- lint $(MAKE) --no-print-directory lint; \
+	ended=$$?; scripts/test_report build/reports/*.xml && exit $$ended
 
 # The inner loop: an answer within a minute.
 quick: setup
@@ -78,12 +84,10 @@ quick: setup
 	$(DEVICE) -m pytest -c tests/device.ini -q -n 2 -m '$(IN_QUICK)' $(QUICK_ON_DEVICE)
 
 unit: setup build/wheels/.done
-	scripts/test_again build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) \
-		-n $(JOBS) -m 'not soak'
+	scripts/test_again $(UNIT)
 
 device-tests: setup build/wheels/.done
-	scripts/test_again build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini \
-		$(ON_DEVICE) -n $(JOBS) -m 'not soak'
+	scripts/test_again $(ON_THE_DEVICE)
 
 # Ray in an environment of its own, with what its tests need.
 build/ray/.done: constraints/ray.txt

@@ -77,6 +77,9 @@ SPOOLER_MIN_BYTES = Limit(
 )
 ALL = tuple(v for v in list(globals().values()) if isinstance(v, Limit))
 
+# Ours, where a site says nothing else (`pictures.max_mb`): the size of one image.
+IMAGE_BYTES = 16 << 20
+
 # Not numbers, but of the same kind: dates and places that V1 fixes.
 FORBIDDEN_VOLUME_ROOTS = ("/var", "/sys", "/dev", "/proc")
 FORBIDDEN_VOLUME_SOURCE = _GUIDE + "access-local-resources.html"

@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command_name
 from typer.models import CommandInfo
 
-from fanfold import __version__
+from fanfold import __version__, completion
 from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
 from fanfold.common.output import err
 
@@ -76,6 +76,9 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. FANFOLD_DEBUG=1 shows tracebacks."""
     given = sys.argv[1:] if arguments is None else arguments
+    if completion.VARIABLE in os.environ and (words := completion.answer()) is not None:
+        typer.echo(words)
+        return 0
     try:
         app = build_app(_needed(given))
         _refuse_unknown(app, given)
@@ -100,7 +103,7 @@ def _needed(arguments: Sequence[str]) -> Sequence[str]:
     """The module of the verb that is meant: all of them take a second of CPU to import."""
     verb = arguments[0] if arguments else ""
     module = MODULE_OF.get(verb, verb)
-    return (module,) if module in VERBS and "_FANFOLD_COMPLETE" not in os.environ else VERBS
+    return (module,) if module in VERBS else VERBS
 
 
 def _refuse_unknown(app: typer.Typer, arguments: Sequence[str], of: str = "fanfold") -> None:

@@ -9,7 +9,6 @@ until it is committed, ``uncommitted``; while its first images are counted, ``tr
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -17,7 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.disk.sync import sync_folder, sync_folders
+from edgecore.disk.sync import sync_folders
+from edgecore.disk.whole_file import write_whole
 
 GROUP_FILE = "group.json"
 PREVIOUS_FILE = "previous"
@@ -43,14 +43,8 @@ def folder_name(text: str) -> str:
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Write beside, sync, rename: readers see the old or the new text, whole."""
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    beside.replace(path)
-    sync_folder(path.parent)
+    """Readers see the old or the new text, whole; nothing of it is a secret."""
+    write_whole(path, text.encode("utf-8"), 0o666)  # as the umask leaves it
 
 
 def read_document(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import secrets
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecore.core.options import CoreError
+from edgecore.disk.one_holder import hold
 
 # A full disk is no reason not to start: what leaves makes room.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -48,13 +48,12 @@ class StateLock:
                 "private (0700); pass a folder of the core's own user"
             ) from None
         self._stream = (state / "core.lock").open("w")
-        try:
-            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._stream.close()
-            raise CoreError(
+        hold(
+            self._stream,
+            CoreError(
                 f"--state {state}: another core uses it; stop that core or pass another folder"
-            ) from None
+            ),
+        )
 
     def release(self) -> None:
         self._stream.close()

@@ -13,11 +13,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.limits import IMAGE_BYTES
 from contract.volumes import SAMPLES
 from edgecore.disk.second_names import SecondNames
-
-MAX_FILE_BYTES = 16 << 20
-"""As the splitter takes images."""
 
 
 class LeftOutError(Exception):
@@ -95,6 +93,6 @@ class SampleFiles:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with os.fdopen(os.open(self._inside(name), flags), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            if size > MAX_FILE_BYTES:
+            if size > IMAGE_BYTES:
                 raise LeftOutError("it is too large")
-            return file.read(MAX_FILE_BYTES + 1)
+            return file.read(IMAGE_BYTES + 1)

@@ -63,10 +63,7 @@ class ComponentDeployment:
 
     @property
     def error(self) -> str:
-        said = complaints(self.devices)
-        if said or self.outcome != "Failure":
-            return said
-        return f"{self.status} before any device had begun it"
+        return complaints(self.devices, self.outcome, self.status)
 
 
 def names_of(site: Site) -> V2Names:

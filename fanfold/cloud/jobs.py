@@ -81,15 +81,14 @@ class SiteJob:
 
     @property
     def error(self) -> str:
-        said = complaints(self.devices)
-        if said or self.outcome != "Failure":
-            return said
-        return "cancelled before any device had begun it"
+        return complaints(self.devices, self.outcome, "cancelled")
 
 
-def complaints(devices: Iterable[Device]) -> str:
-    """What those say that have failed, three of them at most."""
+def complaints(devices: Iterable[Device], outcome: str, status: str) -> str:
+    """What those say that have failed, three of them at most; ``status`` where none has begun."""
     bad = [device for device in devices if device.status in BAD]
+    if not bad and outcome == "Failure":
+        return f"{status} before any device had begun it"
     return "; ".join(f"{d.thing} {d.status}: {d.reason or 'no reason given'}" for d in bad[:3])
 
 

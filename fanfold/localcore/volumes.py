@@ -6,13 +6,14 @@ anything starts. It is a `flock`, so it ends with its holder however that ends.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from edgecore.disk.one_holder import hold
 from edgecore.supervisor.homes import BOOTSTRAP
 from edgecore.supervisor.identity import AUTO, Identity, IdentityError, default_identity
 from edgecore.supervisor.own_number import may_own
@@ -75,29 +76,23 @@ def make_volume(path: Path, owner: VolumeOwner | None = None) -> None:
         os.chown(each, owner.identity.uid, owner.identity.gid, follow_symlinks=False)
 
 
-def lock_volume(path: Path, *, inherit: bool = False) -> int:
-    """Take the volume for as long as the returned descriptor is open.
+def lock_volume(path: Path, *, inherit: bool = False) -> IO[bytes]:
+    """Take the volume for as long as the returned file is open.
 
     `inherit`: a program that takes this process's place keeps it. Raises UserError
     (exit code 4) when a core has it.
     """
-    descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise UserError(
-            f"volume {path} is in use by another core. Stop that core, or change `volumes`.",
-            REFUSED,
-        ) from error
-    os.set_inheritable(descriptor, inherit)
-    return descriptor
+    said = f"volume {path} is in use by another core. Stop that core, or change `volumes`."
+    lock = os.fdopen(os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+    hold(lock, UserError(said, REFUSED))
+    os.set_inheritable(lock.fileno(), inherit)
+    return lock
 
 
 def refuse_in_use(parent: Path) -> None:
     """Raise UserError where a running core has one of the volumes below `parent`."""
     for lock in parent.glob(f"*/{LOCK}"):
-        os.close(lock_volume(lock.parent))
+        lock_volume(lock.parent).close()
 
 
 def clear(parent: Path) -> None:

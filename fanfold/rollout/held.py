@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from edgecore.disk.one_holder import hold
 from fanfold.common.errors import FAILED, UserError
 
 
@@ -16,13 +16,10 @@ def held(sites: Iterable[str], folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as locks:
         for site in sorted(sites):
+            said = (
+                f"{site} is in another rollout that is under way; wait for it, or stop it "
+                "(ctrl-C, the same command goes on later)"
+            )
             lock = locks.enter_context((folder / f"{site}.lock").open("w"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"{site} is in another rollout that is under way; wait for it, or stop it "
-                    "(ctrl-C, the same command goes on later)",
-                    FAILED,
-                ) from None
+            hold(lock, UserError(said, FAILED))
         yield

@@ -5,7 +5,6 @@ It is the audit record and what a rollout resumes from. One process writes it at
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import hashlib
 import json
@@ -16,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgecore.disk.one_holder import hold
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.rollout.state import Ended, Rollout, Stand, decide
 from fanfold.rollout.waves import Wave
@@ -66,14 +66,8 @@ class Record:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._file.close()
-            raise UserError(
-                f"rollout {path.stem} is under way in another process; wait for it, or stop it",
-                FAILED,
-            ) from None
+        said = f"rollout {path.stem} is under way in another process; wait for it, or stop it"
+        hold(self._file, UserError(said, FAILED))
         self.events = list(self._read())
         self.state = self._folded() if self.events else None
 

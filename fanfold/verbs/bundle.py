@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -48,14 +50,10 @@ def bundle(
         return
     if wheel is None and needs_wheel():
         raise UserError("Fanfold's own wheel is needed here: --wheel fanfold-….whl", MISSING)
-    try:
+    with _explained():
         target = Target(arch or platform.machine(), python, runtime)
         with output.working("fetching wheels and packing"):
             made = make_bundle(target, out, state_dir() / "bundle", wheel)
-    except TargetError as error:
-        raise UserError(str(error), INVALID) from error
-    except WheelsError as error:
-        raise UserError(str(error), FAILED) from error
     if as_json:
         output.print_json(
             {"v": 1, "path": str(made.path), "version": made.version, "size": made.size,
@@ -71,20 +69,27 @@ def _runtime_zip(
     arch: str | None, python: str, runtime: str, out: Path, system: list[str], *, as_json: bool
 ) -> None:
     """What `components.runtimes` of a site names (docs/guides/greengrass-v2.md)."""
-    try:
+    with _explained():
         target = Target(arch or platform.machine(), python, runtime)
         if system:
             made = pack(target, None, out, tuple(system))
         else:
             with output.working("fetching wheels and packing"):
                 made = make_runtime_zip(target, out, state_dir() / "bundle")
-    except TargetError as error:
-        raise UserError(str(error), INVALID) from error
-    except WheelsError as error:
-        raise UserError(str(error), FAILED) from error
     if as_json:
         output.print_json(
             {"v": 1, "path": str(made.path), "version": made.version, "size": made.size}
         )
         return
     output.out.print(f"{made.size / MIB:7.1f} MB  {made.path}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raises UserError."""
+    try:
+        yield
+    except TargetError as error:
+        raise UserError(str(error), INVALID) from error
+    except WheelsError as error:
+        raise UserError(str(error), FAILED) from error

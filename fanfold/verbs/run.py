@@ -170,9 +170,9 @@ def run(
     if not detach:
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
-        started = start(command, variables, state, held)
+        started = start(command, variables, state, held.fileno())
     finally:
-        os.close(held)
+        held.close()
     _say(settings.name, started, as_json=as_json)
 
 

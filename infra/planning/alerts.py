@@ -25,6 +25,18 @@ SecretVariable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]{1,64}@[^@\s,;<>]{1,255}$")]
+_CaFile = Annotated[
+    AbsolutePath | None, Field(description="Certificates to trust instead of the system's.")
+]
+_Username = Annotated[
+    Annotated[str, Field(min_length=1)] | None, Field(description="Who sends; absent: no login.")
+]
+_PasswordFile = Annotated[
+    AbsolutePath | None, Field(description="File on the device that holds the password.")
+]
+_PasswordVariable = Annotated[
+    SecretVariable | None, Field(description="Instead: a variable of the core's environment.")
+]
 
 #: Fields of each kind beside name, when and cool_down_s: (needed, possible).
 _FIELDS: dict[str, tuple[set[str], set[str]]] = {
@@ -136,18 +148,10 @@ class Mail(Record):
     tls: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="none: only for a server without a password."
     )
-    ca_file: AbsolutePath | None = Field(
-        default=None, description="Certificates to trust instead of the system's."
-    )
-    username: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="Who sends; absent: no login."
-    )
-    password_file: AbsolutePath | None = Field(
-        default=None, description="File on the device that holds the password."
-    )
-    password_env: SecretVariable | None = Field(
-        default=None, description="Instead: a variable of the core's environment."
-    )
+    ca_file: _CaFile = None
+    username: _Username = None
+    password_file: _PasswordFile = None
+    password_env: _PasswordVariable = None
     sender: MailAddress = Field(description="Address it comes from.")
     to: Annotated[tuple[MailAddress, ...], Field(min_length=1, max_length=10)] = Field(
         description="Addresses that get it."
@@ -172,18 +176,10 @@ class Broker(Record):
         description="Topic that it is published on, QoS 1."
     )
     tls: bool = Field(default=False, description="Whether the connection is TLS.")
-    ca_file: AbsolutePath | None = Field(
-        default=None, description="Certificates to trust instead of the system's."
-    )
-    username: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None, description="Absent: no login."
-    )
-    password_file: AbsolutePath | None = Field(
-        default=None, description="File on the device that holds the password."
-    )
-    password_env: SecretVariable | None = Field(
-        default=None, description="Instead: a variable of the core's environment."
-    )
+    ca_file: _CaFile = None
+    username: _Username = None
+    password_file: _PasswordFile = None
+    password_env: _PasswordVariable = None
 
     def contradictions(self) -> list[str]:
         found = _one_of(self, "password_file", "password_env")

@@ -1,6 +1,6 @@
 """What a site says of its pictures: limits, damage that is tolerated, and each camera's sensor.
 
-`FANFOLD_PICTURES` (docs/spec/environment.md) carries it as JSON. Pure, standard library only.
+`FANFOLD_PICTURES` (docs/spec/environment.md) carries it as JSON. Pure.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any, Mapping, NamedTuple
 
+from contract.limits import IMAGE_BYTES
+
 MAX_PIXELS = 40_000_000
-MAX_BYTES = 16 << 20
+MAX_BYTES = IMAGE_BYTES
 #: Above it a damaged picture is `truncated` instead of decoded and marked.
 MAX_LOST = 0.1
 

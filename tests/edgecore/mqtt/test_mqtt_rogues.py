@@ -163,6 +163,16 @@ def test_connections_that_stay_in_their_handshake_are_counted_bounded_and_ended(
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
+async def honest_camera_is_served(site: Site, port: int, address: str) -> None:
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=site.client("honest"), local_addr=(address, 0)
+    )
+    writer.write(encode(Connect(4, "honest")))
+    async with asyncio.timeout(DEADLINE_S):
+        assert await reader.readexactly(4) == encode(ConnAck(0))
+    writer.transport.abort()
+
+
 def test_a_flood_from_one_address_leaves_room_for_another(site: Site) -> None:
     async def scenario() -> None:
         async with serving(tls=site.tls, members=site.members) as (server, _):
@@ -170,16 +180,7 @@ def test_a_flood_from_one_address_leaves_room_for_another(site: Site) -> None:
             async with asyncio.timeout(DEADLINE_S):
                 while server.counters["refused_overload"] < 500:
                     await asyncio.sleep(0.01)
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1",
-                server.port,
-                ssl=site.client("honest"),
-                local_addr=("127.0.0.2", 0),
-            )
-            writer.write(encode(Connect(4, "honest")))
-            async with asyncio.timeout(DEADLINE_S):
-                assert await reader.readexactly(4) == encode(ConnAck(0))
-            writer.transport.abort()
+            await honest_camera_is_served(site, server.port, "127.0.0.2")
             for sock in flood:
                 sock.close()
 
@@ -194,16 +195,7 @@ def test_silence_from_six_addresses_keeps_an_honest_camera_out_of_nothing(site: 
                 here = (f"127.0.0.{host}", 0)
                 crowd += await asyncio.to_thread(crowd_of, server.port, 90, here)
             for _ in range(8):
-                reader, writer = await asyncio.open_connection(
-                    "127.0.0.1",
-                    server.port,
-                    ssl=site.client("honest"),
-                    local_addr=("127.0.0.9", 0),
-                )
-                writer.write(encode(Connect(4, "honest")))
-                async with asyncio.timeout(DEADLINE_S):
-                    assert await reader.readexactly(4) == encode(ConnAck(0))
-                writer.transport.abort()
+                await honest_camera_is_served(site, server.port, "127.0.0.9")
             assert server.counters["evicted_unauthenticated"] > 0
             for sock in crowd:
                 sock.close()
