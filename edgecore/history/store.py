@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from contract.durable.database import transaction
+from edgecore.history.recently import Recently
 from edgecore.history.rows import STATUSES, Row
 from edgecore.history.schema import DAY_SLOTS, SCORE_SCALE, SLOT_S
 from edgecore.history.words import OTHER, Words
@@ -55,7 +56,7 @@ class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._words = Words(connection)
-        self._recent: OrderedDict[tuple[str, int, str], None] = OrderedDict()
+        self._recent = Recently(RECENT)
         self._slot_labels: dict[tuple[int, str], set[str]] = {}
         self.repeated = 0
         self._remember_recent()
@@ -72,7 +73,7 @@ class Store:
             (RECENT // 2,),
         ).fetchall()
         for camera, seq, image_id, name in reversed(rows):
-            self._recent[(camera, seq, id_of(image_id, name))] = None
+            self._recent.add((camera, seq, id_of(image_id, name)))
 
     def add(self, batch: Batch) -> list[tuple[int, Row]]:
         """The rows that are new, with their numbers. Raises sqlite3.Error: nothing was added."""
@@ -90,20 +91,15 @@ class Store:
                 )
         except BaseException:
             self._words.forget()
-            for row in fresh:
-                self._recent.pop(row.key, None)
+            self._recent.forget_newest(len(fresh))
             raise
         self._next += len(added)
         return added
 
     def _is_new(self, row: Row) -> bool:
-        if row.key in self._recent:
-            self.repeated += 1
-            return False
-        self._recent[row.key] = None
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
-        return True
+        new = self._recent.add(row.key)
+        self.repeated += not new
+        return new
 
     def _add_rows(self, rows: Sequence[Row]) -> list[tuple[int, Row]]:
         numbered = list(enumerate(rows, self._next))

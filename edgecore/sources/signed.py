@@ -11,9 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from edgecore.sources.errors import SourceError
 
 KEY = "FANFOLD_MODEL_KEY"
@@ -43,6 +40,9 @@ def check_signature(what: str, folder: Path, keys: tuple[str, ...]) -> None:
 
 
 def _problem(folder: Path, key: str) -> str | None:
+    from cryptography.exceptions import InvalidSignature  # only who names a key pays
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     try:
         public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True))
     except ValueError:

@@ -27,7 +27,8 @@ from lambdas.worker.work import Batch, Image
 
 # Two in hand: the next is decoded while the network works on this one.
 IN_HAND = 2
-DECODE_AHEAD = 4
+# One that waits for the network and one that is being decoded; a tensor is megabytes.
+DECODE_AHEAD = 2
 EXIT_BROKEN = 70
 
 _STOP = None

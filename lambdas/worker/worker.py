@@ -11,6 +11,7 @@ import cv2
 
 from contract.messages import Record, Work
 from lambdas.common.addressed import work_for
+from lambdas.common.allocator import give_back
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.poison import FAULTS
@@ -71,6 +72,7 @@ class Worker:
         # Also because the first runs allocate and choose kernels: no image should pay for that.
         model = prove(package, runtime, hooks, mode)
         accelerators = confirmed(claimed, runtime)
+        give_back()
         self._incarnation = new_incarnation()
         identity = Identity(
             settings.worker,

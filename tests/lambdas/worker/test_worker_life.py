@@ -5,6 +5,7 @@ import threading
 from inference_kit import DEADLINE_S, PROBE, simulated, work
 from worker_kit import Gate
 
+from lambdas.worker import worker as worker_module
 from lambdas.worker.heartbeat import EXIT_HUNG, Watchdog
 
 
@@ -89,3 +90,16 @@ def test_hello_says_how_the_earlier_process_ended_where_the_core_told(begin, bus
     begin(simulated(tmp_path / "m", wait_ms=0), FANFOLD_EARLIER_END="SIGSEGV")
     bus.wait(lambda: bus.messages("s/heartbeat"))
     assert bus.messages("s/heartbeat")[0]["earlier_end"] == "SIGSEGV"
+
+
+def test_a_worker_keeps_nothing_of_what_loading_its_model_took_for_a_moment(
+    begin, tmp_path, monkeypatch
+):
+    order = []
+    proved = worker_module.prove
+    monkeypatch.setattr(
+        worker_module, "prove", lambda *given: (proved(*given), order.append("proved"))[0]
+    )
+    monkeypatch.setattr(worker_module, "give_back", lambda: order.append("given back"))
+    begin(simulated(tmp_path / "m", wait_ms=0))
+    assert order == ["proved", "given back"]
