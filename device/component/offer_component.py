@@ -85,15 +85,15 @@ def verdict(offers: Path, offer: dict[str, Any], wait_s: float, stand_back_s: fl
     """
     deadline, again_at = time.monotonic() + wait_s, None
     while True:
-        answer, now = read(offers / "verdict.json"), time.monotonic()
-        if answer.get("nonce") == offer["nonce"]:
+        answer, now = answer_to(offers, offer["nonce"]), time.monotonic()
+        if answer:
             say(f"{answer['verdict']}: {answer.get('reason') or 'it answers its images'}")
             return 0 if answer["verdict"] == "proved" else 1
         if now > deadline:
             say(f"the core gave no verdict in {wait_s:.0f} s; see its log")
             return 2
         offered = read(offers / "model.json").get("nonce")
-        if offered == offer["nonce"] or offered != answer.get("nonce"):
+        if offered == offer["nonce"] or not (offered and answer_to(offers, str(offered))):
             again_at = None
         elif again_at is None:
             again_at = now + stand_back_s
@@ -103,6 +103,20 @@ def verdict(offers: Path, offer: dict[str, Any], wait_s: float, stand_back_s: fl
                 write(offers / "model.json", offer)
                 say("model offered again: another had taken the place of the offer")
         time.sleep(LOOK_EVERY_S)
+
+
+def answer_to(offers: Path, nonce: str) -> dict[str, Any]:
+    """Empty: none yet. On a disk without room for its words the verdict is a file's name."""
+    answer = read(offers / "verdict.json")
+    if answer.get("nonce") == nonce:
+        return answer
+    for verdict, words in (("proved", ""), ("refused", "its reason is in the core's log, ")):
+        if (offers / f"{verdict}-{nonce}").exists():
+            return {
+                "verdict": verdict,
+                "reason": f"{words}the core's disk takes no file: free space there",
+            }
+    return {}
 
 
 def is_alive(work: Path) -> bool:

@@ -7,7 +7,6 @@ another exchange, for as long as those starts count.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from typing import Any, Protocol
@@ -22,8 +21,8 @@ from edgecore.components.offers import (
     read_json,
     read_offer,
 )
+from edgecore.components.verdicts import PROVED, REFUSED, write_verdict
 from edgecore.core.options import Options
-from edgecore.disk import layout
 from edgecore.sources import LoadedGroup
 from edgecore.uplink.iot.waiting import set_within
 
@@ -32,7 +31,6 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.2
 REFUSED_S = 3600.0
 """Both nuclei count starts over an hour."""
-PROVED, REFUSED = "proved", "refused"
 
 
 class Deployments(Protocol):
@@ -62,6 +60,8 @@ class Follower:
         self._deployments = deployments
         self._wake = asyncio.Event()
         self._answered = str(read_json(self._places.verdict).get("nonce") or "")
+        self._owed: dict[str, Any] = {}
+        """The verdict that was given without its words."""
 
     def wake(self) -> None:
         """A deployment was decided."""
@@ -81,6 +81,8 @@ class Follower:
             self._wake.clear()
 
     async def _turn(self) -> None:
+        if self._owed:
+            self._owed = write_verdict(self._places, self._owed)
         offer = read_offer(self._places)
         if offer is None or offer.nonce == self._answered:
             return
@@ -93,7 +95,11 @@ class Follower:
             refusal = deploy.refused(self._state)
             self._answer(offer, loaded.deployment_id, REFUSED, refusal.reason if refusal else "")
             return
-        status, reason = await self._exchanged(loaded, offer)
+        try:
+            status, reason = await self._exchanged(loaded, offer)
+        except OSError as error:  # before anything was changed: what runs goes on
+            status, reason = "Failure", (f"{offer.path.name}: cannot be applied in {self._state} "
+                f"({error.strerror}); free space there and deploy again")  # fmt: skip
         verdict = PROVED if status == "Success" else REFUSED
         self._answer(offer, loaded.deployment_id, verdict, reason)
 
@@ -136,7 +142,7 @@ class Follower:
             "v": FORMAT, "nonce": offer.nonce, "deployment": deployment, "verdict": verdict,
             "reason": reason, "t": last["t"] if again else time.time(),
         }  # fmt: skip
-        layout.write_durably(self._places.verdict, json.dumps(content) + "\n")
+        self._owed = write_verdict(self._places, content)
         self._answered = offer.nonce
         level = logging.INFO if verdict == PROVED else logging.ERROR
         log.log(level, "model %s: %s %s", offer.path.name, verdict, reason)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import edgecore
+from contract.durable.database import is_out_of_room
 from contract.status import Status
 from edgecore.components import by_components
 from edgecore.components.follower import Follower
@@ -25,6 +26,7 @@ from edgecore.core.router import Target
 from edgecore.core.verdict import judge
 from edgecore.daemon.check_runner import CheckRunner
 from edgecore.daemon.evidence import Evidence
+from edgecore.daemon.facts import Facts
 from edgecore.daemon.health_report import HealthReporter
 from edgecore.daemon.lacking import lacking
 from edgecore.daemon.lane_group import canaries, lane_options
@@ -36,7 +38,8 @@ from edgecore.daemon.traffic import mqtt_status, router_status
 from edgecore.daemon.uplink import Uplink
 from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.daemon.watch import Watch
-from edgecore.disk.state_files import StateLock, remove_core_json, write_core_json
+from edgecore.disk.space import is_full
+from edgecore.disk.state_files import StateLock
 from edgecore.sources import SourceError
 from edgecore.sources.errors import MISSING
 from edgecore.supervisor.process import Reaper
@@ -62,12 +65,13 @@ def run(options: Options) -> int:
     except (CoreError, SourceError) as error:
         log.error("%s", error)  # noqa: TRY400
         return error.exit_code
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, sqlite3.OperationalError) as error:
+        if not (is_full(error) if isinstance(error, OSError) else is_out_of_room(error)):
             raise
+        said = error.strerror if isinstance(error, OSError) else error
         log.error(  # noqa: TRY400
             "--state %s: %s; free space there, nothing that was accepted is touched", options.state,
-            error.strerror,
+            said,
         )  # fmt: skip
         return MISSING
     finally:
@@ -93,6 +97,7 @@ class Daemon:
         )
         self._secrets = SecretKeeper(options.state, options.secrets)
         self._uplink = Uplink(options)
+        self._facts = Facts(options.state)
         self._health: HealthReporter | None = None
         self._background: list[asyncio.Task[None]] = []
 
@@ -208,7 +213,7 @@ class Daemon:
             "token": self._web.token,
             "listen": self._web.lan,
         }
-        write_core_json(self._options.state, facts)
+        self._facts.show(facts)
 
     def status(self) -> Status:
         """``GET /api/status`` (docs/spec/core.md)."""
@@ -268,4 +273,4 @@ class Daemon:
                 await task
         await self._uplink.close()
         self._reaper.close()
-        remove_core_json(self._options.state)
+        await self._facts.close()

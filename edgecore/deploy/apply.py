@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,21 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def apply(state: Path, group: LoadedGroup, *, uncommitted: bool = False) -> LoadedGroup:
+def _as_it_is(_folder: Path) -> None:
+    pass
+
+
+def apply(
+    state: Path,
+    group: LoadedGroup,
+    *,
+    uncommitted: bool = False,
+    prepare: Callable[[Path], None] = _as_it_is,
+) -> LoadedGroup:
     """Make ``group`` current; returns it with its final folder. Idempotent.
 
     ``uncommitted``: until ``commit``, a rollback leads past it to the last committed group.
+    ``prepare`` is given the folder before it is current: a disk that takes no more changes nothing.
     """
     old = _previous_name(state) if is_uncommitted(state) else _current_name(state)
     before = _current_name(state)
@@ -33,6 +45,7 @@ def apply(state: Path, group: LoadedGroup, *, uncommitted: bool = False) -> Load
     folder = layout.deployments(state) / name
     if old is not None and name not in (old, before):
         layout.write_durably(folder / layout.PREVIOUS_FILE, old)
+    prepare(folder)
     _point(state, name)
     _prune(state)
     return _read(state, name)
@@ -112,6 +125,8 @@ def _place(state: Path, group: LoadedGroup, *, uncommitted: bool) -> str:
 
 
 def _point(state: Path, name: str) -> None:
+    if name == _current_name(state):
+        return
     link = layout.current_link(state)
     beside = link.with_name(".current.new")
     beside.unlink(missing_ok=True)

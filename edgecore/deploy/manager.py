@@ -24,6 +24,7 @@ from edgecore.deploy.seams import (
     R,
     Report,
     Start,
+    begun,
     ended,
     no_canary,
     no_exchange,
@@ -168,7 +169,7 @@ class DeploymentManager(Generic[R]):
         if self.loaded is not None:
             self._outcomes.remember(self.loaded, "applied")
             self._changed()
-            self._health_task = asyncio.ensure_future(self._watch(self.loaded))
+            self._health_task = begun(self._watch(self.loaded))
 
     def _runs_already(self, loaded: LoadedGroup) -> bool:
         """Whether only the deployment's id differs: nothing needs to restart for that."""
@@ -207,7 +208,7 @@ class DeploymentManager(Generic[R]):
                 await self._failed(watched, with_last_log_error(self._state, str(answer)))
                 return
             self._outcomes.commit(watched)
-            self._health_task = asyncio.ensure_future(self._watch_images(watched, before))
+            self._health_task = begun(self._watch_images(watched, before))
 
     def _goes_on(self, new: LoadedGroup) -> bool:
         """Whether what runs becomes this group by an exchange of its model."""
@@ -254,7 +255,7 @@ class DeploymentManager(Generic[R]):
         before = self._give_up(current, problem)
         if goes_on:
             self._changed()
-            self._health_task = asyncio.ensure_future(self._back_in_place(before))
+            self._health_task = begun(self._back_in_place(before))
             return
         try:
             self.running_group = await self._start(before.group, self._ports)
@@ -262,7 +263,7 @@ class DeploymentManager(Generic[R]):
             log.exception("the previous deployment does not start either; it is tried again")
             return
         self._changed()
-        self._health_task = asyncio.ensure_future(self._watch_images(before, trial.Tally()))
+        self._health_task = begun(self._watch_images(before, trial.Tally()))
 
     async def _back_in_place(self, before: LoadedGroup) -> None:
         if problem := await self._exchanged():

@@ -40,10 +40,9 @@ class Outcomes:
     def apply(self, loaded: LoadedGroup, *, uncommitted: bool) -> LoadedGroup:
         """What replaces another group is on trial from here on."""
         before = last_readable(self._state)
-        applied = apply(self._state, loaded, uncommitted=uncommitted)
-        if before and before.content != applied.content and before.deployment_id != WAITING:
-            trial.begin(applied.folder)
-        return applied
+        if before and before.content != loaded.content and before.deployment_id != WAITING:
+            return apply(self._state, loaded, uncommitted=uncommitted, prepare=trial.begin)
+        return apply(self._state, loaded, uncommitted=uncommitted)
 
     def adopt(self, loaded: LoadedGroup) -> LoadedGroup:
         """Only the deployment's id is new."""

@@ -1,15 +1,22 @@
 """The deployment that was rolled back or could not be applied: not tried a second time.
 
-Kept on disk, so that a restart of the core does not run it again.
+Kept on disk, so that a restart of the core does not run it again; on a full disk in memory, as
+going back must need no room.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edgecore.disk import layout
+
+log = logging.getLogger(__name__)
+
+_unwritten: dict[Path, Refusal] = {}
+"""By state directory, what its disk did not take."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +29,21 @@ class Refusal:
 
 def refuse(state: Path, deployment: str, reason: str) -> Refusal:
     refusal = Refusal(deployment, reason)
-    folder = layout.deployments(state)
-    folder.mkdir(parents=True, exist_ok=True)
-    layout.write_durably(folder / layout.REFUSED_FILE, json.dumps(asdict(refusal)) + "\n")
+    path = layout.deployments(state) / layout.REFUSED_FILE
+    _unwritten.pop(state, None)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        layout.write_durably(path, json.dumps(asdict(refusal)) + "\n")
+    except OSError as error:
+        log.warning("%s: %s; the refusal holds until the core starts again", path, error.strerror)
+        _unwritten[state] = refusal
     return refusal
 
 
 def refused(state: Path) -> Refusal | None:
     """The last refusal; None before the first, or where the file is not readable."""
+    if state in _unwritten:
+        return _unwritten[state]
     try:
         text = (layout.deployments(state) / layout.REFUSED_FILE).read_text(encoding="utf-8")
         found = json.loads(text)
@@ -40,4 +54,5 @@ def refused(state: Path) -> Refusal | None:
 
 def forget(state: Path) -> None:
     """The refused deployment may be tried again."""
+    _unwritten.pop(state, None)
     (layout.deployments(state) / layout.REFUSED_FILE).unlink(missing_ok=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from edgecore.core.group import Group
     from edgecore.sources.load import LoadedGroup
+
+log = logging.getLogger(__name__)
 
 
 class Runnable(Protocol):
@@ -68,9 +71,21 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
+def begun(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task whose fault is said when it happens, and concerns nobody who ends it later."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_tell)
+    return task
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a task in the background ended", exc_info=error)
+
+
 async def ended(task: asyncio.Task[None] | None) -> None:
-    """Cancelled, and gone."""
+    """Cancelled, and gone; a fault of its own was said by then."""
     if task is not None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, Exception):
             await task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,11 @@ def disks(paths: Mapping[str, str]) -> list[DiskStatus]:
             "read_only": bool(room.f_flag & os.ST_RDONLY),
         }
     return list(found.values())
+
+
+def is_full(error: OSError) -> bool:
+    """No room on a disk, or in what a user may have of it: what is freed mends it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def used_share(disk: DiskStatus) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import secrets
@@ -13,9 +12,7 @@ from typing import Any
 
 from edgecore.core.options import CoreError
 from edgecore.disk.one_holder import hold
-
-# A full disk is no reason not to start: what leaves makes room.
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from edgecore.disk.space import is_full
 
 
 def require_writable(state: Path) -> None:
@@ -26,7 +23,7 @@ def require_writable(state: Path) -> None:
         with tempfile.TemporaryFile(dir=state):
             pass
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):  # no reason not to start: what leaves makes room
             return
         raise CoreError(
             f"--state {state}: the core cannot write there: {error.strerror}. Make that volume "

@@ -54,6 +54,9 @@ class FunctionRunner:
             launcher.find(f"function {function.id}: {problem}")
         self._stopping = self._exchanged = False
         self._launching = 0
+        # How often its processes were asked to end, and the last time why and with what grace:
+        # one that is being launched meanwhile is among them, and nobody else knows it yet.
+        self._asked, self._ask = 0, ("", 0.0)
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -104,7 +107,7 @@ class FunctionRunner:
         loop = asyncio.get_running_loop()
         name = f"{self.function.id}-{next(_serial)}"
         began = loop.time()
-        killed_for, answered = "", 0
+        killed_for, answered, asked = "", 0, self._asked
         try:
             worker = await self._launch(name)
         except (InterpreterError, IsolationError) as error:
@@ -120,6 +123,9 @@ class FunctionRunner:
             self._watches[name] = StartWatch(
                 self.function.timeout_s, self._start_limit_s, worker.started_at
             )
+            if asked != self._asked:
+                worker.killed_for, grace_s = self._ask
+                await worker.stop(grace_s)
             status = await worker.process.wait()
             # Who ends itself has given up: what it answered before proves nothing.
             answered = worker.answered if status < 0 else 0
@@ -287,6 +293,7 @@ class FunctionRunner:
             self._policy, self._earlier_end, self.last_error = RestartPolicy(), "", None
             self._exchanged, self._state = True, "starting"
         self._wake.set()
+        self._asked, self._ask = self._asked + 1, (why, grace_s)
         for worker in list(self.workers.values()):
             worker.killed_for = why
             await worker.stop(grace_s)
@@ -294,6 +301,7 @@ class FunctionRunner:
     async def stop(self, grace_s: float) -> None:
         self._stopping = True
         self._wake.set()
+        self._asked, self._ask = self._asked + 1, ("stopped", grace_s)
         await asyncio.gather(*(w.stop(grace_s) for w in list(self.workers.values())))
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.queue.clear(b'{"errorMessage":"the core stops"}')

@@ -6,13 +6,16 @@ Two small disks, as the nucleus's own files (`packages`) and the components' (`w
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from beside import Beside
 from small_disks import small_disk_at
 from v2_device import Flow, V2Device
 from waiting import eventually
@@ -118,6 +121,33 @@ def test_no_room_to_unpack_a_model_is_a_refusal_with_the_remedy_and_the_old_one_
     )  # fmt: skip
 
 
+def test_a_refusal_that_the_disk_cannot_take_reaches_the_deployment_and_the_old_model_serves(
+    device: V2Device,
+) -> None:
+    """The disk fills when the model is unpacked and its first worker begins."""
+    applied = device.work / "core" / "deployment" / "current"
+    before, said = applied.readlink(), len(device.whole_log("Model"))
+    wanted = device.recipes(device.model("1.4.0", sound=False))
+
+    def fill_once_applied(over: Callable[[], bool]) -> None:
+        while applied.readlink() == before and not over():
+            time.sleep(0.001)
+        filled(device, "work")
+
+    with Flow(device, rate=10):
+        taken = filled(device, "work", left_mib=2)
+        with Beside(fill_once_applied), pytest.raises(Failed):
+            device.nucleus.deploy(wanted)
+        assert "refused: its reason is in the core's log" in device.whole_log("Model")[said:]
+        assert applied.readlink() == before
+        until_it_answers(device, "1.3.0")
+        taken.unlink()
+        offers = device.work / "offers"
+        eventually(lambda: not list(offers.glob("refused-*")), lambda: device.log("Core"))
+        assert "'soon'" in json.loads((offers / "verdict.json").read_text())["reason"]
+    nothing_is_lost(device)
+
+
 def test_a_new_core_for_which_there_is_no_room_waits_and_the_one_before_serves(
     device: V2Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,9 +195,6 @@ def _after(
     return done
 
 
-# Of the long form until its cause is known: about one run in five, at load, the core says what to
-# free and then neither starts nor ends for a minute.
-@pytest.mark.soak
 def test_a_core_that_ends_on_a_disk_without_a_byte_says_so_and_comes_back_with_room(
     device: V2Device,
 ) -> None:

@@ -106,8 +106,12 @@ class V2Device:
         eventually(self._is_ready, f"core ready: {self.log('Core')}", deadline_s)
 
     def log(self, component: str) -> str:
+        """Its end."""
+        return self.whole_log(component)[-3000:]
+
+    def whole_log(self, component: str) -> str:
         path = self.folder / "gg" / "logs" / f"fanfold.{self.site}.{component}.log"
-        return path.read_text()[-3000:] if path.exists() else ""
+        return path.read_text() if path.exists() else ""
 
     def records(self) -> list[dict[str, Any]]:
         """What reached the core's cloud folder, in order; a line in the writing has not yet."""

@@ -12,6 +12,7 @@ import groups
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_disks import fill, small_disk_at
 
 from edgecore import deploy
 from edgecore.core.group import Group
@@ -184,6 +185,40 @@ def test_a_trial_that_was_passed_is_over_and_the_model_proved(tmp_path: Path):
         await core.manager.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_disk_without_a_byte_keeps_no_bad_group_and_takes_no_new_one(tmp_path: Path):
+    """Going back needs no room; what cannot be noted changes nothing, and succeeds with room."""
+
+    async def story(state: Path) -> None:
+        core = FakeCore(state)
+        await core.manager.begin(as_loaded(state, "good"), uncommitted=True)
+        await core.until(lambda: not deploy.is_uncommitted(state))
+        await core.manager.switch_to(as_loaded(state, "bad"))
+        await core.until(lambda: core.manager.trial is not None)
+        newer = as_loaded(state, "newer")
+        fill(state)
+        core.stats = counted(1, 9)
+        await core.until(lambda: core.runs == "good")
+        refusal = deploy.refused(state)
+        assert refusal is not None
+        assert refusal.deployment == "bad"
+        assert "failed" in core.reports["bad"][1]
+
+        with pytest.raises(OSError, match="No space left"):
+            await core.manager.switch_to(newer)
+        assert (core.runs, (state / "deployment/current").readlink().name) == ("good", "good")
+
+        (state / "other").unlink()
+        core.stats = counted(0, 0)
+        await core.manager.switch_to(as_loaded(state, "newer"))
+        await core.until(lambda: not deploy.is_uncommitted(state))
+        assert core.runs == "newer"
+        await core.manager.close()
+
+    with small_disk_at(tmp_path / "disk", 2) as disk:
+        asyncio.run(story(disk))
 
 
 class Compared:
