@@ -19,7 +19,7 @@ QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/s
 	tests/lambdas/tensors tests/edgecore/runtime
 IN_QUICK := not soak and not e2e and not slow
 
-.PHONY: setup demo test quick lint unit device-tests soak bench-guard clean
+.PHONY: setup demo test quick lint unit device-tests torch-tests soak bench-guard clean
 
 setup: .venv/.done .venv-device/.done node_modules/.done build/clients/.done
 
@@ -84,6 +84,16 @@ unit: setup build/wheels/.done
 device-tests: setup build/wheels/.done
 	scripts/test_again build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini \
 		$(ON_DEVICE) -n $(JOBS) -m 'not soak'
+
+# Apart from `make test`: 1.3 GB below build/, several more where pip takes PyTorch's CUDA build.
+build/torch/.done: requirements-torch-tests.txt
+	@echo "Installing PyTorch for its tests (1.3 GB, once) …"
+	$(PY) -m venv --clear build/torch
+	build/torch/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+torch-tests: build/torch/.done
+	build/torch/bin/python -m pytest -c tests/device.ini -q tests/models/reference
 
 # Hours: see docs/reliability.md. `$(BIN)/python tests/chaos/chaos_report.py` writes its table anew.
 soak: setup build/wheels/.done
