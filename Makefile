@@ -23,7 +23,7 @@ ON_THE_DEVICE = build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini
 	-n $(DEVICE_JOBS) -m 'not soak'
 IN_QUICK := not soak and not e2e and not slow
 
-.PHONY: setup demo test quick lint unit device-tests ray-tests soak bench-guard clean
+.PHONY: setup demo test quick lint unit device-tests ray-tests torch-tests soak bench-guard clean
 
 setup: .venv/.done .venv-device/.done node_modules/.done build/clients/.done
 
@@ -98,6 +98,16 @@ build/ray/.done: constraints/ray.txt
 
 ray-tests: build/ray/.done
 	build/ray/bin/python -m pytest tests/replay/test_replay_ray.py
+
+# Apart from `make test`: 1.3 GB below build/, several more where pip takes PyTorch's CUDA build.
+build/torch/.done: requirements-torch-tests.txt
+	@echo "Installing PyTorch for its tests (1.3 GB, once) …"
+	$(PY) -m venv --clear build/torch
+	build/torch/bin/pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+torch-tests: build/torch/.done
+	build/torch/bin/python -m pytest -c tests/device.ini -q tests/models/reference
 
 # Hours: see docs/reliability.md. `$(BIN)/python tests/chaos/chaos_report.py` writes its table anew.
 soak: setup build/wheels/.done ray-tests

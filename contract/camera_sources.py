@@ -10,9 +10,11 @@ import re
 from typing import Callable
 from urllib.parse import parse_qsl, quote, urlsplit
 
-RTSP, HTTP, USB = "rtsp", "http", "usb"
-KINDS = {"rtsp": RTSP, "rtsps": RTSP, "http": HTTP, "https": HTTP, "v4l2": USB}
-SPELLINGS = "rtsp://HOST/PATH, rtsps://…, http://HOST/PATH, https://… or v4l2:///dev/…"
+RTSP, HTTP, USB, GIGE = "rtsp", "http", "usb", "gige"
+KINDS = {"rtsp": RTSP, "rtsps": RTSP, "http": HTTP, "https": HTTP, "v4l2": USB, "gige": GIGE}
+SPELLINGS = (
+    "rtsp://HOST/PATH, rtsps://…, http://HOST/PATH, https://…, v4l2:///dev/… or gige://ADDRESS"
+)
 #: Frames a second that a site may ask for.
 MAX_FPS = 120.0
 DEFAULT_FPS = 5.0
@@ -28,7 +30,7 @@ _STAND_IN = "SECRET"
 
 
 def kind_of_source(source: str) -> str:
-    """`RTSP`, `HTTP` or `USB`; "" for a scheme that is none of them."""
+    """`RTSP`, `HTTP`, `USB` or `GIGE`; "" for a scheme that is none of them."""
     return KINDS.get(source.partition("://")[0].lower(), "")
 
 
@@ -52,6 +54,8 @@ def problems_of_source(source: str) -> list[str]:
         return found
     if not host:
         found.append(f"it names no host; write {SPELLINGS}")
+    elif kind == GIGE and (parts.netloc != host or parts.path.strip("/") or parts.query):
+        found.append("a GigE Vision camera is its address alone: write gige://10.0.0.9")
     if parts.password and _STAND_IN not in parts.password:
         found.append(
             "it holds a password, which would be in the template and the group document; write "

@@ -16,6 +16,8 @@ from models.facts import Facts
 from models.families import FAMILIES, Family
 from models.recognise import Found, Side, size_of
 
+#: Presets with a value for each of three channels.
+_PER_COLOUR = ("imagenet", "caffe")
 _CROP_SHARE = 0.875
 
 
@@ -104,7 +106,7 @@ def draft(facts: Facts, found: Found, wishes: Wishes) -> Draft:
         ("runtime", facts.runtime, ""),
         *((role, path.name, "") for role, path in facts.files.items()),
         ("task", family.task, f"{found.family}: {found.why}"),
-        ("input", _input(facts, family, side), f"as {found.family} wants its pictures"),
+        ("input", _input(facts, family, side), _of_input(facts, found)),
         ("output", _output(facts, family), family.words),
         ("threshold", family.threshold, "scores below it are left out"),
     ]
@@ -181,7 +183,7 @@ def _input(facts: Facts, family: Family, side: Side) -> dict[str, Any]:
     }
     if channels == 1:
         made["colour"] = "grey"
-        if made.get("normalise") in ("imagenet", "caffe"):
+        if made.get("normalise") in _PER_COLOUR:
             made["normalise"] = "0-1"
     if port.dtype not in ("float32", "unknown"):
         made["dtype"] = port.dtype
@@ -195,6 +197,17 @@ def _input(facts: Facts, family: Family, side: Side) -> dict[str, Any]:
     if extra:
         made["extra"] = extra
     return made
+
+
+def _of_input(facts: Facts, found: Found) -> str:
+    """Where the file leaves a wish of the family no room, the comment says so."""
+    port = image_port(facts)
+    said, scaled = f"as {found.family} wants its pictures", FAMILIES[found.family].input
+    if port.dtype == "uint8" and scaled.get("normalise", "none") != "none":
+        said += ", but 0 to 255: the input is uint8, so its scaling has to be in the network"
+    elif _channels(facts, port) == 1 and scaled.get("normalise") in _PER_COLOUR:
+        said += f", but 0 to 1: {scaled['normalise']} has no value for one channel"
+    return said
 
 
 def _channels(facts: Facts, port: Port) -> int:

@@ -242,13 +242,17 @@ def _for_one(port: Port, side: Side | None) -> list[str]:
 def _for_three_axes(shape: tuple[Any, ...], side: Side | None) -> list[str]:
     free = anchor_free(*side) if side else ()
     based = anchor_based(*side) if side else ()
-    if shape[-1] == 6:
-        return ["yolo-end2end", "rtdetr-ultralytics", "ssd-mxnet"]
     if shape[-1] in free:
         return ["yolov8"]
-    if shape[1] in free:
-        return ["yolox", "yolox-decoded", "yolov5"]
-    return ["yolov5"] if shape[1] in based else [*of_task("detection"), "semantic-classes"]
+    found: list[str] = []
+    unknown = side is None or not isinstance(shape[1], int)
+    if unknown or shape[1] in free:
+        found = ["yolox", "yolox-decoded", "yolov5"]
+    elif shape[1] in based:
+        found = ["yolov5"]
+    if shape[-1] == 6:  # one class with its objectness, or rows
+        return [*found, "yolo-end2end", "rtdetr-ultralytics", "ssd-mxnet"]
+    return [*of_task("detection"), "semantic-classes"] if unknown or not found else found
 
 
 def _for_two(outputs: tuple[Port, ...]) -> list[str]:

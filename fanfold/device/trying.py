@@ -39,9 +39,10 @@ def interpreter(runtime: str) -> Path:
     if module is not None:
         code = f"from importlib.util import find_spec as f; print(bool(f({module!r})))"
         if answer(python, code) != "True":
+            what = "torch" if runtime == "pytorch" else f"-r {PROJECT / REQUIREMENTS}"
             raise UserError(
                 f"{python} lacks {module}, which runtime {runtime} needs: {python} -m pip install "
-                f"-r {PROJECT / REQUIREMENTS}",
+                f"{what}",
                 MISSING,
             )
     return python

@@ -123,8 +123,10 @@ def _asked(facts: Facts, side: Side | None, question: Question) -> Found:
     lines = [f"  {name:<20} {FAMILIES[name].words}" for name in question.candidates]
     text = "\n".join([f"outputs: {question.shapes or 'not said in the file'}", *lines])
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        several = len(question.candidates) > 1
+        have = "several families have" if several else "one family that is known here has"
         raise UserError(
-            "the file does not say what its outputs mean, and several families have these shapes; "
+            f"the file does not say what its outputs mean, and {have} these shapes; "
             f"say which with --family:\n{text}",
             INVALID,
         )

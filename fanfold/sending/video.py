@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 
 SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".mpg", ".mpeg", ".ts"))
 JPEG_QUALITY = 95
+#: Of the frames, and of the time, that a clip's own index promises: estimates are allowed for.
+WHOLE = 0.95
 
 
 def is_video(file: Path) -> bool:
@@ -61,12 +65,19 @@ def _chosen(file: Path, fps: float | None) -> Iterator[tuple[float, object]]:
     capture = cv2.VideoCapture(str(file), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
-            raise UserError(f"{file}: no video that can be read", INVALID)
-        wanted_s = 0.0
+            raise UserError(
+                f"{file}: no video that can be read. A recording that was cut off has no index: "
+                "let the recorder repair it, or record to .mkv or .ts",
+                INVALID,
+            )
+        wanted_s = time_s = 0.0
+        read = 0
         while True:
             whole, pixels = capture.read()
             if not whole:
+                _tell_if_cut(file, capture, read, time_s)
                 return
+            read += 1
             time_s = max(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, 0.0)
             # Half a millisecond: clips keep their times rounded.
             if fps is None or time_s + 0.0005 >= wanted_s:
@@ -75,3 +86,18 @@ def _chosen(file: Path, fps: float | None) -> Iterator[tuple[float, object]]:
                     wanted_s = (int((time_s + 0.0005) * fps) + 1) / fps
     finally:
         capture.release()
+
+
+def _tell_if_cut(file: Path, capture: Any, read: int, time_s: float) -> None:
+    """A file that ends early reads like one that ends: only what it promised differs."""
+    import cv2
+
+    frames, rate = (capture.get(of) for of in (cv2.CAP_PROP_FRAME_COUNT, cv2.CAP_PROP_FPS))
+    if not (frames > 0 and rate > 0):
+        return
+    length_s = frames / rate
+    if read < frames * WHOLE and time_s < length_s * WHOLE - 1 / rate:
+        output.warn(
+            f"{file}: it ends at {time_s:.1f} s of {length_s:.1f} s, {read} of {frames:.0f} "
+            "frames can be read: it was cut off or is damaged. What is there is sent"
+        )

@@ -40,7 +40,7 @@ class Camera(Record):
     name: Name = Field(description="Stream name; its thing is {core thing}-{name}.")
     source: str | None = Field(
         default=None,
-        description="Fetched from there: rtsp://, http:// or v4l2:///dev/…; absent: it sends.",
+        description="Fetched from: rtsp://, http://, gige://, v4l2:///dev/…; absent: it sends.",
     )
     fps: Annotated[float, Field(gt=0, le=MAX_FPS)] = Field(
         default=DEFAULT_FPS, description="With source: frames a second that are inspected."

@@ -14,8 +14,8 @@ import threading
 from collections import deque
 from typing import Any, BinaryIO, Iterator
 
-from contract.camera_sources import HTTP, kind_of_source
-from lambdas.grabber import http, video
+from contract.camera_sources import GIGE, HTTP, kind_of_source
+from lambdas.grabber import gige, http, video
 from lambdas.grabber.errors import CameraError
 from lambdas.grabber.frames import Frame, Newest
 from lambdas.imaging.errors import ImageError
@@ -63,7 +63,7 @@ class Channel:
         self._lock = threading.Lock()
 
     def frame(self, frame: Frame, read: int) -> None:
-        content = frame.encoded or video.encoded(frame.pixels)
+        content = frame.encoded or video.encoded(frame.pixels, frame.lossless)
         head = {"t": frame.t, "read": read, "size": len(content), "picture": _size(content)}
         self._write(head, content)
 
@@ -95,6 +95,8 @@ def _frames(job: dict[str, Any], words: Words, newest: Newest) -> Iterator[Frame
     kind = kind_of_source(address)
     if kind == HTTP:
         return http.frames(address, stall_s, newest.wait_wanted)
+    if kind == GIGE:
+        return gige.frames(address, stall_s)
     return video.frames(address, kind, stall_s, words.newest_first)
 
 

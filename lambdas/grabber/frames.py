@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 
 
 class Frame(NamedTuple):
-    """Either the camera's own `encoded` bytes or `pixels` (BGR); `t`: seconds since 1970."""
+    """Either the camera's own `encoded` bytes or `pixels` (BGR or grey); `t`: seconds since 1970.
+
+    `lossless`: they have not been compressed yet, and shall not lose by it.
+    """
 
     t: float
     encoded: bytes = b""
     pixels: Any = None
+    lossless: bool = False
 
 
 class Newest:

@@ -38,6 +38,22 @@ def parts(stream: Any, boundary: str, max_bytes: int) -> Iterator[bytes]:
             yield part
 
 
+def whole(stream: Any, length: int | None, max_bytes: int) -> bytes | None:
+    """All of an answer of `length` bytes (None: up to its end); None: it broke off."""
+    if length is not None and length > max_bytes:
+        raise TooLongError
+    if length is not None:
+        return _exactly(stream, length, b"")[0]
+    held = b""
+    while True:
+        more = stream.read1(_READ)
+        if not more:
+            return held
+        held += more
+        if len(held) > max_bytes:
+            raise TooLongError
+
+
 def _until(stream: Any, mark: bytes, held: bytes, limit: int) -> tuple[bytes | None, bytes]:
     """What stands before `mark`, and what was read behind it; None: the stream ended first."""
     looked = 0

@@ -70,13 +70,15 @@ def _open(address: str, kind: str, stall_s: float, said: Said) -> Any:
     return capture
 
 
-def encoded(pixels: Any) -> bytes:
-    """A JPEG with its colours at full resolution."""
+def encoded(pixels: Any, lossless: bool = False) -> bytes:
+    """A JPEG with its colours at full resolution, or a PNG."""
     import cv2
 
+    suffix = ".png" if lossless else ".jpg"
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-    whole, jpeg = cv2.imencode(".jpg", pixels, options)
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if lossless else options
+    whole, content = cv2.imencode(suffix, pixels, options)
     if not whole:
         raise CameraError("broken", f"a frame of shape {pixels.shape} cannot be encoded")
-    return bytes(jpeg)
+    return bytes(content)

@@ -32,6 +32,7 @@ _NEXT_PICTURE = re.compile(re.escape(JPEG.magic))
 _FOREIGN = re.compile(rb"\0{256,}|[\r\n\x20-\x7e]{48,}")
 _SCAN = re.compile(rb"\xff\xda")
 _IN_STEP = 2
+OUT_OF_PLACE = "without restart markers, what follows a gap may be out of place"
 _COEFFICIENTS = 64
 
 
@@ -86,7 +87,17 @@ def examine(data: bytes, frame: Frame, said: str, reader: Reader, max_lost: floa
         )
     if lost:
         _check_foreign(data, frame)
-    return Damage(lost, said)
+    return Damage(lost, said + _doubt(data, frame, said, lost))
+
+
+def _doubt(data: bytes, frame: Frame, said: str, lost: float) -> str:
+    """A scan that came to its end with too few blocks, or with bytes left over, may have lost
+    some in the middle; a decoder finds its way again (Huffman codes synchronise) and cannot tell
+    where it was lost."""
+    ended = END in data[frame.scan_at :]
+    if frame.restart_interval or not ended or not (lost or "extraneous" in said):
+        return ""
+    return f"; {OUT_OF_PLACE}"
 
 
 def _check_restarts(data: bytes, frame: Frame) -> None:

@@ -20,6 +20,7 @@ RIGHT = (
     "rtsp://admin:{secret:cam1}@[fd00::7]:554/stream1",
     "http://10.0.0.7/snap.jpg?user=joe&pwd={secret:cam1}",
     "https://{secret:a.b}@cam/video",
+    "gige://10.0.0.9",
     "v4l2:///dev/v4l/by-id/usb-046d_HD_Pro-video-index0",
 )
 
@@ -39,6 +40,8 @@ def test_right_addresses_have_no_problems(source):
         ("rtsp://joe:hunter2@cam/x", "holds a password"),
         ("http://cam/snap?pwd=hunter2", "?pwd= holds a secret"),
         ("rtsp://{secret:../etc/passwd}@cam/x", "name a secret by letters"),
+        ("gige:///", "names no host"),
+        ("gige://10.0.0.9:3956/x", "is its address alone: write gige://10.0.0.9"),
         ("v4l2://dev/video0", "name the device file"),
         ("v4l2:///dev/../etc/shadow", "name the device file"),
     ],
@@ -69,9 +72,8 @@ def test_what_is_shown_has_neither_login_nor_query(source):
 
 
 def test_kinds_device_files_and_secrets_are_read_from_an_address():
-    assert [kind_of_source(each) for each in ("RTSP://a/b", "https://a", "v4l2:///dev/video0")] == [
-        "rtsp", "http", "usb",
-    ]  # fmt: skip
+    given = ("RTSP://a/b", "https://a", "v4l2:///dev/video0", "gige://a")
+    assert [kind_of_source(each) for each in given] == ["rtsp", "http", "usb", "gige"]
     assert device_file_of("v4l2:///dev/video0") == "/dev/video0"
     assert device_file_of("rtsp://cam/x") == ""
     assert secrets_of("http://{secret:a}@cam/?k={secret:b}&l={secret:a}") == ["a", "b"]

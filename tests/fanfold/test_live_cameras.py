@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import pytest
 import yaml
 from cameras import a_picture, needs_rtsp, rtsp_camera
@@ -170,6 +171,37 @@ def test_a_rate_above_the_clips_takes_every_frame_and_none_twice(clip, tmp_path,
 
     assert len(frames) == count
     assert [frame.name for frame in frames] == sorted({frame.name for frame in frames})
+
+
+def test_a_clip_that_was_cut_off_gives_what_is_there_and_says_so(clip, tmp_path, capsys):
+    ready = ffmpeg(clip, tmp_path / "ready.mp4", "-c", "copy", "-movflags", "+faststart")
+    content = ready.read_bytes()
+    ready.write_bytes(content[: len(content) * 6 // 10])
+    frames = with_frames([ready], None, tmp_path / "a")
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert 0 < len(frames) < 40
+    assert f"{len(frames)} of 50 frames" in said
+    with_frames([clip], None, tmp_path / "b")
+    assert not capsys.readouterr().err
+
+
+def test_a_telephones_clip_is_upright_and_a_pause_in_it_keeps_its_times(clip, tmp_path, capsys):
+    turned = ffmpeg(clip, tmp_path / "a.mp4", "-c", "copy", "-metadata:s:v:0", "rotate=90")
+    paused = ffmpeg(clip, tmp_path / "b.mp4", "-vf", "select=not(between(t\\,0.5\\,1.5))",
+                    "-vsync", "vfr")  # fmt: skip
+    (first,) = with_frames([turned], 0.5, tmp_path / "turned")
+    times = [frame.name.partition("#t=")[2] for frame in with_frames([paused], 5, tmp_path / "p")]
+
+    assert cv2.imread(str(first)).shape == (320, 240, 3)
+    assert times == [f"{t:.3f}.jpg" for t in (0, 0.2, 0.4, 1.52, 1.6, 1.8)]
+    assert not capsys.readouterr().err
+
+
+def ffmpeg(source: Path, target: Path, *options: str) -> Path:
+    command = ["ffmpeg", "-loglevel", "error", "-i", str(source), *options, str(target)]
+    subprocess.run(command, check=True)
+    return target
 
 
 def test_what_is_no_video_is_refused_with_a_reason(clip, tmp_path):

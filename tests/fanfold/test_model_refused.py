@@ -53,6 +53,27 @@ def test_a_network_that_may_take_a_picture_is_not_refused(dtype, shape):
     assert image_port(facts).name == "x"
 
 
+@pytest.mark.parametrize(
+    ("dtype", "shape", "family", "words"),
+    [
+        ("uint8", (1, 3, 64, 64), "unit", "but 0 to 255: the input is uint8"),
+        ("uint8", (1, 3, 64, 64), "raw", None),
+        ("float32", (1, 1, 64, 64), "caffe", "caffe has no value for one channel"),
+        ("float32", (1, 3, 64, 64), "caffe", None),
+    ],
+)
+def test_what_a_file_leaves_no_room_for_is_said_in_its_model_json(
+    tmp_path, dtype, shape, family, words
+):
+    (tmp_path / "net.onnx").write_bytes(b"")
+    facts = network(dtype, *shape)._replace(files={"model": tmp_path / "net.onnx"})
+    write(draft(facts, Found(family, "as declared"), Wishes("net")), tmp_path / "out")
+    written = (tmp_path / "out/model.json").read_text()
+    assert f"as {family} wants its pictures" in written
+    assert ("pictures, but" in written) is (words is not None)
+    assert (words or "") in written
+
+
 def test_weights_in_a_folder_beside_the_network_are_copied_where_it_looks_for_them(tmp_path):
     (tmp_path / "data").mkdir()
     for name in ("net.onnx", "data/w.bin"):

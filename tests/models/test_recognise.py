@@ -19,6 +19,7 @@ from models.jsonc import read
 from models.recognise import Found, Question, Side, labels_of, recognise
 
 SIDE = Side(640, 640)
+ROWS_OF_SIX = {"yolo-end2end", "rtdetr-ultralytics", "ssd-mxnet"}
 NAMES = "{0: 'bolt', 1: 'nut'}"
 THREE = "['bolt', 'nut', 'pin']"
 SIDES = st.sampled_from([1, 2, 4, 5, 6, 7, 56, 84, 85, 91, 116, 300, 1000, 2100, 8400, 25200, None])
@@ -79,7 +80,10 @@ def test_what_a_file_says_of_itself_decides(found, family):
 @pytest.mark.parametrize(
     ("shape", "candidates"),
     [
-        ((1, 300, 6), {"yolo-end2end", "rtdetr-ultralytics", "ssd-mxnet"}),
+        ((1, 300, 6), ROWS_OF_SIX),
+        ((1, 8400, 6), {"yolox", "yolox-decoded", "yolov5", *ROWS_OF_SIX}),
+        ((1, 25200, 6), {"yolov5", *ROWS_OF_SIX}),
+        ((1, None, 6), {"yolox", "yolox-decoded", "yolov5", *ROWS_OF_SIX}),
         ((1, 8400, 85), {"yolox", "yolox-decoded", "yolov5"}),
         ((None, 7), {"yolov7-end2end", "yolo-nas-flat"}),
         ((1, 1, 64, 64), {"semantic-binary", "anomaly-map"}),

@@ -16,7 +16,7 @@ import numpy as np
 from contract.model_pin import PIN
 from lambdas.model.errors import ModelError
 from lambdas.model.package import Package
-from lambdas.model.runtimes.base import Inputs, Runtime, missing, thread_count
+from lambdas.model.runtimes.base import Inputs, Runtime, thread_count
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -28,7 +28,10 @@ class TorchRuntime(Runtime):
         try:
             import torch
         except ImportError:
-            raise missing("torch", "pytorch") from None
+            raise ModelError(
+                "runtime pytorch needs the Python package torch, which is not installed here: "
+                "install it on the device (pip install torch), or export the network to ONNX"
+            ) from None
         torch.set_num_threads(thread_count())
         self._torch = torch
         self._device = _device(torch, gpu_id, self.ordinal)

@@ -52,8 +52,8 @@ def instance_masks(
     for row, box in zip(logits.reshape(-1, *prototypes.shape[1:]), found.boxes):
         large = cv2.resize(row, input_px, interpolation=cv2.INTER_LINEAR) > 0
         inside = np.zeros(large.shape, bool)
-        x0, y0 = np.maximum(np.rint(box[:2]).astype(int), 0)
-        x1, y1 = np.maximum(np.rint(box[2:]).astype(int), 0)
+        # A pixel belongs to the box from whose edge on it lies, as Ultralytics has it.
+        x0, y0, x1, y1 = np.maximum(np.ceil(box).astype(int), 0)
         inside[y0:y1, x0:x1] = large[y0:y1, x0:x1]
         masks.append(inside[place.top : place.top + place.height_px,
                             place.left : place.left + place.width_px])  # fmt: skip

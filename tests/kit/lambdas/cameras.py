@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,27 @@ needs_rtsp = pytest.mark.skipif(
     not list(Path("/usr/lib").glob("*/girepository-1.0/GstRtspServer-1.0.typelib")),
     reason="needs GStreamer's RTSP server: see .ci/run for its packages",
 )
+
+
+GIGE_SERVER = str(Path(__file__).resolve().with_name("gige_server.py"))
+needs_gige = pytest.mark.skipif(
+    not list(Path("/usr/lib").glob("*/girepository-1.0/Aravis-0.8.typelib")),
+    reason="needs Aravis's virtual camera: see .ci/run for its packages",
+)
+
+
+@contextlib.contextmanager
+def gige_camera(form: str = "MONO_8") -> Iterator[subprocess.Popen[bytes]]:
+    """At 127.0.0.1, of which there is one: its port is the standard's. `form`: Aravis's name."""
+    with subprocess.Popen(
+        [SYSTEM_PYTHON, GIGE_SERVER, form], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
+        try:
+            said = server.stdout.readline()
+            assert said, f"the camera did not start: {server.stderr.read().decode()}"
+            yield server
+        finally:
+            server.kill()
 
 
 def a_picture(pattern: str, fps: int = 20) -> str:
@@ -78,14 +100,18 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def http_camera(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+def http_camera(
+    answer: Callable[[BaseHTTPRequestHandler], None], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """A server on loopback that answers every GET by `answer`; its address."""
     server = _Server(("127.0.0.1", 0), _Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.answer = answer
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

@@ -30,6 +30,10 @@ DDDDOCR = Wheel(
     "ddddocr", "1.6.1", "ddddocr-1.6.1-py3-none-any.whl",
     "c7c70f4ae2d0335440ae8b272eea48c9f6888ecef46785fe2311f0c97a133935",
 )  # fmt: skip
+ULTRALYTICS = Wheel(
+    "ultralytics", "8.4.190", "ultralytics-8.4.190-py3-none-any.whl",
+    "bd309728efa168af64d39040136828edd2dbcb4aeceb4510bdff4f3ca0ea01b8",
+)  # fmt: skip
 
 
 def member(wheel, name, folder):

@@ -6,6 +6,9 @@ import hashlib
 import itertools
 import re
 import signal
+import ssl
+import subprocess
+import threading
 import time
 
 import pytest
@@ -53,25 +56,97 @@ def test_a_snapshot_is_fetched_at_the_sites_rate(tmp_path):
     assert len(asked) <= count + 2
 
 
-def test_digest_and_basic_logins_work(tmp_path):
+@pytest.mark.parametrize("offered", [[""], ["SHA-256", "MD5"]], ids=["MD5", "SHA-256 first"])
+def test_a_digest_login_works_with_each_algorithm_that_cameras_ask_for(tmp_path, offered):
+    made = hashlib.sha256 if offered[0] else hashlib.md5
+
+    def hashed(text):
+        return made(text.encode()).hexdigest()
+
     def digest(handler):
         given = handler.headers.get("Authorization", "")
         fields = dict(re.findall(r'(\w+)="?([^",]+)', given))
-        ha1 = hashlib.md5(b"joe:cam:s@e/c").hexdigest()
-        ha2 = hashlib.md5(f"GET:{handler.path}".encode()).hexdigest()
+        ha1, ha2 = hashed("joe:cam:s@e/cä"), hashed(f"GET:{handler.path}")
         text = f"{ha1}:{fields.get('nonce')}:{fields.get('nc')}:{fields.get('cnonce')}:auth:{ha2}"
-        if fields.get("response") == hashlib.md5(text.encode()).hexdigest():
+        if fields.get("response") == hashed(text):
             return reply(handler, jpeg(int(time.time() * 50)))
         handler.send_response(401)
-        handler.send_header("WWW-Authenticate", 'Digest realm="cam", nonce="n1", qop="auth"')
+        for name in offered:
+            kind = f", algorithm={name}" if name else ""
+            asked = f'Digest realm="cam", nonce="n1", qop="auth"{kind}'
+            handler.send_header("WWW-Authenticate", asked)
         handler.send_header("Content-Length", "0")
         return handler.end_headers()
 
     with http_camera(digest) as address:
         s = site(tmp_path, address.replace("//", "//{secret:cam1}@") + "/snap")
-        s.secret("cam1", "joe:s@e/c")
+        s.secret("cam1", "joe:s@e/cä")
         with s.running():
             s.has(2)
+
+
+def test_a_login_that_is_sent_on_to_another_port_is_told_where_to(tmp_path):
+    def asks(handler):
+        handler.send_response(401)
+        handler.send_header("WWW-Authenticate", 'Basic realm="cam"')
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    def sends_on(handler):
+        handler.send_response(302)
+        handler.send_header("Location", target + "/snap?key=1")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with http_camera(asks) as target, http_camera(sends_on) as address:
+        s = site(tmp_path, address.replace("//", "//{secret:cam1}@") + "/snap")
+        s.secret("cam1", "joe:secret1")
+        with s.running():
+            sentence = s.away("moved")
+
+    assert f"{target}/snap," in sentence
+    assert "secret1" not in sentence
+
+
+def test_a_certificate_that_the_device_does_not_trust_is_told_by_name(tmp_path):
+    names = ["-subj", "/CN=camera", "-keyout", str(tmp_path / "k"), "-out", str(tmp_path / "c")]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(tmp_path / "c"), str(tmp_path / "k"))
+    with http_camera(lambda h: reply(h, jpeg(1)), context) as address:
+        with site(tmp_path, address + "/snap").running() as s:
+            assert "self" in s.away("certificate")
+        with site(tmp_path, address.replace("https", "http")).running() as s:
+            s.away("ended")
+
+
+def test_a_snapshot_that_breaks_off_is_no_picture(tmp_path):
+    def half(handler):
+        picture = jpeg(1)
+        handler.send_response(200)
+        handler.send_header("Content-Type", "image/jpeg")
+        handler.send_header("Content-Length", str(len(picture)))
+        handler.end_headers()
+        handler.wfile.write(picture[: len(picture) // 2])
+
+    with http_camera(half) as address, site(tmp_path, address).running() as s:
+        s.away("ended")
+        assert not s.bus.seen
+
+
+def test_a_camera_that_keeps_its_connections_open_is_not_waited_for(tmp_path):
+    def keeps(handler):
+        handler.close_connection = False
+        reply(handler, jpeg(int(time.time() * 50)))
+        stop.wait(20)
+
+    stop = threading.Event()
+    with http_camera(keeps) as address, site(tmp_path, address, stall_s=15).running() as s:
+        s.has(2)
+        stop.set()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from picture_kit import EOI, HEIGHT, PHOTO, WIDTH, intervals, jpeg, scan_at, without_intervals
 
 from lambdas.imaging import jpeg_decode
+from lambdas.imaging.damage import OUT_OF_PLACE
 from lambdas.imaging.decode import Decoder
 from lambdas.imaging.errors import ImageError
 from lambdas.imaging.header import read_header
@@ -103,3 +104,24 @@ def test_a_header_that_promises_more_than_its_scan_can_hold_is_told_without_deco
     huge = frame._replace(height_px=4000, width_px=4000)
     assert surely_missing(data, huge) > 0.5
     assert surely_missing(data, huge._replace(marker=0xC9)) == 0.0
+
+
+@pytest.mark.parametrize("restart", [0, 7])
+def test_where_bytes_may_be_lost_in_the_middle_the_record_says_that_places_may_be_wrong(restart):
+    good = jpeg(restart=restart)
+    middle, size = (scan_at(good) + len(good)) // 2, 40 if restart else 700
+    cut = good[: -(len(good) - scan_at(good)) // 20]
+    told = {name: damage_of(data) for name, data in [
+        ("lost within", good[:middle] + good[middle + size :]), ("cut off", cut),
+        ("cut off and ended", cut + EOI), ("left over", good[:-2] + bytes(range(40)) + EOI),
+        ("without its end", good[:-2]),
+    ]}  # fmt: skip
+    doubtful = {name for name, damage in told.items() if damage and OUT_OF_PLACE in damage.detail}
+    unmarked = {"lost within", "cut off and ended", "left over"}
+    assert doubtful == (set() if restart else unmarked)
+
+
+def damage_of(data):
+    decoder = Decoder("bgr")
+    decoder.decode(data, read_header(data), 0, 0)
+    return decoder.damage

@@ -1,4 +1,5 @@
-"""PyTorch's own files, opened as a worker opens them. Skipped where torch is not installed."""
+"""PyTorch's own files, opened as a worker opens them. `make torch-tests` runs them; elsewhere they
+are skipped, since PyTorch is too big for every developer."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import pytest
 PROJECT = Path(__file__).parents[3]
 sys.path.insert(0, str(PROJECT))
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs PyTorch: `make torch-tests`")
 cv2 = pytest.importorskip("cv2")
 
 from lambdas.model.errors import ModelError  # noqa: E402
@@ -25,6 +26,9 @@ from models.facts import read_facts  # noqa: E402
 from models.jsonc import read  # noqa: E402
 from models.package import pack  # noqa: E402
 from models.recognise import Found, Side  # noqa: E402
+
+# Announced for years, and what devices have.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
 
 
 class Colours(torch.nn.Module):
