@@ -9,9 +9,10 @@ ON_DEVICE := tests/lambdas tests/edgecore/runtime tests/models/device
 # Tests and verbs start thousands of interpreters: they keep the byte code of what they import.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Processes of tests beside one another: one more than cores, since many of their tests wait
-# (a core's heartbeats, the CDK's polls); what they use is printed at the end.
-JOBS ?= 3
+# Processes of tests beside one another: more than cores, since many of their tests wait (a core's
+# heartbeats, the CDK's polls); what they use is printed at the end.
+JOBS ?= 5
+DEVICE_JOBS ?= 2
 # Whatever starts no core, no model runtime, no browser and no CDK.
 QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edgecore/ipc \
 	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from devcloud.auth.keys import Key
+from devcloud.auth.keys import ACCOUNT, Key
 
 HOST = "127.0.0.1"
 
@@ -51,6 +51,9 @@ def _fake_account(key: Key) -> None:
         AWS_SECRET_ACCESS_KEY=key.secret,
         AWS_DEFAULT_REGION="us-east-1",
         AWS_EC2_METADATA_DISABLED="true",
+        # Else moto looks for each key's account in all partitions, and loads AWS's 1,600 policies
+        # for each of them, which is most of what the first request computes.
+        MOTO_ACCOUNT_ID=ACCOUNT,
         MOTO_DISABLE_GLOBAL_CORS="true",  # no web page has any business here
         MOTO_IAM_LOAD_MANAGED_POLICIES="true",  # cdk bootstrap attaches AWS's own policies
     )

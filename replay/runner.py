@@ -76,7 +76,7 @@ class Runner(Owner):
         elif now - self._trouble_since >= self._patience_s:
             raise ReplayError(
                 f"images cannot be read for {self._patience_s:.0f} s now, by no fault of theirs: "
-                f"{trouble}; the log above names the first of them. Mend the volume, or take what "
+                f"{trouble}; the log above names the first. Repair the volume, or take what "
                 "is broken out of the archive, and start the same replay again"
             )
 

@@ -55,7 +55,7 @@ def lengthen_queue(server: asyncio.AbstractServer, length: int = 256) -> None:
 
 
 class Reserve:
-    """Descriptors that are held, and lent for the time of a start."""
+    """Descriptors that are held, and free for the time of a start."""
 
     def __init__(self, count: int = HELD) -> None:
         self._count = count
@@ -69,7 +69,7 @@ class Reserve:
                 self._held.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
     @contextlib.contextmanager
-    def lent(self) -> Iterator[None]:
+    def released(self) -> Iterator[None]:
         """Within, the reserve is free."""
         self.close()
         try:

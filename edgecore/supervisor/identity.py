@@ -172,7 +172,7 @@ class Identities:
     @property
     def remedy(self) -> str:
         """What to do about functions that would be root."""
-        because = f"{self.not_unasked}; mend that, or " if self.not_unasked else ""
+        because = f"{self.not_unasked}; change that, or " if self.not_unasked else ""
         return (
             f"{because}create Greengrass's user (useradd --system --user-group {DEFAULT_USER}), "
             "or pass --function-user USER"

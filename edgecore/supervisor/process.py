@@ -126,7 +126,7 @@ async def start(  # noqa: PLR0913  (keyword-only but the first two)
     identity: Identity | None = None,
 ) -> WorkerProcess:
     """`identity` None: as the core itself. Raises OSError where the command cannot be started."""
-    with descriptors.lent():
+    with descriptors.released():
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=cwd,

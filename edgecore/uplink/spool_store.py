@@ -75,7 +75,7 @@ class SpoolStore:
             return self._transaction(puts)
         except (sqlite3.DatabaseError, OSError) as error:
             self._roll_back(before)
-            self._mend(error)
+            self._repair(error)
         before = self.account.copy()
         try:
             return self._transaction(puts)
@@ -83,7 +83,7 @@ class SpoolStore:
             self._roll_back(before)
             raise
 
-    def _mend(self, error: Exception) -> None:
+    def _repair(self, error: Exception) -> None:
         """Rescue what is damaged, use the reserve on a full disk, else open the file anew: after
         an error a connection's view of the disk is worth nothing (an fsync that failed once may
         succeed the next time without having written)."""

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class PeopleOfCore:
     """``do`` one thing, with its line in the audit log and its mistakes in words."""
 
     users: Users
@@ -56,13 +56,13 @@ class Desk:
             raise UserError(str(error)) from error
 
 
-def desk(site: str, state: Path | None) -> Desk:
+def people_of(site: str, state: Path | None) -> PeopleOfCore:
     """Of the core of a site, running or not. Raises UserError."""
     folder = state or core_state(read_site(site)[0].name)
     if state is not None and not state.is_dir():
         raise UserError(f"{state}: no such folder; pass the core's --state", MISSING)
     users = Users(folder)
-    return Desk(users=users, sessions=Sessions(folder, users), audit=AuditLog(folder))
+    return PeopleOfCore(users=users, sessions=Sessions(folder, users), audit=AuditLog(folder))
 
 
 def new_password(file: Path | None) -> str:

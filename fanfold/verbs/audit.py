@@ -14,7 +14,7 @@ from rich.text import Text
 from edgecore.history.text import visible
 from edgecore.people.audit import FILES, REFUSED
 from fanfold.common import output
-from fanfold.localcore.people import desk
+from fanfold.localcore.people import people_of
 
 _STYLES = {"done": "green", "failed": "yellow", "refused": "red"}
 
@@ -37,7 +37,7 @@ def audit(
     It is read from the core's state directory, so it is there while the core is stopped.
     Example: fanfold audit demo --refused
     """
-    at = desk(site, state)
+    at = people_of(site, state)
     shown = at.look(lambda: at.audit.newest(count, [REFUSED] if refused else FILES))
     if as_json:
         for act in shown:

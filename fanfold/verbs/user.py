@@ -14,7 +14,7 @@ from edgecore.people.roles import role_of
 from edgecore.people.sessions import MAX_TOKEN_DAYS
 from edgecore.web.access.people import user_json
 from fanfold.common import output
-from fanfold.localcore.people import desk, new_password
+from fanfold.localcore.people import new_password, people_of
 
 
 class RoleWord(str, Enum):
@@ -60,7 +60,7 @@ def add(
 
     Example: fanfold user add demo ann --role operator
     """
-    at = desk(site, state)
+    at = people_of(site, state)
     password = None if no_password else new_password(password_file)
     detail = {"name": name, "role": role.value}
     at.do("user add", detail, lambda: at.users.add(name, role_of(role.value), password))
@@ -74,7 +74,7 @@ def role(
 
     Example: fanfold user role demo ann --role admin
     """
-    at, detail = desk(site, state), {"name": name, "role": role.value}
+    at, detail = people_of(site, state), {"name": name, "role": role.value}
     at.do("user role", detail, lambda: at.users.set_role(name, role_of(role.value)))
     output.note(f"{name} is {role.value} now, and signed out everywhere")
 
@@ -89,7 +89,7 @@ def passwd(
 
     Example: fanfold user passwd demo ann
     """
-    at = desk(site, state)
+    at = people_of(site, state)
     at.user(name)  # before a password is asked for
     password = new_password(password_file)
     at.do("user passwd", {"name": name}, lambda: at.users.set_password(name, password))
@@ -107,7 +107,7 @@ def token(
     It is shown once, and ends with `sign-out`, a new role or a new password.
     Example: fanfold user token demo prometheus --days 365
     """
-    at = desk(site, state)
+    at = people_of(site, state)
     user = at.user(name)
     made = at.do(
         "user token", {"name": name, "days": days},
@@ -121,7 +121,7 @@ def sign_out(site: str = _SITE, name: str = _NAME, state: Path | None = _STATE) 
 
     Example: fanfold user sign-out demo ann
     """
-    at = desk(site, state)
+    at = people_of(site, state)
     at.do("user sign-out", {"name": name}, lambda: at.users.sign_out(name))
     output.note(f"{name} is signed out everywhere")
 
@@ -131,7 +131,7 @@ def remove(site: str = _SITE, name: str = _NAME, state: Path | None = _STATE) ->
 
     Example: fanfold user remove demo ann
     """
-    at = desk(site, state)
+    at = people_of(site, state)
     at.do("user remove", {"name": name}, lambda: at.users.remove(name))
     output.note(f"removed {name}")
 
@@ -145,7 +145,7 @@ def list_users(
 
     Example: fanfold user list demo
     """
-    at = desk(site, state)
+    at = people_of(site, state)
     found = [user_json(u, at.sessions) for u in at.look(at.users.all)]
     if as_json:
         output.print_json({"v": 1, "users": found})

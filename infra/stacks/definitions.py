@@ -12,40 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aws_cdk import CfnResource
 from constructs import Construct
 
+from infra.planning.definitions import KINDS, Kind
 from infra.stacks.acknowledgements import SYSTEM_FUNCTIONS
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of definition and where its content stands in the document."""
-
-    name: str
-    content: str
-    key: str
-    optional: tuple[str, ...] = ()
-
-    def version_properties(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        content = document.get(self.key) or []
-        entries = [content] if isinstance(content, Mapping) else list(content)
-        properties = {self.content: [_without_names(entry) for entry in entries]}
-        properties.update({name: document[name] for name in self.optional if document.get(name)})
-        return properties
-
-
-KINDS = (
-    Kind("Core", "Cores", "Core"),
-    Kind("Device", "Devices", "Devices"),
-    Kind("Function", "Functions", "Functions", optional=("DefaultConfig",)),
-    Kind("Resource", "Resources", "Resources"),
-    Kind("Subscription", "Subscriptions", "Subscriptions"),
-    Kind("Logger", "Loggers", "Loggers"),
-)
 
 
 class Definitions(Construct):
@@ -112,8 +85,3 @@ def content_hash(content: Mapping[str, Any] | Sequence[Any]) -> str:
     """Twelve hex digits of the canonical JSON: enough for a logical id within one stack."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-def _without_names(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """`ThingName` is the document's own convenience; the API knows only the ARN."""
-    return {key: value for key, value in entry.items() if key != "ThingName"}

@@ -65,7 +65,7 @@ class Plant:
             "--endpoint-url",
             cloud.url,
             "--poll-s",
-            "0.5",
+            "1",
         )
         if deploys:
             self.core.source = f"greengrass:{NAME}"

@@ -21,6 +21,9 @@ def test_unsteady():
 """
 
 
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "tests")
+
+
 class Suite:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -31,12 +34,16 @@ class Suite:
         (self.folder / "tests" / f"test_{name}.py").write_text(text)
 
     def run(self) -> tuple[int, str]:
-        pytest_here = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "tests"]
-        ran = self._script("test_again", "unit.xml", *pytest_here)
-        told = self._script("test_report", "unit.xml", "unit.again.xml")
+        ran = self.script("test_again", "unit.xml", *PYTEST)
+        told = self.script("test_report", "unit.xml", "unit.again.xml")
         return max(ran.returncode, told.returncode), ran.stdout + told.stdout
 
-    def _script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def beside(self, program: str) -> subprocess.CompletedProcess[str]:
+        """The tests, and another suite."""
+        other = ("--", "lint", sys.executable, "-c", program)
+        return self.script("test_again", "unit.xml", *PYTEST, *other)
+
+    def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(PROJECT / "scripts" / name), *arguments]
         clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST")}
         return subprocess.run(
@@ -94,3 +101,37 @@ def test_many_failing_files_are_no_unsteady_tests(suite):
 
     assert code == 1
     assert "Once more" not in said
+
+
+MEETS = """
+import sys, time
+from pathlib import Path
+
+def meets(own, other):
+    Path(own).touch()
+    end = time.monotonic() + 60
+    while not Path(other).exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return Path(other).exists()
+"""
+
+
+def test_suites_run_beside_one_another_each_with_its_exit_code_and_cost(suite):
+    suite.holds("first", MEETS + "\ndef test_meets(): assert meets('first', 'second')")
+    second = MEETS + "\nprint('met') if meets('second', 'first') else None; sys.exit(3)"
+
+    ran = suite.beside(second)
+
+    assert ran.returncode == 3
+    assert "1 passed" in ran.stdout
+    assert "\nmet\nlint: " in ran.stdout
+    assert "\nunit: " in ran.stdout
+
+
+def test_what_failed_runs_again_only_when_no_suite_runs_any_more(suite):
+    suite.holds("once", ONCE)
+
+    ran = suite.beside(MEETS + "\nmeets('second', 'mark'); print('ended')")
+
+    assert ran.returncode == 0
+    assert ran.stdout.index("ended") < ran.stdout.index("Once more, alone")

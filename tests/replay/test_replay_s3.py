@@ -13,7 +13,6 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 from replay_kit import Whole, jpeg, package
 
 from replay.cut import cut
@@ -23,6 +22,8 @@ from replay.s3 import Bucket, Patience
 
 @pytest.fixture(scope="module")
 def endpoint():
+    from moto.server import ThreadedMotoServer  # not when tests are collected
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     yield f"http://127.0.0.1:{server.get_host_and_port()[1]}"

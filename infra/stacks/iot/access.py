@@ -18,7 +18,7 @@ CREDENTIALS_S = 3600
 """boto3 asks anew 15 minutes before the end: with the shortest life it would ask at every call."""
 
 
-def lent_role(
+def device_role(
     scope: Construct,
     *,
     alias: str,
@@ -57,10 +57,10 @@ class DeviceAccess(Construct):
         self.policy = iot.CfnPolicy(
             self, "Policy", policy_name=names.policy, policy_document=core_policy(document)
         )
-        self.role, self.alias = lent_role(
+        self.role, self.alias = device_role(
             self,
             alias=names.role_alias,
-            description=f"Lent to the cores of Fanfold site {names.site} for their certificates",
+            description=f"Of the cores of Fanfold site {names.site}, for their certificates",
             statements=role_statements(document),
         )
         # It outlives the stack: a device may still be on its way to an artifact.

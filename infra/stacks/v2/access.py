@@ -8,7 +8,7 @@ from typing import Any
 from aws_cdk import aws_iot as iot
 from constructs import Construct
 
-from infra.stacks.iot.access import lent_role
+from infra.stacks.iot.access import device_role
 from infra.targets.v2.names import V2Names
 from infra.targets.v2.policy import core_device_policy, token_exchange_statements
 
@@ -29,7 +29,7 @@ class CoreDeviceAccess(Construct):
             policy_name=names.policy,
             policy_document=core_device_policy(document),
         )
-        self.role, self.alias = lent_role(
+        self.role, self.alias = device_role(
             self,
             alias=names.role_alias,
             description=f"Token exchange role of the core devices of Fanfold site {names.site}",

@@ -32,6 +32,7 @@ from waiting import eventually
 import devcloud
 from infra.packaging import build_lambdas
 from infra.planning import load_site, plan_group, render
+from infra.planning.definitions import KINDS
 
 DEADLINE_S = 120.0
 MODEL = {
@@ -121,8 +122,6 @@ class Plant:
 
     def deploy(self, model: str | None = None, code: bytes | None = None) -> str:
         """A new group version and its deployment; returns the deployment's id."""
-        from infra.stacks.definitions import KINDS  # starts jsii's Node: who deploys pays
-
         document = self.document(model)
         self._functions(document, code or self._zip)
         greengrass = self.clients["greengrass"]
@@ -224,7 +223,7 @@ class Plant:
         self.core_state.mkdir(parents=True, exist_ok=True)
         ports = ["--ipc-port", "0", "--mqtt-port", "off", "--http-port", "0"]
         command = [sys.executable, "-m", "edgecore", "--group", f"greengrass:{self.name}", *ports]
-        command += ["--mqtt-plain-port", "0", "--state", str(self.core_state), "--poll-s", "0.3"]
+        command += ["--mqtt-plain-port", "0", "--state", str(self.core_state), "--poll-s", "1"]
         command += ["--python", f"python3.8={PROJECT / '.venv-device/bin/python'}", *arguments]
         with (self.folder / "core.out").open("ab") as log:
             self.process = subprocess.Popen(

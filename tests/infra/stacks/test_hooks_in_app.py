@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zipfile
 
-import aws_cdk as cdk
 from checkout import PROJECT
-
-from infra.stacks.sites import add_sites
 
 
 def test_only_the_site_with_hooks_carries_them_and_a_broken_one_is_left_out(tmp_path):
+    import aws_cdk as cdk
+
+    from infra.stacks.sites import add_sites
+
     sites = tmp_path / "sites"
     sites.mkdir()
     plain = (PROJECT / "sites" / "demo.yaml").read_text()

@@ -12,8 +12,6 @@ from template_queries import of_type, the
 
 from infra.planning import Site
 from infra.planning.monitoring import METRICS, alarm_count
-from infra.stacks.dashboard import GRAPHS
-from infra.stacks.monitor import alarms
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +56,8 @@ def test_no_results_means_none_in_the_whole_time(cloudy):
 
 
 def test_an_alarm_that_is_switched_off_is_not_there():
+    from infra.stacks.monitor import alarms
+
     settings = dict.fromkeys(
         ("NoResultsMinutes", "FailedRecords", "BacklogImages", "WorkerRestarts")
     )
@@ -82,6 +82,8 @@ def test_alarms_are_told_where_the_site_says(synthesize):
 
 
 def test_the_dashboard_shows_every_alarm_and_only_metrics_that_exist(cloudy):
+    from infra.stacks.dashboard import GRAPHS
+
     body = json.dumps(the(cloudy, "AWS::CloudWatch::Dashboard")["DashboardBody"])
     shown = {metric for lines in GRAPHS.values() for metric, _, _ in lines}
 

@@ -10,11 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
 import pytest
 
 from infra.planning import Finding
-from infra.stacks import add_sites
 
 SITE = """
 name: {name}
@@ -43,6 +41,10 @@ class Repository:
 
     def synth(self, **context: Any) -> tuple[dict[str, Any], list[Finding]]:
         """Templates by stack, and the findings that are errors."""
+        import aws_cdk as cdk
+
+        from infra.stacks import add_sites
+
         app = cdk.App(
             outdir=str(self.folder / "out"),
             analytics_reporting=False,

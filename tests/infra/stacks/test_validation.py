@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
 import pytest
 from group_documents import gpu_site, with_cloud
-
-from infra.stacks import SiteStacks
 
 ACKNOWLEDGED = {"W3696", "W2531"}
 
@@ -42,7 +39,10 @@ def test_that_greengrass_is_shut_is_acknowledged_once(template):
 
 
 def validation_report(document: Mapping[str, Any], assets: Any, folder: Path) -> dict[str, Any]:
+    import aws_cdk as cdk
     from cdk_nag import AwsSolutionsChecks
+
+    from infra.stacks import SiteStacks
 
     app = cdk.App(outdir=str(folder), analytics_reporting=False)
     SiteStacks(app, document=document, assets=assets)

@@ -13,7 +13,6 @@ import boto3
 import pytest
 from alert_peers import Hook
 from chromium import Browser, needs_chromium
-from moto.server import ThreadedMotoServer
 from real_core import RealCore
 
 from fanfold.device.interpreters import device_python
@@ -170,6 +169,8 @@ def test_samples_go_to_a_bucket_that_there_is(
     hall: RealCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = sampled(hall)
+    from moto.server import ThreadedMotoServer  # not when tests are collected
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     address = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
