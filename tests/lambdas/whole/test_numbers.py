@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from sim import Sim
 
-from contract.volumes import LOST, NUMBERS
+from contract.volumes import INBOX, LOST, NUMBERS
 
 PARTS = ("splitter", "aggregator")
 
@@ -217,6 +217,7 @@ def test_what_the_images_volume_saw_after_a_backup_of_both_is_said_and_no_number
 
 
 def test_an_image_accepted_after_a_backup_of_both_ends_as_journal_lost_and_is_kept(plant):
+    plant.sim.image("cam2", {"id": "other", "files": ["other.jpg"]})
     plant.send(10)
     plant.settled()
     plant.copy_both()
@@ -232,16 +233,21 @@ def test_an_image_accepted_after_a_backup_of_both_ends_as_journal_lost_and_is_ke
     plant.sim.run(2.0)
     assert not plant.sim.unaccepted
     plant.put_back_both()
+    finished = plant.images / INBOX / "cam2" / "000000000001"
+    finished.parent.mkdir(exist_ok=True)
+    finished.write_bytes(b"")
     plant.send(5)
     plant.settled()
 
     assert plant.contradictions() == []
+    assert not finished.exists()
+    assert not (plant.images / LOST / "cam2").exists()
     gone = [r for r in plant.sim.cloud if r.get("reason") == "journal_lost"]
     assert [r["seq"] for r in gone] == list(range(16, 23))
     assert len(list((plant.images / LOST / "cam1").iterdir())) == 7
     leftovers = plant.sim.splitter.leftovers.describe()
     assert leftovers == {"after_backup": 12, "without_record": 7}
-    assert len(plant.ids_of_ok()) == 20
+    assert len(plant.ids_of_ok()) == 21
 
 
 def test_the_numbers_of_another_journal_on_the_volume_are_nobodys(plant):
