@@ -98,7 +98,7 @@ class Leftovers:
         if highest:
             self._journal.start_after(highest)
 
-    def _restored(self, wanted: set[str], beyond: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    def _restored(self, wanted: set[str], beyond: Mapping[str, tuple[int, int]]) -> None:
         """Journal and store are of one backup, the volume saw later numbers. They are not given
         again. An image that still lies in custody had no record: it gets one, under its number.
         The others had theirs, which may have left or not."""
