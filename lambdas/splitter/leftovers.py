@@ -63,9 +63,10 @@ class Leftovers:
         try:
             if lost is not None:
                 self._pass_over_lost(wanted, lost)
-            if not self._is_new:
-                beyond = self._witness.beyond(self._own())
-                lost = self._restored(wanted, beyond) if beyond else lost
+            own = self._own()
+            if not self._is_new and (beyond := self._witness.beyond(own)):
+                lost = {**own, **(lost or {})}
+                self._restored(wanted, beyond)
             self._custody.leaving.sweep(wanted, lost)
         except (OSError, JournalFullError) as error:
             if self._throttle.due("look") is not None:
@@ -97,10 +98,10 @@ class Leftovers:
         if highest:
             self._journal.start_after(highest)
 
-    def _restored(self, wanted: set[str], beyond: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    def _restored(self, wanted: set[str], beyond: Mapping[str, tuple[int, int]]) -> None:
         """Journal and store are of one backup, the volume saw later numbers. They are not given
         again. An image that still lies in custody had no record: it gets one, under its number.
-        The others had theirs, which may have left or not. Returns as `Link.lost`."""
+        The others had theirs, which may have left or not."""
         for stream, (first, seen) in beyond.items():
             numbers = self._custody.leaving.numbers(stream, first, first + FURTHEST, wanted)
             upto = max([seen, *(number + 1 for number in numbers[-1:])])  # it is told now and then
@@ -123,4 +124,3 @@ class Leftovers:
                 stream, upto - 1, first, len(numbers),
             )  # fmt: skip
         self._link.ask()
-        return {stream: first for stream, (first, _) in beyond.items()}

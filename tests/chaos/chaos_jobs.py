@@ -11,9 +11,10 @@ from typing import Any
 from broker_peer import Peer
 from cable import Cable
 from chaos_site import NAME, SITE
-from jobs_cloud import Execution, Files, JobsService, web_files
+from jobs_cloud import Execution, JobsService
 from mosquitto import Mosquitto
 from own_ca import OwnCa
+from served_files import Files, web_files
 
 THING: str = SITE["core"]["thing"]
 #: Keys are any: nothing here is on S3.

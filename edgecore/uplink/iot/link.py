@@ -17,12 +17,13 @@ from edgecore.uplink.iot.identity import Identity
 from edgecore.uplink.iot.pacing import Pace
 from edgecore.uplink.iot.port import CannotConnect, Closed, Connect, OnMessage, Session
 from edgecore.uplink.iot.problems import Problem
-from edgecore.uplink.iot.waiting import set_within
 
 log = logging.getLogger(__name__)
 
 BASE_S, CAP_S = 2.0, 60.0
 """Jitter is in the upper half: never more than AWS's one CONNECT a second."""
+LOOK_S = 2.0
+"""So often a join file that is waited with is looked at again."""
 STEADY_S = 30.0
 """A connection that stood so long starts the back-off anew."""
 TAKEN_OVER_SHOWN_S = 600.0
@@ -62,7 +63,7 @@ class Link:
         self._short_ends = 0
         self._taken_over: list[float] = []
         self._sending = asyncio.Semaphore(quotas.SERVICES_IN_FLIGHT)
-        self._hurry = asyncio.Event()
+        self._tried: Identity | None = None
 
     # for users of the link
 
@@ -99,8 +100,10 @@ class Link:
                 await asyncio.sleep(wait_s)
             if self.session is None:
                 return None
-            self.pace.spend(loop.time(), len(payload))
-            answer = self.session.publish(topic, payload)
+            session = self.session
+            self.pace.sent(loop.time(), len(payload))
+            answer = session.publish(topic, payload)
+            answer.add_done_callback(lambda _: self.counted(session))
             await asyncio.wait({answer}, timeout=ANSWER_S)
             return answer.result() if answer.done() and not answer.cancelled() else None
 
@@ -109,6 +112,11 @@ class Link:
         log.warning("cloud: giving the connection up: %s", words)
         self.problem = Problem("silence", f"{words}; connecting again")
         await session.end(words)
+
+    def counted(self, session: Session) -> None:
+        """The far side has answered a message of this connection."""
+        if session is self.session and not session.closed.done():
+            self.pace.answered(asyncio.get_running_loop().time())
 
     def answered(self) -> None:
         """The far side acknowledged something: it is not silent any more."""
@@ -136,15 +144,26 @@ class Link:
         try:
             while True:
                 await self._once()
-                await set_within(self._hurry, self._backoff.next_s())
-                self._hurry.clear()
+                await self._rest(self._backoff.next_s())
         finally:
             if self.session is not None:
                 await self.session.end("the core ends")
 
+    async def _rest(self, seconds: float) -> None:
+        """Until the next attempt: at once where the device's identity is another by now."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (left_s := until - loop.time()) > 0:
+            await asyncio.sleep(min(left_s, LOOK_S))
+            with contextlib.suppress(CannotConnect):
+                if self._identity() != self._tried:
+                    self._backoff.reset()
+                    return
+
     async def _once(self) -> None:
+        self._tried = None
         try:
-            identity = self._identity()
+            self._tried = identity = self._identity()
             session = await self._connect(identity, self._arrived)
         except CannotConnect as error:
             self._say(error.problem)
@@ -204,6 +223,7 @@ class Link:
         if session.closed.done():
             return
         self.session, self._since = session, time.time()
+        self.pace.begin()
         if self.problem is not None and self.problem.kind != "silence":
             self.problem = None
         log.info("cloud: connected to %s:%d as %s", identity.host, identity.port, identity.thing)
@@ -232,7 +252,7 @@ class Link:
             changed()
 
     def _arrived(self, topic: str, payload: bytes) -> None:
-        self.pace.spend(asyncio.get_running_loop().time(), len(payload))
+        self.pace.arrived(asyncio.get_running_loop().time(), len(payload))
         for listener in list(self._listeners):
             if any(matches(one, topic) for one in listener.filters):
                 try:

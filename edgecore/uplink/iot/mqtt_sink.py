@@ -174,7 +174,7 @@ class MqttSink:
         return "its topic ends the connection" if known else None
 
     def _send(self, session: Session, message: Message, now: float) -> None:
-        self._link.pace.spend(now, len(message.payload) + len(message.topic))
+        self._link.pace.sent(now, len(message.payload) + len(message.topic))
         self._window.sent(message, now)
         self._sent_at[_key(message)] = now
         answer = session.publish(message.topic, message.payload)
@@ -184,6 +184,7 @@ class MqttSink:
         self._wake.set()
         if answer.cancelled() or session is not self._session:
             return
+        self._link.counted(session)
         self._link.answered()
         self._sent_at.pop(_key(message), None)
         self._window.answered(message, answer.result(), self._clock())

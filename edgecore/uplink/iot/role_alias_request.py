@@ -28,7 +28,7 @@ REMEMBERED_OTHERWISE_S = 30.0
 
 @dataclass(frozen=True)
 class Credentials:
-    """``expires_at``: by AWS's clock."""
+    """``expires_at``: by this device's clock, as whoever reads it has no other."""
 
     key_id: str
     secret: str
@@ -121,22 +121,21 @@ def _parsed(identity: Identity, body: bytes, there: float | None) -> Answer:
         expires = datetime.fromisoformat(found["expiration"].replace("Z", "+00:00"))
         if expires.tzinfo is None:
             expires = expires.replace(tzinfo=timezone.utc)
-        held = Credentials(
-            str(found["accessKeyId"]), str(found["secretAccessKey"]),
-            str(found["sessionToken"]), expires.timestamp(),
-        )  # fmt: skip
+        keys = ("accessKeyId", "secretAccessKey", "sessionToken")
+        key_id, secret, token = (str(found[key]) for key in keys)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         said = " ".join(repr(error).split())[:200]
         raise AskingFailed(f"role alias {identity.role_alias!r}: the credentials provider's "
             f"answer is none ({said}); check credentials_endpoint in the join file"
         ) from error  # fmt: skip
     here = time.time()
-    life_s = held.expires_at - (here if there is None else there)
+    life_s = expires.timestamp() - (here if there is None else there)
     if life_s <= 0:
         whose = "this device's clock (check it first)" if there is None else "its own clock"
         raise AskingFailed(f"role alias {identity.role_alias!r}: the credentials provider gave "
-            f"credentials that ended at {expiry_text(held.expires_at)}, {-life_s:.0f} s ago by "
+            f"credentials that ended at {expiry_text(expires.timestamp())}, {-life_s:.0f} s ago by "
             f"{whose}; tried again")  # fmt: skip
+    held = Credentials(key_id, secret, token, expires_at=here + life_s)
     return Answer(held, life_s, None if there is None else here - there)
 
 

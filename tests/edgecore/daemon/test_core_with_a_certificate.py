@@ -16,10 +16,11 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from broker_peer import Peer
-from jobs_cloud import JobsService, job, web_files
+from jobs_cloud import JobsService, job
 from mosquitto import Mosquitto
 from own_ca import OwnCa
 from paho.mqtt.enums import CallbackAPIVersion
+from served_files import web_files
 from shims import shim
 from waiting import eventually
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from job_device import Device
-from jobs_cloud import Files, JobsService, web_files
+from jobs_cloud import JobsService
+from served_files import Files, web_files
 
 from edgecore.core import fault_points
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from job_device import Device, Killed, kill_once_at
-from jobs_cloud import Files, JobsService, group_document, job
+from jobs_cloud import JobsService, group_document, job
+from served_files import Files
 
 from edgecore.core import fault_points
 

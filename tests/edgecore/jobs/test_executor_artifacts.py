@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from job_device import Device
-from jobs_cloud import Files, JobsService, group_document, job
+from jobs_cloud import JobsService, group_document, job
+from served_files import Files
 
 from edgecore.jobs import artifacts as artifacts_module
 from edgecore.jobs import journal as journal_module

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from job_device import Device
-from jobs_cloud import Files, JobsService, job
+from jobs_cloud import JobsService, job
+from served_files import Files
 
 from edgecore.jobs import executor as executor_module
 from edgecore.jobs import journal as journal_module

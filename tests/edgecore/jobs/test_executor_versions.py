@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from job_device import Device, Killed, kill_once_at
-from jobs_cloud import Files, JobsService, job
+from jobs_cloud import JobsService, job
+from served_files import Files
 
 from edgecore.jobs.core_update import CoreUpdate
 

@@ -38,7 +38,7 @@ def quick_backoff() -> Backoff:
 
 
 def unpaced() -> Pace:
-    return Pace(messages_per_s=1e6, burst_messages=1e6, bytes_per_s=1e9)
+    return Pace(messages_per_s=1e6, burst_messages=1e6, bytes_per_s=1e9, counted_per_s=1_000_000)
 
 
 def identity_of(join: Path) -> Identity:

@@ -5,95 +5,14 @@ The judge is what left for the cloud: of each (stream, seq) one record, or the s
 
 from __future__ import annotations
 
-import json
-import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
+from backups import PARTS, Plant
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from sim import Sim
-
-from contract.volumes import LOST, NUMBERS
-
-PARTS = ("splitter", "aggregator")
-
-
-class Plant:
-    """A simulated site whose parts' folders are copied and put back."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.sim = Sim(root / "site", FANFOLD_MAX_WAIT_S="3")
-        self.sent = 0
-        self.copies: dict[str, Path] = {}
-        self.pair: dict[str, Path] = {}
-
-    def send(self, count: int) -> None:
-        for _ in range(count):
-            self.sent += 1
-            self.sim.image("cam1", {"id": f"e{self.sent}", "files": [f"{self.sent}.jpg"]})
-
-    @property
-    def images(self) -> Path:
-        return Path(self.sim.env["FANFOLD_IMAGES_DIR"])
-
-    def folder(self, part: str) -> Path:
-        return Path(self.sim.env["FANFOLD_STATE_DIR"]) / part
-
-    def copy(self, part: str) -> None:
-        """As a backup tool does it: while the part runs."""
-        self.copies[part] = self.root / f"copy-{part}-{self.sent}-{self.sim.now:.2f}"
-        shutil.copytree(self.folder(part), self.copies[part], dirs_exist_ok=True)
-
-    def put_back(self, part: str) -> None:
-        self.sim.kill(part)
-        shutil.rmtree(self.folder(part))
-        shutil.copytree(self.copies[part], self.folder(part))
-
-    def lose_and_put_back(self, lost: str, restored: str) -> None:
-        """At once: one comes back without its disk, the other with a copy."""
-        self.put_back(restored)
-        self.sim.lose(lost)
-
-    def lose_log(self, part: str) -> None:
-        """The newest part of the database, which is not in its file yet, is gone."""
-        self.sim.kill(part)
-        for log in self.folder(part).glob("*.sqlite3-wal"):
-            log.unlink()
-
-    def copy_both(self) -> None:
-        for part in PARTS:
-            self.copy(part)
-        self.pair = dict(self.copies)
-
-    def forget_on_the_volume(self) -> None:
-        """The images volume is of the same backup, or another one."""
-        (self.images / NUMBERS).unlink(missing_ok=True)
-
-    def put_back_both(self) -> None:
-        """From one backup: only the images volume may know what came after it."""
-        self.copies = dict(self.pair)
-        for part in PARTS:
-            self.put_back(part)
-
-    def settled(self) -> None:
-        self.sim.settle()
-        self.sim.run(5.0)
-
-    def contradictions(self) -> list[tuple]:
-        told: dict[tuple, set] = {}
-        for record in self.sim.cloud + self.sim.late:
-            if record["status"] != "gap":
-                said = (record["status"], record.get("id"), json.dumps(record.get("output")))
-                key = (record["epoch"], record["stream"], record["seq"])
-                told.setdefault(key, set()).add(said)
-        return [(key, said) for key, said in told.items() if len(said) > 1]
-
-    def ids_of_ok(self) -> set[str]:
-        return {r["id"].split("/")[0] for r in self.sim.cloud if r["status"] == "ok"}
 
 
 @pytest.fixture
@@ -194,79 +113,6 @@ def test_both_restored_from_one_backup_give_no_key_again(plant):
     assert len(plant.ids_of_ok()) == 75
     repeated = [r["seq"] for r in plant.sim.cloud]
     assert len(repeated) > len(set(repeated)), "the numbers are given again, the epoch is new"
-
-
-def test_what_the_images_volume_saw_after_a_backup_of_both_is_said_and_no_number_given_again(plant):
-    plant.send(20)
-    plant.settled()
-    plant.copy_both()
-    plant.send(30)
-    plant.settled()
-    plant.sim.run(1.0)
-    plant.put_back_both()
-    plant.send(25)
-    plant.settled()
-
-    assert plant.contradictions() == []
-    assert len(plant.ids_of_ok()) == 75
-    numbers = [r["seq"] for r in plant.sim.cloud]
-    assert len(numbers) == len(set(numbers))
-    leftovers = plant.sim.splitter.leftovers.describe()
-    assert leftovers == {"after_backup": 30, "without_record": 0}
-    assert plant.sim.splitter.link.describe()["store_behind"] == 30
-
-
-def test_an_image_accepted_after_a_backup_of_both_ends_as_journal_lost_and_is_kept(plant):
-    plant.send(10)
-    plant.settled()
-    plant.copy_both()
-    plant.send(5)
-    plant.settled()
-    for worker in plant.sim.workers:
-        plant.sim.freeze(worker, 10.0)
-    (plant.images / "cam1").mkdir()
-    for number in range(7):
-        name = f"cam1/late-{number}.jpg"
-        (plant.images / name).write_bytes(b"\xff\xd8late")
-        plant.sim.image("cam1", {"id": f"late-{number}", "files": [name]})
-    plant.sim.run(2.0)
-    assert not plant.sim.unaccepted
-    plant.put_back_both()
-    plant.send(5)
-    plant.settled()
-
-    assert plant.contradictions() == []
-    gone = [r for r in plant.sim.cloud if r.get("reason") == "journal_lost"]
-    assert [r["seq"] for r in gone] == list(range(16, 23))
-    assert len(list((plant.images / LOST / "cam1").iterdir())) == 7
-    leftovers = plant.sim.splitter.leftovers.describe()
-    assert leftovers == {"after_backup": 12, "without_record": 7}
-    assert len(plant.ids_of_ok()) == 20
-
-
-def test_the_numbers_of_another_journal_on_the_volume_are_nobodys(plant):
-    plant.send(3)
-    plant.settled()
-    plant.sim.kill("splitter")
-    (plant.images / NUMBERS).write_text(json.dumps({"journal": "x", "next": {"cam1": 900}}))
-    plant.send(3)
-    plant.settled()
-
-    assert plant.sim.splitter.leftovers.after_backup == 0
-    assert max(r["seq"] for r in plant.sim.cloud) == 6
-
-
-@pytest.mark.parametrize("line", ["", "{", '{"journal": 5}', "[]", "\0" * 50])
-def test_a_torn_line_on_the_volume_is_as_none(plant, line):
-    plant.send(3)
-    plant.settled()
-    plant.sim.kill("splitter")
-    (plant.images / NUMBERS).write_text(line)
-    plant.send(3)
-    plant.settled()
-
-    assert plant.sim.splitter.leftovers.after_backup == 0
-    assert len(plant.ids_of_ok()) == 6
 
 
 @pytest.mark.parametrize("lost", PARTS)

@@ -175,11 +175,11 @@ class Recorded(Pace):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sent: list[float] = []
+        self.times: list[float] = []
 
-    def spend(self, now: float, size_bytes: int) -> None:
-        self.sent.append(now)
-        super().spend(now, size_bytes)
+    def sent(self, now: float, size_bytes: int) -> None:
+        self.times.append(now)
+        super().sent(now, size_bytes)
 
 
 def test_publishes_keep_below_the_rate_that_aws_allows(tmp_path: Path, ca: OwnCa) -> None:
@@ -194,8 +194,8 @@ def test_publishes_keep_below_the_rate_that_aws_allows(tmp_path: Path, ca: OwnCa
         await broker.stop()
 
     run(scenario())
-    assert len(pace.sent) == 250
-    assert max(sum(t <= other < t + 1.0 for other in pace.sent) for t in pace.sent) <= 100
+    assert len(pace.times) == 250
+    assert max(sum(t <= other < t + 1.0 for other in pace.times) for t in pace.times) <= 100
 
 
 def test_the_servers_receive_maximum_is_kept(tmp_path: Path, ca: OwnCa) -> None:

@@ -15,6 +15,8 @@ from own_ca import OwnCa
 from paho.mqtt.enums import CallbackAPIVersion
 from uplinking import Uplink, run, until, uplink
 
+from edgecore.uplink.backoff import Backoff
+
 THING = "hall-core"
 
 
@@ -84,6 +86,22 @@ def test_what_is_spooled_arrives_in_order_with_nothing_but_a_certificate(
 
     run(scenario())
     assert numbers(reader) == list(range(500))
+
+
+def test_a_join_file_that_was_put_right_is_tried_with_at_once(
+    tmp_path: Path, ca: OwnCa, broker: Mosquitto
+) -> None:
+    """However long the core has tried in vain, and waits until it tries again."""
+    wrong = ca.join(tmp_path, THING, broker.port, certificate_pem="none", leaf=ca.leaf(THING))
+
+    async def scenario() -> None:
+        never = Backoff(base_s=10_000, cap_s=10_000)
+        async with uplink(tmp_path / "u", wrong, backoff=never) as up:
+            await until(lambda: up.link.problem, "the wrong one is refused")
+            ca.join(tmp_path, THING, broker.port)
+            await until(lambda: up.link.session, "connected")
+
+    run(scenario())
 
 
 def test_a_line_that_is_cut_again_and_again_costs_duplicates_of_a_window_and_no_message(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgecore.uplink.iot import quotas
 from edgecore.uplink.iot.pacing import Pace
 from edgecore.uplink.iot.suspects import PROOFS, REST_S, Suspects
 from edgecore.uplink.iot.window import Window
@@ -128,19 +129,42 @@ def test_nothing_is_skipped_sent_twice_after_acceptance_or_beyond_the_window(
 def test_no_second_has_more_messages_than_the_rate_and_its_burst(
     arrivals: list[tuple[float, int]],
 ) -> None:
-    pace = Pace(messages_per_s=10, burst_messages=3, bytes_per_s=5000)
+    pace = Pace(messages_per_s=10, burst_messages=3, bytes_per_s=5000, counted_per_s=1_000)
     now, sent = 0.0, []
     for gap, size in arrivals:
         now += gap
         while (wait := pace.wait_s(now)) > 0:
             assert now + wait > now, "a wait moves the clock"
             now += wait
-        pace.spend(now, size)
+        pace.arrived(now, size)
         sent.append((now, size))
     for at, _ in sent:
         second = [size for t, size in sent if at <= t < at + 1.0]
         assert len(second) <= 10 + 3 + 1
         assert sum(second) <= 5000 + 5000 / 4 + 2000 + 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.02, 0.6), st.floats(0.0, 0.9)), min_size=2, max_size=6))
+def test_no_second_of_a_far_side_that_stands_still_now_and_then_has_more_than_it_allows(
+    works_and_stands: list[tuple[float, float]],
+) -> None:
+    """What waited for it comes at once, and is followed by what is sent then. What is beyond its
+    limit it drops without a word, and the ones behind it overtake it."""
+    pace, now, flying, taken = Pace(), 0.0, 0, []
+    for works_s, stands_s in works_and_stands:
+        for until, stands in ((now + works_s, False), (now + works_s + stands_s, True)):
+            while now < until:
+                for _ in range(0 if stands else flying):
+                    taken.append(now)
+                    pace.answered(now)
+                    flying -= 1
+                while flying < quotas.WINDOW_MESSAGES and pace.wait_s(now) <= 0:
+                    pace.sent(now, 100)
+                    flying += 1
+                now += 0.01
+    most = max((sum(t <= other < t + 1.0 for other in taken) for t in taken), default=0)
+    assert most <= quotas.AWS_PUBLISHES_PER_S
 
 
 @settings(max_examples=100, deadline=None)
