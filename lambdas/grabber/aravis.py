@@ -6,6 +6,7 @@ Its own bindings are PyGObject's, which the Python of the functions does not hav
 from __future__ import annotations
 
 import ctypes
+import time
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_uint32, c_uint64, c_void_p
 from typing import Any, NamedTuple
 
@@ -76,24 +77,28 @@ class Stream:
         self._call("arv_camera_start_acquisition", self._camera)
 
     def image(self, timeout_s: float) -> Image | None:
-        """The next whole frame; None: none came. One with lost packets is passed over."""
-        library = self._library
-        buffer = library.arv_stream_timeout_pop_buffer(self._stream, int(timeout_s * 1e6))
-        if not buffer:
-            return None
-        try:
-            if library.arv_buffer_get_status(buffer) != _SUCCESS:
-                return self.image(timeout_s)
-            size = c_size_t()
-            data = library.arv_buffer_get_data(buffer, byref(size))
-            return Image(
-                ctypes.string_at(data, size.value),
-                library.arv_buffer_get_image_width(buffer),
-                library.arv_buffer_get_image_height(buffer),
-                library.arv_buffer_get_image_pixel_format(buffer),
-            )
-        finally:
-            library.arv_stream_push_buffer(self._stream, buffer)
+        """The next whole frame; None: none came in time. One with lost packets is passed over."""
+        library, until = self._library, time.monotonic() + timeout_s
+        while True:
+            left_us = max(0, int((until - time.monotonic()) * 1e6))
+            buffer = library.arv_stream_timeout_pop_buffer(self._stream, left_us)
+            if not buffer:
+                return None
+            try:
+                if library.arv_buffer_get_status(buffer) == _SUCCESS:
+                    return self._image_in(buffer)
+            finally:
+                library.arv_stream_push_buffer(self._stream, buffer)
+
+    def _image_in(self, buffer: int) -> Image:
+        library, size = self._library, c_size_t()
+        data = library.arv_buffer_get_data(buffer, byref(size))
+        return Image(
+            ctypes.string_at(data, size.value),
+            library.arv_buffer_get_image_width(buffer),
+            library.arv_buffer_get_image_height(buffer),
+            library.arv_buffer_get_image_pixel_format(buffer),
+        )
 
     def _call(self, name: str, *given: Any) -> Any:
         error = POINTER(_GError)()

@@ -8,6 +8,8 @@ import zipfile
 
 import pytest
 
+from fanfold.common.errors import UserError
+from fanfold.device import trying
 from lambdas.model.errors import ModelError
 from lambdas.model.onnx_file import Port
 from models.draft import Wishes, draft, image_port, refuse_no_picture, write
@@ -127,3 +129,11 @@ def test_a_package_is_said_to_be_one_already(tmp_path, fanfold):
     said = fanfold("model", "new", str(tmp_path / "p.tar.gz"))
     assert said.code == 2
     assert "is a package already: fanfold model try" in said.err
+
+
+def test_a_device_without_pytorch_is_told_what_brings_it(monkeypatch):
+    monkeypatch.setattr(trying, "answer", lambda *_: "False")
+    with pytest.raises(UserError, match=r"lacks torch.* -m pip install torch$"):
+        trying.interpreter("pytorch")
+    with pytest.raises(UserError, match="requirements-device-runtimes"):
+        trying.interpreter("onnxruntime")

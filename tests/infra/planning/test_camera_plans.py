@@ -40,7 +40,7 @@ def test_the_guides_cameras_make_a_group():
 
     made = plan(cameras=tuple(cameras))
 
-    assert len(made.site.sourced) == 3
+    assert len(made.site.sourced) == 4
     assert not [f for f in check(made) if f.level == "error"]
 
 
