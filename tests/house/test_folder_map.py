@@ -11,7 +11,7 @@ HOUSES = ("infra", "lambdas", "edgecore", "fanfold")
 
 
 def map_of_the_readme() -> str:
-    blocks = re.findall(r"```\n(.*?)```", (PROJECT / "README.md").read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r"```text\n(.*?)```", (PROJECT / "README.md").read_text("utf-8"), re.DOTALL)
     [found] = [block for block in blocks if block.startswith("app.py")]
     return found
 

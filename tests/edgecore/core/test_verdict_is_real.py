@@ -26,6 +26,7 @@ MADE_REAL = {
     "camera_away": CAMERAS, "camera_frozen": CAMERAS,
     "canary_refused": "edgecore/daemon/test_canary_on_a_real_core.py",
     "function_cannot_start": "conformance/world/test_runtimes.py",
+    "spool_refuses": "chaos/test_chaos_disks.py",
     "state_volume_refuses": "chaos/test_chaos_disks.py",
     "waits_for_a_job": "edgecore/daemon/test_core_with_a_certificate.py",
 }  # fmt: skip
@@ -45,7 +46,6 @@ NOT_MADE_REAL = {
     "certificate_shared": "the uplink's word, uplink/iot/test_uplink_over_mosquitto.py",
     "cloud_refuses": "the uplink's word, uplink/iot/test_uplink_over_mosquitto.py",
     "credentials_missing": "the uplink's word, uplink/iot/test_role_alias.py",
-    "spool_refuses": "the spool's word, edgecore/uplink/test_spool_full.py",
 }
 
 
