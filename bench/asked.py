@@ -154,12 +154,14 @@ class Run:
         yield Asked("restart of splitter + aggregator", max(r["restart_s"] for r in found), 2, "s")
 
     def predictions(self) -> Iterator[Asked]:
-        """Measured ÷ the planner's, of every run of this one that has both."""
+        """The planner's ÷ what went through once every worker was at work, of every run of this
+        one that has both: an estimate is of days, not of the first image's way."""
         for row in self.rows:
             predicted = row.get("predicted_images_per_s")
-            if predicted and row.get("scenario") in {"real", "simulated"}:
+            rate = row.get("steady_images_per_s") or row["images_per_s"]
+            if predicted and row.get("scenario"):
                 what = f"predicted ÷ measured: {row['scenario']} N={row['workers']} {row['method']}"
-                ratio = predicted / row["images_per_s"]
+                ratio = predicted / rate
                 yield Asked(f"{what} is {ratio:.2f}; off by", abs(ratio - 1), 0.1)
 
     def _suite(self, methods: str, rounds: int = 1, count: int = 40) -> Suite:
