@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from bench import asked, guard, path_cost, scale, send_rate, starting
 from bench.asked import Asked, ideal_rate
+from bench.choosing import names_of
 
 
 def period(**other: Any) -> send_rate.Period:
@@ -112,3 +114,13 @@ def test_pictures_of_a_measurement_are_all_different(tmp_path: Any) -> None:
 
     assert len({path.read_bytes() for path in paths}) == 3
     assert {path.stat().st_size for path in paths} == {200}
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    assert names_of(scale.SHORT)("past,workers") == ["past", "workers"]
+    with pytest.raises(argparse.ArgumentTypeError, match="not known: day; there are streams, "):
+        names_of(scale.SHORT)("past,day")
+
+
+def test_every_step_that_can_be_chosen_is_one_of_a_run() -> None:
+    assert all(callable(getattr(asked.Run, name)) for name in asked.STEPS)
