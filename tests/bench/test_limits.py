@@ -54,12 +54,6 @@ def test_the_ideal_is_the_accelerators_until_the_cores_are_the_limit() -> None:
     assert ideal_rate(1_000, 35.0, 200.0, 5.0 * cores) == pytest.approx(100.0)
 
 
-def test_every_step_of_the_targets_can_be_chosen_by_name() -> None:
-    assert {"cost", "latency", "start", "simulated", "real", "scale"} <= set(
-        asked.Run(None, None).steps()  # type: ignore[arg-type]
-    )
-
-
 def test_a_ratio_below_its_floor_or_without_one_fails() -> None:
     found = {"a ÷ b": 1.4, "c ÷ d": 0.8, "e ÷ f": 2.0}
 
