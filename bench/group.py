@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fanfold.common.errors import INVALID, UserError
 from fanfold.localcore.starting import with_local_files
 from infra.packaging import LAMBDAS, build_lambdas
-from infra.planning import check, errors, estimate, load_site, plan_group, render
+from infra.planning import Footprint, Plan, check, errors, estimate, load_site, plan_group, render
+from infra.planning.capacity import PATH_MS
 
 SITE = "bench"
 CAMERA = "cam1"
@@ -47,17 +48,20 @@ class Machine:
     lambdas: Path = LAMBDAS
 
 
-def write_group(
+def write_group(  # noqa: PLR0913 - what a plan is made of, by name
     work: Path,
     setting: Setting,
     model: Path,
     slow_model: Path | None = None,
     machine: Machine | None = None,
+    *,
+    path_ms: float = PATH_MS,
 ) -> tuple[Path, float | None]:
     """→ (group document, the planner's estimate in images/s from the package's footprint).
 
     `slow_model` is what worker w0 runs instead. `machine`: None for a profile of this machine's
-    cores and `setting.gpus` simulated GPUs. Raises UserError where the plan is refused.
+    cores and `setting.gpus` simulated GPUs. `path_ms`: CPU of an image around its stages, where
+    images do not come as single events. Raises UserError where the plan is refused.
     """
     machine = machine or Machine(simulated_profile(setting))
     site, profile = load_site(_write_site(work, setting, model, machine), work / "profiles")
@@ -68,11 +72,32 @@ def write_group(
         Path(folder).mkdir(parents=True, exist_ok=True)
     code = build_lambdas(work / "lambdas.zip", machine.lambdas, hooks=machine.hooks)
     document = with_local_files(render(made), code, model)
+    predicted = _predicted(made, path_ms)
     if slow_model is not None:
         _replace_model(document, slow_model)
+        predicted = _with_one_slow(made, slow_model, predicted, path_ms)
     path = work / "group.json"
     path.write_text(json.dumps(document), encoding="utf-8")
-    return path, estimate(made).images_per_s
+    return path, predicted
+
+
+def _predicted(made: Plan, path_ms: float) -> float | None:
+    """Of this machine, whatever number of cores the plan was given for workers that only wait."""
+    cores = min(made.profile.cpu_cores, len(os.sched_getaffinity(0)))
+    here = made.profile.model_copy(update={"cpu_cores": cores})
+    return estimate(replace(made, profile=here), path_ms).images_per_s
+
+
+def _with_one_slow(
+    made: Plan, slow_model: Path, predicted: float | None, path_ms: float
+) -> float | None:
+    """The planner knows one model: so many workers of each as there are, and their rates added."""
+    from models.package import inspect
+
+    slow = replace(made, footprint=Footprint.model_validate(inspect(slow_model).spec.footprint))
+    if predicted is None or (slowest := _predicted(slow, path_ms)) is None:
+        return None
+    return round((predicted * (made.copies - 1) + slowest) / made.copies, 1)
 
 
 def simulated_profile(setting: Setting) -> dict[str, Any]:

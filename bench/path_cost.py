@@ -27,6 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.choosing import names_of
 from bench.group import Setting
 from bench.methods import fanfold_path
 from bench.packages import noop_package
@@ -137,14 +138,14 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--folder", type=Path, default=PROJECT / "build", help="on which disk")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=6_000, help="images of a manifest round")
-    parser.add_argument("--ways", default=",".join(WAYS))
+    parser.add_argument("--ways", type=names_of(WAYS), default=list(WAYS))
     parser.add_argument("--against", type=Path, help="another checkout, run in turns with this")
     parser.add_argument("--json", action="store_true", help="rows as JSON, at the end")
     given = parser.parse_args(argv)
     given.folder = given.folder.absolute()
     given.folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for side, row in _rows(given, given.ways.split(",")):
+    for side, row in _rows(given, given.ways):
         rows.append((side, row))
         if not given.json:
             print(line(side, row), flush=True)

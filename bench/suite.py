@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bench.controls import CONTROLS, TRANSFORMS, run_control
 from bench.group import Setting
 from bench.methods import fanfold_path
-from bench.packages import folder_package, noop_package, simulated_package
+from bench.packages import folder_package, footprint_here, noop_package, simulated_package
 from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 
@@ -31,6 +32,10 @@ NOOP_FILES_PER_EVENT = 100
 SIMULATED_MS = 35.0
 SLOW_MS = 70.0
 SLOW_FACTOR = 4
+TRANSFORM_IMAGES = 40
+#: A compiled package gets more images, so that it runs as long: in 1.5 s the first image's way and
+#: the last worker's end are 2 to 4 % of a run.
+COMPILED_TIMES = 4
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Suite:
 
     def _bare(self, package: Path) -> Callable[[int], Row]:
         """The same package and transform in a bare loop: what Fanfold can reach at most."""
-        more = (self.count, self.images, "--package")
+        more = (self.count * COMPILED_TIMES, self.images, "--package")
         return lambda workers: run_control("raw_loop", package, workers, *more)
 
     def _own(self, scenario: str) -> dict[str, Callable[[int], Row]]:
@@ -116,22 +121,37 @@ class Suite:
         return fanfold_path.measure(run, setting, package, self.images, **more)
 
     def _real(self) -> dict[str, Callable[[int], Row]]:
-        def measure(folder: Path, name: str) -> Callable[[int], Row]:
+        def measure(folder: Path, name: str, times: int = 1) -> Callable[[int], Row]:
             # Batches of one: 16 images in batches of 8 would end with one worker idle.
             return lambda n: self._path(
-                Setting(n, batch=1, gpus=self.gpus), self._package(folder, name)
+                Setting(n, batch=1, gpus=self.gpus),
+                self._package(folder, name),
+                count=self.count * times,
             )
 
         if self.model is None:
             raise UserError("scenario real needs --model FOLDER, an unpacked package", INVALID)
         cells = {"fanfold": measure(self.model, "real")}
         if self.compiled is not None:
-            cells["fanfold compiled"] = measure(self.compiled, "compiled")
+            cells["fanfold compiled"] = measure(self.compiled, "compiled", COMPILED_TIMES)
         return cells
 
     def _package(self, folder: Path, name: str) -> Path:
+        """With its footprint of this machine, which the planner's estimate is made of."""
         package = self.work / f"{name}.tar.gz"
-        return package if package.is_file() else folder_package(folder, package)
+        if not package.is_file():
+            here = None if self.gpus else footprint_here(folder, self.images[0])
+            folder_package(folder, package, here)
+        return package
+
+    @cached_property
+    def _transform_ms(self) -> float:
+        """CPU of one image's transform on this machine, as a footprint has it."""
+        found = run_control("fast", None, 1, TRANSFORM_IMAGES, self.images, "--mode", "fast")
+        return round(float(found["cpu_ms_per_image"]), 2)
+
+    def _waits(self, wait_ms: float, gpus: int) -> Path:
+        return simulated_package(self.work, wait_ms, gpus, self._transform_ms)
 
     def _noop(self, workers: int) -> Row:
         more = {"count": self.count * 100, "files_per_event": NOOP_FILES_PER_EVENT}
@@ -142,13 +162,13 @@ class Suite:
         return self._path(Setting(1), noop_package(self.work), **more)
 
     def _simulated(self, gpus: int) -> Row:
-        package = simulated_package(self.work, SIMULATED_MS, gpus)
+        package = self._waits(SIMULATED_MS, gpus)
         found = self._path(Setting(gpus, gpus=gpus), package, count=self.count * 10)
         return {**found, "ideal_s": self.count * 10 * SIMULATED_MS / 1e3 / gpus}
 
     def _slow_worker(self, workers: int) -> Row:
-        slow = simulated_package(self.work, SLOW_MS * SLOW_FACTOR, 0)
-        package = simulated_package(self.work, SLOW_MS, 0)
+        slow = self._waits(SLOW_MS * SLOW_FACTOR, 0)
+        package = self._waits(SLOW_MS, 0)
         count = self.count * 10
         found = self._path(Setting(workers, batch=1), package, count=count, slow_model=slow)
         return {**found, "ideal_s": count / _summed_speed(workers)}
@@ -160,7 +180,7 @@ class Suite:
             setting = Setting(
                 workers, batch=2, gpus=workers, strategy=strategy, transforms=transforms
             )
-            package = simulated_package(self.work, SIMULATED_MS, workers)
+            package = self._waits(SIMULATED_MS, workers)
             return self._path(setting, package, count=self.count * 10)
 
         return measure

@@ -29,18 +29,30 @@ from lambdas.splitter.engine import Splitter
 
 BATCH, WINDOW = 8, 2
 STEP_S = 0.01
-HEARTBEAT_STEPS = 50
 MODEL = {"name": "noop", "version": "1.0.0", "sha256": "0" * 64}
 PICTURE = JPEG.magic + b"x" * 200
 TOPICS = Topics("bench")
-#: Events that come before one step takes them together.
+#: Events that come before one step takes them together: 1,600 images a second.
 GROUP = 16
+#: One image at a time, `--alone`: 16 a second, as a line of cameras sends them.
+ALONE_STEP_S = 1 / 16
+HEARTBEAT_S = 1.0
 
 
 class Size(Options):
     streams: int
     backlog: int
     past: int
+    alone: bool
+
+    @property
+    def group(self) -> int:
+        """Events that a step takes together."""
+        return 1 if self.alone else GROUP
+
+    @property
+    def step_s(self) -> float:
+        return ALONE_STEP_S if self.alone else STEP_S
 
 
 class Site:
@@ -54,7 +66,7 @@ class Site:
         self.now = 1000.0
         self.steps = self.finished = 0
         self.cpu_s: dict[str, float] = defaultdict(float)
-        self._events = 0
+        self._events = self._due = 0
         self._to: dict[str, list[Message]] = {"splitter": [], "aggregator": []}
         self._work: deque[Any] = deque()
         self.bus = RecordingBus()
@@ -74,9 +86,11 @@ class Site:
         return parts
 
     def reopen(self) -> float:
-        """End both and start them from their files; seconds."""
+        """End both and start them from their files; seconds. Workers end as well: the answers to
+        what they held would be duplicates, as many as there are workers, and be measured."""
         for part in self.parts.values():
             part.close()
+        self._work.clear()
         begin = time.perf_counter()
         self.parts = self._open()
         return time.perf_counter() - begin
@@ -92,9 +106,9 @@ class Site:
 
     def step(self, answered: int = sys.maxsize) -> None:
         """Both parts once; at most about `answered` images get a result."""
-        self.now += STEP_S
+        self.now += self._size.step_s
         self.steps += 1
-        if self.steps % HEARTBEAT_STEPS == 0:
+        if self.steps % round(HEARTBEAT_S / self._size.step_s) == 0:
             for worker in self.workers:
                 beat = m.Heartbeat(worker, "i-1", "heartbeat", MODEL, 0.0, None, 0, 0)
                 self._to["splitter"].append(Message(TOPICS.heartbeat, m.heartbeat_message(beat)))
@@ -104,8 +118,9 @@ class Site:
             part.step(taken, self.now, time.time())
             self.cpu_s[name] += time.thread_time() - begin
             self._deliver()
-        while self._work and answered > 0:
-            answered -= self._answer(*self._work.popleft())
+        self._due = min(self._due, 0) + answered  # a batch may have answered more than were due
+        while self._work and self._due > 0:
+            self._due -= self._answer(*self._work.popleft())
 
     def _deliver(self) -> None:
         sent, self.bus.sent = self.bus.sent, []
@@ -164,12 +179,12 @@ def _until(site: Site, holds: Callable[[], bool], answered: int = sys.maxsize) -
             raise RuntimeError(f"nothing moves after {site.finished} images")
 
 
-def _steadily(site: Site, wanted: int) -> int:
+def _steadily(site: Site, wanted: int, group: int) -> int:
     """As many images come as leave, until `wanted` have; how many did."""
     first = site.finished
     while site.finished - first < wanted:
-        site.events(GROUP)
-        site.step(answered=GROUP)
+        site.events(group)
+        site.step(answered=group)
     return site.finished - first
 
 
@@ -191,9 +206,9 @@ def run(root: str, size: Size) -> dict[str, Any]:
     for _ in range(5):
         site.step(answered=0)
     # Until as many leave as come: what workers hold at first has no end yet.
-    _steadily(site, size.workers * WINDOW * BATCH)
+    _steadily(site, size.workers * WINDOW * BATCH, GROUP)
     site.cpu_s.clear()
-    finished = _steadily(site, size.count)
+    finished = _steadily(site, size.count, size.group)
     return {
         "method": "parts_loop",
         "streams": size.streams,
@@ -216,6 +231,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--backlog", type=int, default=100, help="waiting all the time")
     parser.add_argument("--past", type=int, default=0, help="finished before")
+    parser.add_argument("--alone", action="store_true", help="one image at a time, 16 a second")
     parser.add_argument("--folder", default=None)
     size = parser.parse_args(namespace=Size())
     root = tempfile.mkdtemp(prefix="scale-", dir=getattr(size, "folder", None))

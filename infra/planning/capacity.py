@@ -24,6 +24,10 @@ METERED_BYTES = 5 * 1024
 PRICES_OF = "2026-11"
 USD_PER_MILLION_MESSAGES = 1.00
 USD_PER_THOUSAND_PUTS = 0.005
+# CPU of one image in core, splitter, aggregator and worker beside its transform and its network:
+# what eight simulated GPUs cost at 200 images/s, 0.4 MB each, less the transform (2.8 and 3.0 ms in
+# two runs of `bench.asked`, AMD EPYC, two idle cores, 2026-11-30; about 3 ms on a Xeon before).
+PATH_MS = 2.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +49,9 @@ class Estimate:
     assumptions: tuple[str, ...]
 
 
-def estimate(plan: Plan) -> Estimate:
+def estimate(plan: Plan, path_ms: float = PATH_MS) -> Estimate:
     """Capacity from the footprint, traffic from the site's `load` or, without one, capacity."""
-    rate, bottleneck = capacity(plan)
+    rate, bottleneck = capacity(plan, path_ms)
     images = _images_per_day(plan, rate)
     cloud = plan.site.cloud
     batches = _batches(images, cloud.batch_s) if cloud.mqtt else 0
@@ -93,14 +97,18 @@ def _outbox_objects(plan: Plan, images: int) -> int:
     return min(images, intervals * len(plan.site.cameras))
 
 
-def capacity(plan: Plan) -> tuple[float | None, str]:
-    """Images per second, and what limits them."""
+def capacity(plan: Plan, path_ms: float = PATH_MS) -> tuple[float | None, str]:
+    """Images per second, and what limits them. `path_ms`: CPU of an image around its stages."""
     footprint = plan.footprint
     if footprint is None or footprint.ms is None:
         return None, "the footprint has no times"
-    stages = (
-        _gpu_stages(plan, footprint.ms) if plan.profile.accelerators else _cpu(plan, footprint.ms)
-    )
+    stages = (_gpu_stages if plan.profile.accelerators else _cpu_stages)(plan, footprint.ms)
+    # Reserved cores are those of the core, the splitter and the aggregator: their work counts here.
+    cpu_ms = footprint.ms.transform + path_ms
+    if not plan.profile.accelerators:
+        cpu_ms += footprint.ms.inference
+    cores = plan.profile.cpu_cores
+    stages[f"{cores} cores"] = cores * 1000 / cpu_ms
     slowest = min(stages, key=lambda name: stages[name])
     return round(stages[slowest], 1), slowest
 
@@ -117,18 +125,17 @@ def _gpu_stages(plan: Plan, ms: StageTimes) -> dict[str, float]:
     }
 
 
-def _cpu(plan: Plan, ms: StageTimes) -> dict[str, float]:
-    """On a CPU both stages share the cores. Threads of one network scale a little worse than
-    processes (1.90 against 1.97 for two), which is left out."""
-    transforms = len(plan.by_role("transform"))
-    threads = plan.workers[0].threads
-    if not transforms:
-        cores = min(plan.copies * threads, plan.profile.cpu_cores)
-        return {f"{cores} cores": cores * 1000 / (ms.transform + ms.inference)}
-    return {
-        f"{transforms} transforms": transforms * 1000 / ms.transform,
-        f"{plan.copies} workers": plan.copies * threads * 1000 / ms.inference,
-    }
+def _cpu_stages(plan: Plan, ms: StageTimes) -> dict[str, float]:
+    """A worker decodes the next image while its network runs, on a core that is free. Threads of
+    one network scale a little worse than processes (1.90 against 1.97 for two), which is left
+    out, as is what copies take from one another's caches."""
+    networks = min(plan.copies * plan.workers[0].threads, plan.profile.cpu_cores)
+    if plan.site.strategy == "on_demand":  # one batch at a time in each container
+        return {f"{networks} containers": networks * 1000 / (ms.transform + ms.inference)}
+    stages = {f"{plan.copies} workers": networks * 1000 / ms.inference}
+    if transforms := len(plan.by_role("transform")):
+        stages[f"{transforms} transforms"] = transforms * 1000 / ms.transform
+    return stages
 
 
 def _images_per_day(plan: Plan, rate: float | None) -> int:
@@ -150,7 +157,8 @@ def _assumptions(plan: Plan) -> tuple[str, ...]:
         f"images per day: {load}, spread evenly",
         f"{RESULT_BYTES} bytes per result",
         "an S3 object per batch: ten times cloud.batch_s gives a tenth of them at low load",
-        "stage times of the footprint, measured on one thread",
+        "stage times of the footprint, measured on one thread, "
+        f"and {PATH_MS} ms of CPU an image for everything around them",
         f"list prices of us-east-1, {PRICES_OF}: {USD_PER_MILLION_MESSAGES:.2f} USD per million "
         f"messages of 5 KB, {USD_PER_THOUSAND_PUTS} USD per thousand S3 PUTs; not counted: "
         "storage, rule executions, CloudWatch, connection minutes",

@@ -113,7 +113,7 @@ class Credit:
         self._reserved = None
 
     def assign(self, worker: Worker, batch: Batch) -> None:
-        worker.batches[batch.id] = batch
+        worker.take(batch)
         for image in batch.images:
             image.batch = (worker, batch)
             image.attempt += 1
@@ -125,10 +125,8 @@ class Credit:
             return
         worker, batch = image.batch
         image.batch = None
-        batch.open -= 1
-        worker.done += 1
+        worker.finished(batch)
         if batch.open == 0:
-            worker.batches.pop(batch.id, None)
             worker.pace.finished(len(batch.images), batch.sent_at, now)
 
     def heard(self, heartbeat: Heartbeat, now: float) -> list[Batch]:
@@ -174,7 +172,8 @@ class Credit:
             if now - batch.sent_at >= absent_after_s:
                 batch.absent += 1
             if batch.absent >= ABSENT_HEARTBEATS:
-                lost.append(worker.batches.pop(batch.id))
+                worker.drop(batch)
+                lost.append(batch)
         return lost
 
     def missing(self, now: float) -> list[Batch]:
@@ -188,7 +187,8 @@ class Credit:
             if worker.state == "ready" and now - worker.heard_at > MISSED_S:
                 for batch in [b for b in worker.batches.values() if not b.alone]:
                     batch.missed = True
-                    worker.missed.append(worker.batches.pop(batch.id))
+                    worker.drop(batch)
+                    worker.missed.append(batch)
                     found.append(batch)
         return found
 
@@ -204,13 +204,14 @@ class Credit:
                 lost[worker.name] = self._withdraw(worker)
             for batch in list(worker.batches.values()):
                 if now - batch.sent_at > self._hard_s:
-                    lost.setdefault(worker.name, []).append(worker.batches.pop(batch.id))
+                    worker.drop(batch)
+                    lost.setdefault(worker.name, []).append(batch)
         return lost
 
     @staticmethod
     def withdraw_batch(worker: Worker, batch: Batch) -> None:
         """A batch that the core did not take."""
-        worker.batches.pop(batch.id, None)
+        worker.drop(batch)
 
     def describe(self, worker: Worker) -> dict[str, Any]:
         """One worker for the stats message."""
@@ -241,7 +242,7 @@ class Credit:
         for batch in lost:
             batch.doubtful = batch.sent_at > worker.heard_at + DOUBT_S
         worker.missed.clear()
-        worker.batches.clear()
+        worker.drop_all()
         return lost
 
 

@@ -79,13 +79,32 @@ class Scan:
         self._cameras, self._sub = cameras, sub
 
     def lying(self, failed: Callable[[str, Exception], None]) -> Iterator[Lying]:
-        """Everything, camera by camera. `failed(folder, error)`: nothing is known of it now."""
-        yield from self._beside_cameras(failed)
-        for camera in self._cameras:
-            yield from self._of(camera, f"{self._folder}/{camera}", 0, failed)
+        """Everything, camera by camera. `failed(folder, error)`: nothing is known of it now.
 
-    def _beside_cameras(self, failed: Callable[[str, Exception], None]) -> Iterator[Lying]:
+        A camera without a folder costs no system call: most of a thousand may have none.
+        """
+        there: set[str] = set()
+        problems: list[Exception] = []
+
+        def failed_above(folder: str, error: Exception) -> None:
+            problems.append(error)
+            failed(folder, error)
+
+        yield from self._beside_cameras(there, failed_above)
+        # A folder that cannot be listed may have others in it that can.
+        listed = not problems or getattr(problems[0], "reason", "") == "not_found"
+        for camera in self._cameras:
+            folder = f"{self._folder}/{camera}"
+            if listed and camera not in there:
+                failed(folder, PathError("not_found", folder))
+            else:
+                yield from self._of(camera, folder, 0, failed)
+
+    def _beside_cameras(
+        self, there: set[str], failed: Callable[[str, Exception], None]
+    ) -> Iterator[Lying]:
         for entry in self._entries(self._folder, failed):
+            there.add(entry.name)
             if entry.name in self._cameras or entry.name.startswith("."):
                 continue
             folder = entry.is_dir(follow_symlinks=False)

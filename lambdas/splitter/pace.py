@@ -57,13 +57,14 @@ def near_end(
     """
     if waiting > MOST_SHARED:
         return False
-    known = [(held, pace_s) for held, pace_s in loads if pace_s]
-    if len(known) < len(loads) or not known:
+    paces_s = [pace_s for _, pace_s in loads if pace_s]
+    if len(paces_s) < len(loads) or not paces_s:
         return False
-    slowest_s = max(pace_s for _, pace_s in known)
-    if slowest_s < ALIKE * min(pace_s for _, pace_s in known):
+    slowest_s = max(paces_s)
+    if slowest_s < ALIKE * min(paces_s):
         return False
-    all_done_s = (waiting + sum(held for held, _ in known)) / sum(1 / pace_s for _, pace_s in known)
+    held = sum([held for held, _ in loads])  # for every batch: no generators
+    all_done_s = (waiting + held) / sum([1 / pace_s for pace_s in paces_s])
     return all_done_s < window * batch_of(slowest_s, largest) * slowest_s
 
 

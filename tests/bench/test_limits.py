@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from bench import asked, guard, path_cost, scale, send_rate, starting
 from bench.asked import Asked, ideal_rate
+from bench.choosing import names_of
 
 
 def period(**other: Any) -> send_rate.Period:
@@ -50,12 +52,6 @@ def test_the_ideal_is_the_accelerators_until_the_cores_are_the_limit() -> None:
     assert ideal_rate(2, 35.0, 1e9, 0.0) == pytest.approx(2 / 0.035)
     assert ideal_rate(1_000, 35.0, 200.0, 0.0) == pytest.approx(200.0)
     assert ideal_rate(1_000, 35.0, 200.0, 5.0 * cores) == pytest.approx(100.0)
-
-
-def test_every_step_of_the_targets_can_be_chosen_by_name() -> None:
-    assert {"cost", "latency", "start", "simulated", "real", "scale"} <= set(
-        asked.Run(None, None).steps()  # type: ignore[arg-type]
-    )
 
 
 def test_a_ratio_below_its_floor_or_without_one_fails() -> None:
@@ -112,3 +108,13 @@ def test_pictures_of_a_measurement_are_all_different(tmp_path: Any) -> None:
 
     assert len({path.read_bytes() for path in paths}) == 3
     assert {path.stat().st_size for path in paths} == {200}
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    assert names_of(scale.SHORT)("past,workers") == ["past", "workers"]
+    with pytest.raises(argparse.ArgumentTypeError, match="not known: day; there are streams, "):
+        names_of(scale.SHORT)("past,day")
+
+
+def test_every_step_that_can_be_chosen_is_one_of_a_run() -> None:
+    assert all(callable(getattr(asked.Run, name)) for name in asked.STEPS)

@@ -1,7 +1,10 @@
 import pytest
-from plan_samples import FOOTPRINT, plan, profile
+from hypothesis import given
+from hypothesis import strategies as st
+from plan_samples import FOOTPRINT, STRATEGIES, plan, profile
 
 from infra.planning import estimate
+from infra.planning.capacity import PATH_MS, capacity
 
 CPU = profile("cpu-gateway-4core")
 
@@ -31,8 +34,82 @@ def test_more_copies_on_a_gpu_hide_the_transform_and_do_not_speed_the_gpu_up():
     assert (slow.images_per_s, hidden.images_per_s) == (33.3, 50.0)
 
 
-def test_on_a_cpu_both_stages_share_the_cores():
-    assert estimate(plan(on=CPU, model=times(10.0, 40.0))).images_per_s == 60.0
+def test_a_worker_on_a_cpu_decodes_on_a_core_that_is_free():
+    assert estimate(plan(on=CPU, model=times(10.0, 40.0))).images_per_s == 75.0
+
+
+def test_where_no_core_is_free_stages_and_path_share_them():
+    full = profile("cpu-gateway-4core", reserved={"cores": 0})
+
+    found = capacity(plan(on=full, model=times(10.0, 40.0)), path_ms=2.0)
+
+    assert found == (round(4000 / 52, 1), "4 cores")
+
+
+@pytest.mark.parametrize(
+    ("workers", "ms", "measured"),
+    [
+        (1, (6.5, 112.3), 8.89),  # int8: 8.88 and 8.90 images/s
+        (2, (6.5, 112.3), 15.9),  # 15.6 and 16.2
+        (1, (8.0, 465.0), 2.20),  # fp32: 2.20 and 2.20
+        (2, (8.0, 465.0), 4.17),  # 4.25 and 4.17
+    ],
+)
+def test_on_two_idle_cores_it_is_what_was_measured(workers, ms, measured):
+    """`bench.asked` on an AMD EPYC, 2026-11-30; times of the same network on the same machine."""
+    two = profile("cpu-gateway-4core", cpu_cores=2, reserved={"cores": 0})
+
+    found = estimate(plan(on=two, model=times(*ms), workers=workers, threads=1)).images_per_s
+
+    assert found == pytest.approx(measured, rel=0.1)
+
+
+def test_eight_gpus_on_two_cores_are_what_the_cores_allow():
+    gpus = [{"index": i, "model": "simulated", "memory_mb": 16384} for i in range(8)]
+    two = profile(cpu_cores=2, reserved={"cores": 0}, gpus=tuple(gpus))
+
+    found = estimate(plan(on=two, model=times(6.3, 35.0), workers=8))
+
+    # 216 and 219 images/s of 229 that the accelerators could do: as above.
+    assert found.images_per_s == pytest.approx(218, rel=0.1)
+    assert found.bottleneck == "2 cores"
+
+
+DEVICES = (CPU, profile())
+MS = st.floats(0.5, 500.0)
+
+
+@given(st.sampled_from(DEVICES), st.sampled_from(STRATEGIES), MS, MS, st.floats(0.1, 20.0))
+def test_no_more_is_claimed_than_the_cores_and_the_networks_can_do(
+    device, strategy, transform, inference, path_ms
+):
+    made = plan(on=device, strategy=strategy, model=times(transform, inference))
+
+    rate, _ = capacity(made, path_ms)
+
+    on_cores = transform + path_ms + (0 if device.accelerators else inference)
+    places = len(device.accelerators) or device.cpu_cores
+    assert rate <= device.cpu_cores * 1000 / on_cores + 0.1
+    assert rate <= places * 1000 / inference + 0.1
+
+
+@given(st.sampled_from(DEVICES), st.sampled_from(("pinned", "pool")), MS, MS, st.floats(1.0, 3.0))
+def test_nothing_that_takes_longer_makes_a_plan_faster(
+    device, strategy, transform, inference, longer
+):
+    """With workers that are told: automatic ones follow the times."""
+    workers = len(device.accelerators) or device.usable_cores
+
+    def rate(transform, inference, path_ms):
+        model = times(transform, inference)
+        made = plan(on=device, strategy=strategy, model=model, workers=workers, threads=1)
+        return capacity(made, path_ms)[0]
+
+    known = rate(transform, inference, PATH_MS)
+
+    assert rate(transform * longer, inference, PATH_MS) <= known
+    assert rate(transform, inference * longer, PATH_MS) <= known
+    assert rate(transform, inference, PATH_MS * longer) <= known
 
 
 def test_on_demand_uses_one_gpu():

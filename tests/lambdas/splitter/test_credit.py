@@ -150,5 +150,5 @@ def test_where_all_are_busy_the_least_loaded_is_kept_free_until_it_is_idle():
     credit.unreserve()
     assert credit.grant(9, 8, 0.0)[0].name == "w0"
     credit.finished(batch.images[0], 1.0)
-    credit.workers["w1"].batches.clear()
+    credit.workers["w1"].drop_all()
     assert credit.pick_idle((), 1.0).name == "w1"

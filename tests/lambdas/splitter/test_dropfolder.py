@@ -7,6 +7,8 @@ import os
 import pytest
 from splitter_kit import JPEG, PNG, Bench, event
 
+from lambdas.splitter import dropscan
+
 
 @pytest.fixture(autouse=True)
 def _scans_on_time(monkeypatch):
@@ -325,3 +327,21 @@ def test_the_same_name_size_and_time_with_another_file_is_a_new_image(bench):
     scan(bench)
 
     assert [item["seq"] for item in bench.work()] == [1, 2]
+
+
+def test_a_camera_without_a_folder_is_not_looked_for_and_its_files_stay_known(bench, monkeypatch):
+    put(bench, "a.jpg")
+    scan(bench)
+    opened, opening = [], dropscan.open_folder_inside
+    monkeypatch.setattr(
+        dropscan,
+        "open_folder_inside",
+        lambda root, name: (opened.append(name), opening(root, name))[1],
+    )
+    folder = bench.images / "drop" / "cam1"
+    folder.rename(bench.images / "away")
+    scan(bench, times=1)
+    assert opened == ["drop"]
+    (bench.images / "away").rename(folder)
+    scan(bench)
+    assert files(bench) == ["drop/cam1/a.jpg"]
