@@ -74,8 +74,8 @@ class Splitter(Part):
 
     def _load(self) -> None:
         for text, terminal in self.journal.unfinished():
-            image = Image(json.loads(text), terminal)
-            self.custody.holds(image.item)
+            image = Image(json.loads(text), terminal, text)
+            self.custody.holds(image)
             self.backlog.add(image)
             if terminal:
                 self.terminals.add(image)
@@ -179,7 +179,7 @@ class Splitter(Part):
         closed = self.backlog.close(stream, first, last)
         for image in closed:
             self.credit.finished(image, now)
-            self.custody.release(image.item)
+            self.custody.release(image)
             if image.terminal:
                 self.terminals.closed(image)
         if closed:
@@ -255,9 +255,7 @@ class Splitter(Part):
 
     def _sweep(self) -> None:
         """Files that no accepted image names, once at start, when their volume is there."""
-        wanted = {
-            str(image.item.get(key, "")) for image in self.backlog for key in ("file", "kept")
-        }
+        wanted = {image.own for image in self.backlog}
         lost = self.link.lost
         if lost is None and self._is_new:  # what lies there was another journal's
             lost = {}
