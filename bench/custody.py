@@ -32,6 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lambdas.splitter.backlog import Image
 from lambdas.splitter.custody import Custody, Taken
 from lambdas.splitter.entries import event_mark, items_of
 from lambdas.splitter.intake import Event
@@ -97,7 +98,7 @@ class Plant:
     def let_go(self) -> None:
         """The images have their records."""
         for item in self._items:
-            self._custody.release(item)
+            self._custody.release(Image(item))
         self._custody.leaving.tidy_now()
 
     def close(self) -> None:

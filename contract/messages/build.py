@@ -13,7 +13,7 @@ from contract.messages.terms import (
     Heartbeat,
     Record,
 )
-from contract.messages.wire import dumps, encode, pack, utf8
+from contract.messages.wire import dumps, encode, pack, sized, utf8
 
 
 def sync_message(
@@ -47,14 +47,16 @@ def ack_message(
 
 
 def work_message(
-    batch: str, attempt: int, items: list[Record], to: str = "", volume: str = ""
+    batch: str, attempt: int, items: Sequence[Record | str], to: str = "", volume: str = ""
 ) -> bytes:
-    message = {"v": VERSION, "batch": batch, "attempt": attempt, "items": items}
+    """`items`: each as it is, or as the JSON text of it. Raises `MessageError` (`too_large`)."""
+    head: Record = {"v": VERSION, "batch": batch, "attempt": attempt}
     if to:
-        message["to"] = to
+        head["to"] = to
     if volume:
-        message["volume"] = volume
-    return encode(message)
+        head["volume"] = volume
+    texts = ",".join([item if isinstance(item, str) else dumps(item) for item in items])
+    return sized(utf8(f'{dumps(head)[:-1]},"items":[{texts}]}}'))
 
 
 def probe_message(probe: str) -> bytes:

@@ -17,7 +17,11 @@ from contract.messages.terms import (
 
 def encode(message: Record) -> bytes:
     """Compact JSON bytes. Raises `MessageError` (`too_large`) above `MAX_MESSAGE_BYTES`."""
-    payload = utf8(dumps(message))
+    return sized(utf8(dumps(message)))
+
+
+def sized(payload: bytes) -> bytes:
+    """The payload as it is. Raises `MessageError` (`too_large`) above `MAX_MESSAGE_BYTES`."""
     if len(payload) > MAX_MESSAGE_BYTES:
         raise MessageError("too_large", _size_detail(len(payload)))
     return payload

@@ -21,6 +21,8 @@ STATS_SUFFIX = f"/{STATS}"
 HEARTBEAT_SUFFIX = f"/{HEARTBEAT}"
 MAX_STATS_PARTS = 64
 MAX_STATS_BYTES = 65_536
+MAX_KNOWN_TOPICS = 1024
+"""Of an observer; topics may hold ids and be endless: then all are forgotten."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,12 +41,18 @@ class Observer:
     def __init__(self, filters: Sequence[str], capacity: int, linger_s: float = 0.0) -> None:
         self._linger_s = linger_s
         self._index: TopicIndex[bool] = TopicIndex([(f, True) for f in filters])
+        self._wants: dict[str, bool] = {}
         self._queue: deque[Message] = deque(maxlen=capacity)
         self._arrived = asyncio.Event()
         self.lost = 0
 
     def offer(self, message: Message) -> None:
-        if not self._index.find(message.topic):
+        wants = self._wants.get(message.topic)
+        if wants is None:
+            if len(self._wants) >= MAX_KNOWN_TOPICS:
+                self._wants.clear()
+            wants = self._wants[message.topic] = bool(self._index.find(message.topic))
+        if not wants:
             return
         if len(self._queue) == self._queue.maxlen:
             self.lost += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 
 TOKEN_BYTES = 24
 
@@ -45,5 +46,8 @@ class Tokens:
         return self._callers.get(_digest(token))
 
 
+@lru_cache(256)
 def _digest(token: bytes) -> bytes:
+    """Remembered, as every request brings one: the hash of a look-up here is keyed anew in each
+    process, and says no more of a token than the digest does."""
     return hashlib.sha256(token).digest()

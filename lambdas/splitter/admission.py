@@ -206,7 +206,8 @@ class Admission:
     ) -> list[dict[str, Any]]:
         items = items_of(camera, event, taken, wall)
         self._journal.stage(camera, event.id, items, terminal, event_mark(event, taken))
-        self._staged += [Image(item, terminal) for item in items]
+        texts = self._journal.staged_texts(len(items))
+        self._staged += [Image(item, terminal, text) for item, text in zip(items, texts)]
         return items
 
     def _pick_up(self, now: float, wall: float) -> None:

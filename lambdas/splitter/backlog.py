@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import json
 from collections import deque
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, cast
 
-from contract.messages import to_ranges
+from contract.messages import dumps, to_ranges
+from contract.volumes import INBOX
 
 Item = Dict[str, Any]
 STREAMS_TOLD = 256
@@ -17,23 +19,25 @@ LOOK_AHEAD = 256
 class Image:
     """One image between acceptance and its committed record.
 
-    `deaths`: how many workers died or hung with it in hand. `batch`: where it is now.
+    `deaths`: how many workers died or hung with it in hand. `batch`: where it is now. `text`: its
+    item as the journal and its worker get it, which is read for what is rare only. `own`: its
+    file in custody, "" for none; `inside`: it came in a message; `size`: its bytes.
     """
 
     __slots__ = (
-        "attempt",
-        "batch",
-        "deaths",
-        "ends",
-        "item",
-        "killed",
-        "seq",
-        "stream",
-        "terminal",
-    )
+        "attempt", "batch", "deaths", "ends", "inside", "killed", "own", "seq", "size", "stream",
+        "terminal", "text",
+    )  # fmt: skip
 
-    def __init__(self, item: Item, terminal: str | None = None) -> None:
-        self.item = item
+    def __init__(self, item: Item, terminal: str | None = None, text: str = "") -> None:
+        """`text`: the item's, where it is there."""
+        self.text = text or dumps(item)
+        self.own: str = item.get("kept") or ""
+        self.inside = not self.own and item.get("file", "").startswith(INBOX + "/")
+        if self.inside:
+            self.own = item["file"]
+        stat = item.get("stat")
+        self.size = int(stat[0]) if stat else 0
         self.stream: str = item["stream"]
         self.seq: int = item["seq"]
         self.terminal = terminal
@@ -42,6 +46,11 @@ class Image:
         self.ends: tuple[int, ...] = ()
         self.killed: tuple[str, ...] = ()
         self.batch: Any = None
+
+    @property
+    def item(self) -> Item:
+        """A copy."""
+        return cast(Item, json.loads(self.text))
 
     def __lt__(self, other: Image) -> bool:
         return self.seq < other.seq

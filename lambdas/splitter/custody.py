@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from contract.volumes import kept_name
 from lambdas.common.log import get_logger
 from lambdas.common.paths import PathError, check_file, open_inside, split_inside
-from lambdas.splitter.inbox import FOLDER, Inbox
+from lambdas.splitter.backlog import Image
+from lambdas.splitter.inbox import Inbox
 from lambdas.splitter.intake import MAX_IMAGE_BYTES
 from lambdas.splitter.leaving import Leaving
 from lambdas.splitter.marks import mark_of
@@ -181,18 +182,17 @@ class Custody:
 
     # Letting go
 
-    def holds(self, item: dict[str, Any]) -> None:
+    def holds(self, image: Image) -> None:
         """At start: an image of the journal's."""
-        self.held_bytes += _size(item)
+        self.held_bytes += image.size
 
-    def release(self, item: dict[str, Any]) -> None:
+    def release(self, image: Image) -> None:
         """The image has its record. Its file goes once that is in the journal."""
-        self.held_bytes = max(0, self.held_bytes - _size(item))
-        kept = item.get("kept")
-        if kept is not None:
-            self.leaving.add(kept)
-        elif item.get("file", "").startswith(FOLDER + "/"):
-            self.leaving.show(item["stream"], item["file"])
+        self.held_bytes = max(0, self.held_bytes - image.size)
+        if image.inside:
+            self.leaving.show(image.stream, image.own)
+        elif image.own:
+            self.leaving.add(image.own)
 
     def describe(self) -> dict[str, int]:
         """For the stats."""
@@ -202,11 +202,6 @@ class Custody:
             "untidy": len(self.leaving),
             "kept_lost": self.leaving.kept_lost,
         }
-
-
-def _size(item: dict[str, Any]) -> int:
-    stat = item.get("stat")
-    return int(stat[0]) if stat else 0
 
 
 def _read_all(file: Any) -> bytes:

@@ -135,7 +135,7 @@ class Dispatch:
         batch = Batch(batch_id, images, now, alone)
         self._credit.assign(worker, batch)
         items = [
-            dict(image.item, low=self._backlog.low(image.stream), attempt=image.attempt)
+            f'{image.text[:-1]},"low":{self._backlog.low(image.stream)},"attempt":{image.attempt}}}'
             for image in images
         ]
         message = m.work_message(batch_id, batch.attempt, items, worker.incarnation, volume)

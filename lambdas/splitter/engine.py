@@ -74,8 +74,8 @@ class Splitter(Part):
 
     def _load(self) -> None:
         for text, terminal in self.journal.unfinished():
-            image = Image(json.loads(text), terminal)
-            self.custody.holds(image.item)
+            image = Image(json.loads(text), terminal, text)
+            self.custody.holds(image)
             self.backlog.add(image)
             if terminal:
                 self.terminals.add(image)
@@ -180,7 +180,7 @@ class Splitter(Part):
         closed = self.backlog.close(stream, first, last)
         for image in closed:
             self.credit.finished(image, now)
-            self.custody.release(image.item)
+            self.custody.release(image)
             if image.terminal:
                 self.terminals.closed(image)
         if closed:

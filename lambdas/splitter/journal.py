@@ -174,6 +174,10 @@ class Journal:
         self._staged_next[stream] = first + len(items)
         return first
 
+    def staged_texts(self, count: int) -> list[str]:
+        """Of the items that were staged last: what their rows will say."""
+        return [text for _, _, text, _ in self._staged_images[-count:]]
+
     def add_terminal(self, items: list[dict[str, Any]], terminal: str) -> None:
         """Numbers given out before that have no entry any more, at once durable."""
         rows = [(item["stream"], item["seq"], dumps(item), terminal) for item in items]

@@ -54,9 +54,7 @@ class Leftovers:
         """Tried again at the next step where the disk does not let it."""
         if self._looked:
             return
-        wanted = {
-            str(image.item.get(key, "")) for image in self._backlog for key in ("file", "kept")
-        }
+        wanted = {image.own for image in self._backlog}
         lost = self._link.lost
         if lost is None and self._is_new:  # what lies there was another journal's
             lost = {}

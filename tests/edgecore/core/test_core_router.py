@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
 from edgecore.core import fault_points as faults
 from edgecore.core.fault_points import Action
 from edgecore.core.group import Subscription
-from edgecore.core.observers import Observers
+from edgecore.core.observers import MAX_KNOWN_TOPICS, Message, Observer, Observers
 from edgecore.core.router import MAX_UNROUTED, FunctionTarget, Router
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue
 
@@ -135,3 +136,17 @@ def test_a_fault_plan_drops_refuses_and_duplicates() -> None:
         assert bench.depths == (2, 2)
     finally:
         faults.install(None)
+
+
+def test_an_observer_gets_what_its_filters_take_however_many_topics_pass() -> None:
+    """What it remembers of topics is thrown away whole at its limit."""
+    observer = Observer(["site/results/+"], capacity=3 * MAX_KNOWN_TOPICS)
+    for n in range(2 * MAX_KNOWN_TOPICS):
+        for topic in (f"site/results/cam{n}", f"site/work/w{n}"):
+            observer.offer(Message(t=0.0, topic=topic, payload=b""))
+
+    async def heard() -> list[str]:
+        return [(await observer.next()).topic for _ in range(2 * MAX_KNOWN_TOPICS)]
+
+    assert asyncio.run(heard()) == [f"site/results/cam{n}" for n in range(2 * MAX_KNOWN_TOPICS)]
+    assert len(observer._wants) <= MAX_KNOWN_TOPICS

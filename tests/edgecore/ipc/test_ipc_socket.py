@@ -109,10 +109,16 @@ def test_each_of_many_slow_senders_gets_408_at_its_deadline(
 
 
 @pytest.fixture
-def wire_class(monkeypatch: pytest.MonkeyPatch) -> type:
-    provided = PROJECT / "edgecore" / "runtime" / "provided"
-    monkeypatch.syspath_prepend(str(provided))
-    sys.modules.pop("fanfold_runtime.wire", None)
+def runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our runtime's modules can be imported, all of them anew: half of them would not know the
+    others' errors."""
+    monkeypatch.syspath_prepend(str(PROJECT / "edgecore" / "runtime" / "provided"))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fanfold_runtime"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.fixture
+def wire_class(monkeypatch: pytest.MonkeyPatch, runtime: None) -> type:
     from fanfold_runtime import wire  # type: ignore[import-not-found]
 
     # A time limit that a test can wait for.
@@ -172,9 +178,10 @@ def test_where_the_unix_socket_is_away_the_runtime_speaks_tcp(wire_class: type) 
     assert asyncio.run(call()) == 200
 
 
-def test_messages_of_one_packet_are_each_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_of_one_packet_are_each_answered(
+    monkeypatch: pytest.MonkeyPatch, runtime: None
+) -> None:
     """Also those behind a refused one; more than a packet holds go in several."""
-    monkeypatch.syspath_prepend(str(PROJECT / "edgecore" / "runtime" / "provided"))
     from fanfold_runtime import publishing  # type: ignore[import-not-found]
 
     monkeypatch.setattr(publishing, "PACKET_MESSAGES", 3)
@@ -214,10 +221,9 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:several:1"
 
 
 def test_a_handler_that_takes_several_items_gets_them_in_order_and_each_has_its_answer(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, runtime: None
 ) -> None:
     """Also the one that fails among them; those without a result are answered together."""
-    monkeypatch.syspath_prepend(str(PROJECT / "edgecore" / "runtime" / "provided"))
     from fanfold_runtime import calls, loop  # type: ignore[import-not-found]
 
     handled: list[bytes] = []
