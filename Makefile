@@ -75,7 +75,7 @@ lint: setup
 
 # All of it beside one another: the tools' tests wait for half of their time.
 test: setup build/wheels/.done
-	@scripts/test_again $(UNIT) -- $(ON_THE_DEVICE) -- lint $(MAKE) --no-print-directory lint; \
+	@scripts/test_again $(UNIT) -- $(ON_THE_DEVICE) -- lint make --no-print-directory lint; \
 	ended=$$?; scripts/test_report build/reports/*.xml && exit $$ended
 
 # The inner loop: an answer within a minute.
