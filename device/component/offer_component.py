@@ -21,8 +21,8 @@ FORMAT = 1
 LOOK_EVERY_S = 0.1
 FOLDER_WAIT_S = 120.0
 STAND_BACK_S = 5.0
-"""A `run` whose offer was replaced is that of the version on its way out, mostly: nuclei end it
-within this time. Only if they do not is its model still the wanted one."""
+"""A `run` whose offer was replaced is mostly that of the version on its way out, which nuclei end
+within this time."""
 
 
 def main() -> int:
@@ -79,9 +79,9 @@ def offers_of(work: Path, wait_s: float) -> Path | None:
 def verdict(offers: Path, offer: dict[str, Any], wait_s: float, stand_back_s: float) -> int:
     """The core's answer to this very model offer.
 
-    Another component's may have taken its place before the core saw it: a nucleus that starts
-    with a deployment installs the new model while the old one's `run` comes up. Once the core has
-    answered that one, ours is offered again, after `stand_back_s`.
+    Another's may have taken its place: a nucleus that starts with a deployment installs the new
+    model while the old one's `run` comes up. Once that one is answered, ours is offered again,
+    after `stand_back_s`.
     """
     deadline, again_at = time.monotonic() + wait_s, None
     while True:
@@ -99,23 +99,20 @@ def verdict(offers: Path, offer: dict[str, Any], wait_s: float, stand_back_s: fl
             again_at = now + stand_back_s
         elif now >= again_at:
             again_at = None
-            with contextlib.suppress(OSError):  # a full disk: it is tried again
+            with contextlib.suppress(OSError):  # a full disk: tried again
                 write(offers / "model.json", offer)
-                say("model offered again: another had taken the place of the offer")
+                say("model offered again: another took its place")
         time.sleep(LOOK_EVERY_S)
 
 
 def answer_to(offers: Path, nonce: str) -> dict[str, Any]:
-    """Empty: none yet. On a disk without room for its words the verdict is a file's name."""
+    """Empty: none yet. On a full disk it is a file's name."""
     answer = read(offers / "verdict.json")
     if answer.get("nonce") == nonce:
         return answer
-    for verdict, words in (("proved", ""), ("refused", "its reason is in the core's log, ")):
-        if (offers / f"{verdict}-{nonce}").exists():
-            return {
-                "verdict": verdict,
-                "reason": f"{words}the core's disk takes no file: free space there",
-            }
+    for each in ("proved", "refused"):
+        if (offers / f"{each}-{nonce}").exists():
+            return {"verdict": each, "reason": "see the core's log; its disk is full"}
     return {}
 
 

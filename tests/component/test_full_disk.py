@@ -138,7 +138,7 @@ def test_a_refusal_that_the_disk_cannot_take_reaches_the_deployment_and_the_old_
         taken = filled(device, "work", left_mib=2)
         with Beside(fill_once_applied), pytest.raises(Failed):
             device.nucleus.deploy(wanted)
-        assert "refused: its reason is in the core's log" in device.whole_log("Model")[said:]
+        assert "refused: see the core's log; its disk is full" in device.whole_log("Model")[said:]
         assert applied.readlink() == before
         until_it_answers(device, "1.3.0")
         taken.unlink()
