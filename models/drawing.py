@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+
+from lambdas.imaging.decode import Decoder
+from lambdas.imaging.header import read_header
 
 #: Distinguishable on photographs, also to most colour-blind people (Okabe and Ito), BGR.
 _COLOURS = ((0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0),
@@ -14,11 +18,14 @@ _COLOURS = ((0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 
 _LONGEST_PX = 1600
 
 
-def draw(path: Path, output: dict[str, Any], folder: Path) -> Path:
-    """Write `path` with `output` drawn on it to `folder` as PNG; returns the file."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ValueError(f"{path}: no image that OpenCV reads, so nothing can be drawn on it")
+def draw(path: Path, output: dict[str, Any], folder: Path, taken: set[Path]) -> Path:
+    """Write `path` with `output` drawn on it to `folder` as PNG; returns the file.
+
+    `taken`: files that must stay, the returned one is added. Raises `OSError`.
+    """
+    data = path.read_bytes()
+    # As the worker saw it: OpenCV alone reads less, and turns less upright.
+    picture = Decoder("bgr").decode(data, read_header(data), 0, 0).copy()
     scale = min(1.0, _LONGEST_PX / max(picture.shape[:2]))
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -29,8 +36,10 @@ def draw(path: Path, output: dict[str, Any], folder: Path) -> Path:
         _box(picture, entry)
     _words(picture, headline(output))
     folder.mkdir(parents=True, exist_ok=True)
-    written = folder / (path.stem + ".png")
-    cv2.imwrite(str(written), picture)
+    names = chain([path.stem], (f"{path.stem}-{number}" for number in count(2)))
+    written = next(each for name in names if (each := folder / f"{name}.png") not in taken)
+    written.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    taken.add(written)
     return written
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from contract.accelerators.cards import parse_gpu_id
 from lambdas.imaging.header import ImageError
+from lambdas.model.errors import ModelError
 from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
@@ -30,6 +31,7 @@ def run(request: dict[str, Any], say: Say) -> None:
     runtime = load_runtime(package, claimed.gpu_id.index, claimed.ordinal)
     model = prove(package, runtime, load_hooks(os.environ.get("FANFOLD_HOOKS", "")))
     softmax = model.package.spec.output.softmax
+    taken = {Path(name) for name in request["images"]}
     for name in request["images"]:
         start = time.perf_counter()
         try:
@@ -38,15 +40,23 @@ def run(request: dict[str, Any], say: Say) -> None:
             say({"image": name, "problem": str(error)})
             continue
         ms = round((time.perf_counter() - start) * 1000, 1)
-        drawn = None
-        if request.get("draw"):
-            from models.drawing import draw
-
-            drawn = str(draw(Path(name), output, Path(request["draw"])))
+        drawn = _drawn(Path(name), output, request["draw"], taken) if request.get("draw") else None
         say({"image": name, "output": output, "ms": ms, "drawn": drawn})
     say(
         {"done": {"softmax": softmax, "probes": len(package.spec.probes), "device": runtime.device}}
     )
+
+
+def _drawn(image: Path, output: dict[str, Any], folder: str, taken: set[Path]) -> str:
+    from models.drawing import draw
+
+    try:
+        return str(draw(image, output, Path(folder), taken))
+    except OSError as error:
+        raise ModelError(
+            f"{folder}: drawings cannot be written there ({error.strerror}): name a folder"
+            " that you may write with --out"
+        ) from error
 
 
 def main() -> int:

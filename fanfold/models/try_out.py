@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from filecmp import cmp
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,19 @@ def _pixels(box: list[float], size: list[int]) -> str:
     return f"({corners[0]}, {corners[1]}) to ({corners[2]}, {corners[3]})"
 
 
+def _copied(source: Path, folder: Path) -> str:
+    """The name of `source` in `folder`, where another picture of its name stays what it is."""
+    folder.mkdir(exist_ok=True)
+    numbered = (f"{source.stem}-{number}{source.suffix}" for number in count(2))
+    for name in chain([source.name], numbered):
+        if not (folder / name).exists():
+            shutil.copyfile(source, folder / name)
+            return name
+        if cmp(source, folder / name, shallow=False):
+            return name
+    raise AssertionError("numbers do not end")
+
+
 def keep_as_probes(folder: Path, answers: list[dict[str, Any]]) -> int:
     """Copy the pictures into `folder` and their answers into its model.json; returns how many."""
     path = folder / MANIFEST
@@ -98,10 +113,7 @@ def keep_as_probes(folder: Path, answers: list[dict[str, Any]]) -> int:
         if "output" not in answer:
             continue
         source = Path(answer["image"])
-        name = f"probes/{source.name}"
-        (folder / "probes").mkdir(exist_ok=True)
-        if not (folder / name).exists():
-            shutil.copyfile(source, folder / name)
+        name = f"probes/{_copied(source, folder / 'probes')}"
         probes = [entry for entry in probes if entry["file"] != name]
         probes.append({"file": name, "expect": _expected(answer["output"])})
         kept += 1

@@ -84,7 +84,7 @@ def send(
     site_topics = running.topics_of(core)
     settings, _ = read_site(remembered_site(core.state))
     cameras = [c.name for c in settings.cameras]
-    files = [file for _ in range(repeat) for file in images_of(images)]
+    files = images_of(images) * repeat
     folder = context.with_resource(tempfile.TemporaryDirectory(prefix="fanfold-video-"))
     files = with_frames(files, fps, Path(folder))
     streams = [_stream(file, camera, cameras) for file in files]

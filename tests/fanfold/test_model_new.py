@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -192,3 +193,53 @@ def test_a_model_of_one_channel_is_packed(fanfold, networks, tmp_path):
         tmp_path, networks / "grey.onnx", input={"name": "x", "shape": [1, 1, 32, 32]}
     )
     assert fanfold("model", "pack", str(folder), "--out", str(tmp_path / "m.tar.gz")).code == 0
+
+
+def test_what_a_worker_reads_is_drawn_and_no_picture_is_written_over(
+    fanfold, networks, photo, tmp_path
+):
+    folder = folder_of(tmp_path, networks / "classes.onnx")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.open(photo).save(photos / "1.png")
+    plain = (photos / "1.png").read_bytes()
+    with BytesIO() as jpeg:
+        Image.open(photo).save(jpeg, "jpeg")
+        # A line break before the picture, as a camera's HTTP leaves it: OpenCV alone reads none.
+        (photos / "1.jpg").write_bytes(b"\r\n" + jpeg.getvalue())
+
+    said = fanfold("model", "try", str(folder), str(photos), "--json", "--out", str(photos))
+
+    assert said.code == 0, said.err
+    drawn = [json.loads(line)["drawn"] for line in said.out.splitlines()]
+    assert [Path(each).name for each in drawn] == ["1-2.png", "1-3.png"]
+    assert [Image.open(each).size for each in drawn] == [(128, 128)] * 2
+    assert (photos / "1.png").read_bytes() == plain
+
+
+def test_drawings_that_cannot_be_written_are_no_fault_of_the_network(
+    fanfold, networks, photo, tmp_path
+):
+    folder = folder_of(tmp_path, networks / "classes.onnx")
+
+    said = fanfold("model", "try", str(folder), str(photo), "--out", str(photo))
+
+    assert said.code == 2
+    assert "drawings cannot be written there" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_pictures_of_one_name_become_probes_of_their_own(fanfold, networks, photo, tmp_path):
+    folder = folder_of(tmp_path, networks / "classes.onnx")
+    other = tmp_path / "night" / photo.name
+    other.parent.mkdir()
+    Image.new("RGB", (128, 128), (5, 5, 200)).save(other)
+
+    for _ in range(2):
+        said = fanfold("model", "try", str(folder), str(photo), str(other), "--keep",
+                       "--out", str(tmp_path / "d"))  # fmt: skip
+        assert said.code == 0, said.err
+
+    probes = read((folder / "model.json").read_bytes())["probes"]
+    assert [each["file"] for each in probes] == ["probes/photo.png", "probes/photo-2.png"]
+    assert (folder / "probes/photo-2.png").read_bytes() == other.read_bytes()

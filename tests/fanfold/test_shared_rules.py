@@ -82,6 +82,16 @@ def test_a_folder_is_searched_below_and_files_are_taken_as_they_are(tmp_path: Pa
     assert names == ["a/1.jpg", "a/3.bmp", "b/deep/2.PNG", "a/notes.txt"]
 
 
+def test_what_a_folder_holds_beside_images_is_said(tmp_path: Path, capsys) -> None:
+    for name in ("1.jpg", "a/frame.raw", "clip.mp4", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    assert [path.name for path in images_of([tmp_path])] == ["1.jpg"]
+    said = " ".join(capsys.readouterr().err.split())
+    assert "2 file(s) without an image's ending left out: a/frame.raw, clip.mp4;" in said
+
+
 @pytest.mark.parametrize("name", ["missing", "empty"])
 def test_a_folder_without_images_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import time
 
 import pytest
-from cloud_plant import Plant, package
+from cloud_plant import Plant, package, picture
 from waiting import eventually
 
 UPLINK = ("--cloud", "iot", "--insecure-static-credentials")
+PROBE = {
+    "files": {"probe.png": hashlib.sha256(picture(1)).hexdigest()},
+    "probes": [{"file": "probe.png", "expect": {"top": [{"index": 3, "score": 0.9}]}}],
+}
 BAD_MODELS = {
     "wrong hash": ({"files": {"labels.txt": "0" * 64}, "labels": "labels.txt"}, "SHA-256"),
     "wrong shape": ({"input": {"shape": [3, 32]}}, "shape"),
     "crashes at load": ({"simulated": {"wait_ms": "never"}}, "wait_ms"),
+    "probe answered wrong": (PROBE, "fails its warm-up: probe probe.png"),
 }
 
 
@@ -50,7 +56,8 @@ def running(followed: Plant) -> tuple[Plant, str]:
 def test_a_bad_model_is_rolled_back_and_the_reason_reaches_the_cloud(running, kind):
     plant, good = running
     changes, reason = BAD_MODELS[kind]
-    bad = plant.deploy(plant.publish(package(plant.folder, "bad", {"labels.txt": b"x"}, **changes)))
+    beside = {"labels.txt": b"x", "probe.png": picture(1)}
+    bad = plant.deploy(plant.publish(package(plant.folder, "bad", beside, **changes)))
     assert plant.deployment(bad)["DeploymentStatus"] == "InProgress"
 
     eventually(lambda: plant.deployment(bad)["DeploymentStatus"] == "Failure", "failure told")
@@ -94,6 +101,19 @@ def test_a_deployment_that_cannot_be_fetched_is_refused_and_what_runs_goes_on(ru
     assert {f["id"]: f["pid"] for f in plant.status()["functions"]} == before
     assert runs(plant, good)
     assert "deployment_refused" in reasons(plant)
+
+
+def test_a_model_replaced_under_its_pinned_address_is_refused_and_what_runs_goes_on(running):
+    plant, good = running
+    honest = package(plant.folder, "honest", version="3.0.0")
+    key = f"models/sim/3.0.0-{hashlib.sha256(honest.read_bytes()).hexdigest()}.tar.gz"
+    replaced = package(plant.folder, "replaced", version="3.0.1")
+
+    bad = plant.deploy(plant.publish(replaced, key))
+
+    eventually(lambda: plant.deployment(bad)["DeploymentStatus"] == "Failure", "failure told")
+    assert "the object was replaced" in plant.deployment(bad)["ErrorMessage"]
+    assert runs(plant, good)
 
 
 def test_a_good_deployment_is_reported_as_success_only_once_it_runs(running):
