@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from pathlib import Path
 
 import typer
 from ruamel.yaml import YAML
 
+from contract.topics import NAME
 from edgecore.sources.aws_clients import AwsClients
-from fanfold.common import output
+from fanfold.common import output, project
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.as_site import as_site
 from fanfold.importing.given import IMPORT_VALUE, PARAMETER, pairs
@@ -47,8 +49,7 @@ def migrate(
     Exit code 0: the file is complete; 2: something must be added, or the source is not understood.
     Example: fanfold migrate greengrass:line-3 sites/line-3.yaml --target iot
     """
-    if file.exists():
-        raise UserError(f"{file}: is there already; pass a new file", INVALID)
+    _checked(file, profile)
     cloud = AwsClients(endpoint_url=endpoint_url, region=region)
     with imported_from(source, cloud, pairs(parameter), pairs(import_value)) as imported:
         made = as_site(imported.document, target.value, profile, file.stem)
@@ -67,6 +68,19 @@ def migrate(
     )
     if made.lacking:
         raise typer.Exit(INVALID)
+
+
+def _checked(file: Path, profile: str) -> None:
+    """What the other verbs would not take is said before anything is read. Raises UserError."""
+    if file.exists():
+        raise UserError(f"{file}: is there already; pass a new file", INVALID)
+    if file.suffix != ".yaml" or not re.fullmatch(NAME, file.stem):
+        said = f"{file}: a site's file is NAME.yaml, and its name matches {NAME}"
+        raise UserError(f"{said}; pass e.g. {file.with_name('line-3.yaml')}", INVALID)
+    if not (project.profiles() / f"{profile}.yaml").is_file():
+        known = ", ".join(sorted(each.stem for each in project.profiles().glob("*.yaml")))
+        said = f"--profile {profile}: no such file in {project.profiles()}; it has: {known}"
+        raise UserError(f"{said}. fanfold detect writes one of this machine", INVALID)
 
 
 def _quoted(site: dict[str, object]) -> dict[str, object]:
