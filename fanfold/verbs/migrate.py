@@ -39,7 +39,9 @@ def migrate(
     profile: str = typer.Option("this-machine", help="A file of device_profiles/, without .yaml."),
     parameter: list[str] | None = PARAMETER,
     import_value: list[str] | None = IMPORT_VALUE,
-    region: str | None = typer.Option(None, help="Default: AWS_REGION, else us-east-1."),
+    region: str | None = typer.Option(
+        None, help="Default: AWS_REGION; an API needs one, for files us-east-1 will do."
+    ),
     endpoint_url: str | None = typer.Option(None, help="Of an API that is not AWS's own."),
 ) -> None:
     """Turn a Greengrass V1 group into a site for a target that is alive, with a report.
