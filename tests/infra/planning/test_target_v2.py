@@ -121,6 +121,7 @@ def test_the_ports_that_emqx_takes_are_refused(tmp_path, merge, taken):
         ({"runtimes": [RUNTIME, RUNTIME.replace("3.11", "3.12")]}, "x86_64 given twice"),
         ({"beside": {"com.x.Y": {"version": "^1.0.0"}}}, r"com.x.Y.version: .* text matching"),
         ({"beside": {"com.x.Y": {"version": "1.0.0", "merg": {}}}}, "Did you mean merge"),
+        ({"beside": {"com.x.Y": {"version": "1.0.0", "reset": ["port"]}}}, "reset.*matching .*/"),
     ],
 )
 def test_components_that_cannot_be_are_refused_with_their_line(tmp_path, components, said):
