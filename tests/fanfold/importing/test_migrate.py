@@ -66,6 +66,21 @@ def test_a_group_of_ours_becomes_a_site_that_plans_the_same_functions(tmp_path: 
     assert [c.name for c in site.cameras] == ["left", "right"]
 
 
+def test_what_a_group_of_ours_has_set_is_carried_over_or_asked_for(tmp_path: Path) -> None:
+    camera = '{name: left, source: "rtsp://10.0.0.9/x", fps: 2}'
+    written = SITE.replace("{name: left}", camera) + "backlog: {max_images: 777}\nmax_wait_s: 3\n"
+    (tmp_path / "mill.yaml").write_text(written)
+    before = plan_group(*load_site(tmp_path / "mill.yaml", PROJECT / "device_profiles"))
+    code, said, file = migrate(tmp_path, render(before), "--target", "iot", file="mill.yaml")
+    assert code == 2, said
+    site, _ = load_site(file, PROJECT / "device_profiles")
+    assert site.cameras == before.site.cameras
+    to_add = (file.parent / "mill.REPORT.md").read_text().partition("## Without")[0]
+    asked = [line.partition(":")[0] for line in to_add.splitlines() if line.startswith("- ")]
+    assert asked == ["- backlog.max_images", "- max_wait_s"]
+    assert "the group has 777" in to_add
+
+
 def test_a_group_of_ours_keeps_its_name(tmp_path: Path) -> None:
     (tmp_path / "mill.yaml").write_text(SITE)
     before = plan_group(*load_site(tmp_path / "mill.yaml", PROJECT / "device_profiles"))
