@@ -7,6 +7,7 @@ the nucleus is asked for the port (facts: aws.greengrass.TokenExchangeService on
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import urllib.error
@@ -23,6 +24,7 @@ URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 TOKEN = "AWS_CONTAINER_AUTHORIZATION_TOKEN"  # noqa: S105 - a variable's name
 SOCKET, SERVICE_ID = "AWS_GG_NUCLEUS_DOMAIN_SOCKET_FILEPATH_FOR_COMPONENT", "SVCUID"
 TIMEOUT_S = 5.0
+_NEEDED = {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
 
 
 def token_exchange(environment: Mapping[str, str] = os.environ) -> TokenExchange | None:
@@ -89,8 +91,11 @@ class TokenExchange:
     def _ask(self) -> dict[str, Any]:
         """Raises OSError, of which urllib's errors are; also where somebody else took the port."""
         request = urllib.request.Request(self._uri, headers={"Authorization": self._token})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            return _credentials(answer.read())
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+                return _credentials(answer.read())
+        except http.client.HTTPException as error:  # what listens there now speaks no HTTP
+            raise OSError(f"the answer is no HTTP ({error!r})") from error
 
     def _find(self) -> None:
         """Raises LookupError."""
@@ -107,6 +112,6 @@ def _credentials(body: bytes) -> dict[str, Any]:
         found = json.loads(body)
     except ValueError as error:
         raise OSError("the answer is no JSON") from error
-    if not isinstance(found, dict) or not {"AccessKeyId", "SecretAccessKey", "Token"} <= set(found):
+    if not isinstance(found, dict) or _NEEDED - set(found):
         raise OSError("the answer holds no credentials")
     return found

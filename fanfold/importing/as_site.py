@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ class Migrated:
     site: dict[str, Any]
     lacking: tuple[str, ...]
     report: tuple[str, ...]
+    own: bool = False
+    """Whether Fanfold rendered the group."""
 
 
 def as_site(document: Json, target: str, profile: str, name: str) -> Migrated:
@@ -52,7 +55,8 @@ def as_site(document: Json, target: str, profile: str, name: str) -> Migrated:
     if uri := _model(document):
         site["model"] = {"s3_uri": uri}
     names = own["FANFOLD_CAMERAS"].split(",") if own else list(things.values())
-    site["cameras"] = [{"name": name} for name in names]
+    sources = _sources(variables)
+    site["cameras"] = [{"name": name, **sources.get(name, {})} for name in names]
     site["volumes"] = _volumes(document, own)
     if own is not None:
         site |= _settings(own, variables)
@@ -61,7 +65,7 @@ def as_site(document: Json, target: str, profile: str, name: str) -> Migrated:
     left = [*_functions_left(document), *parts_without(document)]
     if own is None:
         left += left_behind(document, site, things)
-    return Migrated(site, tuple(_lacking(site)), tuple(left))
+    return Migrated(site, tuple(_lacking(site)), tuple(left), own is not None)
 
 
 def _settings(own: Mapping[str, str], variables: list[dict[str, str]]) -> dict[str, Any]:
@@ -77,6 +81,13 @@ def _settings(own: Mapping[str, str], variables: list[dict[str, str]]) -> dict[s
         if own.get(name, "").isdigit():
             found[key] = int(own[name])
     return found
+
+
+def _sources(variables: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """Cameras that the device fetches pictures from itself."""
+    grabber = next((v for v in variables if v.get("FANFOLD_ROLE") == "grabber"), {})
+    found = json.loads(grabber.get("FANFOLD_SOURCES") or "[]")
+    return {each["name"]: {k: v for k, v in each.items() if k != "name"} for each in found}
 
 
 def _variables(function: Json) -> dict[str, str]:

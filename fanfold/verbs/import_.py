@@ -28,7 +28,9 @@ def import_(
     code: list[str] | None = typer.Option(
         None, help="FUNCTION=PATH: where a function's code is, a folder or a zip; repeatable."
     ),
-    region: str | None = typer.Option(None, help="Default: AWS_REGION, else us-east-1."),
+    region: str | None = typer.Option(
+        None, help="Default: AWS_REGION; an API needs one, for files us-east-1 will do."
+    ),
     endpoint_url: str | None = typer.Option(None, help="Of an API that is not AWS's own."),
 ) -> None:
     """Bring a Greengrass V1 group into one folder: group.json, code, and a report.

@@ -62,7 +62,9 @@ class Beside(Record):
         description="Exact: a floating version may restart the device (AWS's guide)."
     )
     merge: dict[str, Any] = Field(default={}, description="configurationUpdate.merge, as a map.")
-    reset: tuple[str, ...] = Field(default=(), description="configurationUpdate.reset.")
+    reset: tuple[Annotated[str, Field(pattern=r"^(/.*)?$")], ...] = Field(
+        default=(), description='configurationUpdate.reset: JSON pointers; "" is all of it.'
+    )
 
 
 class Components(Record):

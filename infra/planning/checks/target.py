@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from infra.planning.brokers_beside import ports_taken
 from infra.planning.bundles import BundleFile
 from infra.planning.checks.rule import Broken, rule
 from infra.planning.components import RuntimeFile
@@ -13,8 +13,6 @@ from infra.planning.model import Plan
 
 _GUIDE = "docs/guides/aws-today.md"
 _V2 = "docs/guides/greengrass-v2.md"
-MOQUETTE = "aws.greengrass.clientdevices.mqtt.Moquette"
-MOQUETTE_PORT = 8883
 _FILE = re.compile(r"[A-Za-z0-9._+=@-]+")
 
 
@@ -74,28 +72,18 @@ def bundles_come_by_jobs(plan: Plan) -> Iterator[Broken]:
 
 
 @rule("FF163", "error", _V2)
-def port_is_not_moquettes(plan: Plan) -> Iterator[Broken]:
-    """With AWS's Moquette in the same deployment, the core's MQTT listens on another port."""
+def ports_are_no_brokers(plan: Plan) -> Iterator[Broken]:
+    """With an MQTT broker of AWS's in the same deployment, the core listens on other ports."""
     site = plan.site
-    if site.target != "v2" or MOQUETTE not in site.components.beside:
-        return
-    taken, said = _moquettes_port(site.components.beside[MOQUETTE].merge)
-    for name, port in site.components.ports.model_dump().items():
-        if port == taken:
-            yield (
-                f"site {site.name}",
-                f"components.ports.{name} is {port}, which {MOQUETTE} takes ({said}).",
-                f"Give components.ports.{name} another one, e.g. {taken + 1}.",
-            )
-
-
-def _moquettes_port(merge: Mapping[str, Any]) -> tuple[int, str]:
-    """The port that its configuration says, and who says it (AWS's reference of the component)."""
-    settings = merge.get("moquette")
-    given = str(settings.get("ssl_port", "")) if isinstance(settings, Mapping) else ""
-    if given.isdigit():
-        return int(given), "its merge: moquette.ssl_port"
-    return MOQUETTE_PORT, "AWS's default"
+    for broker, beside in site.components.beside.items() if site.target == "v2" else ():
+        for taken, said in ports_taken(broker, beside.merge):
+            for name, port in site.components.ports.model_dump().items():
+                if port == taken:
+                    yield (
+                        f"site {site.name}",
+                        f"components.ports.{name} is {port}, which {broker} takes ({said}).",
+                        f"Give components.ports.{name} another one, e.g. {taken + 1}.",
+                    )
 
 
 @rule("FF164", "error", _V2)

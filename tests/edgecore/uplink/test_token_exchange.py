@@ -126,6 +126,46 @@ def test_after_the_service_has_moved_the_nucleus_is_asked_for_its_port(
     assert exchange.fetch() == KEYS
 
 
+class _Other(socketserver.BaseRequestHandler):
+    """Took the old port: its answer is of another protocol, or an answer that breaks off."""
+
+    words = b""
+
+    def handle(self) -> None:
+        self.request.recv(65_536)
+        self.request.sendall(self.words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", b""],
+    ids=["no HTTP", "breaks off", "nothing"],
+)
+def test_a_stranger_on_the_old_port_is_no_answer_and_the_nucleus_is_asked(
+    nucleus: Path, words: bytes
+) -> None:
+    handler = type("Stranger", (_Other,), {"words": words})
+    with serving(socketserver.TCPServer(("127.0.0.1", 0), handler)) as stranger:
+        port = stranger.server_address[1]  # type: ignore[index]
+        exchange = token_exchange(environment(nucleus, int(port)))
+        assert exchange is not None
+        assert exchange.fetch() == KEYS
+
+
+def test_a_service_that_moves_while_the_session_lives_is_found_at_the_next_refresh(
+    nucleus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 holds the session; its credentials are near their end when the port is another."""
+    monkeypatch.setitem(KEYS, "Expiration", "2020-01-01T00:00:00Z")
+    with serving(http.server.HTTPServer(("127.0.0.1", 0), _Credentials)) as first:
+        exchange = token_exchange(environment(nucleus, first.server_address[1]))  # type: ignore[arg-type]
+        assert exchange is not None
+        session = exchange.session()
+    monkeypatch.setitem(KEYS, "Expiration", "2099-01-01T00:00:00Z")
+    monkeypatch.setitem(KEYS, "AccessKeyId", "AKIASECOND")
+    assert session.get_credentials().get_frozen_credentials().access_key == "AKIASECOND"
+
+
 def test_where_nobody_answers_the_reason_is_said(tmp_path: Path) -> None:
     exchange = token_exchange(environment(tmp_path / "nobody", 1))
     assert exchange is not None

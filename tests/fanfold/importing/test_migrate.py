@@ -44,19 +44,19 @@ FOREIGN = {
 
 
 def migrate(
-    folder: Path, document: dict, *options: str, name: str = "new"
+    folder: Path, document: dict, *options: str, file: str = "new.yaml"
 ) -> tuple[int, str, Path]:
-    source, file = folder / "group.json", folder / "sites" / f"{name}.yaml"
+    source, made = folder / "group.json", folder / "sites" / file
     source.write_text(json.dumps(document))
-    command = [sys.executable, "-m", "fanfold.main", "migrate", str(source), str(file), *options]
+    command = [sys.executable, "-m", "fanfold.main", "migrate", str(source), str(made), *options]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout + done.stderr, file
+    return done.returncode, done.stdout + done.stderr, made
 
 
 def test_a_group_of_ours_becomes_a_site_that_plans_the_same_functions(tmp_path: Path) -> None:
     (tmp_path / "mill.yaml").write_text(SITE)
     before = plan_group(*load_site(tmp_path / "mill.yaml", PROJECT / "device_profiles"))
-    code, said, file = migrate(tmp_path, render(before), "--target", "iot", name="mill")
+    code, said, file = migrate(tmp_path, render(before), "--target", "iot", file="mill.yaml")
     assert code == 0, said
     site, profile = load_site(file, PROJECT / "device_profiles")
     after = plan_group(site, profile)
@@ -64,6 +64,21 @@ def test_a_group_of_ours_becomes_a_site_that_plans_the_same_functions(tmp_path: 
     assert [f.id for f in after.functions] == [f.id for f in before.functions]
     assert site.volumes == before.site.volumes
     assert [c.name for c in site.cameras] == ["left", "right"]
+
+
+def test_what_a_group_of_ours_has_set_is_carried_over_or_asked_for(tmp_path: Path) -> None:
+    camera = '{name: left, source: "rtsp://10.0.0.9/x", fps: 2}'
+    written = SITE.replace("{name: left}", camera) + "backlog: {max_images: 777}\nmax_wait_s: 3\n"
+    (tmp_path / "mill.yaml").write_text(written)
+    before = plan_group(*load_site(tmp_path / "mill.yaml", PROJECT / "device_profiles"))
+    code, said, file = migrate(tmp_path, render(before), "--target", "iot", file="mill.yaml")
+    assert code == 2, said
+    site, _ = load_site(file, PROJECT / "device_profiles")
+    assert site.cameras == before.site.cameras
+    to_add = (file.parent / "mill.REPORT.md").read_text().partition("## Without")[0]
+    asked = [line.partition(":")[0] for line in to_add.splitlines() if line.startswith("- ")]
+    assert asked == ["- backlog.max_images", "- max_wait_s"]
+    assert "the group has 777" in to_add
 
 
 def test_a_group_of_ours_keeps_its_name(tmp_path: Path) -> None:
@@ -99,6 +114,23 @@ def test_a_file_that_is_there_is_not_touched(tmp_path: Path, target: str) -> Non
     assert code == 2
     assert "is there already" in said
     assert file.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("name", ["Press_4.yaml", "press", "-x.yaml", "press.yml"])
+def test_a_file_that_no_verb_would_find_as_a_site_is_refused(tmp_path: Path, name: str) -> None:
+    code, said, file = migrate(tmp_path, FOREIGN, "--target", "v2", file=name)
+    assert code == 2
+    assert "a site's file is NAME.yaml" in said
+    assert not file.exists()
+    assert not list(tmp_path.rglob("*.REPORT.md"))
+
+
+def test_a_profile_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) -> None:
+    code, said, file = migrate(tmp_path, FOREIGN, "--profile", "raspberry")
+    assert code == 2
+    assert "--profile raspberry: no such file" in said
+    assert "cpu-gateway-4core" in said
+    assert not file.exists()
 
 
 PREFIX = "arn:aws:iot:eu-west-1:123456789012:thing/"

@@ -6,8 +6,8 @@ import pytest
 from plan_samples import FOOTPRINT, STRATEGIES, plan, profile
 
 from infra.planning import Plan, check, errors
+from infra.planning.brokers_beside import MOQUETTE
 from infra.planning.checks import RULES
-from infra.planning.checks.target import MOQUETTE
 from infra.planning.findings import by_weight
 from infra.planning.model import DeviceNode, Policy, Subscription
 

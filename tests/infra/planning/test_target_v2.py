@@ -86,6 +86,34 @@ def test_a_moquette_that_was_moved_is_believed(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("merge", "taken"),
+    [
+        ({}, [8883]),
+        ({"emqx": {"listener.ssl.external": "8900"}}, [8900]),
+        ({"emqx": {"listener.ssl.external": "0.0.0.0:8900"}}, [8900]),
+        ({"dockerOptions": "-p 8900:8883 -p 127.0.0.1:8080:18083"}, [8900, 8080]),
+        ({"emqxConfig": {"listeners": {"ssl": {"default": {"bind": 8900}}}}}, [8883]),
+        (
+            {
+                "dockerOptions": "--network host",
+                "emqxConfig": {"listeners": {"ssl": {"default": {"bind": "0.0.0.0:8900"}}}},
+            },
+            [8900],
+        ),
+    ],
+)
+def test_the_ports_that_emqx_takes_are_refused(tmp_path, merge, taken):
+    def at(**ports: int) -> list[str]:
+        beside = {"aws.greengrass.clientdevices.mqtt.EMQX": {"version": "2.0.2", "merge": merge}}
+        return found(tmp_path, {"runtimes": [RUNTIME], "beside": beside, "ports": ports})
+
+    for port in taken:
+        (said,) = at(mqtt=port, http=None)
+        assert f"FF163 error: site edge: components.ports.mqtt is {port}" in said
+    assert not at(mqtt=8890, http=None)
+
+
+@pytest.mark.parametrize(
     ("components", "said"),
     [
         ({"ports": {"mqtt": 8884, "http": 8884}}, "http: 8884 is mqtt's already"),
@@ -93,6 +121,7 @@ def test_a_moquette_that_was_moved_is_believed(tmp_path):
         ({"runtimes": [RUNTIME, RUNTIME.replace("3.11", "3.12")]}, "x86_64 given twice"),
         ({"beside": {"com.x.Y": {"version": "^1.0.0"}}}, r"com.x.Y.version: .* text matching"),
         ({"beside": {"com.x.Y": {"version": "1.0.0", "merg": {}}}}, "Did you mean merge"),
+        ({"beside": {"com.x.Y": {"version": "1.0.0", "reset": ["port"]}}}, "reset.*matching .*/"),
     ],
 )
 def test_components_that_cannot_be_are_refused_with_their_line(tmp_path, components, said):
