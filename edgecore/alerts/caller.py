@@ -58,6 +58,8 @@ class Caller:
         for name, way in ways.items():
             if name in WAYS and name not in self._channels:
                 self._channels[name] = Channel(name, WAYS[name](way, site, thing))
+        with self._lock:
+            self._windows.watched = frozenset(rule.label for rule in settings.rules if rule.label)
         self._settings, self._site, self._thing = settings, site, thing
         self._started = time.monotonic()
 

@@ -16,19 +16,56 @@ MAX_WAITING = 100
 """More than a person reads; the oldest make room, and are counted."""
 MAX_AGE_S = 86_400.0
 BASE_S, CAP_S = 2.0, 300.0
+ATTEMPT_S = 60.0
+"""For a whole attempt: a server that sends a byte now and then meets each limit of the socket."""
 
 log = logging.getLogger(__name__)
 
 
+class _Attempt:
+    """One sending, in a thread of its own."""
+
+    def __init__(self, notice: Notice | None = None) -> None:
+        self.notice, self.ended = notice, threading.Event()
+        self._problem: Exception | None = None
+
+    def run(self, send: Send, notice: Notice) -> None:
+        try:
+            send(notice)
+        except Exception as error:  # raised where it is waited for
+            self._problem = error
+        self.ended.set()
+
+    def result(self, within_s: float, name: str) -> Exception | None:
+        """Its problem. Raises CannotSend while it has not ended."""
+        if not self.ended.wait(within_s):
+            raise CannotSend(
+                f"{name}: the server answers so slowly that an attempt has not ended in "
+                f"{within_s:g} s; restart that server or name another"
+            )
+        return self._problem
+
+
+_NO_ATTEMPT = _Attempt()
+_NO_ATTEMPT.ended.set()
+
+
 class Channel:
     def __init__(
-        self, name: str, send: Send, *, cap_s: float = CAP_S, base_s: float = BASE_S
+        self,
+        name: str,
+        send: Send,
+        *,
+        cap_s: float = CAP_S,
+        base_s: float = BASE_S,
+        attempt_s: float = ATTEMPT_S,
     ) -> None:
         self.name = name
         self._send, self._base_s, self._cap_s = send, base_s, cap_s
+        self._attempt_s, self._attempt = attempt_s, _NO_ATTEMPT
         self._waiting: deque[tuple[Notice, float]] = deque()
         self._changed = threading.Condition()
-        self._stopped = False
+        self._stopped = self._hurry = False
         self._failures = self._sent = self._dropped = 0
         self._problem = ""
         threading.Thread(target=self._run, name=f"alerts-{name}", daemon=True).start()
@@ -51,6 +88,9 @@ class Channel:
             except Exception as error:  # whatever it is, an operator asked for it
                 done(str(error) if isinstance(error, CannotSend) else type(error).__name__)
             else:
+                with self._changed:  # it works again: what waits goes now, not in five minutes
+                    self._hurry = True
+                    self._changed.notify()
                 done("")
 
         threading.Thread(target=attempt, name=f"alerts-test-{self.name}", daemon=True).start()
@@ -80,6 +120,7 @@ class Channel:
                 if self._stopped:
                     return
                 notice, put_at = self._waiting[0]
+                self._hurry = False
             if self._try(notice, put_at):
                 in_a_row = 0
                 continue
@@ -93,7 +134,7 @@ class Channel:
                 self._dropped += self._leave(notice)
             return True
         try:
-            self._send(notice)
+            self._send_in_time(notice)
         except Exception as error:  # a way that fails, however, must not end
             said = str(error) if isinstance(error, CannotSend) else f"{type(error).__name__}"
             if said != self._problem:
@@ -105,6 +146,21 @@ class Channel:
         self._sent, self._problem = self._sent + 1, ""
         return True
 
+    def _send_in_time(self, notice: Notice) -> None:
+        """An attempt that is over its time is left to end by itself, and no second one is begun
+        beside it. Raises what ``send`` raises."""
+        late = self._attempt
+        if late.result(self._attempt_s, self.name) is None and late.notice is notice:
+            return  # it arrived after all
+        attempt = self._attempt = _Attempt(notice)
+        threading.Thread(
+            target=attempt.run, args=(self._send, notice), name=f"alerts-{self.name}-send",
+            daemon=True,
+        ).start()  # fmt: skip
+        problem = attempt.result(self._attempt_s, self.name)
+        if problem is not None:
+            raise problem
+
     def _leave(self, notice: Notice) -> bool:
         """It may have made room for newer ones meanwhile."""
         if self._waiting and self._waiting[0][0] is notice:
@@ -115,5 +171,5 @@ class Channel:
     def _pause(self, seconds: float) -> None:
         with self._changed:
             end = time.monotonic() + seconds
-            while not self._stopped and (left := end - time.monotonic()) > 0:
+            while not (self._stopped or self._hurry) and (left := end - time.monotonic()) > 0:
                 self._changed.wait(left)

@@ -6,6 +6,7 @@ Raises CannotSend, whose text is for the operator and holds no secret.
 from __future__ import annotations
 
 import json
+import logging
 import smtplib
 import ssl
 import urllib.error
@@ -21,6 +22,8 @@ from edgecore.history.text import visible
 
 TIMEOUT_S = 15.0
 SUBJECTS = {"on": "ALERT", "again": "STILL", "ended": "ended", "test": "test"}
+
+log = logging.getLogger(__name__)
 
 Settings = Mapping[str, Any]
 Send = Callable[[Notice], None]
@@ -88,9 +91,17 @@ def mail(settings: Settings, site: str, thing: str) -> Send:
                     server.starttls(context=context)
                 if password is not None:
                     server.login(str(settings["username"]), password)
-                server.send_message(_mail_of(notice, settings, site, thing))
+                refused = server.send_message(_mail_of(notice, settings, site, thing))
         except (OSError, smtplib.SMTPException) as error:
             raise CannotSend(f"mail by {host}:{port}: {_words(error, password)}") from None
+        if refused:  # of some: the others have it, and must not get it again
+            why = "; ".join(f"{to} ({code})" for to, (code, _) in sorted(refused.items()))
+            said = (
+                f"mail by {host}:{port}: sent, but not to {visible(why)}: correct these addresses"
+            )
+            if notice.kind == "test":
+                raise CannotSend(said)
+            log.warning("alerts: %s", said)
 
     return send
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from edgecore.history.rows import Row
 
@@ -19,7 +19,7 @@ class _Camera:
         self.last: float | None = None
         self.buckets: deque[tuple[float, Counter[str]]] = deque()
 
-    def add(self, row: Row, now: float) -> None:
+    def add(self, row: Row, now: float, watched: Collection[str] = ()) -> None:
         start = now - now % BUCKET_S
         if not self.buckets or self.buckets[-1][0] < start:
             self.buckets.append((start, Counter()))
@@ -29,7 +29,7 @@ class _Camera:
         counts[f"status {row.status}"] += 1
         for found in row.labels:
             key = f"label {found.label}"
-            if key in counts or len(counts) < MAX_LABELS:
+            if key in counts or len(counts) < MAX_LABELS or found.label in watched:
                 counts[key] += 1
 
     def sum(self, since: float) -> Counter[str]:
@@ -45,12 +45,14 @@ class Windows:
 
     def __init__(self) -> None:
         self._cameras: OrderedDict[str, _Camera] = OrderedDict()
+        self.watched: frozenset[str] = frozenset()
+        """Labels that rules name: counted however many others there are."""
 
     def add(self, rows: Iterable[Row], now: float) -> None:
         for row in rows:
             for name in (ALL, row.camera):
                 camera = self._cameras.setdefault(name, _Camera())
-                camera.add(row, now)
+                camera.add(row, now, self.watched)
                 camera.last = now
             if len(self._cameras) > MAX_CAMERAS:
                 del self._cameras[next(n for n in self._cameras if n != ALL)]

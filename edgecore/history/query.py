@@ -51,7 +51,7 @@ class Query:
     @property
     def is_pattern(self) -> bool:
         """Its name begins anywhere: no index is ordered by that."""
-        return any(c in self.name for c in "*?[")
+        return any(c in self.name for c in "*?")
 
 
 def parse(given: Mapping[str, str], now: float, zone: tzinfo) -> Query:
@@ -218,10 +218,11 @@ def _scores(query: Query, by_label: bool) -> Iterator[Sql]:
 def _by_name(query: Query, names_first: bool) -> Sql:
     """The beginning of a name, which the index answers; with ``*`` or ``?`` a pattern."""
     name = query.name
+    pattern = name.replace("[", "[[]")  # it stands for itself, as in shot[3].jpg
     if query.is_pattern and names_first:
-        return Sql("i.id IN (SELECT id FROM images WHERE name GLOB ?)", [name])
+        return Sql("i.id IN (SELECT id FROM images WHERE name GLOB ?)", [pattern])
     if query.is_pattern:
-        return Sql("i.name GLOB ?", [name])
+        return Sql("i.name GLOB ?", [pattern])
     return Sql("i.name>=? AND i.name<?", [name, name + "\U0010ffff"])
 
 

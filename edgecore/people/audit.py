@@ -63,10 +63,11 @@ class AuditLog:
         with locked(self.folder):
             path = self._file(name)
             _rotate(path, len(line), FILES[name])
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             try:
                 give_to_owner_of(self.folder, descriptor)
-                os.write(descriptor, line)
+                torn = b"\n" if _ends_torn(descriptor) else b""
+                os.write(descriptor, torn + line)
                 if name == ACTS:
                     os.fsync(descriptor)
             finally:
@@ -92,6 +93,12 @@ class AuditLog:
 def _files(path: Path, count: int) -> list[Path]:
     """The current one and those before it."""
     return [path, *(path.with_name(f"{path.name}.{n}") for n in range(1, count))]
+
+
+def _ends_torn(descriptor: int) -> bool:
+    """A power cut left half a line: the next one must not become a part of it."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
 def _rotate(path: Path, more: int, count: int) -> None:

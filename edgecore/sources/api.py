@@ -157,7 +157,11 @@ def find_group(greengrass: Any, group: str) -> Json:
             f"group {group!r}: {len(matches)} groups have this name; use an id: {ids}"
         )
     known = ", ".join(sorted(str(entry.get("Name")) for entry in groups)[:8]) or "none"
-    raise SourceError(f"group {group!r}: not found; groups there: {known}", exit_code=MISSING)
+    raise SourceError(
+        f"group {group!r}: not found; groups there: {known}. Deploy it (fanfold deploy), or name "
+        "one that is there",
+        exit_code=MISSING,
+    )
 
 
 def _pages(call: Any, key: str, **arguments: str) -> list[Json]:

@@ -48,7 +48,8 @@ def audit(
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("time", "who", "role", "from", "what", "result", ""):
-        table.add_column(column)
+        # Which act, by whom and on what is the whole point: a cell is broken, and never cut.
+        table.add_column(column, overflow="fold")
     for act in shown:
         table.add_row(*_row(act))
     output.out.print(table)

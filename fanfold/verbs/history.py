@@ -241,8 +241,8 @@ def _plain(text: str) -> Any:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        # A name is what somebody looks for and copies: it is broken, and never cut.
-        table.add_column(column, overflow="fold" if column == "name" else "ellipsis")
+        # A name is what somebody looks for and copies, a reason what they need: broken, never cut.
+        table.add_column(column, overflow="fold")
     return table
 
 

@@ -89,6 +89,8 @@ def _one(found: dict[str, Any]) -> None:
         table.add_row(stage["stage"], f"{stage['ms']:.1f} ms", bar)
     table.add_row("total", f"{total:.1f} ms", "")
     output.out.print(table)
+    if found["status"] not in {"ok", ""}:
+        output.note(f"why it is {found['status']}: fanfold history --status {found['status']}")
     if not found["reached_cloud"]:
         output.note("not sent to the cloud (yet, or none is configured)")
 

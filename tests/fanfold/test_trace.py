@@ -19,10 +19,10 @@ MS = {"queue": 3.0, "read": 0.5, "transform": 8.0, "inference": 16.0, "order": 0
 
 def book() -> TraceBook:
     made = TraceBook()
-    for seq, image in ((1, "m-17/0"), (2, "p-2")):
+    for seq, image, status in ((1, "m-17/0", "ok"), (2, "p-2", "failed")):
         made.published("cam1", image, 9.9)
         made.accepted("cam1", image, seq, 1)
-        record = {"stream": "cam1", "seq": seq, "id": image, "status": "ok", "worker": "w0"}
+        record = {"stream": "cam1", "seq": seq, "id": image, "status": status, "worker": "w0"}
         made.result({**record, "t_in": 10.0, "ms": MS}, 10.0 + seq / 10)
     made.cloud("cam1", 1, 11.0)
     return made
@@ -82,6 +82,12 @@ def test_stages_are_listed_with_their_times_and_the_total(fanfold):
     assert "inference" in said.out
     assert "16.0 ms" in said.out
     assert "1100.0 ms" in said.out
+
+
+@pytest.mark.usefixtures("core")
+def test_a_failed_image_says_where_its_reason_stands(fanfold):
+    assert "fanfold history --status failed" in fanfold("trace", "cam1/2").err
+    assert "fanfold history" not in fanfold("trace", "cam1/1").err
 
 
 @pytest.mark.usefixtures("core")

@@ -11,9 +11,11 @@ import pytest
 from checkout import PROJECT
 
 from edgecore.__main__ import parser
+from edgecore.people.audit import Act, AuditLog
 from edgecore.people.roles import Role
 from edgecore.people.sessions import Sessions
 from edgecore.people.users import Users
+from fanfold.common import output
 from fanfold.localcore.listening import Listen
 from fanfold.main import main
 
@@ -37,11 +39,12 @@ def test_the_guides_lines_do_what_they_say(
     state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = (PROJECT / "docs/guides/lan.md").read_text()
-    (block,) = re.findall(r"```sh\n(.*?)```", page, re.S)
-    echo, *lines = block.splitlines()
+    first, *others = re.findall(r"```sh\n(.*?)```", page, re.S)
+    echo, *lines = first.splitlines()
+    lines += [line for block in others for line in block.splitlines() if line.startswith("fanfold")]
     words, file = re.fullmatch(r'echo "(.*)" > (\S+)', echo).groups()
     Path(file).write_text(words + "\n")
-    own = [line.split()[1:] for line in lines if " run " not in line]
+    own = [line.split(" > ")[0].split()[1:] for line in lines if " run " not in line]
 
     assert {" ".join(words): typed(monkeypatch, *words) for words in own} == {
         " ".join(words): 0 for words in own
@@ -53,6 +56,25 @@ def test_the_guides_lines_do_what_they_say(
     row = r"local:\S+ admin command line user add done name=ann (\S+ )?role=admin"
     assert re.search(row, words_shown)
     assert Users(state).check("oskar", words) is not None
+
+
+def test_the_audit_log_names_each_act_whole_in_a_narrow_terminal(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(monkeypatch, "user", "add", "demo", "ann", "--role", "admin", "--no-password") == 0
+    AuditLog(state).add(
+        Act(
+            who="ann", role="admin", address="10.0.0.7", what="POST /api/actions/propose-regions",
+            result="done", status=200,
+        )
+    )  # fmt: skip
+    monkeypatch.setattr(output.out, "_width", 80)
+    capsys.readouterr()
+
+    assert typed(monkeypatch, "audit", "demo") == 0
+    shown = capsys.readouterr().out
+    assert "POST" in shown
+    assert "…" not in shown
 
 
 def test_what_run_is_given_the_core_understands(tmp_path: Path) -> None:

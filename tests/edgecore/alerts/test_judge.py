@@ -70,6 +70,15 @@ FALSE = [
 ]
 
 
+def test_a_label_that_a_rule_names_counts_however_many_others_there_are() -> None:
+    found = Windows()
+    found.watched = frozenset({"fire"})
+    found.add([row(label=f"label-{n}") for n in range(500)] + [row(label="fire")], NOW)
+
+    assert found.label("cam1", "fire", 60.0, NOW) == 1
+    assert found.label("cam1", "label-499", 60.0, NOW) == 0
+
+
 @pytest.mark.parametrize(("when", "status", "given", "said"), TRUE)
 def test_a_rule_says_value_and_limit(when: str, status: Any, given: Any, said: str) -> None:
     assert said in (says(when, status, **given) or "")

@@ -136,6 +136,73 @@ def test_what_a_webhook_refused_for_long_arrives_when_it_answers_again(hook: Hoo
     assert (status["failures"], status["problem"]) == (3, None)
 
 
+def test_a_test_that_arrives_sends_what_was_waiting_for_its_next_try(hook: Hook) -> None:
+    hook.answers = [500, 200]
+    channel = Channel("webhook", webhook({"url": hook.url}, "s", "c"), base_s=300.0)
+    channel.put(notice("the alert"))
+    eventually(lambda: channel.status()["failures"] == 1, "it waits five minutes")
+    channel.try_now(notice("a test", kind="test"), lambda _: None)
+    eventually(lambda: channel.status()["sent"] == 1, "it went after the test")
+    channel.stop()
+
+    assert [body["text"] for _, body in hook.got] == ["the alert", "a test", "the alert"]
+
+
+def test_a_server_that_keeps_an_attempt_alive_is_said_and_gets_no_second_one() -> None:
+    """A byte every few seconds meets every limit of a socket."""
+    asked: list[str] = []
+    let_go = threading.Event()
+
+    def drips(sent: Notice) -> None:
+        asked.append(sent.text)
+        assert let_go.wait(60)
+
+    channel = Channel("mail", drips, base_s=0.01, cap_s=0.02, attempt_s=0.05)
+    channel.put(notice("first"))
+    channel.put(notice("second"))
+    eventually(lambda: channel.status()["failures"] >= 3, "it was given up several times")
+    said, begun = channel.status()["problem"], list(asked)
+    let_go.set()
+    eventually(lambda: channel.status()["waiting"] == 0, "both arrived")
+    channel.stop()
+
+    assert "has not ended in 0.05 s" in said
+    assert begun == ["first"]
+    assert asked == ["first", "second"]
+
+
+def test_a_recipient_that_the_mail_server_refuses_is_named_by_the_test() -> None:
+    controller = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd")
+    got: list[Any] = []
+
+    class Inbox:
+        async def handle_RCPT(  # noqa: N802 - its name for it
+            self, _server: Any, _session: Any, envelope: Any, to: str, _options: Any
+        ) -> str:
+            if to == "gone@plant.example":
+                return "550 no such user"
+            envelope.rcpt_tos.append(to)
+            return "250 OK"
+
+        async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - its name for it
+            got.append(envelope)
+            return "250 kept"
+
+    server = controller.Controller(Inbox(), hostname="127.0.0.1", port=(port := free_port()))
+    server.start()
+    settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "core@plant.example",
+        "to": ["ops@plant.example", "gone@plant.example"]}  # fmt: skip
+    send = mail(settings, "hall", "hall-core")
+    try:
+        with pytest.raises(CannotSend, match=r"not to gone@plant\.example \(550\)"):
+            send(notice(kind="test"))
+        send(notice())  # an alert that the others have is not sent to them again
+    finally:
+        server.stop()
+
+    assert [envelope.rcpt_tos for envelope in got] == [["ops@plant.example"]] * 2
+
+
 def test_a_test_says_how_each_way_went(hook: Hook) -> None:
     done, found = threading.Event(), []
     channel = Channel("webhook", webhook({"url": hook.url}, "s", "c"))

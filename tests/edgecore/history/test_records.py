@@ -28,7 +28,7 @@ def reader(tmp_path_factory: Any) -> Reader:
         state,
         message([record(1), record(2, "crack", 0.7), failed(3)], T0),
         message([record(4, output={"boxes": boxes}, job="j-1")], T0 + 60),
-        message([record(1, "good", name="Müller 7.png"), {"seq": 5, "status": "gap"}], T0 + 3600,
+        message([record(1, "good", name="Müller 7[b].png"), {"seq": 5, "status": "gap"}], T0 + 3600,
             "cam2"),
         settings=Settings(defects=frozenset({"crack"}), time_zone="UTC"),
     )  # fmt: skip
@@ -54,6 +54,8 @@ def seqs(reader: Reader, **given: str) -> list[tuple[str, int]]:
         ({"name": "part-000002"}, [("cam1", 2)]),
         ({"name": "*03.jpg"}, [("cam1", 3)]),
         ({"name": "Müller"}, [("cam2", 1)]),
+        ({"name": "Müller 7[b].png"}, [("cam2", 1)]),
+        ({"name": "*[b].png"}, [("cam2", 1)]),
         ({"job": "j-1"}, [("cam1", 4)]),
         ({"since": "90m"}, [("cam2", 1)]),
         ({"until": "2026-09-21T14:13:30"}, [("cam1", 3), ("cam1", 2), ("cam1", 1)]),

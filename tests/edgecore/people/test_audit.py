@@ -68,6 +68,16 @@ def test_a_torn_line_and_a_hostile_one_cost_nothing_but_themselves(tmp_path: Pat
     assert [a["what"] for a in log.newest(10)] == ["second", "first\n\x1b[31m"]
 
 
+def test_an_act_after_a_power_cut_is_no_part_of_the_torn_line(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path)
+    log.add(act("before"))
+    with (tmp_path / "audit" / "acts.jsonl").open("ab") as file:
+        file.write(b'{"v": 1, "t": 3, "wh')
+    log.add(act("after"))
+
+    assert [a["what"] for a in log.newest(10)] == ["after", "before"]
+
+
 def test_several_processes_write_whole_lines(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from edgecore.people.audit import Act, AuditLog\n"

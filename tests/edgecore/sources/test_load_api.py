@@ -262,7 +262,10 @@ def test_a_missing_model_says_where_it_should_be(site, tmp_path) -> None:
 
 
 def test_a_group_that_is_not_there_or_not_deployed_is_a_missing_thing(site, tmp_path) -> None:
-    for name, words in (("nobody", "not found"), (site.name, "no deployment")):
+    for name, words in (
+        ("nobody", r"not found; groups there: .*Deploy it \(fanfold deploy\)"),
+        (site.name, "no deployment"),
+    ):
         with pytest.raises(SourceError, match=words) as caught:
             load(f"greengrass:{name}", state=tmp_path, endpoint_url=site.url, region="us-east-1")
         assert caught.value.exit_code == 3
