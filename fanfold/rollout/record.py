@@ -65,7 +65,7 @@ class Record:
         """Raises UserError: another rollout writes it, or it is damaged."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+", encoding="utf-8")
+        self._file = path.open("a+b")
         said = f"rollout {path.stem} is under way in another process; wait for it, or stop it"
         hold(self._file, UserError(said, FAILED))
         self.events = list(self._read())
@@ -79,7 +79,8 @@ class Record:
         told: Event = {"v": VERSION, "t": round(time.time(), 3), "event": event, **said}
         events = [*self.events, told]
         self.state = fold([told]) if event == "begun" else _after(self.known, told)
-        self._file.write(json.dumps(told, ensure_ascii=False) + "\n")
+        line = json.dumps(told, ensure_ascii=False) + "\n"
+        self._file.write(line.encode("utf-8", "backslashreplace"))
         self._file.flush()
         os.fsync(self._file.fileno())
         self.events = events
@@ -103,15 +104,15 @@ class Record:
         """A last line that a power cut tore is dropped, and cut off."""
         self._file.seek(0)
         end = 0
-        for line in iter(self._file.readline, ""):
-            if not line.endswith("\n"):
+        for line in iter(self._file.readline, b""):
+            if not line.endswith(b"\n"):
                 self._file.truncate(end)
                 return
             try:
                 yield json.loads(line)
             except ValueError as error:
                 raise self._damaged(error) from error
-            end += len(line.encode())
+            end += len(line)
 
     def _folded(self) -> Rollout:
         try:
