@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,14 @@ class Record:
             "sites that run the model already are left alone.",
             INVALID,
         )
+
+
+def is_done(path: Path) -> bool:
+    """Whether a rollout is recorded there that is through."""
+    if not path.exists():
+        return False
+    with closing(Record(path)) as record:
+        return record.state is not None and decide(record.state) == Ended(done=True)
 
 
 def set_aside_if_done(path: Path) -> None:
