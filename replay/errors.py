@@ -7,6 +7,10 @@ class ReplayError(Exception):
     """A sentence for the user: subject, value, limit, remedy."""
 
 
+class NoPackageError(ReplayError):
+    """What was given as the model package is none; another one has to be given."""
+
+
 class CannotLoadError(ReplayError):
     """The package cannot be loaded where the shard was to run."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from replay.plan import Replay, shard_name
 
 #: Of an encoded stream's name; file systems take 255 bytes with all around it.
 MAX_NAME = 200
+#: What a cut leaves of an encoded byte.
+_TORN = re.compile("%.?$")
 
 
 class Joined(NamedTuple):
@@ -122,5 +125,5 @@ def stream_file(stream: str) -> str:
     name = quote(stream, safe="", errors="surrogateescape")
     if len(name) > MAX_NAME:
         digest = hashlib.sha256(stream.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        name = f"{name[:MAX_NAME].rpartition('%')[0]}~{digest}"
+        name = f"{_TORN.sub('', name[:MAX_NAME])}~{digest}"
     return f"stream={name}.jsonl"

@@ -10,19 +10,19 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from edgecore.disk.archive import extract
+from edgecore.disk.archive import ArchiveError, extract
 from lambdas.model.package import load_package
 from lambdas.model.spec import ModelError, ModelSpec
-from replay.errors import CannotLoadError, ReplayError
+from replay.errors import CannotLoadError, NoPackageError, ReplayError
 from replay.place import place_of
 
 
-def spec_of(folder: str) -> ModelSpec:
-    """Every hash checked. Raises `ReplayError`."""
+def spec_of(folder: str, package: str = "") -> ModelSpec:
+    """Every hash checked; `package`: what a person gave. Raises `NoPackageError`."""
     try:
         return load_package(folder).spec
     except ModelError as error:
-        raise ReplayError(str(error)) from error
+        raise NoPackageError(str(error).replace(folder, package or folder)) from error
 
 
 def local_package(package: str) -> str:
@@ -35,13 +35,13 @@ def local_package(package: str) -> str:
         if path.is_dir():
             return str(path.absolute())
         if not path.is_file():
-            raise ReplayError(f"{package}: no such model package or folder")
-        return unpacked(path.read_bytes())
+            raise NoPackageError(f"{package}: no such model package or folder")
+        return unpacked(path.read_bytes(), package)
     folder, _, name = package.rpartition("/")
     try:
-        return unpacked(place_of(folder).read(name))
+        return unpacked(place_of(folder).read(name), package)
     except FileNotFoundError:
-        raise ReplayError(f"{package}: no such model package") from None
+        raise NoPackageError(f"{package}: no such model package") from None
 
 
 def packed(package: str) -> bytes:
@@ -55,8 +55,8 @@ def packed(package: str) -> bytes:
     return content.getvalue()
 
 
-def unpacked(content: bytes) -> str:
-    """Folder with the archive's files. Raises `ReplayError`."""
+def unpacked(content: bytes, package: str = "the model package") -> str:
+    """Folder with the archive's files; `package` names it. Raises `ReplayError`."""
     digest = hashlib.sha256(content).hexdigest()[:32]
     cache = Path(tempfile.gettempdir()) / f"fanfold-models-{os.getuid()}"
     cache.mkdir(mode=0o700, exist_ok=True)
@@ -70,8 +70,12 @@ def unpacked(content: bytes) -> str:
             archive.write_bytes(content)
             try:
                 extract(archive, folder)
+            except ArchiveError as error:
+                said = str(error).removeprefix(f"{archive.name}: ")  # a name that nobody gave
+                remedy = "pass a package (`fanfold model pack`) or its folder"
+                raise NoPackageError(f"{package}: {said}; {remedy}") from error
             except Exception as error:
-                raise ReplayError(f"the model package cannot be unpacked: {error}") from error
+                raise ReplayError(f"{package} cannot be unpacked: {error}") from error
             finally:
                 archive.unlink()
     return str(folder)

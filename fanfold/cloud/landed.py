@@ -93,7 +93,8 @@ def records_of(key: str, body: bytes) -> Iterator[tuple[str, Record]]:
     text = body.decode("utf-8")
     if key.endswith(".jsonl"):
         found = _EPOCH.search(key)
-        for line in text.splitlines():
+        # Not `splitlines`: a label may hold a line separator of Unicode, which JSON leaves alone.
+        for line in filter(None, text.split("\n")):
             yield found[1] if found else "", json.loads(line)
         return
     batch = json.loads(text)

@@ -12,6 +12,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Record:
         """Raises UserError: another rollout writes it, or it is damaged."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+", encoding="utf-8")
+        self._file = path.open("a+b")
         said = f"rollout {path.stem} is under way in another process; wait for it, or stop it"
         hold(self._file, UserError(said, FAILED))
         self.events = list(self._read())
@@ -79,7 +80,8 @@ class Record:
         told: Event = {"v": VERSION, "t": round(time.time(), 3), "event": event, **said}
         events = [*self.events, told]
         self.state = fold([told]) if event == "begun" else _after(self.known, told)
-        self._file.write(json.dumps(told, ensure_ascii=False) + "\n")
+        line = json.dumps(told, ensure_ascii=False) + "\n"
+        self._file.write(line.encode("utf-8", "backslashreplace"))
         self._file.flush()
         os.fsync(self._file.fileno())
         self.events = events
@@ -103,15 +105,15 @@ class Record:
         """A last line that a power cut tore is dropped, and cut off."""
         self._file.seek(0)
         end = 0
-        for line in iter(self._file.readline, ""):
-            if not line.endswith("\n"):
+        for line in iter(self._file.readline, b""):
+            if not line.endswith(b"\n"):
                 self._file.truncate(end)
                 return
             try:
                 yield json.loads(line)
             except ValueError as error:
                 raise self._damaged(error) from error
-            end += len(line.encode())
+            end += len(line)
 
     def _folded(self) -> Rollout:
         try:
@@ -126,6 +128,14 @@ class Record:
             "sites that run the model already are left alone.",
             INVALID,
         )
+
+
+def is_done(path: Path) -> bool:
+    """Whether a rollout is recorded there that is through."""
+    if not path.exists():
+        return False
+    with closing(Record(path)) as record:
+        return record.state is not None and decide(record.state) == Ended(done=True)
 
 
 def set_aside_if_done(path: Path) -> None:

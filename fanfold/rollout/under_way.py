@@ -36,7 +36,7 @@ def record_path(folder: Path, model: str, asked: Sequence[str], known: Collectio
 def _interrupted(path: Path, model: str) -> Collection[str]:
     """Sites of a rollout of this model that is neither through nor stopped; of another: none."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
         events = [json.loads(line) for line in lines[:1]]
         if not events or events[0].get("model") != model:
             return ()
@@ -46,7 +46,7 @@ def _interrupted(path: Path, model: str) -> Collection[str]:
     return () if isinstance(decide(state), Ended) else list(state.stands)
 
 
-def _whole(lines: Sequence[str]) -> list[dict[str, object]]:
+def _whole(lines: Sequence[bytes]) -> list[dict[str, object]]:
     """The last may be torn."""
     found = []
     for line in lines:

@@ -26,7 +26,7 @@ from replay.cost import Work, cost
 from replay.drive import Driver, Tally
 from replay.engines.engine import Engine
 from replay.engines.local import LocalEngine
-from replay.errors import CannotLoadError, ReplayError
+from replay.errors import CannotLoadError, NoPackageError, ReplayError
 from replay.finish import finish
 from replay.package import local_package, spec_of
 from replay.place import place_of
@@ -92,11 +92,11 @@ def replay(
     _refuse_sizes(workers, gpus, engine, render)
     if recorded_only and not against:
         raise UserError("--recorded-only needs --against: whose images?", INVALID)
-    if render is not None and image is None:
+    if render is not None and not image:
         raise UserError("--render needs --image, a container image with Fanfold", INVALID)
     try:
         folder = local_package(model)
-        spec, archive, store = spec_of(folder), place_of(source), place_of(out)
+        spec, archive, store = spec_of(folder, model), place_of(source), place_of(out)
         live = (place_of(against), records_of) if against else None
         if live:
             require_results(*live)
@@ -117,6 +117,8 @@ def replay(
             report = finish(whole, spec, live)
     except CannotLoadError as error:
         raise UserError(str(error), MISSING) from error
+    except NoPackageError as error:
+        raise UserError(f"--model {error}", INVALID) from error
     except ReplayError as error:
         raise UserError(str(error), FAILED) from error
     except OSError as error:  # the plan and the joined streams are made in a temporary folder

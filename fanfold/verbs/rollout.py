@@ -17,7 +17,7 @@ from fanfold.common.project import profiles, site_file, state_dir
 from fanfold.rollout.health import REPORTS_MISSED
 from fanfold.rollout.held import held
 from fanfold.rollout.plan import Plan, make_plan, sites_of, targets_of
-from fanfold.rollout.record import Record, set_aside_if_done, who
+from fanfold.rollout.record import Record, is_done, set_aside_if_done, who
 from fanfold.rollout.run import Run, Settings
 from fanfold.rollout.sites import Target
 from fanfold.rollout.state import LEFT, Ended, Rollout, Stand, decide
@@ -65,12 +65,13 @@ def rollout(
     names, shown = sites_of(pattern, without), _shares(shares)
     known = sites_of("*")
     path = record_path(state_dir() / "rollouts", model, sites_of(pattern), known)
-    if not resume:
+    done = not resume and is_done(path)
+    if done or (plan_only and not path.exists()):
+        plan = make_plan(model, targets_of(names, model, aws=aws), canary, shown)
+        if plan_only or not plan.waves:  # a record that is done stays for --resume: who was away
+            _show(plan, at_once, as_json=as_json)
+            return
         set_aside_if_done(path)
-    if plan_only and not path.exists():
-        targets = targets_of(names, model, aws=aws)
-        _show(make_plan(model, targets, canary, shown), at_once, as_json=as_json)
-        return
     with closing(Record(path)) as record, ExitStack() as locks:
         gone = without_gone(record.state, known) if record.state else []
         mine = [site for site in record.state.stands if site in known] if record.state else names

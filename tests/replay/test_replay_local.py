@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 import threading
 
 import pytest
@@ -11,6 +12,7 @@ from broken_volume import Volume
 from replay_kit import Whole, archive_of, package
 
 from fanfold.cloud.landed import records_of
+from fanfold.main import main
 from replay.compare import require_results
 from replay.engines.local import LocalEngine
 from replay.errors import CannotLoadError, ReplayError
@@ -126,6 +128,32 @@ def test_clocks_that_differ_change_neither_the_order_nor_the_comparison(tmp_path
     assert [r["file"] for r in mine] == [f"cam1/{n:05}.jpg" for n in range(6)]
     assert (report["against"]["compared"], report["against"]["not_recorded"]) == (6, 0)
     assert report["against"]["agreement"]["classification"]["share"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("text", "is neither tar.gz nor zip; pass a package"),
+        ("folder", "has neither model.json nor"),
+        ("packed", "has neither model.json nor"),
+        ("absent", "no such model package"),
+    ],
+)
+def test_what_is_no_package_is_refused_by_the_name_that_was_given(tmp_path, capfd, given, said):
+    (tmp_path / "text").write_text("hello")
+    archive_of(tmp_path / "folder", cam1=1)
+    with tarfile.open(tmp_path / "packed", "w:gz") as tar:
+        tar.add(tmp_path / "folder", "folder")
+    model = tmp_path / given
+
+    code = main(["replay", "--model", str(model), "--from", str(tmp_path / "folder"),
+                 "--out", str(tmp_path / "out")])  # fmt: skip
+
+    err = capfd.readouterr().err
+    assert code == 2
+    assert f"--model {model}" in err
+    assert said in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_package_that_does_not_fit_ends_in_a_sentence(tmp_path):

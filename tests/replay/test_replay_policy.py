@@ -346,6 +346,8 @@ def test_a_stream_of_a_long_name_has_a_file_that_every_folder_takes(tmp_path):
     assert whole.finish()["streams"] == {camera: 2, other: 1}
     assert sorted(len(records) for records in whole.records().values()) == [1, 2]
     assert stream_file("cam 1") == "stream=cam%201.jsonl"
+    assert stream_file("x" * 500).startswith(f"stream={'x' * 200}~")
+    assert stream_file("x" * 199 + "é").startswith(f"stream={'x' * 199}~")
 
 
 def test_a_folder_writes_once_and_leaves_nothing_half_written(tmp_path):

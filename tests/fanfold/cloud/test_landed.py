@@ -12,7 +12,8 @@ from cloud_plant import Plant
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanfold.cloud.landed import Collected, Wanted, since_of
+from contract.messages import dumps
+from fanfold.cloud.landed import Collected, Wanted, records_of, since_of
 
 T0 = 1_790_000_000.0
 
@@ -77,6 +78,15 @@ def test_a_time_is_an_age_or_a_date():
 def test_a_record_without_a_time_is_not_left_out():
     assert Wanted(since=T0).takes({"stream": "a", "seq": 3, "status": "gap"})
     assert not Wanted(since=T0).takes(record("a", 1, t_in=T0 - 1))
+
+
+def test_an_outbox_line_ends_where_its_writer_ended_it():
+    sent = [record("a", 1, label="one\u2028two\x85three"), record("a", 2)]
+    body = "".join(dumps(each) + "\n" for each in sent).encode()
+
+    assert list(records_of("results/epoch=e1/stream=a/1-2.jsonl", body)) == [
+        ("e1", each) for each in sent
+    ]
 
 
 def land(plant: Plant, hour: str, epoch: str, results: list[dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from cloud_plant import package
 import devcloud
 from fanfold.main import main
 from fanfold.rollout.held import held
-from fanfold.rollout.record import Record
+from fanfold.rollout.record import Record, key_of
 
 SITES = 6
 NEW = f"s3://fleet-models/{NEWER}"
@@ -183,6 +183,21 @@ def test_an_interrupted_rollout_goes_on_without_a_site_whose_file_was_removed(ro
         "line-0": "left out", "line-1": "healthy",
     }  # fmt: skip
     assert said["record"].endswith("begun.jsonl")
+
+
+def test_what_tells_no_site_leaves_the_record_of_a_finished_rollout_to_be_resumed(typed, lines):
+    path = lines[0].folder.parent / "state" / "rollouts" / f"{key_of(NEW, ['line-1'])}.jsonl"
+    with closing(Record(path)) as record:
+        record.begin(NEW, [("line-1",)], {"line-1": "before"})
+        for stand in ("deploying", "deployed", "healthy"):
+            record.add("site", site="line-1", stand=stand, why="")
+    said, run = path.read_bytes(), typed(lines[:1], "line-1")
+
+    for options in (("--plan",), ("--yes",)):
+        code, out, err = run(*options)
+        assert code == 0, err
+        assert "run it already: line-1" in out
+        assert path.read_bytes() == said
 
 
 @pytest.mark.soak

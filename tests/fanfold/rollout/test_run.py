@@ -143,11 +143,12 @@ def test_whatever_the_sites_do_and_whenever_it_is_killed_the_promises_hold(kinds
         assert {site.model for site in sites.values()} == {NEW}
 
 
-def test_a_torn_last_line_of_the_record_is_dropped_and_the_rollout_goes_on(tmp_path):
+@pytest.mark.parametrize("torn", ["sité".encode(), "sité".encode()[:-1]])
+def test_a_torn_last_line_of_the_record_is_dropped_and_the_rollout_goes_on(tmp_path, torn):
     path, sites = tmp_path / "r.jsonl", fleet(a=GOOD, b=GOOD)
     with suppress(Killed):
         run_once(path, sites, ScriptedWays(sites, dies_at=1), [("a",), ("b",)])
-    path.write_bytes(path.read_bytes() + '{"v": 1, "t": 17, "event": "sité'.encode())
+    path.write_bytes(path.read_bytes() + b'{"v": 1, "t": 17, "event": "' + torn)
 
     state = run_once(path, sites, ScriptedWays(sites), [])
 
@@ -216,6 +217,15 @@ def test_an_interrupted_rollout_goes_on_when_a_site_was_removed_and_another_adde
     assert record_path(tmp_path, NEW, now, now) != path
 
 
+def test_an_interrupted_rollout_is_found_whatever_characters_its_reasons_have(tmp_path):
+    path, _ = interrupted(tmp_path)
+    record = Record(path)
+    record.add("site", site="b", stand=S.AWAY.value, why="one\u2028two \udcff")
+    record.close()
+
+    assert record_path(tmp_path, NEW, ["a", "b"], ["a", "b"]) == path
+
+
 def test_a_site_that_is_in_hand_may_not_lose_its_file(tmp_path):
     path, _ = interrupted(tmp_path)
 
@@ -233,9 +243,10 @@ def test_a_part_of_an_interrupted_rollout_is_not_begun_beside_it(tmp_path):
     assert record_path(tmp_path, NEW, ["z"], ["a", "b", "c", "z"])
 
 
-def test_a_file_that_is_no_record_is_named_with_the_remedy(tmp_path):
+@pytest.mark.parametrize("content", [b'{"event": "site"}\n', b"\xff\xfe\n"])
+def test_a_file_that_is_no_record_is_named_with_the_remedy(tmp_path, content):
     path = tmp_path / "r.jsonl"
-    path.write_text('{"event": "site"}\n')
+    path.write_bytes(content)
 
     with pytest.raises(UserError, match="Move it away to begin anew"):
         Record(path)
