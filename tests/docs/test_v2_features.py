@@ -11,6 +11,7 @@ from checkout import PROJECT
 PAGES = {
     "v2-features.md": "tests/component/test_component_life.py",
     "beyond-one-machine.md": "",
+    "living-aws.md": "",
 }
 
 
