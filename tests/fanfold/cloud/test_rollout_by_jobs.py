@@ -129,7 +129,7 @@ def test_resumed_it_goes_on_and_a_box_that_is_off_does_not_hold_its_group_up(
 
 
 def test_a_job_that_failed_after_its_stack_was_made_is_said_and_made_again_by_the_next_deployment(
-    rollout, groups, folder, monkeypatch
+    rollout, groups, folder, monkeypatch, capfd
 ):
     group = groups["line-a"]
     site, _ = load_site(group.file, group.profiles)
@@ -141,7 +141,10 @@ def test_a_job_that_failed_after_its_stack_was_made_is_said_and_made_again_by_th
     job = read_jobs(access, prefix)[0].id
     stack = Stack("UPDATE_COMPLETE", {"JobId": job}, "")
     monkeypatch.setattr("fanfold.cloud.stack.read_stack", lambda *_: stack)
+    monkeypatch.setattr("fanfold.verbs.diff.compare", lambda *_: ([], ""))
 
+    assert main(["diff", "line-a"]) == 0
+    assert "its job failed; a deployment makes it again" in capfd.readouterr().out
     with pytest.raises(UserError, match=f"job {job} failed: line-a-1 FAILED: w0: net.params"):
         go_forward_by_job(access, site, 5.0, before="the job before it")
     go_forward_by_job(access, site, 60.0, before=job)
