@@ -45,12 +45,13 @@ def own_number(
     if account := _account(OWN_UID):
         return OwnNumber(None, f"uid {OWN_UID} is {account}'s here")
     kept = sorted(set(_kept(functions, resources)))
-    if foreign := [path for path in kept if _owner(path) != OWN_UID]:
-        return OwnNumber(None, _not_its_own(foreign, kept))
+    foreign = [path for path in kept if _owner(path) != OWN_UID]
     wanted = [("x", path) for path in needed] + [("r", path) for path in cameras]
     closed = next((path for letter, path in wanted if not identity.can(letter, str(path))), None)
-    if closed is not None and not kept:
+    if closed is not None and (foreign or not kept):
         return OwnNumber(None, f"uid {OWN_UID} cannot reach {closed}")
+    if foreign:
+        return OwnNumber(None, _not_its_own(foreign, kept))
     return OwnNumber(identity)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from fanfold.cloud.access import START, Access, explained
 from fanfold.cloud.deployed import read_deployed, read_site_deployed
-from fanfold.cloud.jobs import repeat, show_devices
+from fanfold.cloud.jobs import SiteJob, repeat, show_devices
 from fanfold.cloud.redeploy import Move, wait
 from fanfold.common import output
-from fanfold.common.errors import MISSING, REFUSED, UserError
+from fanfold.common.errors import FAILED, MISSING, REFUSED, UserError
 from fanfold.common.project import read_site
+from infra.deployer.verdict import BAD
 from infra.planning import Site, plan_group, render
 from infra.planning.stack_names import deployment_stack_name
 from infra.targets.iot import IotNames, job_settings
@@ -144,23 +145,48 @@ def _behind(access: Access, version_arn: str) -> list[Move]:
     ]
 
 
-def go_forward_by_job(access: Access, site: Site, wait_s: float) -> None:
-    """Target iot: say what the stack's job did; make it again where a roll-back came later."""
-    stack = read_stack(access, deployment_stack_name(site.name))
+def stacks_job(access: Access, site: str) -> str | None:
+    """Target iot: the job that the site's stack made last; None: it made none yet."""
+    stack = read_stack(access, deployment_stack_name(site))
+    return stack.outputs.get("JobId") if stack else None
+
+
+def go_forward_by_job(access: Access, site: Site, wait_s: float, before: str | None = None) -> None:
+    """Target iot: say what the stack's job did; make it again where it is no longer the newest,
+    or where this deployment changed nothing (`before`: the stack's job until then) and a device
+    has not taken it: CloudFormation knows nothing of what came after its own wait.
+
+    Raises UserError where the job has failed.
+    """
+    wanted = stacks_job(access, site.name)
     deployed = read_site_deployed(access, site)
-    wanted = stack.outputs.get("JobId") if stack else None
     if wanted is None or deployed is None:
         return
     newest, job = deployed.jobs[0], next((j for j in deployed.jobs if j.id == wanted), None)
     if job is None or newest.version == job.version:
-        show_devices(newest.devices)
-        if not newest.devices:
-            output.note(
-                f"no box is in group {site.core.group} yet; each gets this deployment when it "
-                f"joins: fanfold provision {site.name} --thing NAME"
-            )
-        return
-    output.note(f"{site.name} was rolled back: deploying what job {wanted} brought again")
+        refused = newest.outcome == "Failure" or any(d.status in BAD for d in newest.devices)
+        if job is None or before != wanted or not refused:
+            _say_devices(site, newest)
+            return
+        output.note(f"{site.name}: {newest.error}")
+        output.note("nothing has changed since: deploying it again, as a new job")
+    else:
+        output.note(f"{site.name} was rolled back: deploying what job {wanted} brought again")
     document = render(plan_group(site, read_site(site.name)[1]))
     target = IotNames.of(document).target(document)
     repeat(access, job, target, job_settings(document), wait_s)
+
+
+def _say_devices(site: Site, job: SiteJob) -> None:
+    show_devices(job.devices)
+    if not job.devices:
+        output.note(
+            f"no box is in group {site.core.group} yet; each gets this deployment when it "
+            f"joins: fanfold provision {site.name} --thing NAME"
+        )
+    if job.outcome == "Failure":
+        raise UserError(
+            f"job {job.id} failed: {job.error}. When that is mended, deploy again: "
+            f"fanfold deploy {site.name}",
+            FAILED,
+        )

@@ -12,9 +12,19 @@ _ARCHIVES = (".tar.gz", ".tgz", ".zip")
 
 
 def sentence(
-    site: str, changes: Sequence[Change], *, deployed: bool, effect: str = RESTARTS
+    site: str,
+    changes: Sequence[Change],
+    *,
+    deployed: bool,
+    effect: str = RESTARTS,
+    made_again: bool = False,
 ) -> str:
-    """One line that says what a deployment changes and does."""
+    """One line that says what a deployment changes and does.
+
+    `made_again`: the newest deployment has failed, and an unchanged one is another attempt.
+    """
+    if not changes and made_again:
+        return f"{site}: no change, but its job failed; a deployment makes it again"
     if not changes:
         return f"{site}: no change; a deployment does nothing"
     first = [each for name in HEADLINES for each in changes if each.subject == name]

@@ -62,7 +62,7 @@ class Identities:
         device; the same request again changes nothing. Raises UserError.
         """
         old = self.arns.get(thing)
-        usable = old is not None and self._is_active(old) and self._is_held(thing, request)
+        usable = old is not None and self.is_active(old) and self._is_held(thing, request)
         if old is not None and usable and not rotate:
             self._grant(thing, old, policy)
             return Provisioned(thing, "kept", old)
@@ -174,7 +174,7 @@ class Identities:
             return []
         return [policy["policyName"] for policy in found]
 
-    def _is_active(self, arn: str) -> bool:
+    def is_active(self, arn: str) -> bool:
         try:
             found = self._client.describe_certificate(certificateId=arn.rpartition("/")[2])
         except self._client.exceptions.ResourceNotFoundException:

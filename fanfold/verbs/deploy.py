@@ -24,7 +24,13 @@ from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.jobs import forget_jobs
 from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
 from fanfold.cloud.preflight import look, refuse_other_account
-from fanfold.cloud.stack import BOOTSTRAP_PARAMETER, go_forward, go_forward_by_job, read_stack
+from fanfold.cloud.stack import (
+    BOOTSTRAP_PARAMETER,
+    go_forward,
+    go_forward_by_job,
+    read_stack,
+    stacks_job,
+)
 from fanfold.cloud.versions_before import refuse_versions_of_before
 from fanfold.common import output
 from fanfold.common.boxes import box_of, boxes_named, one_box, shared_bucket
@@ -70,8 +76,9 @@ def deploy(
     """Deploy a site: `cdk deploy SITE`, after checking everything that could make it fail.
 
     Goes to the development cloud when one runs here (and bootstraps it the first time), else
-    to AWS. An unchanged site deploys nothing; after a roll-back it goes forward again. A group
-    that the core cannot run is put back by core and stack, and the reason is shown.
+    to AWS. An unchanged site deploys nothing; after a roll-back it goes forward again, and a job
+    that a device refused is made again. A group that the core cannot run is put back by core and
+    stack, and the reason is shown.
     Of a site with several cores every box, those that give a camera away before the others.
     Example: fanfold deploy demo --model s3://bucket/models/lite0/1.1.0.tar.gz
     """
@@ -107,11 +114,15 @@ def _deploy_box(
     versions = planned_versions(plan, site) if settings.target == "v2" else {}
     require_tools()
     access = reach(settings.region, aws=aws)
+    before: str | None = None
 
     def look_first() -> None:
+        nonlocal before
         refuse_other_account(access, settings.account, settings.name)
         _bootstrap(access)
         look(access, plan, made_beside=shared_bucket(site))
+        if settings.target == "iot":
+            before = stacks_job(access, settings.name)
         if settings.target == "v2":
             refuse_uninstalling(access, settings)
             stack = read_stack(access, deployment_stack_name(settings.name))
@@ -128,7 +139,7 @@ def _deploy_box(
     arguments += _where(site, settings)
     _cdk(arguments, access, settings.name, as_json=as_json, first=look_first)
     if settings.target == "iot":
-        go_forward_by_job(access, wanted, wait_s)
+        go_forward_by_job(access, wanted, wait_s, before)
     elif settings.target == "v2":
         stack = read_stack(access, deployment_stack_name(settings.name))
         go_forward_by_components(access, wanted, stack.outputs if stack else {}, wait_s)

@@ -50,7 +50,9 @@ def diff(
     if as_json:
         output.print_json(_as_data(settings.name, facts, found, effect))
     else:
-        _show(settings.name, facts, found, effect)
+        failed = deployed is not None and deployed.deployments[0].status == "Failure"
+        again = settings.target == "iot" and failed
+        _show(settings.name, facts, found, effect, made_again=again)
     if found:
         raise typer.Exit(CHANGES)
 
@@ -67,8 +69,17 @@ def _as_data(
     }
 
 
-def _show(site: str, deployed: dict[str, Any] | None, found: list[Change], effect: str) -> None:
-    said = sentence(site, found, deployed=deployed is not None, effect=effect)
+def _show(
+    site: str,
+    deployed: dict[str, Any] | None,
+    found: list[Change],
+    effect: str,
+    *,
+    made_again: bool,
+) -> None:
+    said = sentence(
+        site, found, deployed=deployed is not None, effect=effect, made_again=made_again
+    )
     output.out.print(said, markup=False)
     for line in detail_lines(found) if deployed else ():
         output.out.print(f"  {line}", markup=False)

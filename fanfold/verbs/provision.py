@@ -160,10 +160,12 @@ def _former(
         if retire:
             for arn in identities.retire_former(core):
                 say(f"retired  {core}  {arn}")
-        elif identities.former(core):
+        elif former := identities.former(core):
             box = f" --thing {core}" if core in boxes else ""
+            serves = any(map(identities.is_active, former))
+            stands = "still serves" if serves else "serves no more"
             output.note(
-                f"{core}: its former certificate still serves. When its device has the new join "
+                f"{core}: its former certificate {stands}. When its device has the new join "
                 f"file: fanfold provision {site}{box} --retire"
             )
 

@@ -12,6 +12,7 @@ PAGES = {
     "v2-features.md": "tests/component/test_component_life.py",
     "beyond-one-machine.md": "",
     "true-results.md": "",
+    "living-aws.md": "",
 }
 
 

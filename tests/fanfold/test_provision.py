@@ -150,6 +150,21 @@ def test_provision_of_a_site_satisfies_the_planner(fanfold, iot, tmp_path):
     assert "FF142" not in said.err
 
 
+def test_a_former_certificate_that_was_revoked_is_not_said_to_serve(fanfold, iot, tmp_path):
+    site = tmp_path / "demo-iot.yaml"
+    site.write_text((PROJECT / "sites" / "demo-iot.yaml").read_text())
+    assert fanfold("provision", str(site), "--aws").code == 0
+    record = json.loads((tmp_path / "certificates" / "demo-iot.json").read_text())
+    first = record["demo-iot-core"].rpartition("/")[2]
+
+    rotated = fanfold("provision", str(site), "--aws", "--rotate")
+    iot.update_certificate(certificateId=first, newStatus="REVOKED")
+    revoked = fanfold("provision", str(site), "--aws")
+
+    assert "its former certificate still serves" in rotated.err
+    assert "its former certificate serves no more" in revoked.err
+
+
 def test_a_group_from_a_local_model_knows_the_certificates_that_are_here(make, tmp_path):
     made = make().ensure("demo-cam1", POLICY)
     things = [{"ThingName": name, "ThingArn": f"arn:{name}"} for name in ("core", "demo-cam1")]

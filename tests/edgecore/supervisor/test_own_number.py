@@ -123,6 +123,18 @@ def test_beside_a_devices_key_such_a_function_is_refused_with_what_is_in_the_way
         homes.check(function, closed)
 
 
+def test_what_no_handing_over_of_folders_would_mend_is_named_instead_of_them(
+    folder: Path, closed: str
+) -> None:
+    homes, function, _ = settled(
+        folder, closed, key=folder / "hall.join", FANFOLD_STATE_DIR=kept(folder, 0)
+    )
+
+    with pytest.raises(IdentityError, match=f"cannot reach {closed}") as refused:
+        homes.check(function, closed)
+    assert "chown" not in str(refused.value)
+
+
 def test_root_never_writes_into_what_is_the_numbers(folder: Path, closed: str) -> None:
     homes, function, _ = settled(folder, closed, FANFOLD_STATE_DIR=kept(folder, OWN_UID))
 

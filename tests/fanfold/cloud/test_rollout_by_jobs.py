@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +18,10 @@ import devcloud
 from fanfold.cloud.access import Access
 from fanfold.cloud.deployed import read_site_deployed
 from fanfold.cloud.jobs import forget_jobs, read_jobs
+from fanfold.cloud.stack import Stack, go_forward_by_job
+from fanfold.common.errors import UserError
 from fanfold.main import main
+from infra.deployer.handler import DeploymentError
 from infra.planning import load_site
 
 pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("devcloud")]
@@ -122,6 +126,34 @@ def test_resumed_it_goes_on_and_a_box_that_is_off_does_not_hold_its_group_up(
     assert "1 of 2 boxes" in err
     expected = {"line-a": ["newer"] * 2, "line-b": ["newer"], "line-c": ["newer"] * 2}
     assert running(folder, groups) == expected
+
+
+def test_a_job_that_failed_after_its_stack_was_made_is_said_and_made_again_by_the_next_deployment(
+    rollout, groups, folder, monkeypatch, capfd
+):
+    group = groups["line-a"]
+    site, _ = load_site(group.file, group.profiles)
+    access, prefix = Access(site.region, group.cloud), f"fanfold-{site.name}_"
+    group.on[0].refuses = True
+    with contextlib.suppress(DeploymentError):  # a box that answers before the first look
+        group.deploy(GOOD, wait_s=0)
+    eventually(lambda: read_jobs(access, prefix)[0].outcome == "Failure", "one box refuses it")
+    job = read_jobs(access, prefix)[0].id
+    stack = Stack("UPDATE_COMPLETE", {"JobId": job}, "")
+    monkeypatch.setattr("fanfold.cloud.stack.read_stack", lambda *_: stack)
+    monkeypatch.setattr("fanfold.verbs.diff.compare", lambda *_: ([], ""))
+
+    assert main(["diff", "line-a"]) == 0
+    assert "its job failed; a deployment makes it again" in capfd.readouterr().out
+    with pytest.raises(UserError, match=f"job {job} failed: line-a-1 FAILED: w0: net.params"):
+        go_forward_by_job(access, site, 5.0, before="the job before it")
+    go_forward_by_job(access, site, 60.0, before=job)
+    again = read_jobs(access, prefix)[0]
+    go_forward_by_job(access, site, 5.0, before=job)
+
+    assert again.id != job
+    assert running(folder, groups)["line-a"] == ["good"] * 2
+    assert read_jobs(access, prefix)[0] == again, "what has succeeded is not made again"
 
 
 def test_jobs_that_are_forgotten_are_shown_and_brought_no_more(groups):
