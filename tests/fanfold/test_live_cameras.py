@@ -68,6 +68,7 @@ def hall(tmp_path_factory: pytest.TempPathFactory, still: Still) -> Iterator[Rea
         site["cameras"] = [
             {"name": "left", "source": camera.url("{secret:left}"), "fps": 5},
             {"name": "right", "source": still.url, "fps": 1, "frozen_s": 3},
+            {"name": "clips"},
         ]
         path.write_text(yaml.safe_dump(site))
         secrets = core.folder / "state/grabber/secrets"
@@ -90,7 +91,8 @@ def records(core: RealCore, stream: str) -> list[dict[str, object]]:
         for line in path.read_text().splitlines()
     ]
     messages = [json.loads(line) for line in lines]
-    found = [r for m in messages for r in _results(m) if r["stream"] == stream]
+    batches = [m for m in messages if not str(m.get("topic", "")).endswith("/health")]
+    found = [r for m in batches for r in _results(m) if r["stream"] == stream]
     return sorted(found, key=lambda record: record["seq"])
 
 
@@ -113,7 +115,8 @@ def test_frames_of_a_camera_become_ordered_results(hall: RealCore) -> None:
 def test_a_camera_is_in_status_page_and_metrics_and_its_password_nowhere(hall: RealCore) -> None:
     hall.eventually(lambda: camera(hall).get("state") == "live", "live")
 
-    assert "left: live, 320x240" in hall.fanfold("status", "hall")
+    # 1: degraded, once the camera beside it stands still.
+    assert "left: live, 320x240" in hall.fanfold("status", "hall", ok=(0, 1))
     metrics = hall.ask("/metrics")[1].decode()
     assert 'fanfold_camera_state{camera="left",state="live"} 1.0' in metrics
     written = [
@@ -154,12 +157,12 @@ def test_a_video_is_inspected_in_order_and_each_frame_has_its_time(
     hall: RealCore, clip: Path
 ) -> None:
     sent = hall.fanfold(
-        "send", str(clip), "--fps", "5", "--site", "hall", "--camera", "right", "--json"
+        "send", str(clip), "--fps", "5", "--site", "hall", "--camera", "clips", "--json"
     )
 
     assert json.loads(sent)["accepted"] == 10
     found = hall.eventually(
-        lambda: len(records(hall, "right")) == 10 and records(hall, "right"), "10 results"
+        lambda: len(records(hall, "clips")) == 10 and records(hall, "clips"), "10 results"
     )
     times = [str(record["file"]).partition("clip.mp4#t=")[2] for record in found]
     assert times == [f"{n / 5:.3f}.jpg" for n in range(10)]

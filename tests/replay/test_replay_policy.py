@@ -305,7 +305,7 @@ def test_a_task_of_an_array_refuses_a_package_that_was_replaced_since(tmp_path):
 def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path):
     (tmp_path / "file").write_text("no folder")
 
-    with pytest.raises(ReplayError, match=r"file: a/b cannot be written: .*start the same replay"):
+    with pytest.raises(ReplayError, match=r"file: a/b cannot be written: .*start the same command"):
         Folder(tmp_path / "file").write_once("a/b", b"content")
 
 
