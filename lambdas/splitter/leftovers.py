@@ -74,7 +74,7 @@ class Leftovers:
 
     def tell(self, now: float) -> None:
         """The volume sees how far the numbers are."""
-        if self._looked:
+        if self._looked and self._witness.due(now):  # at every commit, and streams may be many
             self._witness.tell(self._own(), now)
 
     def describe(self) -> dict[str, int]:

@@ -57,9 +57,13 @@ class Witness:
             if own.get(stream, 1) < seen <= own.get(stream, 1) + FURTHEST
         }
 
+    def due(self, now: float) -> bool:
+        """As often as makes sense."""
+        return now >= self._write_at
+
     def tell(self, numbers: Mapping[str, int], now: float) -> None:
-        """As often as makes sense; a volume that does not take it has other troubles."""
-        if now < self._write_at or numbers == self._written:
+        """When it is due; a volume that does not take it has other troubles."""
+        if numbers == self._written:
             return
         self._write_at = now + WRITE_EVERY_S
         try:
