@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
@@ -23,6 +24,18 @@ from edgecore.alerts.ways import CannotSend, mail, mqtt, webhook
 
 T = 1_790_000_000.0
 EVIL = 'label "<script>\x1b[2J\r\nBcc: all@plant.example" on 3 image(s)'
+
+
+@contextmanager
+def mail_server(inbox: Any) -> Iterator[dict[str, Any]]:
+    """aiosmtpd with these handlers; what the settings of a way by mail say of it."""
+    controller = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd")
+    server = controller.Controller(inbox, hostname="127.0.0.1", port=(port := free_port()))
+    server.start()
+    try:
+        yield {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "core@plant.example"}
+    finally:
+        server.stop()
 
 
 def notice(text: str = "w0 is hung", kind: Any = "on") -> Notice:
@@ -67,7 +80,6 @@ def test_a_secret_that_is_not_there_is_named_by_its_file(tmp_path: Path) -> None
 
 
 def test_a_mail_server_gets_one_mail_whose_headers_no_label_can_forge() -> None:
-    controller = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd")
     got: list[Any] = []
 
     class Inbox:
@@ -75,14 +87,9 @@ def test_a_mail_server_gets_one_mail_whose_headers_no_label_can_forge() -> None:
             got.append(envelope)
             return "250 kept"
 
-    server = controller.Controller(Inbox(), hostname="127.0.0.1", port=(port := free_port()))
-    server.start()
-    settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "core@plant.example",
-        "to": ["ops@plant.example", "night@plant.example"]}  # fmt: skip
-    try:
-        mail(settings, "hall", "hall-core")(notice(EVIL))
-    finally:
-        server.stop()
+    with mail_server(Inbox()) as settings:
+        to = ["ops@plant.example", "night@plant.example"]
+        mail({**settings, "to": to}, "hall", "hall-core")(notice(EVIL))
     (envelope,) = got
     letter = message_from_bytes(envelope.content, policy=default)
 
@@ -172,7 +179,6 @@ def test_a_server_that_keeps_an_attempt_alive_is_said_and_gets_no_second_one() -
 
 
 def test_a_recipient_that_the_mail_server_refuses_is_named_by_the_test() -> None:
-    controller = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd")
     got: list[Any] = []
 
     class Inbox:
@@ -188,17 +194,12 @@ def test_a_recipient_that_the_mail_server_refuses_is_named_by_the_test() -> None
             got.append(envelope)
             return "250 kept"
 
-    server = controller.Controller(Inbox(), hostname="127.0.0.1", port=(port := free_port()))
-    server.start()
-    settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "core@plant.example",
-        "to": ["ops@plant.example", "gone@plant.example"]}  # fmt: skip
-    send = mail(settings, "hall", "hall-core")
-    try:
+    with mail_server(Inbox()) as settings:
+        to = ["ops@plant.example", "gone@plant.example"]
+        send = mail({**settings, "to": to}, "hall", "hall-core")
         with pytest.raises(CannotSend, match=r"not to gone@plant\.example \(550\)"):
             send(notice(kind="test"))
         send(notice())  # an alert that the others have is not sent to them again
-    finally:
-        server.stop()
 
     assert [envelope.rcpt_tos for envelope in got] == [["ops@plant.example"]] * 2
 
