@@ -5,16 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from backups import Plant
 
 from contract.volumes import INBOX, LOST, NUMBERS
-
-
-@pytest.fixture
-def plant(tmp_path):
-    plant = Plant(tmp_path)
-    yield plant
-    plant.sim.close()
 
 
 def test_what_the_images_volume_saw_after_a_backup_of_both_is_said_and_no_number_given_again(plant):

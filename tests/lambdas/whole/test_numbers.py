@@ -15,13 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 
-@pytest.fixture
-def plant(tmp_path):
-    plant = Plant(tmp_path)
-    yield plant
-    plant.sim.close()
-
-
 def test_a_journal_that_is_older_than_the_store_goes_on_above_it(plant):
     plant.send(20)
     plant.settled()
