@@ -29,6 +29,7 @@ _SILENT: dict[str, tuple[Any, list[Any]]] = {
     "arv_stream_push_buffer": (None, [c_void_p, c_void_p]),
     "arv_stream_timeout_pop_buffer": (c_void_p, [c_void_p, c_uint64]),
     "arv_buffer_get_status": (c_int, [c_void_p]),
+    "arv_buffer_get_system_timestamp": (c_uint64, [c_void_p]),
     "arv_buffer_get_data": (c_void_p, [c_void_p, POINTER(c_size_t)]),
     "arv_buffer_get_image_width": (c_int, [c_void_p]),
     "arv_buffer_get_image_height": (c_int, [c_void_p]),
@@ -49,12 +50,14 @@ class _GError(ctypes.Structure):
 
 
 class Image(NamedTuple):
-    """One frame as the camera sent it; `pixel_format`: PFNC's number."""
+    """One frame as the camera sent it; `pixel_format`: PFNC's number; `time_s`: Unix, of its first
+    packet by this device's clock."""
 
     data: bytes
     width_px: int
     height_px: int
     pixel_format: int
+    time_s: float
 
 
 class Stream:
@@ -98,6 +101,7 @@ class Stream:
             library.arv_buffer_get_image_width(buffer),
             library.arv_buffer_get_image_height(buffer),
             library.arv_buffer_get_image_pixel_format(buffer),
+            library.arv_buffer_get_system_timestamp(buffer) / 1e9,
         )
 
     def _call(self, name: str, *given: Any) -> Any:

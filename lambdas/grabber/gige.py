@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Iterator
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ from lambdas.grabber.pixel_formats import FORMATS, PixelFormat
 
 
 def frames(address: str, stall_s: float) -> Iterator[Frame]:
-    """Every whole frame, stamped when it came. Raises `CameraError`: a stream never just ends."""
+    """Every whole frame, stamped when it came, not when it was read. Raises `CameraError`: a stream never just ends."""
     try:
         stream = Stream(urlsplit(address).hostname or "")
     except AravisError as error:
@@ -23,7 +22,7 @@ def frames(address: str, stall_s: float) -> Iterator[Frame]:
         image = stream.image(stall_s)
         if image is None:
             raise CameraError("stalled", f"no whole frame for {stall_s:g} s")
-        yield Frame(time.time(), pixels=pixels_of(image), lossless=True)
+        yield Frame(image.time_s, pixels=pixels_of(image), lossless=True)
 
 
 def pixels_of(image: Image) -> Any:

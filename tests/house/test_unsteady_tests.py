@@ -33,8 +33,8 @@ class Suite:
     def holds(self, name: str, text: str) -> None:
         (self.folder / "tests" / f"test_{name}.py").write_text(text)
 
-    def run(self) -> tuple[int, str]:
-        ran = self.script("test_again", "unit.xml", *PYTEST)
+    def run(self, *options: str) -> tuple[int, str]:
+        ran = self.script("test_again", "unit.xml", *PYTEST, *options)
         told = self.script("test_report", "unit.xml", "unit.again.xml")
         return max(ran.returncode, told.returncode), ran.stdout + told.stdout
 
@@ -66,6 +66,17 @@ def test_a_test_that_passes_alone_is_named_and_does_not_fail_the_run(suite):
     assert "UNSTEADY" in said
     assert "test_once.test_unsteady" in said
     assert "unit: 2 passed, 0 failed" in said
+
+
+def test_a_test_of_a_group_that_passes_alone_is_known_by_its_name_without_the_group(suite):
+    group = 'import pytest\npytestmark = pytest.mark.xdist_group("some_group")\n'
+    suite.holds("once", group + ONCE)
+
+    code, said = suite.run("-n", "2", "--dist", "loadgroup")
+
+    assert code == 0
+    assert "UNSTEADY" in said
+    assert "unit: 1 passed, 0 failed" in said
 
 
 def test_a_test_that_fails_twice_fails_the_run(suite):
@@ -126,6 +137,7 @@ def test_suites_run_beside_one_another_each_with_its_exit_code_and_cost(suite):
     assert "1 passed" in ran.stdout
     assert "\nmet\nlint: " in ran.stdout
     assert "\nunit: " in ran.stdout
+    assert "\nmachine: " in ran.stdout
 
 
 def test_what_failed_runs_again_only_when_no_suite_runs_any_more(suite):

@@ -44,7 +44,7 @@ def raw(form):
 @pytest.mark.parametrize("number", FORMATS, ids=[form.name for form in FORMATS.values()])
 def test_each_pixel_format_gives_the_colour_that_was_seen(number):
     form = FORMATS[number]
-    pixels = gige.pixels_of(aravis.Image(raw(form) + b"\0" * 7, WIDTH, HEIGHT, number))
+    pixels = gige.pixels_of(aravis.Image(raw(form) + b"\0" * 7, WIDTH, HEIGHT, number, 0.0))
 
     wanted = (100,) if form.colour == "mono" else BGR
     assert pixels.shape == (HEIGHT, WIDTH, 3)[: 3 if len(wanted) == 3 else 2]
@@ -53,7 +53,7 @@ def test_each_pixel_format_gives_the_colour_that_was_seen(number):
 
 def test_a_pixel_format_that_is_not_read_is_told_with_its_number():
     with pytest.raises(CameraError, match=r"0x02100032 is not read\. Choose Mono8"):
-        gige.pixels_of(aravis.Image(b"", 1, 1, 0x02100032))
+        gige.pixels_of(aravis.Image(b"", 1, 1, 0x02100032, 0.0))
 
 
 def test_a_device_without_aravis_is_told_what_to_install(monkeypatch):
@@ -81,7 +81,7 @@ def test_frames_of_a_camera_arrive_in_order_and_lossless(tmp_path, form, shape):
 
 @needs_gige
 def test_a_camera_that_freezes_is_opened_again_and_one_that_is_gone_is_told(tmp_path):
-    source = {"name": "cam1", "source": SOURCE}
+    source = {"name": "cam1", "source": SOURCE, "stall_s": 1.0}
     with gige_camera() as camera, Site(tmp_path, [source]).running() as s:
         s.has(1)
         camera.send_signal(signal.SIGSTOP)
