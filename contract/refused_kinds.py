@@ -259,13 +259,13 @@ def _words(head: bytes) -> str | None:
     rest = head[len(_UTF8_MARK) :] if marked else head
     if marked and kind_of(rest) is not None:
         return "a UTF-8 mark before a picture: the sender writes it as text, let it write bytes"
-    said = _said(rest)
+    said = _first_words(rest)
     if said is None:
         return None
     return f"text ({said!r}), no picture: {_SEND}" if said else "nothing but white space"
 
 
-def _said(head: bytes) -> str | None:
+def _first_words(head: bytes) -> str | None:
     """The first of its words; None: it is not text."""
     if len(head) < _LEAST_WORD_BYTES or _CONTROLS.search(head):
         return None

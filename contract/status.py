@@ -9,12 +9,15 @@ from typing import Any, Mapping, Sequence, TypedDict
 
 
 class CoreStatus(TypedDict, total=False):
-    """`ports`: ipc, mqtt, mqtt_plain, http; None: off."""
+    """`ports`: ipc, mqtt, mqtt_plain, http; None: off. `clock`: this machine's, epoch seconds.
+    `rss_kb`: of the core's own process."""
 
     thing: str | None
     version: str
     uptime_s: float
+    clock: float
     pid: int
+    rss_kb: int
     ports: dict[str, int | None]
 
 
@@ -198,6 +201,7 @@ class RecentStatus(TypedDict, total=False):
     `answered`: images with a result; `failed`: without one, `model_errors` of them by the model's
     fault; `dropped`: by a quota or an operator. `unanswered_s`: seconds for which images have
     waited and none was finished. `cloud_lost`: messages and results that a quota cost.
+    `busy_limit_s`: for how long the site lets one image keep a worker (`timeouts.worker_s`).
     """
 
     window_s: float
@@ -207,18 +211,22 @@ class RecentStatus(TypedDict, total=False):
     model_errors: int
     dropped: int
     unanswered_s: float
+    busy_limit_s: float
     cloud_lost: int
     refused_images: list[RefusedImages]
 
 
 class DiskStatus(TypedDict):
-    """One file system. `use`: what is on it, such as `state, images`. `read_only`: as mounted."""
+    """One file system. `use`: what is on it, such as `state, images`. `read_only`: as mounted.
+    `files`: how many it can hold, and `free_files` more of them; 0: it has no such limit."""
 
     use: str
     path: str
     free_bytes: int
     size_bytes: int
     read_only: bool
+    files: int
+    free_files: int
 
 
 class CertificateStatus(TypedDict):
@@ -273,6 +281,7 @@ class Status(TypedDict, total=False):
     silence_s: Mapping[str, Mapping[str, float]]
     recent: RecentStatus
     disks: list[DiskStatus]
+    replaced: list[str]
     certificates: list[CertificateStatus]
     verdict: Verdict
     findings: list[str]

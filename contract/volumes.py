@@ -16,7 +16,30 @@ CANARY = f"{OWN_FOLDER}/canary"
 SAMPLES = f"{OWN_FOLDER}/samples"
 
 
+#: A file system looks through a folder's block for every name that is made in it, so few names are
+#: made and found soon (docs/performance.md); a folder is dearer to make than many names, so each
+#: stream keeps the same ones: a hundred numbers in one, the next hundred in the next, in turn.
+KEPT_IN_A_ROW = 100
+KEPT_FOLDERS = 8
+
+
+def kept_folder(stream: str, seq: int) -> str:
+    """Where the splitter's own name of an image is."""
+    return f"{INBOX}/{stream}/{seq // KEPT_IN_A_ROW % KEPT_FOLDERS}"
+
+
 def kept_name(stream: str, seq: int) -> str:
     """The splitter's own name of a camera's file, as `kept` of a work item has it; an image that
     came inside a message has its suffix behind it."""
-    return f"{INBOX}/{stream}/{seq:012d}"
+    return f"{kept_folder(stream, seq)}/{seq:012d}"
+
+
+def kept_number(path: str) -> tuple[str, int, str]:
+    """Stream, number and suffix of a name of the splitter's; number 0: it is none. An earlier
+    version had all names of a stream in one folder: `{INBOX}/{stream}/000000000123.jpg`."""
+    stream, _, rest = path[len(INBOX) + 1 :].partition("/")
+    folder, _, name = rest.rpartition("/")
+    digits, dot, suffix = name.partition(".")
+    if not (digits.isascii() and digits.isdigit() and (not folder or folder.isdigit())):
+        return stream, 0, ""
+    return stream, int(digits), dot + suffix

@@ -10,8 +10,8 @@ from contract.accelerators.cards import AcceleratorError, Card, GpuId, Slice, ba
 ORDER = "CUDA_DEVICE_ORDER"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 #: UUIDs that the plan or the core has found already: of `GPU_ID`, or one for each GPU of a pool.
-TOLD = "FANFOLD_GPU_UUID"
-TOLD_POOL = "FANFOLD_GPU_UUIDS"
+UUID_VARIABLE = "FANFOLD_GPU_UUID"
+UUIDS_VARIABLE = "FANFOLD_GPU_UUIDS"
 
 
 class Choice(NamedTuple):
@@ -103,10 +103,10 @@ def problem(choice: Choice, uuid: str, pci: str, count: int) -> str:
     return ""
 
 
-def told_for(gpu_id: str, env: Mapping[str, str]) -> str:
+def assigned_uuid(gpu_id: str, env: Mapping[str, str]) -> str:
     """The UUID of one of a pool's GPUs, of the lists that belong together; "": not told."""
     ids = [part.strip() for part in env.get("FANFOLD_GPU_IDS", "").split(",")]
-    uuids = [part.strip() for part in env.get(TOLD_POOL, "").split(",")]
+    uuids = [part.strip() for part in env.get(UUIDS_VARIABLE, "").split(",")]
     return dict(zip(ids, uuids)).get(gpu_id, "")
 
 

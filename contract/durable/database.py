@@ -18,15 +18,16 @@ import time
 from contextlib import contextmanager
 from typing import Iterator, Mapping, NamedTuple
 
-from contract.durable.room import give_up_reserve
+from contract.durable.room import PAGE_BYTES, give_up_reserve
 from contract.durable.salvage import Salvage, columns_of, salvage
 from contract.durable.trouble import failing_of
 
-PAGE_BYTES = 4096
 CHECKPOINT_PAGES = 64
 BUSY_S = 5.0
 #: Files set aside that are kept; without a bound a failing disk would fill itself.
 KEEP_CORRUPT = 3
+#: Between its name and its time.
+SET_ASIDE = ".corrupt-"
 # Of the databases that are open, to ask them whether there is room.
 _folders: set[str] = set()
 #: The path of a database that is in memory only.
@@ -111,8 +112,20 @@ def rescue(path: str, form: Format, error: sqlite3.Error) -> Opened:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block or nothing of it, durable when the block is left."""
+def transaction(connection: sqlite3.Connection, synced: bool = True) -> Iterator[None]:
+    """All of the block or nothing of it, durable when the block is left.
+
+    `synced` False: it does not wait for the disk. A process that ends keeps it, a power cut may
+    take it, and the next transaction that waits makes it durable too.
+    """
+    if not synced:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            with transaction(connection):
+                yield
+        finally:
+            connection.execute("PRAGMA synchronous=FULL")
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -235,7 +248,7 @@ def _check_columns(connection: sqlite3.Connection, form: Format) -> None:
 
 
 def _set_aside(path: str) -> str:
-    aside = f"{path}.corrupt-{time.time_ns()}"
+    aside = f"{path}{SET_ASIDE}{time.time_ns()}"
     for suffix in _FILES:
         if os.path.exists(path + suffix):
             os.replace(path + suffix, aside + suffix)

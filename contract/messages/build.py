@@ -133,6 +133,10 @@ def done_messages(
         head["model"] = model
     opening = dumps(head)[:-1] + ',"results":['
     room = MAX_MESSAGE_BYTES - len(utf8(opening)) - len("]}")
+    results = list(results)
+    together = dumps(results)[1:-1]
+    if len(utf8(together)) <= room:
+        return [utf8(opening + together + "]}")] if results else []
     bodies = []
     for result in results:
         body = dumps(result)

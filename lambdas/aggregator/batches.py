@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from typing import Any, Iterable
+from typing import Any, Iterable, Iterator
 
 from contract.messages import utf8
 from lambdas.aggregator.store import JOB
@@ -18,6 +18,7 @@ from lambdas.aggregator.tables import Row
 HEAD_BYTES = 512
 # 2001 to 2100: a clock that was never set stands before, one that jumped may stand after.
 _SANE_S = (978_307_200, 4_102_444_800)
+_DECODER = json.JSONDecoder()
 
 
 def batch_name(epoch: str, first: int, body: str) -> str:
@@ -32,9 +33,18 @@ def partition_of(rows: Iterable[Row], wall: float) -> str:
 
 
 def _accepted_at(row: Row) -> float | None:
-    records = json.loads(f"[{row.body}]")
     key = "started" if row.kind == JOB else "t_in"
+    records = _records(row.body)
     return next((record[key] for record in records if _is_sane(record.get(key))), None)
+
+
+def _records(body: str) -> Iterator[dict[str, Any]]:
+    """One by one: mostly the first is all that is asked for."""
+    at = 0
+    while at < len(body):
+        record, end = _DECODER.raw_decode(body, at)
+        at = end + len(",")
+        yield record
 
 
 def _is_sane(t: Any) -> bool:

@@ -15,6 +15,7 @@ from lambdas.aggregator.jobs import Jobs
 from lambdas.aggregator.reorder import DUPLICATE, REFUSED, Stream
 from lambdas.aggregator.sinks import CLOUD, CloudSink, LocalSink, sinks_of, summary_body
 from lambdas.aggregator.store import JOB, Store, StoreFullError
+from lambdas.aggregator.watermarks import Watermarks
 from lambdas.aggregator.writing import Held, Writer
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
@@ -44,6 +45,9 @@ class Aggregator(Part):
         path = f"{settings.own_state_dir}/store.sqlite3"
         self.store = Store(path, settings.outbox_bytes, sinks_of(settings))
         self.streams: dict[str, Stream] = {}
+        # Those that hold records back: a thousand others cost a step nothing.
+        self._holding: dict[str, Stream] = {}
+        self._watermarks = Watermarks(self.streams)
         self.jobs = Jobs(self.store.jobs(), settings.job_linger_s)
         self.local = LocalSink(settings, self.store, bus)
         self.cloud = CloudSink(settings, self.store, bus)
@@ -65,7 +69,8 @@ class Aggregator(Part):
         for name, seq in self.store.gaps():
             self.streams[name].gaps.add(seq)
         for name, seq, body in self.store.held():
-            self.streams[name].held[seq] = Held(json.loads(body), now, stored=True)
+            stream = self._holding[name] = self.streams[name]
+            stream.held[seq] = Held(json.loads(body), now, stored=True)
 
     def step(self, messages: list[Message], now: float, wall: float) -> None:
         self._wall = wall
@@ -86,12 +91,23 @@ class Aggregator(Part):
         if now - self._tick_at >= ACK_EVERY_S:
             self._tick_at = now
             self._tick(wall)
+            self.volume.look_whether_replaced()
             self.health.pump(*self._health(), now, wall)
 
     def rest(self) -> None:
         """What has left is remembered: a SIGTERM ends this process where it stands, and would let
         it leave again. While more waits, the next step's commit does that, too."""
         self._commit()
+
+    def idle(self) -> bool:
+        """A batch for the cloud is due in seconds; all else that has a time of its own is here."""
+        return (
+            self.local.passed_all
+            and not self.jobs.open
+            and self.agreement.reached
+            and not self.volume.refuses
+            and not self._holding
+        )
 
     def close(self) -> None:
         if self._commit():
@@ -141,7 +157,9 @@ class Aggregator(Part):
         if name not in self._settings.cameras and name not in self.streams:
             self.refused += 1
             return
-        stream = self.streams.setdefault(name, Stream())
+        stream = self.streams.get(name)
+        if stream is None:
+            stream = self.streams[name] = Stream()
         record = dict(result, worker=done.worker)
         if done.model:
             record["model"] = done.model
@@ -155,19 +173,22 @@ class Aggregator(Part):
         if not begun and stream.next is not None:
             self.store.stream_at(name, stream.next)
         self._acks.setdefault(name, set()).add(seq)
+        if stream.held:
+            self._holding[name] = stream
         if outcome == DUPLICATE:
             self.duplicates += 1
         self.writer.append(name, stream, steps, now, self._wall)
 
     def _advance(self, now: float) -> None:
-        for name, stream in self.streams.items():
-            if stream.held:
-                steps = stream.release(now, self._settings.max_wait_s, self._settings.max_hold)
-                self.writer.append(name, stream, steps, now, self._wall)
-                for seq, held in stream.held.items():
-                    if not held.stored:
-                        self.store.hold(name, seq, m.dumps(held.record))
-                        held.stored = True
+        for name, stream in list(self._holding.items()):
+            steps = stream.release(now, self._settings.max_wait_s, self._settings.max_hold)
+            self.writer.append(name, stream, steps, now, self._wall)
+            if not stream.held:
+                del self._holding[name]
+            for seq, held in stream.held.items():
+                if not held.stored:
+                    self.store.hold(name, seq, m.dumps(held.record))
+                    held.stored = True
         for summary in self.jobs.finished(self._low_watermark, now):
             body = summary_body(self._settings.site, summary)
             self.store.log(JOB, "", (0, 0, 1), body)
@@ -196,6 +217,7 @@ class Aggregator(Part):
         if self._acks:
             acks = _ranges(self._acks)
             self._acks = {}
+            self._watermarks.came(acks)
             low_watermarks = {
                 name: self._low_watermark(name) for name in acks if self.streams[name].next
             }
@@ -218,16 +240,16 @@ class Aggregator(Part):
     def _tick(self, wall: float) -> None:
         if self._commit():
             self.store.compact()
-            self._tell_where_it_stands()
+            self._acknowledge()
         else:
             self.store.drain()
         if self._settings.stats_topic:
             self._bus.publish(self._settings.stats_topic, m.encode(self._stats(wall)))
 
-    def _tell_where_it_stands(self) -> None:
-        low_watermarks = {name: s.low_watermark for name, s in self.streams.items() if s.next}
-        held = _ranges({name: s.held for name, s in self.streams.items() if s.held})
-        self._bus.publish(*self._ack(held, low_watermarks))
+    def _acknowledge(self) -> None:
+        held = _ranges({name: stream.held for name, stream in self._holding.items()})
+        self._watermarks.came(held)
+        self._bus.publish(*self._ack(held, self._watermarks.due()))
 
     def _health(self) -> tuple[dict[str, int], dict[str, int]]:
         """Counters and levels; a late result is counted with the others, its gap apart."""
@@ -257,7 +279,7 @@ class Aggregator(Part):
             "stale_epoch": self.stale_epoch,
             "refused": self.refused,
             "store_behind": self.agreement.store_behind,
-            "reorder_buffer": {name: len(stream.held) for name, stream in self.streams.items()},
+            "reorder_buffer": {name: len(stream.held) for name, stream in self._holding.items()},
             "state_volume": self.volume.describe(),
             "jobs": len(self.jobs.open),
             "outbox_rows": self.store.log_rows,

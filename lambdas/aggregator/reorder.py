@@ -61,7 +61,7 @@ class Stream:
             self.gaps.discard(seq)
             steps.append(Step(LATE, seq, record))
             return LATE, steps + self.lost_below(low)
-        if seq in self.held or self._elsewhere(seq):
+        if seq in self.held or (self.elsewhere and self._elsewhere(seq)):
             return DUPLICATE, []
         self.held[seq] = record
         return HELD, self.lost_below(low)
@@ -93,8 +93,10 @@ class Stream:
 
     def lost_below(self, low: int) -> list[Step]:
         """Numbers below `low` that nobody will deliver any more."""
-        steps = [Step(LATE, seq) for seq in sorted(self.gaps) if seq < low]
-        self.gaps.difference_update(step.seq for step in steps)
+        steps: list[Step] = []
+        if self.gaps:
+            steps += [Step(LATE, seq) for seq in sorted(self.gaps) if seq < low]
+            self.gaps.difference_update(step.seq for step in steps)
         if self.next is None or low <= self.next:
             return steps
         while self.next < low:

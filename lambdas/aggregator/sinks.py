@@ -54,6 +54,10 @@ class LocalSink:
         if beside:
             self._bus.publish_all(beside)
 
+    @property
+    def passed_all(self) -> bool:
+        return self._store.appended_bytes == self._passed_bytes
+
     def _fresh(self) -> Iterator[Row]:
         appended_bytes = self._store.appended_bytes
         if appended_bytes != self._passed_bytes:

@@ -12,16 +12,16 @@ from contract.durable.room import Room
 DELETE_STEP = 64
 
 
-class Gone(NamedTuple):
+class Trimmed(NamedTuple):
     rows: int = 0
     bytes: int = 0
     records: int = 0
 
 
-def delete_upto(db: sqlite3.Connection, room: Room, n: int) -> Gone:
+def delete_upto(db: sqlite3.Connection, room: Room, n: int) -> Trimmed:
     """Delete rows up to `n`, oldest first. On a full disk as far as it goes: SQLite's log must
     take each step."""
-    gone, made_room = Gone(), False
+    gone, made_room = Trimmed(), False
     while True:
         step = db.execute(
             "SELECT n, bytes, count FROM log WHERE n<=? ORDER BY n LIMIT ?", (n, DELETE_STEP)
@@ -39,7 +39,7 @@ def delete_upto(db: sqlite3.Connection, room: Room, n: int) -> Gone:
             made_room = True
             room.make(db)
             continue
-        gone = Gone(
+        gone = Trimmed(
             gone.rows + len(step),
             gone.bytes + sum(size for _, size, _ in step),
             gone.records + sum(count for _, _, count in step),

@@ -44,30 +44,29 @@ class Writer:
         if not steps:
             return
         # Of each topic, in order, what one run has given in a row.
-        rows: dict[str, list[tuple[str, list[tuple[int, str]]]]] = {RESULTS: [], LATE: []}
+        rows: dict[str, list[tuple[str, list[m.Record]]]] = {RESULTS: [], LATE: []}
 
-        def write(kind: str, run: str, seq: int, body: str) -> None:
+        def write(kind: str, run: str, record: m.Record) -> None:
             if not rows[kind] or rows[kind][-1][0] != run:
                 rows[kind].append((run, []))
-            rows[kind][-1][1].append((seq, body))
+            rows[kind][-1][1].append(record)
 
         for step in steps:
             if step.kind == GAP:
                 self.gaps += 1
                 self._store.gap(name, step.seq)
-                body = m.dumps({"stream": name, "seq": step.seq, "status": "gap"})
                 run = self._store.runs.of(name, step.seq)
-                write(RESULTS, run, step.seq, body)
+                write(RESULTS, run, {"stream": name, "seq": step.seq, "status": "gap"})
                 continue
             late = step.kind != EMIT
             run = self._run_of(name, step)
-            body = self._terminal(name, step, now, wall)
+            record = self._terminal(name, step, now, wall)
             if late:
                 self._store.ungap(name, step.seq)
-            write(LATE if late else RESULTS, run, step.seq, body)
+            write(LATE if late else RESULTS, run, record)
         for kind, groups in rows.items():
-            for run, entries in groups:
-                self._log(kind, name, entries, run)
+            for run, records in groups:
+                self._log(kind, name, records, run)
         next_seq = stream.next
         assert next_seq is not None  # noqa: S101 - a stream that wrote something has begun
         self._store.stream_at(name, next_seq)
@@ -83,7 +82,7 @@ class Writer:
         gone = step.record is None or step.record.record.get("reason") in GONE
         return runs.current if gone and runs.current else runs.of(name, step.seq)
 
-    def _terminal(self, name: str, step: Step, now: float, wall: float) -> str:
+    def _terminal(self, name: str, step: Step, now: float, wall: float) -> m.Record:
         held = step.record
         if held is None:
             record = m.result_dropped({"stream": name, "seq": step.seq}, "journal_lost")
@@ -96,10 +95,7 @@ class Writer:
             record["ms"] = dict(ms, order=order) if isinstance(ms, dict) else {"order": order}
             self.stages.measure(record["ms"])
         self._count(record, step.kind != EMIT, wall)
-        body = m.dumps(record)
-        if len(body) * 4 > RECORD_BYTES and len(m.utf8(body)) > RECORD_BYTES:
-            body = m.dumps(m.result_failed(record, "too_large", "the record exceeds a message"))
-        return body
+        return record
 
     def _count(self, record: m.Record, late: bool, wall: float) -> None:
         self.emitted += 1
@@ -122,18 +118,30 @@ class Writer:
         if isinstance(ignored, int):
             self.ignored_boxes[str(record["stream"])] += ignored
 
-    def _log(self, kind: str, name: str, entries: list[tuple[int, str]], run: str) -> None:
-        start = 0
-        size = 0
-        for index, (_, body) in enumerate(entries):
+    def _log(self, kind: str, name: str, records: list[m.Record], run: str) -> None:
+        """As one row where they fit: then their JSON is written in one go."""
+        numbers = [record["seq"] for record in records]
+        together = m.dumps(records)[1:-1]
+        if len(m.utf8(together)) <= ROW_BYTES:
+            self._log_row(kind, name, numbers, together, run)
+            return
+        start = size = 0
+        bodies = [_body(record) for record in records]
+        for index, body in enumerate(bodies):
             length = len(m.utf8(body)) + 1
             if index > start and size + length > ROW_BYTES:
-                self._log_row(kind, name, entries[start:index], run)
+                whole = ",".join(bodies[start:index])
+                self._log_row(kind, name, numbers[start:index], whole, run)
                 start, size = index, 0
             size += length
-        if entries[start:]:
-            self._log_row(kind, name, entries[start:], run)
+        self._log_row(kind, name, numbers[start:], ",".join(bodies[start:]), run)
 
-    def _log_row(self, kind: str, name: str, entries: list[tuple[int, str]], run: str) -> None:
-        span = (entries[0][0], entries[-1][0], len(entries))
-        self._store.log(kind, name, span, ",".join(body for _, body in entries), run)
+    def _log_row(self, kind: str, name: str, numbers: list[int], body: str, run: str) -> None:
+        self._store.log(kind, name, (numbers[0], numbers[-1], len(numbers)), body, run)
+
+
+def _body(record: m.Record) -> str:
+    body = m.dumps(record)
+    if len(body) * 4 > RECORD_BYTES and len(m.utf8(body)) > RECORD_BYTES:
+        body = m.dumps(m.result_failed(record, "too_large", "the record exceeds a message"))
+    return body

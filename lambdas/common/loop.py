@@ -17,7 +17,7 @@ from typing import Any, Callable, NamedTuple
 
 from contract.timing import LONGEST_STEP_S
 from lambdas.common.log import get_logger
-from lambdas.common.waiting import Bell, ended_within
+from lambdas.common.waiting import WakeUp, ended_within
 
 # What is in the inbox is not accepted yet: losing it costs a resend. The bounds only
 # keep memory small while a commit is slow.
@@ -31,6 +31,8 @@ ITEMS_AT_ONCE = 32
 GATHER_S_EACH = 0.001
 GATHER_S_MOST = 0.008
 ENOUGH_MESSAGES = 32
+# Steps of a part that is idle: what happens every second is still on time.
+IDLE_TICKS = 5
 
 _log = get_logger("loop")
 
@@ -48,6 +50,10 @@ class Part:
 
     def rest(self) -> None:
         """After a step behind which nothing waits."""
+
+    def idle(self) -> bool:
+        """Nothing but the clock's seconds is waited for: the next step may come later."""
+        return False
 
     def close(self) -> None:
         """Leave everything as a restart wants to find it."""
@@ -98,10 +104,10 @@ class Loop:
         self._tick_s = tick_s
         self._on_error = on_error
         self._changed = threading.Condition()
-        self._bell = Bell()
+        self._wake_up = WakeUp()
         self._inbox: list[Message] = []
         self._bytes = 0
-        # Whether the loop listens for the bell: a ring that nobody waits for would wake it later
+        # Whether the loop waits for the wake-up: one that nobody waits for would wake it later
         # for a message that it has taken already, and a step without news is not free.
         self._listens = False
         # How long a step waits for the messages of other senders that are at work.
@@ -113,8 +119,9 @@ class Loop:
         self._thread.start()
         return self
 
-    def put(self, subject: str, payload: Any) -> None:
-        """Hand over one message; waits while the inbox is full."""
+    def put(self, subject: str, payload: Any, can_wait: bool = False) -> None:
+        """Hand over one message; waits while the inbox is full. `can_wait`: for the next step,
+        which comes at the next tick at the latest, since a step of its own is not free."""
         size = len(payload) if isinstance(payload, (bytes, bytearray, str)) else 1_024
         with self._changed:
             while (
@@ -123,24 +130,26 @@ class Loop:
                 self._changed.wait()
             self._inbox.append(Message(subject, payload))
             self._bytes += size
-            rings, self._listens = self._listens, False
+            wakes = self._listens and not can_wait
+            self._listens = self._listens and can_wait
         # Outside the lock, which the loop takes first when it wakes.
-        if rings:
-            self._bell.ring()
+        if wakes:
+            self._wake_up.wake()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Let the step in progress end, close the part, and return."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._bell.ring()
+        self._wake_up.wake()
         ended_within(self._thread, timeout_s)
 
     def _take(self) -> list[Message]:
         with self._changed:
             listens = self._listens = not self._inbox and not self._stopping
         if listens:
-            self._bell.is_rung_within(self._tick_s)
+            ticks = IDLE_TICKS if self._part.idle() else 1
+            self._wake_up.is_woken_within(self._tick_s * ticks)
         if self._gathers_s and len(self._inbox) < ENOUGH_MESSAGES and not self._stopping:
             time.sleep(self._gathers_s)
         with self._changed:

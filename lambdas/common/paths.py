@@ -16,7 +16,7 @@ import contextlib
 import errno
 import os
 import stat
-from typing import Sequence
+from typing import Callable, Sequence
 
 from contract.messages import MAX_PATH_BYTES
 
@@ -24,9 +24,8 @@ from contract.messages import MAX_PATH_BYTES
 # EPERM are a file that this function may not read.
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _UNFIT = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES, errno.EPERM, errno.EINVAL)
-
-
-_NO_NAMES = frozenset(("", ".", ".."))
+#: What is no name of a file or folder.
+NO_NAMES = frozenset(("", ".", ".."))
 
 
 class PathError(ValueError):
@@ -48,11 +47,15 @@ def open_inside(root: str, relative: str, max_bytes: int) -> tuple[int, os.stat_
     parts = split_inside(relative)
     folder = _descend(root, parts[:-1], relative)
     try:
-        # O_NONBLOCK: opening a FIFO must return, to be refused below.
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = _open_at(folder, parts[-1], flags, relative)
+        return _open_in(folder, parts[-1], relative, max_bytes)
     finally:
         os.close(folder)
+
+
+def _open_in(folder: int, name: str, relative: str, max_bytes: int) -> tuple[int, os.stat_result]:
+    # O_NONBLOCK: opening a FIFO must return, to be refused below.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = _open_at(folder, name, flags, relative)
     try:
         status = os.fstat(descriptor)
         check_file(status, relative, max_bytes)
@@ -81,33 +84,46 @@ def stat_inside(root: str, relative: str, max_bytes: int) -> os.stat_result:
 
 
 def read_inside(
-    root: str, relative: str, max_bytes: int, accepted: Sequence[int] | None = None
+    root: str,
+    relative: str,
+    max_bytes: int,
+    accepted: Sequence[int] | None = None,
+    open_folder: Callable[[str], int] | None = None,
 ) -> bytes:
     """The whole file, of at most `max_bytes`, also if it grows while it is read.
 
     `accepted`: size in bytes, mtime in nanoseconds and inode at acceptance (0: not checked).
     A file that is another one, before or after it was read, is a `PathError`, `changed`.
+    `open_folder`: gives a descriptor, that stays its own, of the folder (`Folders.open`).
     """
-    descriptor, status = open_inside(root, relative, max_bytes)
-    with open(descriptor, "rb", buffering=0) as file:
+    if open_folder is None:
+        descriptor, status = open_inside(root, relative, max_bytes)
+    else:
+        folder, slash, name = relative.rpartition("/")
+        if name in NO_NAMES or "\0" in name or (slash and not folder):
+            split_inside(relative)
+        descriptor, status = _open_in(open_folder(folder), name, relative, max_bytes)
+    try:
         if accepted is not None:
             check_same(status, accepted, relative)
-        content = _read(file, status.st_size, relative, max_bytes)
+        content = _read(descriptor, status.st_size, relative, max_bytes)
         if accepted is not None:
             check_same(os.fstat(descriptor), accepted, relative)
             if len(content) != accepted[0]:
                 raise PathError("changed", f"{relative!r:.200} changed while it was read")
         return content
+    finally:
+        os.close(descriptor)
 
 
-def _read(file, size: int, relative: str, max_bytes: int) -> bytes:  # type: ignore[no-untyped-def]
+def _read(descriptor: int, size: int, relative: str, max_bytes: int) -> bytes:
     # Memory for what is asked is taken at once, so ask for the file's size. One byte
     # more tells the end without another call.
-    content: bytes = file.read(size + 1)
+    content = os.read(descriptor, size + 1)
     if len(content) == size:
         return content
     while len(content) <= max_bytes:
-        more = file.read(max_bytes + 1 - len(content))
+        more = os.read(descriptor, max_bytes + 1 - len(content))
         if not more:
             return content
         content += more
@@ -117,6 +133,8 @@ def _read(file, size: int, relative: str, max_bytes: int) -> bytes:  # type: ign
 def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -> None:
     """Raises `PathError`, `changed`: not the file that was accepted, or not as it was."""
     found = (status.st_size, status.st_mtime_ns, status.st_ino)
+    if found == tuple(accepted):
+        return
     for what, now, then in zip(("size", "mtime", "inode"), found, accepted):
         if then and now != then:
             raise PathError(
@@ -131,7 +149,7 @@ def split_inside(relative: str) -> tuple[str, ...]:
     parts = tuple(relative.split("/"))
     if path_bytes(relative) > MAX_PATH_BYTES:
         raise PathError("outside_volume", f"path has more than {MAX_PATH_BYTES} bytes")
-    if "\0" in relative or not _NO_NAMES.isdisjoint(parts):
+    if "\0" in relative or not NO_NAMES.isdisjoint(parts):
         raise PathError(
             "outside_volume",
             f"{relative!r:.200}: give a path below the images volume, without empty, '.' or '..'",

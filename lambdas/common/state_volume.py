@@ -11,6 +11,7 @@ import sqlite3
 from typing import Any, Callable
 
 from contract import messages as m
+from contract.durable.replaced import Replaced
 from contract.durable.trouble import is_trouble
 from lambdas.common.bus import Bus
 from lambdas.common.log import Throttle, get_logger
@@ -28,6 +29,7 @@ class StateVolume:
         self._log = get_logger(part)
         self._folder = folder
         self._throttle = Throttle(SAID_EVERY_S)
+        self._replaced = Replaced(folder)
         self.refuses = ""
 
     def failed(self, error: Exception) -> None:
@@ -38,6 +40,7 @@ class StateVolume:
     def look(self, has_room: Callable[[], bool]) -> None:
         """Now and then: an idle part writes nothing, and would see neither the beginning nor the
         end. `has_room` tries it, where it was refused."""
+        self.look_whether_replaced()
         if self.refuses:
             if has_room():
                 self.took()
@@ -48,6 +51,15 @@ class StateVolume:
         except OSError as error:
             self.failed(error)
 
+    def look_whether_replaced(self) -> None:
+        """A backup put back beside the process: it goes on with the file that it has open."""
+        for path in self._replaced.look():
+            self._log.error(
+                "%s was replaced or removed while it is in use: what is remembered from now on "
+                "is lost at the next start. Put stores back while the core is stopped",
+                path,
+            )  # fmt: skip
+
     def took(self) -> None:
         if self.refuses and self._throttle.due("took") is not None:
             self._log.warning("state volume, %s: works again", self._folder)
@@ -55,9 +67,10 @@ class StateVolume:
 
     def describe(self) -> dict[str, Any]:
         """For the stats."""
+        replaced = {"replaced": self._replaced.paths} if self._replaced.paths else {}
         if not self.refuses:
-            return {"state": "ready"}
-        return {"state": "refuses", "folder": self._folder, "detail": self.refuses}
+            return {"state": "ready", **replaced}
+        return {"state": "refuses", "folder": self._folder, "detail": self.refuses, **replaced}
 
 
 class OpensLater(Part):
@@ -68,12 +81,16 @@ class OpensLater(Part):
     """
 
     def __init__(
-        self, name: str, make: Callable[[float], Part], volume: StateVolume, say: Callable[..., Any]
+        self,
+        name: str,
+        make: Callable[[float], Part],
+        volume: StateVolume,
+        publish: Callable[..., Any],
     ) -> None:
         self._name = name
         self._make = make
         self._volume = volume
-        self._say = say
+        self._publish = publish
         self._try_at = float("-inf")
         self._part: Part | None = None
 
@@ -84,7 +101,7 @@ class OpensLater(Part):
                 self._part = self._make(now)
             except (OSError, sqlite3.OperationalError) as error:
                 self._volume.failed(error)
-                self._say(
+                self._publish(
                     {
                         "v": m.VERSION,
                         "part": self._name,
@@ -100,6 +117,9 @@ class OpensLater(Part):
     def rest(self) -> None:
         if self._part is not None:
             self._part.rest()
+
+    def idle(self) -> bool:
+        return self._part is not None and self._part.idle()
 
     def close(self) -> None:
         if self._part is not None:
@@ -118,8 +138,8 @@ def opened(  # noqa: PLR0913, PLR0917 - what a part stands on
         volume = StateVolume(name, folder)
         volume.failed(error)
 
-    def say(stats: dict[str, Any]) -> None:
+    def publish_stats(stats: dict[str, Any]) -> None:
         if stats_topic:
             bus.publish(stats_topic, m.encode(stats))
 
-    return OpensLater(name, make, volume, say)
+    return OpensLater(name, make, volume, publish_stats)

@@ -27,11 +27,11 @@ class _Pipe:
         # Not at the interpreter's exit: threads that wait here still run then.
         weakref.finalize(self, _close, self._read, self._write).atexit = False
 
-    def _tell(self) -> None:
+    def _signal(self) -> None:
         with contextlib.suppress(BlockingIOError):  # full of news that nobody has heard yet
             os.write(self._write, b"!")
 
-    def _told_within(self, timeout_s: float) -> bool:
+    def _signalled_within(self, timeout_s: float) -> bool:
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
         return bool(poll.poll(max(0.0, timeout_s) * 1000))
@@ -52,27 +52,27 @@ class Flag(_Pipe):
     def set(self) -> None:
         if not self._raised:
             self._raised = True
-            self._tell()
+            self._signal()
 
     def is_set(self) -> bool:
         return self._raised
 
     def is_set_within(self, timeout_s: float) -> bool:
         """Wait at most `timeout_s` for it."""
-        return self._raised or self._told_within(timeout_s)
+        return self._raised or self._signalled_within(timeout_s)
 
 
-class Bell(_Pipe):
-    """Rung by any thread, heard by one; rings that nobody has heard count as one."""
+class WakeUp(_Pipe):
+    """Any thread wakes, one waits; wake-ups that nobody has waited for count as one."""
 
-    def ring(self) -> None:
-        self._tell()
+    def wake(self) -> None:
+        self._signal()
 
-    def is_rung_within(self, timeout_s: float) -> bool:
-        """Wait at most `timeout_s` for a ring since the last call."""
-        if not self._told_within(timeout_s):
+    def is_woken_within(self, timeout_s: float) -> bool:
+        """Wait at most `timeout_s` for a wake-up since the last call."""
+        if not self._signalled_within(timeout_s):
             return False
-        with contextlib.suppress(BlockingIOError):  # another thread has heard it
+        with contextlib.suppress(BlockingIOError):  # another thread was woken
             os.read(self._read, _DRAIN_BYTES)
         return True
 

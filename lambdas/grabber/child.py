@@ -22,10 +22,12 @@ from lambdas.imaging.errors import ImageError
 from lambdas.imaging.header import read_header
 
 KEPT_LINES = 50
+#: A camera's last picture waits so long for who asks for it; then it is told why there are no more.
+LAST_FRAME_S = 1.0
 EXIT_ENDED = 3
 
 
-class Words:
+class PrintedLines:
     """What libraries print: kept for the cause of an error, and never shown as it is."""
 
     def __init__(self) -> None:
@@ -90,7 +92,7 @@ def _size(content: bytes) -> list[int]:
     return [header.width_px, header.height_px]
 
 
-def _frames(job: dict[str, Any], words: Words, newest: Newest) -> Iterator[Frame]:
+def _frames(job: dict[str, Any], words: PrintedLines, newest: Newest) -> Iterator[Frame]:
     address, stall_s = job["address"], float(job["stall_s"])
     kind = kind_of_source(address)
     if kind == HTTP:
@@ -100,26 +102,31 @@ def _frames(job: dict[str, Any], words: Words, newest: Newest) -> Iterator[Frame
     return video.frames(address, kind, stall_s, words.newest_first)
 
 
-def _read(job: dict[str, Any], words: Words, newest: Newest, channel: Channel) -> None:
+def _read(job: dict[str, Any], words: PrintedLines, newest: Newest, channel: Channel) -> None:
     try:
         for frame in _frames(job, words, newest):
             newest.put(frame)
     except CameraError as error:
-        channel.last(error)
+        why = error
     except Exception as error:
         # Its text may hold the address: only its kind is told.
-        channel.last(CameraError("broken", f"reading ended with {type(error).__name__}"))
+        why = CameraError("broken", f"reading ended with {type(error).__name__}")
+    else:
+        return
+    newest.wait_given(LAST_FRAME_S)
+    channel.last(why)
 
 
 def main() -> int:
     channel = Channel(os.fdopen(os.dup(1), "wb"))
-    words = Words()
+    words = PrintedLines()
     video.prepare()
     job = json.loads(sys.stdin.buffer.readline())
     newest = Newest()
     threading.Thread(target=_read, args=(job, words, newest, channel), daemon=True).start()
     for _ in sys.stdin.buffer:
         channel.frame(newest.take(), newest.read)
+        newest.given()
     os._exit(0)
 
 

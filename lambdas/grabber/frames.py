@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any, NamedTuple
+
+from lambdas.common.waiting import WakeUp
 
 
 class Frame(NamedTuple):
@@ -24,7 +27,8 @@ class Newest:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
-        self._wanted = False
+        self._wanted = self._in_hand = False
+        self._had = WakeUp()
         #: Frames that were read.
         self.read = 0
 
@@ -47,4 +51,24 @@ class Newest:
             while self._frame is None:
                 self._changed.wait()
             frame, self._frame = self._frame, None
+            self._in_hand = True
             return frame
+
+    def given(self) -> None:
+        """What was taken has arrived."""
+        with self._changed:
+            self._in_hand = False
+        self._had.wake()
+
+    def wait_given(self, timeout_s: float) -> None:
+        """For a reader at its end: until somebody has had the last frame, or the time is over."""
+        until = time.monotonic() + timeout_s
+        while not self._all_had():
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return
+            self._had.is_woken_within(left_s)
+
+    def _all_had(self) -> bool:
+        with self._changed:
+            return self._frame is None and not self._in_hand

@@ -79,10 +79,11 @@ class CameraProcess:
             address = self._settings.address(self._source)
             process = self._process = _spawn()
         except CameraError as error:
-            self._tell(error)
+            self._report_error(error)
             return False
         except OSError as error:
-            self._tell(CameraError("broken", f"its process cannot be started: {error.strerror}"))
+            why = f"its process cannot be started: {error.strerror}"
+            self._report_error(CameraError("broken", why))
             return False
         if self._stopping.is_set():
             _kill(process)
@@ -99,10 +100,11 @@ class CameraProcess:
                 self._post(self._source.name, head, content)
         self._process = None
         if not (told or self._killed or self._stopping.is_set()):
-            self._tell(CameraError("broken", f"its process ended with {process.returncode}"))
+            why = f"its process ended with {process.returncode}"
+            self._report_error(CameraError("broken", why))
         return frames > 0
 
-    def _tell(self, error: CameraError) -> None:
+    def _report_error(self, error: CameraError) -> None:
         self._post(self._source.name, {"code": error.code, "detail": str(error)}, b"")
 
 

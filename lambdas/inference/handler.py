@@ -10,8 +10,8 @@ from lambdas.common.settings import inference_settings
 from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
 from lambdas.model.errors import ModelError
+from lambdas.tensors.cleanup import remove_at_the_end
 from lambdas.tensors.folder import lease_path
-from lambdas.tensors.leaving import remove_at_the_end
 from lambdas.worker.worker import Worker
 
 with starting("worker", ModelError, SettingsError):

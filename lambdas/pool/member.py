@@ -8,7 +8,7 @@ import sys
 from typing import Mapping
 
 from contract.accelerators.cards import GpuId
-from contract.accelerators.choosing import TOLD, told_for
+from contract.accelerators.choosing import UUID_VARIABLE, assigned_uuid
 from contract.messages import Record, work_message
 
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -68,9 +68,9 @@ class Member:
     def spawn(self, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a process of this interpreter: never a fork of one with a GPU context."""
         python = env.get("FANFOLD_POOL_PYTHON", sys.executable)
-        shared = sys.path if python == sys.executable else _foreign(env.get("PYTHONPATH", ""))
+        shared = sys.path if python == sys.executable else _for_others(env.get("PYTHONPATH", ""))
         path = os.pathsep.join([PACKAGE_ROOT, *(each for each in shared if each)])
-        told = told_for(str(self.gpu_id), env)
+        told = assigned_uuid(str(self.gpu_id), env)
         self.process = subprocess.Popen(
             [python, "-m", "lambdas.pool.child"],
             stdin=subprocess.PIPE,
@@ -79,14 +79,14 @@ class Member:
                 **env,
                 "PYTHONPATH": path,
                 "GPU_ID": str(self.gpu_id),
-                **({TOLD: told} if told else {}),
+                **({UUID_VARIABLE: told} if told else {}),
                 "FANFOLD_ROLE": "inference",
             },
         )
         return self.process
 
 
-def _foreign(path: str) -> list[str]:
+def _for_others(path: str) -> list[str]:
     """Of a PYTHONPATH what another interpreter may be given: it has packages and a standard
     library of its own, and ends at once with those of this one."""
     own = tuple(os.path.join(prefix, "") for prefix in {sys.prefix, sys.base_prefix})

@@ -21,7 +21,7 @@ from lambdas.splitter.entries import event_mark, items_of
 from lambdas.splitter.fullness import Fullness
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
 from lambdas.splitter.journal import Journal, Known
-from lambdas.splitter.marks import mark_of, same_content
+from lambdas.splitter.marks import mark_of, same_content, same_inline
 from lambdas.splitter.terminal import TerminalRecords, terminal_status
 from lambdas.splitter.volume import Volume
 
@@ -163,7 +163,7 @@ class Admission:
     def _is_same(self, event: Event, known_mark: str) -> bool:
         """Raises `MessageError` where nobody can tell now."""
         if event.content is not None:
-            return event.digest[:32] == known_mark
+            return same_inline(known_mark, event.digest)
         marks = [self._mark_of(name) for name in event.files]
         if None in marks and not self._volume.confirm():
             raise self._busy(f"images volume: {self._volume.away}")
@@ -184,8 +184,8 @@ class Admission:
         if event.content is not None:
             relative = kept_name(camera, first) + event.suffix
             return [self._custody.take_bytes(relative, event.content, event.digest)]
-        taken: list[Taken | None] = []
-        for seq, name in enumerate(event.files, first):
+        taken = self._custody.take_plain(camera, first, event.files) if event.manifest else []
+        for seq, name in enumerate(event.files[len(taken) :], first + len(taken)):
             try:
                 taken.append(self._custody.take_file(camera, seq, name))
             except PathError as error:
@@ -205,9 +205,13 @@ class Admission:
         terminal: str | None,
     ) -> list[dict[str, Any]]:
         items = items_of(camera, event, taken, wall)
-        self._journal.stage(camera, event.id, items, terminal, event_mark(event, taken))
+        had = taken or [None] * len(items)
+        more = [one.text if one else "" for one in had]
+        self._journal.stage(camera, event.id, items, terminal, event_mark(event, taken), more)
         texts = self._journal.staged_texts(len(items))
-        self._staged += [Image(item, terminal, text) for item, text in zip(items, texts)]
+        for item, one, text in zip(items, had, texts):
+            own = (one.kept, one.stat[0]) if one and one.text else None
+            self._staged.append(Image(item, terminal, text, own))
         return items
 
     def _pick_up(self, now: float, wall: float) -> None:

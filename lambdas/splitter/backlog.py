@@ -12,6 +12,7 @@ from contract.messages import dumps, to_ranges
 from contract.volumes import INBOX
 
 Item = Dict[str, Any]
+INSIDE = f"{INBOX}/"
 STREAMS_TOLD = 256
 LOOK_AHEAD = 256
 
@@ -29,15 +30,22 @@ class Image:
         "terminal", "text",
     )  # fmt: skip
 
-    def __init__(self, item: Item, terminal: str | None = None, text: str = "") -> None:
-        """`text`: the item's, where it is there."""
+    def __init__(
+        self,
+        item: Item,
+        terminal: str | None = None,
+        text: str = "",
+        own: tuple[str, int] | None = None,
+    ) -> None:
+        """`text`: the item's, where it is there; `own`: name and size of its file in custody, where
+        only `text` tells them."""
         self.text = text or dumps(item)
-        self.own: str = item.get("kept") or ""
-        self.inside = not self.own and item.get("file", "").startswith(INBOX + "/")
+        if own is None:
+            own = (item.get("kept") or "", (item.get("stat") or (0,))[0])
+        self.own, self.size = own
+        self.inside = not self.own and item.get("file", "").startswith(INSIDE)
         if self.inside:
             self.own = item["file"]
-        stat = item.get("stat")
-        self.size = int(stat[0]) if stat else 0
         self.stream: str = item["stream"]
         self.seq: int = item["seq"]
         self.terminal = terminal
@@ -84,6 +92,11 @@ class _Stream:
         else:
             self.fresh.popleft()
 
+    def in_order(self) -> Iterator[Image]:
+        """All that wait, lowest number first."""
+        self.peek()
+        return filter(self._waits, heapq.merge(sorted(self.again), self.fresh))
+
     def _waits(self, image: Image) -> bool:
         return self.open.get(image.seq) is image and not image.terminal and image.batch is None
 
@@ -93,6 +106,8 @@ class Backlog:
 
     def __init__(self) -> None:
         self._streams: dict[str, _Stream] = {}
+        # Those with an open image, the same objects: what is told once a second walks no others.
+        self._busy: dict[str, _Stream] = {}
         # Only those with an image that waits: an idle camera costs the others nothing.
         self._turn: deque[_Stream] = deque()
         self._suspects: list[Image] = []
@@ -106,6 +121,7 @@ class Backlog:
             stream = self._streams[image.stream] = _Stream(image.seq)
         if not stream.open:
             stream.low = image.seq
+            self._busy[image.stream] = stream
         stream.open[image.seq] = image
         self.outstanding += 1
         if not image.terminal:
@@ -189,6 +205,8 @@ class Backlog:
             if image.batch is None and image.terminal is None:
                 self.waiting -= 1
         self.outstanding -= len(closed)
+        if not found.open:
+            del self._busy[stream]
         return closed
 
     def terminate(self, image: Image, terminal: str) -> None:
@@ -218,19 +236,20 @@ class Backlog:
     def by_stream(self) -> dict[str, int]:
         """Images without a committed record, of streams that have any: for a message, so of
         `STREAMS_TOLD` at most."""
-        counts = ((name, len(stream.open)) for name, stream in self._streams.items())
-        return dict(itertools.islice(((name, n) for name, n in counts if n), STREAMS_TOLD))
+        counts = ((name, len(stream.open)) for name, stream in self._busy.items())
+        return dict(itertools.islice(counts, STREAMS_TOLD))
 
     def __iter__(self) -> Iterator[Image]:
-        for stream in self._streams.values():
+        for stream in self._busy.values():
             yield from stream.open.values()
 
     def oldest_waiting(self) -> Iterator[Image]:
-        """Images that nobody has, streams in turn, each stream's oldest first."""
-        for stream in self._streams.values():
-            for image in list(stream.open.values()):
-                if image.batch is None and image.terminal is None:
-                    yield image
+        """Images that nobody has, stream by stream, each one's oldest first; suspects last."""
+        for stream in self._busy.values():
+            yield from stream.in_order()
+        for image in sorted(self._suspects):
+            if self.get(image.stream, image.seq) is image and image.terminal is None:
+                yield image
 
 
 def _next_open(numbers: dict[int, Image], low: int) -> int:

@@ -6,14 +6,16 @@ hung is handed back to be dispatched again; a new incarnation begins with nothin
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, Iterable
 
 from contract.messages import Heartbeat
 from contract.timing import ABSENT_AFTER_S, ABSENT_HEARTBEATS, DOUBT_S, MISSED_S, STALE_S
-from lambdas.splitter.pace import batch_of, near_end, shares
+from lambdas.splitter.pace import ALIKE, batch_of, near_end, shares, uneven
 from lambdas.splitter.workers import Batch, Worker, withheld
 
 ABSENT_LONGEST_S = 60.0
+_LEAST_LOADED = attrgetter("load", "done", "name")
 
 
 class Credit:
@@ -26,6 +28,8 @@ class Credit:
         # No honest pipeline takes longer: every image of every batch at its time limit.
         self._hard_s = (window + 1) * batch * timeout_s
         self._reserved: str | None = None
+        self._ring, self._turn = list(self.workers.values()), 0
+        self._paces_s: dict[str, float] = {}
         self.restarts = 0
 
     def assume(self, now: float) -> None:
@@ -52,7 +56,30 @@ class Credit:
 
     def able(self, now: float) -> list[Worker]:
         """Who takes work, now or when it has finished what it has."""
-        return [w for w in self.workers.values() if self._able(w, now)]
+        # `_answers`, spelled out: every worker is looked at in every step with work.
+        return [
+            w
+            for w in self.workers.values()
+            if w.state == "ready"
+            and now - w.heard_at <= STALE_S
+            and not (w.alone or w.drained or w.paused_until or w.trouble)
+            and w.name != self._reserved
+        ]
+
+    def idle(self, now: float) -> Worker | None:
+        """Who gets a lone image: the next in turn that has nothing in hand, so that few of many
+        workers are looked at. None: nobody is idle, or speeds differ, and `grant` knows better."""
+        paces_s = self._paces_s.values()
+        if paces_s and max(paces_s) >= ALIKE * min(paces_s):
+            return None
+        workers = self._ring
+        for at in range(self._turn, self._turn + len(workers)):
+            worker = workers[at % len(workers)]
+            is_free = not worker.batches and worker.name != self._reserved
+            if is_free and _answers(worker, now, STALE_S):
+                self._turn = (at + 1) % len(workers)
+                return worker
+        return None
 
     def grant(
         self, waiting: int, largest: int, now: float, able: list[Worker] | None = None
@@ -65,20 +92,17 @@ class Credit:
         """
         # One look at each worker, whoever gets the batch: this is asked for every batch.
         able = self.able(now) if able is None else able
-        loads = [(w.load, w.pace.s_per_image) for w in able]
-        free = [
-            (load, w.done, w.name, w)
-            for w, (load, _) in zip(able, loads)
-            if len(w.batches) < self._window
-        ]
+        free = [w for w in able if len(w.batches) < self._window]
         if not free:
             return None
-        worker = min(free)[-1]
+        worker = min(free, key=_LEAST_LOADED)
         # Spread a small backlog over all workers, also those that have no credit just now;
         # fill batches where it is large.
-        slots = len(free) * self._window - sum([len(w.batches) for *_, w in free])
+        slots = len(free) * self._window - sum([len(w.batches) for w in free])
         share = -(-waiting // max(slots, len(able)))
-        if near_end(loads, waiting, self._window, largest):
+        if uneven([w.pace.s_per_image for w in able]) and near_end(
+            loads := [(w.load, w.pace.s_per_image) for w in able], waiting, self._window, largest
+        ):
             due = zip(able, shares(loads, waiting))
             fit = [(w, count) for w, count in due if count and self._slots(w) > 0]
             if not fit:
@@ -118,8 +142,7 @@ class Credit:
             image.batch = (worker, batch)
             image.attempt += 1
 
-    @staticmethod
-    def finished(image: Any, now: float) -> None:
+    def finished(self, image: Any, now: float) -> None:
         """One image of a batch is committed; the last one returns the credit."""
         if image.batch is None:
             return
@@ -128,6 +151,8 @@ class Credit:
         worker.finished(batch)
         if batch.open == 0:
             worker.pace.finished(len(batch.images), batch.sent_at, now)
+            if worker.pace.s_per_image:
+                self._paces_s[worker.name] = worker.pace.s_per_image
 
     def heard(self, heartbeat: Heartbeat, now: float) -> list[Batch]:
         """A heartbeat or hello; returns what the worker lost by dying since the last one."""
@@ -202,7 +227,7 @@ class Credit:
             if worker.state in ("ready", "hung") and quiet:
                 worker.state = "silent"
                 lost[worker.name] = self._withdraw(worker)
-            for batch in list(worker.batches.values()):
+            for batch in list(worker.batches.values()) if worker.batches else ():
                 if now - batch.sent_at > self._hard_s:
                     worker.drop(batch)
                     lost.setdefault(worker.name, []).append(batch)
@@ -227,11 +252,6 @@ class Credit:
             "model": worker.model,
             **({"trouble": worker.trouble} if worker.trouble else {}),
         }
-
-    def _able(self, worker: Worker, now: float) -> bool:
-        """Whether it takes work, now or when it has finished what it has."""
-        answers = _answers(worker, now, STALE_S)
-        return answers and worker.name != self._reserved and not worker.alone
 
     def _slots(self, worker: Worker) -> int:
         return self._window - len(worker.batches)

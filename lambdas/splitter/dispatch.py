@@ -105,6 +105,10 @@ class Dispatch:
                 self.again(one.batch)
 
     def _in_turn(self, now: float, volume: str) -> Iterator[_Given]:
+        lone = self._credit.idle(now) if self._backlog.waiting == 1 else None
+        if lone is not None and (images := self._backlog.take(1)):
+            yield self._give(lone, images, now, volume)
+            return
         able = self._credit.able(now) if self._backlog.waiting else []
         while self._backlog.waiting:
             granted = self._credit.grant(self._backlog.waiting, self._settings.batch, now, able)

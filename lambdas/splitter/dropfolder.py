@@ -19,7 +19,7 @@ from lambdas.common.settings import SplitterSettings
 from lambdas.splitter.dropscan import (
     INCOMPLETE,
     NOT_AN_IMAGE,
-    Lying,
+    Candidate,
     Scan,
     content_of,
     shown_path,
@@ -129,12 +129,14 @@ class DropFolder:
             return []
         began = time.perf_counter()
         unread: list[str] = []
-        lying = list(self._scan.lying(lambda folder, error: self._failed(folder, error, unread)))
+        candidates = list(
+            self._scan.candidates(lambda folder, error: self._failed(folder, error, unread))
+        )
         left: Counter[str] = Counter()
         here: set[str] = set()
         ready: list[tuple[str, int, Found]] = []
         waiting = 0
-        for one in lying:
+        for one in candidates:
             key = shown_path(one.path)
             here.add(key)
             why = one.why or self._judge(one, key, now)
@@ -157,7 +159,7 @@ class DropFolder:
         if not missing and self._complaints.due(folder) is not None:
             _log.warning("drop folder %s is not read: %s", shown_path(folder), error)
 
-    def _judge(self, one: Lying, key: str, now: float) -> str:
+    def _judge(self, one: Candidate, key: str, now: float) -> str:
         """Either "ready", "waits", why it is left, or "" for what has been taken."""
         if same_mark(self._seen.get(key, ""), one.mark):
             return ""
@@ -175,7 +177,7 @@ class DropFolder:
             return "waits"
         return settling.content if settling.content == "unreadable" else "ready"
 
-    def _content(self, one: Lying) -> str:
+    def _content(self, one: Candidate) -> str:
         try:
             descriptor, status = open_inside(self._root, one.path, MAX_IMAGE_BYTES)
         except PathError as error:
@@ -198,11 +200,14 @@ class DropFolder:
             _log.warning("left in the drop folder: %s (%s)", key, why)
 
     def _forget(self, here: set[str], unread: list[str]) -> None:
-        """Files that are gone; of folders that could not be read, nothing is known."""
+        """Files that are gone; of folders that are away or cannot be read, nothing is known."""
         unknown = tuple(f"{shown_path(folder)}/" for folder in unread)
-        for path in [p for p in self._seen if p not in here and not p.startswith(unknown)]:
-            del self._seen[path]
-            self._gone.append(path)
+        camera_at = len(shown_path(self._folder)) + 1
+        for path in [p for p in self._seen if p not in here]:
+            camera = path[camera_at:].partition("/")[0]
+            if not (path.startswith(unknown) or self._scan.is_away(camera)):
+                del self._seen[path]
+                self._gone.append(path)
         for key, settling in list(self._settling.items()):
             # A name whose content is new settles again, although it was seen before.
             if key not in here or same_mark(self._seen.get(key, ""), settling.mark):

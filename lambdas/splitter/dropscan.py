@@ -40,7 +40,7 @@ PNG_END_BYTES = 8
 NOT_AN_IMAGE, INCOMPLETE, COMPLETE = "not_an_image", "incomplete", "complete"
 
 
-class Lying(NamedTuple):
+class Candidate(NamedTuple):
     """`path` below the images volume, as Python names it; `why`: "" for what may be an image."""
 
     camera: str
@@ -76,12 +76,14 @@ class Scan:
     def __init__(self, root: str, folder: str, cameras: tuple[str, ...], sub: tuple[str, ...]):
         """`sub`: patterns of the sub-folders that are looked into, at any depth."""
         self._root, self._folder = root, folder
-        self._cameras, self._sub = cameras, sub
+        self._cameras, self._sub = frozenset(cameras), sub
+        # Cameras that the last pass looked at: the others have no folder now.
+        self._there: set[str] = set()
 
-    def lying(self, failed: Callable[[str, Exception], None]) -> Iterator[Lying]:
+    def candidates(self, failed: Callable[[str, Exception], None]) -> Iterator[Candidate]:
         """Everything, camera by camera. `failed(folder, error)`: nothing is known of it now.
 
-        A camera without a folder costs no system call: most of a thousand may have none.
+        A camera without a folder costs nothing: most of a thousand may have none.
         """
         there: set[str] = set()
         problems: list[Exception] = []
@@ -93,27 +95,28 @@ class Scan:
         yield from self._beside_cameras(there, failed_above)
         # A folder that cannot be listed may have others in it that can.
         listed = not problems or getattr(problems[0], "reason", "") == "not_found"
-        for camera in self._cameras:
-            folder = f"{self._folder}/{camera}"
-            if listed and camera not in there:
-                failed(folder, PathError("not_found", folder))
-            else:
-                yield from self._of(camera, folder, 0, failed)
+        self._there = there.intersection(self._cameras) if listed else set(self._cameras)
+        for camera in sorted(self._there):
+            yield from self._of(camera, f"{self._folder}/{camera}", 0, failed)
+
+    def is_away(self, camera: str) -> bool:
+        """Whether this camera has no folder at the moment."""
+        return camera in self._cameras and camera not in self._there
 
     def _beside_cameras(
         self, there: set[str], failed: Callable[[str, Exception], None]
-    ) -> Iterator[Lying]:
+    ) -> Iterator[Candidate]:
         for entry in self._entries(self._folder, failed):
             there.add(entry.name)
             if entry.name in self._cameras or entry.name.startswith("."):
                 continue
             folder = entry.is_dir(follow_symlinks=False)
             why = "unknown_camera" if folder else "no_camera"
-            yield Lying("", f"{self._folder}/{entry.name}", "", 0, why)
+            yield Candidate("", f"{self._folder}/{entry.name}", "", 0, why)
 
     def _of(
         self, camera: str, folder: str, depth: int, failed: Callable[[str, Exception], None]
-    ) -> Iterator[Lying]:
+    ) -> Iterator[Candidate]:
         for entry in self._entries(folder, failed):
             path = f"{folder}/{entry.name}"
             try:
@@ -121,13 +124,14 @@ class Scan:
             except FileNotFoundError:  # taken away since it was listed
                 continue
             if not stat.S_ISDIR(status.st_mode):
-                yield Lying(camera, path, mark_of(status), status.st_mtime_ns, _why(path, status))
+                mark, why = mark_of(status), _why(path, status)
+                yield Candidate(camera, path, mark, status.st_mtime_ns, why)
             elif entry.name.startswith("."):
                 continue
             elif depth < DEEPEST and self._looked_into(entry.name):
                 yield from self._of(camera, path, depth + 1, failed)
             else:
-                yield Lying(camera, path, "", 0, "sub_folder")
+                yield Candidate(camera, path, "", 0, "sub_folder")
 
     def _entries(
         self, folder: str, failed: Callable[[str, Exception], None]

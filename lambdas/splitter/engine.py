@@ -7,8 +7,10 @@ the journal; everything else is rebuilt from it and from what workers and aggreg
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from contract import messages as m
+from contract.topics import Topics
 from lambdas.common.bus import Bus
 from lambdas.common.fault_points import fault
 from lambdas.common.health import HealthReport
@@ -25,23 +27,30 @@ from lambdas.splitter.journal import Journal
 from lambdas.splitter.leftovers import Leftovers
 from lambdas.splitter.link import Link
 from lambdas.splitter.losses import Losses
+from lambdas.splitter.stats import counted, stats_of
 from lambdas.splitter.tables import JournalFullError
-from lambdas.splitter.telling import counted, stats_of
 from lambdas.splitter.terminal import TerminalRecords
 from lambdas.splitter.volume import Volume
 
 STATS_EVERY_S = 1.0
 FLUSH_EVERY_S = 0.25
+# Who has fallen silent is looked for as often: it takes every worker.
+LOOK_EVERY_S = 0.1
 # Of all streams together, so that the question fits a message.
 RANGES_PER_SYNC = 3_000
 
 _log = get_logger("splitter")
 
 
+# An idle worker says the same every second.
+_read_heartbeat = lru_cache(maxsize=256)(m.parse_heartbeat)
+
+
 class Splitter(Part):
     def __init__(self, settings: SplitterSettings, bus: Bus, now: float) -> None:
         self._settings = settings
         self._bus = bus
+        self._heartbeat_topic = Topics(settings.site).heartbeat
         self.journal = Journal(f"{settings.own_state_dir}/journal.sqlite3", settings.journal_bytes)
         notes = self.journal.notes
         self.backlog = Backlog()
@@ -58,6 +67,7 @@ class Splitter(Part):
         )
         self._health = HealthReport(settings, settings.health, "splitter", bus, now)
         self._stats_at = self._flush_at = now
+        self._look_at = float("-inf")
         self._news = self._was_ready = False
         self._throttle = Throttle(10.0)
         self.done = self._stats_done = 0
@@ -93,31 +103,38 @@ class Splitter(Part):
         replies = self._commit(now)
         if self._settings.on_demand:
             self.credit.assume(now)
-        self.dispatch.recover(self.credit.silent(now), "answers no more", now)
-        if self.link.alive(now):
-            for batch in self.credit.missing(now):
-                self.dispatch.try_elsewhere(batch)
+        looks = now - self._look_at >= LOOK_EVERY_S
+        if looks:
+            self._look_at = now
+            self._look_for_silent(now)
         asked = self.link.due(self._settings.done_topic, now)
         ended = self.terminals.due(self._settings.done_topic, self.backlog, now)
         works = self.link.ready and self.volume.ready
         self.dispatch.send(now, self.volume.identity if works else None, [*replies, *asked, *ended])
         if replies:
             fault("splitter.after_accepted")
-        self.dispatch.probe(now)
+        if looks:
+            self.dispatch.probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
             self._stats_at = now
             self.state_volume.look(self.journal.has_room)
             self.admission.answers.finished((self.done - self._stats_done) / STATS_EVERY_S)
             self._stats_done = self.done
-            self._tell(now, wall)
+            self._publish_stats(now, wall)
             self._health.pump(*counted(self), now, wall)
         elif self._news or self.link.ready != self._was_ready:
             # Somebody waits for a worker's hello, or for the aggregator.
-            self._tell(now, wall)
+            self._publish_stats(now, wall)
+
+    def _look_for_silent(self, now: float) -> None:
+        self.dispatch.recover(self.credit.silent(now), "answers no more", now)
+        if self.link.alive(now):
+            for batch in self.credit.missing(now):
+                self.dispatch.try_elsewhere(batch)
 
     def close(self) -> None:
         self.journal.close()
-        self.leftovers.tell(float("inf"))
+        self.leftovers.report(float("inf"))
 
     def _numbers(self) -> dict[str, tuple[int, list[list[int]]]] | None:
         """What this journal knows of its numbers; a damaged one does not know which are done."""
@@ -152,6 +169,9 @@ class Splitter(Part):
                 self.admission.received(camera, message.payload, now, self.link.ready)
             return
         try:
+            if message.subject == self._heartbeat_topic and isinstance(message.payload, bytes):
+                self._on_heartbeat(_read_heartbeat(message.payload), now)
+                return
             body = m.decode(message.payload)
             if "kind" in body:
                 self._on_heartbeat(m.parse_heartbeat(body), now)
@@ -220,9 +240,9 @@ class Splitter(Part):
             if self.custody.group_size():
                 self.volume.took()
             self.custody.keep()
-            self.custody.leaving.tidy(now)
+            self.custody.removals.tidy(now)
             self.admission.committed()
-            self.leftovers.tell(now)
+            self.leftovers.report(now)
             return self.admission.answers.due()
         self.custody.discard()
         if isinstance(refusal, JournalFullError):
@@ -259,7 +279,7 @@ class Splitter(Part):
         if outgoing:
             self._bus.publish_all(outgoing)
 
-    def _tell(self, now: float, wall: float) -> None:
+    def _publish_stats(self, now: float, wall: float) -> None:
         self._news, self._was_ready = False, self.link.ready
         if self._settings.stats_topic:
             self._publish([(self._settings.stats_topic, m.encode(stats_of(self, now, wall)))])

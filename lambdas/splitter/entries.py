@@ -9,14 +9,15 @@ from typing import Any, Sequence
 
 from lambdas.splitter.custody import Taken
 from lambdas.splitter.intake import Event
-from lambdas.splitter.marks import content_mark
+from lambdas.splitter.marks import content_mark, inline_mark
 
 
 def items_of(
     camera: str, event: Event, taken: Sequence[Taken | None], wall: float
 ) -> list[dict[str, Any]]:
-    """One item for each image, not numbered yet. `taken`: empty where nothing was to be taken;
-    None in it: that image could not be had. `wall`: of its arrival, Unix seconds."""
+    """One item for each image, not numbered yet, without what `Taken.text` says. `taken`: empty
+    where nothing was to be taken; None in it: that image could not be had. `wall`: of its arrival,
+    Unix seconds."""
     items = []
     for index in range(event.images):
         item: dict[str, Any] = {"stream": camera, "seq": 0}
@@ -35,7 +36,7 @@ def items_of(
 def event_mark(event: Event, taken: Sequence[Taken | None]) -> str:
     """What the journal remembers of an event's content."""
     if event.content is not None:
-        return event.digest[:32]
+        return inline_mark(event.digest)
     had = taken or [None] * event.images
     return content_mark(event.files, [one.mark if one else None for one in had])
 
@@ -46,10 +47,10 @@ def _describe(item: dict[str, Any], event: Event, index: int, taken: Taken | Non
         item["file"] = taken.kept if taken else ""
     else:
         item["file"] = event.files[index]
-    if taken is None:
+    if taken is None or taken.text:
         return
     if event.content is None:
         item["kept"] = taken.kept
-    item["stat"] = list(taken.stat)
+    item["stat"] = taken.stat
     if taken.digest:
         item["digest"] = taken.digest

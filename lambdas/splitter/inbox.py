@@ -1,7 +1,8 @@
 """The splitter's own folder in the images volume: names are made in it and reach the disk.
 
 Others may write to the volume too, so nothing here follows a symbolic link. Folders are open
-as long as a group of images is: one walk for all of them.
+as long as a group of images is: one walk for all of them. The code from `link` on runs once for
+every image, so it is written for few steps.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ import contextlib
 import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Iterator, Sequence
 
-from contract.volumes import INBOX
+from contract.messages import MAX_PATH_BYTES
+from contract.volumes import INBOX, KEPT_IN_A_ROW, kept_folder
+from lambdas.common.folders import Folders
 from lambdas.common.paths import (
+    NO_NAMES,
     PathError,
     explain,
-    make_folder_inside,
-    open_folder_in,
     open_folder_inside,
     split_inside,
 )
 from lambdas.splitter.durable import syncfs
 
 FOLDER = INBOX
+# A manifest may name files of as many folders as it has files.
+SOURCE_FOLDERS = 64
+# Characters of at most four bytes.
+SURELY_SHORT = MAX_PATH_BYTES // 4
 # No link here: another file system, one without links, the kernel's protected_hardlinks
 # (a file of somebody else), or too many links already.
 CANNOT_LINK = frozenset(
@@ -40,11 +46,12 @@ CANNOT_LINK = frozenset(
 
 
 class Inbox:
-    """Paths are relative to `images_dir`; those of the inbox are `{FOLDER}/{stream}/{name}`."""
+    """Paths are relative to `images_dir`; those of the inbox are what `kept_name` says."""
 
     def __init__(self, images_dir: str) -> None:
         self._root = images_dir
-        self._open: dict[str, int] = {}
+        self._sources = Folders(images_dir, SOURCE_FOLDERS)
+        self._own = Folders(images_dir)
         # Folders whose names are on the disk, by device and inode: the volume may change.
         self._durable: set[tuple[int, int]] = set()
         self._sync_filesystem = syncfs()
@@ -55,16 +62,40 @@ class Inbox:
 
         Raises `PathError` for the file's own fault, `OSError` for the machine's.
         """
-        parent, _, last = name.rpartition("/")
-        source = self._folder(parent)
+        parent, slash, last = name.rpartition("/")
+        if len(name) > SURELY_SHORT or last in NO_NAMES or "\0" in last or (slash and not parent):
+            split_inside(name)
         target, own = self._place(relative)
+        source = self._sources.open(parent)
         try:
-            _link_again(last, own, source, target)
+            os.link(last, own, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+        except FileExistsError:  # a crash left it: what the journal names is never linked again
+            os.unlink(own, dir_fd=target)
+            os.link(last, own, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
         except (OSError, UnicodeError) as error:
             if getattr(error, "errno", None) in CANNOT_LINK:
                 return None
             raise explain(error, source, last, name) from None
         return os.stat(own, dir_fd=target, follow_symlinks=False)
+
+    def link_each(
+        self, stream: str, first: int, names: Sequence[str]
+    ) -> Iterator[tuple[str, os.stat_result]]:
+        """As `link` for files that follow one another, with each one's own name. It ends before, or
+        raises at, the first that is not as usual; a link may be left there for `link`."""
+        target, parent, source = -1, None, -1
+        for seq, name in enumerate(names, first):
+            above, slash, last = name.rpartition("/")
+            if last in NO_NAMES or len(name) > SURELY_SHORT or (slash and not above):
+                return
+            if target < 0 or seq % KEPT_IN_A_ROW == 0:
+                folder = kept_folder(stream, seq)
+                target = self._own.open(folder, make=True)
+            if above != parent:
+                parent, source = above, self._sources.open(above)
+            own = f"{seq:012d}"
+            os.link(last, own, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+            yield f"{folder}/{own}", os.stat(own, dir_fd=target, follow_symlinks=False)
 
     def write(self, relative: str, content: bytes) -> None:
         """A file of its own. Raises `OSError`; nothing is left behind then."""
@@ -88,6 +119,11 @@ class Inbox:
         """A name of this group."""
         folder, name = self._place(relative)
         os.unlink(name, dir_fd=folder)
+
+    def drop(self, relative: str) -> None:
+        """A name that may be there."""
+        folder, name = self._place(relative)
+        unlink(folder, name)
 
     def sync(self, group: list[str]) -> None:
         """These files of the inbox and their names reach the disk, where it can be by one call."""
@@ -117,8 +153,9 @@ class Inbox:
 
     def _sync_folders(self, folders: Iterable[str]) -> None:
         for folder in folders:
-            self._sync(self._open[folder], os.fsync)
-            status = os.fstat(self._open[folder])
+            descriptor = self._own.open(folder)
+            self._sync(descriptor, os.fsync)
+            status = os.fstat(descriptor)
             identity = (status.st_dev, status.st_ino)
             if identity not in self._durable:
                 self._sync_above(folder)
@@ -140,35 +177,16 @@ class Inbox:
 
     def close(self) -> None:
         """The group is done."""
-        folders, self._open = self._open, {}
-        for descriptor in folders.values():
-            os.close(descriptor)
-
-    def _folder(self, parent: str) -> int:
-        if parent not in self._open:
-            if parent:
-                self._open[parent] = open_folder_inside(self._root, parent)
-            else:
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-                self._open[parent] = os.open(self._root, flags)
-        return self._open[parent]
-
-    def _make(self, own: str) -> int:
-        """One walk to the inbox for a group, however many streams it is of."""
-        name = split_inside(own)[-1]
-        if FOLDER not in self._open:
-            self._open[FOLDER] = make_folder_inside(self._root, FOLDER)
-        return open_folder_in(self._open[FOLDER], name, own, make=True)
+        self._sources.close()
+        self._own.close()
 
     def _place(self, relative: str) -> tuple[int, str]:
         """The folder in the inbox and the name in it; the folder is made where it is not there."""
-        own, _, name = relative.rpartition("/")
-        if own not in self._open:
-            try:
-                self._open[own] = self._make(own)
-            except PathError as error:
-                raise OSError(errno.ELOOP, f"{own} must be a folder: {error.detail}") from None
-        return self._open[own], name
+        folder, _, name = relative.rpartition("/")
+        try:
+            return self._own.open(folder, make=True), name
+        except PathError as error:
+            raise OSError(errno.ELOOP, f"{folder} must be a folder: {error.detail}") from None
 
 
 def unlink(folder: int, name: str) -> None:
@@ -176,12 +194,3 @@ def unlink(folder: int, name: str) -> None:
         os.unlink(name, dir_fd=folder)
     except (FileNotFoundError, IsADirectoryError):
         pass
-
-
-def _link_again(name: str, own: str, source: int, target: int) -> None:
-    arguments = {"src_dir_fd": source, "dst_dir_fd": target, "follow_symlinks": False}
-    try:
-        os.link(name, own, **arguments)  # type: ignore[arg-type]
-    except FileExistsError:  # a crash left it: what the journal names is never linked again
-        os.unlink(own, dir_fd=target)
-        os.link(name, own, **arguments)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from contract.durable.database import Format, is_out_of_room, open_database, transaction
 from contract.durable.room import Room
@@ -152,22 +152,26 @@ class Journal:
         with transaction(self._db):
             self._db.executemany("DELETE FROM seen WHERE path=?", [(path,) for path in gone])
 
-    def stage(
+    def stage(  # noqa: PLR0913, PLR0917 - an event's row, and its images'
         self,
         stream: str,
         event_id: str,
         items: list[dict[str, Any]],
         terminal: str | None,
         mark: str = "",
+        more: Sequence[str] = (),
     ) -> int:
         """Number `items` (their `seq` is set) and stage them; returns the first number.
 
-        `mark` identifies their content.
+        `mark` identifies their content. `more`: for each the JSON of further members, "": none.
         """
         first = self.next_seq(stream)
-        for seq, item in enumerate(items, first):
-            item["seq"] = seq
-            self._staged_images.append((stream, seq, dumps(item), terminal))
+        for index, item in enumerate(items):
+            item["seq"] = seq = first + index
+            text = dumps(item)
+            if more and more[index]:
+                text = f"{text[:-1]},{more[index]}}}"
+            self._staged_images.append((stream, seq, text, terminal))
         row = (self._event, stream, event_id, first, len(items), mark, self._age_s)
         self._staged_events[stream, event_id] = row
         self._event += 1
@@ -283,6 +287,10 @@ class Journal:
 
     def streams(self) -> list[str]:
         return list(self._next)
+
+    def committed(self) -> dict[str, int]:
+        """By stream as `committed_next`."""
+        return dict(self._next)
 
     def close(self) -> None:
         self.commit()

@@ -59,30 +59,37 @@ class Leftovers:
         if lost is None and self._is_new:  # what lies there was another journal's
             lost = {}
         try:
+            strange = lost is None and self._witness.is_of_another()
             if lost is not None:
                 self._pass_over_lost(wanted, lost)
-            own = self._own()
+            elif strange:  # its images are not ours to remove, its numbers not ours to pass over
+                lost = {}
+                self._custody.removals.bring_back({name for name in wanted if name})
+            own = self._journal.committed()
             if not self._is_new and (beyond := self._witness.beyond(own)):
                 lost = {**own, **(lost or {})}
                 self._restored(wanted, beyond)
-            self._custody.leaving.sweep(wanted, lost)
+            self._custody.removals.sweep(wanted, lost)
+            if strange and self._custody.removals.kept_lost:
+                _log.error(
+                    "%s was last used with another journal: if another site's state volume is "
+                    "mounted here, stop the core and mount this site's own",
+                    self._settings.images_dir,
+                )
         except (OSError, JournalFullError) as error:
             if self._throttle.due("look") is not None:
                 _log.warning("left-over files are not looked for: %s", error)
             return
         self._looked = True
 
-    def tell(self, now: float) -> None:
+    def report(self, now: float) -> None:
         """The volume sees how far the numbers are."""
         if self._looked and self._witness.due(now):  # at every commit, and streams may be many
-            self._witness.tell(self._own(), now)
+            self._witness.record(self._journal.committed(), now)
 
     def describe(self) -> dict[str, int]:
         """For the stats."""
         return {"after_backup": self.after_backup, "without_record": self.without_record}
-
-    def _own(self) -> dict[str, int]:
-        return {name: self._journal.committed_next(name) for name in self._journal.streams()}
 
     def _pass_over_lost(self, wanted: set[str], lost: Mapping[str, int]) -> None:
         """Numbers that a lost journal gave last, of which nobody else may have heard: their images
@@ -92,7 +99,7 @@ class Leftovers:
             name: self._journal.next_seq(name) + 2 * self._settings.max_backlog + MAX_IN_A_MANIFEST
             for name in self._settings.cameras
         }
-        highest = self._custody.leaving.lost_up_to(wanted, lost, limits)
+        highest = self._custody.removals.lost_up_to(wanted, lost, limits)
         if highest:
             self._journal.start_after(highest)
 
@@ -101,7 +108,7 @@ class Leftovers:
         again. An image that still lies in custody had no record: it gets one, under its number.
         The others had theirs, which may have left or not."""
         for stream, (first, seen) in beyond.items():
-            numbers = self._custody.leaving.numbers(stream, first, first + FURTHEST, wanted)
+            numbers = self._custody.removals.numbers(stream, first, first + FURTHEST, wanted)
             upto = max([seen, *(number + 1 for number in numbers[-1:])])  # it is told now and then
             terminal = terminal_status("dropped", "journal_lost", DETAIL)
             items = [{"stream": stream, "seq": seq} for seq in numbers]

@@ -8,10 +8,21 @@ from typing import Iterable, Sequence
 
 UNKNOWN = "-"
 SHORT = 8
+_INSIDE = "inside"
 
 
 def mark_of(status: os.stat_result) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ino}"
+
+
+def inline_mark(digest: str) -> str:
+    """Of an image that came inside a message: no names that an event of files could have."""
+    return f"{digest[:32]}:{_INSIDE}"
+
+
+def same_inline(known: str, digest: str) -> bool:
+    """Older marks are the digest alone."""
+    return known.partition(":")[0] == digest[:32]
 
 
 def marks_digest(marks: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ at its end: an image that it takes last is waited for by the whole stream.
 from __future__ import annotations
 
 import heapq
-from typing import Any, Sequence
+from typing import Any, Sequence, cast
 
 # Of the newest batch: a worker that changes its speed is known after a few.
 NEWEST = 0.3
@@ -15,8 +15,10 @@ NEWEST = 0.3
 ALIKE = 1.5
 # A batch is work for this long at most: longer ones save nothing and hold the order back.
 BATCH_S = 1.0
-# Dealing out a longer backlog one by one would take milliseconds, and its end is far.
+# The end of a longer backlog is far.
 MOST_SHARED = 5_000
+# Of a time that is computed: no image is counted that would end with it only by rounding.
+ROUNDING = 1e-9
 
 
 class Pace:
@@ -47,37 +49,55 @@ def batch_of(pace_s: float | None, largest: int) -> int:
     return largest if not pace_s else max(1, min(largest, int(BATCH_S / pace_s)))
 
 
-def near_end(
-    loads: Sequence[tuple[int, float | None]], waiting: int, window: int, largest: int
-) -> bool:
+def uneven(paces_s: Sequence[float | None]) -> bool:
+    """Whether speeds are all known and not about the same: else nothing is to be gained."""
+    if None in paces_s or 0.0 in paces_s:
+        return False
+    known_s = cast("Sequence[float]", paces_s)
+    return max(known_s) >= ALIKE * min(known_s)
+
+
+def near_end(loads: Sequence[tuple[int, Any]], waiting: int, window: int, largest: int) -> bool:
     """Whether the slowest worker, once it is filled, would be the last to be done.
 
-    False as well where speeds are about the same or not all known: nothing is to be gained.
-    `loads`: per worker the images in hand and the seconds per image.
+    `loads`: per worker the images in hand and the seconds per image, all known.
     """
     if waiting > MOST_SHARED:
         return False
-    paces_s = [pace_s for _, pace_s in loads if pace_s]
-    if len(paces_s) < len(loads) or not paces_s:
-        return False
+    paces_s = [pace_s for _, pace_s in loads]
     slowest_s = max(paces_s)
-    if slowest_s < ALIKE * min(paces_s):
-        return False
     held = sum([held for held, _ in loads])  # for every batch: no generators
     all_done_s = (waiting + held) / sum([1 / pace_s for pace_s in paces_s])
-    return all_done_s < window * batch_of(slowest_s, largest) * slowest_s
+    return bool(all_done_s < window * batch_of(slowest_s, largest) * slowest_s)
 
 
 def shares(loads: Sequence[tuple[int, Any]], waiting: int) -> list[int]:
     """How many of `waiting` images each worker gets if each goes where it is done soonest.
 
-    `loads` as above, every speed known.
+    `loads` as above, every speed known. Asked for every batch near the end of a backlog: so what
+    is done before all would be done together is counted, and only the rest is dealt one by one.
     """
-    counts = [0] * len(loads)
-    ends = [((held + 1) * pace_s, index) for index, (held, pace_s) in enumerate(loads)]
+    sure_s = _together_s(loads, waiting) * (1 - ROUNDING)
+    counts = [max(int(sure_s / pace_s) - held, 0) for held, pace_s in loads]
+    ends = [
+        ((held + count + 1) * pace_s, index)
+        for index, ((held, pace_s), count) in enumerate(zip(loads, counts))
+    ]
     heapq.heapify(ends)
-    for _ in range(waiting):
+    for _ in range(waiting - sum(counts)):
         end_s, index = ends[0]
         counts[index] += 1
         heapq.heapreplace(ends, (end_s + loads[index][1], index))
     return counts
+
+
+def _together_s(loads: Sequence[tuple[int, Any]], waiting: int) -> float:
+    """When all would be done, if images could be divided; who has more than that gets nothing."""
+    shared = loads
+    while True:
+        per_s = sum([1 / pace_s for _, pace_s in shared])
+        end_s: float = (waiting + sum([held for held, _ in shared])) / per_s
+        left = [(held, pace_s) for held, pace_s in shared if held * pace_s < end_s]
+        if len(left) in (0, len(shared)):
+            return end_s
+        shared = left

@@ -17,6 +17,8 @@ from lambdas.common.log import Throttle, get_logger
 from lambdas.common.paths import PathError, make_folder_inside, open_inside
 
 WRITE_EVERY_S = 0.25
+# The line has every stream: of more it is written less often, so that a stream costs nothing.
+STREAMS_AT_ONCE = 64
 MAX_BYTES = 1 << 20
 # Of a backup that is years old. What is above was not written by a splitter.
 FURTHEST = 1_000_000_000
@@ -35,19 +37,27 @@ class Witness:
 
     def read(self) -> dict[str, int]:
         """Next numbers by stream; none where another journal's were seen last. Raises `OSError`."""
+        journal, numbers = self._last()
+        return numbers if journal == self._journal else {}
+
+    def is_of_another(self) -> bool:
+        """Whether another journal's numbers were seen last. Raises `OSError`."""
+        return self._last()[0] not in {"", self._journal}
+
+    def _last(self) -> tuple[str, dict[str, int]]:
+        """Which journal wrote last, and its next numbers; "": nobody that we know."""
         try:
             descriptor, _ = open_inside(self._root, NUMBERS, MAX_BYTES)
         except PathError:
-            return {}
+            return "", {}
         with open(descriptor, "rb") as file:
             line = file.readline()
         try:
             seen = json.loads(line)
-            if seen["journal"] != self._journal:
-                return {}
-            return {str(name): int(number) for name, number in seen["next"].items()}
+            numbers = {str(name): int(number) for name, number in seen["next"].items()}
+            return str(seen["journal"]), numbers
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return {}
+            return "", {}
 
     def beyond(self, own: Mapping[str, int]) -> dict[str, tuple[int, int]]:
         """By stream, from which to below which number it saw what `own` does not know."""
@@ -61,11 +71,11 @@ class Witness:
         """As often as makes sense."""
         return now >= self._write_at
 
-    def tell(self, numbers: Mapping[str, int], now: float) -> None:
+    def record(self, numbers: Mapping[str, int], now: float) -> None:
         """When it is due; a volume that does not take it has other troubles."""
         if numbers == self._written:
             return
-        self._write_at = now + WRITE_EVERY_S
+        self._write_at = now + WRITE_EVERY_S * max(1.0, len(numbers) / STREAMS_AT_ONCE)
         try:
             self._write(json.dumps({"journal": self._journal, "next": dict(numbers)}) + "\n")
             self._written = dict(numbers)

@@ -32,8 +32,8 @@ class Batch:
 class Worker:
     """`state`: unknown (not heard yet), ready, silent or hung; `drained`: an operator's wish.
 
-    `load`: images in hand without a committed record; a count, since it is asked of every worker
-    at every batch.
+    `load`: images in hand without a committed record; `alone`: batches among them that must be the
+    only one. Counts, since they are asked of every worker at every batch.
     `has_unknown_batches`: its last heartbeat named batches that are not, or no more, of this
     splitter: of its process before a restart, or given to others meanwhile.
     `paused_until`: the core is exchanging its model.
@@ -41,7 +41,7 @@ class Worker:
     """
 
     __slots__ = (
-        "batches", "busy_ms", "done", "drained", "has_unknown_batches", "heard_at",
+        "alone", "batches", "busy_ms", "done", "drained", "has_unknown_batches", "heard_at",
         "incarnation", "load", "missed", "model", "name", "pace", "paused_until", "probed_at",
         "state", "trouble",
     )  # fmt: skip
@@ -62,20 +62,22 @@ class Worker:
         self.model: Any = None
         self.batches: dict[str, Batch] = {}
         self.missed: list[Batch] = []
-        self.load = 0
+        self.load = self.alone = 0
 
     def take(self, batch: Batch) -> None:
         self.batches[batch.id] = batch
         self.load += batch.open
+        self.alone += batch.alone
 
     def drop(self, batch: Batch) -> None:
         """It has no part in this batch any more."""
         if self.batches.pop(batch.id, None) is batch:
             self.load -= batch.open
+            self.alone -= batch.alone
 
     def drop_all(self) -> None:
         self.batches.clear()
-        self.load = 0
+        self.load = self.alone = 0
 
     def finished(self, batch: Batch) -> None:
         """One image of a batch is committed, whoever has the batch by now."""
@@ -85,13 +87,7 @@ class Worker:
             self.load -= 1
             if batch.open == 0:
                 del self.batches[batch.id]
-
-    @property
-    def alone(self) -> bool:
-        for batch in self.batches.values():  # noqa: SIM110 - at every batch: no generator
-            if batch.alone:
-                return True
-        return False
+                self.alone -= batch.alone
 
     @property
     def shown_state(self) -> str:

@@ -101,7 +101,7 @@ class WakeFifo:
         with contextlib.suppress(BlockingIOError):
             os.write(self._fd, b"\1")
 
-    def is_rung_within(self, timeout_s: float) -> bool:
+    def is_woken_within(self, timeout_s: float) -> bool:
         """Whether there was a wake-up within the time; takes one."""
         ready, _, _ = select.select([self._fd], [], [], timeout_s)
         return bool(ready) and self.take(1) > 0

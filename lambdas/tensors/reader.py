@@ -84,7 +84,7 @@ class Reader:
 
     def look_within(self, timeout_s: float) -> None:
         """Until a tensor may be there; then the rings may also be new ones."""
-        self._fifo.is_rung_within(timeout_s)
+        self._fifo.is_woken_within(timeout_s)
         self.refresh()
 
     def refresh(self) -> None:

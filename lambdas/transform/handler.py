@@ -10,8 +10,8 @@ from lambdas.common.settings import transform_settings
 from lambdas.common.starting import starting
 from lambdas.common.variables import SettingsError
 from lambdas.model.errors import ModelError
+from lambdas.tensors.cleanup import remove_at_the_end
 from lambdas.tensors.folder import ring_path
-from lambdas.tensors.leaving import remove_at_the_end
 from lambdas.tensors.ring import RingError
 from lambdas.transform.worker import TransformWorker
 

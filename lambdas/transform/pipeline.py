@@ -165,7 +165,7 @@ class TransformPipeline:
 
     def _watch(self) -> None:
         while not self._stopping:
-            self._fifo.is_rung_within(LOOK_AGAIN_S)
+            self._fifo.is_woken_within(LOOK_AGAIN_S)
             now = self._clock.tick()
             self._leases.look(now)
             if self._leases.served:

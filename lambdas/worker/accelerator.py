@@ -7,7 +7,7 @@ import os
 from typing import MutableMapping, NamedTuple
 
 from contract.accelerators.cards import AcceleratorError, GpuId, Inventory
-from contract.accelerators.choosing import TOLD, VISIBLE, Choice, choose, problem
+from contract.accelerators.choosing import UUID_VARIABLE, VISIBLE, Choice, choose, problem
 from contract.accelerators.cuda import DriverError, device
 from contract.accelerators.looking import look
 from contract.messages import Record
@@ -46,7 +46,7 @@ def claim(
         return Claim(gpu_id, gpu_id.index)
     found = look() if inventory is None else inventory
     try:
-        choice = choose(gpu_id, found.cards, env.get(TOLD, ""), env.get(VISIBLE))
+        choice = choose(gpu_id, found.cards, env.get(UUID_VARIABLE, ""), env.get(VISIBLE))
     except AcceleratorError as error:
         raise ModelError("; ".join([str(error), *found.remarks])) from None
     for remark in found.remarks:

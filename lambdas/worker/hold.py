@@ -50,7 +50,7 @@ class Hold:
         #: Why images cannot be read now; "": they can.
         self.trouble = ""
 
-    def __call__(self, image: Image, tensor: np.ndarray) -> Record | None:
+    def __call__(self, image: Image, tensor: np.ndarray | None) -> Record | None:
         """As `Prepare`, or `GIVEN_BACK`."""
         wait_s = FIRST_WAIT_S
         while True:
@@ -59,6 +59,7 @@ class Hold:
                     record = self._prepare(image, tensor)
             except (OSError, MemoryError) as error:
                 self._begin(error, image)
+                self._prepare.before_long()
                 if self._clock() - self._since >= self._let_go_s:
                     return GIVEN_BACK  # type: ignore[no-any-return]
                 self._sleep(wait_s)
@@ -86,10 +87,10 @@ class Hold:
             self._since = self._clock()
             _log.error(
                 "cannot read %s, which is not its fault; it is tried again: %s",
-                image.item["file"], _said(error),
+                image.item["file"], _as_text(error),
             )  # fmt: skip
         self._waiting = image
-        self.trouble = _said(error)
+        self.trouble = _as_text(error)
 
     def _end(self) -> None:
         if self.trouble:
@@ -98,5 +99,5 @@ class Hold:
         self.trouble = ""
 
 
-def _said(error: BaseException) -> str:
+def _as_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:200]

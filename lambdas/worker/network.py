@@ -7,6 +7,7 @@ Nothing that an output holds can end a worker: what does not fit is a `failed` r
 from __future__ import annotations
 
 import time
+from logging import DEBUG
 from typing import Mapping, Protocol, Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ from contract.messages import Record, result_ok
 from contract.regions import Regions, kept_boxes
 from lambdas.common.log import about, get_logger
 from lambdas.model.geometry import Size
-from lambdas.worker.warm_up import Model, told
+from lambdas.worker.warm_up import Model, output_of
 
 _log = get_logger("inference")
 
@@ -71,11 +72,12 @@ class Network:
         name = str(image.item.get("file", ""))
         try:
             regions = self._regions.get(str(image.item.get("stream", "")))
-            output = told(self._model, outputs, image.size or self._own_size, name, regions)
+            output = output_of(self._model, outputs, image.size or self._own_size, name, regions)
             item, output = without_hidden(image.item, output, regions)
         except Exception as error:  # the user's code, or an output that does not fit
             return image.failed("model_error", f"postprocess: {type(error).__name__}: {error}")
-        _log.debug("done", extra=about(image.item))
+        if _log.isEnabledFor(DEBUG):
+            _log.debug("done", extra=about(image.item))
         result = result_ok(item, spec.task, output, image.ms)
         if spec.simulated:
             result["simulated"] = True

@@ -18,6 +18,7 @@ from lambdas.common.log import get_logger
 from lambdas.common.waiting import ended_within
 from lambdas.imaging.transform import Transform
 from lambdas.worker.activity import Activity
+from lambdas.worker.hand_over import HandOver
 from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
 from lambdas.worker.network import Network
 from lambdas.worker.prepare import Prepare
@@ -27,8 +28,10 @@ from lambdas.worker.work import Batch, Image
 
 # Two in hand: the next is decoded while the network works on this one.
 IN_HAND = 2
-# One that waits for the network and one that is being decoded; a tensor is megabytes.
+# One that waits for the network and one that is being decoded; a tensor may be megabytes.
 DECODE_AHEAD = 2
+# Of small ones as many as a hand-over may take together.
+SMALL_TENSORS, SMALL_TENSORS_BYTES = 32, 4 << 20
 EXIT_BROKEN = 70
 
 _STOP = None
@@ -48,10 +51,13 @@ class Pipeline:
     ) -> None:
         """`transform`: of the model's input; `let_go_s`: see `Hold`."""
         self._runtime = model.runtime
+        # Where nobody looks at pixels no tensor is lent: the batches in hand are the bound.
+        self._decodes = model.runtime.decodes()
         self._sender = sender
         self._network = Network(model, transform.regions)
         self.activity = Activity()
-        prepare = Prepare(images_dir, transform, self._runtime.decodes())
+        self._ready = HandOver()
+        prepare = Prepare(images_dir, transform, self._decodes, self._ready.flush)
         self.hold = Hold(prepare, self.activity, let_go_s)
         self._changed = threading.Condition()
         self._in_hand: dict[str, int] = {}
@@ -61,10 +67,11 @@ class Pipeline:
         # Queues are bounded by what may be in hand: batches by `submit`, tensors by the pool.
         # Simple ones: a `Queue`'s lock and conditions cost 4 µs more at each hand-over.
         self._batches: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._ready: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._finished: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._tensors: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        for _ in range(size + DECODE_AHEAD):
+        self._tensors: queue.SimpleQueue[np.ndarray] = queue.SimpleQueue()
+        each_bytes = 4 * int(np.prod(transform.shape))
+        small = min(SMALL_TENSORS, SMALL_TENSORS_BYTES // each_bytes)
+        for _ in range(max(size + DECODE_AHEAD, small)):
             self._tensors.put(np.zeros(transform.shape, np.float32))
         self._input = np.zeros(self._runtime.input.shape, np.float32)
         loops = (("decode", self._decode), ("infer", self._infer), ("send", self._send))
@@ -109,18 +116,24 @@ class Pipeline:
         while True:
             batch = self._batches.get()
             if batch is _STOP:
-                self._ready.put(_STOP)
+                self._ready.put((_STOP, None))
+                self._ready.flush()
                 return
             for index in range(len(batch.items)):
                 image = Image(batch, index)
-                tensor = self._tensors.get()
-                failure = self.hold(image, tensor)
+                if self._decodes:
+                    image.tensor = self._free_tensor()
+                failure = self.hold(image, image.tensor)
                 if failure is not None:
-                    self._tensors.put(tensor)
-                    self._ready.put((image, failure))
-                else:
-                    image.tensor = tensor
-                    self._ready.put((image, None))
+                    self._give_back(image)
+                self._ready.put((image, failure))
+            self._ready.flush()
+
+    def _free_tensor(self) -> np.ndarray:
+        """A tensor to be filled; those that are ready make room for it."""
+        if self._tensors.empty():
+            self._ready.flush()
+        return self._tensors.get()
 
     # Stage 2: tensors to results
 
@@ -139,10 +152,10 @@ class Pipeline:
 
     def _next_group(self) -> list[tuple[Any, Any]]:
         """One decoded image, and those that are ready beside it, as far as the network takes."""
-        group = [self._ready.get() or (_STOP, None)]
+        group = [self._ready.get()]
         while len(group) < self._runtime.input.batch and group[-1][0] is not _STOP:
             try:
-                group.append(self._ready.get_nowait() or (_STOP, None))
+                group.append(self._ready.get_nowait())
             except queue.Empty:
                 break
         return group
@@ -157,14 +170,14 @@ class Pipeline:
 
     def _input_of(self, images: list[Image]) -> np.ndarray:
         """The network's input: an image that goes alone is not copied."""
+        if not self._decodes:
+            return self._input
         if len(self._input) == 1:
             tensor = images[0].tensor
             assert tensor is not None  # noqa: S101 - it was transformed into one
             return tensor[np.newaxis]
-        if self._runtime.decodes():
-            for row, image in enumerate(images):
-                self._input[row] = image.tensor
-        for image in images:
+        for row, image in enumerate(images):
+            self._input[row] = image.tensor
             self._give_back(image)
         return self._input
 

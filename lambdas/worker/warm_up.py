@@ -1,4 +1,4 @@
-"""What a model has to prove before it may serve: shapes, finite values, labels, scores,
+"""What a model has to show before it may serve: shapes, finite values, labels, scores,
 corners, and the package's own probe pictures. A failure is one sentence (`ModelError`)."""
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Model(NamedTuple):
     divider: Divider
 
 
-def prove(package: Package, runtime: Runtime, hooks: Hooks, mode: str = "fast") -> Model:
+def verify(package: Package, runtime: Runtime, hooks: Hooks, mode: str = "fast") -> Model:
     """Run the network on made pictures and on the package's probes. Raises `ModelError`."""
     spec = package.spec
     who = f"{spec.name} {spec.version} fails its warm-up"
@@ -90,10 +90,10 @@ def answered(model: Model, path: str, mode: str = "fast") -> dict[str, Any]:
     batch = np.zeros(spec.input.shape, np.float32)
     size = Transform(spec.input, mode, model.hooks.transform)(data, batch[0])
     outputs = model.divider(model.runtime.infer(batch), 1)[0]
-    return told(model, outputs, size, os.path.basename(path))
+    return output_of(model, outputs, size, os.path.basename(path))
 
 
-def told(
+def output_of(
     model: Model,
     outputs: list[np.ndarray],
     size: Size,
@@ -178,7 +178,7 @@ def _check_made(model: Model, tried: Sequence[list[np.ndarray]]) -> None:
         _check_finite(model, outputs)
         for of_image in model.divider(outputs, model.package.spec.input.batch):
             try:
-                told(model, of_image, size, "warm-up")
+                output_of(model, of_image, size, "warm-up")
             except UnfitError:
                 raise
             except Exception as error:

@@ -9,9 +9,9 @@ from typing import Any, Mapping, Protocol
 
 import cv2
 
+from contract.allocator import give_back
 from contract.messages import Record, Work
 from lambdas.common.addressed import work_for
-from lambdas.common.allocator import give_back
 from lambdas.common.bus import Bus
 from lambdas.common.log import get_logger
 from lambdas.common.poison import FAULTS
@@ -25,12 +25,12 @@ from lambdas.tensors.folder import Folder, LeaseFile
 from lambdas.tensors.reader import Reader
 from lambdas.tensors.ring import RingError
 from lambdas.worker.accelerator import claim, confirmed
-from lambdas.worker.fed import FedPipeline
 from lambdas.worker.heartbeat import HeartbeatSender, Watchdog, new_incarnation
 from lambdas.worker.hold import LET_GO_S
 from lambdas.worker.pipeline import Pipeline
 from lambdas.worker.send import Identity, Sender
-from lambdas.worker.warm_up import Model, prove
+from lambdas.worker.tensor_pipeline import TensorPipeline
+from lambdas.worker.warm_up import Model, verify
 
 _log = get_logger("worker")
 
@@ -70,7 +70,7 @@ class Worker:
         hooks = load_hooks(env.get("FANFOLD_HOOKS", ""))
         runtime = load_runtime(package, claimed.gpu_id.index, claimed.ordinal)
         # Also because the first runs allocate and choose kernels: no image should pay for that.
-        model = prove(package, runtime, hooks, mode)
+        model = verify(package, runtime, hooks, mode)
         accelerators = confirmed(claimed, runtime)
         give_back()
         self._incarnation = new_incarnation()
@@ -82,16 +82,21 @@ class Worker:
             accelerators,
         )
         sender = Sender(bus, settings.done_topic, identity)
+        self.pipeline: Pipeline | TensorPipeline
         if settings.transforms:
-            self.pipeline: Pipeline | FedPipeline = self._fed(settings, model, sender, choices)
+            self.pipeline = self._from_rings(settings, model, sender, choices)
         else:
             # Without heartbeats of its own nobody would see that it gave an image back.
             unseen = self._on_demand or "FANFOLD_POOL_WORKERS" in env
-            let_go_s = math.inf if unseen else LET_GO_S
-            transform = Transform(
-                package.spec.input, mode, hooks.transform, choices.rules, choices.regions
+            self.pipeline = Pipeline(
+                model,
+                sender,
+                settings.images_dir,
+                Transform(
+                    package.spec.input, mode, hooks.transform, choices.rules, choices.regions
+                ),
+                math.inf if unseen else LET_GO_S,
             )
-            self.pipeline = Pipeline(model, sender, settings.images_dir, transform, let_go_s)
         self.pipeline.start()
         self._watchdog = Watchdog(self.pipeline, settings.worker_timeout_s).start()
         self._heartbeats = None
@@ -105,9 +110,9 @@ class Worker:
             _where(runtime.device, accelerators), mode, identity.incarnation,
         )  # fmt: skip
 
-    def _fed(
+    def _from_rings(
         self, settings: InferenceSettings, model: Model, sender: Sender, choices: Choices
-    ) -> FedPipeline:
+    ) -> TensorPipeline:
         """Tensors come from transform functions. Raises `ModelError`."""
         worker, incarnation, identity = sender.identity.author
         try:
@@ -118,7 +123,7 @@ class Worker:
         path = folder.lease(worker)
         crashed = sender.identity.earlier_end in FAULTS
         lease = partial(LeaseFile, path, incarnation, after_crash=crashed)
-        return FedPipeline(model, sender, reader, lease, choices.regions)
+        return TensorPipeline(model, sender, reader, lease, choices.regions)
 
     def handle(self, event: Any) -> None:
         """One message of the work topic.

@@ -36,15 +36,15 @@ class Task:
     ) -> dict[str, Any]:
         """`size`: of the upright picture; `regions`: what counts of it. Raises `UnfitError`."""
         spec = self._spec
+        if spec.task == "classification":
+            return classify(class_scores(outputs, self._labels), self._labels, spec)
         place = placement(spec.input, *size)
         if self._boxes is not None:
             return self._boxed(outputs, place)
         if spec.task == "semantic_segmentation":
             classes = classes_of(outputs, self.roles, spec, self._labels)
             return segments(classes, place, spec, self._name, regions)
-        if spec.task == "anomaly":
-            return anomalies(outputs, self.roles, spec, place, regions)
-        return classify(class_scores(outputs, self._labels), self._labels, spec)
+        return anomalies(outputs, self.roles, spec, place, regions)
 
     def _boxed(self, outputs: Sequence[np.ndarray], place: Placement) -> dict[str, Any]:
         spec = self._spec
@@ -97,7 +97,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def class_scores(outputs: Sequence[np.ndarray], labels: Sequence[str]) -> np.ndarray:
     """The vector of a classifier's output, one value per class. Raises `UnfitError`."""
     shape = outputs[0].shape
-    if sum(side > 1 for side in shape) > 1:
+    if len(shape) > 1 and sum(side > 1 for side in shape) > 1:
         sides = "×".join(map(str, shape))
         raise UnfitError(
             f"classification needs one value per class, the network gave {sides}: is it another "

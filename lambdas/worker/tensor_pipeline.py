@@ -32,7 +32,7 @@ _STOP = None
 _log = get_logger("inference")
 
 
-class FedPipeline:
+class TensorPipeline:
     """What `HeartbeatSender`, `Watchdog` and `Worker` know of a pipeline, fed by a `Reader`."""
 
     def __init__(
@@ -60,7 +60,7 @@ class FedPipeline:
             for name, loop in (("infer", self._infer), ("send", self._send), ("lease", self._renew))
         ]
 
-    def start(self) -> FedPipeline:
+    def start(self) -> TensorPipeline:
         self._lease = self._open_lease()
         for thread in self._threads:
             thread.start()

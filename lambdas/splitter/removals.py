@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import deque
-from typing import Iterator, Mapping
+from itertools import chain, count
+from typing import Iterable, Iterator, Mapping
 
-from contract.volumes import LOST
+from contract.volumes import LOST, kept_number
+from lambdas.common.folders import Folders
 from lambdas.common.log import Throttle, get_logger
-from lambdas.common.paths import (
-    PathError,
-    make_folder_inside,
-    open_folder_in,
-    open_folder_inside,
-    split_inside,
-)
-from lambdas.splitter.inbox import FOLDER, unlink
+from lambdas.common.paths import PathError, make_folder_inside, open_folder_inside
+from lambdas.splitter.inbox import FOLDER
 
 # Of images that came inside messages the newest stay for the dashboard.
 KEPT_PER_STREAM = 16
@@ -25,10 +21,12 @@ TIDY_EVERY_S = 10.0
 _log = get_logger("splitter")
 
 
-class Leaving:
+class Removals:
     def __init__(self, images_dir: str) -> None:
         self._root = images_dir
         self._names: list[str] = []
+        # Of those the ones that could not be removed: their numbers may be given again.
+        self._refused: set[str] = set()
         self._shown: dict[str, deque[str]] = {}
         self._tidy_at = 0.0
         self._throttle = Throttle(60.0)
@@ -41,6 +39,15 @@ class Leaving:
     def add(self, relative: str) -> None:
         self._names.append(relative)
 
+    def spare(self, group: Iterable[tuple[str, int]]) -> None:
+        """Names that were made anew: they are of images in custody now."""
+        if not self._refused:
+            return
+        again = self._refused.intersection(relative for relative, _ in group)
+        if again:
+            self._names = [name for name in self._names if name not in again]
+            self._refused -= again
+
     def show(self, stream: str, relative: str) -> None:
         """It stays for the dashboard until newer ones of its stream have come."""
         shown = self._shown.setdefault(stream, deque())
@@ -49,7 +56,7 @@ class Leaving:
             self._names.append(shown.popleft())
 
     def tidy(self, now: float) -> None:
-        """Remove them; what cannot be removed now is tried again later."""
+        """Remove them; what cannot be removed now is tried again later. No group is open."""
         if self._names and now >= self._tidy_at:
             self.tidy_now()
             if self._names:
@@ -57,35 +64,25 @@ class Leaving:
 
     def tidy_now(self) -> None:
         names, self._names = self._names, []
-        folders: dict[str, int] = {}
+        self._refused.clear()
+        folders = Folders(self._root)
         try:
             for relative in names:
-                self._remove(relative, folders)
+                folder, _, name = relative.rpartition("/")
+                try:
+                    os.unlink(name, dir_fd=folders.open(folder))
+                except (PathError, FileNotFoundError, IsADirectoryError):
+                    pass  # not there, or a link or a folder: nothing of ours
+                except OSError as error:
+                    self._put_back(relative, error)
         finally:
-            for folder in folders.values():
-                os.close(folder)
+            folders.close()
 
-    def _remove(self, relative: str, folders: dict[str, int]) -> None:
-        parent, _, name = relative.rpartition("/")
-        try:
-            if parent not in folders:
-                folders[parent] = self._open(parent, folders)
-            unlink(folders[parent], name)
-        except PathError:  # not there, or a link: nothing of ours is in it
-            return
-        except OSError as error:
-            self._names.append(relative)
-            if self._throttle.due("tidy") is not None:
-                _log.warning("%s is not removed, tried again later: %s", relative, error)
-
-    def _open(self, parent: str, folders: dict[str, int]) -> int:
-        """One walk to the inbox for all of them."""
-        above, _, name = parent.rpartition("/")
-        if above != FOLDER:
-            return open_folder_inside(self._root, parent)
-        if FOLDER not in folders:
-            folders[FOLDER] = open_folder_inside(self._root, FOLDER)
-        return open_folder_in(folders[FOLDER], split_inside(name)[0], parent)
+    def _put_back(self, relative: str, error: OSError) -> None:
+        self._names.append(relative)
+        self._refused.add(relative)
+        if self._throttle.due("tidy") is not None:
+            _log.warning("%s is not removed, tried again later: %s", relative, error)
 
     def lost_up_to(
         self, wanted: set[str], lost: Mapping[str, int], limits: Mapping[str, int]
@@ -94,16 +91,16 @@ class Leaving:
         images tell. `limits`: what is above is no number of ours. Raises `OSError`."""
         highest: dict[str, int] = {}
         for path in self._lying():
-            stream, number = _number(path)
+            stream, number, _ = kept_number(path)
             if path not in wanted and _is_lost(path, lost) and number <= limits.get(stream, 0):
                 highest[stream] = max(number, highest.get(stream, 0))
         return highest
 
     def numbers(self, stream: str, first: int, upto: int, wanted: set[str]) -> list[int]:
         """Of the images of `stream` that lie here and nobody names, in order. Raises `OSError`."""
-        lying = (_number(path) for path in self._lying() if path not in wanted)
+        candidates = (kept_number(path) for path in self._lying() if path not in wanted)
         return sorted(
-            {number for name, number in lying if name == stream and first <= number < upto}
+            {number for name, number, _ in candidates if name == stream and first <= number < upto}
         )
 
     def sweep(self, wanted: set[str], lost: Mapping[str, int] | None) -> None:
@@ -139,28 +136,62 @@ class Leaving:
         finally:
             os.close(top)
 
+    def bring_back(self, wanted: set[str]) -> None:
+        """What was kept while another journal used the volume, and this one names. Raises
+        `OSError`. A worker looks whether it is the image that was accepted."""
+        for relative in sorted(wanted):
+            parent, _, name = relative.rpartition("/")
+            folder, lost = _lost_place(relative)
+            with contextlib.ExitStack() as opened:
+                try:
+                    source = open_folder_inside(self._root, folder)
+                except PathError:
+                    continue
+                opened.callback(os.close, source)
+                target = make_folder_inside(self._root, parent)
+                opened.callback(os.close, target)
+                if _is_there(source, lost) and not _is_there(target, name):
+                    os.rename(lost, name, src_dir_fd=source, dst_dir_fd=target)
+                    os.fsync(target)
+
     def _keep(self, relative: str) -> None:
         parent, _, name = relative.rpartition("/")
+        folder, lost = _lost_place(relative)
         with contextlib.ExitStack() as opened:
             source = open_folder_inside(self._root, parent)
             opened.callback(os.close, source)
-            target = make_folder_inside(self._root, LOST + parent[len(FOLDER) :])
+            target = make_folder_inside(self._root, folder)
             opened.callback(os.close, target)
-            os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+            # Another lost journal may have given the same number.
+            os.rename(name, _free_name(target, lost), src_dir_fd=source, dst_dir_fd=target)
             os.fsync(target)
         self.kept_lost += 1
 
 
+def _lost_place(relative: str) -> tuple[str, str]:
+    """Folder and name under which it is kept: one folder for a stream, for people to look into."""
+    stream, number, suffix = kept_number(relative)
+    return f"{LOST}/{stream}", f"{number:012d}{suffix}"
+
+
+def _free_name(folder: int, name: str) -> str:
+    """`7.png`, else `7-2.png`, `7-3.png`, ..."""
+    number, dot, suffix = name.partition(".")
+    others = (f"{number}-{n}{dot}{suffix}" for n in count(2))
+    return next(one for one in chain((name,), others) if not _is_there(folder, one))
+
+
+def _is_there(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _is_lost(relative: str, lost: Mapping[str, int]) -> bool:
-    stream, number = _number(relative)
+    stream, number, _ = kept_number(relative)
     return number >= lost.get(stream, 1)
-
-
-def _number(relative: str) -> tuple[str, int]:
-    """Stream and number of an image in custody; 0: it is none."""
-    stream, _, name = relative[len(FOLDER) + 1 :].partition("/")
-    number = name.partition(".")[0]
-    return stream, int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _raise(error: OSError) -> None:

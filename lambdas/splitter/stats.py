@@ -17,7 +17,7 @@ from lambdas.splitter.link import Link
 from lambdas.splitter.volume import Volume
 
 
-class Splitter(Protocol):
+class Parts(Protocol):
     """The parts that something is told of."""
 
     admission: Admission
@@ -33,7 +33,7 @@ class Splitter(Protocol):
     volume: Volume
 
 
-def stats_of(splitter: Splitter, now: float, wall: float) -> dict[str, Any]:
+def stats_of(splitter: Parts, now: float, wall: float) -> dict[str, Any]:
     """The body of a stats message (docs/spec/messages.md)."""
     credit = splitter.credit
     stats: dict[str, Any] = {
@@ -58,7 +58,7 @@ def stats_of(splitter: Splitter, now: float, wall: float) -> dict[str, Any]:
     return stats
 
 
-def counted(splitter: Splitter) -> tuple[dict[str, int], dict[str, int]]:
+def counted(splitter: Parts) -> tuple[dict[str, int], dict[str, int]]:
     """Counters and levels of the health report."""
     workers = splitter.credit.workers.values()
     counters = {
