@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from edgecore.core.options import CloudSink, CoreError, Options, Web
+from edgecore.core.options import HEALTH_LIMIT_S, CloudSink, CoreError, Options, Web
 from edgecore.daemon.core_log import configure_logs
 from edgecore.daemon.process import run
 from edgecore.disk.state_files import require_writable
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     add("--endpoint-url", default=os.environ.get("AWS_ENDPOINT_URL"))
     add("--region")
     add("--poll-s", type=float, default=5.0)
-    add("--health-s", type=float, default=300.0)
+    add("--health-s", type=float, default=HEALTH_LIMIT_S)
     add("--fault-plan", "--faults", type=Path, metavar="FILE")
     add("--no-history", action="store_true")
     add("--doctor", type=_words, default=(), metavar="COMMAND")
@@ -91,44 +91,47 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     configure_logs(given.state)
-    return run(
-        Options(
-            group=given.group or "jobs",
-            state=given.state.absolute(),
-            ipc_port=given.ipc_port or 0,
-            mqtt_port=given.mqtt_port,
-            mqtt_plain_port=given.mqtt_plain_port,
-            http_port=given.http_port,
-            web=Web(
-                names=tuple(given.http_name),
-                listen=given.listen,
-                no_tls=given.no_tls,
-                certificate=given.http_certificate,
-                key=given.http_key,
-                trust_header=given.trust_header,
-                trust_from=tuple(given.trust_from),
-                read_only=given.read_only,
-            ),
-            pythons=dict(given.python),
-            isolation=given.isolation,
-            function_user=given.function_user,
-            insecure_core_user=given.insecure_core_user,
-            cloud=given.cloud,
-            endpoint_url=given.endpoint_url,
-            region=given.region,
-            poll_s=given.poll_s,
-            health_s=given.health_s,
-            fault_plan=given.fault_plan,
-            doctor=given.doctor,
-            discovery_port=given.discovery_port,
-            device_certificates=given.device_certificates,
-            secrets=given.secrets and given.secrets.absolute(),
-            join=given.join and given.join.absolute(),
-            iot_endpoint=given.iot_endpoint,
-            iot_proxy=given.iot_proxy,
-            history=not given.no_history,
-            insecure_static_credentials=given.insecure_static_credentials,
-        )
+    return run(_options(given))
+
+
+def _options(given: argparse.Namespace) -> Options:
+    """What was given on the command line, as the core takes it."""
+    return Options(
+        group=given.group or "jobs",
+        state=given.state.absolute(),
+        ipc_port=given.ipc_port or 0,
+        mqtt_port=given.mqtt_port,
+        mqtt_plain_port=given.mqtt_plain_port,
+        http_port=given.http_port,
+        web=Web(
+            names=tuple(given.http_name),
+            listen=given.listen,
+            no_tls=given.no_tls,
+            certificate=given.http_certificate,
+            key=given.http_key,
+            trust_header=given.trust_header,
+            trust_from=tuple(given.trust_from),
+            read_only=given.read_only,
+        ),
+        pythons=dict(given.python),
+        isolation=given.isolation,
+        function_user=given.function_user,
+        insecure_core_user=given.insecure_core_user,
+        cloud=given.cloud,
+        endpoint_url=given.endpoint_url,
+        region=given.region,
+        poll_s=given.poll_s,
+        health_s=given.health_s,
+        fault_plan=given.fault_plan,
+        doctor=given.doctor,
+        discovery_port=given.discovery_port,
+        device_certificates=given.device_certificates,
+        secrets=given.secrets and given.secrets.absolute(),
+        join=given.join and given.join.absolute(),
+        iot_endpoint=given.iot_endpoint,
+        iot_proxy=given.iot_proxy,
+        history=not given.no_history,
+        insecure_static_credentials=given.insecure_static_credentials,
     )
 
 

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from edgecore.alerts.book import Notice
-from edgecore.alerts.ways import CannotSend, Send
+from edgecore.alerts.alert_states import Notice
+from edgecore.alerts.senders import CannotSend, Send
 
 MAX_WAITING = 100
 """More than a person reads; the oldest make room, and are counted."""
@@ -95,6 +95,11 @@ class Channel:
 
         threading.Thread(target=attempt, name=f"alerts-test-{self.name}", daemon=True).start()
 
+    def undelivered(self) -> set[str]:
+        """Rules of which a message that they are on still waits."""
+        with self._changed:
+            return {n.rule for n, _ in self._waiting if n.kind in ("on", "again")}
+
     def status(self) -> dict[str, Any]:
         return {
             "name": self.name,
@@ -121,8 +126,10 @@ class Channel:
                     return
                 notice, put_at = self._waiting[0]
                 self._hurry = False
+            sent = self._sent
             if self._try(notice, put_at):
-                in_a_row = 0
+                if self._sent > sent:  # one that was too old says nothing of the other side
+                    in_a_row = 0
                 continue
             in_a_row += 1
             self._pause(min(self._cap_s, self._base_s * 2 ** min(in_a_row - 1, 16)))

@@ -2,6 +2,6 @@
 
 from edgecore.canary.canaries import Canaries
 from edgecore.canary.canary import Parts
-from edgecore.canary.report import Shelf
+from edgecore.canary.report import ReportStore
 
-__all__ = ["Canaries", "Parts", "Shelf"]
+__all__ = ["Canaries", "Parts", "ReportStore"]

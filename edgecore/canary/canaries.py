@@ -19,7 +19,7 @@ class Canaries:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._last: RunningCanary | None = None
-        self._earlier = parts.shelf.report()
+        self._earlier = parts.report_store.report()
 
     def find(self, running: LoadedGroup, new: LoadedGroup) -> RunningCanary | None:
         """None: the site asks for none, or there is nothing to compare.
@@ -31,7 +31,7 @@ class Canaries:
         old_model, new_model = model_of(running.group), model_of(new.group)
         if rule is None or not rule.workers or not old_model or old_model == new_model:
             return None
-        if self._parts.shelf.is_proved(new_model):
+        if self._parts.report_store.has_served(new_model):
             log.info("deployment %s: its model has served here before; no canary",
                 new.deployment_id)  # fmt: skip
             return None
@@ -52,9 +52,9 @@ class Canaries:
         self._last = found or self._last
         return found
 
-    def proved(self, loaded: LoadedGroup) -> None:
+    def committed(self, loaded: LoadedGroup) -> None:
         if model := model_of(loaded.group):
-            self._parts.shelf.prove(model)
+            self._parts.report_store.record_served(model)
 
     def status(self) -> CanaryStatus | None:
         """Without the worst disagreements, which are in the report's file."""

@@ -15,12 +15,13 @@ from edgecore.canary.comparison import Comparison
 from edgecore.canary.copies import Copies
 from edgecore.canary.lane import COMPARER, Lane, Topics
 from edgecore.canary.mirror import Differ, Mirror
-from edgecore.canary.report import FORMAT, Shelf
+from edgecore.canary.report import FORMAT, ReportStore
 from edgecore.canary.rule import CanaryRule
 from edgecore.core.group import Group
 from edgecore.core.observers import Offered
+from edgecore.core.options import HEALTH_LIMIT_S
 from edgecore.core.router import Target
-from edgecore.deploy.health_gate import LIMIT_S, HealthGate, with_last_log_error
+from edgecore.deploy.health_gate import HealthGate, with_last_log_error
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +69,10 @@ class Parts:
     """What a canary is made of; the same for every canary of a core."""
 
     state: Path
-    shelf: Shelf
+    report_store: ReportStore
     listeners: Listeners
     start_lane: StartLane
-    health_s: float = LIMIT_S
+    health_s: float = HEALTH_LIMIT_S
     differ: Differ = lambda _old, _new, _name: None
 
 
@@ -87,7 +88,7 @@ class RunningCanary:
             lane, topics, self._comparison, Copies(topics.images_dir), time.monotonic
         )
         self._mirror.differ = parts.differ
-        before = parts.shelf.report() or {}
+        before = parts.report_store.report() or {}
         again = before.get("deployment") == deployment and before.get("state") == "ended"
         self._facts: CanaryStatus = {
             "v": FORMAT, "deployment": deployment, "state": "starting", "reason": "",
@@ -116,7 +117,7 @@ class RunningCanary:
             state, reason = "refused", f"it could not run: {error or type(error).__name__}"
         finally:
             self._facts = {**self._facts, "ended": time.time(), "state": state, "reason": reason}
-            self._parts.shelf.keep(self._report())
+            self._parts.report_store.keep(self._report())
         log.log(
             logging.ERROR if reason else logging.INFO,
             "canary of deployment %s: %s", self._facts["deployment"], reason or "passed",
@@ -171,7 +172,7 @@ class RunningCanary:
         unfinished: CanaryStatus = {
             **self._report(), "state": "ended", "reason": "the core ended before it was decided",
         }  # fmt: skip
-        await asyncio.to_thread(self._parts.shelf.keep, unfinished)
+        await asyncio.to_thread(self._parts.report_store.keep, unfinished)
 
     def _report(self) -> CanaryStatus:
         return {**self.status(), "worst": self._comparison.worst}

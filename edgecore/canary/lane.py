@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from contract.accelerators.choosing import TOLD, TOLD_POOL
+from contract.accelerators.choosing import UUID_VARIABLE, UUIDS_VARIABLE
 from edgecore.core.group import Function, Group, MachineLearningModel, Subscription
 
 COMPARER = "canary-comparer"
@@ -17,7 +17,7 @@ HANDLER = "lambdas.inference.handler.handler"
 ROLES = ("inference", "pool")
 _NOT_ALONE = (
     "FANFOLD_TRANSFORM_WORKERS", "FANFOLD_ON_DEMAND", "FANFOLD_POOL_WORKERS", "FANFOLD_GPU_IDS",
-    TOLD_POOL,
+    UUIDS_VARIABLE,
 )  # fmt: skip
 """What ties a worker to transform functions, to copies of itself or to a pool."""
 
@@ -94,8 +94,8 @@ def _worker(function: Function, name: str) -> Function:
     alone = {k: v for k, v in given.items() if k not in _NOT_ALONE}
     if gpus := given.get("FANFOLD_GPU_IDS"):
         alone["GPU_ID"] = gpus.partition(",")[0]
-    if cards := given.get(TOLD_POOL):
-        alone[TOLD] = cards.partition(",")[0]
+    if cards := given.get(UUIDS_VARIABLE):
+        alone[UUID_VARIABLE] = cards.partition(",")[0]
     head, _, qualifier = function.arn.rpartition(":")
     return replace(
         function,

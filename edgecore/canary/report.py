@@ -18,7 +18,7 @@ UNDER_WAY = ("starting", "comparing")
 MAX_PROVED = 50
 
 
-class Shelf:
+class ReportStore:
     """The last report, and the models that have served here to the end of their trial."""
 
     def __init__(self, state: Path) -> None:
@@ -32,10 +32,10 @@ class Shelf:
     def keep(self, report: CanaryStatus) -> None:
         self._write("report.json", json.dumps(report) + "\n")
 
-    def is_proved(self, model: str) -> bool:
+    def has_served(self, model: str) -> bool:
         return model in self._proved()
 
-    def prove(self, model: str) -> None:
+    def record_served(self, model: str) -> None:
         """The newest last; so many are remembered."""
         known = [each for each in self._proved() if each != model]
         if not known or [*known, model] != self._proved():

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 CloudSink = Literal["local", "iot"]
+HEALTH_LIMIT_S = 300.0
+"""For a new deployment to pass its health gate, where nothing else is given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class Options:
     endpoint_url: str | None = None
     region: str | None = None
     poll_s: float = 5.0
-    health_s: float = 300.0
+    health_s: float = HEALTH_LIMIT_S
     fault_plan: Path | None = None
     doctor: tuple[str, ...] = ()
     join: Path | None = None

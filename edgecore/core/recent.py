@@ -7,10 +7,12 @@ ones have come, so a model that failed all of its images does not turn green by 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from contract.status import RecentStatus, RefusedImages, Status
-from edgecore.core.stats import mapping, number, numbers, part
+from edgecore.core.stats import all_drained, mapping, number, numbers, part
 
 WINDOW_S = 60.0
 KEPT_IMAGES = 20
@@ -22,6 +24,7 @@ MAX_COUNTERS = 1024
 MAX_TICKS = 4096
 
 LOST = "cloud_lost"
+_SPOOL_S_OWN = ("quota_oldest", "damaged")
 _COUNTED = ("answered", "failed", "model_errors", "dropped", "accepted", LOST)
 
 
@@ -54,7 +57,7 @@ class Recent:
         for camera, reason, total in _refusals(status):
             self._refuse(camera, reason, self._grown(f"{camera} {reason}", total), now)
         self._keep(tick)
-        waiting = number(part(status, "splitter").get("backlog"))
+        waiting = not all_drained(status) and number(part(status, "splitter").get("backlog"))
         self._unanswered_s = 0.0 if tick.finished or not waiting else self._unanswered_s + passed_s
 
     def forget(self) -> None:
@@ -122,11 +125,19 @@ def _totals(status: Status) -> list[tuple[str, str, float]]:
     found = [(name, "", aggregator.get(name)) for name in ("answered", "failed", "model_errors")]
     found += [
         ("accepted", "", splitter.get("accepted")),
-        (LOST, "spool", mapping(status.get("cloud")).get("dropped")),
+        (LOST, "spool", _lost_by_the_spool(mapping(status.get("cloud")))),
         (LOST, "outbox", aggregator.get("outbox_dropped")),
     ]
     found += [("dropped", k, n) for k, n in numbers(aggregator.get("dropped")).items()]
     return [(name, source, n) for name, source, v in found if (n := number(v)) is not None]
+
+
+def _lost_by_the_spool(cloud: Mapping[str, Any]) -> object:
+    """Where what the cloud refuses is set aside, that is told by itself, and is not lost."""
+    if "quarantined" not in cloud:
+        return cloud.get("dropped")
+    reasons = numbers(cloud.get("dropped_by_reason"))
+    return sum(reasons.get(each, 0.0) for each in _SPOOL_S_OWN)
 
 
 def _refusals(status: Status) -> list[tuple[str, str, float]]:

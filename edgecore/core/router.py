@@ -116,6 +116,7 @@ class Router:
     ) -> None:
         self._routes = RouteTable(subscriptions)
         self._targets = targets
+        self._resolved: dict[tuple[str, ...], tuple[list[Target], int]] = {}
         self._budget = budget
         self._observers = observers
         self._wall_clock = wall_clock
@@ -145,8 +146,8 @@ class Router:
         if not arns:
             self._count_unrouted(source, topic)
             return outcome
-        targets = [self._targets[arn] for arn in arns if arn in self._targets]
-        if policy == "AllOrError" and sum(o.costs for o in targets) > self._budget.free:
+        targets, cost = self._resolved.get(arns) or self._resolve(arns)
+        if policy == "AllOrError" and cost > self._budget.free:
             outcome.refused = len(targets)
             self.counters.refused += outcome.refused
             return outcome
@@ -162,6 +163,12 @@ class Router:
         self.counters.delivered += outcome.delivered
         self.counters.refused += outcome.refused
         return outcome
+
+    def _resolve(self, arns: tuple[str, ...]) -> tuple[list[Target], int]:
+        """The targets of a route, and what one message to all of them takes of the budget."""
+        targets = [self._targets[arn] for arn in arns if arn in self._targets]
+        found = self._resolved[arns] = targets, sum(target.costs for target in targets)
+        return found
 
     def _count_unrouted(self, source: str, topic: str) -> None:
         """Said once for each client and topic: a mistyped topic is acknowledged like any other."""

@@ -62,6 +62,12 @@ def is_drained(worker: Mapping[str, Any]) -> bool:
     return bool(worker.get("drained", worker.get("state") in DRAINED))
 
 
+def all_drained(status: Status) -> bool:
+    """Nobody is to inspect anything: what waits then waits by an operator's wish."""
+    known = workers(status).values()
+    return bool(known) and all(worker.get("state") in DRAINED for worker in known)
+
+
 def model_name(model: object) -> str:
     """``lite0 1.0.0``; empty without a model."""
     known = mapping(model)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecore.deploy.seams import begun, ended
+from edgecore.deploy.interfaces import begun, ended
 from edgecore.disk.space import is_full
 from edgecore.disk.state_files import remove_core_json, write_core_json
 

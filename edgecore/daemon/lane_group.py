@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from contract.status import FunctionStatus
-from edgecore.canary import Canaries, Parts, Shelf
+from edgecore.canary import Canaries, Parts, ReportStore
 from edgecore.canary.mirror import Differ
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
@@ -31,7 +31,7 @@ def canaries(
     return Canaries(
         Parts(
             state=options.state,
-            shelf=Shelf(options.state),
+            report_store=ReportStore(options.state),
             listeners=observers,
             start_lane=start_lane,
             health_s=options.health_s,

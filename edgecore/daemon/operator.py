@@ -41,7 +41,7 @@ class Operator:
         """``watch`` is told of everything that was done."""
         self._running_group = running_group
         self._note = watch.note
-        self._caller = watch.caller
+        self._caller = watch.notifier
 
     @property
     def offered(self) -> Collection[str]:

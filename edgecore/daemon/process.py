@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import edgecore
+from contract.allocator import share_one_heap
 from contract.durable.database import is_out_of_room
 from contract.status import Status
 from edgecore.components import by_components
@@ -27,6 +29,7 @@ from edgecore.core.verdict import judge
 from edgecore.daemon.check_runner import CheckRunner
 from edgecore.daemon.evidence import Evidence
 from edgecore.daemon.facts import Facts
+from edgecore.daemon.glance import Glance
 from edgecore.daemon.health_report import HealthReporter
 from edgecore.daemon.lacking import lacking
 from edgecore.daemon.lane_group import canaries, lane_options
@@ -38,6 +41,7 @@ from edgecore.daemon.traffic import mqtt_status, router_status
 from edgecore.daemon.uplink import Uplink
 from edgecore.daemon.waiting_group import BY_JOBS
 from edgecore.daemon.watch import Watch
+from edgecore.disk.process_mark import process_mark
 from edgecore.disk.space import is_full
 from edgecore.disk.state_files import StateLock
 from edgecore.sources import SourceError
@@ -54,6 +58,7 @@ log = logging.getLogger(__name__)
 
 def run(options: Options) -> int:
     """Run until SIGTERM or SIGINT; the exit code of docs/spec/core.md."""
+    share_one_heap()
     try:
         lock = StateLock(options.state)
     except CoreError as error:
@@ -88,7 +93,8 @@ class Daemon:
         self._web = WebServer(options)
         self._check_runner = CheckRunner(options.doctor)
         self._evidence = Evidence(options)
-        self._watch = Watch(options, self._observers, self.status)
+        self._glance = Glance(self.status)
+        self._watch = Watch(options, self._observers, self._glance)
         self._canaries = canaries(
             options, self._observers, self._make_lane, self._watch.recorder.sampler.differ
         )
@@ -119,8 +125,8 @@ class Daemon:
         plan = self._fault_plan()
         loaded = await self._rollout.first_group()
         self._uplink.open(loaded.group, plan)
-        self._health = HealthReporter(self.status, self._uplink.spooler.put)
-        self._background.append(asyncio.ensure_future(self._evidence.run(self.status)))
+        self._health = HealthReporter(self._glance, self._uplink.spooler.put)
+        self._background.append(asyncio.ensure_future(self._evidence.run(self._glance)))
         self._web.bind()
         self._watch.show(loaded.group)
         await self._rollout.begin(loaded)
@@ -128,6 +134,7 @@ class Daemon:
         self._web.start(
             loaded.group,
             status=self.status,
+            glance=self._glance,
             actions=Operator(lambda: self._rollout.running_group, self._watch),
             observers=self._observers,
             recorder=self._watch.recorder,
@@ -143,6 +150,9 @@ class Daemon:
         self._background.append(asyncio.ensure_future(self._health.run()))
         if self._options.poll_s > 0:
             self._background.append(asyncio.ensure_future(self._rollout.poll()))
+        # Most of what there is now, modules above all, is there to the end: collections need not
+        # look at it each time, while no message passes.
+        gc.freeze()
         log.info("the core runs group %s, ports %s", loaded.group.name, self._ports())
 
     def _fault_plan(self) -> FaultPlan | None:
@@ -159,6 +169,7 @@ class Daemon:
 
     def _make_running_group(self, group: Group) -> RunningGroup:
         self._observers.forget_stats()
+        self._glance.forget()
         joined = self._uplink.joined
         self._secrets.use(group, joined.secrets_client if joined is not None else None)
         self._evidence.show(group)
@@ -187,6 +198,7 @@ class Daemon:
         )
 
     def _group_changed(self) -> None:
+        self._glance.forget()
         if self._uplink.joined is not None:
             self._uplink.joined.show(self._rollout.running_group)
         if self._rollout.loaded is not None:
@@ -205,6 +217,7 @@ class Daemon:
         group = loaded.group
         facts = {
             "pid": os.getpid(),
+            **(process_mark(os.getpid()) or {}),
             "ports": self._ports(),
             "thing": group.core.thing_name,
             "group": group.name,
@@ -224,7 +237,9 @@ class Daemon:
                 "thing": loaded.group.core.thing_name if loaded else None,
                 "version": edgecore.__version__,
                 "uptime_s": round(time.monotonic() - self._started, 1),
+                "clock": round(time.time(), 3),
                 "pid": os.getpid(),
+                "rss_kb": self._evidence.memory.rss_kb,
                 "ports": self._ports(),
             },
             "group": self._rollout.status(),
@@ -236,6 +251,7 @@ class Daemon:
             "silence_s": self._observers.silence_s(),
             "recent": self._evidence.recent,
             "disks": self._evidence.disks,
+            "replaced": self._evidence.replaced,
             "certificates": self._evidence.certificates,
             "findings": self._findings(),
             "doctor": self._check_runner.status(),
@@ -258,6 +274,7 @@ class Daemon:
             *own,
             *self._uplink.findings(),
             *self._web.findings(),
+            *self._evidence.memory.findings(),
         ]
 
     async def _shut_down(self) -> None:

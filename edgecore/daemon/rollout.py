@@ -15,7 +15,7 @@ from edgecore.core.group import Group
 from edgecore.core.options import CoreError, Options
 from edgecore.core.verdict.processes import WAITING
 from edgecore.daemon.component_group import offered_or_last
-from edgecore.daemon.model_exchange import ModelExchange, model_exchange
+from edgecore.daemon.model_swap import ModelSwap, model_swap
 from edgecore.daemon.running_group import RunningGroup
 from edgecore.daemon.waiting_group import BY_JOBS, last_or_waiting
 from edgecore.sources import LoadedGroup, SourceError
@@ -67,8 +67,8 @@ class Rollout:
             changed=on_change,
             limit_s=options.health_s,
             canary=canaries.begin,
-            proved=canaries.proved,
-            exchange=self._exchange,
+            on_commit=canaries.committed,
+            exchange=self._swap,
         )
 
     @property
@@ -253,8 +253,8 @@ class Rollout:
             device_certificates=options.device_certificates,
         )
 
-    def _exchange(self, running: RunningGroup, group: Group) -> ModelExchange | None:
-        return model_exchange(running, group, self._core_status, self._options.health_s)
+    def _swap(self, running: RunningGroup, group: Group) -> ModelSwap | None:
+        return model_swap(running, group, self._core_status, self._options.health_s)
 
     async def _run(self, group: Group, ports: Ports) -> RunningGroup:
         running_group = self._make_running_group(group)

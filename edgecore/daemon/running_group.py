@@ -22,7 +22,7 @@ from edgecore.ipc.server import IpcServer
 from edgecore.ipc.tokens import Tokens
 from edgecore.mqtt.server import MqttServer
 from edgecore.mqtt.tls import server_context
-from edgecore.supervisor.environment import Surroundings
+from edgecore.supervisor.environment import CommonEnvironment
 from edgecore.supervisor.homes import Homes
 from edgecore.supervisor.identity import Identities, IsolationError
 from edgecore.supervisor.interpreters import InterpreterError, Interpreters
@@ -139,7 +139,7 @@ class RunningGroup:
         files = [x for x in group.loggers if x.component == "Lambda" and x.type == "FileSystem"]
         space = files[0].space_kb if files else None
         extra = {"AWS_ENDPOINT_URL": options.endpoint_url} if options.endpoint_url else {}
-        around = Surroundings(
+        around = CommonEnvironment(
             group=group,
             ipc_port=self.ipc.port,
             ipc_unix_name=self.ipc.unix_name,

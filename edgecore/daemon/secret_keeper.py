@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import stat
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from contract.nesting import json_of
 from edgecore.core.group import Group, SecretResource
 from edgecore.core.options import CoreError
 from edgecore.core.secrets import SecretValue, answer, from_file
@@ -136,6 +136,6 @@ def _read_private(path: Path) -> Any:
     except OSError as error:
         raise CoreError(f"--secrets {path}: {os.strerror(error.errno or 0)}") from error
     try:
-        return json.loads(content)
+        return json_of(content)
     except ValueError:
         raise ValueError('is not JSON; expected {"NAME": "VALUE"}') from None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import edgecore
 from contract.status import Status
-from edgecore.alerts.caller import Caller
+from edgecore.alerts.notifier import Notifier
 from edgecore.alerts.rules import of_environment as alerts_of
 from edgecore.core.group import Group
 from edgecore.core.observers import Observers
@@ -37,8 +37,8 @@ class Watch:
     ) -> None:
         self._read_status = status
         self.recorder = Recorder(file_of(options.state), keep=options.history)
-        self.caller = Caller(options.state, self._alert)
-        self.recorder.on_rows = self.caller.observe
+        self.notifier = Notifier(options.state, self._alert)
+        self.recorder.on_rows = self.notifier.observe
         observers.add(self.recorder.observer)
         observers.add(self.recorder.sampler)
         self._started = time.time()
@@ -53,7 +53,7 @@ class Watch:
     def show(self, group: Group) -> None:
         view, variables = SiteView.of_group(group), group.site_environment
         self.recorder.show(view.site, history_of(variables), view.images_dir)
-        self.caller.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
+        self.notifier.show(alerts_of(variables), view.site or group.name, group.core.thing_name)
 
     def note(self, subject: str, text: str) -> None:
         """An operator did something; who, where the core knows it."""
@@ -64,7 +64,7 @@ class Watch:
 
     def status(self) -> Status:
         """``history`` and ``alerts`` of ``/api/status``."""
-        return {"history": self.recorder.status(), "alerts": self.caller.status()}
+        return {"history": self.recorder.status(), "alerts": self.notifier.status()}
 
     async def _look(self) -> None:
         before = _before_start(self._read_status(), self._started)
@@ -78,12 +78,12 @@ class Watch:
             before = after
 
     def _compare(self, before: Status, after: Status) -> None:
-        self._tell(set(after.get("findings", [])))
+        self._log_changes(set(after.get("findings", [])))
         for kind, subject, text in changes(before, after):
             self.recorder.event(kind, subject, text)
-        self.caller.step(after, _disks(after), _certificates(after))
+        self.notifier.step(after, _disks(after), _certificates(after))
 
-    def _tell(self, findings: set[str]) -> None:
+    def _log_changes(self, findings: set[str]) -> None:
         """Each finding once in the core's log, and its end."""
         for text in sorted(findings - self._findings):
             log.warning("finding: %s", text)
@@ -100,7 +100,7 @@ class Watch:
 
     async def close(self) -> None:
         """The functions' last results are written first."""
-        self.caller.close()
+        self.notifier.close()
         self.recorder.event("core", "core", "stopped")
         await asyncio.to_thread(self.recorder.close)
 

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from edgecore.deploy.interfaces import Canary, ended
 from edgecore.deploy.outcomes import Outcomes
-from edgecore.deploy.seams import Canary, ended
 
 if TYPE_CHECKING:
     from edgecore.sources.load import LoadedGroup

@@ -16,9 +16,9 @@ import json
 from pathlib import Path
 
 from contract.status import FunctionStatus, Reason, Status
+from edgecore.core.options import HEALTH_LIMIT_S
 from edgecore.core.verdict import gate_reasons
 
-LIMIT_S = 300.0
 SETTLE_S = 3.0
 STEP_S = 0.2
 _MAX_ERROR_CHARACTERS = 400
@@ -30,7 +30,7 @@ _ECHOES = ("due to exception: 1", "ungracefully killed")
 class HealthGate:
     """Asked every ``STEP_S`` with the core's status; keeps since when all is well."""
 
-    def __init__(self, started: float, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, started: float, limit_s: float = HEALTH_LIMIT_S) -> None:
         self._started, self._limit_s = started, limit_s
         self._healthy_since: float | None = None
         self._ran: set[str] = set()

@@ -13,24 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 from contract.status import Status
+from edgecore.core.options import HEALTH_LIMIT_S
 from edgecore.deploy import trial
 from edgecore.deploy.candidate import Candidate
-from edgecore.deploy.health_gate import LIMIT_S, STEP_S, HealthGate, is_healthy, with_last_log_error
-from edgecore.deploy.outcomes import Outcomes
-from edgecore.deploy.seams import (
-    Exchange,
+from edgecore.deploy.health_gate import STEP_S, HealthGate, is_healthy, with_last_log_error
+from edgecore.deploy.interfaces import (
     FindCanary,
-    FindExchange,
+    FindSwap,
     R,
     Report,
     Start,
+    Swap,
     begun,
     ended,
     no_canary,
-    no_exchange,
+    no_swap,
     nobody,
     now,
 )
+from edgecore.deploy.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from edgecore.sources.load import LoadedGroup
@@ -42,7 +43,7 @@ class DeploymentManager(Generic[R]):
     """``begin`` once, ``switch_to`` every newer group, ``close`` at the end.
 
     ``start`` runs a group on the given ports; ``status`` is the core's; ``report`` is called
-    with how each deployment ended; ``changed`` when another group runs; ``proved`` with each
+    with how each deployment ended; ``changed`` when another group runs; ``on_commit`` with each
     group that has passed its trial.
     """
 
@@ -54,10 +55,10 @@ class DeploymentManager(Generic[R]):
         status: Callable[[], Status],
         report: Report,
         changed: Callable[[], None],
-        limit_s: float = LIMIT_S,
-        exchange: FindExchange[R] = no_exchange,
+        limit_s: float = HEALTH_LIMIT_S,
+        exchange: FindSwap[R] = no_swap,
         canary: FindCanary = no_canary,
-        proved: Callable[[LoadedGroup], None] = nobody,
+        on_commit: Callable[[LoadedGroup], None] = nobody,
     ) -> None:
         self.running_group: R | None = None
         self.loaded: LoadedGroup | None = None
@@ -67,9 +68,9 @@ class DeploymentManager(Generic[R]):
         self._candidate = Candidate(self._outcomes, self._decided)
         self._state, self._limit_s = state, limit_s
         self._start, self._status, self._changed = start, status, changed
-        self._find_canary, self._proved = canary, proved
+        self._find_canary, self._on_commit = canary, on_commit
         self._find_exchange = exchange
-        self._model_exchange: Exchange | None = None
+        self._model_swap: Swap | None = None
         self._ports: Mapping[str, int | None] = {}
         self._one_at_a_time = asyncio.Lock()
         self._health_task: asyncio.Task[None] | None = None
@@ -103,7 +104,7 @@ class DeploymentManager(Generic[R]):
             await self._candidate.stop()
             canary = self._find_canary(self.loaded, loaded) if self.loaded else None
             if canary is None or self.running_group is None:
-                await self._exchange(loaded)
+                await self._switch(loaded)
                 return
             self._candidate.compare(canary, loaded)
 
@@ -124,9 +125,9 @@ class DeploymentManager(Generic[R]):
             if reason:
                 self.refuse(loaded.deployment_id, reason)
             elif not self._closed:
-                await self._exchange(loaded)
+                await self._switch(loaded)
 
-    async def _exchange(self, loaded: LoadedGroup) -> None:
+    async def _switch(self, loaded: LoadedGroup) -> None:
         await self._stop_health_gate()
         self._commit_if_healthy()
         if self._runs_already(loaded):
@@ -181,7 +182,7 @@ class DeploymentManager(Generic[R]):
         """A newer group came before a healthy one was committed: commit that one first."""
         if self.loaded is None or self.running_group is None or not self._outcomes.is_uncommitted():
             return
-        if self._model_exchange is not None:  # some of its workers have the old model
+        if self._model_swap is not None:  # some of its workers have the old model
             return
         if is_healthy(self._status()):
             self._outcomes.commit(self.loaded)
@@ -192,7 +193,7 @@ class DeploymentManager(Generic[R]):
 
     async def _watch(self, watched: LoadedGroup) -> None:
         """Until the health gate passes or fails."""
-        in_place = self._model_exchange is not None
+        in_place = self._model_swap is not None
         if problem := await self._exchanged():
             async with self._one_at_a_time:
                 self._health_task = None
@@ -214,14 +215,14 @@ class DeploymentManager(Generic[R]):
         """Whether what runs becomes this group by an exchange of its model."""
         running = self.running_group
         found = self._find_exchange(running, new.group) if running is not None else None
-        self._model_exchange = found
+        self._model_swap = found
         return found is not None
 
     async def _exchanged(self) -> str:
         """The exchange that is due, to its end."""
-        due = self._model_exchange
+        due = self._model_swap
         problem = await due.run() if due is not None else ""
-        self._model_exchange = None
+        self._model_swap = None
         return problem
 
     async def _watch_images(self, watched: LoadedGroup, before: trial.Tally) -> None:
@@ -238,7 +239,7 @@ class DeploymentManager(Generic[R]):
                 await self._go_back(watched, str(answer))
                 return
             trial.end(watched.folder)
-            self._proved(watched)
+            self._on_commit(watched)
 
     async def _failed(self, current: LoadedGroup, problem: str) -> None:
         """The current group is not healthy: go back where there is a way back."""

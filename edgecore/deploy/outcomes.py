@@ -21,8 +21,8 @@ from edgecore.deploy.apply import (
     rollback,
 )
 from edgecore.deploy.history import DeploymentHistory
+from edgecore.deploy.interfaces import Report
 from edgecore.deploy.refusal import refuse
-from edgecore.deploy.seams import Report
 
 if TYPE_CHECKING:
     from edgecore.sources.load import LoadedGroup

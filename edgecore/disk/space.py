@@ -29,6 +29,8 @@ def disks(paths: Mapping[str, str]) -> list[DiskStatus]:
             "free_bytes": free * room.f_frsize,
             "size_bytes": room.f_blocks * room.f_frsize,
             "read_only": bool(room.f_flag & os.ST_RDONLY),
+            "files": room.f_files,
+            "free_files": room.f_ffree if os.geteuid() == 0 else room.f_favail,
         }
     return list(found.values())
 

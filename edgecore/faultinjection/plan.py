@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from contract.nesting import TOO_DEEP, too_deep
 from contract.topic_filters import filter_problem
 from edgecore.core.options import CoreError
 
@@ -94,7 +95,10 @@ class FaultPlan(_Part):
 def read_plan(path: Path) -> FaultPlan:
     """The plan in a YAML or JSON file. Raises CoreError (exit 2) naming every wrong entry."""
     try:
-        document: Any = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if too_deep(text):
+            raise CoreError(f"--fault-plan {path}: {TOO_DEEP}; flatten it", exit_code=INVALID)
+        document: Any = YAML(typ="safe", pure=True).load(text)
     except (OSError, UnicodeDecodeError) as error:
         raise CoreError(
             f"--fault-plan {path}: cannot be read: {error}", exit_code=INVALID

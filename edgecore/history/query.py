@@ -157,10 +157,15 @@ i.job,i.worker,i.model,i.reason,i.detail,i.ms,i.labels,\
 
 
 def sql_of(
-    query: Query, words: Mapping[str, int | None], *, names_first: bool = False
+    query: Query,
+    words: Mapping[str, int | None],
+    *,
+    names_first: bool = False,
+    since_ms: int | None = None,
 ) -> Sql | None:
     """``words``: numbers of the camera, label and job asked for; None: such a word never came,
-    and nothing can be found. ``names_first``: a pattern is looked up in the index of names."""
+    and nothing can be found. ``names_first``: a pattern is looked up in the index of names.
+    ``since_ms``: nothing older, whatever was asked for."""
     for field in ("camera", "label", "job"):
         if getattr(query, field) and words.get(field) is None:
             return None
@@ -168,6 +173,7 @@ def sql_of(
     source = "labels l CROSS JOIN images i ON i.id=l.image" if by_label else "images i"
     t, number = ("l.t", "l.image") if by_label else ("i.t", "i.id")
     found = [
+        *([Sql(f"{t}>=?", [since_ms])] if since_ms is not None else []),
         *_what(query, words, names_first=names_first),
         *_when(query, t, number),
         *_scores(query, by_label),

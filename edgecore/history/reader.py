@@ -6,14 +6,15 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgecore.history.query import Query, Sql, sql_of
+from edgecore.history.query import Query
 from edgecore.history.rows import STATUSES
 from edgecore.history.schema import DAY_SLOTS, DAYS_SINCE, SCORE_SCALE, SLOT_S, open_for_reading
+from edgecore.history.searching import Deadline, find_rows, interrupted
 from edgecore.history.settings import Settings
 from edgecore.history.shifts import By, counts_by
 from edgecore.history.store import id_of
@@ -21,7 +22,6 @@ from edgecore.history.store import id_of
 LIMIT_S = 5.0
 EXPORT_LIMIT_S = 60.0
 PAGE = 1000
-NEAR_ROWS = 50_000
 _OPCODES = 20_000
 
 Record = dict[str, Any]
@@ -37,10 +37,12 @@ class NoHistoryError(Exception):
 
 @dataclass(frozen=True)
 class Page:
-    """``next``: pass it as ``before`` for the rows behind these; None: there are no more."""
+    """``next``: pass it as ``before`` for the rows behind these; None: there are no more.
+    ``searched_to``: the time was over before the page was full; older ones were not looked at."""
 
     records: list[Record]
     next: str | None
+    searched_to: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,25 @@ class Kept:
 class Reader:
     """Opens the file for each answer: it may be made, moved and made again meanwhile."""
 
-    def __init__(self, path: Path, limit_s: float = LIMIT_S) -> None:
+    def __init__(
+        self, path: Path, limit_s: float = LIMIT_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._path = path
         self._limit_s = limit_s
+        self._clock = clock
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self, deadline: Deadline | None = None) -> Iterator[sqlite3.Connection]:
         try:
             connection = open_for_reading(self._path)
         except sqlite3.OperationalError:
             raise NoHistoryError(f"no history at {self._path}: no core has written one") from None
-        deadline = time.monotonic() + self._limit_s
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, _OPCODES)
+        limit = deadline or Deadline(self._limit_s, self._clock)
+        connection.set_progress_handler(limit.passed, _OPCODES)
         try:
             yield connection
         except sqlite3.OperationalError as error:
-            if "interrupted" in str(error):
+            if interrupted(error):
                 raise TooSlowError(
                     f"not found within {self._limit_s:g} s: name a camera or a label, or a "
                     "shorter time; a name is fastest by its beginning, without *"
@@ -84,15 +89,20 @@ class Reader:
 
     def search(self, query: Query) -> Page:
         """Newest first. Raises TooSlowError, NoHistoryError."""
-        with self._open() as connection:
+        deadline = Deadline(self._limit_s, self._clock)
+        with self._open(deadline) as connection:
             words = {
                 field: _number(connection, getattr(query, field))
                 for field in ("camera", "label", "job")
             }
-            rows = _rows(connection, query, words)
+            rows, reached = find_rows(connection, query, words, deadline)
+            connection.set_progress_handler(None, 0)  # the words of what was found are few
             texts = _texts(connection, rows)
+        records = [_record(row, texts) for row in rows]
+        if reached is not None:
+            return Page(records, _mark(*reached), reached[0] / 1000)
         more = len(rows) == query.limit
-        return Page([_record(row, texts) for row in rows], _mark(rows[-1]) if more else None)
+        return Page(records, _mark(rows[-1][1], rows[-1][0]) if more else None)
 
     def pages(self, query: Query) -> Iterator[list[Record]]:
         """All of it, page by page: nothing is held open between two of them."""
@@ -203,40 +213,13 @@ def _label_parts(
     return f"{slots} UNION ALL {slots} UNION ALL {days}", (*edges, day, end)
 
 
-def _rows(
-    connection: sqlite3.Connection, query: Query, words: Mapping[str, int | None]
-) -> list[tuple[Any, ...]]:
-    """A pattern is looked for among the newest rows, and then in the index of names.
-
-    One that many names fit fills its page at once; of one that few fit the index has a quarter of
-    the rows' cost, and a list of them is short.
-    """
-    if not query.is_pattern:
-        return _run(connection, sql_of(query, words))
-    until = int(query.until * 1000) if query.until is not None else 1 << 62
-    until = min(until, query.before[0]) if query.before is not None else until
-    near = connection.execute(
-        "SELECT t FROM images WHERE t<=? ORDER BY t DESC LIMIT 1 OFFSET ?", (until, NEAR_ROWS)
-    ).fetchone()
-    since = max(query.since or 0.0, near[0] / 1000 if near else 0.0)
-    rows = _run(connection, sql_of(replace(query, since=since), words))
-    if len(rows) == query.limit or near is None:
-        return rows
-    return _run(connection, sql_of(query, words, names_first=True))
-
-
-def _run(connection: sqlite3.Connection, sql: Sql | None) -> list[tuple[Any, ...]]:
-    """None: a word of it never came."""
-    return connection.execute(sql.text, sql.values).fetchall() if sql else []
-
-
 def _number(connection: sqlite3.Connection, text: str) -> int | None:
     row = connection.execute("SELECT id FROM words WHERE text=?", (text,)).fetchone()
     return None if row is None else int(row[0])
 
 
-def _mark(row: tuple[Any, ...]) -> str:
-    return f"{row[1]}.{row[0]}"
+def _mark(t: int, number: int) -> str:
+    return f"{t}.{number}"
 
 
 _WORDS_AT = {"camera": 2, "label": 5, "folder": 9, "job": 11, "worker": 12, "model": 13,

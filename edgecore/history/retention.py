@@ -12,9 +12,10 @@ import sqlite3
 from dataclasses import dataclass
 
 from contract.durable.database import transaction
+from contract.durable.room import PAGE_BYTES
 from edgecore.history.sampling import trim
 from edgecore.history.schema import DAY_SLOTS
-from edgecore.history.words import MAX_WORDS, OTHER, drop_unused
+from edgecore.history.string_table import MAX_WORDS, OTHER, drop_unused
 
 MARK_EVERY_S = 3600.0
 MOST_OFF_S = 86_400.0
@@ -22,7 +23,6 @@ MAX_SLOTS = 2_000_000
 STEP = 2_000
 HIGH_SHARE, LOW_SHARE = 0.92, 0.88
 """Of the quota: above the first rows go, until the second is reached."""
-PAGE_BYTES = 4096
 
 
 def age_after(age_s: float, wall_at_end: float | None, wall_now: float) -> float:

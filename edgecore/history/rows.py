@@ -11,6 +11,7 @@ from edgecore.core.stats import mapping, model_name, number
 from edgecore.history.text import bounded
 
 STATUSES = ("ok", "failed", "dropped")
+_INBOX = f"{INBOX}/"
 _ANOMALY = frozenset(("anomalous",))
 MOST = 1e9
 """Numbers beyond it are cut: SQLite's own have 64 bits."""
@@ -55,39 +56,59 @@ def rows_of(payload: bytes, t: float, defects: frozenset[str]) -> list[Row]:
     message = json.loads(payload)
     stream = bounded(message.get("stream", ""))
     found = [r for r in message["results"] if r.get("status") in STATUSES]
-    return [_row(r if "stream" in r else {"stream": stream, **r}, t, defects) for r in found]
+    models = _Models()
+    return [
+        _row(r if "stream" in r else {"stream": stream, **r}, t, defects, models) for r in found
+    ]
 
 
-def _row(record: Mapping[str, Any], t: float, defects: frozenset[str]) -> Row:
+class _Models:
+    """Names of models: the images of one message mostly have the same."""
+
+    def __init__(self) -> None:
+        self._last: object = None
+        self._name = ""
+
+    def name(self, model: object) -> str:
+        if model != self._last:
+            self._last, self._name = model, bounded(model_name(model))
+        return self._name
+
+
+def _row(record: Mapping[str, Any], t: float, defects: frozenset[str], models: _Models) -> Row:
+    # Most of an image's record is not there: what is absent is not asked about any further.
     get = record.get
-    folder, name = _place(record)
     if not 0 <= (seq := int(record["seq"])) < 1 << 62:
         raise ValueError(f"seq {seq}")
-    labels = labels_of(mapping(get("output")))
+    folder, name = place_of(record)
+    output, job, reason, detail = get("output"), get("job"), get("reason"), get("detail")
+    labels = labels_of(mapping(output)) if output else ()
     taken = number(get("t_in"))
+    status = record["status"]
     return Row(
-        t=t,
-        camera=bounded(record["stream"]),
-        seq=seq,
-        status=record["status"],
-        id=bounded(get("id")),
-        name=name,
-        folder=folder,
-        job=bounded(get("job")),
-        worker=bounded(get("worker")),
-        model=bounded(model_name(get("model"))),
-        reason=bounded(get("reason")),
-        detail=bounded(get("detail")),
-        ms=None if taken is None else min(max(0.0, (t - taken) * 1000), MOST),
-        labels=labels,
-        defect=record["status"] == "ok" and _has_defect(labels, defects),
+        t,
+        bounded(record["stream"]),
+        seq,
+        status,
+        bounded(get("id")),
+        name,
+        folder,
+        bounded(job) if job else "",
+        bounded(get("worker")),
+        models.name(get("model")),
+        bounded(reason) if reason else "",
+        bounded(detail) if detail else "",
+        None if taken is None else min(max(0.0, (t - taken) * 1000), MOST),
+        labels,
+        bool(labels) and status == "ok" and _has_defect(labels, defects),
     )
 
 
-def _place(record: Mapping[str, Any]) -> tuple[str, str]:
+def place_of(record: Mapping[str, Any]) -> tuple[str, str]:
     """Folder and name as the sender knows them; an image that came without a file has its id."""
-    given, file = bounded(record.get("name")), bounded(record.get("file"))
-    if file.startswith(f"{INBOX}/"):
+    given, file = record.get("name"), bounded(record.get("file"))
+    given = bounded(given) if given else ""
+    if file.startswith(_INBOX):
         file = ""
     folder, _, name = file.rpartition("/")
     return folder, given or name or bounded(record.get("id"))

@@ -11,7 +11,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from contract.durable.database import PAGE_BYTES, Format, Opened, open_database
+from contract.durable.database import Format, Opened, open_database
+from contract.durable.room import PAGE_BYTES
 
 SLOT_S = 1800
 DAY_SLOTS = 48
@@ -20,6 +21,8 @@ DAYS_SINCE = 2
 SCORE_SCALE = 10_000
 CHECK_BYTES = 64 << 20
 CHECKPOINT_PAGES = 1000
+CACHE_KB = 4096
+"""Of the core's memory, for good once as much has been written; 16 MB made no row cheaper."""
 STEP_BYTES = 64 << 20
 """Beyond its quota, for a step to a newer format: a file whose quota was lowered is full."""
 
@@ -111,7 +114,7 @@ def limit(connection: sqlite3.Connection, quota_bytes: int) -> None:
 def tune(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
-    connection.execute("PRAGMA cache_size=-16384")
+    connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from contract.durable.database import transaction
 from edgecore.history.recently import Recently
 from edgecore.history.rows import STATUSES, Row
 from edgecore.history.schema import DAY_SLOTS, SCORE_SCALE, SLOT_S
-from edgecore.history.words import OTHER, Words
+from edgecore.history.string_table import OTHER, StringTable
 
 RECENT = 20_000
 """Records whose repetition is noticed: an aggregator that restarts sends some of them again."""
@@ -55,7 +55,7 @@ class Batch:
 class Store:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._words = Words(connection)
+        self._words = StringTable(connection)
         self._recent = Recently(RECENT)
         self._slot_labels: dict[tuple[int, str], set[str]] = {}
         self.repeated = 0
@@ -116,15 +116,17 @@ class Store:
         return numbered
 
     def _values(self, image: int, row: Row) -> tuple[Any, ...]:
-        number, best = self._words.number, row.labels[0] if row.labels else None
-        several = len(row.labels) > 1 or (best is not None and best.count > 1)
-        labels = [(f.label, round(f.score, 4), f.count) for f in row.labels] if several else None
+        number, labels, best, score = self._words.number, None, None, None
+        if row.labels:
+            best = row.labels[0]
+            score = round(best.score * SCORE_SCALE)
+            if len(row.labels) > 1 or best.count > 1:
+                labels = [(f.label, round(f.score, 4), f.count) for f in row.labels]
         return (
             image, int(row.t * 1000), self._camera(row.camera), row.seq,
-            STATUSES.index(row.status), number(best.label) if best else None,
-            round(best.score * SCORE_SCALE) if best else None, int(row.defect), row.name,
-            number(row.folder), _packed_id(row), number(row.job), number(row.worker),
-            number(row.model), number(row.reason), row.detail or None,
+            STATUSES.index(row.status), number(best.label) if best else None, score,
+            int(row.defect), row.name, number(row.folder), _packed_id(row), number(row.job),
+            number(row.worker), number(row.model), number(row.reason), row.detail or None,
             None if row.ms is None else round(row.ms, 1), json.dumps(labels) if labels else None,
         )  # fmt: skip
 
@@ -137,7 +139,8 @@ class Store:
         for row in rows:
             slot = int(row.t // SLOT_S)
             images[(slot, row.camera, row.status)] += 1
-            images[(slot, row.camera, "defects")] += row.defect
+            if row.defect:
+                images[(slot, row.camera, "defects")] += 1
             for found in row.labels:
                 labels[(slot, row.camera, self._slot_label(slot, row.camera, found.label))] += 1
         number = self._words.number
@@ -186,9 +189,14 @@ class Store:
         )
 
     def _add_points(self, points: Sequence[tuple[int, list[float]]]) -> None:
-        """The charts' newest points; of each resolution as many as the page draws."""
+        """The charts' newest points; of each resolution as many as the page draws. Points of a
+        clock that was set back since would be the newest for ever."""
         if not points:
             return
+        newest = {every_s: point[0] for every_s, point in points}
+        self._connection.executemany(
+            "DELETE FROM points WHERE every_s=? AND t>?", list(newest.items())
+        )
         self._connection.executemany(
             "INSERT OR REPLACE INTO points VALUES(?,?,?)",
             [(every_s, point[0], json.dumps(point)) for every_s, point in points],

@@ -7,20 +7,26 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
 from edgecore.core.arns import ROUTER_ARN, SECRETS_ARN, SHADOW_ARN, ArnIndex
 from edgecore.core.results import Results
 from edgecore.core.router import QueueFullPolicy, Router
-from edgecore.core.workqueue import (
-    HANDLED,
-    UNHANDLED,
-    WorkItem,
-    WorkQueue,
-    new_invocation_id,
-)
+from edgecore.core.workqueue import HANDLED, UNHANDLED, WorkItem, WorkQueue, new_invocation_id
 from edgecore.ipc.contexts import is_context, publication
 from edgecore.ipc.http1 import Request, response
+from edgecore.ipc.protocol import (
+    MOST_ITEMS,
+    Abandon,
+    invocation_id_of,
+    item_headers,
+    json_object,
+    log_lines,
+    most_items,
+    ok,
+    respond,
+)
 from edgecore.ipc.server import Answer
 from edgecore.ipc.tokens import Caller, Tokens
 
@@ -32,9 +38,6 @@ NOT_SPOOLED = (
     "the message was not spooled for the cloud: the spool or its disk has no room or fails "
     "(`cloud.refused_by_reason` in the core's status says which); publish it again later"
 )
-Abandon = Callable[[], None] | None
-MOST_ITEMS = 64
-"""For one poll of our own runtime, and answered by one result."""
 
 
 class Workers(Protocol):
@@ -91,10 +94,10 @@ class IpcApi:
     def handle(self, request: Request, answer: Answer) -> Abandon:
         token = request.headers.get(b"authorization")
         if token is None:
-            return _respond(answer, 401, "no Authorization header")
+            return respond(answer, 401, "no Authorization header")
         caller = self._tokens.caller(token)
         if caller is None:
-            return _respond(answer, 403, "token is not of a running function")
+            return respond(answer, 403, "token is not of a running function")
         path = request.path
         if path.startswith(FUNCTIONS):
             return self._functions(request, path[len(FUNCTIONS) :], caller, answer)
@@ -106,7 +109,7 @@ class IpcApi:
         arn, _, verb = rest.partition("/")
         if verb == "work":
             if arn != caller.function_arn:
-                return _respond(answer, 403, f"{caller.function_arn} may not serve {arn}")
+                return respond(answer, 403, f"{caller.function_arn} may not serve {arn}")
             if request.method == "GET":
                 return self._get_work(request, caller, answer)
             if request.method == "POST":
@@ -116,25 +119,25 @@ class IpcApi:
         elif verb == "" and request.method == "GET":
             return self._get_result(request, caller, answer)
         elif verb == "initialized" and request.method == "PUT" and arn == caller.function_arn:
-            reported = _json_object(request.body)
+            reported = json_object(request.body)
             self._workers.initialized(
                 caller.worker,
                 reported.get("Success") is not False,
                 str(reported.get("Response", "")),
             )
-            return _ok(answer)
-        return _respond(answer, 404, f"no such call: {request.method} {request.path}")
+            return ok(answer)
+        return respond(answer, 404, f"no such call: {request.method} {request.path}")
 
     def _get_work(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
         queue = self._queues[caller.function_arn]
 
         def take(item: WorkItem, *more: WorkItem) -> None:
             count = f"X-Fanfold-Items: {len(more) + 1}\r\n" if more else ""
-            behind = b"".join(response(200, each.payload, _headers(each)) for each in more)
-            answer(200, item.payload, _headers(item) + count, behind)
+            behind = (response(200, each.payload, item_headers(each)) for each in more)
+            answer(200, item.payload, item_headers(item) + count, chain.from_iterable(behind))
 
         self._workers.polled(caller.worker)
-        queue.fetch(caller.worker, take, _most(request))
+        queue.fetch(caller.worker, take, most_items(request))
         return partial(queue.stop_waiting, caller.worker, take)
 
     def _post_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
@@ -144,15 +147,15 @@ class IpcApi:
         self._workers.polled(caller.worker)
         queue = self._queues[caller.function_arn]
         unknown = []
-        for invocation_id in _invocation_id(request).split(",")[:MOST_ITEMS]:
+        for invocation_id in invocation_id_of(request).split(",")[:MOST_ITEMS]:
             if queue.finish(invocation_id, caller.worker, request.body, error):
                 self._workers.answered(caller.worker)
             else:
                 unknown.append(invocation_id)
         if unknown:
             named = ", ".join(map(repr, unknown))
-            return _respond(answer, 404, f"invocation {named} is not assigned to this worker")
-        return _ok(answer)
+            return respond(answer, 404, f"invocation {named} is not assigned to this worker")
+        return ok(answer)
 
     def _post_work(self, request: Request, arn: str, caller: Caller, answer: Answer) -> Abandon:
         context = request.headers.get(b"x-amz-client-context", b"").decode("latin-1")
@@ -164,35 +167,35 @@ class IpcApi:
             return self._finish_later(self._answer_secret(request, caller, answer))
         target = self._arns.find(arn)
         if target is None:
-            return _respond(answer, 404, f"function {arn} is not in the group")
+            return respond(answer, 404, f"function {arn} is not in the group")
         return self._invoke(request, target, context, caller, answer)
 
     def _invoke(
         self, request: Request, target: str, context: str, caller: Caller, answer: Answer
     ) -> Abandon:
         if context and not is_context(context):
-            return _respond(answer, 400, "X-Amz-Client-Context is not base64 of JSON")
+            return respond(answer, 400, "X-Amz-Client-Context is not base64 of JSON")
         wants_result = request.headers.get(b"x-amz-invocation-type") != b"Event"
         item = WorkItem(new_invocation_id(), request.body, context)
         if wants_result:
             item.reply = self._results.expect(item.invocation_id, caller.worker)
         if not self._queues[target].offer(item):
-            return _respond(answer, 429, self._full())
-        return _ok(answer, item.invocation_id)
+            return respond(answer, 429, self._full())
+        return ok(answer, item.invocation_id)
 
     def _publish(self, request: Request, context: str, caller: Caller, answer: Answer) -> Abandon:
         try:
             source, topic, policy = publication(context)
         except ValueError as error:
-            return _respond(answer, 400, str(error))
+            return respond(answer, 400, str(error))
         if source and source != caller.function_arn:
-            return _respond(answer, 403, f"{caller.function_arn} may not publish as {source}")
+            return respond(answer, 403, f"{caller.function_arn} may not publish as {source}")
         outcome = self._router.publish(caller.function_arn, topic, request.body, policy)
         if outcome.refused and policy == "AllOrError":
-            return _respond(answer, 429, self._full())
+            return respond(answer, 429, self._full())
         if outcome.pending:
             return self._answer_after(outcome.pending, policy, answer)
-        return _ok(answer, new_invocation_id())
+        return ok(answer, new_invocation_id())
 
     def _answer_after(
         self, pending: list[Awaitable[object]], policy: QueueFullPolicy, answer: Answer
@@ -206,9 +209,9 @@ class IpcApi:
                     log.error("a message could not be spooled for the cloud: %s", outcome)
                 kept = kept and outcome is not False and not isinstance(outcome, BaseException)
             if kept or policy == "BestEffort":
-                _ok(answer, new_invocation_id())
+                ok(answer, new_invocation_id())
             else:
-                _respond(answer, 429, NOT_SPOOLED)
+                respond(answer, 429, NOT_SPOOLED)
 
         return self._finish_later(finish())
 
@@ -216,7 +219,7 @@ class IpcApi:
         try:
             credentials = await self._credentials()
         except LookupError as error:
-            _respond(answer, 404, str(error))
+            respond(answer, 404, str(error))
         else:
             answer(200, json.dumps(credentials).encode(), "Content-Type: application/json\r\n")
 
@@ -230,82 +233,42 @@ class IpcApi:
         try:
             topic = publication(context)[1]
         except ValueError as error:
-            return _respond(answer, 400, str(error))
+            return respond(answer, 400, str(error))
         invocation_id = new_invocation_id()
         fill = self._results.expect(invocation_id, caller.worker)
         fill(self._shadows.invoke(topic, request.body), "")
-        return _ok(answer, invocation_id)
+        return ok(answer, invocation_id)
 
     async def _answer_secret(self, request: Request, caller: Caller, answer: Answer) -> None:
         invocation_id = new_invocation_id()
         fill = self._results.expect(invocation_id, caller.worker)
         fill(await self._secrets(caller.function_arn, request.body), "")
-        _ok(answer, invocation_id)
+        ok(answer, invocation_id)
 
     def _get_result(self, request: Request, caller: Caller, answer: Answer) -> Abandon:
-        invocation_id = _invocation_id(request)
+        invocation_id = invocation_id_of(request)
 
         def deliver(payload: bytes, error: str) -> None:
             answer(200, payload, f"X-Amz-Function-Error: {error}\r\n" if error else "")
 
         if not self._results.fetch(invocation_id, caller.worker, deliver):
-            return _respond(
+            return respond(
                 answer, 404, f"no result for an invocation {invocation_id!r} of this function"
             )
         return None
 
     def _others(self, request: Request, path: str, caller: Caller, answer: Answer) -> Abandon:
         if path == f"{ROOT}cloudwatch/logs" and request.method == "POST":
-            self._workers.log_lines(caller.worker, _log_lines(request.body))
-            return _ok(answer)
+            self._workers.log_lines(caller.worker, log_lines(request.body))
+            return ok(answer)
         if path == f"{ROOT}credentialprovider" and request.method == "GET":
             return self._finish_later(self._answer_credentials(answer))
         if path == f"{ROOT}health/workers":
             body = json.dumps(self._workers.health()).encode()
             answer(200, body, "Content-Type: application/json\r\n")
             return None
-        return _respond(answer, 404, f"no such call: {request.method} {path}")
+        return respond(answer, 404, f"no such call: {request.method} {path}")
 
     def _full(self) -> str:
         limit = self._router.budget.limit
         return f"the core's queue is full (limit {limit} items): publish again later"
-
-
-def _ok(answer: Answer, invocation_id: str = "") -> Abandon:
-    answer(200, b"", f"X-Amz-InvocationId: {invocation_id}\r\n" if invocation_id else "")
-    return None
-
-
-def _respond(answer: Answer, status: int, message: str) -> Abandon:
-    answer(status, f"{message}\n".encode(), "")
-    return None
-
-
-def _headers(item: WorkItem) -> str:
-    context = f"X-Amz-Client-Context: {item.context}\r\n" if item.context else ""
-    return f"X-Amz-InvocationId: {item.invocation_id}\r\n{context}"
-
-
-def _most(request: Request) -> int:
-    """How many items a poll asks for; of all clients our own runtime alone says it."""
-    asked = request.headers.get(b"x-fanfold-items", b"1")
-    return min(max(int(asked), 1), MOST_ITEMS) if asked.isdigit() and len(asked) < 4 else 1
-
-
-def _invocation_id(request: Request) -> str:
-    return request.headers.get(b"x-amz-invocationid", b"").decode("latin-1")
-
-
-def _json_object(text: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(text or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _log_lines(body: bytes) -> list[str]:
-    events = _json_object(body).get("logEvents")
-    if not isinstance(events, list):
-        return []
-    return [str(e["message"]) for e in events if isinstance(e, dict) and "message" in e]

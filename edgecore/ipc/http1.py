@@ -27,6 +27,9 @@ KNOWN_HEADS = 256
 """Polls and publishes on the same topic have the same head again and again; of an error nothing is
 remembered."""
 KNOWN_HEAD_BYTES = 1024
+KNOWN_LINES = 512
+"""Of a head that has an invocation's number, and so never comes again, all other lines do."""
+KNOWN_LINE_BYTES = 512
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _TARGET = re.compile(rb"/[!-~]*\Z")
@@ -152,14 +155,21 @@ def _parse_head(head: bytes) -> _Head:
 _parse_known = lru_cache(KNOWN_HEADS)(_parse_head)
 
 
+def _parse_line(line: bytes) -> tuple[bytes, bytes]:
+    name, colon, value = line.partition(b":")
+    if not colon or not _NAME.match(name) or b"\0" in value or b"\n" in value:
+        raise BadRequestError(400, "malformed header line")
+    return name.lower(), value.strip(b" \t")
+
+
+_parse_known_line = lru_cache(KNOWN_LINES)(_parse_line)
+
+
 def _parse_headers(lines: list[bytes]) -> dict[bytes, bytes]:
     headers: dict[bytes, bytes] = {}
     for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not _NAME.match(name) or b"\0" in value or b"\n" in value:
-            raise BadRequestError(400, "malformed header line")
-        key = name.lower()
-        value = value.strip(b" \t")
+        known = len(line) <= KNOWN_LINE_BYTES
+        key, value = _parse_known_line(line) if known else _parse_line(line)
         if key in headers and key in {b"content-length", b"authorization", b"transfer-encoding"}:
             raise BadRequestError(400, f"header {key.decode()} is given twice")
         headers[key] = value
@@ -181,8 +191,11 @@ def _body_length(headers: Mapping[bytes, bytes], path: str) -> int:
 
 def response(
     status: int, body: bytes = b"", headers: str = "", *, keep_alive: bool = True
-) -> bytes:
-    """One response; ``headers`` are whole lines, each ended by CRLF."""
+) -> tuple[bytes, bytes]:
+    """Head and body of one response; ``headers`` are whole lines, each ended by CRLF.
+
+    Two pieces, since a body may be a picture, and all that leaves together is joined once.
+    """
     closing = "" if keep_alive else "Connection: close\r\n"
     head = f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}{headers}{closing}\r\n".encode("latin-1") + body
+    return f"{head}{headers}{closing}\r\n".encode("latin-1"), body

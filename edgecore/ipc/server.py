@@ -11,7 +11,7 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
 from edgecore.core.descriptors import accepted_at_once, cap, lengthen_queue
@@ -33,13 +33,17 @@ MAX_UNPROVED = 128
 """Connections on which no request with a function's token has come yet. One more ends the
 oldest of them: who only connects keeps no function out."""
 MAX_BUFFERED_BYTES = MAX_HEAD_BYTES + MAX_LOG_BODY_BYTES
+SEND_BYTES = 1 << 19
+"""A poll's answer may be a third of a megabyte of pictures; the kernel gives what it allows."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Answer(Protocol):
-    def __call__(self, status: int, body: bytes, headers: str, behind: bytes = b"") -> None:
-        """Called once; ``headers`` are whole lines, ``behind`` further whole responses, which the
-        client has asked for with the same request."""
+    def __call__(
+        self, status: int, body: bytes, headers: str, behind: Iterable[bytes] = ()
+    ) -> None:
+        """Called once; ``headers`` are whole lines, ``behind`` pieces of further whole responses,
+        which the client has asked for with the same request."""
 
 
 class Handler(Protocol):
@@ -67,7 +71,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         sock = transport.get_extra_info("socket")
         self._gathers = sock is not None and sock.family == socket.AF_UNIX
-        if sock is not None and not self._gathers:
+        if sock is not None and self._gathers:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        elif sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self._server.connections) >= MAX_CONNECTIONS:
             self._fail(503, f"the core holds {MAX_CONNECTIONS} connections already")
@@ -146,16 +152,15 @@ class Connection(asyncio.Protocol):
         self._serial += 1
         serial = self._serial
 
-        def answer(status: int, body: bytes, headers: str, behind: bytes = b"") -> None:
+        def answer(status: int, body: bytes, headers: str, behind: Iterable[bytes] = ()) -> None:
             if serial != self._serial or not self._busy or self._closing:
                 return
             self._busy = False
             self._abandon = None
             if status not in (401, 403):
                 self._server.unproved.pop(self, None)
-            self._gathered.append(response(status, body, headers, keep_alive=request.keep_alive))
-            if behind:
-                self._gathered.append(behind)
+            self._gathered += response(status, body, headers, keep_alive=request.keep_alive)
+            self._gathered += behind
             if self._resumable or not self._gathers or not request.keep_alive:
                 self._flush()
             if not request.keep_alive:
@@ -192,7 +197,7 @@ class Connection(asyncio.Protocol):
         self._closing = True
         self._disarm()
         body = f"{message}\n".encode()
-        self._gathered.append(response(status, body, keep_alive=False))
+        self._gathered += response(status, body, keep_alive=False)
         self._flush()
         self._transport.close()
 

@@ -120,7 +120,7 @@ class Executor:
         said = str(error)
         if isinstance(error, OSError):
             place = error.filename or self.journal.folder
-            said = f"{place}: {error.strerror or error}; free or mend the disk of --state"
+            said = f"{place}: {error.strerror or error}; free or repair the disk of --state"
         if said != self._problem:
             level = logging.ERROR if isinstance(error, OSError) else logging.INFO
             log.log(level, "jobs: %s; tried again", said)

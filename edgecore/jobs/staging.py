@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from contract.nesting import json_of
 from edgecore.disk import layout
 from edgecore.disk.archive import LAMBDA_LIMITS, ArchiveError, Limits, extract
 from edgecore.jobs.artifacts import ArtifactFailed
@@ -25,7 +26,7 @@ def read_group(path: Path, document: JobDocument, thing: str) -> dict[str, Any]:
     if document.per_thing:
         text = text.replace(THING_MARK, json.dumps(thing)[1:-1])
     try:
-        group = json.loads(text)
+        group = json_of(text)
         to_group(group, base=path.parent)
     except (ValueError, SourceError, AttributeError, KeyError, TypeError) as error:
         raise JobRefused(f"the group document cannot be used: {error}") from error

@@ -38,9 +38,11 @@ from edgecore.mqtt.topics import filter_problem, topic_problem
 
 log = logging.getLogger(__name__)
 
-_READ_BYTES = 65_536
+_READ_BYTES = 262_144
 _BUSY_RETRY_S = 0.05
 _BUSY_RETRY_MAX_S = 1.0
+_MOST_WANTED = 256
+"""Topics may hold ids and be endless: then all are forgotten."""
 
 
 class Connection:
@@ -72,7 +74,10 @@ class Connection:
         self._handling = False
         self._watchdog: asyncio.TimerHandle | None = None
         self._filters: dict[str, None] = {}
+        self._wanted: dict[str, bool] = {}  # by topic, whether a filter takes it
         self._unreleased: set[int] = set()  # QoS 2: taken, and not to be taken again
+        self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
         self.host = host
         self.thing: Thing | None = None
         self.client_id = ""
@@ -98,6 +103,9 @@ class Connection:
             while data := await self._reader.read(_READ_BYTES):
                 for packet in self._decoder.feed(data):
                     await self._take(packet)
+                self._send_now()
+                # Not while a packet is handled: a client that does not read its answers times out.
+                await self._writer.drain()
         except _Left:
             reason = ""
             # What it sends behind its DISCONNECT, TLS's own goodbye, would meet a reset.
@@ -110,6 +118,7 @@ class Connection:
         finally:
             if self._watchdog is not None:
                 self._watchdog.cancel()
+            self._send_now()
             self.close()
         if reason:
             log.info("mqtt client %r: %s", self.client_id, reason)
@@ -122,15 +131,39 @@ class Connection:
 
     def deliver(self, topic: str, payload: bytes) -> bool:
         """Send if a filter matches and the client keeps up."""
-        if not any(matches(topic_filter, topic) for topic_filter in self._filters):
+        if not self._wants(topic) or self._writer.is_closing():
             return False
-        if self._writer.transport.get_write_buffer_size() > self._limits.max_outbound_bytes:
+        waiting = self._writer.transport.get_write_buffer_size() + self._unsent_bytes
+        if waiting > self._limits.max_outbound_bytes:
             self.dropped += 1
             self._gate.count("dropped_slow_client")
             return False
-        self._writer.write(encode_publish(Publish(topic, payload)))
+        self._send_soon(encode_publish(Publish(topic, payload)))
         self.delivered += 1
         return True
+
+    def _wants(self, topic: str) -> bool:
+        wants = self._wanted.get(topic)
+        if wants is None:
+            if len(self._wanted) >= _MOST_WANTED:
+                self._wanted.clear()
+            wants = any(matches(topic_filter, topic) for topic_filter in self._filters)
+            self._wanted[topic] = wants
+        return wants
+
+    def _send_soon(self, data: bytes) -> None:
+        """With all that is to be sent in this turn of the loop: a packet is seldom alone, and each
+        write is a system call here and a wake-up there."""
+        if not self._unsent:
+            self._loop.call_soon(self._send_now)
+        self._unsent.append(data)
+        self._unsent_bytes += len(data)
+
+    def _send_now(self) -> None:
+        unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
+        # asyncio complains of each write to a lost connection
+        if unsent and not self._writer.is_closing():
+            self._writer.write(b"".join(unsent))
 
     async def _take(self, packet: Packet) -> None:
         self._last_packet = self._loop.time()
@@ -140,8 +173,6 @@ class Connection:
         finally:
             self._handling = False
             self._last_packet = self._loop.time()
-        # Outside of the above: a client that does not read its answers times out.
-        await self._writer.drain()
 
     async def _handle(self, packet: Packet) -> None:
         if self.thing is None:
@@ -163,6 +194,7 @@ class Connection:
             case Unsubscribe(packet_id, filters):
                 for topic_filter in filters:
                     self._filters.pop(topic_filter, None)
+                self._wanted.clear()
                 self._send(UnsubAck(packet_id))
             case Disconnect():
                 self._will = None  # [MQTT-3.14.4-3]
@@ -188,6 +220,7 @@ class Connection:
 
     async def _flush_and_close(self) -> None:
         """Where nothing may be lost on its way, a refusal for one: not aborted but closed."""
+        self._send_now()
         self._writer.close()
         try:
             await asyncio.wait_for(self._writer.wait_closed(), 1.0)
@@ -246,10 +279,11 @@ class Connection:
             self._gate.count("refused_subscriptions")
             return SUBSCRIBE_FAILURE
         self._filters[topic_filter] = None
+        self._wanted.clear()
         return 0  # granted QoS 0: all local delivery of Greengrass V1 is QoS 0
 
     def _send(self, packet: Packet) -> None:
-        self._writer.write(encode(packet))
+        self._send_soon(encode(packet))
 
     def _arm(self, at: float) -> None:
         if self._watchdog is not None:

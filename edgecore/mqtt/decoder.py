@@ -78,10 +78,8 @@ class Decoder:
                     yield skipped
                 elif (frame := self._frame(at)) is not None:
                     first = self._buffer[at]
-                    with memoryview(self._buffer) as view:  # a slice would be one more copy
-                        body = bytes(view[frame[0] : frame[1]])
                     at = frame[1]
-                    if (packet := self._packet(first >> 4, first & 0x0F, body)) is not None:
+                    if (packet := self._packet(first >> 4, first & 0x0F, *frame)) is not None:
                         yield packet
                 elif self._skipping is None:
                     return
@@ -132,23 +130,29 @@ class Decoder:
         self._skipping = Skipping(topic, qos, packet_id, length - used)
         self._skip_from = start + used
 
-    def _packet(self, kind: int, flags: int, body: bytes) -> Packet | None:
+    def _packet(self, kind: int, flags: int, start: int, end: int) -> Packet | None:
         if kind == Type.PUBLISH:
-            return self._publish(flags, body)
-        reader = Fields(body)
+            return self._publish(flags, start, end)
+        reader = Fields(self._bytes(start, end))
         packet = _DECODERS[kind](reader)
         reader.finish()
         return packet
 
-    def _publish(self, flags: int, body: bytes) -> Packet | None:
-        reader = Fields(body)
-        qos, topic, packet_id = _publish_head(reader, flags)
-        payload = reader.rest()
+    def _publish(self, flags: int, start: int, end: int) -> Packet | None:
+        """The payload is copied once, out of the buffer: it may be a picture."""
+        topic_bytes = int.from_bytes(self._buffer[start : min(start + 2, end)], "big")
+        payload_at = min(start + 2 + topic_bytes + (2 if flags & 6 else 0), end)
+        qos, topic, packet_id = _publish_head(Fields(self._bytes(start, payload_at)), flags)
+        payload = self._bytes(payload_at, end)
         if len(payload) > self._max_payload_bytes:
             skipping = Skipping(topic, qos, packet_id, len(payload))
             skipping.swallow(bytearray(payload), 0)
             return skipping.packet()
         return Publish(topic, payload, qos, packet_id, bool(flags & 1), bool(flags & 8))
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        with memoryview(self._buffer) as view:  # a slice would be one more copy
+            return bytes(view[start:end])
 
 
 def _publish_head(reader: Fields, flags: int) -> tuple[int, str, int]:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
+from contract.limits import MESSAGE_BYTES
 from contract.topics import rejected
 from edgecore.core.descriptors import accepted_at_once, lengthen_queue
 from edgecore.core.group import Thing
@@ -23,6 +24,8 @@ from edgecore.mqtt.refused import RefusedClients
 log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+UNREAD_BYTES = MESSAGE_BYTES.value
+"""asyncio stops reading at twice as much: a picture, which is read at once, is no reason to."""
 OnPublish = Callable[[Thing, str, bytes], Awaitable[bool]]
 
 
@@ -196,7 +199,7 @@ class MqttServer:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         """The connection's two ends, behind TLS where that is spoken; None: it was not."""
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(loop=loop)
+        reader = asyncio.StreamReader(UNREAD_BYTES, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         if self._tls is None:
             transport.set_protocol(protocol)

@@ -113,3 +113,17 @@ def _make_room(kept: dict[str, dict[str, Any]], user: str, kind: str, now: float
     crowd = own if len(own) >= MAX_PER_USER else list(kept) if len(kept) >= MAX_SESSIONS else []
     if crowd:
         del kept[min(crowd, key=lambda key: kept[key]["since"])]
+
+
+def user_json(user: User, sessions: Sessions) -> dict[str, Any]:
+    """One user as pages and ``fanfold user list --json`` show it; nothing secret."""
+    return {
+        "name": user.name,
+        "role": user.role.word,
+        "password": user.password is not None,
+        "since": user.since,
+        "sessions": [
+            {"kind": s.kind, "since": s.since, "until": s.until, "from": s.address}
+            for s in sessions.of(user)
+        ],
+    }

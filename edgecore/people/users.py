@@ -18,7 +18,7 @@ MAX_USERS = 200
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
-class UserError(ValueError):
+class AccountError(ValueError):
     """What was asked for cannot be done; subject, value, remedy."""
 
 
@@ -51,7 +51,7 @@ class Users:
         return self._user(name, kept) if kept is not None else None
 
     def require(self, name: str) -> User:
-        """Raises UserError with those that there are, KeptFileError."""
+        """Raises AccountError with those that there are, KeptFileError."""
         user = self.get(name)
         if user is None:
             raise _unknown(name, self._kept())
@@ -63,9 +63,9 @@ class Users:
         return user if matches(password, user.password if user else None) else None
 
     def add(self, name: str, role: Role, password: str | None) -> None:
-        """Raises UserError, PasswordError, KeptFileError."""
+        """Raises AccountError, PasswordError, KeptFileError."""
         if not _NAME.fullmatch(name):
-            raise UserError(
+            raise AccountError(
                 f"name {name!r:.80}: 1 to 64 letters, digits or . _ @ + -, a letter or digit first"
             )
         kept = self._new(role, hash_password(password) if password is not None else None)
@@ -73,28 +73,28 @@ class Users:
         def change(content: dict[str, Any]) -> None:
             users = content.setdefault("users", {})
             if name in users:
-                raise UserError(f"user {name!r} exists; change it, or remove it first")
+                raise AccountError(f"user {name!r} exists; change it, or remove it first")
             if len(users) >= MAX_USERS:
-                raise UserError(f"{MAX_USERS} users, the most there can be: remove one")
+                raise AccountError(f"{MAX_USERS} users, the most there can be: remove one")
             users[name] = kept
 
         self._file.change(change)
 
     def set_role(self, name: str, role: Role) -> None:
-        """Raises UserError, KeptFileError."""
+        """Raises AccountError, KeptFileError."""
         self._change(name, lambda kept: {**kept, "role": role.word})
 
     def set_password(self, name: str, password: str) -> None:
-        """Raises UserError, PasswordError, KeptFileError."""
+        """Raises AccountError, PasswordError, KeptFileError."""
         hashed = hash_password(password)
         self._change(name, lambda kept: {**kept, "password": hashed})
 
     def sign_out(self, name: str) -> None:
-        """Everywhere, tokens too. Raises UserError, KeptFileError."""
+        """Everywhere, tokens too. Raises AccountError, KeptFileError."""
         self._change(name, dict)
 
     def remove(self, name: str) -> None:
-        """Raises UserError, KeptFileError."""
+        """Raises AccountError, KeptFileError."""
 
         def change(content: dict[str, Any]) -> None:
             if content.get("users", {}).pop(name, None) is None:
@@ -141,6 +141,6 @@ class Users:
             ) from error
 
 
-def _unknown(name: str, users: Iterable[str]) -> UserError:
+def _unknown(name: str, users: Iterable[str]) -> AccountError:
     known = ", ".join(sorted(users)[:12]) or "none"
-    return UserError(f"no user {name!r:.80}; users: {known}")
+    return AccountError(f"no user {name!r:.80}; users: {known}")

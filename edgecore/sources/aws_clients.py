@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from edgecore.sources.errors import MISSING, REFUSED, SourceError
@@ -26,9 +26,15 @@ class AwsClients:
 
     @cached_property
     def _session(self) -> Any:
+        """Credentials are looked for anew: a core polls for months, and they change."""
         import boto3
+        from botocore.session import get_session
 
-        return boto3.session.Session(region_name=self.region or os.environ.get("AWS_REGION"))
+        session = get_session()
+        loader = _descriptions(session.get_config_variable("data_path"))
+        session.register_component("data_loader", loader)
+        region = self.region or os.environ.get("AWS_REGION")
+        return boto3.session.Session(botocore_session=session, region_name=region)
 
     def client(self, service: str) -> Any:
         if service not in self._clients:
@@ -49,6 +55,15 @@ class AwsClients:
     @property
     def effective_region(self) -> str:
         return str(self._session.region_name or "us-east-1")
+
+
+@cache
+def _descriptions(data_path: str | None) -> Any:
+    """What botocore knows of each API. Parsing it is most of what making a client takes: once a
+    process, not at each poll."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
 
 
 @contextmanager

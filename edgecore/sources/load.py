@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract.nesting import json_of
 from edgecore.core.group import Group
 from edgecore.disk import layout
 from edgecore.sources import api, certificates, on_device
@@ -124,7 +124,7 @@ def _document(source: str, cloud: AwsClients) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise SourceError(f"{path}: no such file or folder", exit_code=MISSING) from error
     except (OSError, UnicodeDecodeError) as error:

@@ -23,8 +23,6 @@ _CONFIGURATION_KEYS = (
     "ExecArgs",
     "Environment",
 )
-
-
 _READ = ("Lambdas", "Resources", "Subscriptions", "Connectors", "Logging")
 _FINGERPRINTS = "ClientCertFingerprints"
 """Of the devices' certificates, which their `certArn` names too."""

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import contract
 from contract.accelerators.cards import Inventory, from_json, parse_gpu_id
-from contract.accelerators.choosing import TOLD, TOLD_POOL, VISIBLE, Choice, choose, told_for
+from contract.accelerators.choosing import (
+    UUID_VARIABLE,
+    UUIDS_VARIABLE,
+    VISIBLE,
+    Choice,
+    assigned_uuid,
+    choose,
+)
 from contract.accelerators.files import slice_files
 from edgecore.core.group import Function
 
@@ -100,7 +107,7 @@ def given(function: Function, wanted: Sequence[str], inventory: Inventory) -> Gi
             choose(
                 parse_gpu_id(each),
                 inventory.cards,
-                told.get(TOLD, "") or told_for(each, told),
+                told.get(UUID_VARIABLE, "") or assigned_uuid(each, told),
                 told.get(VISIBLE),
             )
             for each in wanted
@@ -127,9 +134,9 @@ def _environment(function: Function, choices: Sequence[Choice]) -> dict[str, str
     """A pool's processes choose theirs one by one: it is told the UUIDs and left all cards."""
     uuids = [choice.uuid for choice in choices]
     if "FANFOLD_GPU_IDS" in function.environment:
-        return {TOLD_POOL: ",".join(uuids)} if all(uuids) else {}
+        return {UUIDS_VARIABLE: ",".join(uuids)} if all(uuids) else {}
     [choice] = choices
-    return {**choice.environment, **({TOLD: choice.uuid} if choice.uuid else {})}
+    return {**choice.environment, **({UUID_VARIABLE: choice.uuid} if choice.uuid else {})}
 
 
 def _devices(choices: Sequence[Choice]) -> tuple[str, ...] | None:

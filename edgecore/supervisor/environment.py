@@ -16,7 +16,7 @@ INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class CommonEnvironment:
     """What is the same for every function."""
 
     group: Group
@@ -28,7 +28,7 @@ class Surroundings:
 
 
 def function_environment(
-    function: Function, around: Surroundings, *, token: str, resource_prefix: str, home: str
+    function: Function, around: CommonEnvironment, *, token: str, resource_prefix: str, home: str
 ) -> dict[str, str]:
     """The core's variables win over the function's: a function cannot be somebody else."""
     base = f"http://localhost:{around.ipc_port}/2016-11-01"

@@ -78,9 +78,9 @@ class Homes:
                     "readable (chmod o+rx), or choose another user with --function-user"
                 )
         self._bare[function.id] = home.identity
-        self._say_who_shares()
+        self._log_who_shares()
 
-    def _say_who_shares(self) -> None:
+    def _log_who_shares(self) -> None:
         """As of now: what was said while fewer functions were checked is taken back."""
         for finding in self._shared:
             self.forget(finding)

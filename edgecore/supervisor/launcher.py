@@ -12,7 +12,7 @@ from edgecore.core.group import Function, Resource
 from edgecore.ipc.tokens import Caller, Tokens
 from edgecore.supervisor import process
 from edgecore.supervisor.accelerators import Accelerators
-from edgecore.supervisor.environment import Surroundings, function_environment
+from edgecore.supervisor.environment import CommonEnvironment, function_environment
 from edgecore.supervisor.executables import own_program, program_name
 from edgecore.supervisor.homes import BOOTSTRAP, Homes
 from edgecore.supervisor.interpreters import EXECUTABLE_RUNTIME, InterpreterError, Interpreters
@@ -40,7 +40,7 @@ class Findings(list[str]):
 class Launcher:
     """``findings`` grows by what the operator should know, each once."""
 
-    around: Surroundings
+    around: CommonEnvironment
     interpreters: Interpreters
     tokens: Tokens
     reaper: Reaper

@@ -22,7 +22,7 @@ from edgecore.supervisor.procstate import children, contained
 PR_SET_PDEATHSIG = 1
 MAX_LINE_BYTES = 65_536
 _HELD = re.compile(r"^Rss(?:Anon|Shmem):\s*(\d+) kB", re.MULTILINE)
-WANTED = ("restart", "idle", "exchange")
+WANTED = ("restart", "idle", "swap")
 """Ends of a process that somebody asked for (``killed_for``): no failure, no back-off."""
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecore.disk.process_mark import stat_fields
+
 _BUBBLEWRAP = "bwrap"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -37,8 +39,7 @@ def process_state(pid: int, *, container: bool = False) -> ProcessState | None:
 
 def _stat(pid: int) -> ProcessState | None:
     try:
-        # A name may hold blanks and parentheses: what follows the last one is regular.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = stat_fields(pid)
         ticks = int(fields[11]) + int(fields[12])
     except (OSError, IndexError, ValueError):
         return None

@@ -12,15 +12,13 @@ from typing import Any
 
 from edgecore.core.ending import signal_of
 from edgecore.core.group import Function
-from edgecore.core.lifecycle import FunctionState, RestartPolicy, is_hung, is_overdue
-from edgecore.core.reports import HUNG_AFTER_S
+from edgecore.core.lifecycle import FunctionState, RestartPolicy
 from edgecore.core.workqueue import WorkQueue
 from edgecore.supervisor.identity import IsolationError
 from edgecore.supervisor.interpreters import InterpreterError
 from edgecore.supervisor.launcher import Launcher
-from edgecore.supervisor.process import WANTED, WorkerProcess, end_of, held_kb, resident_kb
-from edgecore.supervisor.procstate import process_state
-from edgecore.supervisor.startwatch import StartWatch, start_limit_s
+from edgecore.supervisor.process import WANTED, WorkerProcess, end_of
+from edgecore.supervisor.worker_checks import Fault, WorkerChecks, silence
 
 log = logging.getLogger(__name__)
 BLOCKED_DELAY_S = 60.0
@@ -47,12 +45,8 @@ class FunctionRunner:
         self._launcher = launcher
         self._on_ended = on_ended
         self._policy = RestartPolicy()
-        self._watches: dict[str, StartWatch] = {}
-        self._contained = launcher.isolation_of(function) == "container"
-        self._start_limit_s, problem = start_limit_s(function.environment)
-        if problem:
-            launcher.find(f"function {function.id}: {problem}")
-        self._stopping = self._exchanged = False
+        self._checks = WorkerChecks(function, queue, launcher)
+        self._stopping = self._swapped = False
         self._launching = 0
         # How often its processes were asked to end, and the last time why and with what grace:
         # one that is being launched meanwhile is among them, and nobody else knows it yet.
@@ -63,8 +57,8 @@ class FunctionRunner:
     @property
     def state(self) -> FunctionState:
         """A process that a signal has stopped shows as hung before it is replaced."""
-        frozen = any(watch.frozen for watch in self._watches.values())
-        return "hung" if frozen and self._state == "running" else self._state
+        frozen = self._checks.any_frozen and self._state == "running"
+        return "hung" if frozen else self._state
 
     @property
     def starting(self) -> int:
@@ -99,8 +93,8 @@ class FunctionRunner:
             self._launching += 1
             await self._run_once()
             if self.startable and not self._stopping:
-                self.restarts += not self._exchanged
-            self._exchanged = False
+                self.restarts += not self._swapped
+            self._swapped = False
 
     async def _run_once(self) -> None:
         """From start to exit, then the back-off that the exit earned."""
@@ -120,9 +114,7 @@ class FunctionRunner:
             log.error("function %s %s", self.function.id, self.last_error)  # noqa: TRY400
         else:
             self.workers[name] = worker
-            self._watches[name] = StartWatch(
-                self.function.timeout_s, self._start_limit_s, worker.started_at
-            )
+            self._checks.begin(worker)
             if asked != self._asked:
                 worker.killed_for, grace_s = self._ask
                 await worker.stop(grace_s)
@@ -193,7 +185,8 @@ class FunctionRunner:
         worker.signal_group(9)  # what it started must not outlive it
         if worker.fetched:
             self._earlier_end = "" if worker.killed_for else signal_of(status)
-        del self.workers[worker.name], self._watches[worker.name]
+        del self.workers[worker.name]
+        self._checks.end(worker)
         self._launcher.ended(worker)
         reason = worker.killed_for or end_of(status)
         if not self._stopping and reason not in WANTED:
@@ -227,60 +220,23 @@ class FunctionRunner:
     def tick(self, now: float, *, measure: bool) -> None:
         """Timeouts, hung workers, and with ``measure`` memory."""
         for worker in list(self.workers.values()):
-            if worker.killed_for:
-                continue
-            items = self.queue.in_hand_of(worker.name)
-            oldest = min((item.handed_at for item in items), default=None)
-            if oldest is not None and is_overdue(now, oldest, self.function.timeout_s):
-                self._kill(worker, f"handler timed out after {self.function.timeout_s} s")
-            elif oldest is None and self._hung(worker, now):
-                self._state = "hung"
-                self._kill(worker, "hung: work is waiting and it does not ask for any")
-            elif measure:
-                self._measure(worker)
-                self._watch_process(worker, now)
+            if not worker.killed_for and (
+                fault := self._checks.fault(worker, now, measure=measure)
+            ):
+                self._kill(worker, fault)
 
     def silent(self, now: float, silent_s: float) -> None:
         """Its reports have not come for ``silent_s``; a new process has that long as well."""
         for worker in list(self.workers.values()):
-            quiet_s = min(silent_s, now - worker.fetched_at)
-            if worker.fetched and not worker.killed_for and quiet_s > HUNG_AFTER_S:
-                self._state = "hung"
-                self._kill(worker, f"hung: no report for {quiet_s:.0f} s")
+            if not worker.killed_for and (fault := silence(worker, now, silent_s)):
+                self._kill(worker, fault)
 
-    def _hung(self, worker: WorkerProcess, now: float) -> bool:
-        # Before its first poll a function may legally work in its module for ever (V1 does
-        # not mind; see startwatch), and one that waits for work is fine by definition.
-        if not worker.fetched or self.queue.is_waiting(worker.name):
-            return False
-        return is_hung(
-            now=now,
-            waiting=self.queue.depth,
-            last_seen=worker.last_seen,
-            oldest_at=now - self.queue.oldest_s(),
-            timeout_s=self.function.timeout_s,
-        )
-
-    def _watch_process(self, worker: WorkerProcess, now: float) -> None:
-        """What needs no word from the worker: a stopped process, a start without an end."""
-        state = process_state(worker.pid, container=self._contained)
-        check = self._watches[worker.name].look(now, state, fetched=worker.fetched)
-        if check.warn:
-            self._launcher.find(f"function {self.function.id}: {check.warn}")
-        if check.kill and not worker.killed_for:
+    def _kill(self, worker: WorkerProcess, fault: Fault) -> None:
+        if fault.hung:
             self._state = "hung"
-            self._kill(worker, check.kill)
-
-    def _measure(self, worker: WorkerProcess) -> None:
-        worker.rss_kb = resident_kb(worker.pid)
-        limit = self.function.memory_kb
-        if limit is not None and (held := held_kb(worker.pid)) > limit:
-            self._kill(worker, f"memory: {held} KB (limit {limit} KB)")
-
-    def _kill(self, worker: WorkerProcess, reason: str) -> None:
-        self.last_error = reason
-        log.error("function %s (pid %d): %s", self.function.id, worker.pid, reason)
-        worker.kill(reason)
+        self.last_error = fault.reason
+        log.error("function %s (pid %d): %s", self.function.id, worker.pid, fault.reason)
+        worker.kill(fault.reason)
 
     def idle_worker(self) -> WorkerProcess | None:
         """The worker that waits longest, for the on-demand limit."""
@@ -289,9 +245,9 @@ class FunctionRunner:
 
     async def restart(self, grace_s: float, why: str = "restart") -> None:
         """An operator's wish, or an exchange of the model: no back-off, and no crash."""
-        if why == "exchange":  # the next process has no past
+        if why == "swap":  # the next process has no past
             self._policy, self._earlier_end, self.last_error = RestartPolicy(), "", None
-            self._exchanged, self._state = True, "starting"
+            self._swapped, self._state = True, "starting"
         self._wake.set()
         self._asked, self._ask = self._asked + 1, (why, grace_s)
         for worker in list(self.workers.values()):

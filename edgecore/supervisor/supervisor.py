@@ -78,9 +78,9 @@ class Supervisor:
         await runner.restart(STOP_GRACE_S)
         return True
 
-    async def exchange(self, function: Function) -> None:
+    async def swap(self, function: Function) -> None:
         """Its process ends, and the next one begins with what the launcher gives now."""
-        await self.runners[function.arn].restart(STOP_GRACE_S, "exchange")
+        await self.runners[function.arn].restart(STOP_GRACE_S, "swap")
 
     def become(self, functions: Iterable[Function]) -> None:
         """Another deployment of the same functions: they begin as it says from their next start

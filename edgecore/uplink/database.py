@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract.durable import database
-from contract.durable.database import MEMORY, PAGE_BYTES, Format
+from contract.durable.database import MEMORY, Format
+from contract.durable.room import PAGE_BYTES
 from contract.durable.salvage import Salvage as Found
 
 _LOG_BYTES = 1 << 20

@@ -10,16 +10,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import json
 import logging
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from edgecore.disk.sync import sync_folder
+from edgecore.uplink.local_lines import digest, digests_in, key_of, settle
 from edgecore.uplink.sinks import Message, StaleEpoch, Unreachable
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,8 @@ log = logging.getLogger(__name__)
 _FILE_BYTES = 16 << 20
 _FOLDER_BYTES = 1 << 30
 _BATCH = 512
-_KEY = re.compile(rb'\{"epoch":"([0-9a-f]+)","id":(\d+),')
+_LOOKED_AT = 2
+"""The newest files, in which a batch that comes again is looked for."""
 
 
 class LocalSink:
@@ -35,6 +35,7 @@ class LocalSink:
 
     name = "local"
     max_messages = _BATCH
+    max_bytes = 1 << 20
 
     def __init__(
         self, folder: Path, *, file_bytes: int = _FILE_BYTES, folder_bytes: int = _FOLDER_BYTES
@@ -44,7 +45,7 @@ class LocalSink:
         self._folder_bytes = folder_bytes
         self._file: IO[bytes] | None = None
         self._seen: tuple[str, int] = ("", 0)
-        self._known: dict[int, bytes] = {}  # the last lines of the latest epoch, by id
+        self._last: dict[int, bytes] = {}  # digests of the last batch's lines, by id
         self._synced_bytes = 0
         self._unsure: tuple[Path, int] | None = None
         self.files_dropped = 0
@@ -63,12 +64,17 @@ class LocalSink:
             self._file = None
 
     def _write(self, messages: Sequence[Message]) -> None:
+        if self._file is not None and os.fstat(self._file.fileno()).st_nlink == 0:
+            # Somebody made room with it: what is written there now nobody reads.
+            log.warning("%s was removed while it was written to", self._file.name)
+            self._file.close()
+            self._file = None
         out = self._file or self._open()
         epoch, last_id = self._seen
         lines = [(m, _line(m)) for m in messages]
-        for message, line in lines:
-            if message.epoch == epoch and message.id <= last_id:
-                self._check_same(message.id, line)
+        again = {m.id: line for m, line in lines if m.epoch == epoch and m.id <= last_id}
+        if again:
+            self._check_same(again)
         fresh = [(m, line) for m, line in lines if m.epoch != epoch or m.id > last_id]
         if not fresh:
             return
@@ -77,7 +83,7 @@ class LocalSink:
         out.flush()
         os.fsync(out.fileno())
         self._seen = (fresh[-1][0].epoch, fresh[-1][0].id)
-        self._known = {m.id: _digest(line) for m, line in lines}
+        self._last = {m.id: digest(line) for m, line in lines}
         if out.tell() >= self._file_bytes:
             out.close()
             self._file = None
@@ -92,22 +98,31 @@ class LocalSink:
         with contextlib.suppress(OSError):
             file.close()
 
-    def _check_same(self, message_id: int, line: bytes) -> None:
+    def _check_same(self, again: Mapping[int, bytes]) -> None:
         """What comes again after a crash is of the last batch, and the same."""
-        if self._known.get(message_id) != _digest(line):
-            raise StaleEpoch(
-                f"message {message_id} is in {self._folder} already, with other content: "
-                "the spool is older than what was sent from it"
-            )
+        epoch, _ = self._seen
+        others = again.keys() - self._last.keys()
+        known = {**self._last, **digests_in(self.files()[: -_LOOKED_AT - 1 : -1], epoch, others)}
+        for number, line in again.items():
+            if known.get(number) != digest(line):
+                raise StaleEpoch(
+                    f"message {number} is in {self._folder} already, with other content: "
+                    "the spool is older than what was sent from it"
+                )
 
     def _open(self) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)
         files = self.files()
         if self._unsure is not None:
-            os.truncate(*self._unsure)
+            with contextlib.suppress(FileNotFoundError):  # removed to make room, for one
+                os.truncate(*self._unsure)
             self._unsure = None
-        if files:
-            self._seen, self._known = _read_back(files[-1]) or (self._seen, self._known)
+        if line := next(filter(None, map(settle, reversed(files))), b""):
+            try:
+                self._seen = key_of(line)
+            except (ValueError, KeyError, TypeError):
+                # Delivered at least once: what comes again is written again.
+                log.warning("the last line in %s is damaged: it is left as it is", self._folder)
         if not files or files[-1].stat().st_size >= self._file_bytes:
             number = int(files[-1].stem.rpartition("-")[2]) + 1 if files else 1
             files.append(self._folder / f"messages-{number:06d}.jsonl")
@@ -148,29 +163,3 @@ def _payload(payload: bytes) -> bytes:
         payload = json.dumps(value, separators=(",", ":")).encode()
     # As it came otherwise: writing 100 KB of results anew costs as much as reading them.
     return b'"payload":' + payload
-
-
-def _digest(line: bytes) -> bytes:
-    return hashlib.blake2b(line.rstrip(b"\n"), digest_size=16).digest()
-
-
-def _read_back(path: Path) -> tuple[tuple[str, int], dict[int, bytes]] | None:
-    """Remove what a crash left after the last newline. The last whole line's key, and what is
-    known of the lines of its epoch: a batch is never cut by the end of a file."""
-    with path.open("r+b") as file:
-        content = file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) != len(content):
-            file.truncate(len(whole))
-    lines = whole.splitlines()
-    if not lines:
-        return None
-    last = json.loads(lines[-1])
-    epoch = str(last["epoch"])
-    keys = ((_KEY.match(line), line) for line in lines)
-    known = {
-        int(key[2]): _digest(line)
-        for key, line in keys
-        if key is not None and key[1].decode() == epoch
-    }
-    return (epoch, int(last["id"])), known

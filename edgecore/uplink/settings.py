@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from contract.limits import SPOOLER_MIN_BYTES
 from edgecore.core.group import Group
 
 Policy = Literal["drop_oldest", "refuse"]
@@ -12,8 +13,6 @@ Policy = Literal["drop_oldest", "refuse"]
 SPOOLER_ARN_PREFIX = "arn:aws:lambda:::function:GGCloudSpooler"
 DEFAULT_MAX_BYTES = 2_500_000
 """V1's default: 2.5 MB."""
-MIN_MAX_BYTES = 262_144
-"""V1's core does not start below this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +37,9 @@ def spool_settings(group: Group) -> SpoolSettings:
             f"GGCloudSpooler: GG_CONFIG_STORAGE_TYPE is {storage!r}; use Memory or FileSystem"
         )
     size = environment.get("GG_CONFIG_MAX_SIZE_BYTES", str(DEFAULT_MAX_BYTES))
-    if not size.isascii() or not size.isdigit() or int(size) < MIN_MAX_BYTES:
+    if not size.isascii() or not size.isdigit() or int(size) < SPOOLER_MIN_BYTES.value:
         raise ValueError(
             f"GGCloudSpooler: GG_CONFIG_MAX_SIZE_BYTES is {size!r};"
-            f" give a whole number of at least {MIN_MAX_BYTES}"
+            f" give a whole number of at least {SPOOLER_MIN_BYTES.value}"
         )
     return SpoolSettings(durable=storage == "FileSystem", max_bytes=int(size))

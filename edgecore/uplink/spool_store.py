@@ -13,8 +13,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from contract.durable.database import PAGE_BYTES, is_damage
-from contract.durable.room import Room
+from contract.durable.database import is_damage
+from contract.durable.room import PAGE_BYTES, Room
 from edgecore.uplink.account import Account
 from edgecore.uplink.database import Salvage, is_full, new_epoch, open_database, rescue
 from edgecore.uplink.settings import Policy
@@ -68,7 +68,7 @@ class SpoolStore:
         return [reason] * len(puts)
 
     def _durably(self, puts: Sequence[tuple[str, bytes]]) -> list[str | None]:
-        """A transaction, with a second try after what can be mended. Raises sqlite3.DatabaseError
+        """A transaction, with a second try after what can be repaired. Raises sqlite3.DatabaseError
         or OSError; then nothing of it is counted."""
         before = self.account.copy()
         try:
@@ -108,26 +108,28 @@ class SpoolStore:
     def peek(self, max_messages: int, max_bytes: int) -> list[Message]:
         """The oldest messages that are not acknowledged, in order; protects them."""
         try:
-            rows = (
-                self._connection()
-                .execute(
-                    "SELECT id, topic, payload FROM message WHERE id > ? ORDER BY id LIMIT ?",
-                    (self._acked, max_messages),
-                )
-                .fetchall()
-            )
+            chosen = self._oldest(max_messages, max_bytes)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
             self._rescue(error)
             return self.peek(max_messages, max_bytes)
-        chosen: list[Message] = []
-        for number, topic, payload in rows:
-            max_bytes -= len(payload)
-            if chosen and max_bytes < 0:
-                break
-            chosen.append(Message(self.epoch, number, topic, bytes(payload)))
         self.protected = chosen[-1].id if chosen else self._acked
+        return chosen
+
+    def _oldest(self, max_messages: int, max_bytes: int) -> list[Message]:
+        """No more is read than is taken: many large messages may wait. Raises sqlite3.Error."""
+        chosen: list[Message] = []
+        rows = self._connection().execute(
+            "SELECT id, topic, payload FROM message WHERE id > ? ORDER BY id LIMIT ?",
+            (self._acked, max_messages),
+        )
+        with contextlib.closing(rows):
+            for number, topic, payload in rows:
+                max_bytes -= len(payload)
+                if chosen and max_bytes < 0:
+                    break
+                chosen.append(Message(self.epoch, number, topic, bytes(payload)))
         return chosen
 
     def drop_first(self, message_id: int, reason: str) -> None:

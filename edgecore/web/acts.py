@@ -25,7 +25,7 @@ class Acts:
     def __init__(self, audit: AuditLog, event: Event | None) -> None:
         self._audit = audit
         self._event = event
-        self._told: dict[tuple[str, ...], float] = {}
+        self._noted_at: dict[tuple[str, ...], float] = {}
         self.problem = ""
 
     async def note(self, act: Act) -> None:
@@ -48,11 +48,11 @@ class Acts:
         if act.result != "refused":
             return True
         key, now = (act.who, act.address, act.what), time.monotonic()
-        if now - self._told.get(key, -QUIET_S) < QUIET_S:
+        if now - self._noted_at.get(key, -QUIET_S) < QUIET_S:
             return False
-        if len(self._told) >= MAX_REMEMBERED:
-            self._told.clear()
-        self._told[key] = now
+        if len(self._noted_at) >= MAX_REMEMBERED:
+            self._noted_at.clear()
+        self._noted_at[key] = now
         return True
 
 

@@ -22,7 +22,7 @@ HANDSHAKE_S = 10.0
 log = logging.getLogger(__name__)
 
 
-class TlsFront:
+class TlsListener:
     """``protocol`` for each TCP connection; ``inner`` makes what speaks behind TLS."""
 
     def __init__(self, context: ssl.SSLContext, inner: Callable[[], asyncio.Protocol]) -> None:

@@ -17,7 +17,7 @@ from edgecore.mqtt import ca
 from edgecore.mqtt.renewal import keep_renewed
 from edgecore.people.sessions import Sessions
 from edgecore.people.users import Users
-from edgecore.web.access.doors import PeoplesDoor
+from edgecore.web.access.authenticators import UserAuthenticator
 from edgecore.web.access.guard import Guard, OnAct
 from edgecore.web.access.listening import PAGE, Listening, listening_of
 from edgecore.web.listener import HttpServer
@@ -48,11 +48,11 @@ class Lan:
 
     def start(self, app: ASGIApp, users: Users, sessions: Sessions, on_act: OnAct) -> None:
         listening = self._listening
-        door = PeoplesDoor(
+        authenticator = UserAuthenticator(
             users=users, sessions=sessions, tls=listening.tls is not None,
             names=listening.names, proxy=listening.proxy,
         )  # fmt: skip
-        self._server.start(Guard(app, door, on_act))
+        self._server.start(Guard(app, authenticator, on_act))
         tls = listening.tls
         if tls is not None and tls.own and self._context is not None:
             names = [*ca.local_names(), *self._web.names]

@@ -36,5 +36,5 @@ class HttpServer:
         self._task = asyncio.ensure_future(self._server.serve(sockets=[self._socket]))
 
     async def stop(self) -> None:
-        self._server.should_exit = True
+        self._server.end()
         await self._task

@@ -16,7 +16,7 @@ from edgecore.history.recorder import Recorder
 from edgecore.people.audit import AuditLog
 from edgecore.people.sessions import Sessions
 from edgecore.people.users import Users
-from edgecore.web.access.doors import Loopback
+from edgecore.web.access.authenticators import LoopbackAuthenticator
 from edgecore.web.access.guard import Guard
 from edgecore.web.access.people import PeopleRoutes
 from edgecore.web.access.signin import SignIn
@@ -37,17 +37,18 @@ class Pages:
         token: str,
         *,
         status: Callable[[], Status],
+        glance: Callable[[], Status],
         actions: Actions,
         observers: Observers,
         recorder: Recorder | None,
     ) -> None:
-        """``status`` is asked again each time."""
+        """``status`` is asked for each request, ``glance`` twice a second."""
         state, web, metrics = options.state, options.web, Metrics(status)
         self.users, audit = Users(state), AuditLog(state)
         self.sessions = Sessions(state, self.users)
         self.acts = Acts(audit, recorder.event if recorder is not None else None)
         ports = Ports(
-            status=_Status(status),
+            status=_Status(glance),
             hub=cast(Any, observers),
             actions=actions,
             log_dir=state / "logs",
@@ -64,7 +65,7 @@ class Pages:
         self.app: ASGIApp = make_app(status, metrics, observers, self._page.app, people)
         names = frozenset(name.lower() for name in web.names)
         self.on_loopback: ASGIApp = Guard(
-            self.app, Loopback(token=token, names=names), self.acts.note
+            self.app, LoopbackAuthenticator(token=token, names=names), self.acts.note
         )
 
     def show(self, group: Group) -> None:

@@ -74,16 +74,17 @@ class WebServer:
 
         return lan_of(self._options.web, self._options.state)
 
-    def start(
+    def start(  # noqa: PLR0913 - what is shown, by name
         self,
         group: Group,
         *,
         status: Callable[[], Status],
+        glance: Callable[[], Status],
         actions: Actions,
         observers: Observers,
         recorder: Recorder | None = None,
     ) -> None:
-        """Serve. ``status`` is asked again each time."""
+        """Serve. ``status`` is asked for each request, ``glance`` for the page's own looks."""
         if self._server is None:
             return
         # Half of the core's imports are the pages': the functions start meanwhile.
@@ -94,6 +95,7 @@ class WebServer:
             group,
             self.token,
             status=status,
+            glance=glance,
             actions=actions,
             observers=observers,
             recorder=recorder,

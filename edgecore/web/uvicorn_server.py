@@ -1,4 +1,4 @@
-"""uvicorn inside the core's loop: no signal handlers, a quick stop, TLS by ``TlsFront``."""
+"""uvicorn inside the core's loop: no signal handlers, a quick stop, TLS by ``TlsListener``."""
 
 from __future__ import annotations
 
@@ -13,15 +13,31 @@ from starlette.types import ASGIApp
 
 from edgecore.core.descriptors import accepted_at_once, lengthen_queue
 from edgecore.web.bounded import BoundedProtocol
-from edgecore.web.handshakes import TlsFront
+from edgecore.web.handshakes import TlsListener
 
 STOP_GRACE_S = 1
+DATE_EVERY_S = 1.0
 
 
 class UvicornServer(uvicorn.Server):
-    """Behind TLS the connections are made by ``TlsFront``, not by asyncio."""
+    """Behind TLS the connections are made by ``TlsListener``, not by asyncio."""
 
     tls: ssl.SSLContext | None = None
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._ended.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own looks ten times a second whether it is to end: half of the wake-ups of a
+        core that does nothing. Once a second is for the date in the answers."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), DATE_EVERY_S)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -32,11 +48,11 @@ class UvicornServer(uvicorn.Server):
             await super().startup(sockets=sockets)
             return
         await self.lifespan.startup()
-        self._front = TlsFront(self.tls, self._connection)
+        self._tls_listener = TlsListener(self.tls, self._connection)
         loop = asyncio.get_running_loop()
         self.servers = [
             await loop.create_server(
-                self._front.protocol, sock=each, backlog=self.config.backlog
+                self._tls_listener.protocol, sock=each, backlog=self.config.backlog
             )
             for each in sockets or []
         ]  # fmt: skip
@@ -46,7 +62,7 @@ class UvicornServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.tls is not None:
-            self._front.close()
+            self._tls_listener.close()
         await super().shutdown(sockets=sockets)
 
     def _connection(self) -> asyncio.Protocol:

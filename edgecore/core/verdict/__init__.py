@@ -17,6 +17,7 @@ from edgecore.core.verdict.intake import intake_reasons
 from edgecore.core.verdict.machine import machine_reasons
 from edgecore.core.verdict.processes import process_reasons
 from edgecore.core.verdict.reason import DEGRADED, DOWN, OK
+from edgecore.core.verdict.watch import watch_reasons
 
 __all__ = ["DEGRADED", "DOWN", "OK", "gate_reasons", "judge", "verdict_of"]
 
@@ -30,6 +31,7 @@ def judge(status: Status) -> Verdict:
         *camera_reasons(status),
         *machine_reasons(status),
         *cloud_reasons(status),
+        *watch_reasons(status),
     ]
     reasons.sort(key=lambda reason: reason["level"] != DOWN)
     return {

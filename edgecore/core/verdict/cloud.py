@@ -11,6 +11,7 @@ from edgecore.core.verdict.reason import degraded, spell
 
 CONNECTS_WITHIN_S = 30.0
 SPOOL_SHARE = 0.8
+_SAID_BY_ANOTHER = ("taken_over", "clock")
 
 
 def cloud_reasons(status: Status) -> Iterator[Reason]:
@@ -27,15 +28,18 @@ def _reachable(status: Status, cloud: Mapping[str, Any]) -> Iterator[Reason]:
     uptime_s = number(status.get("core", {}).get("uptime_s")) or 0.0
     if link:
         late = uptime_s > CONNECTS_WITHIN_S and not link.get("connected")
-        if link.get("message") or late:
+        named = link.get("problem") in _SAID_BY_ANOTHER
+        if (link.get("message") or late) and not named:
             problem = link.get("message") or f"not connected after {spell(uptime_s)}"
             yield degraded("cloud_unreachable", "cloud", str(problem), remedy)
-        if link.get("taken_over"):
+        if count := link.get("taken_over"):
+            times = "once" if count == 1 else f"{count} times"
             yield degraded(
                 "certificate_shared",
                 "cloud",
-                f"the connection was taken over {link['taken_over']} times in ten minutes",
-                "another core uses this certificate: give each device its own",
+                f"another device took the connection over, {times} within ten minutes: it uses "
+                "this core's certificate or name",
+                "provision one of them as a thing of its own; nothing is lost meanwhile",
             )
     elif number(cloud.get("failures")) and cloud.get("last_error"):
         words = f"{cloud.get('sink')} is not reachable: {cloud['last_error']}"
@@ -68,7 +72,16 @@ def _rights(cloud: Mapping[str, Any]) -> Iterator[Reason]:
             "credentials_missing",
             "credentials",
             str(problem),
-            "functions get no AWS credentials: S3 uploads wait",
+            "put that right: they are asked for again by themselves; until then S3 uploads wait",
+        )
+    filters = mapping(mapping(cloud.get("link")).get("refused_filters"))
+    for one, why in list(filters.items())[:1]:
+        more = f", nor on {len(filters) - 1} others" if len(filters) > 1 else ""
+        yield degraded(
+            "cloud_refuses",
+            "cloud",
+            f"sends no messages on {one} ({why}){more}",
+            "allow iot:Subscribe and iot:Receive there in the certificate's policy",
         )
     topics = mapping(cloud.get("quarantined")).get("topics") or []
     if topics:

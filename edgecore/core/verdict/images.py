@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from contract.status import Reason, Status
-from edgecore.core.stats import mapping, number, part
+from edgecore.core.stats import all_drained, mapping, number, part
 from edgecore.core.verdict.intake import is_full
 from edgecore.core.verdict.reason import degraded, down, spell
 
@@ -17,17 +17,21 @@ MODEL_DOWN_SHARE = 0.9
 """Above this share of failures that are the model's, no image gets a result."""
 UNANSWERED_S = 30.0
 """Images wait, no worker holds any, and for so long none was finished."""
-UNANSWERED_BUSY_S = 300.0
-"""The same while workers hold some: a model may take minutes."""
+BUSY_LIMIT_S = 300.0
+"""The same while workers hold some, of a core that says no ``busy_limit_s``."""
 REFUSED_SHOWN_S = 600.0
 REFUSED_SHOWN = 5
 
-_WHY_REFUSED = {
+WHY_REFUSED = {
     "busy": "the site is busy: the camera is to send them again",
     "no_space": "disk full: the camera is to send them again",
     "too_large": "larger than a message may be: send a file's name instead",
+    "malformed": "not as a message must be",
+    "unknown_version": "messages of a version that this site does not know",
     "not_an_image": "not images",
+    "unsupported": "pictures of a kind that is not read",
     "not_found": "their files are not on the images volume",
+    "not_a_file": "what they name is no file that can be read",
     "outside_volume": "their files are outside the images volume",
     "id_reused": "their ids were used before, with other content",
 }
@@ -85,7 +89,12 @@ def _unanswered(status: Status) -> Iterator[Reason]:
     splitter = part(status, "splitter")
     waiting, held = number(splitter.get("backlog")) or 0.0, number(splitter.get("inflight")) or 0.0
     unanswered_s = _recent(status)[0]["unanswered_s"]
-    if not waiting or is_full(status, "splitter") or is_full(status, "aggregator"):
+    if (
+        all_drained(status)
+        or not waiting
+        or is_full(status, "splitter")
+        or is_full(status, "aggregator")
+    ):
         return
     words = f"{waiting:.0f} wait, and none was finished for {spell(unanswered_s)}"
     if not held and unanswered_s >= UNANSWERED_S:
@@ -95,12 +104,15 @@ def _unanswered(status: Status) -> Iterator[Reason]:
             f"{words}; no worker holds any",
             "see the other reasons; else read the splitter's log",
         )
-    elif held and unanswered_s >= UNANSWERED_BUSY_S:
+        return
+    limit_s = number(mapping(status.get("recent")).get("busy_limit_s")) or BUSY_LIMIT_S
+    if held and unanswered_s >= max(UNANSWERED_S, limit_s):
         yield degraded(
             "slow_results",
             "images",
-            f"{words}; the workers hold {held:.0f}",
-            "the model may be slow; else read the workers' logs",
+            f"{words}; the workers hold {held:.0f}, and one image may take {spell(limit_s)}",
+            "the model hangs, or needs longer than the site's `timeouts.worker_s`: read the "
+            "workers' logs",
         )
 
 
@@ -119,7 +131,7 @@ def _refused_images(status: Status) -> Iterator[Reason]:
     found: list[Any] = mapping(status.get("recent")).get("refused_images") or []
     for each in found[:REFUSED_SHOWN]:
         if each["since_s"] <= REFUSED_SHOWN_S:
-            why = _WHY_REFUSED.get(each["reason"], each["reason"])
+            why = WHY_REFUSED.get(each["reason"], each["reason"])
             yield degraded(
                 "images_refused",
                 f"camera {each['camera']}",

@@ -17,6 +17,7 @@ _SPOOL_WORDS = {
 
 def intake_reasons(status: Status) -> Iterator[Reason]:
     yield from _full(status)
+    yield from _replaced(status)
     yield from _images_volume(status)
     yield from _spool(status)
     yield from _backlog(status)
@@ -35,7 +36,9 @@ def _full(status: Status) -> Iterator[Reason]:
         if not is_full(status, name):
             continue
         why = f"the {name} takes {_what_not(status, name, what)}"
-        full = "full" in why
+        volume = mapping(part(status, name).get("state_volume"))
+        # Not of the whole sentence: a folder's name may have the word.
+        full = volume.get("state") != "refuses" or "full" in str(volume.get("detail"))
         yield gate(
             DOWN,
             "disk_full" if full else "state_volume_refuses",
@@ -44,6 +47,26 @@ def _full(status: Status) -> Iterator[Reason]:
             "make room there, or make it writable: what was accepted waits, nothing is dropped, "
             "and it is tried each second",
         )
+
+
+def _replaced(status: Status) -> Iterator[Reason]:
+    """A part that accepts into a file that nobody will find again."""
+    found = {
+        name: mapping(part(status, name).get("state_volume")).get("replaced")
+        for name in ("splitter", "aggregator")
+    }
+    for name, paths in {**found, "core": status.get("replaced")}.items():
+        if paths:
+            yield gate(
+                DEGRADED,
+                "database_replaced",
+                f"database of the {name}",
+                f"{', '.join(map(str, paths))} was replaced or removed while it is in use: what is "
+                "remembered from now on is lost at the next start",
+                "stop the core, see that the right file lies there, and start it again; put "
+                "databases back only while it is stopped",
+                blocks=True,
+            )
 
 
 def _what_not(status: Status, name: str, what: str) -> str:

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from contract.status import Reason, Status
-from edgecore.core.stats import mapping
+from edgecore.core.stats import mapping, number
 from edgecore.core.verdict.reason import degraded, down, size, spell
 
 FULL_BYTES = 1 << 20
 LOW_BYTES, LOW_SHARE = 5 << 30, 0.05
-"""Little room is less than both."""
+LOW_FILES = 10_000
+"""Little room is less than both, of bytes or of files."""
 EXPIRES_SOON_S = 30 * 86_400.0
+EARLIEST_CLOCK = 1_764_000_000.0
+"""2025-11-24: this software is newer, so a clock before it is wrong."""
 RAN = ("applied", "already running")
+THE_PAGE = "the page"
+_NEW_CERTIFICATE = (
+    "make a new one: `fanfold provision SITE --rotate`; or set the clock, if it is wrong"
+)
+_NEW_PAGE = (
+    "put a new one in the file of --http-certificate and restart the core; or set the clock, if "
+    "it is wrong"
+)
 
 
 def machine_reasons(status: Status) -> Iterator[Reason]:
+    yield from _clock(status)
     yield from _disks(status)
     yield from _certificates(status)
     yield from _deployment(status)
+
+
+def _clock(status: Status) -> Iterator[Reason]:
+    """A machine without a battery starts in 1970 where nobody tells it the time."""
+    at = number(status.get("core", {}).get("clock"))
+    if at is not None and at < EARLIEST_CLOCK:
+        shown = time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
+        yield degraded(
+            "clock_wrong",
+            "clock",
+            f"of this machine says {shown} UTC, which is long past",
+            "set it (`timedatectl set-ntp true`): results and history carry its time, and no "
+            "certificate is valid then",
+        )
 
 
 def _disks(status: Status) -> Iterator[Reason]:
@@ -33,15 +60,21 @@ def _disks(status: Status) -> Iterator[Reason]:
                 "check the file system and mount it writable: results and deployments wait, and "
                 "go on by themselves",
             )
-        where = f"{disk['path']} ({disk['use']}) has {size(free)} free of {size(whole)}"
-        if free < FULL_BYTES:
+        files, more = disk.get("files") or 0, disk.get("free_files") or 0
+        few = bool(files) and more < LOW_FILES and more < LOW_SHARE * files
+        room = f"{size(free)} free of {size(whole)}"
+        if few:
+            room = f"room for {more:.0f} more files (of {files:.0f}; {room})"
+        where = f"{disk['path']} ({disk['use']}) has {room}"
+        # A network or a virtual file system may say that it has no size: that is not a full one.
+        if (whole and free < FULL_BYTES) or (few and not more):
             yield down(
                 "disk_full",
                 "disk full",
                 where,
                 "make room: what was accepted waits, and goes on by itself",
             )
-        elif free < LOW_BYTES and free < LOW_SHARE * whole:
+        elif few or (free < LOW_BYTES and free < LOW_SHARE * whole):
             yield degraded(
                 "disk_low",
                 "disk almost full",
@@ -60,7 +93,7 @@ def _certificates(status: Status) -> Iterator[Reason]:
             "certificate_expires" if left_s > 0 else "certificate_expired",
             f"certificate of {certificate['name']}",
             words,
-            "make a new one: `fanfold provision SITE --rotate`; or set the clock, if it is wrong",
+            _NEW_PAGE if certificate["name"] == THE_PAGE else _NEW_CERTIFICATE,
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from contract.status import FunctionStatus, Reason, Status
 from edgecore.core.reports import HEARTBEAT_LIMIT_S, STATS_LIMIT_S
-from edgecore.core.stats import DRAINED, mapping, numbers, part, workers
+from edgecore.core.stats import DRAINED, all_drained, mapping, numbers, part, workers
 from edgecore.core.verdict.intake import is_full
 from edgecore.core.verdict.reason import DEGRADED, DOWN, degraded, gate
 
@@ -20,7 +20,7 @@ PARTS = ("splitter", "aggregator")
 WAITING = "waiting-for-a-job"
 """The deployment of a core that has joined and has had no job yet."""
 
-_STATES = {
+STATES = {
     "starting": ("is still starting", "wait; its log shows what it is loading"),
     "backoff": ("died and waits to be restarted", "read its log for the last error"),
     "crash_loop": ("keeps dying: it is in a crash loop", "read its log, fix the cause, restart it"),
@@ -28,7 +28,24 @@ _STATES = {
         "is hung: it no longer answers",
         "it will be restarted after its timeout; read its log",
     ),
-    "stopped": ("is stopped", "restart it, or deploy a group without it"),
+}
+"""Of a function that does not run, what is wrong and what to do. Not "stopped": so is one that
+nobody needs now, or one that cannot be started."""
+_ENDED = ("backoff", "crash_loop")
+_AGGREGATOR = {
+    "asked": "has not agreed with the splitter on what is done: no image is taken before it has",
+    "silent": "does not answer the splitter: results are not taken",
+}
+_ANSWERS = "it gets work again when it answers; restart it if it does not"
+_UNFIT = {
+    "unknown": (
+        "has not been heard by the splitter yet and gets no work",
+        "wait a moment after a start; if it is never heard, read its log, restart it",
+    ),
+    "blocked": (
+        "cannot read images and gets no work",
+        "it gets work again when it can; look at the images volume and at this machine's limits",
+    ),
 }
 
 
@@ -98,12 +115,7 @@ class _Team:
         others = {n for n in {*beating, *names} if n not in known and n not in PARTS}
         broken = {str(f.get("id")) for f in _broken(status)}
         silent = {n for n, age_s in beating.items() if age_s > HEARTBEAT_LIMIT_S}
-        asleep = _on_demand(status)
-        unfit = {
-            n
-            for n, w in known.items()
-            if w.get("state") != "ready" or (not w.get("model") and n not in asleep)
-        }
+        unfit = {n for n, w in known.items() if w.get("state") != "ready"}
         return cls(
             ours=any(n in functions or n in _silence(status, "stats") for n in PARTS)
             or bool(known),
@@ -125,9 +137,9 @@ class _Team:
 def _broken(status: Status) -> Iterator[FunctionStatus]:
     for function in status.get("functions", []):
         state = function.get("state", "")
-        if state == "running" or not (function.get("pinned") or state in {"crash_loop", "hung"}):
-            continue
-        yield function
+        counts = state in STATES and (function.get("pinned") or state in {"crash_loop", "hung"})
+        if counts or not function.get("startable", True):
+            yield function
 
 
 def _function(function: FunctionStatus, level: str) -> Reason:
@@ -142,19 +154,21 @@ def _function(function: FunctionStatus, level: str) -> Reason:
             lasting=True,
         )
     state = function.get("state", "")
-    problem, remedy = _STATES.get(state, (f"is in state {state!r}", "read its log"))
-    code = f"function_{state}" if state in _STATES else "function_state"
-    return gate(level, code, subject, problem, remedy)
+    problem, remedy = STATES[state]
+    if state in _ENDED and function.get("last_error"):
+        problem = f"{problem}: {function['last_error']}"
+    return gate(level, f"function_{state}", subject, problem, remedy)
 
 
 def _silence(status: Status, kind: str) -> dict[str, float]:
     return numbers(mapping(status.get("silence_s")).get(kind))
 
 
-def _parts(status: Status, named: Container[str]) -> Iterator[Reason]:
+def _parts(status: Status, named: set[str]) -> Iterator[Reason]:
     """A Fanfold group reports stats; a group of somebody else has none and is not asked."""
     for name, age_s in _silence(status, "stats").items():
         if age_s > STATS_LIMIT_S and name not in named:
+            named.add(name)
             yield gate(
                 DOWN,
                 "part_silent",
@@ -172,13 +186,13 @@ def _parts(status: Status, named: Container[str]) -> Iterator[Reason]:
                 "has not reported yet",
                 "wait a moment after a start; else read its log",
             )
-    silent = part(status, "splitter").get("aggregator") == "silent"
-    if silent and "aggregator" not in named and not is_full(status, "aggregator"):
+    problem = _AGGREGATOR.get(str(part(status, "splitter").get("aggregator")))
+    if problem and "aggregator" not in named and not is_full(status, "aggregator"):
         yield gate(
             DOWN,
             "aggregator_silent",
             "aggregator",
-            "does not answer the splitter: results are not taken",
+            problem,
             "wait a moment after a start; else read its log, restart it",
         )
 
@@ -187,7 +201,7 @@ def _workers(status: Status, team: _Team, named: Container[str]) -> Iterator[Rea
     """A worker is drained on an operator's request; images go to the others, if there are any."""
     known = workers(status)
     drained = [name for name, worker in known.items() if worker.get("state") in DRAINED]
-    if known and len(drained) == len(known):
+    if all_drained(status):
         yield gate(
             DOWN,
             "all_drained",
@@ -196,33 +210,13 @@ def _workers(status: Status, team: _Team, named: Container[str]) -> Iterator[Rea
             "resume them: `fanfold drain --resume`, or on the dashboard",
             requested=True,
         )
-    asleep = _on_demand(status)
     for name, worker in known.items():
-        if name not in named and name not in drained:
-            yield from _worker(name, worker, team.level(name), asleep=name in asleep)
+        if name not in named and name not in drained and worker.get("state") != "ready":
+            yield _worker(name, worker, team.level(name))
 
 
-def _on_demand(status: Status) -> set[str]:
-    """Functions that the next image starts: they have no model before it, and need none."""
-    return {str(f.get("id")) for f in status.get("functions", []) if f.get("pinned") is False}
-
-
-def _worker(name: str, worker: Mapping[str, Any], level: str, *, asleep: bool) -> Iterator[Reason]:
-    state = worker.get("state", "unknown")
-    if not worker.get("model") and not asleep:
-        yield gate(
-            level,
-            "worker_without_model",
-            f"worker {name}",
-            "has no model loaded",
-            "wait until it reports its model; if it never does, read its log",
-        )
-    elif state != "ready":
-        trouble = f" ({worker['trouble']})" if worker.get("trouble") else ""
-        yield gate(
-            level,
-            "worker_not_ready",
-            f"worker {name}",
-            f"is {state} and gets no work{trouble}",
-            "it gets work again when it answers; restart it if it does not",
-        )
+def _worker(name: str, worker: Mapping[str, Any], level: str) -> Reason:
+    state = str(worker.get("state", "unknown"))
+    problem, remedy = _UNFIT.get(state, (f"is {state} and gets no work", _ANSWERS))
+    trouble = f": {worker['trouble']}" if worker.get("trouble") else ""
+    return gate(level, "worker_not_ready", f"worker {name}", f"{problem}{trouble}", remedy)

@@ -6,12 +6,13 @@ has ``/greengrass/config/config.json`` with the certificate beside it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from contract.nesting import json_of
 
 MQTT_PORT, HTTPS_PORT = 8883, 443
 ALPN = "x-amzn-mqtt-ca"
@@ -79,7 +80,7 @@ def host_and_port(text: str, what: str) -> tuple[str, int | None]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise IdentityError(f"{path}: no such file; fanfold provision writes it") from None
     except OSError as error:

@@ -48,7 +48,7 @@ class Link:
         backoff: Backoff | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """``identity`` is asked before every attempt, so a mended file heals the link. It
+        """``identity`` is asked before every attempt, so a corrected file restores the link. It
         raises ``CannotConnect`` where the device has none."""
         self._identity, self._connect = identity, connect
         self._backoff = backoff or Backoff(base_s=BASE_S, cap_s=CAP_S)
@@ -125,7 +125,7 @@ class Link:
 
     def status(self) -> dict[str, Any]:
         """For ``/api/status``: ``link`` (docs/spec/iot.md)."""
-        now = time.time()
+        now = time.monotonic()  # a wall clock may be set at any time
         recent = [t for t in self._taken_over if now - t < TAKEN_OVER_SHOWN_S]
         return {
             "connected": self.session is not None,
@@ -166,11 +166,11 @@ class Link:
             self._tried = identity = self._identity()
             session = await self._connect(identity, self._arrived)
         except CannotConnect as error:
-            self._say(error.problem)
+            self._report(error.problem)
             return
         except Exception as error:
             log.exception("cloud: connecting failed")
-            self._say(Problem("network", f"connecting failed: {error}"))
+            self._report(Problem("network", f"connecting failed: {error}"))
             return
         self._connects += 1
         began = asyncio.get_running_loop().time()
@@ -193,7 +193,7 @@ class Link:
             await session.end("no answer to SUBSCRIBE")
             closed = session.closed.result()
             words = closed.words if closed.by_peer else "no answer to SUBSCRIBE"
-            self._say(Problem("closed", f"the connection ended while subscribing ({words}); "
+            self._report(Problem("closed", f"the connection ended while subscribing ({words}); "
                 "check iot:Subscribe in the certificate's policy"))  # fmt: skip
             return False
         return True
@@ -233,16 +233,16 @@ class Link:
         self.session = None
         self._since = None
         if closed.code == reason_codes.TAKEN_OVER:
-            self._taken_over.append(time.time())
-            self._say(Problem("taken_over", f"another device connected as {identity.thing!r}, so "
-                "AWS IoT ended this connection: two cores use one certificate; provision one of "
-                "them as a thing of its own"))  # fmt: skip
+            self._taken_over.append(time.monotonic())
+            self._report(Problem("taken_over", "another device connected as "
+                f"{identity.thing!r}, so AWS IoT ended this connection: two cores use one "
+                "certificate; provision one of them as a thing of its own"))  # fmt: skip
         elif closed.by_peer:
-            self._say(Problem("closed", f"{identity.host} ended the connection ({closed.words})"
+            self._report(Problem("closed", f"{identity.host} ended the connection ({closed.words})"
                 f"{_again(self._short_ends)}; connecting again"))  # fmt: skip
         self._changed()
 
-    def _say(self, problem: Problem) -> None:
+    def _report(self, problem: Problem) -> None:
         if self.problem is None or self.problem.message != problem.message:
             log.warning("cloud: %s", problem.message)
         self.problem = problem

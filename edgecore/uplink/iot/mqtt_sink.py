@@ -131,11 +131,11 @@ class MqttSink:
         if session is None or session.closed.done():
             return IDLE_S
         self._pump()
-        patience_s = self._window.patience_s(self._clock())
-        if patience_s is not None and patience_s <= 0:
+        silence_left_s = self._window.silence_left_s(self._clock())
+        if silence_left_s is not None and silence_left_s <= 0:
             await self._link.give_up(session, "AWS IoT did not acknowledge a message in time")
             return 0.0
-        return min(IDLE_S, patience_s or IDLE_S)
+        return min(IDLE_S, silence_left_s or IDLE_S)
 
     def _pump(self) -> None:
         """Keeps the window full: also called by answers, while the spool commits others."""

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from edgecore.core.verdict.machine import EARLIEST_CLOCK
 from edgecore.uplink.iot.proxy import ProxyError, shown
 
 Kind = Literal[
@@ -15,8 +16,6 @@ Kind = Literal[
     "not_authorized", "taken_over", "silence", "closed", "busy",
 ]  # fmt: skip
 
-EARLIEST_CLOCK = 1_764_000_000.0
-"""2025-11-24: this software is newer, so a clock before it is wrong."""
 _NOT_YET_VALID, _EXPIRED, _HOSTNAME = 9, 10, 62  # X509_V_ERR_…
 _OWN_CERTIFICATE = ("CERTIFICATE_EXPIRED", "CERTIFICATE_REVOKED", "BAD_CERTIFICATE",
     "CERTIFICATE_UNKNOWN", "UNKNOWN_CA", "CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE",

@@ -1,4 +1,4 @@
-"""Temporary AWS credentials for the device's certificate: held, renewed in time, lent.
+"""Temporary AWS credentials for the device's certificate: held, renewed in time, handed out.
 
 One request at a time. A refusal is remembered, each time for longer, so that nobody hammers the
 provider and a short trouble is over soon.
@@ -54,13 +54,13 @@ class RoleAliasCredentials:
         thread for all, and not at all while the old ones serve."""
         held, now = self._held, self._clock()
         if held is not None and now < self._renew_at:
-            return held.lent()
+            return held.as_answer()
         if self._asking is None or self._asking.done():
             self._asking = in_own_thread(self.now, "credentials")
             self._asking.add_done_callback(_heard)
         if held is not None and now < self._ends_at:
-            return held.lent()
-        return (await asyncio.shield(self._asking)).lent()
+            return held.as_answer()
+        return (await asyncio.shield(self._asking)).as_answer()
 
     def now(self) -> Credentials:
         """Raises ``NoCredentials``. Old ones serve until their end where new ones fail."""
@@ -88,7 +88,7 @@ class RoleAliasCredentials:
 
     def _ask_anew(self, identity: Identity) -> None:
         """The join file is another: asked at once. A new certificate of the same thing keeps what
-        the old one was lent until then; another thing or another role keeps nothing."""
+        the old one had until then; another thing or another role keeps nothing."""
         before, self._asked_for = self._asked_for, identity
         if before is None or _lender(before) != _lender(identity):
             self._held = None

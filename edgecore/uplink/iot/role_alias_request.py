@@ -35,7 +35,7 @@ class Credentials:
     token: str
     expires_at: float
 
-    def lent(self) -> Mapping[str, Any]:
+    def as_answer(self) -> Mapping[str, Any]:
         """As V1's credentials endpoint and boto3's container provider name them."""
         return {
             "AccessKeyId": self.key_id,

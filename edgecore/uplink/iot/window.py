@@ -108,7 +108,7 @@ class Window:
         code = self._entries[0].code if self._entries else None
         return None if code is None or reason_codes.accepted(code) else code
 
-    def patience_s(self, now: float) -> float | None:
+    def silence_left_s(self, now: float) -> float | None:
         """How long the connection may still keep silent; at most 0: give it up. None: no
         answer is awaited."""
         waiting = [e for e in self._entries if e.sent_at is not None and e.code is None]

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from edgecore.web.access.guard import told
+from edgecore.web.access.guard import note_detail
 
 
 class BadRequestError(Exception):
@@ -35,7 +35,7 @@ async def json_of(request: Request, limit: int, content_limit: int = 0) -> dict[
         raise BadRequestError("the body is not JSON") from None
     if not isinstance(body, dict):
         raise BadRequestError("the body is not a JSON object")
-    told(request.scope, body)
+    note_detail(request.scope, body)
     return body
 
 

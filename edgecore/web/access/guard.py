@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edgecore.people.audit import Act
 from edgecore.people.kept_file import KeptFileError
 from edgecore.people.roles import Role
-from edgecore.web.access.doors import PAGES, Door, peer, problem, unreadable
+from edgecore.web.access.authenticators import PAGES, Authenticator, peer, problem, unreadable
 from edgecore.web.access.identity import AMBIENT, CURRENT, Identity
 from edgecore.web.access.origin import SECURITY_HEADERS, follows_a_link, host_name, same_origin
 from edgecore.web.access.rights import NoSuchRouteError, needed
@@ -52,12 +52,14 @@ class _Asked:
 
 
 class Guard:
-    """``door`` says who it is; the table of rights says what that is enough for."""
+    """``authenticator`` says who it is; the table of rights says what that is enough for."""
 
-    def __init__(self, app: ASGIApp, door: Door, on_act: OnAct | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, authenticator: Authenticator, on_act: OnAct | None = None
+    ) -> None:
         """``on_act`` is awaited before the answer of an act is sent."""
         self._app = app
-        self._door = door
+        self._authenticator = authenticator
         self._on_act = on_act
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +73,8 @@ class Guard:
         nobody = Identity(name="", role=None, by="nobody", address=peer(scope))
         asked = _Asked(scope, headers, f"{scope['method']} {scope['path']}"[:200], nobody)
         refusal = self._refusal(asked)
-        scope["fanfold.door"], scope["fanfold.identity"] = self._door, asked.identity
+        scope["fanfold.authenticator"] = self._authenticator
+        scope["fanfold.identity"] = asked.identity
         token = CURRENT.set(asked.identity)
         try:
             await self._answer(refusal, asked, receive, _with_security_headers(send))
@@ -80,7 +83,7 @@ class Guard:
 
     def _refusal(self, asked: _Asked) -> Response | None:
         """What is answered instead; fills in who asks for what."""
-        scope, headers, hosts = asked.scope, asked.headers, self._door.hosts(asked.scope)
+        scope, headers, hosts = asked.scope, asked.headers, self._authenticator.hosts(asked.scope)
         host = headers.get("host", "")
         if host_name(host) not in hosts:
             return problem(
@@ -89,13 +92,13 @@ class Guard:
                 "start the core with --http-name.",
             )
         linked = (
-            self._door.signs_in and scope["path"] in PAGES
+            self._authenticator.signs_in and scope["path"] in PAGES
             and follows_a_link(scope["method"], headers)
         )  # fmt: skip
         if not linked and not same_origin(headers, hosts):
             return problem(403, "Requests from pages of another origin are refused.")
         try:
-            asked.identity = self._door.identify(scope, headers)
+            asked.identity = self._authenticator.identify(scope, headers)
         except KeptFileError as error:
             return unreadable(error) if self._right(asked) is not None else None
         return self._right(asked)
@@ -106,14 +109,14 @@ class Guard:
             asked.route, asked.least = needed(scope["method"], scope["path"])
         except NoSuchRouteError as error:
             if identity.role is None:
-                return self._door.ask_who(scope)
+                return self._authenticator.ask_who(scope)
             if error.allowed:
                 allow = ", ".join(error.allowed)
                 return problem(405, f"{error}: use {allow}.", allow=allow)
             return problem(404, f"There is no {scope['method']} {scope['path']!r:.200} here.")
         if asked.least is not None and (identity.role is None or identity.role < asked.least):
             if not identity.name:
-                return self._door.ask_who(scope)
+                return self._authenticator.ask_who(scope)
             return problem(
                 403, f"{identity.name} is {identity.role.word if identity.role else 'nobody'}; "
                 f"this takes {asked.least.word}.",
@@ -123,7 +126,8 @@ class Guard:
     def _forged(self, asked: _Asked) -> Response | None:
         """What a browser sends by itself proves nothing: for an act it must say from which page."""
         identity = asked.identity
-        by_itself = identity.by in AMBIENT or (identity.role is None and self._door.signs_in)
+        unknown = identity.role is None and self._authenticator.signs_in
+        by_itself = identity.by in AMBIENT or unknown
         if asked.acts and by_itself and "origin" not in asked.headers:
             return problem(
                 403,
@@ -149,7 +153,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 asked.status = message["status"]
             elif not asked.noted:
-                await self._note(asked, asked.status, _said(message.get("body", b"")))
+                await self._note(asked, asked.status, _message_of(message.get("body", b"")))
             elif time.monotonic() - asked.looked >= LOOK_AGAIN_S:
                 self._look_again(asked)
             await send(message)
@@ -160,7 +164,7 @@ class Guard:
         """Raises _SessionOverError: signed out, removed, or with less of a role meanwhile."""
         asked.looked = time.monotonic()
         try:
-            role = self._door.identify(asked.scope, asked.headers).role
+            role = self._authenticator.identify(asked.scope, asked.headers).role
         except KeptFileError:
             role = None
         if asked.least is not None and (role is None or role < asked.least):
@@ -187,7 +191,7 @@ class Guard:
         )
 
 
-def told(scope: Scope, body: dict[str, Any]) -> None:
+def note_detail(scope: Scope, body: dict[str, Any]) -> None:
     """What an act is about, for the audit: short facts, never a password or a whole payload."""
     shown = ("function", "on", "workers", "alert", "topic", "as", "filter", "camera", "name",
         "role", "bytes", "region", "masks", "proposal")  # fmt: skip
@@ -203,7 +207,7 @@ def _short(value: Any, depth: int = 3) -> Any:
     return str(value)[:200] if isinstance(value, str) else "…"
 
 
-def _said(body: bytes) -> str:
+def _message_of(body: bytes) -> str:
     if not body.startswith(b"{") or len(body) > _MAX_MESSAGE:
         return ""
     try:

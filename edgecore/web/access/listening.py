@@ -12,7 +12,7 @@ from edgecore.core.options import CoreError, Web
 from edgecore.mqtt import ca
 from edgecore.people.kept_file import KeptFileError
 from edgecore.people.users import Users
-from edgecore.web.access.doors import TrustedProxy
+from edgecore.web.access.authenticators import TrustedProxy
 
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - to tell them apart
 PAGE = "page"

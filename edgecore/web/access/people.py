@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from edgecore.people.audit import AuditLog
 from edgecore.people.roles import Role, role_of
-from edgecore.people.sessions import Sessions
-from edgecore.people.users import User, Users
+from edgecore.people.sessions import Sessions, user_json
+from edgecore.people.users import Users
 from edgecore.web.access.bodies import BadRequestError, json_of, text_of
-from edgecore.web.access.guard import told
+from edgecore.web.access.guard import note_detail
 from edgecore.web.access.signin import BODY_BYTES, answering
 
 SHOWN_ACTS = 200
@@ -53,7 +53,7 @@ class PeopleRoutes:
     async def _change(self, request: Request) -> Response:
         """``role``, ``password`` or both."""
         name, body = request.path_params["name"], await json_of(request, BODY_BYTES)
-        told(request.scope, {**body, "name": name})
+        note_detail(request.scope, {**body, "name": name})
         done = []
         if "role" in body:
             role = _role(body)
@@ -68,13 +68,13 @@ class PeopleRoutes:
 
     async def _sign_out(self, request: Request) -> Response:
         name = request.path_params["name"]
-        told(request.scope, {"name": name})
+        note_detail(request.scope, {"name": name})
         await asyncio.to_thread(self._users.sign_out, name)
         return _done(f"{name} is signed out everywhere.")
 
     async def _remove(self, request: Request) -> Response:
         name = request.path_params["name"]
-        told(request.scope, {"name": name})
+        note_detail(request.scope, {"name": name})
         await asyncio.to_thread(self._users.remove, name)
         return _done(f"Removed {name}.")
 
@@ -82,20 +82,6 @@ class PeopleRoutes:
         return JSONResponse(
             {"v": 1, "acts": await asyncio.to_thread(self._audit.newest, SHOWN_ACTS)}
         )
-
-
-def user_json(user: User, sessions: Sessions) -> dict[str, Any]:
-    """One user as pages and ``fanfold user list --json`` show it; nothing secret."""
-    return {
-        "name": user.name,
-        "role": user.role.word,
-        "password": user.password is not None,
-        "since": user.since,
-        "sessions": [
-            {"kind": s.kind, "since": s.since, "until": s.until, "from": s.address}
-            for s in sessions.of(user)
-        ],
-    }
 
 
 def _role(body: dict[str, Any]) -> Role:

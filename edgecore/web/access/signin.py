@@ -14,10 +14,10 @@ from edgecore.people.kept_file import KeptFileError
 from edgecore.people.passwords import PasswordError
 from edgecore.people.sessions import BROWSER_DAYS, DAY_S, Sessions
 from edgecore.people.throttle import Throttle
-from edgecore.people.users import User, UserError, Users
+from edgecore.people.users import AccountError, User, Users
+from edgecore.web.access.authenticators import UserAuthenticator, problem, unreadable
 from edgecore.web.access.bodies import BadRequestError, json_of, text_of
-from edgecore.web.access.doors import PeoplesDoor, problem, unreadable
-from edgecore.web.access.guard import told
+from edgecore.web.access.guard import note_detail
 from edgecore.web.access.identity import Identity
 from edgecore.web.access.rights import acts_of
 
@@ -37,7 +37,7 @@ def answering(handler: Handler) -> Handler:
             return await handler(request)
         except (BadRequestError, PasswordError) as error:
             return problem(400, str(error))
-        except UserError as error:
+        except AccountError as error:
             return problem(409, str(error))
         except KeptFileError as error:
             return unreadable(error)
@@ -77,15 +77,15 @@ class SignIn:
                 "name": identity.name,
                 "role": identity.role.word,
                 "by": identity.by,
-                "signs_in": request.scope["fanfold.door"].signs_in,
+                "signs_in": request.scope["fanfold.authenticator"].signs_in,
                 "acts": acts_of(identity.role),
             }
         )
 
     async def _login(self, request: Request) -> Response:
         """Always a new session: one that a browser came with is ended, never adopted."""
-        door = request.scope["fanfold.door"]
-        if not isinstance(door, PeoplesDoor):
+        authenticator = request.scope["fanfold.authenticator"]
+        if not isinstance(authenticator, UserAuthenticator):
             return problem(404, "Nobody signs in on loopback: actions take the core's token.")
         body = await json_of(request, BODY_BYTES)
         name, password = text_of(body, "name"), text_of(body, "password")
@@ -96,27 +96,27 @@ class SignIn:
             return _too_often(error)
         if user is None:
             if self._users.get(name) is None:  # some type their password there
-                told(request.scope, {"name": "(no such user)"})
+                note_detail(request.scope, {"name": "(no such user)"})
             return problem(401, WRONG)
         token = await asyncio.to_thread(
             self._sessions.open, user, kind="browser", days=BROWSER_DAYS, address=address
         )
-        if held := door.held(request.headers):
+        if held := authenticator.held(request.headers):
             await asyncio.to_thread(self._sessions.close, held)
         request.scope["fanfold.identity"] = Identity(
             name=user.name, role=user.role, by="session", address=address
         )
         answer = JSONResponse({"ok": True, "message": f"Signed in as {user.name}."})
-        _set_cookie(answer, door, token, int(BROWSER_DAYS * DAY_S))
+        _set_cookie(answer, authenticator, token, int(BROWSER_DAYS * DAY_S))
         return answer
 
     async def _logout(self, request: Request) -> Response:
-        door = request.scope["fanfold.door"]
+        authenticator = request.scope["fanfold.authenticator"]
         answer = JSONResponse({"ok": True, "message": "Signed out."})
-        if isinstance(door, PeoplesDoor):
-            if held := door.held(request.headers):
+        if isinstance(authenticator, UserAuthenticator):
+            if held := authenticator.held(request.headers):
                 await asyncio.to_thread(self._sessions.close, held)
-            _set_cookie(answer, door, "", 0)
+            _set_cookie(answer, authenticator, "", 0)
         return answer
 
     async def _password(self, request: Request) -> Response:
@@ -157,8 +157,15 @@ def _too_often(error: _TooOftenError) -> Response:
     )  # fmt: skip
 
 
-def _set_cookie(answer: Response, door: PeoplesDoor, value: str, max_age_s: int) -> None:
+def _set_cookie(
+    answer: Response, authenticator: UserAuthenticator, value: str, max_age_s: int
+) -> None:
     answer.set_cookie(
-        door.cookie, value, max_age=max_age_s, path="/", secure=door.tls, httponly=True,
+        authenticator.cookie,
+        value,
+        max_age=max_age_s,
+        path="/",
+        secure=authenticator.tls,
+        httponly=True,
         samesite="strict",
-    )  # fmt: skip
+    )

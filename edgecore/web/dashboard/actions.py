@@ -16,7 +16,7 @@ from contract.limits import MESSAGE_BYTES
 from contract.topic_filters import filter_problem, topic_problem
 from contract.topics import Topics
 from edgecore.web.access.bodies import BadRequestError, body_of, json_of, text_of
-from edgecore.web.access.guard import told
+from edgecore.web.access.guard import note_detail
 from edgecore.web.dashboard.ports import ActionRefusedError, Actions, MessageHub, SiteView
 from edgecore.web.regions.proposal import proposal_of
 
@@ -115,7 +115,7 @@ class ActionRoutes:
             proposal = proposal_of(view.site, view.regions_of_all, body)
         except ValueError as error:
             raise BadRequestError(str(error)) from None
-        told(request.scope, {**body, "proposal": proposal.regions.name})
+        note_detail(request.scope, {**body, "proposal": proposal.regions.name})
         said = f"Proposal {proposal.regions.name} for {proposal.camera}"
         same = "" if proposal.changes else ", which is what runs already"
         return _result(
@@ -126,7 +126,9 @@ class ActionRoutes:
     async def _test_alerts(self, _request: Request) -> Response:
         found = await self.actions.test_alerts()
         said = "; ".join(f"{way}: {problem or 'sent'}" for way, problem in found.items())
-        return _result(f"Test of {said}.", 200 if not any(found.values()) else 502)
+        status = 502 if any(found.values()) else 200
+        ways = [{"name": way, "problem": problem or None} for way, problem in found.items()]
+        return _result(f"Test of {said}.", status, ways=ways)
 
     async def _publish(self, request: Request) -> Response:
         body = await _json(request)
@@ -146,7 +148,7 @@ class ActionRoutes:
                 f"camera {camera!r} does not exist at this site; cameras: {known}"
             )
         content = await body_of(request, BODY_BYTES, MAX_MESSAGE_BYTES)
-        told(request.scope, {"camera": camera, "bytes": len(content)})
+        note_detail(request.scope, {"camera": camera, "bytes": len(content)})
         if kind_of(content) is None:
             raise BadRequestError(f"not an image: send {LABELS}")
         return await self._send(Topics(view.site).images(camera), content)
@@ -192,7 +194,7 @@ def _is_text(payload: bytes) -> bool:
     return b"\0" not in payload and kind_of(payload) in (None, BMP)
 
 
-def _result(text: str, status: int = 200, **more: str) -> JSONResponse:
+def _result(text: str, status: int = 200, **more: Any) -> JSONResponse:
     return JSONResponse({"ok": status < 300, "message": text, **more}, status_code=status)
 
 

@@ -43,7 +43,7 @@ class Feed:
         self._boot = uuid.uuid4().hex[:12]
         self._browsers: set[asyncio.Queue[bytes]] = set()
         self._sent: dict[str, str] = {}
-        self._last_point_t = 0.0
+        self._points_sent = 0
 
     @property
     def watched(self) -> bool:
@@ -73,9 +73,9 @@ class Feed:
         now = self._clock()
         status = self._provider.status()
         self._page_model.tick(status, now)
-        points = self._page_model.history.fine(after=self._last_point_t)
-        if points and points[-1][0] is not None:
-            self._last_point_t = points[-1][0]
+        history = self._page_model.history
+        points = history.fine(behind=self._points_sent)
+        self._points_sent = history.fine_written
         if not self._browsers:
             self._sent = {}
             return

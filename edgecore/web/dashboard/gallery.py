@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgecore.core.stats import model_name
+from edgecore.history.rows import place_of
 
 SHOWN = 12
 KEPT = 240
@@ -27,12 +28,16 @@ class Gallery:
         self._last_t: OrderedDict[str, float] = OrderedDict()
         self._taken: OrderedDict[str, int] = OrderedDict()
 
+    def is_due(self, stream: str, t: float) -> bool:
+        """Whether a stream's next picture is kept, also of an image that did not fail."""
+        new = self._taken.get(stream, 0) < UNSAMPLED
+        return new or abs(t - self._last_t.get(stream, 0.0)) >= EVERY_S  # its clock may be set back
+
     def offer(self, record: Mapping[str, Any], t: float) -> bool:
         """Keep the record if its stream is new or due, or if it failed; whether it was kept."""
         stream = str(record["stream"])
         taken = self._taken.get(stream, 0)
-        due = taken < UNSAMPLED or t - self._last_t.get(stream, 0.0) >= EVERY_S
-        if not due and record.get("status") == "ok":
+        if record.get("status") == "ok" and not self.is_due(stream, t):
             return False
         self._last_t[stream] = t
         self._last_t.move_to_end(stream)
@@ -81,6 +86,7 @@ def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:
         "seq": record["seq"],
         "id": record.get("id", ""),
         "file": record.get("file", ""),
+        "name": place_of(record)[1],
         "status": record.get("status", ""),
         "reason": record.get("reason", ""),
         "worker": record.get("worker", ""),

@@ -35,20 +35,30 @@ class Ring:
         self._cells = array("d", [math.nan]) * (capacity * self._width)
         self._written = 0
 
+    @property
+    def written(self) -> int:
+        """How many points there were ever."""
+        return self._written
+
     def append(self, t: float, row: list[float]) -> None:
         start = (self._written % self._capacity) * self._width
         self._cells[start : start + self._width] = array("d", [t, *row])
         self._written += 1
 
-    def points(self, after: float = -math.inf) -> list[Point]:
-        """Points newer than ``after`` in order of time; what was not measured is None."""
-        first = max(0, self._written - self._capacity)
-        found = []
-        for index in range(first, self._written):
+    def points(self, behind: int = 0) -> list[Point]:
+        """Points behind the first ``behind`` that were written, in order of time.
+
+        What was not measured is None. Points of a clock that was set back since are left out: a
+        chart has no place for two hours that were the same.
+        """
+        found: list[Point] = []
+        limit = math.inf
+        for index in range(self._written - 1, max(behind, self._written - self._capacity) - 1, -1):
             start = (index % self._capacity) * self._width
-            if self._cells[start] > after:
+            if self._cells[start] < limit:
+                limit = self._cells[start]
                 found.append([_json(x) for x in self._cells[start : start + self._width]])
-        return found
+        return found[::-1]
 
 
 def _json(x: float) -> float | None:
@@ -136,7 +146,7 @@ class History:
         known = self._fine.period.durations
         for stage, times in times_ms.items():
             if stage in known:
-                known[stage].add(*times)
+                known[stage].add(times)
 
     def tick(self, now: float, gauges: Mapping[str, float]) -> None:
         """Note the gauges and close the periods that are over; a fine one joins its coarse one."""
@@ -148,8 +158,13 @@ class History:
         if coarse_is_over:
             self._coarse.close(now)
 
-    def fine(self, after: float = -math.inf) -> list[Point]:
-        return self._fine.ring.points(after)
+    @property
+    def fine_written(self) -> int:
+        """What to pass as ``behind`` for the points that come from now on."""
+        return self._fine.ring.written
 
-    def coarse(self, after: float = -math.inf) -> list[Point]:
-        return self._coarse.ring.points(after)
+    def fine(self, behind: int = 0) -> list[Point]:
+        return self._fine.ring.points(behind)
+
+    def coarse(self) -> list[Point]:
+        return self._coarse.ring.points()

@@ -33,7 +33,7 @@ class InlineImages:
     def id_of(self, stream: str, payload: bytes, t: float) -> str | None:
         """None: a picture too soon after its stream's last one."""
         if not is_json(payload):
-            if t - self._hashed_t.get(stream, 0.0) < ID_EVERY_S:
+            if abs(t - self._hashed_t.get(stream, 0.0)) < ID_EVERY_S:
                 return None
             self._hashed_t[stream] = t
             self._hashed_t.move_to_end(stream)
@@ -43,7 +43,7 @@ class InlineImages:
 
     def offer(self, stream: str, image_id: str, payload: bytes, t: float) -> None:
         """Keep it if it is an image and its stream is due."""
-        if t - self._last_t.get(stream, 0.0) < EVERY_S:
+        if abs(t - self._last_t.get(stream, 0.0)) < EVERY_S:
             return
         content = _content(payload)
         if content is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from contract.status import Status
@@ -29,7 +30,9 @@ MAX_FLIPS = 5
 _KEY = re.compile(rb'\{"stream":"([a-z0-9-]{1,64})","seq":([0-9]{1,16}),')
 
 Sections = dict[str, Any]
-Results = Callable[[str, list[Mapping[str, Any]], float], None]
+Results = Callable[[str, Mapping[str, int], Mapping[str, Sequence[float]]], None]
+"""Stream, how many results by status, and their milliseconds by stage."""
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class PageModel:
@@ -54,9 +57,12 @@ class PageModel:
 
     def observe(self, message: Message) -> None:
         """A message that is not what its topic promises is counted and otherwise ignored."""
+        self._attempt(partial(self._route, message))
+
+    def _attempt(self, read: Callable[[], object]) -> None:
         try:
-            self._route(message)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            read()
+        except _MALFORMED:
             self.unreadable += 1
 
     def _route(self, message: Message) -> None:
@@ -90,13 +96,12 @@ class PageModel:
 
     def _on_ordered(self, stream: str, message: Message) -> None:
         """Most of what is shown are sums: they are made for the message, not for each record."""
-        records = json.loads(message.payload)["results"]
-        t, seen = message.t, _Seen()
+        records = _records(stream, message.payload)
+        t, seen = message.t, _Seen(message.t)
         for record in records:
-            named = record if "stream" in record else {"stream": stream, **record}
-            seen.add(named, t)
-            if named.get("status") != "gap":
-                self._on_record(named, t)
+            seen.add(record)
+            if record.get("status") != "gap":
+                self._show(record, t)
         for name, counts in seen.counts.items():
             self.streams.results(name, counts, seen.last_seq[name], t)
             for status, count in counts.items():
@@ -104,17 +109,35 @@ class PageModel:
         for worker, count in seen.finished.items():
             self.workers.finished(worker, t, seen.models[worker], count)
         self.history.durations(seen.times_ms)
+        self._later(self._trace, stream, message, len(records))
         if self._on_results:
-            self._on_results(stream, records, t)
+            counted = sum(map(Counter, seen.counts.values()), Counter())
+            self._on_results(stream, counted, seen.times_ms)
 
-    def _on_record(self, record: Mapping[str, Any], t: float) -> None:
-        self.traces.result(record, t)
-        gone = str(record.get("file", "")).startswith(f"{INBOX}/")
-        if not gone or self.inline.get(str(record["id"])) or record.get("status") != "ok":
-            self.gallery.offer(record, t)
+    def _show(self, record: Mapping[str, Any], t: float) -> None:
+        if record.get("status") == "ok":
+            if not self.gallery.is_due(str(record["stream"]), t):
+                return
+            gone = str(record.get("file", "")).startswith(f"{INBOX}/")
+            if gone and not self.inline.get(str(record["id"])):
+                return
+        self.gallery.offer(record, t)
+
+    def _later(self, read: Callable[..., object], stream: str, message: Message, n: int) -> None:
+        """Of traces, which are seldom looked at."""
+        attempt = partial(self._attempt, partial(read, stream, message))
+        self.traces.later(attempt, n, len(message.payload))
+
+    def _trace(self, stream: str, message: Message) -> None:
+        for record in _records(stream, message.payload):
+            if record.get("status") != "gap":
+                self.traces.result(record, message.t)
 
     def _on_cloud(self, message: Message) -> None:
         """Of a batch only which images are in it."""
+        self._later(self._trace_to_cloud, "", message, 0)
+
+    def _trace_to_cloud(self, _stream: str, message: Message) -> None:
         for stream, seq in _keys_of(message.payload):
             self.traces.cloud(stream, seq, message.t)
 
@@ -165,16 +188,17 @@ class PageModel:
 
 
 class _Seen:
-    """What the records of one message sum up to."""
+    """What the records of one message sum up to; the core saw it at ``t``."""
 
-    def __init__(self) -> None:
+    def __init__(self, t: float) -> None:
+        self._t = t
         self.counts: dict[str, dict[str, int]] = {}
         self.last_seq: dict[str, int] = {}
         self.finished: dict[str, int] = {}
         self.models: dict[str, object] = {}
         self.times_ms: defaultdict[str, list[float]] = defaultdict(list)
 
-    def add(self, record: Mapping[str, Any], t: float) -> None:
+    def add(self, record: Mapping[str, Any]) -> None:
         name, status = str(record.get("stream", "")), str(record.get("status"))
         counts = self.counts.setdefault(name, {})
         counts[status] = counts.get(status, 0) + 1
@@ -187,7 +211,13 @@ class _Seen:
         for stage, ms in record.get("ms", {}).items():
             times_ms[stage].append(float(ms))
         if "t_in" in record:
-            times_ms["total"].append((t - record["t_in"]) * 1000)
+            times_ms["total"].append((self._t - record["t_in"]) * 1000)
+
+
+def _records(stream: str, payload: bytes) -> list[Mapping[str, Any]]:
+    """Of an ordered message; an announced gap may leave its stream to the topic."""
+    records = json.loads(payload)["results"]
+    return [r if "stream" in r else {"stream": stream, **r} for r in records]
 
 
 def _keys_of(payload: bytes) -> list[tuple[str, int]]:

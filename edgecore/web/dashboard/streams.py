@@ -58,7 +58,8 @@ class StreamTable:
                 self._seen(name).held = int(held[name])
 
     def top(self) -> list[dict[str, Any]]:
-        urgent = sorted(self._streams.values(), key=lambda s: (-s.held, -s.last_t))[:TOP]
+        seen_last_first = reversed(self._streams.values())  # a clock may be set back
+        urgent = sorted(seen_last_first, key=lambda s: -s.held)[:TOP]
         return [asdict(s) for s in sorted(urgent, key=lambda s: s.name)]
 
     def _seen(self, name: str) -> Stream:

@@ -8,17 +8,36 @@ A negative handover says that stages overlapped (a micro-batch is decoded ahead)
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 ORDER = ("ingest", "queue", "read", "transform", "inference", "order", "handover", "cloud")
 _MEASURED = ORDER[1:6]
 MAX_TRACES = 2000
-MAX_PENDING = 4000
+MAX_PENDING = 6000
+"""Results that nobody has read yet still need the start of theirs: more than ``MAX_TRACES``."""
+MAX_UNREAD_BYTES = 4 << 20
 
 Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    read: Callable[[], object]
+    records: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Numbers that were accepted together, published at ``t``."""
+
+    stream: str
+    first: int
+    count: int
+    t: float
 
 
 @dataclass(slots=True)
@@ -55,10 +74,17 @@ class Trace:
 
 
 class TraceBook:
-    """The last traces; bounded whatever is published and never answered."""
+    """The last traces; bounded whatever is published and never answered.
+
+    Few of them are ever asked for: what ``later`` is given is read when one is.
+    """
 
     def __init__(self) -> None:
         self._published: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._ranges: deque[_Range] = deque()
+        self._range_images = 0
+        self._unread: deque[_Unread] = deque()
+        self._unread_records = self._unread_bytes = 0
         self._accepted: OrderedDict[Key, float] = OrderedDict()
         self._traces: OrderedDict[Key, Trace] = OrderedDict()
 
@@ -72,8 +98,39 @@ class TraceBook:
         t = self._published.pop((stream, message_id), None)
         if t is None:
             return
-        for seq in range(first, first + min(count, MAX_PENDING)):
-            self._accepted[stream, seq] = t
+        self._ranges.append(_Range(stream, first, min(count, MAX_PENDING), t))
+        self._range_images += self._ranges[-1].count
+        while self._range_images > MAX_PENDING and len(self._ranges) > 1:
+            self._range_images -= self._ranges.popleft().count
+
+    def later(self, read: Callable[[], object], records: int, size: int) -> None:
+        """``read`` calls ``result`` or ``cloud`` for so many records of a message of ``size``
+        bytes; never where as many newer ones come before somebody asks."""
+        self._unread.append(_Unread(read, records, size))
+        self._unread_records += records
+        self._unread_bytes += size
+        while (
+            self._unread_records - self._unread[0].records >= MAX_TRACES
+            or self._unread_bytes > MAX_UNREAD_BYTES
+        ):
+            self._forget_unread()
+
+    def _forget_unread(self) -> _Unread:
+        oldest = self._unread.popleft()
+        self._unread_records -= oldest.records
+        self._unread_bytes -= oldest.bytes
+        return oldest
+
+    def _catch_up(self) -> None:
+        while self._unread:
+            self._forget_unread().read()
+
+    def _note_starts(self) -> None:
+        for one in self._ranges:
+            for seq in range(one.first, one.first + one.count):
+                self._accepted[one.stream, seq] = one.t
+        self._ranges.clear()
+        self._range_images = 0
         _bound(self._accepted, MAX_PENDING)
 
     def result(self, record: Mapping[str, Any], t: float) -> Trace | None:
@@ -82,6 +139,8 @@ class TraceBook:
         t_in = record.get("t_in")
         if t_in is None:
             return None
+        if self._ranges:
+            self._note_starts()
         start = min(self._accepted.pop(key, t_in), t_in)
         measured = record.get("ms", {})
         stages = {"ingest": (t_in - start) * 1000}
@@ -111,13 +170,16 @@ class TraceBook:
             trace.stages["cloud"] = (t - trace.t_result) * 1000
 
     def get(self, stream: str, seq: int) -> Trace | None:
+        self._catch_up()
         return self._traces.get((stream, seq))
 
     def find(self, image_id: str) -> Trace | None:
         """The newest with this id; ids may repeat across streams."""
+        self._catch_up()
         return next((t for t in reversed(self._traces.values()) if t.id == image_id), None)
 
     def slowest(self, n: int) -> list[Trace]:
+        self._catch_up()
         return sorted(self._traces.values(), key=lambda t: t.total_ms, reverse=True)[:n]
 
 

@@ -42,6 +42,7 @@ class WorkerBoard:
             if len(self._finished) >= MAX_WORKERS:
                 return
             times = self._finished[worker] = deque(maxlen=20_000)
+        _forget(times, t)  # here too: nobody may look for a week
         times.append((t, images))
         self._models[worker] = stats.mapping(model)
 
@@ -96,9 +97,14 @@ class WorkerBoard:
         times = self._finished.get(name)
         if not times:
             return 0.0
-        while times and times[0][0] < now - RATE_WINDOW_S:
-            times.popleft()
+        _forget(times, now)
         return round(sum(images for _, images in times) / RATE_WINDOW_S, 1)
+
+
+def _forget(times: deque[tuple[float, int]], now: float) -> None:
+    """What is older than the rate's window, or was before a clock that was set back."""
+    while times and abs(now - times[0][0]) > RATE_WINDOW_S:
+        times.popleft()
 
 
 def _read(work: bytes) -> dict[str, Any]:

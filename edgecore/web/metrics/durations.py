@@ -24,9 +24,11 @@ class Durations:
         self._counts = [0] * (len(bounds_s) + 1)
         self._sum_s = 0.0
 
-    def observe(self, seconds: float) -> None:
-        self._counts[bisect_left(self._bounds_s, seconds)] += 1
-        self._sum_s += seconds
+    def observe(self, durations_s: Sequence[float]) -> None:
+        counts, bounds_s = self._counts, self._bounds_s
+        for seconds in durations_s:
+            counts[bisect_left(bounds_s, seconds)] += 1
+        self._sum_s += sum(durations_s)
 
     def buckets(self) -> list[tuple[str, float]]:
         """As Prometheus shows them: upper bound, and how many are not above it."""

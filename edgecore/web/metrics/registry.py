@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter as Counts
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -66,22 +64,19 @@ class Metrics:
         self._stages, self._whole = stages.series, whole.series[""]
         self._streams: set[str] = set()
 
-    def observe(self, stream: str, results: Iterable[Mapping[str, Any]], now: float) -> None:
-        """Count one ordered message's results; ``now`` is when the core saw it, epoch seconds."""
-        label, stages = self._stream_label(stream), self._stages
-        counts: Counts[str] = Counts()
-        for result in results:
-            status = result.get("status")
-            if status not in TERMINAL:
-                continue  # a gap is an announcement, not a terminal record
-            counts[status] += 1
-            for stage, ms in result.get("ms", {}).items():
-                if (durations := stages.get(stage)) is not None:
-                    durations.observe(ms / 1000)
-            if "t_in" in result:
-                self._whole.observe(max(0.0, now - result["t_in"]))
+    def observe(
+        self, stream: str, counts: Mapping[str, int], times_ms: Mapping[str, Sequence[float]]
+    ) -> None:
+        """One ordered message: its results by status, their times by stage; ``total``: from
+        acceptance until the core saw them."""
+        label = self._stream_label(stream)
         for status, count in counts.items():
-            self._images.labels(label, status).inc(count)
+            if status in TERMINAL:  # a gap is an announcement, not a terminal record
+                self._images.labels(label, status).inc(count)
+        for stage, times in times_ms.items():
+            if (durations := self._stages.get(stage)) is not None:
+                durations.observe([ms / 1000 for ms in times])
+        self._whole.observe([max(0.0, ms / 1000) for ms in times_ms.get("total", ())])
 
     def render(self) -> bytes:
         """Prometheus text exposition, to be sent as ``CONTENT_TYPE_LATEST``."""

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from edgecore.history.export import csv_counts, csv_head, csv_lines, json_lines
 from edgecore.history.query import MAX_NUMBER, Query, QueryError, moment, parse, whole
-from edgecore.history.reader import EXPORT_LIMIT_S, NoHistoryError, Reader, TooSlowError
+from edgecore.history.reader import EXPORT_LIMIT_S, LIMIT_S, NoHistoryError, Reader, TooSlowError
 from edgecore.history.settings import Settings
 from edgecore.history.shifts import BYS
 
@@ -76,7 +76,8 @@ class _Pages:
 
     async def records(self, request: Request) -> Response:
         page = await self._ask(self._reader().search, self._query(request))
-        return JSONResponse({"v": 1, "records": page.records, "next": page.next})
+        return JSONResponse({"v": 1, "records": page.records, "next": page.next,
+            "searched_to": page.searched_to})  # fmt: skip
 
     async def records_csv(self, request: Request) -> Response:
         zone = self._settings.zone
@@ -135,10 +136,10 @@ class _Pages:
     def _settings(self) -> Settings:
         return self._remembered.settings if self._remembered is not None else Settings()
 
-    def _reader(self, **limit: float) -> Reader:
+    def _reader(self, limit_s: float = LIMIT_S) -> Reader:
         if self._remembered is None:
             raise NoHistoryError("this core keeps no history (it was started with --no-history)")
-        return Reader(self._remembered.path, **limit)
+        return Reader(self._remembered.path, limit_s)
 
     def _query(self, request: Request) -> Query:
         return parse(dict(request.query_params), time.time(), self._settings.zone)

@@ -29,7 +29,7 @@ def keep_apart(code, folder):
     usual, one_at_a_time = sys.pycache_prefix, threading.RLock()
     own = os.path.join(code, "")
 
-    class Apart(machinery.SourceFileLoader):
+    class SeparateCacheLoader(machinery.SourceFileLoader):
         def get_code(self, fullname):
             # type: (str) -> Any
             with one_at_a_time:
@@ -39,14 +39,14 @@ def keep_apart(code, folder):
                 sys.pycache_prefix = usual if installed else folder
                 sys.dont_write_bytecode = installed
                 try:
-                    return super(Apart, self).get_code(fullname)
+                    return super(SeparateCacheLoader, self).get_code(fullname)
                 finally:
                     sys.pycache_prefix, sys.dont_write_bytecode = usual, False
 
     os.environ["PYTHONPYCACHEPREFIX"] = folder
     of_files = machinery.FileFinder.path_hook(
         (machinery.ExtensionFileLoader, machinery.EXTENSION_SUFFIXES),
-        (Apart, machinery.SOURCE_SUFFIXES),
+        (SeparateCacheLoader, machinery.SOURCE_SUFFIXES),
         (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
     )
     sys.path_hooks.insert(0, of_files)

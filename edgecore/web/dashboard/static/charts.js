@@ -48,10 +48,11 @@ export class Charts {
   append(points) {
     this.newest = points.at(-1) ?? this.newest;
     if (this.span !== "10m" || !points.length) return;
-    const last = this.points.at(-1)?.[0] ?? 0;
-    this.points.push(...points.filter((p) => p[0] > last));
+    // Also of a clock that was set back.
+    while (this.points.at(-1)?.[0] >= points[0][0]) this.points.pop();
+    this.points.push(...points);
     this.points.splice(0, this.points.length - LIMIT[this.span]);
-    if (this.plots.length && !document.hidden) this.draw();
+    if (this.plots.length && !document.hidden) this.drawSoon();
   }
 
   build() {
@@ -84,7 +85,14 @@ export class Charts {
     };
   }
 
+  // Once a frame: a page that catches up draws what is.
+  drawSoon() {
+    this.frame ??= requestAnimationFrame(() => this.draw());
+  }
+
   draw() {
+    cancelAnimationFrame(this.frame);
+    this.frame = null;
     const times = this.points.map((p) => p[0]);
     CHARTS.forEach(([, series], index) => {
       const plot = this.plots[index];

@@ -36,16 +36,15 @@ export function setClass(node, value) {
   if (node.className !== value) node.className = value;
 }
 
-// Children of `parent` become one per item, in order; nodes are reused by key.
+// One child per item, in order; nodes are reused by key, which two may share.
 export function keyed(parent, items, keyOf, make, update) {
   const old = new Map();
-  for (const child of parent.children) old.set(child.dataset.key, child);
+  for (const c of parent.children) old.get(c.dataset.key)?.push(c) ?? old.set(c.dataset.key, [c]);
   let at = parent.firstElementChild;
   for (const item of items) {
     const key = String(keyOf(item));
-    let node = old.get(key);
-    if (node) old.delete(key);
-    else {
+    let node = old.get(key)?.shift();
+    if (!node) {
       node = make(item);
       node.dataset.key = key;
     }
@@ -53,7 +52,7 @@ export function keyed(parent, items, keyOf, make, update) {
     if (node === at) at = at.nextElementSibling;
     else parent.insertBefore(node, at);
   }
-  for (const node of old.values()) node.remove();
+  [...old.values()].flat().forEach((n) => n.remove());
 }
 
 // A table from columns [title, cell(item), class?]; a cell is text or a node.
@@ -64,10 +63,12 @@ export function table(node, columns, items, keyOf, empty) {
   }
   const make = () => el("tr", {}, ...columns.map(([, , kind]) => el("td", { class: kind ?? "" })));
   const update = (row, item) => {
-    columns.forEach(([, cell], index) => {
+    const before = row.shown ?? [];
+    row.shown = columns.map(([, cell], index) => {
       const value = cell(item);
       if (value instanceof Node) row.cells[index].replaceChildren(value);
-      else setText(row.cells[index], value);
+      else if (value !== before[index]) setText(row.cells[index], value);
+      return value;
     });
   };
   node.tHead.hidden = items.length === 0;

@@ -1,8 +1,11 @@
 // Numbers as an operator reads them: few digits, the unit always there.
 
+// Made once: toLocaleString makes one for every cell of every state.
+const WHOLE = new Intl.NumberFormat("en");
+
 export function count(n) {
   if (n == null) return "–";
-  return Math.abs(n) < 100000 ? n.toLocaleString("en") : `${(n / 1000).toFixed(0)}k`;
+  return Math.abs(n) < 100000 ? WHOLE.format(n) : `${(n / 1000).toFixed(0)}k`;
 }
 
 export function rate(n) {

@@ -29,7 +29,7 @@ function makeImage(image) {
   return el("button", { class: "image card", type: "button", onclick: () => openTrace(image.stream, image.seq, image) },
     el("div", { class: "stage" }, picture(image)),
     el("div", { class: "caption" }, outcome(image),
-      el("div", { class: "small dim clip" }, `${image.stream} #${image.seq}, ${image.worker}`)));
+      el("div", { class: "small dim clip" }, `${image.stream} #${image.seq}, ${image.name}`)));
 }
 
 function outcome(image) {
@@ -53,7 +53,7 @@ function picture(image, large = false) {
   return frame;
 }
 
-// In a small picture only the surest box is named: tags would hide what they name.
+// In a small picture only the surest box is named: tags hide what they name.
 function overlay(boxes, named, unseen) {
   if (!boxes.length && !unseen) return [];
   const drawing = svg("svg", { viewBox: "0 0 1 1", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -86,7 +86,7 @@ export async function openTrace(stream, seq, image) {
 function details(image) {
   if (!image) return [];
   const found = [...image.top, ...image.boxes].slice(0, 5).map((x) => `${x.label} ${percent(x.score)}`).join(", ");
-  return [el("p", { class: "small" }, found || image.reason, " ", el("span", { class: "dim" }, `${image.id}, ${image.model}, ${image.worker}`))];
+  return [el("p", { class: "small" }, found || image.reason, " ", el("span", { class: "dim" }, `${image.name}, ${image.model}, ${image.worker}`))];
 }
 
 // One bar per stage, each beginning where the one before ended: together they are the total.

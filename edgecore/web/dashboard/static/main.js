@@ -2,7 +2,6 @@
 
 import { allow, buildActions, drain, restart } from "./actions.js";
 import { showCameras } from "./cameras.js";
-import { showCanary } from "./canary.js";
 import { Charts } from "./charts.js";
 import { byId, setClass, setText, showTheme } from "./dom.js";
 import { follow } from "./feed.js";
@@ -33,7 +32,7 @@ follow({
     useRegions(hello.regions);
     setText(byId("site"), hello.site || "Fanfold");
     if (boot !== hello.boot) {
-      // A core that restarted has a new history; the old one would be wrong.
+      // A core that restarted has a new history.
       charts.points = [];
       charts.load(columns);
       setTimeout(showSlowest, 500);
@@ -69,9 +68,15 @@ function show(changed, now) {
   if (changed.has("verdict")) showVerdict(state.verdict);
   if (changed.has("workers")) showWorkers(state.workers, { restart, drain, log: openLog });
   if (changed.has("cameras")) showCameras(state.cameras);
-  if (changed.has("canary")) showCanary(state.canary);
+  if (changed.has("canary")) showCanary();
   if (changed.has("images")) showImages(state.images);
   showTables(state, changed, now);
+}
+
+// Few sites compare two models, and the others do not fetch how that is shown.
+async function showCanary() {
+  byId("canary-section").hidden = !state.canary?.state;
+  if (state.canary?.state) (await import("./later/canary.js")).showCanary(state.canary);
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -1,4 +1,4 @@
-// Who looks, and what that person may do. On loopback: the core's token, kept for this tab only.
+// Who looks and may do what. On loopback: the core's token, kept for this tab only.
 
 import { byId, el } from "./dom.js";
 

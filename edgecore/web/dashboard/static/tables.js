@@ -120,10 +120,13 @@ const SECTIONS = {
   },
 };
 
-// `changed`: the names of the sections that came with this event.
+let second;
+
+// `changed`: the sections that came with this event; those with an age are shown each second.
 export function showTables(state, changed, now) {
+  const older = second !== (second = Math.floor(now));
   for (const [name, show] of Object.entries(SECTIONS)) {
-    if (changed.has(name) || (["streams", "cloud", "clients", "doctor"].includes(name) && state[name])) show(state, now);
+    if (changed.has(name) || (older && ["streams", "cloud", "clients", "doctor"].includes(name) && state[name])) show(state, now);
   }
   setText(byId("thing"), state.core?.thing);
 }

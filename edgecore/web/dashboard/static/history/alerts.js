@@ -9,8 +9,13 @@ const EVERY_MS = 3000;
 // `may(name)`: whether who looks may ask for that action.
 export function startAlerts(may, visible) {
   async function act(name, body) {
-    const answer = await (await post(`/api/actions/${name}`, body)).json();
-    setText(byId("alerts-answer"), answer.message);
+    setText(byId("alerts-answer"), "Asking the core…");
+    try {
+      const answer = await (await post(`/api/actions/${name}`, body)).json();
+      setText(byId("alerts-answer"), answer.message);
+    } catch {
+      setText(byId("alerts-answer"), "The core does not answer.");
+    }
     show();
   }
   const acknowledge = (a) => {
@@ -21,7 +26,7 @@ export function startAlerts(may, visible) {
   };
   const COLUMNS = [
     ["Alert", (a) => el("span", { class: a.state === "on" ? "bad" : a.state === "waiting" ? "warn" : "ok" }, visible(a.rule))],
-    ["State", (a) => (a.state === "on" ? `on since ${clock(a.since)}` : a.state)],
+    ["State", (a) => (a.state === "on" ? `on since ${clock(a.since)}${a.unconfirmed ? ", being looked at again" : ""}` : a.state)],
     ["", (a) => visible(a.text)],
     ["", acknowledge],
   ];
@@ -38,7 +43,11 @@ export function startAlerts(may, visible) {
   }
 
   byId("alerts-test").hidden = !may("test-alerts");
-  byId("alerts-test").addEventListener("click", () => act("test-alerts", {}));
+  byId("alerts-test").addEventListener("click", async ({ target }) => {
+    target.disabled = true; // a mail server may take its time
+    await act("test-alerts", {});
+    target.disabled = false;
+  });
   setInterval(() => !document.hidden && show(), EVERY_MS);
   show();
 }

@@ -86,7 +86,9 @@ async function search(older) {
     next = answer.next;
     table(byId("records"), COLUMNS, records, (r) => r.number, "Nothing found.");
     byId("more").hidden = !next;
-    setText(byId("found"), `${count(records.length)}${next ? " newest, there are older ones" : ""}`);
+    const to = answer.searched_to;
+    setText(byId("found"), to ? `${count(records.length)} so far: looked back to ${clock(to)}, which took as long as a search may` : `${count(records.length)}${next ? " newest, there are older ones" : ""}`);
+    setText(byId("more"), to ? "Look further back" : "Older");
   });
   if (!older) await Promise.all([showCounts(), showEvents(), showSamples()]);
 }

@@ -13,7 +13,7 @@ let cameras = [];
 const camera = () => cameras.find((c) => c.name === byId("camera").value);
 
 function hint({ draft, shapes }) {
-  if (draft) return draft.points.length < 3 ? `Tap the corners of the ${draft.kind} on the picture; ${draft.points.length ? "three at least" : "or take a rectangle (the dot in the middle)"}.` : "Tap the first point, or press Enter, to close it.";
+  if (draft) return draft.points.length < 3 ? `Mark the corners of the ${draft.kind} on the picture; ${draft.points.length ? "three at least" : "or take a rectangle (the dot in the middle)"}.` : "Press on the first point, or press Enter, to close it.";
   return shapes.length ? "Pull a white point; a yellow one adds a point; pull the outline to move all. Keys: Tab, arrows (Shift: farther), + and Delete." : "Nothing drawn: all of the picture is looked at.";
 }
 

@@ -12,38 +12,40 @@ from pathlib import Path
 from typing import Any
 
 from contract.status import Status
-from edgecore.alerts.book import Book, Notice
+from edgecore.alerts.alert_states import AlertStates, Notice
 from edgecore.alerts.channel import Channel
+from edgecore.alerts.ended import may_have_ended
 from edgecore.alerts.judge import Evidence, judge
 from edgecore.alerts.rules import AlertSettings
-from edgecore.alerts.ways import WAYS
+from edgecore.alerts.senders import SENDERS, TIMEOUT_S
 from edgecore.alerts.windows import Windows
 from edgecore.disk.layout import write_durably
 from edgecore.history.rows import Row
 
-TEST_WAIT_S = 4.0
+TEST_WAIT_S = TIMEOUT_S + 5.0
+"""A mail server greets when it likes; one that answers at once is not waited for."""
 FILE = "alerts.json"
 NOTHING = AlertSettings()
 
-Tell = Callable[[str, str, str], None]
+Record = Callable[[str, str, str], None]
 """Subject, text and who: a line of the timeline."""
 
 log = logging.getLogger(__name__)
 
 
-class Caller:
+class Notifier:
     """``show`` for every group that runs, ``step`` once a second, ``close``."""
 
-    def __init__(self, state: Path, tell: Tell) -> None:
+    def __init__(self, state: Path, record: Record) -> None:
         self._path = state / FILE
-        self._tell = tell
-        self._book = Book()
+        self._record = record
+        self._states = AlertStates()
         self._windows = Windows()
         self._lock = threading.Lock()
         self._settings = NOTHING
         self._channels: dict[str, Channel] = {}
         self._site = self._thing = ""
-        self._started = time.monotonic()
+        self._begun = self._started = time.monotonic()
         self._saved = ""
         self._wrong: dict[str, str] = {}
         self._restore()
@@ -56,8 +58,8 @@ class Caller:
             if not same or ways.get(name) != before.get(name):
                 self._channels.pop(name).stop()
         for name, way in ways.items():
-            if name in WAYS and name not in self._channels:
-                self._channels[name] = Channel(name, WAYS[name](way, site, thing))
+            if name in SENDERS and name not in self._channels:
+                self._channels[name] = Channel(name, SENDERS[name](way, site, thing))
         with self._lock:
             self._windows.watched = frozenset(rule.label for rule in settings.rules if rule.label)
         self._settings, self._site, self._thing = settings, site, thing
@@ -73,15 +75,23 @@ class Caller:
         self, status: Status, disks: Mapping[str, float], certificates: Mapping[str, float]
     ) -> None:
         """Judge every rule; whom it concerns is told by threads of their own."""
+        if self._settings is NOTHING:  # no group yet: what was on before is not over by that
+            return
         now, wall = time.monotonic(), time.time()
         evidence = Evidence(status=status, windows=self._windows, now=now, started=self._started,
             disks=disks, certificates=certificates)  # fmt: skip
         with self._lock:
             wrong = {rule.name: self._judge(rule, evidence) for rule in self._settings.rules}
-            notices = self._book.step(self._settings.rules, wrong, now, wall)
+            waiting = self._states.unconfirmed()
+            unsure = {
+                rule.name
+                for rule in self._settings.rules
+                if rule.name in waiting and not may_have_ended(rule, evidence, self._begun)
+            }
+            notices = self._states.step(self._settings.rules, wrong, now, wall, unsure)
         for notice in notices:
             words = {"on": "is on", "again": "is still on", "ended": "has ended"}[notice.kind]
-            self._tell(notice.rule, f"{words}: {notice.text}", "")
+            self._record(notice.rule, f"{words}: {notice.text}", "")
             for channel in self._channels.values():
                 channel.put(notice)
         self._save()
@@ -101,9 +111,9 @@ class Caller:
     def acknowledge(self, rule: str, who: str) -> bool:
         """False: that alert is not on."""
         with self._lock:
-            done = self._book.acknowledge(rule, time.time())
+            done = self._states.acknowledge(rule, time.time())
         if done:
-            self._tell(rule, "was acknowledged", who)
+            self._record(rule, "was acknowledged", who)
             self._save()
         return done
 
@@ -122,13 +132,16 @@ class Caller:
 
         for name, channel in self._channels.items():
             channel.try_now(notice, partial(note, name))
-        self._tell("test", f"was sent to {', '.join(ended) or 'nobody: no way is configured'}", who)
+        self._record(
+            "test", f"was sent to {', '.join(ended) or 'nobody: no way is configured'}", who
+        )
 
         def wait() -> dict[str, str]:
             deadline = time.monotonic() + TEST_WAIT_S
             for event in ended.values():
                 event.wait(max(0.0, deadline - time.monotonic()))
-            return {name: found.get(name, f"no answer in {TEST_WAIT_S:.0f} s") for name in ended}
+            late = f"no answer in {TEST_WAIT_S:.0f} s; the test may still arrive"
+            return {name: found.get(name, late) for name in ended}
 
         return wait
 
@@ -136,7 +149,7 @@ class Caller:
         """``alerts`` of ``/api/status`` (docs/spec/alerts.md)."""
         problems = [self._settings.problem, *self._wrong.values()]
         with self._lock:
-            alerts = self._book.as_json()
+            alerts = self._states.as_json()
         return {
             "rules": len(self._settings.rules),
             "alerts": alerts,
@@ -149,7 +162,8 @@ class Caller:
             channel.stop()
 
     def _save(self) -> None:
-        text = json.dumps(self._book.kept())
+        undelivered = {rule for c in list(self._channels.values()) for rule in c.undelivered()}
+        text = json.dumps(self._states.kept(undelivered))
         if text == self._saved:
             return
         self._saved = text
@@ -162,7 +176,7 @@ class Caller:
     def _restore(self) -> None:
         try:
             self._saved = self._path.read_text(encoding="utf-8")
-            self._book.restore(json.loads(self._saved), time.monotonic())
+            self._states.restore(json.loads(self._saved), time.monotonic())
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

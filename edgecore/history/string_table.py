@@ -16,7 +16,7 @@ _USES = {
 OTHER = "(other: too many different values)"
 
 
-class Words:
+class StringTable:
     """Within the owner's transaction; ``forget`` after one that was rolled back."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -52,7 +52,7 @@ class Words:
 
 
 def drop_unused(connection: sqlite3.Connection) -> int:
-    """Words that no row needs any more; how many. Reads every index once: rarely, at leisure."""
+    """Texts that no row needs any more; how many. Reads every index once: rarely, at leisure."""
     used = " UNION ".join(
         f"SELECT {column} AS w FROM {table}"  # noqa: S608 - our own names
         for table, columns in _USES.items()

@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any
 
-from edgecore.alerts.book import Notice
+from edgecore.alerts.alert_states import Notice
 from edgecore.alerts.secret import SecretError, read_secret
 from edgecore.history.text import visible
 
@@ -107,9 +107,16 @@ def mail(settings: Settings, site: str, thing: str) -> Send:
 
 
 def _smtp(host: str, port: int, context: ssl.SSLContext | None) -> smtplib.SMTP:
+    """Named by its own address: smtplib's own way asks the name service for this machine's name,
+    which a plant without one may wait for."""
+    own: dict[str, Any] = {"local_hostname": "[127.0.0.1]", "timeout": TIMEOUT_S}
     if context is not None:
-        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
-    return smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port, context=context, **own)
+    else:
+        server = smtplib.SMTP(host, port, **own)
+    address = server.sock.getsockname()[0] if server.sock else "127.0.0.1"
+    server.local_hostname = f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+    return server
 
 
 def _mail_of(notice: Notice, settings: Settings, site: str, thing: str) -> EmailMessage:
@@ -171,6 +178,6 @@ def _words(error: object, secret: str | None) -> str:
     return said.replace(secret, "…")[:300] if secret else said[:300]
 
 
-WAYS: dict[str, Callable[[Settings, str, str], Send]] = {
+SENDERS: dict[str, Callable[[Settings, str, str], Send]] = {
     "webhook": webhook, "mail": mail, "mqtt": mqtt,
 }  # fmt: skip

@@ -39,9 +39,9 @@ WORKER = "FANFOLD_WORKER"
 _FED = "FANFOLD_TRANSFORM_WORKERS"
 
 
-def model_exchange(
+def model_swap(
     running: RunningGroup, group: Group, status: Callable[[], Status], limit_s: float
-) -> ModelExchange | None:
+) -> ModelSwap | None:
     """None: more is different than the model of workers that stand in for one another, or the
     rest of the group is not well: then it begins anew."""
     functions = takers(running.group, group)
@@ -49,7 +49,7 @@ def model_exchange(
     others = [f for f in status().get("functions", []) if f["pinned"] and f["id"] not in ids]
     if not functions or any(f["state"] != "running" for f in others):
         return None
-    return ModelExchange(running, group, functions, status, limit_s)
+    return ModelSwap(running, group, functions, status, limit_s)
 
 
 def takers(old: Group, new: Group) -> tuple[Function, ...]:
@@ -89,7 +89,7 @@ def _stands_alone(function: Function) -> bool:
     return function.pinned and WORKER in environment and _FED not in environment
 
 
-class ModelExchange:
+class ModelSwap:
     """``run`` to its end, or cancel it: then the next one exchanges all of them again."""
 
     def __init__(
@@ -113,22 +113,22 @@ class ModelExchange:
             half = (len(old) + 1) // 2
             first, new, old = old[:1], old[:half], old[half:]
             # Alone, so that a model that cannot run costs one worker.
-            if problem := await self._exchange(first) or await self._exchange(new[1:]):
+            if problem := await self._swap(first) or await self._swap(new[1:]):
                 return problem
         # From here on the new model alone gets images: no later one is the old model's.
-        await self._say(old, PAUSE_S)
-        await self._say(new, 0)
-        problem = await self._exchange(old)
-        await self._say(old, 0)
+        await self._send_pause(old, PAUSE_S)
+        await self._send_pause(new, 0)
+        problem = await self._swap(old)
+        await self._send_pause(old, 0)
         return problem
 
-    async def _exchange(self, functions: list[Function]) -> str:
+    async def _swap(self, functions: list[Function]) -> str:
         """All at once: they end with no images, and begin with the new model and get none."""
-        await self._say(functions, PAUSE_S)
-        problems = await asyncio.gather(*map(self._exchange_one, functions))
+        await self._send_pause(functions, PAUSE_S)
+        problems = await asyncio.gather(*map(self._swap_one, functions))
         return next(filter(None, problems), "")
 
-    async def _exchange_one(self, function: Function) -> str:
+    async def _swap_one(self, function: Function) -> str:
         worker = function.environment[WORKER]
         before = _seen(self._status(), worker).get("incarnation")
         await self._until(lambda: self._has_nothing(worker), FINISH_S)
@@ -136,10 +136,10 @@ class ModelExchange:
             await asyncio.to_thread(self._running.launcher.check, function)
         except (InterpreterError, IsolationError, CoreError) as error:
             return f"function {function.id}: {error}"
-        await self._running.supervisor.exchange(function)
+        await self._running.supervisor.swap(function)
         return await self._ready(function, worker, before)
 
-    async def _say(self, functions: list[Function], pause_s: int) -> None:
+    async def _send_pause(self, functions: list[Function], pause_s: int) -> None:
         """A splitter that does not know it sends again what its worker loses."""
         site = SiteView.of_group(self._running.group).site
         named = [function.environment[WORKER] for function in functions]

@@ -25,7 +25,7 @@ class Runnable(Protocol):
     async def stop(self) -> None: ...
 
 
-class Exchange(Protocol):
+class Swap(Protocol):
     """A running group takes another model, worker by worker."""
 
     async def run(self) -> str:
@@ -57,11 +57,11 @@ def no_canary(_running: LoadedGroup, _new: LoadedGroup) -> Canary | None:
     return None
 
 
-FindExchange = Callable[[R, "Group"], "Exchange | None"]
+FindSwap = Callable[[R, "Group"], "Swap | None"]
 """How the running group becomes this one without a stop; None: it must be started anew."""
 
 
-def no_exchange(_: Runnable, __: Group) -> Exchange | None:
+def no_swap(_: Runnable, __: Group) -> Swap | None:
     """Every new group is started anew."""
     return None
 
@@ -74,11 +74,11 @@ def now() -> float:
 def begun(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """A task whose fault is said when it happens, and concerns nobody who ends it later."""
     task = asyncio.ensure_future(work)
-    task.add_done_callback(_tell)
+    task.add_done_callback(_log_error)
     return task
 
 
-def _tell(task: asyncio.Task[None]) -> None:
+def _log_error(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("a task in the background ended", exc_info=error)
 

@@ -1,7 +1,7 @@
-// How a new model compares with the one that serves; a site that compares none has no such section.
+// How a new model compares with the one that serves; shown where a site compares one.
 
-import { byId, facts, setClass, setText, table } from "./dom.js";
-import { clock, count, ms } from "./format.js";
+import { byId, facts, setClass, setText, table } from "../dom.js";
+import { clock, count, ms } from "../format.js";
 
 const TONES = { passed: "ok", refused: "bad", starting: "warn", comparing: "warn" };
 
@@ -24,9 +24,7 @@ function rows(c) {
   ];
 }
 
-export function showCanary(canary = {}) {
-  byId("canary-section").hidden = !canary.state;
-  if (!canary.state) return;
+export function showCanary(canary) {
   setText(byId("canary-state"), canary.state);
   setClass(byId("canary-state"), `pill ${TONES[canary.state] ?? ""}`);
   setText(byId("canary-models"), `${named(canary.model)} against ${named(canary.against)}`);

@@ -29,7 +29,7 @@ PAGES = frozenset({"/", "/history", "/regions", "/people", "/login"})
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 
-class Door(Protocol):
+class Authenticator(Protocol):
     """What `edgecore.web.access.guard` asks of each way in."""
 
     @property
@@ -52,7 +52,7 @@ def token_matches(headers: Mapping[str, str], token: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loopback:
+class LoopbackAuthenticator:
     """Whoever is on this machine reads; who has the token may do everything."""
 
     token: str
@@ -83,7 +83,7 @@ class TrustedProxy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeoplesDoor:
+class UserAuthenticator:
     """Users with roles: a session's cookie, a program's token, or a trusted proxy's word."""
 
     users: Users
