@@ -63,6 +63,9 @@ def _fake_account(key: Key) -> None:
 
 def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
     """The server, ready to serve, and the port of the AWS IoT endpoint. Raises OSError."""
+    from devcloud.plugin import regions
+
+    regions.install()
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,
@@ -72,7 +75,7 @@ def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
 
     from devcloud import greengrass_v2, iot, plugin
     from devcloud.auth.keys import Keyring
-    from devcloud.auth.middleware import Door
+    from devcloud.auth.middleware import AuthMiddleware
 
     # Bound here and before the plugin: it must know the port, and werkzeug, asked to bind
     # a port that is taken, ends the process with a message of its own.
@@ -82,7 +85,7 @@ def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
     server = make_server(
         HOST,
         taken,
-        Door(moto, Keyring(key), taken),
+        AuthMiddleware(moto, Keyring(key), taken),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listener.detach(),

@@ -19,7 +19,8 @@ VARIABLE = "_FANFOLD_COMPLETE"
 """Set by the script that `fanfold --install-completion` installed."""
 
 Words = Mapping[str, Any]
-"""`help`; `options`, each with `names`, `help`, `values` or null: a flag; `verbs` of a group."""
+"""`help`, cut to a terminal's line; `line`: the whole first line of it; `options`, each with
+`names`, `help`, `values` or null: a flag; `verbs` of a group."""
 
 
 class Word(NamedTuple):
@@ -36,9 +37,14 @@ def answer(environment: Mapping[str, str] = os.environ) -> str | None:
         return None
     completes: Any = of_shell
     completes = completes(cli=None, ctx_args={}, prog_name="fanfold", complete_var=VARIABLE)
-    words = json.loads(WORDS.read_text(encoding="utf-8"))
-    completes.get_completions = lambda typed, begun: list(fitting(words, typed, begun))
+    completes.get_completions = lambda typed, begun: list(fitting(words(), typed, begun))
     return str(completes.complete())
+
+
+def words() -> Words:
+    """Of all verbs, as they were when the reference was last written."""
+    found: Words = json.loads(WORDS.read_text(encoding="utf-8"))
+    return found
 
 
 def fitting(words: Words, typed: Sequence[str], begun: str) -> Iterator[Word]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -16,6 +15,7 @@ from typer.models import CommandInfo
 from fanfold import __version__, completion
 from fanfold.common.errors import FAILED, INTERRUPTED, INVALID, UserError
 from fanfold.common.output import err
+from fanfold.common.stdout import StdoutError, checked_stdout
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 invalid input, "
@@ -40,7 +40,7 @@ MODULE_OF = {"import": "import_", "destroy": "deploy"}
 
 
 def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:
-    """Every verb's module has `register(app)`."""
+    """Every verb's module has `register(app)`; without one, the verbs by their names alone."""
     app = typer.Typer(
         name="fanfold",
         help=HELP,
@@ -52,8 +52,20 @@ def build_app(verbs: Sequence[str] = VERBS) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for verb in verbs:
         importlib.import_module(f"fanfold.verbs.{verb}").register(app)
+    if not verbs:
+        _only_name(app)
     _teach(app)
     return app
+
+
+def _only_name(app: typer.Typer) -> None:
+    """Each verb with the first line of its help, for a list of them: nobody calls one."""
+    for name, verb in completion.words()["verbs"].items():
+        app.command(name, help=verb["line"])(_nothing)
+
+
+def _nothing() -> None:
+    """In place of a verb that was not imported."""
 
 
 def _teach(app: typer.Typer) -> None:
@@ -80,30 +92,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo(words)
         return 0
     try:
-        app = build_app(_needed(given))
-        _refuse_unknown(app, given)
-        code = app(
-            args=None if arguments is None else list(arguments),
-            prog_name="fanfold",
-            standalone_mode=False,
-        )
+        with checked_stdout():
+            app = build_app(_needed(given))
+            _refuse_unknown(app, given)
+            code = app(
+                args=None if arguments is None else list(arguments),
+                prog_name="fanfold",
+                standalone_mode=False,
+            )
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except typer.Exit as stop:
         return stop.exit_code
-    except BrokenPipeError:  # `fanfold results | head`: the reader has what it wanted
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except StdoutError as error:  # `fanfold results | head`: the reader has what it wanted
+        return 0 if error.reader_left else _report(error, str(error), FAILED)
     except Exception as error:
         return _explain(error)
     return code if isinstance(code, int) else 0
 
 
 def _needed(arguments: Sequence[str]) -> Sequence[str]:
-    """The module of the verb that is meant: all of them take a second of CPU to import."""
+    """The module of the verb that is meant, if one is: all take a second of CPU to import."""
     verb = arguments[0] if arguments else ""
     module = MODULE_OF.get(verb, verb)
-    return (module,) if module in VERBS else VERBS
+    return (module,) if module in VERBS else ()
 
 
 def _refuse_unknown(app: typer.Typer, arguments: Sequence[str], of: str = "fanfold") -> None:
@@ -121,6 +133,8 @@ def _refuse_unknown(app: typer.Typer, arguments: Sequence[str], of: str = "fanfo
         if (inner := groups.get(verb)) is not None:
             _refuse_unknown(inner, arguments[1:], f"{of} {verb}")
         return
+    import difflib
+
     near = difflib.get_close_matches(verb, sorted(known), n=3, cutoff=0.5)
     meant = f"; did you mean {' or '.join(near)}?" if near else "."
     whose = of.removeprefix("fanfold").strip()
@@ -137,16 +151,16 @@ def _explain(error: Exception) -> int:
     """A sentence on stderr and the exit code; what nobody foresaw says where to look."""
     match error:
         case UserError():
-            return _say(error, str(error), error.exit_code)
+            return _report(error, str(error), error.exit_code)
         case TyperException():
-            return _say(error, _usage(error), INVALID)
+            return _report(error, _usage(error), INVALID)
         case _ if findings := _findings(error):
-            return _say(error, findings, INVALID)
+            return _report(error, findings, INVALID)
         case OSError(filename=str() as name, strerror=str() as why):  # a file that a person named
-            return _say(error, f"{name}: {why} (FANFOLD_DEBUG=1 shows where)", INVALID)
+            return _report(error, f"{name}: {why} (FANFOLD_DEBUG=1 shows where)", INVALID)
         case _:
             said = f"{type(error).__name__}: {error} (FANFOLD_DEBUG=1 shows where)"
-            return _say(error, said, FAILED)
+            return _report(error, said, FAILED)
 
 
 def _findings(error: Exception) -> str:
@@ -166,7 +180,7 @@ def _usage(error: TyperException) -> str:
     return f"{said}. `{context.command_path if context else 'fanfold'} --help` lists them."
 
 
-def _say(error: Exception, message: str, exit_code: int) -> int:
+def _report(error: Exception, message: str, exit_code: int) -> int:
     if os.environ.get("FANFOLD_DEBUG"):
         raise error
     if message:  # empty where the help was printed because no arguments were given

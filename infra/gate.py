@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from types import TracebackType
 
 VARIABLE = "FANFOLD_SYNTH_GATE"
 _GO = b"go"
@@ -54,10 +53,5 @@ class Gate:
             self._held = None
         self._folder.cleanup()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        where: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.shut()

@@ -56,7 +56,7 @@ def build_core(target: Path, group: Path, lambdas: Path) -> Path:
     files.update({"group.json": group, "lambdas.zip": lambdas})
     for name in ("edgecore", "contract"):
         files.update(_everything(PROJECT / name, f"lib/{name}"))
-    for name in ("", "launcher", "install", "component"):
+    for name in ("", "launcher", "versions", "component"):
         folder = PROJECT / "device" / name
         inside = f"lib/device/{name}".rstrip("/")
         files.update({f"{inside}/{path.name}": path for path in folder.glob("*.py")})

@@ -21,7 +21,7 @@ _PER_COLOUR = ("imagenet", "caffe")
 _CROP_SHARE = 0.875
 
 
-class Wishes(NamedTuple):
+class Overrides(NamedTuple):
     """What the user said beside the file; None: not said."""
 
     name: str
@@ -90,19 +90,19 @@ def is_nhwc(port: Port) -> bool:
     return shape[3] in (1, 3) and not (isinstance(shape[1], int) and shape[1] <= 4)
 
 
-def draft(facts: Facts, found: Found, wishes: Wishes) -> Draft:
+def draft(facts: Facts, found: Found, overrides: Overrides) -> Draft:
     """Raises `ModelError` where something has to be said that the file does not say."""
     family = FAMILIES[found.family]
-    side = side_of(facts, wishes.size)
+    side = side_of(facts, overrides.size)
     if side is None:
         raise ModelError("the file does not say how large the input is: give --size HEIGHTxWIDTH")
-    labels = _labels(found, wishes)
+    labels = _labels(found, overrides)
     files = {path.name: path for path in facts.files.values()}
     files.update(zip(outside_names(facts), facts.others))
     entries: list[tuple[str, Any, str]] = [
         ("v", 1, ""),
-        ("name", wishes.name, "lower case; every result carries name, version and hash"),
-        ("version", wishes.version, ""),
+        ("name", overrides.name, "lower case; every result carries name, version and hash"),
+        ("version", overrides.version, ""),
         ("runtime", facts.runtime, ""),
         *((role, path.name, "") for role, path in facts.files.items()),
         ("task", family.task, f"{found.family}: {found.why}"),
@@ -160,14 +160,14 @@ def _cut(text: str, ending: str) -> str:
     return text[: -len(ending)] if text.endswith(ending) else text
 
 
-def _labels(found: Found, wishes: Wishes) -> tuple[str, ...]:
-    if wishes.labels is None:
+def _labels(found: Found, overrides: Overrides) -> tuple[str, ...]:
+    if overrides.labels is None:
         return found.labels
     try:
-        content = wishes.labels.read_bytes()
+        content = overrides.labels.read_bytes()
     except OSError as error:
-        raise ModelError(f"--labels {wishes.labels}: {error.strerror}") from None
-    return tuple(read_labels(content, wishes.labels.name))
+        raise ModelError(f"--labels {overrides.labels}: {error.strerror}") from None
+    return tuple(read_labels(content, overrides.labels.name))
 
 
 def _input(facts: Facts, family: Family, side: Side) -> dict[str, Any]:

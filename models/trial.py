@@ -20,7 +20,7 @@ from lambdas.model.hooks import load_hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
 from lambdas.worker.accelerator import claim
-from lambdas.worker.warm_up import answered, prove
+from lambdas.worker.warm_up import answered, verify
 from models.asked import ENVIRONMENT, Say, answer
 
 
@@ -29,7 +29,7 @@ def run(request: dict[str, Any], say: Say) -> None:
     package = load_package(request["folder"])
     claimed = claim(parse_gpu_id(str(request.get("gpu", -1))), package)
     runtime = load_runtime(package, claimed.gpu_id.index, claimed.ordinal)
-    model = prove(package, runtime, load_hooks(os.environ.get("FANFOLD_HOOKS", "")))
+    model = verify(package, runtime, load_hooks(os.environ.get("FANFOLD_HOOKS", "")))
     softmax = model.package.spec.output.softmax
     taken = {Path(name) for name in request["images"]}
     for name in request["images"]:

@@ -1,4 +1,4 @@
-"""`python -m replay.shard REPLAY --index I --of N`: task I of an array that runs a whole replay.
+"""`python -m replay.array REPLAY --index I --of N`: task I of an array that runs a whole replay.
 
 `REPLAY`: folder or S3 URI that `fanfold replay --render` wrote, with `job.json` and manifests.
 Task I runs the shards I, I + N, I + 2N … Each start of a shard leaves a mark first: where three
@@ -20,8 +20,9 @@ from typing import Any
 
 from replay.cut import Shard, shard_of
 from replay.errors import ReplayError
+from replay.opening import place_of
 from replay.package import local_package, spec_of
-from replay.place import Place, place_of
+from replay.place import Place
 from replay.plan import model_key, shard_name
 from replay.render.manifests import manifest_name
 from replay.runner import Runner
@@ -29,7 +30,7 @@ from replay.shard import ATTEMPTS, Job, quarantined, run_shard
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m replay.shard")
+    parser = argparse.ArgumentParser(prog="python -m replay.array")
     parser.add_argument("replay", help="folder or S3 URI written by fanfold replay --render")
     parser.add_argument("--index", type=int, required=True, help="this task's number, from 0")
     parser.add_argument("--of", type=int, required=True, help="how many tasks there are")
@@ -72,7 +73,7 @@ class Task:
         if not self._mark:
             quarantined(shard, self._job.model, self._store)
             _unmark(self._store, self._job.model, shard)
-            _say(f"{what} is quarantined: {ATTEMPTS} tasks ended with it")
+            _log(f"{what} is quarantined: {ATTEMPTS} tasks ended with it")
             return
         try:
             self._runner = self._runner or self._start()
@@ -80,7 +81,7 @@ class Task:
         except ReplayError:
             self._take_back()  # it told why: no end of a process
             raise
-        _say(f"{what}: {outcome.images} images in {outcome.seconds:.1f} s, failed {outcome.failed}")
+        _log(f"{what}: {outcome.images} images in {outcome.seconds:.1f} s, failed {outcome.failed}")
         self._mark = ""
         _unmark(self._store, self._job.model, shard)
 
@@ -124,5 +125,9 @@ def _mark_name(model: str, shard: Shard, attempt: int) -> str:
     return f"{model}/attempts/{shard.key}.{attempt}"
 
 
-def _say(message: str) -> None:
+def _log(message: str) -> None:
     print(message, flush=True)  # noqa: T201 - the task's log
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

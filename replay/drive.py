@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from replay.cut import Shard
-from replay.engines.engine import CameBack, Done, Ended, Engine, Event, Said, Unable
+from replay.engines.engine import CameBack, Done, Ended, Engine, Event, Notice, Unable
 from replay.ledger import Ledger
 from replay.plan import Replay
 from replay.shard import Outcome, quarantined
@@ -19,12 +19,12 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 UNABLE_TO_GIVE_UP, UNABLE_WHERE_SOME_CAN = 3, 100
 
 
-class Told(Protocol):
+class Progress(Protocol):
     """What a person watches."""
 
     def progress(self, tally: Tally) -> None: ...
 
-    def said(self, message: str) -> None: ...
+    def warn(self, message: str) -> None: ...
 
 
 @dataclass
@@ -60,9 +60,13 @@ class Tally:
 
 class Driver:
     def __init__(
-        self, replay: Replay, engine: Engine, told: Told, first_pause_s: float = FIRST_PAUSE_S,
-    ) -> None:  # fmt: skip
-        self._replay, self._engine, self._told = replay, engine, told
+        self,
+        replay: Replay,
+        engine: Engine,
+        progress: Progress,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        self._replay, self._engine, self._progress = replay, engine, progress
         self._ledger = Ledger(iter(replay.plan))
         self._in_hand = 0
         self._alone = False
@@ -78,7 +82,7 @@ class Driver:
             while self._fill():
                 for event in self._engine.wait(WAIT_S):
                     self._handle(event)
-                self._told.progress(self.tally)
+                self._progress.progress(self.tally)
         finally:
             self._engine.stop()
         return self.tally
@@ -116,7 +120,7 @@ class Driver:
                 self.tally.add(outcome)
             case Ended(shards, how):
                 self._in_hand -= len(shards)
-                self._told.said(f"a process ended ({how}) with {', '.join(map(_name, shards))}")
+                self._progress.warn(f"a process ended ({how}) with {', '.join(map(_name, shards))}")
                 for shard in self._ledger.ended(shards):
                     self._quarantine(shard)
             case CameBack(shard, why):
@@ -126,8 +130,8 @@ class Driver:
                 if self._is_hopeless():
                     raise error
                 self._come_back(shard, str(error))
-            case Said(message):
-                self._told.said(message)
+            case Notice(message):
+                self._progress.warn(message)
 
     def _is_hopeless(self) -> bool:
         """A node that fails at once fails before the others have done a shard."""
@@ -138,7 +142,7 @@ class Driver:
 
     def _come_back(self, shard: Shard, why: str) -> None:
         self._in_hand -= 1
-        self._told.said(f"{_name(shard)} is tried again: {why}")
+        self._progress.warn(f"{_name(shard)} is tried again: {why}")
         self._ledger.came_back(shard)
         self._again_at = time.monotonic() + self._pause_s
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
@@ -148,7 +152,7 @@ class Driver:
         self.tally.quarantined.append(_name(shard))
         failed = {"killed_workers": len(shard.names)}
         self.tally.add(Outcome(shard.key, len(shard.names), failed, True))
-        self._told.said(f"{_name(shard)} is quarantined: it ended three processes")
+        self._progress.warn(f"{_name(shard)} is quarantined: it ended three processes")
 
 
 def _name(shard: Shard) -> str:

@@ -14,7 +14,7 @@ from edgecore.disk.archive import ArchiveError, extract
 from lambdas.model.package import load_package
 from lambdas.model.spec import ModelError, ModelSpec
 from replay.errors import CannotLoadError, NoPackageError, ReplayError
-from replay.place import place_of
+from replay.opening import place_of
 
 
 def spec_of(folder: str, package: str = "") -> ModelSpec:

@@ -152,14 +152,3 @@ def _entry(root: str, name: str) -> Entry:
         # It was listed, so it gets its record: a link that leads nowhere, a file just deleted.
         return Entry(name, 0, "")
     return Entry(name, found.st_size, f"{found.st_mtime_ns:x}")
-
-
-def place_of(url: str) -> Place:
-    """`s3://bucket/prefix` or a folder. Raises `ReplayError` for another scheme."""
-    if url.startswith("s3://"):
-        from replay.s3 import Bucket
-
-        return Bucket.of(url)
-    if "://" in url:
-        raise ReplayError(f"{url}: neither a folder nor s3://bucket/prefix")
-    return Folder(Path(url))

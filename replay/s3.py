@@ -1,4 +1,4 @@
-"""A prefix of a bucket, with patience: a bucket that throttles is backed off, and it is counted."""
+"""A prefix of a bucket, with retries: a bucket that throttles is backed off, and it is counted."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ PART_ATTEMPTS = 10
 FIRST_WAIT_S, LONGEST_WAIT_S, PATIENCE_S = 0.2, 20.0, 300.0
 
 
-class Patience:
+class Retry:
     """Asks again with growing, randomized pauses; `waits` counts them."""
 
     def __init__(
-        self, patience_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep
+        self, limit_s: float = PATIENCE_S, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._patience_s, self._sleep = patience_s, sleep
+        self._limit_s, self._sleep = limit_s, sleep
         self.waits = 0
 
     def __call__(self, what: str, ask: Callable[[], Answer]) -> Answer:
-        """Raises `OverloadedError` after `patience_s` of pauses; other errors pass at once."""
+        """Raises `OverloadedError` after `limit_s` of pauses; other errors pass at once."""
         from botocore.exceptions import ClientError, HTTPClientError
 
         wait_s, waited_s = FIRST_WAIT_S, 0.0
@@ -45,7 +45,7 @@ class Patience:
             except (ClientError, HTTPClientError) as error:
                 if code_of(error) not in THROTTLED:
                     raise
-                if waited_s >= self._patience_s:
+                if waited_s >= self._limit_s:
                     raise OverloadedError(
                         f"{what}: refused for {waited_s:.0f} s of pauses ({error}); it is tried "
                         "again, start fewer workers if this stays"
@@ -67,11 +67,11 @@ class Bucket:
     """One place in S3; the endpoint and the credentials are boto3's own settings."""
 
     def __init__(
-        self, client: Any, bucket: str, prefix: str, patience: Patience,
+        self, client: Any, bucket: str, prefix: str, retry: Retry,
         sender: Callable[[], Any] | None = None,
     ) -> None:  # fmt: skip
         """`sender` makes the client for whole files, which asks again for each part by itself."""
-        self._client, self._bucket, self.patience = client, bucket, patience
+        self._client, self._bucket, self.retry = client, bucket, retry
         # Made when it is needed: a client is 30 MB, and only who joins sends whole files.
         self._make_sender = sender or (lambda: client)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
@@ -97,7 +97,7 @@ class Bucket:
             return boto3.client("s3", config=config)
 
         # Retries are ours, so that they are counted and have one limit.
-        return cls(client(1), bucket, prefix, Patience(), lambda: client(PART_ATTEMPTS))
+        return cls(client(1), bucket, prefix, Retry(), lambda: client(PART_ATTEMPTS))
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         token = ""
@@ -173,7 +173,7 @@ class Bucket:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            return self.patience(what, ask)
+            return self.retry(what, ask)
         except ClientError as error:
             code = code_of(error)
             if code in MISSING:

@@ -1,6 +1,7 @@
 """One shard: images in, its ordered records out, written once. The same function everywhere.
 
-`python -m replay.shard` runs it as one task of an array (Kubernetes, AWS Batch): see `array.py`.
+`array.py` runs it as one task of an array (Kubernetes, AWS Batch); templates that were rendered
+before start that by this module's name.
 """
 
 from __future__ import annotations
@@ -217,8 +218,6 @@ def _is_short(path: str) -> bool:
 
 
 if __name__ == "__main__":
-    import sys
+    import runpy
 
-    from replay.array import main
-
-    sys.exit(main(sys.argv[1:]))
+    runpy.run_module("replay.array", run_name="__main__")

@@ -25,7 +25,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
-class Door:
+class AuthMiddleware:
     """WSGI middleware."""
 
     def __init__(self, application: Application, keyring: Keyring, port: int) -> None:

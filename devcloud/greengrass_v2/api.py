@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from devcloud.greengrass_v2 import backends, data_plane, health
 from devcloud.greengrass_v2.backends import service_of
-from devcloud.greengrass_v2.service import ComponentVersion, Deployment, GreengrassV2, Refused
+from devcloud.greengrass_v2.service import ApiRefusal, ComponentVersion, Deployment, GreengrassV2
 from devcloud.greengrass_v2.stack_types import ComponentVersion as ComponentVersionType
 from devcloud.greengrass_v2.stack_types import Deployment as DeploymentType
 from devcloud.plugin.resource import register
@@ -54,7 +54,7 @@ def respond(request: Any, full_url: str, headers: Any) -> tuple[int, dict[str, A
                     {"Content-Type": "application/json"},
                     json.dumps(answer(service, body, found)),
                 )
-            except Refused as error:
+            except ApiRefusal as error:
                 head = {"Content-Type": "application/json", "x-amzn-errortype": error.code}
                 return error.status, head, json.dumps({"message": str(error)})
     head = {"x-amzn-errortype": "ValidationException"}

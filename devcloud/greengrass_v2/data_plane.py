@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from devcloud.greengrass_v2.backends import service_of
-from devcloud.greengrass_v2.service import Refused as NotServed
+from devcloud.greengrass_v2.service import ApiRefusal
 from devcloud.iot.policy import Request, allows
 from devcloud.iot.web import Refused
 
@@ -32,7 +32,7 @@ def answer(registry: Registry, peer: Peer, method: str, path: str, body: bytes) 
         service = service_of(registry.account, registry.region)
         try:
             found = service.resolve(list(asked.get("componentCandidates") or []))
-        except NotServed as error:
+        except ApiRefusal as error:
             raise Refused(error.status, str(error)) from error
         return {"resolvedComponentVersions": found}
     if method == "GET" and (named := _GROUPS.match(rest)):

@@ -19,7 +19,7 @@ FINISHED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELED", "REJECTED")
 SUCCEEDED = ("SUCCEEDED", "COMPLETED")
 
 
-class Refused(Exception):  # noqa: N818
+class ApiRefusal(Exception):  # noqa: N818
     """`code` as the API names it, `status` of HTTP."""
 
     def __init__(self, code: str, message: str, status: int) -> None:
@@ -27,8 +27,8 @@ class Refused(Exception):  # noqa: N818
         self.code, self.status = code, status
 
 
-def not_found(what: str) -> Refused:
-    return Refused("ResourceNotFoundException", f"{what} does not exist", 404)
+def not_found(what: str) -> ApiRefusal:
+    return ApiRefusal("ResourceNotFoundException", f"{what} does not exist", 404)
 
 
 @dataclass
@@ -68,7 +68,7 @@ class GreengrassV2:
     """By target; a deployment that is deleted keeps its number."""
 
     def create_component(self, text: str) -> ComponentVersion:
-        """Raises Refused as the service does."""
+        """Raises ApiRefusal as the service does."""
         if len(text.encode()) > RECIPE_BYTES:
             size = len(text.encode())
             raise _invalid(f"the recipe has {size} bytes; {RECIPE_BYTES} allowed")
@@ -79,7 +79,7 @@ class GreengrassV2:
             raise _invalid(f"the recipe cannot be read ({error})") from error
         arn = self._arn(f"components:{name}:versions:{version}")
         if arn in self.components:
-            raise Refused(
+            raise ApiRefusal(
                 "ConflictException", f"Component [{name}] version [{version}] already exists", 409
             )
         for manifest in recipe.get("Manifests") or []:
@@ -98,7 +98,7 @@ class GreengrassV2:
         return self.components.get(self._arn(f"components:{name}:versions:{version}"))
 
     def create_deployment(self, given: Mapping[str, Any]) -> Deployment:
-        """One is active for a target: the one before is superseded. Raises Refused."""
+        """One is active for a target: the one before is superseded. Raises ApiRefusal."""
         target, wanted = str(given["targetArn"]), dict(given.get("components") or {})
         for name, component in wanted.items():
             version = str(component.get("componentVersion") or "")
@@ -169,7 +169,7 @@ class GreengrassV2:
         }
 
     def resolve(self, candidates: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """ResolveComponentCandidates: the recipe of each exact version. Raises Refused."""
+        """ResolveComponentCandidates: the recipe of each exact version. Raises ApiRefusal."""
         found = []
         for candidate in candidates:
             name = str(candidate.get("componentName"))
@@ -201,5 +201,5 @@ class GreengrassV2:
         return f"arn:aws:greengrass:{self.region}:{self.account}:{rest}"
 
 
-def _invalid(message: str) -> Refused:
-    return Refused("ValidationException", message, 400)
+def _invalid(message: str) -> ApiRefusal:
+    return ApiRefusal("ValidationException", message, 400)

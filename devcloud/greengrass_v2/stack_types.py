@@ -7,10 +7,11 @@ handler cancels and deletes a deployment; a component version goes, unless it is
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from devcloud.greengrass_v2.backends import service_of
-from devcloud.greengrass_v2.service import Refused
+from devcloud.greengrass_v2.service import ApiRefusal, GreengrassV2
 from devcloud.plugin.resource import Place, Resource, as_api
 
 
@@ -19,11 +20,8 @@ class ComponentVersion(Resource):
 
     @classmethod
     def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
-        service = service_of(place.account, place.region)
-        try:
-            made = service.create_component(str(properties["InlineRecipe"]))
-        except Refused as error:
-            raise ValueError(f"{error.code}: {error}") from error
+        with _explained():
+            made = _service(place).create_component(str(properties["InlineRecipe"]))
         named = {"Arn": made.arn, "ComponentName": made.name, "ComponentVersion": made.version}
         return cls(place, made.arn, {**named, "recipe": properties["InlineRecipe"]})
 
@@ -33,8 +31,7 @@ class ComponentVersion(Resource):
         return type(self).create(self.place, properties)
 
     def remove(self) -> None:
-        service = service_of(self.place.account, self.place.region)
-        service.components.pop(self.physical_resource_id, None)
+        _service(self.place).components.pop(self.physical_resource_id, None)
 
 
 class Deployment(Resource):
@@ -42,11 +39,8 @@ class Deployment(Resource):
 
     @classmethod
     def create(cls, place: Place, properties: dict[str, Any]) -> Resource:
-        service = service_of(place.account, place.region)
-        try:
-            made = service.create_deployment(as_api(properties))
-        except Refused as error:
-            raise ValueError(f"{error.code}: {error}") from error
+        with _explained():
+            made = _service(place).create_deployment(as_api(properties))
         resource = cls(place, made.id, {"DeploymentId": made.id})
         resource.attributes["given"] = properties
         return resource
@@ -54,13 +48,23 @@ class Deployment(Resource):
     def update(self, properties: dict[str, Any]) -> Resource:
         if properties == self.attributes["given"]:
             return self
-        made = type(self).create(self.place, properties)
-        if not self.kept_when_replaced:
-            self.remove()
-        return made
+        return self.replaced(properties)
 
     def remove(self) -> None:
-        service = service_of(self.place.account, self.place.region)
-        with contextlib.suppress(Refused):
+        service = _service(self.place)
+        with contextlib.suppress(ApiRefusal):
             service.deployment(self.physical_resource_id).status = "CANCELED"
         service.deployments.pop(self.physical_resource_id, None)
+
+
+def _service(place: Place) -> GreengrassV2:
+    return service_of(place.account, place.region)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """What the service refuses is the stack's own event."""
+    try:
+        yield
+    except ApiRefusal as error:
+        raise ValueError(f"{error.code}: {error}") from error

@@ -92,9 +92,9 @@ class Broker:
         }
         if reason:
             said["disconnectReason"] = reason
-        self.say(f"$aws/events/presence/{event}/{connection.client_id}", said)
+        self.publish_event(f"$aws/events/presence/{event}/{connection.client_id}", said)
 
-    def say(self, topic: str, body: dict[str, Any]) -> None:
+    def publish_event(self, topic: str, body: dict[str, Any]) -> None:
         """A message of the service's own, through the broker."""
         self.route(Message(topic, json.dumps(body, separators=(",", ":")).encode(), qos=1))
 

@@ -43,19 +43,19 @@ class Region:
         self.lock = threading.RLock()
         self.engine = Engine(self._members, cloud.broker.settings.minute_s)
         self.device_side = DeviceSide(self.engine, self._document)
-        self.shadows = Shadows(self._say)
+        self.shadows = Shadows(self._publish)
 
-    def tell_devices(self) -> None:
+    def notify_devices(self) -> None:
         """Notifications of whatever has changed; from any thread."""
         with self.lock:
             notices = self.device_side.notices(time.time())
         for topic, body in notices:
-            self._say(topic, body)
+            self._publish(topic, body)
 
     def tick(self) -> None:
         with self.lock:
             self.engine.tick(time.time())
-        self.tell_devices()
+        self.notify_devices()
 
     def ingest(self, rule: str, topic: str, payload: bytes) -> None:
         """Basic Ingest: to that rule alone; an unknown one swallows the message."""
@@ -82,7 +82,7 @@ class Region:
         job = self.engine.jobs[execution.job_id]
         return fill(job.document, self.registry, job.presign, self._cloud.endpoint_url)
 
-    def _say(self, topic: str, body: dict[str, Any]) -> None:
+    def _publish(self, topic: str, body: dict[str, Any]) -> None:
         payload = json.dumps(body, separators=(",", ":")).encode()
         self._cloud.broker.route_threadsafe(Message(topic, payload, qos=1))
 

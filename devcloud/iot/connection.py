@@ -36,7 +36,7 @@ class Ended(Exception):  # noqa: N818 (a connection's end is no error of the clo
         self.reason, self.why = reason, why
 
 
-class Exchange(Protocol):
+class BrokerSide(Protocol):
     """What a connection needs of the broker."""
 
     loop: asyncio.AbstractEventLoop
@@ -60,7 +60,7 @@ class Exchange(Protocol):
 class Connection:
     """Reads, checks and answers packets; the broker routes what it accepts."""
 
-    def __init__(self, broker: Exchange, stream: Stream, peer: Peer, registry: Registry) -> None:
+    def __init__(self, broker: BrokerSide, stream: Stream, peer: Peer, registry: Registry) -> None:
         self._broker = broker
         self._reader, self._writer = stream
         self.peer, self.registry = peer, registry
@@ -87,11 +87,11 @@ class Connection:
         except Ended as end:
             why = end.why
             log.info("iot: %s: closed: %s", self.client_id or self.peer.address, end)
-            self._say_goodbye(end)
+            self._send_disconnect(end)
         except Malformed as error:
             why = "CLIENT_ERROR"
             log.info("iot: %s: malformed: %s", self.client_id or self.peer.address, error)
-            self._say_goodbye(Ended(MALFORMED, why, str(error)))
+            self._send_disconnect(Ended(MALFORMED, why, str(error)))
         except (OSError, EOFError, asyncio.TimeoutError):
             log.debug("iot: %s: connection lost", self.client_id)
         finally:
@@ -119,7 +119,7 @@ class Connection:
     def cut(self, end: Ended | None = None) -> None:
         """From outside: closed at once, with a word where there is one."""
         if end is not None:
-            self._say_goodbye(end)
+            self._send_disconnect(end)
             self._writer.close()
         else:
             self._writer.transport.abort()
@@ -145,7 +145,7 @@ class Connection:
         self._will = connect.will
         self.receive_maximum = int(connect.properties.get("ReceiveMaximum", MOST_UNACKNOWLEDGED))
         self._keep_alive_s = greeting.keep_alive_s(connect)
-        properties = greeting.said(connect, name if assigned else None)
+        properties = greeting.connack_properties(connect, name if assigned else None)
         self.send(packets.connack(self.version, OK, present=present, properties=properties))
         self._broker.presence(self, "connected")
         self.session.flush()
@@ -158,7 +158,7 @@ class Connection:
             self._broker.publish(self, self._will)
         self._broker.presence(self, "disconnected", why)
 
-    def _say_goodbye(self, end: Ended) -> None:
+    def _send_disconnect(self, end: Ended) -> None:
         if self.version == V5 and end.reason and self.session is not None:
             self._write(packets.disconnect(end.reason, str(end)))
 

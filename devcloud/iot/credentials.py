@@ -21,7 +21,7 @@ class CredentialsRefused(Exception):  # noqa: N818 (as AWS says it)
         self.status, self.why = status, why
 
 
-def lend(registry: Registry, peer: Peer, alias: str, thing: str | None) -> dict[str, Any]:
+def credentials_of(registry: Registry, peer: Peer, alias: str, thing: str | None) -> dict[str, Any]:
     """The answer's body. Raises CredentialsRefused: 404 for the alias, 403 for everything else.
 
     AWS tells the device no more than "Access Denied"; `why` is for this cloud's own log.

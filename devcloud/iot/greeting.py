@@ -45,7 +45,7 @@ def keep_alive_s(connect: Connect) -> int:
     return min(max(wanted, SHORTEST_KEEP_ALIVE_S), LONGEST_KEEP_ALIVE_S)
 
 
-def said(connect: Connect, assigned: str | None) -> dict[str, Any]:
+def connack_properties(connect: Connect, assigned: str | None) -> dict[str, Any]:
     """Properties of the CONNACK."""
     found: dict[str, Any] = {
         "SessionExpiryInterval": life_s(connect),

@@ -10,6 +10,7 @@ from devcloud.iot.cloud import IotCloud
 from devcloud.iot.jobs import api as jobs_api
 from devcloud.iot.packets import Message
 from devcloud.iot.shadows.document import ShadowRefused
+from devcloud.plugin.plain import as_moto_wrote
 
 STATES = ("ACTIVE", "INACTIVE", "REVOKED")
 _SHADOW_EXCEPTIONS = {
@@ -68,8 +69,7 @@ def _endpoints(cloud: IotCloud) -> None:
     """One address for all of them; on AWS they are names of their own, and never change."""
     from moto.iot.models import FakeEndpoint
 
-    plain = FakeEndpoint.__dict__.get("_plain_init") or FakeEndpoint.__init__
-    FakeEndpoint._plain_init = plain
+    plain = as_moto_wrote(FakeEndpoint, "__init__")
 
     def init(self: Any, endpoint_type: str, region_name: str) -> None:
         plain(self, endpoint_type, region_name)

@@ -36,7 +36,7 @@ class Services:
         with region.lock:
             topic, answer = region.device_side.handle(thing, rest, message.payload, time.time())
         self._answer(connection, f"$aws/things/{thing}/jobs/{topic}", answer)
-        region.tell_devices()
+        region.notify_devices()
         return True
 
     def _answer(self, connection: Connection, topic: str, body: dict[str, Any]) -> None:

@@ -68,4 +68,4 @@ class IotJob(Resource):
                 region.engine.cancel(job, time.time(), force=True, reason="STACK")
             if job is not None:
                 region.engine.remove(job.id, force=True)
-        region.tell_devices()
+        region.notify_devices()

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import h11
 
 from devcloud.iot.cloud import IotCloud
-from devcloud.iot.credentials import CredentialsRefused, lend
+from devcloud.iot.credentials import CredentialsRefused, credentials_of
 from devcloud.iot.packets import Message
 from devcloud.iot.registry import Peer, Registry
 from devcloud.mqtt_topics import is_topic
@@ -87,7 +87,7 @@ class Web:
             alias, _, rest = call.path.removeprefix(_ALIASES).partition("/")
             if rest == "credentials":
                 thing = call.headers.get("x-amzn-iot-thingname")
-                return lend(registry, peer, unquote(alias), thing)
+                return credentials_of(registry, peer, unquote(alias), thing)
         if call.method == "POST" and call.path.startswith(_TOPICS):
             self._publish(call, peer, registry)
             return {"message": "OK"}

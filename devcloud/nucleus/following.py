@@ -40,7 +40,7 @@ def follow(client: Client, nucleus: Nucleus, thing: str) -> str:
     except Failed as error:
         status, reason = "FAILED", str(error)
     for each in effective["effectiveDeployments"]:
-        _say(client, nucleus, thing, each, (status, reason))
+        _report_health(client, nucleus, thing, each, (status, reason))
     return f"{status} {reason}".strip()
 
 
@@ -61,7 +61,7 @@ def _recipes(greengrass: Any, deployment_id: str) -> list[dict[str, Any]]:
     return [json.loads(each["recipe"]) for each in resolved["resolvedComponentVersions"]]
 
 
-def _say(
+def _report_health(
     client: Client,
     nucleus: Nucleus,
     thing: str,

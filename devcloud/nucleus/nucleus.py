@@ -58,7 +58,7 @@ class Nucleus:
             raise Failed(str(error)) from error
         for each in new:  # lite: all installs end before anything is stopped or started
             if not each.install():
-                raise Failed(self._said(each))
+                raise Failed(self._last_words(each))
         for name in [n for n in self.running if n not in wanted]:
             self._remove(name)
         for each in new:
@@ -142,9 +142,9 @@ class Nucleus:
             time.sleep(0.01)
         for each in new:
             if each.state not in (RUNNING, FINISHED):
-                raise Failed(self._said(each))
+                raise Failed(self._last_words(each))
 
-    def _said(self, each: Running) -> str:
+    def _last_words(self, each: Running) -> str:
         lines = each.log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:]
         return f"{each.component.name} is {each.state}: {' | '.join(lines)}"
 

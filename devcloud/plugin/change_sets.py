@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
+from devcloud.plugin.plain import as_moto_wrote
+
 _importing: ContextVar[bool] = ContextVar("importing", default=False)
 
 
@@ -20,11 +22,7 @@ def importing() -> bool:
 def install() -> None:
     from moto.cloudformation import models, responses
 
-    plain_create = (
-        responses.CloudFormationResponse.__dict__.get("_plain_create_change_set")
-        or responses.CloudFormationResponse.create_change_set
-    )
-    responses.CloudFormationResponse._plain_create_change_set = plain_create
+    plain_create = as_moto_wrote(responses.CloudFormationResponse, "create_change_set")
 
     def create_change_set(self: Any) -> Any:
         answer = plain_create(self)

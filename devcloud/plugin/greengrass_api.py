@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 from devcloud.plugin import cores
+from devcloud.plugin.plain import as_moto_wrote
 
 OUTCOMES = ("Building", "InProgress", "Success", "Failure")
 
@@ -22,7 +23,7 @@ def install() -> None:
     for name in ("create", "get", "update", "delete"):
         setattr(models.GreengrassBackend, f"{name}_logger_definition", _LOGGERS[name])
     models.GreengrassBackend.create_logger_definition_version = _create_logger_version
-    plain_version = _once(responses.GreengrassResponse, "create_group_version")
+    plain_version = as_moto_wrote(responses.GreengrassResponse, "create_group_version")
 
     def create_group_version(self: Any) -> Any:
         answer = plain_version(self)
@@ -49,16 +50,8 @@ def install() -> None:
         urls.url_paths[path] = responses.GreengrassResponse.dispatch
 
 
-def _once(owner: Any, name: str) -> Any:
-    """The attribute as moto wrote it, also when the plugin is installed a second time."""
-    key = f"_plain_{name}"
-    if key not in owner.__dict__:
-        setattr(owner, key, owner.__dict__[name])
-    return owner.__dict__[key]
-
-
 def _patch_function_versions(models: Any) -> None:
-    plain = _once(models.FakeFunctionDefinitionVersion, "to_dict")
+    plain = as_moto_wrote(models.FakeFunctionDefinitionVersion, "to_dict")
 
     def to_dict(self: Any) -> dict[str, Any]:
         answer: dict[str, Any] = plain(self)
@@ -70,8 +63,8 @@ def _patch_function_versions(models: Any) -> None:
 
 
 def _patch_group_versions(models: Any) -> None:
-    plain_create = _once(models.GreengrassBackend, "create_group_version")
-    plain_dict = _once(models.FakeGroupVersion, "to_dict")
+    plain_create = as_moto_wrote(models.GreengrassBackend, "create_group_version")
+    plain_dict = as_moto_wrote(models.FakeGroupVersion, "to_dict")
 
     def create_group_version(
         self: Any, group_id: str, *, logger_definition_version_arn: str | None = None, **arns: Any
@@ -98,10 +91,10 @@ def _patch_deployments(models: Any) -> None:
     say (`devcloud.plugin.cores`). And a group with a deployment cannot be deleted before a
     reset, as in the service.
     """
-    plain_init = _once(models.FakeDeployment, "__init__")
-    plain_status = _once(models.FakeDeploymentStatus, "to_dict")
-    plain_get = _once(models.GreengrassBackend, "get_deployment_status")
-    plain_delete = _once(models.GreengrassBackend, "delete_group")
+    plain_init = as_moto_wrote(models.FakeDeployment, "__init__")
+    plain_status = as_moto_wrote(models.FakeDeploymentStatus, "to_dict")
+    plain_get = as_moto_wrote(models.GreengrassBackend, "get_deployment_status")
+    plain_delete = as_moto_wrote(models.GreengrassBackend, "delete_group")
 
     def init(self: Any, account_id: str, region_name: str, *args: Any, **kwargs: Any) -> None:
         plain_init(self, account_id, region_name, *args, **kwargs)

@@ -8,7 +8,10 @@ from importlib.metadata import version
 MOTO = "5.2.5"
 
 SYMBOLS = (
+    "boto3.session:Session.get_available_regions",
+    "botocore.session:Session._get_internal_component",
     "moto.backends:list_of_moto_modules",
+    "moto.core.responses:method_names_from_class",
     "moto.awslambda.models:LambdaFunction.get_code",
     "moto.awslambda.models:LambdaBackend.create_alias",
     "moto.awslambda.models:LambdaBackend.update_alias",

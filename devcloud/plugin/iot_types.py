@@ -35,9 +35,7 @@ class Thing(Resource):
 
     def update(self, properties: dict[str, Any]) -> Resource:
         if properties["ThingName"] != self.physical_resource_id:
-            made = type(self).create(self.place, properties)
-            self.remove()
-            return made
+            return self.replaced(properties)
         thing = _iot(self.place).describe_thing(self.physical_resource_id)
         thing.attributes = (_attributes(properties) or {}).get("attributes", {})
         return self
@@ -67,9 +65,7 @@ class ThingGroup(Resource):
         group = _iot(self.place).describe_thing_group(self.physical_resource_id)
         same = group.parent_group_name == properties.get("ParentGroupName")
         if properties["ThingGroupName"] != self.physical_resource_id or not same:
-            made = type(self).create(self.place, properties)
-            self.remove()
-            return made
+            return self.replaced(properties)
         group.thing_group_properties = as_api(properties.get("ThingGroupProperties") or {})
         return self
 
@@ -90,9 +86,7 @@ class Policy(Resource):
 
     def update(self, properties: dict[str, Any]) -> Resource:
         if properties["PolicyName"] != self.physical_resource_id:
-            made = type(self).create(self.place, properties)
-            self.remove()
-            return made
+            return self.replaced(properties)
         backend, name = _iot(self.place), self.physical_resource_id
         policy = backend.get_policy(name)
         old = [version for version in policy.versions if not version.is_default]
@@ -123,9 +117,7 @@ class RoleAlias(Resource):
 
     def update(self, properties: dict[str, Any]) -> Resource:
         if properties["RoleAlias"] != self.physical_resource_id:
-            made = type(self).create(self.place, properties)
-            self.remove()
-            return made
+            return self.replaced(properties)
         duration_s = int(properties.get("CredentialDurationSeconds", 3600))
         _iot(self.place).update_role_alias(
             self.physical_resource_id, properties["RoleArn"], duration_s

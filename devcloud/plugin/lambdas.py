@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from devcloud.plugin.plain import as_moto_wrote
 from devcloud.plugin.resource import Place, Resource, register
 
 CODE_BUCKET = "devcloud-inline-code"
@@ -18,8 +19,7 @@ def install(endpoint_url: str) -> None:
     from moto.awslambda.models import LambdaFunction
 
     register(Version, Alias)
-    plain_get_code = getattr(LambdaFunction, "_plain_get_code", LambdaFunction.get_code)
-    LambdaFunction._plain_get_code = plain_get_code
+    plain_get_code = as_moto_wrote(LambdaFunction, "get_code")
 
     def get_code(self: Any) -> dict[str, Any]:
         answer: dict[str, Any] = plain_get_code(self)
@@ -108,9 +108,7 @@ class Alias(Resource):
         if _identity(properties).items() <= self.attributes.items():
             _lambda(self.place).update_alias(**_arguments(properties))
             return self
-        replacement = type(self).create(self.place, properties)
-        self.remove()
-        return replacement
+        return self.replaced(properties)
 
     def remove(self) -> None:
         _lambda(self.place).delete_alias(self.attributes["Name"], self.attributes["FunctionName"])

@@ -62,6 +62,13 @@ class Resource:
         """Replacement is CloudFormation's answer to a change of a create-only property."""
         return type(self).create(self.place, properties)
 
+    def replaced(self, properties: dict[str, Any]) -> Resource:
+        """The one of these properties; this one is removed, unless the template retains it."""
+        made = type(self).create(self.place, properties)
+        if not self.kept_when_replaced:
+            self.remove()
+        return made
+
     def remove(self) -> None:
         """Nothing to do unless the type says otherwise."""
 

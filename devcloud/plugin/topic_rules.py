@@ -20,6 +20,7 @@ from typing import Any
 
 from devcloud.auth.roles import may
 from devcloud.mqtt_topics import matches
+from devcloud.plugin.plain import as_moto_wrote
 from devcloud.plugin.resource import Place, Resource, as_api, register
 
 log = logging.getLogger("devcloud")
@@ -38,8 +39,7 @@ def install() -> None:
     from moto.iotdata.models import IoTDataPlaneBackend
 
     register(TopicRule)
-    plain = IoTDataPlaneBackend.__dict__.get("_plain_publish") or IoTDataPlaneBackend.publish
-    IoTDataPlaneBackend._plain_publish = plain
+    plain = as_moto_wrote(IoTDataPlaneBackend, "publish")
 
     def publish(self: Any, topic: str, payload: bytes) -> None:
         plain(self, topic, payload)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from devcloud.plugin.plain import as_moto_wrote
 from devcloud.plugin.resource import Place, Resource, register
 
 _PATTERN = re.compile(r"\{ \$\.(\w+) >= 0 \}\Z")
@@ -23,8 +24,7 @@ def install() -> None:
     from moto.logs.models import LogGroup, LogsBackend
 
     register(MetricFilter, Alarm)
-    plain = LogsBackend.__dict__.get("_plain_put_log_events") or LogsBackend.put_log_events
-    LogsBackend._plain_put_log_events = plain
+    plain = as_moto_wrote(LogsBackend, "put_log_events")
 
     def put_log_events(
         self: Any, log_group_name: str, log_stream_name: str, log_events: list[dict[str, Any]]

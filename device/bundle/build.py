@@ -21,7 +21,8 @@ from infra.where import INSTALLED, PROJECT
 
 FORMAT = 1
 _HERE = Path(device.__file__).parent
-_ON_DEVICE = ("launcher", "install")
+#: Rooms that installer and launcher run from, before any version is installed.
+ON_DEVICE = ("launcher", "install", "versions")
 _PARTS = (
     ("fanfold", ("fanfold-",)),
     (
@@ -61,7 +62,7 @@ def make_bundle(target: Target, out: Path, work: Path, own_wheel: Path | None = 
     )
     content: dict[str, Path | bytes] = {f"wheels/{wheel.name}": wheel for wheel in (*needed, own)}
     content.update({name: text.encode() for name, text in texts.items()})
-    for room in ("", *_ON_DEVICE):
+    for room in ("", *ON_DEVICE):
         for module in sorted((_HERE / room).glob("*.py")):
             content[f"lib/device/{room + '/' if room else ''}{module.name}"] = module
     return _write(target, out, own, content)

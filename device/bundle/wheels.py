@@ -52,9 +52,10 @@ def download(requirements_txt: Path, target: Target, into: Path) -> None:
 
 def build_own(project: Path, into: Path) -> Path:
     """Fanfold's own wheel out of a checkout. Raises WheelsError."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(into)]
+    there = into.resolve()  # it is built in another folder than the caller's
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(there)]
     _run(command, cwd=project)
-    return next(into.glob("fanfold-*.whl"))
+    return max(there.glob("fanfold-*.whl"), key=lambda wheel: wheel.stat().st_mtime_ns)
 
 
 def hash_line(wheel: Path) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from device.launcher.versions import Versions
+from device.versions.record import Versions
 
 FORMAT = 1
 HEADROOM_BYTES = 4 << 20

@@ -16,12 +16,11 @@ import time
 from pathlib import Path
 
 from device.component.adopting import AdoptError, adopt, prune, why
-from device.component.alone import Alone
-from device.launcher.launcher import Launcher, Settings
-from device.launcher.versions import VersionsError, read, write
+from device.component.single_instance import SingleInstance
+from device.launcher.launcher import READY_S, Launcher, Settings
+from device.versions.record import VersionsError, read, write
 
 LOOK_EVERY_S = 0.5
-READY_S = 300.0
 FULL_S = 5.0
 AGAIN_S = 30.0
 LATER_S = 10.0
@@ -67,7 +66,7 @@ class Component:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        with Alone(self._work / "alive", self._stopping):
+        with SingleInstance(self._work / "alive", self._stopping):
             self._offer_version()
             while not self._stopping.is_set():
                 try:
@@ -92,7 +91,7 @@ class Component:
                 if version is not None:
                     self._note(version)
             except (AdoptError, OSError, VersionsError) as error:
-                said = self._tell(error, said)
+                said = self._log_once(error, said)
                 late = isinstance(error, OSError) or time.monotonic() > deadline
                 if late and self._has_version():
                     threading.Thread(target=self._offer_later, args=(said,), daemon=True).start()
@@ -108,13 +107,13 @@ class Component:
             try:
                 version = self._adopted()
             except (AdoptError, OSError, VersionsError) as error:
-                said = self._tell(error, said)
+                said = self._log_once(error, said)
             else:
                 if version is not None:
                     self._launcher.offer(version)
                 return
 
-    def _tell(self, error: Exception, said: str) -> str:
+    def _log_once(self, error: Exception, said: str) -> str:
         """In the component's log, once for the same thing."""
         words = str(error)
         if isinstance(error, OSError):

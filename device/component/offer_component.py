@@ -35,15 +35,15 @@ def main() -> int:
     parser.add_argument("--before-run", action="store_true", help="no core here yet: exit 0")
     given = parser.parse_args()
     if not given.path.exists():
-        say(f"{given.path}: no such file; deploy the component again")
+        log(f"{given.path}: no such file; deploy the component again")
         return 2
     work, began = Path.cwd().parent / given.core, time.monotonic()
     offers = offers_of(work, 0.0 if given.before_run else FOLDER_WAIT_S)
     if offers is None:
         if given.before_run:
-            say(f"{given.core} is not here yet: offered when this component runs")
+            log(f"{given.core} is not here yet: offered when this component runs")
             return 0
-        say(f"{work}: is not there after {FOLDER_WAIT_S:g} s, or not this user's; deploy the Core")
+        log(f"{work}: is not there after {FOLDER_WAIT_S:g} s, or not this user's; deploy the Core")
         return 2
     offer = {
         "v": FORMAT, "path": str(given.path), "nonce": f"{time.time_ns()}-{os.getpid()}",
@@ -51,9 +51,9 @@ def main() -> int:
     try:
         write(offers / f"{given.kind}.json", offer)
     except OSError as error:
-        say(f"{offers}: cannot be written ({error.strerror}); free space or give it to this user")
+        log(f"{offers}: cannot be written ({error.strerror}); free space or give it to this user")
         return 2
-    say(f"{given.kind} offered to {given.core}: {given.path}")
+    log(f"{given.kind} offered to {given.core}: {given.path}")
     if given.kind == "runtime" or (given.before_run and not is_alive(work)):
         return 0
     left_s = given.wait_s - (time.monotonic() - began)
@@ -87,10 +87,10 @@ def verdict(offers: Path, offer: dict[str, Any], wait_s: float, stand_back_s: fl
     while True:
         answer, now = answer_to(offers, offer["nonce"]), time.monotonic()
         if answer:
-            say(f"{answer['verdict']}: {answer.get('reason') or 'it answers its images'}")
+            log(f"{answer['verdict']}: {answer.get('reason') or 'it answers its images'}")
             return 0 if answer["verdict"] == "proved" else 1
         if now > deadline:
-            say(f"the core gave no verdict in {wait_s:.0f} s; see its log")
+            log(f"the core gave no verdict in {wait_s:.0f} s; see its log")
             return 2
         offered = read(offers / "model.json").get("nonce")
         if offered == offer["nonce"] or not (offered and answer_to(offers, str(offered))):
@@ -101,7 +101,7 @@ def verdict(offers: Path, offer: dict[str, Any], wait_s: float, stand_back_s: fl
             again_at = None
             with contextlib.suppress(OSError):  # a full disk: tried again
                 write(offers / "model.json", offer)
-                say("model offered again: another took its place")
+                log("model offered again: another took its place")
         time.sleep(LOOK_EVERY_S)
 
 
@@ -146,7 +146,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
     part.replace(path)
 
 
-def say(words: str) -> None:
+def log(words: str) -> None:
     with contextlib.suppress(OSError):  # a full disk takes no log, which is no reason to end
         sys.stdout.write(words + "\n")
         sys.stdout.flush()

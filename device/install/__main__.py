@@ -14,8 +14,8 @@ from device.install import steps
 from device.install.joining import JoinError, check_thing, read_join, volumes_of
 from device.install.layout import Layout
 from device.install.request import RequestError, adopt_key, make_request, next_key
-from device.install.version import BundleError, install_version
-from device.launcher.versions import VersionsError
+from device.versions.installing import BundleError, install_version
+from device.versions.record import VersionsError
 
 
 def parser() -> argparse.ArgumentParser:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from device.install.joining import JoinError
 from device.install.layout import Layout
+from device.versions.command import CommandError, run
 
 TIMEOUT_S = 120
 _LIBRARY = Path(__file__).resolve().parents[2]
@@ -33,18 +33,9 @@ def make_request(python: Path, thing: str, key: Path, request: Path, *, anew: bo
     fresh = anew or not key.exists()
     command = [str(python), "-m", __name__, thing, str(key), str(request), "anew" if fresh else ""]
     try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "PYTHONPATH": str(_LIBRARY)},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        run(command, TIMEOUT_S, env={**os.environ, "PYTHONPATH": str(_LIBRARY)})
+    except CommandError as error:
         raise RequestError(f"no key could be made: {error}") from error
-    if done.returncode:
-        raise RequestError(f"no key could be made: {done.stderr.strip()[-400:]}")
     return fresh
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from device.install.joining import volumes_of
 from device.install.layout import Layout
-from device.install.version import install_version, interpreter
-from device.launcher.versions import read, write, write_durably
+from device.versions.installing import install_version, interpreter
+from device.versions.record import read, write, write_durably
 
 USER = "fanfold"
 FUNCTION_GROUP = {"ggc_user": "ggc_group"}

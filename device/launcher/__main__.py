@@ -10,10 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from device.launcher.launcher import Launcher, Settings
-from device.launcher.versions import VersionsError
-
-READY_S = 300.0
+from device.launcher.launcher import READY_S, Launcher, Settings
+from device.versions.record import VersionsError
 
 
 def main() -> int:

@@ -8,12 +8,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.install.version import BundleError
 from device.launcher import update
 from device.launcher.core import Core, described, environment_of
-from device.launcher.versions import TRIAL_STARTS, Versions, read, remove, write
+from device.versions.installing import BundleError
+from device.versions.record import TRIAL_STARTS, Versions, read, remove, write
 
 LOOK_EVERY_S = 0.5
+READY_S = 300.0
+"""For a new version to be ready, or the one before it comes back."""
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 
@@ -98,7 +100,7 @@ class Launcher:
                 self._again(version, f"ended with {described(code)}")
                 return
             if not proved and core.ready():
-                ready, proved = True, self._proved(version, again=ready)
+                ready, proved = True, self._committed(version, again=ready)
             if not ready and self._can_go_back and time.monotonic() > deadline:
                 core.stop()
                 self._go_back(f"was not ready within {settings.ready_s:g} s")
@@ -115,10 +117,10 @@ class Launcher:
     def _can_go_back(self) -> bool:
         return self._versions.trial is not None and self._versions.proved is not None
 
-    def _proved(self, version: str, *, again: bool) -> bool:
+    def _committed(self, version: str, *, again: bool) -> bool:
         """Whether it is noted; a full disk ends no core that is ready."""
         try:
-            self._prove(version)
+            self._commit(version)
         except OSError as error:
             if not again:
                 log.error(  # noqa: TRY400 - one line for a person
@@ -128,7 +130,7 @@ class Launcher:
             return False
         return True
 
-    def _prove(self, version: str) -> None:
+    def _commit(self, version: str) -> None:
         on_trial, former = self._versions.trial is not None, self._versions.proved
         self._wait_s = FIRST_WAIT_S
         if on_trial:  # told before it is remembered: a power cut in between tells it again

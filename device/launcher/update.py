@@ -13,8 +13,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from device.install.version import BundleError, install_version
-from device.launcher.versions import write_durably
+from device.versions.installing import BundleError, install_version
+from device.versions.record import write_durably
 
 FORMAT = 1
 

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from fanfold.checks.outcome import Outcome, Subject, error, ok, skipped, warning
 from fanfold.device.interpreters import has_module, version_of
+from infra.where import INSTALLED
 
 _SETUP = "Run `make setup`."
+#: Module → what pip installs it from, or instead of it, where the names differ.
+_FROM = {"cv2": "opencv-python-headless", "mxnet": "'fanfold[onnxruntime]'"}
+_SLOWER = "JPEGs are decoded by OpenCV, half as fast"
+#: An installation brings no MXNet, which newer Pythons have not; its extras bring the others.
+_NO_MXNET = "models for it cannot run here, those for ONNX Runtime and OpenVINO can"
+
+
+def _installing(module: str) -> str:
+    """Outside a checkout there is no `make`, and the Lambdas run with our own interpreter."""
+    return f"Run `pip install {_FROM.get(module, module)}`." if INSTALLED else _SETUP
 
 
 def device_python(subject: Subject) -> Outcome:
@@ -25,22 +36,22 @@ def device_python(subject: Subject) -> Outcome:
 
 def mxnet(subject: Subject) -> Outcome:
     """The default model runtime."""
-    return _module(subject, "mxnet", needed=True)
+    return _module(subject, "mxnet", lacking=_NO_MXNET if INSTALLED else "")
 
 
 def numpy(subject: Subject) -> Outcome:
     """MXNet 1.9.1 uses names that numpy 1.24 removed."""
-    return _module(subject, "numpy", needed=True)
+    return _module(subject, "numpy")
 
 
 def opencv(subject: Subject) -> Outcome:
     """Resizing, and formats other than JPEG."""
-    return _module(subject, "cv2", needed=True)
+    return _module(subject, "cv2")
 
 
 def simplejpeg(subject: Subject) -> Outcome:
     """Twice as fast as OpenCV for JPEG, and strict with truncated files."""
-    return _module(subject, "simplejpeg", needed=False)
+    return _module(subject, "simplejpeg", lacking=_SLOWER)
 
 
 def greengrasssdk(subject: Subject) -> Outcome:
@@ -49,7 +60,9 @@ def greengrasssdk(subject: Subject) -> Outcome:
         return skipped("greengrasssdk: no interpreter for the Lambdas")
     code = has_module(subject.python, "importlib.util")
     found = code and _spec(subject, "greengrasssdk")
-    return ok("greengrasssdk is installed") if found else error("greengrasssdk is missing", _SETUP)
+    if found:
+        return ok("greengrasssdk is installed")
+    return error("greengrasssdk is missing", _installing("greengrasssdk"))
 
 
 def _spec(subject: Subject, name: str) -> bool:
@@ -60,17 +73,16 @@ def _spec(subject: Subject, name: str) -> bool:
     return subject.python is not None and answer(subject.python, question) == "True"
 
 
-def _module(subject: Subject, name: str, *, needed: bool) -> Outcome:
+def _module(subject: Subject, name: str, lacking: str = "") -> Outcome:
+    """`lacking`: what it is like without the module; empty: nothing works."""
     if subject.python is None:
         return skipped(f"{name}: no interpreter for the Lambdas")
     version = has_module(subject.python, name)
     if version:
         return ok(f"{name} {version}")
-    return (
-        error(f"{name} cannot be imported", _SETUP)
-        if needed
-        else warning(f"{name} is missing: JPEGs are decoded by OpenCV, half as fast", _SETUP)
-    )
+    if lacking:
+        return warning(f"{name} is missing: {lacking}", _installing(name))
+    return error(f"{name} cannot be imported", _installing(name))
 
 
 INTERPRETERS = (device_python, mxnet, numpy, opencv, simplejpeg, greengrasssdk)

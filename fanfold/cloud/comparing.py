@@ -58,7 +58,7 @@ def _of_deployment(plan: Plan, given: Document) -> Iterator[Change]:
         for key in ("version", "merge", "reset"):
             if old.get(key) != new.get(key):
                 subject = f"beside {name}" + ("" if key == "version" else f" {key}")
-                yield Change(subject, _said(old.get(key)), _said(new.get(key)))
+                yield Change(subject, _as_text(old.get(key)), _as_text(new.get(key)))
     users = {str((there[name].get("runWith") or {}).get("posixUser") or "") for name in own
         if name in there}  # fmt: skip
     wanted = settings["user"] or ""
@@ -66,7 +66,7 @@ def _of_deployment(plan: Plan, given: Document) -> Iterator[Change]:
         yield Change("components.user", " ".join(sorted(users)) or NONE, wanted or NONE)
     terms, job = job_terms(document), given.get("iotJobConfiguration") or {}
     if terms != job:
-        yield Change("rollout", _said(job), _said(terms))
+        yield Change("rollout", _as_text(job), _as_text(terms))
 
 
 def _configured(component: Document) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _filled(version: str, merge: Any, reset: Any) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value}
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if not value:
         return NONE
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

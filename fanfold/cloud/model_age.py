@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
 from fanfold.cloud.access import Access
 from fanfold.common.errors import INVALID, UserError
+from infra.planning import Site
 
 OPTION = "--allow-older-model"
 _KEY = re.compile(
@@ -72,3 +74,14 @@ def model_uri(document: Mapping[str, Any]) -> str:
         if data:
             return str(data["S3Uri"])
     return ""
+
+
+def model_beside_file(site: Site, deployed: Site, file: Path) -> str:
+    """What to do where a deployment's model is not the one in the site's file; "": it is."""
+    if deployed.model.s3_uri == site.model.s3_uri:
+        return ""
+    return (
+        f"{file.name} still names {site.model.s3_uri or 'no model'}: write {deployed.model.s3_uri} "
+        "there (model: s3_uri:), or `fanfold diff` and `fanfold sites` show a drift, and the next "
+        "deployment without --model goes back to the file's"
+    )

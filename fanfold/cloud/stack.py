@@ -166,7 +166,7 @@ def go_forward_by_job(access: Access, site: Site, wait_s: float, before: str | N
     if job is None or newest.version == job.version:
         refused = newest.outcome == "Failure" or any(d.status in BAD for d in newest.devices)
         if job is None or before != wanted or not refused:
-            _say_devices(site, newest)
+            _print_devices(site, newest)
             return
         output.note(f"{site.name}: {newest.error}")
         output.note("nothing has changed since: deploying it again, as a new job")
@@ -177,7 +177,7 @@ def go_forward_by_job(access: Access, site: Site, wait_s: float, before: str | N
     repeat(access, job, target, job_settings(document), wait_s)
 
 
-def _say_devices(site: Site, job: SiteJob) -> None:
+def _print_devices(site: Site, job: SiteJob) -> None:
     show_devices(job.devices)
     if not job.devices:
         output.note(
@@ -186,7 +186,7 @@ def _say_devices(site: Site, job: SiteJob) -> None:
         )
     if job.outcome == "Failure":
         raise UserError(
-            f"job {job.id} failed: {job.error}. When that is mended, deploy again: "
+            f"job {job.id} failed: {job.error}. When that is repaired, deploy again: "
             f"fanfold deploy {site.name}",
             FAILED,
         )

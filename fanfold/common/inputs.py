@@ -22,7 +22,7 @@ def images_of(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             files = sorted(p for p in path.rglob("*") if p.is_file())
             below = [p for p in files if _is_image(p)]
-            _say_what_is_left_out(path, [p for p in files if not _is_image(p)])
+            _warn_of_left_out(path, [p for p in files if not _is_image(p)])
             if not below:
                 known = " ".join(sorted(SUFFIXES))
                 raise UserError(f"{path}: contains no image ({known})", INVALID)
@@ -38,7 +38,7 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def _say_what_is_left_out(folder: Path, others: list[Path]) -> None:
+def _warn_of_left_out(folder: Path, others: list[Path]) -> None:
     """A raw frame or a video in a folder is not passed over in silence."""
     shown = [p for p in others if not p.name.startswith(".")]
     if shown:

@@ -6,11 +6,13 @@ import json
 import re
 import sys
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
+
+if TYPE_CHECKING:  # most verbs show no bar
+    from rich.progress import Progress
 
 # What a terminal acts on instead of showing it: C0 but for tab and newline, DEL, C1, and the
 # marks that turn the direction of a line.
@@ -62,6 +64,8 @@ def working(message: str) -> AbstractContextManager[object]:
 
 def progress() -> Progress:
     """A bar on stderr; nothing at all where stderr is not a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

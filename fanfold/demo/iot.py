@@ -207,20 +207,20 @@ class IotDemo(Demo):
 class _LinkCut:
     """The core's certificate does not count while this lasts: cut off, and refused again."""
 
-    def __init__(self, cloud: DevCloud, thing: str, say: Any) -> None:
-        self._cloud, self._thing, self._say = cloud, thing, say
+    def __init__(self, cloud: DevCloud, thing: str, step: Any) -> None:
+        self._cloud, self._thing, self._step = cloud, thing, step
         (arn,) = cloud.client("iot").list_thing_principals(thingName=thing)["principals"]
         self._certificate = arn.rpartition("/")[2]
 
     def __enter__(self) -> _LinkCut:
-        self._say("The link is cut")
+        self._step("The link is cut")
         self._set("INACTIVE")
         self._until(connected=False)
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._set("ACTIVE")
-        self._say("The link is restored")
+        self._step("The link is restored")
         self._until(connected=True)
 
     def connected(self) -> bool:

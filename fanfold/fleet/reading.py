@@ -14,14 +14,13 @@ from typing import Any
 
 from fanfold.cloud.access import Access, reach
 from fanfold.cloud.comparing import compare
-from fanfold.cloud.deployed import Deployed as Read
-from fanfold.cloud.deployed import read_document, read_site_deployed
+from fanfold.cloud.deployed import Deployed, read_document, read_site_deployed
 from fanfold.cloud.model_age import model_uri
 from fanfold.cloud.words import detail_lines, headline
 from fanfold.common.errors import UserError
 from fanfold.common.project import read_site
 from fanfold.fleet.known import Known, fold
-from fanfold.fleet.row import Deployed, Row, Site, row_of
+from fanfold.fleet.row import NewestDeployment, Row, Site, row_of
 from fanfold.rollout.sites import Target
 from infra.planning import InvalidInput, Plan, Profile, plan_group
 from infra.planning import Site as Settings
@@ -41,7 +40,7 @@ class Watched:
     look_back_s: float
     aws: bool
     known: Known = field(default_factory=Known)
-    deployed: Deployed | None = None
+    deployed: NewestDeployment | None = None
     drift: tuple[str, ...] | None = None
     _looked_at: float = float("-inf")
     _access: Access | None = None
@@ -114,7 +113,7 @@ def _site(settings: Settings) -> Site:
 
 def _deployed(
     access: Access, settings: Settings, profile: Profile, name: str
-) -> tuple[Deployed | None, tuple[str, ...] | None]:
+) -> tuple[NewestDeployment | None, tuple[str, ...] | None]:
     """The newest deployment, and what the site's file would change of it (None: there is none)."""
     found = read_site_deployed(access, settings)
     if found is None or found.current is None:
@@ -126,14 +125,14 @@ def _deployed(
         drift.insert(0, f"deployment {newest.id[:8]}… has no answer of every device yet")
     told = found.devices(newest)
     things = (settings.core.thing,) if told is None else tuple(device.thing for device in told)
-    deployed = Deployed(
+    deployed = NewestDeployment(
         newest.id, newest.version, newest.created_at, newest.status, newest.error,
         model_uri(document), things,
     )  # fmt: skip
     return deployed, tuple(drift)
 
 
-def _drift(document: Mapping[str, Any], deployed: Read, plan: Plan, name: str) -> list[str]:
+def _drift(document: Mapping[str, Any], deployed: Deployed, plan: Plan, name: str) -> list[str]:
     try:
         found, _ = compare(plan, name, deployed, document)
     except UserError as error:  # a site that cannot be rendered here may run well

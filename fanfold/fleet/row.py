@@ -33,7 +33,7 @@ class Why:
 
 
 @dataclass(frozen=True)
-class Deployed:
+class NewestDeployment:
     """The newest deployment. `status`: Success, InProgress or Failure."""
 
     id: str
@@ -65,7 +65,7 @@ class Row:
 
     site: Site
     known: Known
-    deployed: Deployed | None
+    deployed: NewestDeployment | None
     drift: tuple[str, ...] | None
     problem: str
     verdict: str
@@ -96,7 +96,7 @@ class Row:
 
 
 def row_of(  # noqa: PLR0913 - all that a row is made of
-    site: Site, known: Known, deployed: Deployed | None, now: float,
+    site: Site, known: Known, deployed: NewestDeployment | None, now: float,
     *, drift: Iterable[str] | None = None, problem: str = "",
 ) -> Row:  # fmt: skip
     """The verdict is that of its worst core; with a problem, at best unknown."""
@@ -111,7 +111,9 @@ def row_of(  # noqa: PLR0913 - all that a row is made of
     return Row(site, known, deployed, compared, problem, verdict, found)
 
 
-def _reasons(site: Site, known: Known, deployed: Deployed | None, now: float) -> Iterable[Why]:
+def _reasons(
+    site: Site, known: Known, deployed: NewestDeployment | None, now: float
+) -> Iterable[Why]:
     if deployed is not None and deployed.status == "Failure":
         said = deployed.error or "no reason given"
         yield Why(DEGRADED, "deployment failed", said)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
+from contract.nesting import json_of
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.importing.definitions import of_type
 
@@ -53,7 +53,7 @@ def assets_beside(template: Path) -> dict[str, Path]:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(json_of(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path}: is not of a cloud assembly ({error}); run `cdk synth` first", MISSING

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
+from contract.nesting import json_of
 from edgecore.sources.aws_clients import AwsClients
 from fanfold.importing.imported import Imported
 from fanfold.importing.reading import imported_from
@@ -27,7 +27,7 @@ def source_for_core(source: str, state: Path, cloud: AwsClients) -> tuple[str, l
 
 def _is_document(path: Path) -> bool:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False  # whoever imports it says what is wrong with it
     return isinstance(content, dict) and any(key in content for key in _DOCUMENT_KEYS)

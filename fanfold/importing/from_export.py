@@ -7,10 +7,10 @@ are read from files of the same form where the user adds them.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from contract.nesting import json_of
 from edgecore.sources.document import SYSTEM_PREFIX, thing_name
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.importing.imported import Imported, Json
@@ -64,7 +64,7 @@ def _definition(path: Path, field: str) -> tuple[list[Json], Json]:
     if not path.exists():
         return [], {}
     try:
-        definition: Any = json.loads(path.read_text(encoding="utf-8"))["Definition"]
+        definition: Any = json_of(path.read_text(encoding="utf-8"))["Definition"]
         return list(definition.get(field) or []), dict(definition.get("DefaultConfig") or {})
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error}", MISSING) from error

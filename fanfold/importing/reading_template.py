@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from contract.nesting import TOO_DEEP, too_deep
 from fanfold.common.errors import INVALID, MISSING, UserError
 from infra.planning.yamlfile import MAX_VALUES, values_in
 
@@ -66,6 +67,8 @@ def _json(text: str) -> Json | None:
 
 
 def _yaml(text: str, path: Path) -> Json:
+    if too_deep(text):
+        raise UserError(f"{path}: {TOO_DEEP}: no template is; flatten it", INVALID)
     try:
         import yaml
     except ImportError as error:

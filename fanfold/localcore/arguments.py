@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fanfold.common.errors import INVALID, UserError
 from fanfold.localcore.listening import Listen
 
 
@@ -63,3 +64,16 @@ class CoreOptions:
         if self.read_only:
             arguments.append("--read-only")
         return arguments + self.listen.arguments()
+
+
+def pythons_of(given: Sequence[str]) -> dict[str, str]:
+    """``RUNTIME=PATH`` arguments. Raises UserError."""
+    found = {}
+    for text in given:
+        runtime, equals, path = text.partition("=")
+        if not equals or not path:
+            raise UserError(
+                f"--python {text!r} is not RUNTIME=PATH, e.g. python2.7=/usr/bin/x", INVALID
+            )
+        found[runtime] = path
+    return found

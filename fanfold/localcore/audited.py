@@ -11,17 +11,17 @@ from fanfold.common import output
 from fanfold.localcore.running import person
 
 
-def act_of(what: str, detail: dict[str, Any]) -> Act:
-    """Of whoever has this shell, done."""
+def act_of(what: str, detail: dict[str, Any], failed: str = "") -> Act:
+    """Of whoever has this shell; ``failed``: why it did not work."""
     return Act(
         who=f"local:{person()}", role="admin", address="command line", what=what,
-        result="done", detail=detail,
+        result="failed" if failed else "done", said=failed, detail=detail,
     )  # fmt: skip
 
 
-def noted(state: Path, what: str, detail: dict[str, Any]) -> None:
+def noted(state: Path, what: str, detail: dict[str, Any], *, failed: str = "") -> None:
     """An act that this command line did without the core's HTTP; warns where it cannot be noted."""
     try:
-        AuditLog(state).add(act_of(what, detail))
+        AuditLog(state).add(act_of(what, detail, failed))
     except (OSError, KeptFileError) as error:
         output.warn(f"not in the audit log: {error}")

@@ -16,7 +16,7 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 
 
 @dataclass(frozen=True)
-class Fed:
+class WorkerState:
     """A worker as the splitter sees it; `inflight` in images."""
 
     name: str
@@ -35,7 +35,7 @@ class Picture:
 
     t: float
     backlog: int
-    workers: tuple[Fed, ...]
+    workers: tuple[WorkerState, ...]
 
     def of(self, names: Sequence[str]) -> Picture:
         return Picture(self.t, self.backlog, tuple(w for w in self.workers if w.name in names))
@@ -44,23 +44,23 @@ class Picture:
         """Whether the splitter has acted on what was asked."""
         return all(worker.drained == drain for worker in self.workers)
 
-    def left(self, *, drain: bool) -> list[Fed]:
+    def left(self, *, drain: bool) -> list[WorkerState]:
         """Who is not yet as wished: a drained worker holds nothing, a resumed one may."""
         return [w for w in self.workers if w.drained != drain or (drain and w.inflight)]
 
 
 def picture(status: Status) -> Picture | None:
     """The splitter's last report in the core's status; None while there is none."""
-    fed = tuple(_fed(name, worker) for name, worker in sorted(workers(status).items()))
+    fed = tuple(_worker_state(name, worker) for name, worker in sorted(workers(status).items()))
     if not fed:
         return None
     splitter = part(status, "splitter")
     return Picture(number(splitter.get("t")) or 0.0, int(number(splitter.get("backlog")) or 0), fed)
 
 
-def _fed(name: str, worker: Mapping[str, Any]) -> Fed:
+def _worker_state(name: str, worker: Mapping[str, Any]) -> WorkerState:
     inflight = int(number(worker.get("inflight")) or 0)
-    return Fed(name, str(worker.get("state", "unknown")), inflight, is_drained(worker))
+    return WorkerState(name, str(worker.get("state", "unknown")), inflight, is_drained(worker))
 
 
 def seen(status: Status, site: str) -> Picture:

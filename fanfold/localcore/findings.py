@@ -17,7 +17,7 @@ from fanfold.localcore.running import RunningCore
 _TOLD = "findings-told.json"
 
 
-def tell(core: RunningCore, findings: Iterable[str]) -> None:
+def report(core: RunningCore, findings: Iterable[str]) -> None:
     """The new ones in full, and how many there are."""
     found = list(map(str, findings))
     for finding in news(core, found):

@@ -14,8 +14,7 @@ from edgecore.people.audit import AuditLog
 from edgecore.people.kept_file import KeptFileError
 from edgecore.people.passwords import MIN_CHARACTERS
 from edgecore.people.sessions import Sessions
-from edgecore.people.users import User, Users
-from edgecore.people.users import UserError as Refused
+from edgecore.people.users import AccountError, User, Users
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site
 from fanfold.localcore.audited import act_of
@@ -36,7 +35,7 @@ class PeopleOfCore:
         try:
             done = work()
             self.audit.add(act_of(what, detail))
-        except (ValueError, Refused) as error:
+        except (ValueError, AccountError) as error:
             raise UserError(str(error), INVALID) from error
         except (OSError, KeptFileError) as error:
             raise UserError(str(error)) from error
@@ -50,7 +49,7 @@ class PeopleOfCore:
         """Reading: not an act. Raises UserError."""
         try:
             return work()
-        except Refused as error:
+        except AccountError as error:
             raise UserError(str(error), INVALID) from error
         except (OSError, KeptFileError) as error:
             raise UserError(str(error)) from error

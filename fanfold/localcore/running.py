@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.topics import Topics
+from edgecore.disk.process_mark import is_same_process
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.output import note
 from fanfold.common.project import core_state, state_dir
@@ -29,6 +30,10 @@ class RunningCore:
     @property
     def pid(self) -> int:
         return int(self.info["pid"])
+
+    def alive(self) -> bool:
+        """Whether its process is there, and still that process."""
+        return isinstance(self.info, dict) and is_same_process(self.info)
 
     def port(self, name: str) -> int | None:
         """`ipc`, `mqtt`, `mqtt_plain` or `http`; None where the core does not listen."""
@@ -53,17 +58,31 @@ class RunningCore:
 
     def act(self, action: str, body: dict[str, Any]) -> str:
         """POST one of the core's actions; its answer in words. Raises UserError: refused."""
+        return str(self.act_whole(action, body)["message"])
+
+    def act_whole(
+        self,
+        action: str,
+        body: dict[str, Any],
+        *,
+        within_s: float = TIMEOUT_S,
+        fine: tuple[int, ...] = (200,),
+    ) -> dict[str, Any]:
+        """The whole answer, for statuses that are ``fine``. Raises UserError."""
         headers = {"Content-Type": "application/json", TOKEN_HEADER: str(self.info["token"])}
         headers["X-Fanfold-User"] = person()
         text = json.dumps(body).encode()
-        status, content = self._request("POST", f"/api/actions/{action}", text, headers)
+        path = f"/api/actions/{action}"
+        status, content = self._request("POST", path, text, headers, within_s)
         try:
-            message = str(json.loads(content)["message"])
+            answer = {**json.loads(content)}
+            message = str(answer["message"])
         except (ValueError, KeyError, TypeError):
             message = f"the core answered {status} to {action}: {content[:200]!r}"
-        if status != 200:
+            raise UserError(message) from None
+        if status not in fine:
             raise UserError(message)
-        return message
+        return answer
 
     def ready(self) -> bool:
         """Whether every function can take work, or does not by wish (drained), as /ready says."""
@@ -81,9 +100,10 @@ class RunningCore:
         path: str,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
+        within_s: float = TIMEOUT_S,
     ) -> tuple[int, bytes]:
         port = self.port("http")
-        connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection("127.0.0.1", port or 0, timeout=within_s)
         try:
             connection.request(method, path, body=body, headers=headers or {})
             response = connection.getresponse()
@@ -127,7 +147,8 @@ def find(site: str | None) -> RunningCore:
         names = ", ".join(core.state.name for core in running)
         raise UserError(f"several cores are running here: {names}. Pass the site.", MISSING)
     what = f"no core of site {site!r} is running here" if site else "no core is running here"
-    raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: fanfold run", MISSING)
+    start = f"fanfold run {site or 'SITE'}"
+    raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: {start}", MISSING)
 
 
 def state_of(site: str | None) -> Path:
@@ -153,10 +174,11 @@ def all_running() -> list[RunningCore]:
 
 
 def read(state: Path) -> RunningCore | None:
-    """The core whose state directory this is, if its process is there."""
+    """The core whose state directory this is, if its process is there: that one, and not another
+    that has its number since a power cut."""
     try:
         info = json.loads((state / "core.json").read_text(encoding="utf-8"))
-        os.kill(int(info["pid"]), 0)
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         return None
-    return RunningCore(state, info)
+    core = RunningCore(state, info)
+    return core if core.alive() else None

@@ -15,7 +15,7 @@ from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.inputs import hooks_of
 from fanfold.common.project import read_site, state_dir
 from fanfold.localcore import running
-from fanfold.localcore.findings import tell
+from fanfold.localcore.findings import report
 from fanfold.provision.local import local_certificates
 from infra.packaging import build_lambdas
 from infra.planning import check, errors, plan_group, render
@@ -103,7 +103,7 @@ def start(
     if lan := core.info.get("listen"):
         seen = f", certificate SHA-256 {lan['fingerprint']}" if lan["fingerprint"] else ""
         output.note(f"dashboard for users: {lan['url']}{seen}")
-    tell(core, core.get("/api/status")["findings"])
+    report(core, core.get("/api/status")["findings"])
     return core
 
 

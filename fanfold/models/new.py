@@ -16,10 +16,10 @@ from fanfold.common import output
 from fanfold.common.errors import INVALID, UserError
 from fanfold.device import trying
 from fanfold.device.pool import unpacked
-from fanfold.models.try_out import keep_as_probes, tell
+from fanfold.models.try_out import keep_as_probes, show
 from lambdas.model.errors import ModelError
 from lambdas.model.spec import MANIFEST
-from models.draft import Wishes, draft, plain_name, refuse_no_picture, side_of, write
+from models.draft import Overrides, draft, plain_name, refuse_no_picture, side_of, write
 from models.facts import Facts, read_facts
 from models.families import FAMILIES
 from models.recognise import Found, Question, Side, recognise
@@ -58,9 +58,9 @@ def new(
             refuse_no_picture(facts)
             side = side_of(facts, _side(size))
             found = _found(facts, side, family, labels)
-            wishes = Wishes(name or plain_name(network), version, labels, side)
-            folder = out or Path(wishes.name)
-            write(draft(facts, found, wishes), folder)
+            overrides = Overrides(name or plain_name(network), version, labels, side)
+            folder = out or Path(overrides.name)
+            write(draft(facts, found, overrides), folder)
     except (ArchiveError, ModelError) as error:
         raise UserError(str(error), INVALID) from error
     output.out.print(f"{folder}/model.json  {found.family}: {found.why}", markup=False)
@@ -81,7 +81,7 @@ def _try(folder: Path, images: list[Path]) -> None:
     with trying.sealed(folder) as (sealed, spec):
         trial = trying.run(sealed, spec.runtime, images, folder / "tried" if images else None)
     for answer in trial.answers:
-        tell(answer)
+        show(answer)
     if images:
         kept = keep_as_probes(folder, trial.answers)
         output.note(f"{kept} probe(s) kept: correct the answers in model.json if they are wrong")

@@ -18,6 +18,7 @@ def sign(
     key: Path = typer.Option(Path("model-key.pem"), help="Your private key (Ed25519, PEM)."),
     new_key: bool = typer.Option(False, "--new-key", help="Make the key first."),
     out: Path | None = typer.Option(None, help="Where to write the signed package."),
+    as_json: bool = typer.Option(False, "--json", help="Package and key, as one JSON object."),
 ) -> None:
     """Sign a package; prints the public key that a device's profile names.
 
@@ -31,6 +32,11 @@ def sign(
         public = signing.public_key(key)
     except (ModelError, OSError) as error:
         raise UserError(str(error), INVALID) from error
+    if as_json:
+        output.print_json(
+            {"v": 1, "path": str(made.path), "sha256": made.sha256, "public_key": public}
+        )
+        return
     output.out.print(f"{made.path}  sha256 {made.sha256}", markup=False)
     output.out.print(f"FANFOLD_MODEL_KEY: {public}", markup=False)
 

@@ -49,7 +49,7 @@ def try_(
         if as_json:
             output.print_json({"v": 1, **answer})
         else:
-            tell(answer)
+            show(answer)
     if keep:
         output.note(f"{keep_as_probes(model, trial.answers)} probe(s) in {model / MANIFEST}")
     failed = [answer for answer in trial.answers if "problem" in answer]
@@ -57,7 +57,7 @@ def try_(
         raise UserError(f"{len(failed)} of {len(trial.answers)} pictures have no answer", FAILED)
 
 
-def tell(answer: dict[str, Any]) -> None:
+def show(answer: dict[str, Any]) -> None:
     """One picture's answer in a line or some."""
     name = Path(answer["image"]).name
     if "problem" in answer:

@@ -56,6 +56,31 @@ class PackAnswer(Versioned):
     sha256: str = Field(description="Of the archive.")
 
 
+class SignAnswer(Versioned):
+    path: str
+    sha256: str = Field(description="Of the signed archive.")
+    public_key: str = Field(description="What FANFOLD_MODEL_KEY of a device's profile names.")
+
+
+class ImportAnswer(Versioned):
+    group: str = Field(description="The group document that was written.")
+    report: str
+    functions: int
+    subscriptions: int
+    devices: int
+    notes: list[str] = Field(description="What will not be honoured, and what is missing.")
+
+
+class MigrateAnswer(Versioned):
+    """Printed with exit code 2 as well, where something is to be added by hand."""
+
+    site: str = Field(description="The site file that was written.")
+    target: str
+    report: str
+    to_add: list[str]
+    left_behind: list[str] = Field(description="What has no counterpart.")
+
+
 class BenchAnswer(Versioned):
     report: str = Field(description="The REPORT.md that was written.")
     rows: list[dict[str, Any]] = Field(description="One for each measurement.")
@@ -69,6 +94,9 @@ ACTS: dict[str, type[Versioned]] = {
     "stop": StopAnswer,
     "publish": PublishAnswer,
     "model pack": PackAnswer,
+    "model sign": SignAnswer,
+    "import": ImportAnswer,
+    "migrate": MigrateAnswer,
     "bench": BenchAnswer,
 }
 """Verb → its answer."""

@@ -15,12 +15,13 @@ from fanfold.cloud.deployed import Deployment
 from fanfold.reference.act_answers import ACTS
 from fanfold.reference.answer import Answer, Versioned
 from fanfold.reference.canary_answer import CanaryAnswer
+from fanfold.reference.devcloud_answers import DEVCLOUD
 from fanfold.reference.fleet_answer import InitAnswer, SitesAnswer
 from fanfold.reference.history_answers import (
+    AcknowledgeAnswer,
     AlertsAnswer,
-    AuditLine,
+    AlertsTestAnswer,
     HistoryLine,
-    UsersAnswer,
 )
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
@@ -28,6 +29,7 @@ from fanfold.reference.model_answers import (
     ModelPublishAnswer,
     ModelTryAnswer,
 )
+from fanfold.reference.people_answers import PEOPLE
 from fanfold.reference.replay_answer import ReplayAnswer
 from fanfold.reference.rollout_answer import RolloutAnswer
 from fanfold.reference.verdict_answer import VerdictAnswer
@@ -232,11 +234,6 @@ class RollbackAnswer(Versioned):
     deployments: list[Deployment] = Field(default_factory=list, description="Of `--list`.")
 
 
-class DevcloudStatusAnswer(Versioned):
-    running: bool
-    url: str | None
-
-
 class Setting(Answer):
     """Its axes (`workers`, `threads`, `batch`, …) are keys as well."""
 
@@ -277,10 +274,10 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "results": ResultLine,
     "trace": TraceAnswer,
     "history": HistoryLine,
+    "alerts acknowledge": AcknowledgeAnswer,
     "alerts list": AlertsAnswer,
+    "alerts test": AlertsTestAnswer,
     "canary": CanaryAnswer,
-    "user list": UsersAnswer,
-    "audit": AuditLine,
     "replay": ReplayAnswer,
     "rollout": RolloutAnswer,
     "sites": SitesAnswer,
@@ -288,12 +285,13 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "drain": DrainAnswer,
     "tune": TuneAnswer,
     "detect": Profile,
-    "devcloud status": DevcloudStatusAnswer,
     "bundle": BundleAnswer,
     "model inspect": ModelInspectAnswer,
     "model publish": ModelPublishAnswer,
     "model compile": ModelCompileAnswer,
     "model try": ModelTryAnswer,
     **ACTS,
+    **DEVCLOUD,
+    **PEOPLE,
 }
 """Verb → its answer; of `results`, `logs` and `model try` one line of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterator
 from typing import Any
@@ -32,7 +33,13 @@ _HEAD = """\
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every verb that can be run, with its words: ("model pack", command)."""
-    yield from _below(typer.main.get_command(build_app()), ())
+    yield from _below(_whole(), ())
+
+
+@functools.cache
+def _whole() -> Any:
+    """Made once for its readers: forty verbs with their options take a tenth of a second."""
+    return typer.main.get_command(build_app())
 
 
 def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

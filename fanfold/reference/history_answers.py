@@ -1,8 +1,8 @@
-"""What `fanfold history`, `alerts`, `user` and `audit` print as JSON."""
+"""What `fanfold history` and `alerts` print as JSON."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -47,6 +47,9 @@ class AlertNow(Answer):
     since: float
     text: str
     acknowledged: float | None
+    unconfirmed: bool = Field(
+        description="On when the core stopped, and not seen yet whether it still is."
+    )
 
 
 class AlertChannel(Answer):
@@ -65,34 +68,15 @@ class AlertsAnswer(Versioned):
     problem: str | None = Field(description="What of the rules cannot be judged.")
 
 
-class UserSession(Answer):
-    kind: Literal["browser", "token"]
-    since: float
-    until: float
-    address: str = Field(alias="from", description="Where it was opened.")
+class WayTested(Answer):
+    name: Literal["webhook", "mail", "mqtt"]
+    problem: str | None = Field(description="null: the test was sent.")
 
 
-class UserNow(Answer):
-    name: str
-    role: Literal["viewer", "operator", "admin"]
-    password: bool = Field(description="false: a trusted proxy signs this user in.")
-    since: float
-    sessions: list[UserSession] = Field(description="What is open, the newest first.")
+class AlertsTestAnswer(Versioned):
+    ways: list[WayTested]
 
 
-class UsersAnswer(Versioned):
-    users: list[UserNow]
-
-
-class AuditLine(Versioned):
-    """One act a line, the newest first."""
-
-    t: float
-    who: str = Field(description="A user; `local:NAME` for this machine's; empty: nobody known.")
-    role: str = Field(description="What the user was then; empty: not signed in.")
-    address: str = Field(alias="from", description="An address, or `command line`.")
-    what: str = Field(description="Method and route, or the verb.")
-    result: Literal["done", "failed", "refused"]
-    status: int = Field(description="Of HTTP; 0 from the command line.")
-    said: str = Field(description="The answer in words.")
-    detail: dict[str, Any] = Field(description="What it was about; nothing secret.")
+class AcknowledgeAnswer(Versioned):
+    message: str = Field(description="The core's answer.")
+    alert: AlertNow | None = Field(description="As it is now; null: it has ended meanwhile.")

@@ -22,7 +22,8 @@ def page() -> str:
 def _words(command: Any) -> dict[str, Any]:
     said = command.get_short_help_str(limit=LINE_CHARS)
     options = [p for p in command.params if p.param_type_name == "option"]
-    words = {"help": said, "options": [_option(each) for each in options]}
+    line = " ".join((command.help or "").split("\n\n")[0].split())
+    words = {"help": said, "line": line, "options": [_option(each) for each in options]}
     if children := getattr(command, "commands", None):
         words["verbs"] = {name: _words(each) for name, each in children.items()}
     return words

@@ -11,7 +11,7 @@ from typing import Protocol
 from fanfold.rollout.health import REPORTS_MISSED, Limits, Report, Verdict, ill, judge
 from fanfold.rollout.record import Record
 from fanfold.rollout.sites import Standing
-from fanfold.rollout.state import Ended, GoBack, Halt, Judge, Rollout, Stand, Tell, decide
+from fanfold.rollout.state import Deploy, Ended, Halt, Judge, RollBack, Rollout, Stand, decide
 from fanfold.rollout.ways import Ran, Ways
 
 POLL_S = 2.0
@@ -55,20 +55,20 @@ class Run:
         told: Told,
     ) -> None:  # fmt: skip
         self._record, self._places, self._ways = record, places, ways
-        self._settings, self._told = settings, told
+        self._settings, self._report = settings, told
 
     def go(self) -> Rollout:
         """Until done, or stopped and rolled back. Any end of this process loses nothing."""
         while True:
             match decide(self._record.known):
-                case Tell():
-                    self._tell()
+                case Deploy():
+                    self._deploy_wave()
                 case Judge(sites):
                     self._judge(sites)
                 case Halt(why):
                     self._record.add("stopped", why=why)
-                    self._told(f"stopped: {why}")
-                case GoBack(sites):
+                    self._report(f"stopped: {why}")
+                case RollBack(sites):
                     self._go_back(sites)
                 case Ended(done):
                     if done and self._record.events[-1]["event"] != "done":
@@ -78,15 +78,15 @@ class Run:
     def _moved(self, site: str, to: Stand, why: str = "") -> None:
         state = self._record.add("site", site=site, stand=to.value, why=why)
         wave = next(i for i, wave in enumerate(state.waves, 1) if site in wave)
-        self._told(f"wave {wave} of {len(state.waves)}  {site}  {to.value}{why and ': '}{why}")
+        self._report(f"wave {wave} of {len(state.waves)}  {site}  {to.value}{why and ': '}{why}")
 
-    def _tell(self) -> None:
+    def _deploy_wave(self) -> None:
         """The sites of this wave, some at once; after a failure no further one is begun."""
         under_way: dict[Future[Ran | None], str] = {}
         with ThreadPoolExecutor(self._settings.at_once) as pool:
             while True:
                 action = decide(self._record.known)
-                for site in action.sites if isinstance(action, Tell) else ():
+                for site in action.sites if isinstance(action, Deploy) else ():
                     if len(under_way) == self._settings.at_once:
                         break
                     if site not in under_way.values():
@@ -143,7 +143,7 @@ class Run:
 
     def _verdict(self, site: str, deployed_at: float, over: bool) -> Verdict | None:
         place, now = self._places[site], time.time()
-        told_at = self._told_at(site)
+        told_at = self._deployed_at(site)
         limits = place.limits(self._settings.failed_percent)
         found = place.reports(told_at - BEFORE_S, now)
         after = [report for report in found if report.at > deployed_at]
@@ -155,7 +155,7 @@ class Run:
         spoke = {report.core for report in before if report.at > told_at - silent_s}
         return judge([r for r in before if r.core in spoke], after, limits)
 
-    def _told_at(self, site: str) -> float:
+    def _deployed_at(self, site: str) -> float:
         """When the site was last told to deploy."""
         told = [
             event["t"] for event in self._record.events

@@ -135,7 +135,7 @@ class Rollout:
 
 
 @dataclass(frozen=True)
-class Tell:
+class Deploy:
     """These are to get the model, as many at once as the operator allows."""
 
     sites: tuple[str, ...]
@@ -156,7 +156,7 @@ class Halt:
 
 
 @dataclass(frozen=True)
-class GoBack:
+class RollBack:
     """Of the stopped wave, these have the model."""
 
     sites: tuple[str, ...]
@@ -169,7 +169,7 @@ class Ended:
     done: bool
 
 
-Action = Tell | Judge | Halt | GoBack | Ended
+Action = Deploy | Judge | Halt | RollBack | Ended
 
 
 def decide(state: Rollout) -> Action:
@@ -178,7 +178,7 @@ def decide(state: Rollout) -> Action:
     wave = state.waves[index] if index is not None else ()
     if state.stopped:
         back = state.of(wave, *HAS_IT)
-        return GoBack(back) if back else Ended(done=False)
+        return RollBack(back) if back else Ended(done=False)
     return Ended(done=True) if index is None else _next(state, wave, index + 1)
 
 
@@ -187,7 +187,7 @@ def _next(state: Rollout, wave: Wave, number: int) -> Action:
     if bad := state.of(wave, *BAD):
         return Halt("; ".join(f"{s} {state.stands[s].value}: {state.why.get(s, '')}" for s in bad))
     if told := state.of(wave, S.PENDING, S.DEPLOYING):
-        return Tell(told)
+        return Deploy(told)
     if deployed := state.of(wave, S.DEPLOYED):
         return Judge(deployed)
     return Halt(

@@ -75,7 +75,7 @@ def _chosen(file: Path, fps: float | None) -> Iterator[tuple[float, object]]:
         while True:
             whole, pixels = capture.read()
             if not whole:
-                _tell_if_cut(file, capture, read, time_s)
+                _warn_if_cut(file, capture, read, time_s)
                 return
             read += 1
             time_s = max(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, 0.0)
@@ -88,7 +88,7 @@ def _chosen(file: Path, fps: float | None) -> Iterator[tuple[float, object]]:
         capture.release()
 
 
-def _tell_if_cut(file: Path, capture: Any, read: int, time_s: float) -> None:
+def _warn_if_cut(file: Path, capture: Any, read: int, time_s: float) -> None:
     """A file that ends early reads like one that ends: only what it promised differs."""
     import cv2
 

@@ -25,8 +25,8 @@ def trials_of(  # noqa: PLR0913, PLR0917 - as the verb's options
     """
     from bench.group import Machine
     from fanfold.tune.forecast import forecast
+    from fanfold.tune.progress import Progress
     from fanfold.tune.space import space_of
-    from fanfold.tune.telling import Told
     from fanfold.tune.trial import Trials
 
     files = images_of([images])
@@ -42,7 +42,7 @@ def trials_of(  # noqa: PLR0913, PLR0917 - as the verb's options
     expected = forecast(space, profile, footprint, seconds)
     return Trials(
         work.absolute(), space, models, files, machine, settings.strategy, seconds,
-        Told(expected), _memory(profile, footprint),
+        Progress(expected), _memory(profile, footprint),
     ), expected  # fmt: skip
 
 

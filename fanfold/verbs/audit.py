@@ -14,6 +14,7 @@ from rich.text import Text
 from edgecore.history.text import visible
 from edgecore.people.audit import FILES, REFUSED
 from fanfold.common import output
+from fanfold.common.arguments import SITE, STATE_FOLDER
 from fanfold.localcore.people import people_of
 
 _STYLES = {"done": "green", "failed": "yellow", "refused": "red"}
@@ -24,12 +25,10 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
-    site: str = typer.Argument(help="A site's name."),
+    site: str = SITE,
     count: int = typer.Option(50, "--count", "-n", min=1, help="Newest acts at most."),
     refused: bool = typer.Option(False, "--refused", help="Only what was refused."),
-    state: Path | None = typer.Option(
-        None, help="State folder of a core that was started with `python -m edgecore`."
-    ),
+    state: Path | None = STATE_FOLDER,
     as_json: bool = typer.Option(False, "--json", help="One JSON object a line."),
 ) -> None:
     """Show who did what: acts on the page, by programs and by this command line; the newest first.

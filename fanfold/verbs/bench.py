@@ -30,7 +30,9 @@ def bench(
         help="real, noop, latency, simulated, transform, slow-worker, strategies; comma-separated.",
     ),
     workers: str = typer.Option("2", help="Numbers of workers: 1,2,4 or 1..4."),
-    methods: str = typer.Option(DEFAULT_METHODS, help="Peers: ray, litserve, mms, pytriton."),
+    methods: str = typer.Option(
+        DEFAULT_METHODS, help="Peers: ray, litserve, mms, pytriton, benchmark_app."
+    ),
     gpus: int | None = typer.Option(
         None, min=0, help="GPUs for scenario real, dealt round-robin; default those found."
     ),

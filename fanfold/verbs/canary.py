@@ -12,6 +12,7 @@ from rich.table import Table
 from contract.status import CanaryStatus
 from edgecore.history.text import visible
 from fanfold.common import output
+from fanfold.common.arguments import RUNNING_SITE
 from fanfold.common.errors import FAILED, MISSING, UserError
 from fanfold.localcore import running
 from fanfold.localcore.canaries import canary_line
@@ -24,9 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def canary(
-    site: str | None = typer.Argument(
-        None, help="Site whose core is meant; needed only if several cores run here."
-    ),
+    site: str | None = RUNNING_SITE,
     as_json: bool = typer.Option(False, "--json", help="The whole report, as one JSON object."),
 ) -> None:
     """Show what the last canary of a core found: agreement, speed, the worst disagreements.

@@ -15,19 +15,23 @@ from fanfold.cloud.beside import refuse_uninstalling
 from fanfold.cloud.cdk_run import require_tools, run_cdk
 from fanfold.cloud.components import (
     forget_history,
-    go_forward_by_components,
     planned_versions,
     uninstall,
 )
 from fanfold.cloud.dealt import givers_first
 from fanfold.cloud.deployed import read_document, read_site_deployed
+from fanfold.cloud.going_forward import go_forward_again
 from fanfold.cloud.jobs import forget_jobs
-from fanfold.cloud.model_age import OPTION, identify, model_uri, refuse_older
+from fanfold.cloud.model_age import (
+    OPTION,
+    identify,
+    model_beside_file,
+    model_uri,
+    refuse_older,
+)
 from fanfold.cloud.preflight import look, refuse_other_account
 from fanfold.cloud.stack import (
     BOOTSTRAP_PARAMETER,
-    go_forward,
-    go_forward_by_job,
     read_stack,
     stacks_job,
 )
@@ -129,28 +133,28 @@ def _deploy_box(
             refuse_versions_of_before(access, settings, versions, stack.outputs if stack else {})
         _refuse_older_model(access, plan, allowed=allow_older_model)
 
-    context = ["-c", f"model={model}"] if model else []
-    context += ["-c", f"wait={wait_s}"]
-    if runtime_override:
-        context += ["-c", f"runtime_override={runtime_override}"]
-    # The bucket that an earlier stack left is taken back instead of failing to be made.
-    context += ["--import-existing-resources"]
-    arguments = ["deploy", settings.name, "--require-approval", "never", *context]
-    arguments += _where(site, settings)
+    arguments = ["deploy", settings.name, "--require-approval", "never"]
+    arguments += _context(model, wait_s, runtime_override) + _where(site, settings)
     _cdk(arguments, access, settings.name, as_json=as_json, first=look_first)
-    if settings.target == "iot":
-        go_forward_by_job(access, wanted, wait_s, before)
-    elif settings.target == "v2":
-        stack = read_stack(access, deployment_stack_name(settings.name))
-        go_forward_by_components(access, wanted, stack.outputs if stack else {}, wait_s)
-    else:
-        go_forward(access, settings.name, wait_s)
+    go_forward_again(access, wanted, wait_s, before)
+    if said := model_beside_file(settings, wanted, site_file(site)):
+        output.note(said)
     if as_json:
         now = read_site_deployed(access, settings)
         current = now.current.id if now and now.current else None
         output.print_json(
             {"v": 1, "site": settings.name, "cloud": access.where, "deployment": current}
         )
+
+
+def _context(model: str | None, wait_s: int, runtime_override: str | None) -> list[str]:
+    """What app.py is told beside the site."""
+    context = ["-c", f"model={model}"] if model else []
+    context += ["-c", f"wait={wait_s}"]
+    if runtime_override:
+        context += ["-c", f"runtime_override={runtime_override}"]
+    # The bucket that an earlier stack left is taken back instead of failing to be made.
+    return [*context, "--import-existing-resources"]
 
 
 def destroy(
@@ -247,12 +251,12 @@ def _cdk(
     """`first`: what is looked at before, while the CDK starts; it raises where nothing may be."""
     shown = [each for each in arguments if not each.startswith("--output")]
 
-    def say() -> None:
+    def begin() -> None:
         if first:
             first()
         output.note(f"cdk {' '.join(shown)}  → {access.cloud.url if access.cloud else 'AWS'}")
 
-    run_cdk(arguments, access, site, sys.stderr if as_json else None, say)
+    run_cdk(arguments, access, site, sys.stderr if as_json else None, begin)
 
 
 def _where(site: str, settings: Site) -> list[str]:

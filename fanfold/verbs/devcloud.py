@@ -21,6 +21,7 @@ app = typer.Typer(
 def start(
     port: int = typer.Option(DEFAULT_PORT, help="Loopback port; 0: any free one."),
     bootstrap: bool = typer.Option(False, help="Also run `cdk bootstrap` (about 10 s, once)."),
+    as_json: bool = typer.Option(False, "--json", help="Where it is, as one JSON object."),
 ) -> None:
     """Start it in the background.
 
@@ -35,6 +36,8 @@ def start(
             except DevCloudError as error:
                 raise UserError(str(error), error.exit_code) from error
         output.note("bootstrapped")
+    if as_json:
+        output.print_json({"v": 1, "url": cloud.url, "pid": cloud.pid, "bootstrapped": bootstrap})
 
 
 @app.command()
@@ -55,22 +58,33 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
 
 
 @app.command()
-def stop() -> None:
+def stop(
+    as_json: bool = typer.Option(False, "--json", help="What was stopped, as one JSON object."),
+) -> None:
     """Stop it; everything deployed to it is gone.
 
     Example: fanfold devcloud stop
     """
-    required().stop()
+    cloud = required()
+    cloud.stop()
+    if as_json:
+        output.print_json({"v": 1, "url": cloud.url, "pid": cloud.pid, "stopped": True})
     output.note("development cloud stopped")
 
 
 @app.command()
-def env() -> None:
+def env(
+    as_json: bool = typer.Option(False, "--json", help="The variables as one JSON object."),
+) -> None:
     """Print the variables that point cdk, aws and boto3 at it.
 
     Example: eval "$(fanfold devcloud env)"
     """
-    for name, value in required().env().items():
+    variables = required().env()
+    if as_json:
+        output.print_json({"v": 1, "variables": variables})
+        return
+    for name, value in variables.items():
         typer.echo(f"export {name}={value}")
 
 

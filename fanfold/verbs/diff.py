@@ -13,6 +13,7 @@ from fanfold.cloud.components import LEAVE_THE_CORE
 from fanfold.cloud.deployed import read_document, read_site_deployed
 from fanfold.cloud.words import detail_lines, sentence
 from fanfold.common import output
+from fanfold.common.arguments import AWS, SITE_OR_FILE
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site
 from infra.planning import Change, check, errors, plan_group
@@ -25,9 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def diff(
-    site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    site: str = SITE_OR_FILE,
     model: str | None = typer.Option(None, help="As if deployed with this model's S3 URI."),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """Show what `fanfold deploy SITE` would change in the deployed group.

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from fanfold.common import output
+from fanfold.common.arguments import SITE_OPTION
 from fanfold.common.errors import UserError
 from fanfold.localcore import running
 from fanfold.localcore.audited import noted
@@ -29,7 +30,7 @@ def drain(
     words: list[str] | None = typer.Argument(
         None, metavar="[SITE] [WORKER]...", help="Workers to drain; all if none is named."
     ),
-    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
+    site: str | None = SITE_OPTION,
     resume: bool = typer.Option(False, "--resume", help="Dispatch work to them again."),
     wait_s: float = typer.Option(
         60.0,

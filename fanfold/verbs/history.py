@@ -25,7 +25,7 @@ from fanfold.common.project import read_site, remembered_site
 from fanfold.localcore import running
 from fanfold.localcore.samples import write_samples
 from replay.errors import ReplayError
-from replay.place import place_of
+from replay.opening import place_of
 
 LABEL_COLUMNS = ("label", "camera", "images")
 EVENT_COLUMNS = ("time", "t", "kind", "subject", "text", "who")
@@ -140,6 +140,11 @@ def _images(
         )
         table.add_row(*map(_plain, shown))
     output.out.print(table)
+    if found.searched_to is not None:
+        back_to = zone_now(settings.zone, found.searched_to)[:23]
+        output.warn(f"looked back to {back_to} only, which took as long as a search may: go on "
+            f"with --until {back_to}, or name a camera")  # fmt: skip
+        return
     if not found.records:
         anywhere = query.name and not query.is_pattern
         hint = f"; a name is found by its beginning, anywhere with --name '*{query.name}*'"

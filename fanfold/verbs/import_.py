@@ -8,6 +8,7 @@ import typer
 
 from edgecore.sources.aws_clients import AwsClients
 from fanfold.common import output
+from fanfold.common.arguments import REGION
 from fanfold.importing.given import IMPORT_VALUE, PARAMETER, pairs
 from fanfold.importing.reading import imported_from
 
@@ -28,10 +29,9 @@ def import_(
     code: list[str] | None = typer.Option(
         None, help="FUNCTION=PATH: where a function's code is, a folder or a zip; repeatable."
     ),
-    region: str | None = typer.Option(
-        None, help="Default: AWS_REGION; an API needs one, for files us-east-1 will do."
-    ),
+    region: str | None = REGION,
     endpoint_url: str | None = typer.Option(None, help="Of an API that is not AWS's own."),
+    as_json: bool = typer.Option(False, "--json", help="What was written, as one JSON object."),
 ) -> None:
     """Bring a Greengrass V1 group into one folder: group.json, code, and a report.
 
@@ -48,9 +48,12 @@ def import_(
         sentences = imported.write(folder)
     for sentence in sentences:
         output.warn(sentence)
-    document = imported.document
-    output.note(
-        f"{folder / 'group.json'}: {len(document.get('Functions') or [])} functions, "
-        f"{len(document.get('Subscriptions') or [])} subscriptions, "
-        f"{len(document.get('Devices') or [])} devices; {folder / 'REPORT.md'} lists the rest"
-    )
+    kinds = ("functions", "subscriptions", "devices")
+    counts = {kind: len(imported.document.get(kind.title()) or []) for kind in kinds}
+    group, report = folder / "group.json", folder / "REPORT.md"
+    if as_json:
+        output.print_json(
+            {"v": 1, "group": str(group), "report": str(report), **counts, "notes": sentences}
+        )
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    output.note(f"{group}: {said}; {report} lists the rest")

@@ -12,6 +12,7 @@ import typer
 
 from edgecore.disk.logs import Tail, last_lines, names
 from fanfold.common import output
+from fanfold.common.arguments import SITE_OPTION
 from fanfold.common.errors import INVALID, UserError
 from fanfold.localcore import running
 from fanfold.localcore.naming import one_or_none, site_and_words
@@ -32,7 +33,7 @@ def logs(
         metavar="[SITE] [FUNCTION]",
         help="FUNCTION: its id, as `fanfold status` shows it, or `core`. Without: all of them.",
     ),
-    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
+    site: str | None = SITE_OPTION,
     lines: int = typer.Option(50, "--lines", "-n", min=0, help="Number of lines from the end."),
     follow: bool = typer.Option(False, "--follow", "-f", help="Keep following new lines."),
     image: str | None = typer.Option(None, help="Only lines about this image: its id."),

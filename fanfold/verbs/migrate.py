@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from contract.topics import NAME
 from edgecore.sources.aws_clients import AwsClients
 from fanfold.common import output, project
+from fanfold.common.arguments import REGION
 from fanfold.common.errors import INVALID, UserError
 from fanfold.importing.as_site import Migrated, as_site
 from fanfold.importing.given import IMPORT_VALUE, PARAMETER, pairs
@@ -46,10 +47,9 @@ def migrate(
     profile: str = typer.Option("this-machine", help="A file of device_profiles/, without .yaml."),
     parameter: list[str] | None = PARAMETER,
     import_value: list[str] | None = IMPORT_VALUE,
-    region: str | None = typer.Option(
-        None, help="Default: AWS_REGION; an API needs one, for files us-east-1 will do."
-    ),
+    region: str | None = REGION,
     endpoint_url: str | None = typer.Option(None, help="Of an API that is not AWS's own."),
+    as_json: bool = typer.Option(False, "--json", help="What was written, as one JSON object."),
 ) -> None:
     """Turn a Greengrass V1 group into a site for a target that is alive, with a report.
 
@@ -73,6 +73,17 @@ def migrate(
     report.write_text(_report(source, lacking, made.report), encoding="utf-8")
     for sentence in (*lacking, *made.report):
         output.warn(sentence)
+    if as_json:
+        output.print_json(
+            {
+                "v": 1,
+                "site": str(file),
+                "target": target.value,
+                "report": str(report),
+                "to_add": list(lacking),
+                "left_behind": list(made.report),
+            }
+        )
     output.note(
         f"{file}: target {target.value}; {report} lists what to add and what is left behind"
     )

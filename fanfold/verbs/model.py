@@ -9,6 +9,7 @@ import typer
 
 from fanfold.cloud.development import running_cloud
 from fanfold.common import output
+from fanfold.common.arguments import AWS
 from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
 from fanfold.device import compiling, trying
 from fanfold.device.pool import unpacked
@@ -174,7 +175,7 @@ def _report(result: dict[str, Any], written: Path) -> None:
 def publish(
     path: Path,
     bucket: str = typer.Option(help="Bucket; made where it does not exist on a development cloud."),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
     as_json: bool = typer.Option(False, "--json", help="As one JSON object, with the URI."),
 ) -> None:
     """Upload a verified package under its content's own key; prints the S3 URI.

@@ -10,8 +10,8 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from fanfold.cloud.components import component_findings
 from fanfold.common import output
+from fanfold.common.arguments import SITE_OR_FILE
 from fanfold.common.boxes import box_of, names_box, one_box, read_place, show_dealing
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    site: str = SITE_OR_FILE,
     core: str | None = typer.Option(None, help="Of a site with several cores, this one only."),
     why: bool = typer.Option(True, help="Show the reason for each number."),
     document: Path | None = typer.Option(
@@ -76,7 +76,11 @@ def plan(
 def _findings(made: Plan, site: str) -> list[Finding]:
     """Once a plan is right, what the synthesis of its components would refuse."""
     found = check(made)
-    return found if errors(found) else [*found, *component_findings(made, site)]
+    if errors(found) or made.site.target != "v2":
+        return found
+    from fanfold.cloud.components import component_findings  # a quarter second, and for v2 alone
+
+    return [*found, *component_findings(made, site)]
 
 
 def _write(group: dict[str, Any], path: Path) -> None:

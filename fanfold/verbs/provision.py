@@ -14,6 +14,7 @@ from fanfold.cloud.access import Access, explained, reach
 from fanfold.cloud.certificates import refuse_foreign
 from fanfold.cloud.preflight import refuse_other_account
 from fanfold.common import output
+from fanfold.common.arguments import AWS, SITE
 from fanfold.common.errors import INVALID, UserError
 from fanfold.common.project import read_site, site_file, state_dir
 from fanfold.provision import Identities, core_policy, device_policy
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def provision(
-    site: str = typer.Argument(help="A site's name."),
+    site: str = SITE,
     rotate: bool = typer.Option(False, help="New keys and certificates for every thing."),
     retire: bool = typer.Option(
         False, "--retire", help="Target iot: end the core's former certificate after --rotate."
@@ -49,7 +50,7 @@ def provision(
         "--csr",
         help="A request that `install.sh --csr THING` made: its key never leaves the device.",
     ),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
     as_json: bool = typer.Option(False, "--json", help="Things and certificates, one JSON object."),
 ) -> None:
     """Make a certificate and a narrow policy for the core, each camera and the console.
@@ -87,9 +88,7 @@ def provision(
             if settings.target == "iot":
                 cores = boxes if settings.core.group is not None else [settings.core.thing]
                 _former(identities, settings.name, cores, boxes, say, retire=retire)
-                _attach_site_policy(access, settings, identities, cores)
-                for core in cores:
-                    _say_join_file(core, write_join_file(access, settings, core, folder), folder)
+                _join_files(access, settings, identities, cores, folder)
     if not remove:
         output.note(f"keys in {folder}; certificate ARNs in {record}")
     if as_json:
@@ -170,7 +169,15 @@ def _former(
             )
 
 
-def _say_join_file(core: str, path: Path, keys: Path) -> None:
+def _join_files(
+    access: Access, site: Site, identities: Identities, cores: list[str], keys: Path
+) -> None:
+    _attach_site_policy(access, site, identities, cores)
+    for core in cores:
+        _print_join_file(core, write_join_file(access, site, core, keys), keys)
+
+
+def _print_join_file(core: str, path: Path, keys: Path) -> None:
     holds = (
         "it holds the private key" if (keys / core / KEY).exists() else "the key is the device's"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from fanfold.common import output
+from fanfold.common.arguments import SITE_OPTION, STATE_FOLDER
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.localcore import running
 from fanfold.localcore.naming import site_and_words
@@ -27,10 +28,8 @@ def publish(
         None, "--as", help="`cloud`, or the name of a device of the group. Default: the console."
     ),
     file: Path | None = typer.Option(None, help="Send the text of this file instead."),
-    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
-    state: Path | None = typer.Option(
-        None, help="State folder of a core that was started with `python -m edgecore`."
-    ),
+    site: str | None = SITE_OPTION,
+    state: Path | None = STATE_FOLDER,
     as_json: bool = typer.Option(False, "--json", help="What was published, as one JSON object."),
 ) -> None:
     """Publish one message in the group that runs here.

@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import typer
 from fanfold.cloud.landed import records_of
 from fanfold.common import output
 from fanfold.common.errors import FAILED, INVALID, MISSING, UserError
-from fanfold.common.watching import Watched
+from fanfold.common.progress import Progress
 from fanfold.device.interpreters import device_python
 from lambdas.model.spec import RUNTIME_MODULES, ModelSpec
 from lambdas.pool.sizing import parse_gpus, processes
@@ -28,8 +29,8 @@ from replay.engines.engine import Engine
 from replay.engines.local import LocalEngine
 from replay.errors import CannotLoadError, NoPackageError, ReplayError
 from replay.finish import finish
+from replay.opening import place_of
 from replay.package import local_package, spec_of
-from replay.place import place_of
 from replay.plan import Replay, make_plan, model_key
 from replay.recorded import recorded
 from replay.render.batch import submit_command, template
@@ -94,7 +95,7 @@ def replay(
         raise UserError("--recorded-only needs --against: whose images?", INVALID)
     if render is not None and not image:
         raise UserError("--render needs --image, a container image with Fanfold", INVALID)
-    try:
+    with _explained():
         folder = local_package(model)
         spec, archive, store = spec_of(folder, model), place_of(source), place_of(out)
         live = (place_of(against), records_of) if against else None
@@ -115,6 +116,18 @@ def replay(
             made = _engine(engine, job, spec, model, ray_address)
             tally = _driven(whole, made, usd_per_hour)
             report = finish(whole, spec, live)
+    report["run"] = _run_of(tally, whole, usd_per_hour)
+    if as_json:
+        output.print_json(report)
+    else:
+        _print(report)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What ends a replay, for whoever started it."""
+    try:
+        yield
     except CannotLoadError as error:
         raise UserError(str(error), MISSING) from error
     except NoPackageError as error:
@@ -128,11 +141,6 @@ def replay(
             "folder, and start the same replay again: what is written stays",
             FAILED,
         ) from error
-    report["run"] = _run_of(tally, whole, usd_per_hour)
-    if as_json:
-        output.print_json(report)
-    else:
-        _print(report)
 
 
 def _refuse_sizes(workers: str, gpus: str, engine: EngineName, render: Rendered | None) -> None:
@@ -183,9 +191,9 @@ def _python_for(spec: ModelSpec) -> str:
 
 
 def _driven(whole: Replay, engine: Engine, usd_per_hour: float) -> Tally:
-    with Watched(whole.plan.images, usd_per_hour) as watched:
+    with Progress(whole.plan.images, usd_per_hour) as progress:
         try:
-            return Driver(whole, engine, watched).run()
+            return Driver(whole, engine, progress).run()
         except KeyboardInterrupt:
             output.note("stopped; the same command goes on where it was")
             raise

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from fanfold.common import output
+from fanfold.common.arguments import AWS, RUNNING_SITE
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
 from fanfold.sending.mqtt import Console
@@ -28,9 +29,7 @@ class Source(str, Enum):
 
 
 def results(
-    site: str | None = typer.Argument(
-        None, help="Site whose core is meant; needed only if several cores run here."
-    ),
+    site: str | None = RUNNING_SITE,
     stream: str | None = typer.Option(None, help="One camera's results only."),
     count: int | None = typer.Option(
         None, "--count", "-n", min=1, help="End after this many results."
@@ -47,7 +46,7 @@ def results(
     ),
     job: str | None = typer.Option(None, help="With the cloud: one job's results only."),
     bucket: str | None = typer.Option(None, help="With the cloud: another bucket than the site's."),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
 ) -> None:
     """Follow the ordered results of a running core until interrupted, or read the cloud's.
 

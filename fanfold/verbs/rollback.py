@@ -22,6 +22,7 @@ from fanfold.cloud.model_age import identify, model_uri, refuse_older
 from fanfold.cloud.redeploy import Move, code_moves, redeploy, with_code
 from fanfold.cloud.words import RESTARTS, detail_lines, sentence
 from fanfold.common import output
+from fanfold.common.arguments import AWS, SITE_OR_FILE
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import read_site
 from infra.planning import Change, changes, plan_group, render
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback(
-    site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    site: str = SITE_OR_FILE,
     to: str | None = typer.Option(
         None, help="A group version or deployment, or the beginning of its id."
     ),
@@ -43,7 +44,7 @@ def rollback(
     ),
     list_only: bool = typer.Option(False, "--list", help="Show the deployments and stop."),
     wait_s: float = typer.Option(60.0, help="How long to wait for the core; 0: not at all."),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """Deploy an earlier deployment again: its group version and its code.

@@ -12,6 +12,7 @@ from rich.table import Table
 from fanfold.cloud.model_age import OPTION
 from fanfold.cloud.words import short_model
 from fanfold.common import output
+from fanfold.common.arguments import AWS
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import profiles, site_file, state_dir
 from fanfold.rollout.health import REPORTS_MISSED
@@ -52,7 +53,7 @@ def rollout(
     write: bool = typer.Option(False, "--write", help="Put the URI into the files of the sites."),
     allow_older_model: bool = typer.Option(False, OPTION, help="Also where that is older."),
     yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
     as_json: bool = typer.Option(False, "--json", help="One JSON object at the end."),
 ) -> None:
     """Bring a model to many sites: a canary site, then growing shares, each wave judged.
@@ -177,12 +178,12 @@ def _end(record: Record, *, as_json: bool) -> None:
         told = {"v": 1, "model": record.begun["model"], "waves": state.waves, "sites": sites}
         output.print_json({**told, "stopped": state.stopped or None, "record": str(path)})
     else:
-        _say(state, path)
+        _print_result(state, path)
     if state.stopped:
         raise typer.Exit(FAILED)
 
 
-def _say(state: Rollout, path: Path) -> None:
+def _print_result(state: Rollout, path: Path) -> None:
     by_stand: dict[Stand, list[str]] = {}
     for site, stand in state.stands.items():
         by_stand.setdefault(stand, []).append(site)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
 
 from fanfold.common import output
+from fanfold.common.arguments import SITE
 from fanfold.common.boxes import one_box
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site, remember_site, state_dir
 from fanfold.device.interpreters import RUNTIME, device_python
-from fanfold.importing.for_core import source_for_core
-from fanfold.localcore.arguments import CoreOptions
-from fanfold.localcore.foreign import cloud_of, options_for, pythons_of, review
+from fanfold.localcore import audited
+from fanfold.localcore.arguments import CoreOptions, pythons_of
 from fanfold.localcore.joining import Joining, cloud_arguments
 from fanfold.localcore.listening import Listen
 from fanfold.localcore.running import RunningCore
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    site: str = typer.Argument(help="A site's name."),
+    site: str = SITE,
     core: str | None = typer.Option(
         None, help="Of a site with several cores: which of them this machine is."
     ),
@@ -129,7 +129,10 @@ def run(
     joined = _join_file(settings, join)
     variables = environment()
     noted: list[str] = []
-    if group:
+    if group:  # what reads and judges groups from elsewhere costs a core of our own nothing
+        from fanfold.importing.for_core import source_for_core
+        from fanfold.localcore.unsupported import cloud_of
+
         source, noted = source_for_core(group, state, cloud_of(variables))
     elif model:
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
@@ -137,12 +140,9 @@ def run(
         source = "jobs" if joined else deployed_group(settings.name)
     pythons = {RUNTIME: str(python)} if (python := device_python()) else {}
     pythons.update(pythons_of(runtime_python or []))
-    volumes = [Path(settings.volumes.images), Path(settings.volumes.state)]
-    needed = (*map(Path, pythons.values()), state, *(each.parent for each in volumes))
-    owner = volume_owner(function_user, needed, insecure=insecure_core_user)
-    for folder in volumes:
-        make_volume(folder, owner)
-    held = lock_volume(volumes[1], inherit=True)
+    reached = (*map(Path, pythons.values()), state)
+    _make_volumes(settings, function_user, reached, insecure=insecure_core_user)
+    held = lock_volume(Path(settings.volumes.state), inherit=True)
     command = CoreOptions(
         source=source, state=state, site=site, mqtt_plain_port=mqtt_plain_port,
         mqtt_port=mqtt_port, ipc_port=ipc_port, http_port=http_port, isolation=isolation,
@@ -155,6 +155,8 @@ def run(
         ),
     ).command()  # fmt: skip
     if group is not None:
+        from fanfold.localcore.unsupported import options_for, review
+
         review(
             options_for(
                 source, state, pythons, mqtt_port=mqtt_port, join=joined,
@@ -167,13 +169,30 @@ def run(
         variables = without_keys(variables)
     joining = Joining(joined, iot_endpoint, iot_proxy)
     command += cloud_arguments(joining, variables, lend=insecure_static_credentials)
+    act = {"group": source, "listen": listen or "", "read_only": read_only}
     if not detach:
+        audited.noted(state, "run", {"pid": os.getpid(), **act})
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
     try:
         started = start(command, variables, state, held.fileno())
+    except UserError as error:
+        audited.noted(state, "run", act, failed=str(error))
+        raise
     finally:
         held.close()
-    _say(settings.name, started, as_json=as_json)
+    audited.noted(state, "run", {"pid": started.pid, **act})
+    _print_started(settings.name, started, as_json=as_json)
+
+
+def _make_volumes(
+    settings: Site, function_user: str, reached: Sequence[Path], *, insecure: bool
+) -> None:
+    """As the user who will run the functions, where that user reaches all that they need."""
+    volumes = [Path(settings.volumes.images), Path(settings.volumes.state)]
+    needed = (*reached, *(each.parent for each in volumes))
+    owner = volume_owner(function_user, needed, insecure=insecure)
+    for folder in volumes:
+        make_volume(folder, owner)
 
 
 def _refuse_json_without_detach(as_json: bool, detach: bool) -> None:
@@ -181,7 +200,7 @@ def _refuse_json_without_detach(as_json: bool, detach: bool) -> None:
         raise UserError("--json goes with --detach: else the core's own log is printed", INVALID)
 
 
-def _say(site: str, core: RunningCore, *, as_json: bool) -> None:
+def _print_started(site: str, core: RunningCore, *, as_json: bool) -> None:
     if as_json:
         shown = {key: core.info[key] for key in ("pid", "thing", "ports", "deployment", "listen")}
         output.print_json({"v": 1, "site": site, **shown})

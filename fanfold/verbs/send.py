@@ -9,7 +9,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ import typer
 from contract.limits import MESSAGE_BYTES
 from contract.topics import ACCEPTED, Topics
 from fanfold.common import output
+from fanfold.common.arguments import SITE_OPTION
 from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
 from fanfold.common.inputs import images_of
 from fanfold.common.output import printable
@@ -56,7 +57,7 @@ def send(
     words: list[str] = typer.Argument(
         metavar="[SITE] IMAGES...", help="Files, folders of images (searched below), or videos."
     ),
-    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
+    site: str | None = SITE_OPTION,
     camera: str | None = typer.Option(
         None,
         help="The stream. Default: the folder's name if it is a camera, else the first camera.",
@@ -73,8 +74,8 @@ def send(
 ) -> None:
     """Publish images to the local topic and wait until each is accepted or rejected.
 
-    Files are copied into the images volume first (whole: renamed into place), under a name that
-    ends in theirs, and stay there. What is answered with `busy` is sent again. Of a
+    Files are copied into the images volume first (whole: renamed into place), under their own
+    names in a folder of this call, and stay there. What is answered with `busy` is sent again. Of a
     video each frame is an image in order, named by its time: clip.mp4#t=1.200.jpg.
     Exit code 0: all accepted; 4: some rejected.
     Example: fanfold send demo photos/ --camera cam1
@@ -144,10 +145,17 @@ def _events(
 
 
 def _as_file(volume: Path) -> Callable[[Path, str, str], dict[str, str]]:
-    """Copies into the images volume; the copy's name ends in the sender's, as the record shows."""
+    """Copies into the images volume, under the sender's own names: by those they are looked for.
+
+    One folder for each call; a name that comes again has another one.
+    """
+    taken: Counter[tuple[str, str]] = Counter()
 
     def content(file: Path, stream: str, event_id: str) -> dict[str, str]:
-        relative = f"{stream}/{event_id}-{_short_name(file)}"
+        name, call = _short_name(file), event_id.rpartition("-")[0]
+        again = taken[stream, name]
+        taken[stream, name] += 1
+        relative = f"{stream}/{call}{f'-{again}' if again else ''}/{name}"
         _copy_whole(file, volume / relative)
         return {"file": relative}
 

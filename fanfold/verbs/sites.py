@@ -14,6 +14,7 @@ from rich.table import Table
 from edgecore.core.verdict import DEGRADED, DOWN, OK
 from fanfold.cloud.development import running_cloud
 from fanfold.common import output
+from fanfold.common.arguments import AWS
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.fleet.page import REFRESH_S, data_of, page
 from fanfold.fleet.reading import Fleet
@@ -39,7 +40,7 @@ def sites(
     since_h: float = typer.Option(
         24.0, min=0.25, max=720, help="How far back a silent site's last word is looked for."
     ),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
 ) -> None:
     """Show every site of the folder: verdict, version, model, last word, last result, drift.

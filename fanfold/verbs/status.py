@@ -12,12 +12,13 @@ from contract.status import FunctionStatus, Status, Verdict
 from edgecore.core.stats import fetched_cameras
 from edgecore.core.verdict import DEGRADED, DOWN, OK, verdict_of
 from fanfold.common import output
+from fanfold.common.arguments import AWS, RUNNING_SITE
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.localcore import running
 from fanfold.localcore.cameras import camera_line
 from fanfold.localcore.canaries import canary_line
 from fanfold.localcore.draining import picture
-from fanfold.localcore.findings import news, tell
+from fanfold.localcore.findings import news, report
 from fanfold.localcore.samples import samples_line
 
 
@@ -37,9 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    site: str | None = typer.Argument(
-        None, help="Site whose core is meant; needed only if several cores run here."
-    ),
+    site: str | None = RUNNING_SITE,
     as_json: bool = typer.Option(False, "--json", help="The core's own status object."),
     source: Source = typer.Option(
         Source.core, "--from", help="A running core; or what the cloud knows of the site's devices."
@@ -47,7 +46,7 @@ def status(
     findings: bool = typer.Option(
         False, "--findings", help="Only what the core found about its machine and group, in full."
     ),
-    aws: bool = typer.Option(False, "--aws", help="AWS, even if a development cloud runs."),
+    aws: bool = AWS,
 ) -> None:
     """Show functions, queues, backlog and cloud of a running core.
 
@@ -73,7 +72,7 @@ def status(
         _list(core, answer["findings"])
     else:
         _show(answer)
-        tell(core, answer["findings"])
+        report(core, answer["findings"])
     if verdict_of(answer)["state"] != OK:
         raise typer.Exit(FAILED)
 
@@ -85,7 +84,7 @@ def _show(answer: Status) -> None:
         f"group {group['name']} · deployment {group['deployment']}"
     )
     _show_verdict(verdict_of(answer))
-    _show_proving(answer)
+    _show_trial(answer)
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("function", "state", "gpu", "pid", "restarts", "queue", "done", "errors", "rss"):
         table.add_column(column, justify="left" if column in {"function", "state"} else "right")
@@ -117,7 +116,7 @@ def _show_verdict(verdict: Verdict) -> None:
         output.out.print(f"  [{style}]{subject}[/] {problem}\n    [dim]{remedy}[/]")
 
 
-def _show_proving(answer: Status) -> None:
+def _show_trial(answer: Status) -> None:
     """What a new deployment still has to show."""
     if (trial := answer["group"].get("trial")) is not None:
         output.out.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -9,8 +10,10 @@ import time
 import typer
 
 from fanfold.common import output
+from fanfold.common.arguments import RUNNING_SITE
 from fanfold.common.errors import UserError
 from fanfold.localcore import running
+from fanfold.localcore.audited import noted
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def stop(
-    site: str | None = typer.Argument(
-        None, help="Site whose core is meant; needed only if several cores run here."
-    ),
+    site: str | None = RUNNING_SITE,
     wait_s: float = typer.Option(
         30, "--wait-s", "--timeout-s", min=0, help="Seconds to wait for its functions to end."
     ),
@@ -31,9 +32,11 @@ def stop(
     Example: fanfold stop demo
     """
     core = running.find(site)
-    os.kill(core.pid, signal.SIGTERM)
+    noted(core.state, "stop", {"pid": core.pid})
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(core.pid, signal.SIGTERM)
     with output.working(f"core {core.state.name} is stopping its functions"):
-        ended = _ended(core.pid, wait_s)
+        ended = _ended(core, wait_s)
     if as_json:
         output.print_json({"v": 1, "site": core.state.name, "pid": core.pid, "stopped": ended})
     if ended:
@@ -45,23 +48,13 @@ def stop(
     )
 
 
-def _ended(pid: int, wait_s: float) -> bool:
+def _ended(core: running.RunningCore, wait_s: float) -> bool:
     """Whether it did in time."""
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-            os.waitpid(pid, os.WNOHANG)  # where the caller started it: do not keep a zombie
-        except (ProcessLookupError, ChildProcessError):
-            if not _exists(pid):
-                return True
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(core.pid, os.WNOHANG)  # where the caller started it: do not keep a zombie
+        if not core.alive():
+            return True
         time.sleep(0.05)
     return False
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from fanfold.common import output
+from fanfold.common.arguments import SITE_OPTION
 from fanfold.common.errors import MISSING, UserError
 from fanfold.localcore import running
 from fanfold.localcore.naming import one_or_none, site_and_words
@@ -27,7 +28,7 @@ def trace(
         metavar="[SITE] [IMAGE]",
         help="IMAGE: STREAM/SEQ or an image's id; without it the slowest of the last 2,000.",
     ),
-    site: str | None = typer.Option(None, help="The site, where it is not the first word."),
+    site: str | None = SITE_OPTION,
     as_json: bool = typer.Option(False, "--json", help="The core's own object."),
 ) -> None:
     """Show the stages of one image with their times; they sum to the total.

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from fanfold.common import output
+from fanfold.common.arguments import SITE_OR_FILE
 from fanfold.common.errors import FAILED, INVALID, UserError
 from fanfold.common.project import profiles, read_site, site_file
 from fanfold.tune.forecast import FINAL_ROUNDS, FINALISTS, Forecast, duration
 from fanfold.tune.outcome import Outcome, middle
 from fanfold.tune.prepare import trials_of
-from fanfold.tune.telling import clearing
+from fanfold.tune.progress import clearing
 from infra.planning import InvalidInput, Profile
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
-    site: str = typer.Argument(help="A site's name (sites/NAME.yaml) or file."),
+    site: str = SITE_OR_FILE,
     images: Path = typer.Option(help="Folder of images like those of the line."),
     model: list[Path] = typer.Option(
         help="Model package (.tar.gz); repeat for other versions of it, such as compiled or int8."

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from edgecore.people.roles import role_of
-from edgecore.people.sessions import MAX_TOKEN_DAYS
-from edgecore.web.access.people import user_json
+from edgecore.people.sessions import MAX_TOKEN_DAYS, user_json
 from fanfold.common import output
-from fanfold.localcore.people import new_password, people_of
+from fanfold.common.arguments import SITE, STATE_FOLDER
+from fanfold.localcore.people import PeopleOfCore, new_password, people_of
 
 
 class RoleWord(str, Enum):
@@ -25,13 +26,10 @@ class RoleWord(str, Enum):
     admin = "admin"
 
 
-_SITE = typer.Argument(help="A site's name.")
 _NAME = typer.Argument(help="The user's name.")
-_STATE = typer.Option(
-    None, help="State folder of a core that was started with `python -m edgecore`."
-)
 _FILE = typer.Option(None, help="Take the password from this file instead of asking for it.")
 _ROLE = typer.Option(help="viewer reads, operator acts, admin manages users.")
+_JSON = typer.Option(False, "--json", help="The user as it is now, as one JSON object.")
 
 
 def register(app: typer.Typer) -> None:
@@ -47,14 +45,15 @@ def register(app: typer.Typer) -> None:
 
 
 def add(
-    site: str = _SITE,
+    site: str = SITE,
     name: str = _NAME,
     role: RoleWord = _ROLE,
     password_file: Path | None = _FILE,
     no_password: bool = typer.Option(
         False, "--no-password", help="For one whom a trusted proxy signs in (--trust-header)."
     ),
-    state: Path | None = _STATE,
+    state: Path | None = STATE_FOLDER,
+    as_json: bool = _JSON,
 ) -> None:
     """Add a user; the password is asked for, or read from stdin.
 
@@ -64,11 +63,15 @@ def add(
     password = None if no_password else new_password(password_file)
     detail = {"name": name, "role": role.value}
     at.do("user add", detail, lambda: at.users.add(name, role_of(role.value), password))
-    output.note(f"added {name} as {role.value}")
+    _changed(at, name, f"added {name} as {role.value}", as_json=as_json)
 
 
 def role(
-    site: str = _SITE, name: str = _NAME, role: RoleWord = _ROLE, state: Path | None = _STATE
+    site: str = SITE,
+    name: str = _NAME,
+    role: RoleWord = _ROLE,
+    state: Path | None = STATE_FOLDER,
+    as_json: bool = _JSON,
 ) -> None:
     """Give a user another role; ends what the user has open.
 
@@ -76,14 +79,16 @@ def role(
     """
     at, detail = people_of(site, state), {"name": name, "role": role.value}
     at.do("user role", detail, lambda: at.users.set_role(name, role_of(role.value)))
-    output.note(f"{name} is {role.value} now, and signed out everywhere")
+    said = f"{name} is {role.value} now, and signed out everywhere"
+    _changed(at, name, said, as_json=as_json)
 
 
 def passwd(
-    site: str = _SITE,
+    site: str = SITE,
     name: str = _NAME,
     password_file: Path | None = _FILE,
-    state: Path | None = _STATE,
+    state: Path | None = STATE_FOLDER,
+    as_json: bool = _JSON,
 ) -> None:
     """Give a user another password; ends what the user has open.
 
@@ -93,14 +98,16 @@ def passwd(
     at.user(name)  # before a password is asked for
     password = new_password(password_file)
     at.do("user passwd", {"name": name}, lambda: at.users.set_password(name, password))
-    output.note(f"{name} has a new password, and is signed out everywhere")
+    said = f"{name} has a new password, and is signed out everywhere"
+    _changed(at, name, said, as_json=as_json)
 
 
 def token(
-    site: str = _SITE,
+    site: str = SITE,
     name: str = _NAME,
     days: float = typer.Option(365, min=1, max=MAX_TOKEN_DAYS, help="How long it is good for."),
-    state: Path | None = _STATE,
+    state: Path | None = STATE_FOLDER,
+    as_json: bool = typer.Option(False, "--json", help="With the user, as one JSON object."),
 ) -> None:
     """Print a token for a program (`Authorization: Bearer …`), with this user's rights.
 
@@ -113,32 +120,57 @@ def token(
         "user token", {"name": name, "days": days},
         lambda: at.sessions.open(user, kind="token", days=days, address="command line"),
     )  # fmt: skip
-    output.line(made)
+    if as_json:
+        output.print_json({"v": 1, "token": made, "user": _now(at, name)})
+    else:
+        output.line(made)
 
 
-def sign_out(site: str = _SITE, name: str = _NAME, state: Path | None = _STATE) -> None:
+def sign_out(
+    site: str = SITE,
+    name: str = _NAME,
+    state: Path | None = STATE_FOLDER,
+    as_json: bool = _JSON,
+) -> None:
     """End every session and token of a user.
 
     Example: fanfold user sign-out demo ann
     """
     at = people_of(site, state)
     at.do("user sign-out", {"name": name}, lambda: at.users.sign_out(name))
-    output.note(f"{name} is signed out everywhere")
+    _changed(at, name, f"{name} is signed out everywhere", as_json=as_json)
 
 
-def remove(site: str = _SITE, name: str = _NAME, state: Path | None = _STATE) -> None:
+def remove(
+    site: str = SITE,
+    name: str = _NAME,
+    state: Path | None = STATE_FOLDER,
+    as_json: bool = typer.Option(False, "--json", help="That there is none, as one JSON object."),
+) -> None:
     """Remove a user; what the user has open ends at once.
 
     Example: fanfold user remove demo ann
     """
     at = people_of(site, state)
     at.do("user remove", {"name": name}, lambda: at.users.remove(name))
-    output.note(f"removed {name}")
+    _changed(at, name, f"removed {name}", as_json=as_json)
+
+
+def _changed(at: PeopleOfCore, name: str, said: str, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"v": 1, "user": _now(at, name)})
+    output.note(said)
+
+
+def _now(at: PeopleOfCore, name: str) -> dict[str, Any] | None:
+    """None: there is no such user any more."""
+    found = [user for user in at.look(at.users.all) if user.name == name]
+    return user_json(found[0], at.sessions) if found else None
 
 
 def list_users(
-    site: str = _SITE,
-    state: Path | None = _STATE,
+    site: str = SITE,
+    state: Path | None = STATE_FOLDER,
     as_json: bool = typer.Option(False, "--json", help="With every session, as one JSON object."),
 ) -> None:
     """List users with their roles and what they have open.

@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     answer_with(
         event,
         _physical_id(event),
-        lambda: _handle(event, boto3.client("greengrass", config=patience()), Clock(context)),
+        lambda: _handle(event, boto3.client("greengrass", config=client_config()), Clock(context)),
     )
 
 
@@ -171,7 +171,7 @@ def _physical_id(event: dict[str, Any]) -> str:
     return f"deployment-of-{event['ResourceProperties'].get('GroupId', 'unknown')}"
 
 
-def patience() -> Any:
+def client_config() -> Any:
     return Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard"})
 
 

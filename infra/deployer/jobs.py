@@ -21,7 +21,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from infra.deployer.handler import Clock, DeploymentError, answer_with, patience, wait_s
+from infra.deployer.handler import Clock, DeploymentError, answer_with, client_config, wait_s
 from infra.deployer.verdict import BAD, OPEN, PENDING, failed, group_of, members, pages, selection
 
 POLL_S = 1.0
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     """Entry point of AWS Lambda: never raises."""
 
     def work() -> dict[str, str]:
-        clients = {name: boto3.client(name, config=patience()) for name in ("iot", "s3")}
+        clients = {name: boto3.client(name, config=client_config()) for name in ("iot", "s3")}
         return handle(event, clients["iot"], clients["s3"], Clock(context))
 
     answer_with(event, f"job-of-{event['ResourceProperties'].get('Site', 'unknown')}", work)
@@ -143,7 +143,7 @@ def wait(
         clock.sleep(POLL_S)
     if failed(status, found, json.loads(wanted["Settings"]).get("abortConfig")):
         bad = {thing: stands for thing, stands in found.items() if stands in BAD}
-        raise DeploymentError(_told(iot, job_id, bad, len(found)))
+        raise DeploymentError(_failed_devices(iot, job_id, bad, len(found)))
     told = "Completed" if group and found and not left else status.title().replace("_", "")
     succeeded = sum(stands == "SUCCEEDED" for stands in found.values())
     return {"Status": told, "Succeeded": str(succeeded), "Waiting": str(len(left))}
@@ -158,7 +158,7 @@ def executions(iot: Any, job_id: str) -> dict[str, str]:
     }
 
 
-def _told(iot: Any, job_id: str, bad: dict[str, str], devices: int) -> str:
+def _failed_devices(iot: Any, job_id: str, bad: dict[str, str], devices: int) -> str:
     """One sentence: which devices, and what each of the first few says."""
     said = []
     for thing, status in list(bad.items())[:MOST_NAMED]:

@@ -19,11 +19,11 @@ _LAST_NUMBER = re.compile(r"(\d+)\s*$")
 def ports_taken(name: str, merge: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     """Each port of component `name` with what says so; none where it is no broker."""
     if name == MOQUETTE:
-        yield _said(merge, "moquette", "ssl_port")
+        yield _port_under(merge, "moquette", "ssl_port")
     elif name == EMQX and "dockerOptions" in merge:
         yield from _emqx_in_docker(merge)
     elif name == EMQX:
-        yield _said(merge, "emqx", "listener.ssl.external")
+        yield _port_under(merge, "emqx", "listener.ssl.external")
 
 
 def _emqx_in_docker(merge: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
@@ -32,10 +32,10 @@ def _emqx_in_docker(merge: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
     for port in published:
         yield int(port), "its merge: dockerOptions"
     if not published:
-        yield _said(merge, "emqxConfig", "listeners", "ssl", "default", "bind")
+        yield _port_under(merge, "emqxConfig", "listeners", "ssl", "default", "bind")
 
 
-def _said(merge: Mapping[str, Any], *keys: str) -> tuple[int, str]:
+def _port_under(merge: Mapping[str, Any], *keys: str) -> tuple[int, str]:
     """The port under these keys, alone or behind an address; the default where none is."""
     found: Any = merge
     for key in keys:

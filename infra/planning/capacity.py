@@ -106,7 +106,7 @@ def capacity(plan: Plan, path_ms: float = PATH_MS) -> tuple[float | None, str]:
     # Reserved cores are those of the core, the splitter and the aggregator: their work counts here.
     cpu_ms = footprint.ms.transform + path_ms
     if not plan.profile.accelerators:
-        cpu_ms += footprint.ms.inference
+        cpu_ms += _network_ms(plan, footprint.ms)
     cores = plan.profile.cpu_cores
     stages[f"{cores} cores"] = cores * 1000 / cpu_ms
     slowest = min(stages, key=lambda name: stages[name])
@@ -128,14 +128,27 @@ def _gpu_stages(plan: Plan, ms: StageTimes) -> dict[str, float]:
 def _cpu_stages(plan: Plan, ms: StageTimes) -> dict[str, float]:
     """A worker decodes the next image while its network runs, on a core that is free. Threads of
     one network scale a little worse than processes (1.90 against 1.97 for two), which is left
-    out, as is what copies take from one another's caches."""
-    networks = min(plan.copies * plan.workers[0].threads, plan.profile.cpu_cores)
+    out."""
+    networks, network_ms = _networks(plan), _network_ms(plan, ms)
     if plan.site.strategy == "on_demand":  # one batch at a time in each container
-        return {f"{networks} containers": networks * 1000 / (ms.transform + ms.inference)}
-    stages = {f"{plan.copies} workers": networks * 1000 / ms.inference}
+        return {f"{networks} containers": networks * 1000 / (ms.transform + network_ms)}
+    stages = {f"{plan.copies} workers": networks * 1000 / network_ms}
     if transforms := len(plan.by_role("transform")):
         stages[f"{transforms} transforms"] = transforms * 1000 / ms.transform
     return stages
+
+
+def _networks(plan: Plan) -> int:
+    """Cores that networks keep busy."""
+    return min(plan.copies * plan.workers[0].threads, plan.profile.cpu_cores)
+
+
+def _network_ms(plan: Plan, ms: StageTimes) -> float:
+    """Between what a copy takes alone and what it takes with one on every core."""
+    others = plan.profile.cpu_cores - 1
+    if ms.inference_beside is None or not others:
+        return ms.inference
+    return ms.inference + (ms.inference_beside - ms.inference) * (_networks(plan) - 1) / others
 
 
 def _images_per_day(plan: Plan, rate: float | None) -> int:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from contract.accelerators.choosing import TOLD, TOLD_POOL
+from contract.accelerators.choosing import UUID_VARIABLE, UUIDS_VARIABLE
 from contract.model_pin import PIN, pinned_digest
 from contract.regions import VARIABLE as REGIONS
 from contract.regions import variable as regions_variable
@@ -158,7 +158,7 @@ class Environment:
 
     def inference(self, worker: str, on: Accelerator | None) -> Variables:
         """`on` None: the CPU."""
-        named = {TOLD: on.uuid} if on is not None and on.uuid else {}
+        named = {UUID_VARIABLE: on.uuid} if on is not None and on.uuid else {}
         return {
             **self._model("inference", worker),
             "GPU_ID": str(CPU) if on is None else on.id,
@@ -180,7 +180,7 @@ class Environment:
             **self._model("pool", worker),
             "FANFOLD_POOL_WORKERS": str(processes),
             "FANFOLD_GPU_IDS": ",".join(each.id for each in gpus),
-            **({TOLD_POOL: ",".join(each.uuid for each in gpus)} if gpus and named else {}),
+            **({UUIDS_VARIABLE: ",".join(each.uuid for each in gpus)} if gpus and named else {}),
             **self._mps(gpus[0] if gpus else None),
         }
 

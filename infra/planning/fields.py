@@ -45,6 +45,11 @@ class StageTimes(Record):
     inference: PositiveFloat = Field(
         description="Network, ms per image: on one core, or on one GPU if the profile has any."
     )
+    inference_beside: PositiveFloat | None = Field(
+        default=None,
+        description="The same while a copy runs on every other core: they take caches from one "
+        "another. Without it they count as if they did not.",
+    )
 
 
 class Footprint(Record):

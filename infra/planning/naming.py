@@ -14,6 +14,11 @@ ALIAS = "live"
 _PARTITIONS = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
 
 
+def rule_name(site: str, what: str) -> str:
+    """Of an AWS IoT topic rule: no hyphens, which site names have; those have no underscores."""
+    return f"fanfold_{site.replace('-', '_')}_{what}"
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Names of one site."""

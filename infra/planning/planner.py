@@ -8,7 +8,7 @@ from infra.planning.model import Isolation, Logger, Plan, Reason
 from infra.planning.naming import Names
 from infra.planning.placement import place
 from infra.planning.profile import Profile
-from infra.planning.reasons import Reasons, of_proving
+from infra.planning.reasons import Reasons, of_trials
 from infra.planning.resources import Resources
 from infra.planning.site import Site
 from infra.planning.subscriptions import subscriptions
@@ -41,7 +41,7 @@ def plan_group(site: Site, profile: Profile, footprint: Footprint | None = None)
         loggers=loggers,
         reasons=(
             why,
-            *of_proving(site),
+            *of_trials(site),
             *placement.reasons,
             *Reasons(placement, footprint).all(functions, system, loggers),
         ),

@@ -116,7 +116,7 @@ class Reasons:
         return _VARIABLES.get(name)
 
 
-def of_proving(site: Site) -> Iterator[Reason]:
+def of_trials(site: Site) -> Iterator[Reason]:
     """Printed by a plan, defaults too: they decide what a deployment becomes."""
     trial, canary = site.trial, site.canary
     said = f"at most {trial.max_failed:.0%} of {trial.images} images failed"

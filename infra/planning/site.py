@@ -23,8 +23,8 @@ from infra.planning.fields import (
 from infra.planning.findings import Finding, InvalidInput
 from infra.planning.history import History
 from infra.planning.pictures import Pictures
-from infra.planning.proving import Canary, Trial
 from infra.planning.rollout import Rollout
+from infra.planning.trials import Canary, Trial
 
 Strategy = Literal["pinned", "decoupled", "pool", "on_demand"]
 Target = Literal["v1", "iot", "v2"]

@@ -7,18 +7,20 @@ the package that read files.
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from contract.nesting import TOO_DEEP, too_deep
 from infra.planning.findings import Finding, InvalidInput
 from infra.planning.wording import allowed, unit_hint
 
@@ -31,7 +33,13 @@ MAX_BYTES = 4 << 20
 
 def read(path: Path, model: type[Row]) -> Row:
     """Read one record. Raises InvalidInput with every finding of the file."""
-    tree = parse(path)
+    return cast("Row", _record(path, _text(path), model))
+
+
+@functools.lru_cache(maxsize=32)
+def _record(path: Path, text: str, model: type[BaseModel]) -> BaseModel:
+    """Remembered, as the sites of a fleet name the same few profiles; records never change."""
+    tree = _tree(path, text)
     try:
         # As JSON, so that strict types still take a YAML list for a tuple.
         text = json.dumps(tree, default=str)
@@ -48,14 +56,26 @@ def read(path: Path, model: type[Row]) -> Row:
 
 def parse(path: Path) -> Any:
     """The file as mappings that know their lines. Raises InvalidInput."""
+    return _tree(path, _text(path))
+
+
+def _text(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InvalidInput([_unreadable(path, f"more than {MAX_BYTES:,} bytes")])
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidInput([_unreadable(path, error.strerror or str(error))]) from None
     except UnicodeDecodeError:
         raise InvalidInput([_unreadable(path, "not UTF-8 text")]) from None
+
+
+@functools.lru_cache(maxsize=4)
+def _tree(path: Path, text: str) -> Any:
+    """Remembered, as a site's is asked again for each of its cores; nobody changes one."""
+    if too_deep(text):
+        finding = Finding("FF002", "error", str(path), f"{TOO_DEEP}.", "Flatten it.")
+        raise InvalidInput([finding])
     try:
         tree = YAML(typ="rt").load(text)
         values = values_in(tree)

@@ -17,8 +17,9 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.planning.monitoring import METRICS
+from infra.planning.naming import rule_name
 from infra.stacks.dashboard import NAMESPACE, dashboard_body
-from infra.stacks.rules import LOG_ACTIONS, rule_name, rule_role, topic_rule
+from infra.stacks.rules import LOG_ACTIONS, rule_role, topic_rule
 
 FIVE_MINUTES_S = 300
 

@@ -11,8 +11,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.planning.naming import rule_name
 from infra.stacks.buckets import kept_bucket
-from infra.stacks.rules import LOG_ACTIONS, rule_name, rule_role, topic_rule
+from infra.stacks.rules import LOG_ACTIONS, rule_role, topic_rule
 
 #: Both parts come from the message, so that a batch sent again is the same object.
 KEY = "${partition}/${batch}.json"

@@ -15,11 +15,6 @@ SQL_VERSION = "2016-03-23"
 LOG_ACTIONS = ("logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")
 
 
-def rule_name(site: str, what: str) -> str:
-    """Rule names have no hyphens; site names have no underscores."""
-    return f"fanfold_{site.replace('-', '_')}_{what}"
-
-
 def topic_rule(  # noqa: PLR0913 (a construct takes its parts by keyword)
     scope: Construct,
     construct_id: str,

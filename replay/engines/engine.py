@@ -35,13 +35,13 @@ class Unable(NamedTuple):
     error: ReplayError
 
 
-class Said(NamedTuple):
+class Notice(NamedTuple):
     """For who watches; of no shard."""
 
     message: str
 
 
-Event = Done | Ended | CameBack | Unable | Said
+Event = Done | Ended | CameBack | Unable | Notice
 
 
 class Engine(Protocol):

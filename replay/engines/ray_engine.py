@@ -24,10 +24,10 @@ import lambdas
 import replay
 from replay.cut import Shard
 from replay.engines import ray_task
-from replay.engines.engine import CameBack, Done, Ended, Event, Said, Unable
+from replay.engines.engine import CameBack, Done, Ended, Event, Notice, Unable
 from replay.errors import CannotLoadError, ReplayError
+from replay.opening import place_of
 from replay.package import packed
-from replay.place import place_of
 from replay.shard import Job, Outcome
 
 #: Tasks that wait beside those that run, so that a core that comes free has work at once, and
@@ -111,7 +111,7 @@ class RayEngine:
             raise ReplayError(f"{self._wanted()}, for {NODE_PATIENCE_S / 60:.0f} minutes now")
         elif now >= self._say_at:
             self._say_at = now + SAY_S
-            return [Said(f"{self._wanted()}; it waits until one joins")]
+            return [Notice(f"{self._wanted()}; it waits until one joins")]
         return []
 
     def _wanted(self) -> str:
@@ -120,7 +120,7 @@ class RayEngine:
 
     def _event(self, reference: Any, shard: Shard) -> Event:
         try:
-            return _told(shard, *ray.get(reference))
+            return _event(shard, *ray.get(reference))
         except (exceptions.NodeDiedError, exceptions.ObjectLostError) as error:
             return CameBack(shard, f"a node went away ({type(error).__name__})")
         except (exceptions.WorkerCrashedError, exceptions.OutOfMemoryError) as error:
@@ -134,7 +134,7 @@ class RayEngine:
             return CameBack(shard, f"Ray: {_first_line(error)}")
 
 
-def _told(shard: Shard, kind: str, said: Any) -> Event:
+def _event(shard: Shard, kind: str, said: Any) -> Event:
     """What `ray_task.run` returned."""
     match kind:
         case "done":

@@ -9,16 +9,17 @@ from typing import Any
 import ray
 
 from replay.cut import shard_of
-from replay.engines.seat import Seat
+from replay.engines.process_slot import ProcessSlot
 from replay.errors import CannotLoadError, OverloadedError, ReplayError
+from replay.opening import place_of
 from replay.package import unpacked
-from replay.place import Place, place_of
+from replay.place import Place
 from replay.runner import Runner
 from replay.shard import Job, run_shard
 
 #: Below the output, where that is a folder: who does not find it there sees another folder.
 SHARED = "shared"
-_seat = Seat()
+_slot = ProcessSlot()
 
 
 def run(line: str, job: Job, package: bytes, whole_gpus: bool) -> tuple[str, Any]:
@@ -29,7 +30,7 @@ def run(line: str, job: Job, package: bytes, whole_gpus: bool) -> tuple[str, Any
         _require_shared(job, store)
         gpus = [str(gpu) for gpu in ray.get_gpu_ids()]
         alone = [f"{node[:16]}-{gpu}" for gpu in gpus] if whole_gpus else []
-        with _seat.using((job, *gpus), alone, lambda: _runner(job, package, gpus)) as runner:
+        with _slot.using((job, *gpus), alone, lambda: _runner(job, package, gpus)) as runner:
             outcome = run_shard(shard_of(line), job.model, archive, store, runner)
     except OverloadedError as error:
         return "again", str(error)

@@ -14,7 +14,7 @@ from lambdas.common.pipes import Answers
 from replay.cut import shard_of
 from replay.engines.local import LANES
 from replay.errors import CannotLoadError, OverloadedError, ReplayError
-from replay.place import place_of
+from replay.opening import place_of
 from replay.runner import Runner
 from replay.shard import Job, run_shard
 

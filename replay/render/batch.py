@@ -26,7 +26,7 @@ def template(array: Array) -> dict[str, Any]:
     if array.gpus:
         needs.append({"Type": "GPU", "Value": str(array.gpus)})
     where = shlex.quote(array.url)
-    run = f"exec python -m replay.shard {where} --index $AWS_BATCH_JOB_ARRAY_INDEX --of "
+    run = f"exec python -m replay.array {where} --index $AWS_BATCH_JOB_ARRAY_INDEX --of "
     variables = [{"Name": name, "Value": value} for name, value in array.variables.items()]
     definition = {
         "Type": "AWS::Batch::JobDefinition",

@@ -21,7 +21,7 @@ def indexed_job(array: Array) -> dict[str, Any]:
         "name": "replay",
         "image": array.image,
         # Kubernetes puts variables for $(…) in a command, and takes $$ for $.
-        "command": ["python", "-m", "replay.shard", array.url.replace("$", "$$"), "--index",
+        "command": ["python", "-m", "replay.array", array.url.replace("$", "$$"), "--index",
                     "$(JOB_COMPLETION_INDEX)", "--of", str(tasks)],
         "env": [{"name": "JOB_COMPLETION_INDEX", "valueFrom": {"fieldRef": {"fieldPath":
             "metadata.annotations['batch.kubernetes.io/job-completion-index']"}}},

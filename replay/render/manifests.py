@@ -29,7 +29,7 @@ class Array(NamedTuple):
 
 
 def write_manifests(replay: Replay, job: Job) -> str:
-    """URL of the replay, which is the argument of `python -m replay.shard`."""
+    """URL of the replay, which is the argument of `python -m replay.array`."""
     store, folder = replay.store, replay.folder
     for index, shard in enumerate(replay.plan):
         store.write_once(f"{folder}/{manifest_name(index)}", shard.line().encode())

@@ -80,7 +80,7 @@ def make(region: Region, wanted: dict[str, Any]) -> Job:
     )
     with region.lock:
         region.engine.add(job, now)
-    region.tell_devices()
+    region.notify_devices()
     return job
 
 
@@ -152,7 +152,7 @@ def install(cloud: IotCloud) -> None:
                     answer = method(self, region)
             except JobsRefused as error:
                 raise _exception(error) from error
-            region.tell_devices()
+            region.notify_devices()
             return EmptyResult() if answer is None else ActionResult(answer)
 
         return respond

@@ -45,7 +45,7 @@ class Shadows:
             getattr(self, f"_mqtt_{verb}")(thing, name, payload, token)
         except ShadowRefused as error:
             said: dict[str, Any] = {"code": error.code, "message": str(error)}
-            self._say(thing, name, f"{verb}/rejected", said, token)
+            self._publish(thing, name, f"{verb}/rejected", said, token)
         return True
 
     def get(self, thing: str, name: str | None) -> dict[str, Any]:
@@ -64,10 +64,10 @@ class Shadows:
             done = apply(self._shadows.get((thing, name), Shadow()), request, now)
             self._shadows[thing, name] = done.shadow
             token = request.get("clientToken")
-            self._say(thing, name, "update/accepted", done.accepted, token)
+            self._publish(thing, name, "update/accepted", done.accepted, token)
             if done.delta is not None:
-                self._say(thing, name, "update/delta", done.delta, token)
-            self._say(thing, name, "update/documents", done.documents, token)
+                self._publish(thing, name, "update/delta", done.delta, token)
+            self._publish(thing, name, "update/documents", done.documents, token)
         return {**done.accepted, "timestamp": now}
 
     def delete(self, thing: str, name: str | None, token: str | None = None) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Shadows:
                 raise ShadowRefused(404, f"No shadow exists of thing {thing}")
             self._shadows[thing, name] = gone = deleted(found)
         said = {"version": gone.version - 1}
-        self._say(thing, name, "delete/accepted", said, token)
+        self._publish(thing, name, "delete/accepted", said, token)
         return {**said, "timestamp": int(time.time())}
 
     def names(self, thing: str) -> list[str]:
@@ -87,7 +87,7 @@ class Shadows:
 
     def _mqtt_get(self, thing: str, name: str | None, _payload: bytes, token: Any) -> None:
         found = self.get(thing, name)
-        self._say(thing, name, "get/accepted", found, token)
+        self._publish(thing, name, "get/accepted", found, token)
 
     def _mqtt_update(self, thing: str, name: str | None, payload: bytes, _token: Any) -> None:
         self.update(thing, name, payload)
@@ -95,7 +95,7 @@ class Shadows:
     def _mqtt_delete(self, thing: str, name: str | None, _payload: bytes, token: Any) -> None:
         self.delete(thing, name, token)
 
-    def _say(
+    def _publish(
         self, thing: str, name: str | None, verb: str, message: dict[str, Any], token: Any
     ) -> None:
         more = {} if token is None else {"clientToken": token}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from infra.planning.checks import (
     advice,
     alerts,
+    canary,
     cloud,
     hardware,
     identity,
     isolation,
-    proving,
     quotas,
     target,
     timing,
@@ -28,7 +28,7 @@ _MODULES = (
     cloud,
     target,
     timing,
-    proving,
+    canary,
     advice,
     alerts,
 )

@@ -101,16 +101,3 @@ def cloud_of(variables: Mapping[str, str]) -> AwsClients:
     return AwsClients(
         endpoint_url=variables.get("AWS_ENDPOINT_URL"), region=os.environ.get("AWS_REGION")
     )
-
-
-def pythons_of(given: Sequence[str]) -> dict[str, str]:
-    """``RUNTIME=PATH`` arguments. Raises UserError."""
-    found = {}
-    for text in given:
-        runtime, equals, path = text.partition("=")
-        if not equals or not path:
-            raise UserError(
-                f"--python {text!r} is not RUNTIME=PATH, e.g. python2.7=/usr/bin/x", INVALID
-            )
-        found[runtime] = path
-    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 
 from fanfold.common import output
 from replay.drive import Tally
@@ -11,24 +10,21 @@ from replay.drive import Tally
 EVERY_S = 30.0
 
 
-class Watched:
+class Progress:
     def __init__(self, images: int, usd_per_hour: float) -> None:
         self._images, self._usd_per_hour = images, usd_per_hour
         self._bar = output.progress()
         self._task = self._bar.add_task("images", total=images)
         self._next_s = time.monotonic() + EVERY_S
 
-    def __enter__(self) -> Watched:
+    def __enter__(self) -> Progress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    def __exit__(self, *_: object) -> None:  # fmt: skip
         self._bar.stop()
 
-    def said(self, message: str) -> None:
+    def warn(self, message: str) -> None:
         output.warn(message)
 
     def progress(self, tally: Tally) -> None:
@@ -43,10 +39,10 @@ class Watched:
         if not rate:
             return "images"
         left_s = (self._images - tally.images) / rate
-        said = f"{rate:.0f} images/s, {left_s / 60:.0f} min left"
+        text = f"{rate:.0f} images/s, {left_s / 60:.0f} min left"
         if self._usd_per_hour:
-            said += f", ${(tally.seconds + left_s) / 3600 * self._usd_per_hour:.2f} in all"
+            text += f", ${(tally.seconds + left_s) / 3600 * self._usd_per_hour:.2f} in all"
         if tally.failed:
             reasons = ", ".join(f"{reason} {count}" for reason, count in tally.failed.most_common())
-            said += f", failed: {reasons}"
-        return said
+            text += f", failed: {reasons}"
+        return text

@@ -10,14 +10,14 @@ import hashlib
 import json
 import platform
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from device.versions.command import CommandError, run
+
 FORMAT = 1
 INSTALL_TIMEOUT_S = 900
-_LAST_WORDS = 600
 _READABLE = 0o022
 """Nothing of a version is secret; the folder that holds the versions says who comes in."""
 
@@ -111,19 +111,9 @@ def _pip(python: Path, bundle: Path) -> None:
 
 def _run(command: list[str]) -> None:
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_TIMEOUT_S,
-            check=False,
-            umask=_READABLE,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        run(command, INSTALL_TIMEOUT_S, umask=_READABLE)
+    except CommandError as error:
         raise BundleError(f"the version could not be installed: {error}") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-_LAST_WORDS:]
-        raise BundleError(f"the version could not be installed: {said}")
 
 
 def _matches(path: Path, sha256: str) -> bool:

@@ -14,7 +14,6 @@ import signal
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 LOOK_EVERY_S = 0.1
@@ -26,14 +25,14 @@ SCRIPT = b"run_component"
 log = logging.getLogger("component")
 
 
-class Alone:
+class SingleInstance:
     """Holds `file` locked, with this process's number in it; others see by the lock that a
     launcher lives. Entering ends the one that was left. `stopping` ends the wait for it."""
 
     def __init__(self, file: Path, stopping: threading.Event) -> None:
         self._file, self._stopping = file, stopping
 
-    def __enter__(self) -> Alone:
+    def __enter__(self) -> SingleInstance:
         self._stream = self._opened()
         asked, began = 0, time.monotonic()
         while not self._stopping.is_set() and not self._is_ours():
@@ -47,12 +46,7 @@ class Alone:
             self._stopping.wait(LOOK_EVERY_S)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._stream is not None:
             self._stream.close()
 

@@ -17,7 +17,7 @@ from fanfold.tune.outcome import words
 from fanfold.tune.search import Measured
 
 
-class Told:
+class Progress:
     """A line for each run, with how many and how long are left."""
 
     def __init__(self, forecast: Forecast) -> None:

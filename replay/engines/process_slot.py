@@ -21,7 +21,7 @@ class Ends(Protocol):
     def stop(self) -> None: ...
 
 
-class Seat:
+class ProcessSlot:
     """Of one process. `using` is for one shard at a time."""
 
     def __init__(self) -> None:

@@ -1,0 +1,1 @@
+"""Versions of the core on a device: how one is installed, and which of them runs."""
