@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import path_cost, scale, starting
-from bench.choosing import names_of
+from bench.choosing import add_folder, command_line, names_of
 from bench.machine import describe
 from bench.stats import Spread, paired_ratio, rates
 from bench.suite import SIMULATED_MS, Suite
@@ -176,14 +176,12 @@ def _middle(rows: list[Row], key: str) -> float:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        "bench.asked", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = command_line("bench.asked", __doc__)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path)
     parser.add_argument("--compiled", type=Path)
     parser.add_argument("--demo", type=Path)
-    parser.add_argument("--folder", type=Path, default=PROJECT / "build", help="on which disk")
+    add_folder(parser)
     parser.add_argument("--only", type=names_of(STEPS), default=list(STEPS))
     parser.add_argument("--out", type=Path, default=PROJECT / "build" / "asked.json")
     given = parser.parse_args(argv)

@@ -101,7 +101,9 @@ def _rates(rows: Iterable[Row]) -> dict[Key, dict[int, float]]:
             rate = float(row.get("steady_images_per_s") or row["images_per_s"])
             found.setdefault(key, {})[int(row["round"])] = rate
         except (KeyError, TypeError, ValueError) as error:
-            raise CannotCompareError(f"a row is not one of fanfold bench: {error!r}") from None
+            raise CannotCompareError(
+                f"a row is not one of fanfold bench --out, which can be compared: {error!r}"
+            ) from None
     return found
 
 

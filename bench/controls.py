@@ -22,11 +22,15 @@ PEERS_PYTHON = PROJECT / ".venv-peers/bin/python"
 
 @dataclass(frozen=True)
 class Control:
-    """One method: a module that prints one JSON object, and the scenarios that it knows."""
+    """One method: a module that prints one JSON object, and the scenarios that it knows.
+
+    `packaged`: in scenario `real` it runs a compiled package as well, or only one.
+    """
 
     module: str
     environment: Literal["device", "peers"]
     scenarios: frozenset[str]
+    packaged: bool = False
 
     def python(self) -> Path | None:
         if self.environment == "device":
@@ -34,20 +38,23 @@ class Control:
         return PEERS_PYTHON if PEERS_PYTHON.exists() else None
 
 
-def _control(name: str, environment: Literal["device", "peers"], *scenarios: str) -> Control:
-    return Control(f"bench.methods.{name}", environment, frozenset(scenarios))
+def _control(
+    name: str, environment: Literal["device", "peers"], *scenarios: str, packaged: bool = False
+) -> Control:
+    return Control(f"bench.methods.{name}", environment, frozenset(scenarios), packaged)
 
 
 #: Ways to turn a file into a tensor; scenario `transform` runs all of them.
 TRANSFORMS = {mode: _control("transforms", "device") for mode in ("article", "fast", "exact")}
 CONTROLS = {
     "article_pool": _control("article_pool", "device", "real", "simulated"),
-    "raw_loop": _control("raw_loop", "device", "real"),
+    "raw_loop": _control("raw_loop", "device", "real", packaged=True),
     "round_robin": _control("round_robin", "device", "slow-worker"),
-    "ray": _control("ray_actors", "peers", "real", "noop"),
-    "litserve": _control("litserve_server", "peers", "real", "noop"),
+    "ray": _control("ray_actors", "peers", "real", "noop", packaged=True),
+    "litserve": _control("litserve_server", "peers", "real", "noop", packaged=True),
     "mms": _control("mms_server", "peers", "real", "noop"),
-    "pytriton": _control("pytriton_server", "peers", "real", "noop"),
+    "pytriton": _control("pytriton_server", "peers", "real", "noop", packaged=True),
+    "benchmark_app": _control("benchmark_app", "peers", packaged=True),
 }
 
 
@@ -72,6 +79,8 @@ def run_control(
         "JAVA_TOOL_OPTIONS": "",
         # Ray kills its workers when it takes the machine's page cache for used memory.
         "RAY_memory_monitor_refresh_ms": "0",
+        # By default it lowers the priority of its workers, which beside anything else decides.
+        "RAY_worker_niceness": "0",
         "PATH": f"{Path(command[0]).parent}:{os.environ.get('PATH', '')}",
     }
     said, errors, peak_pss_kb = _run(name, [*command, *map(str, images)], environment)

@@ -28,9 +28,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lambdas.splitter.backlog import Image
 from lambdas.splitter.custody import Custody, Taken
@@ -58,7 +58,7 @@ class Plant:
         self._images = root / "images"
         (self._images / CAMERA).mkdir(parents=True)
         self._custody = Custody(str(self._images))
-        self._items: list[dict[str, Any]] = []
+        self._accepted: list[Image] = []
         self._journal = Journal(str(root / "journal.sqlite3"), JOURNAL_BYTES)
         self._events = [
             Event(
@@ -77,14 +77,19 @@ class Plant:
     ) -> None:
         if not whole:
             self._custody.inbox._sync_filesystem = None
-        take = self._custody.take_file if link else named
+        take = self._custody.take_plain if link else named
         for event in self._events:
             first = self._journal.next_seq(CAMERA)
-            names = enumerate(event.files, first)
-            taken = [take(CAMERA, seq, name) for seq, name in names]
+            taken = take(CAMERA, first, event.files)
             items = items_of(CAMERA, event, taken, 0.0)
-            self._items += items if link else []
-            self._journal.stage(CAMERA, event.id, items, None, event_mark(event, taken))
+            more = [one.text if one else "" for one in taken]
+            self._journal.stage(CAMERA, event.id, items, None, event_mark(event, taken), more)
+            texts = self._journal.staged_texts(len(items)) if link else []
+            self._accepted += [
+                Image(item, None, text, (one.kept, one.stat[0]))
+                for item, text, one in zip(items, texts, taken, strict=False)
+                if one
+            ]
             if each:
                 self._commit(sync)
         self._commit(sync)
@@ -97,17 +102,17 @@ class Plant:
 
     def let_go(self) -> None:
         """The images have their records."""
-        for item in self._items:
-            self._custody.release(Image(item))
-        self._custody.leaving.tidy_now()
+        for image in self._accepted:
+            self._custody.release(image)
+        self._custody.removals.tidy_now()
 
     def close(self) -> None:
         self._journal.close()
 
 
-def named(_stream: str, _seq: int, name: str) -> Taken:
+def named(_stream: str, _first: int, names: Sequence[str]) -> list[Taken | None]:
     """As if nobody took custody."""
-    return Taken(name, (0, 0, 0), "", name)
+    return [Taken(name, (0, 0, 0), "", name) for name in names]
 
 
 class Price(NamedTuple):

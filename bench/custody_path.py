@@ -47,12 +47,18 @@ def _release(self: Custody, item: dict[str, Any]) -> None:
     return None
 
 
-Custody.take_file, Custody.release = _take_file, _release
+def _take_plain(self: Custody, stream: str, first: int, names: Sequence[str]) -> list[Taken]:
+    return []
+
+
+Custody.take_file, Custody.release, Custody.take_plain = _take_file, _release, _take_plain
 """
 UNCHECKED = """
 
-def _read(self: Prepare, item: Record) -> bytes:
-    return read_inside(self._images_dir, item["file"], self._transform.rules.max_bytes)
+def _read(self: Prepare, item: Record, folders: Folders | None = None) -> bytes:
+    walk = folders.open if folders else None
+    limit = self._transform.rules.max_bytes
+    return read_inside(self._images_dir, item["file"], limit, None, walk)
 
 
 Prepare._read = _read
@@ -93,7 +99,7 @@ def code_of(work: Path, way: str) -> Path:
 
 
 def run(folder: Path, way: str, given: argparse.Namespace) -> dict[str, Any]:
-    work = Path(tempfile.mkdtemp(prefix="custody-", dir=folder))
+    work = Path(tempfile.mkdtemp(prefix="custody-", dir=folder.resolve()))
     try:
         setting = Setting(2, batch=32)
         machine = Machine(simulated_profile(setting), lambdas=code_of(work, way))

@@ -2,7 +2,8 @@
 
     make bench-guard            (python -m bench.guard [--images FOLDER] [--record])
 
-Not a part of `make test`: it takes two to four minutes. Each ratio is a method's to a control's in
+Not a part of `make test`: it takes two to four minutes; without --images with the demo's
+photographs. Each ratio is a method's to a control's in
 interleaved rounds, so the machine's speed cancels out, and its other work nearly. Exit code 1: a
 ratio is below its floor in `bench/floors.json`; --record writes floors of 85 % of what is measured
 now, which is for a machine that is quiet and a change that was meant.
@@ -10,8 +11,8 @@ now, which is for a machine that is quiet and a change that was meant.
 
 from __future__ import annotations
 
-import argparse
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -19,15 +20,18 @@ from functools import cached_property
 from pathlib import Path
 
 from bench import scale
+from bench.choosing import command_line
 from bench.path_cost import jpegs
 from bench.stats import Spread, paired_ratio, rates
 from bench.suite import Row, Suite
-from fanfold.common.errors import UserError
+from fanfold.common.errors import FAILED, UserError
 from fanfold.common.project import PROJECT
+from fanfold.device.interpreters import device_python
 
 FLOORS = Path(__file__).with_name("floors.json")
 ROUNDS = 3
 SHARE = 0.85
+PICTURES = 12
 
 
 def below(found: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
@@ -44,6 +48,19 @@ def below(found: Mapping[str, float], floors: Mapping[str, float]) -> list[str]:
 
 def floors_of(found: Mapping[str, float]) -> dict[str, float]:
     return {name: round(ratio * SHARE, 2) for name, ratio in found.items()}
+
+
+def photographs(work: Path) -> Path:
+    """The demo's, as files of a folder. Raises UserError."""
+    python = device_python()
+    if python is None:
+        raise UserError("no interpreter for the Lambdas. Run `make setup`.", FAILED)
+    out = work / "photographs"
+    command = [str(python), "-m", "models.demo_images", "--out", str(out), "--count", str(PICTURES)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"the demo's photographs cannot be made:\n{done.stderr[-800:]}", FAILED)
+    return out
 
 
 class Ratios:
@@ -87,18 +104,16 @@ class Ratios:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        "bench.guard", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--images", type=Path, default=PROJECT / "build/demo/photos")
+    parser = command_line("bench.guard", __doc__)
+    parser.add_argument("--images", type=Path)
     parser.add_argument("--record", action="store_true", help="write bench/floors.json")
     given = parser.parse_args(argv)
     folder = PROJECT / "build"
     folder.mkdir(exist_ok=True)
     found: dict[str, float] = {}
     try:
-        images = jpegs(given.images)
         with tempfile.TemporaryDirectory(prefix="guard-", dir=folder) as work:
+            images = jpegs(given.images or photographs(Path(work)))
             for name, measure in Ratios(images, Path(work)).each().items():
                 spread = measure()
                 found[name] = spread.median

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from edgecore.disk.process_mark import stat_fields
+
 
 def describe() -> dict[str, Any]:
     """Processor, cores, memory, kernel, Python and UTC date of this run."""
@@ -46,7 +48,7 @@ def _pss_kb(pid: int) -> int:
 def cpu_s(pid: int) -> float:
     """User + system seconds that a process has used so far; 0 when it is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        fields = stat_fields(pid)
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.choosing import names_of
+from bench.choosing import add_folder, command_line, names_of
 from bench.group import Setting
 from bench.methods import fanfold_path
 from bench.packages import noop_package
@@ -35,7 +35,6 @@ from bench.stats import paired_ratio
 from bench.turns import AGAINST, NOW, elsewhere, in_turns
 from contract.image_kinds import JPEG
 from fanfold.common.errors import INVALID, UserError
-from fanfold.common.project import PROJECT
 
 WORKERS = 2
 #: The parts whose CPU the target is about.
@@ -132,10 +131,8 @@ def summary(rows: Sequence[tuple[str, Row]]) -> Iterator[str]:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        "bench.path_cost", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--folder", type=Path, default=PROJECT / "build", help="on which disk")
+    parser = command_line("bench.path_cost", __doc__)
+    add_folder(parser)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=6_000, help="images of a manifest round")
     parser.add_argument("--ways", type=names_of(WAYS), default=list(WAYS))

@@ -100,7 +100,7 @@ def peak_kb() -> int:
 
 def driver() -> None:
     """The measured process: what `fanfold replay` does before its first shard."""
-    from replay.place import place_of
+    from replay.opening import place_of
     from replay.plan import make_plan
 
     start = time.monotonic()

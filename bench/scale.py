@@ -14,7 +14,6 @@ images/s, one at a time.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.choosing import names_of
+from bench.choosing import add_folder, command_line, names_of
 from bench.stats import paired_ratio
 from fanfold.common.errors import FAILED, UserError
 from fanfold.common.project import PROJECT
@@ -108,10 +107,8 @@ def table(found: Sequence[Row]) -> Iterator[str]:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        "bench.scale", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--folder", type=Path, default=PROJECT / "build", help="on which disk")
+    parser = command_line("bench.scale", __doc__)
+    add_folder(parser)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--count", type=int, default=2_000, help="images measured of each size")
     parser.add_argument("--only", type=names_of(SHORT), default=list(SHORT))

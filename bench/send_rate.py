@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.choosing import add_folder, command_line
 from bench.group import SITE, Machine, Setting, simulated_profile, write_group
 from bench.machine import pss_kb
 from bench.methods.fanfold_path import cpu_of, part_pids, running_core
@@ -30,7 +31,6 @@ from bench.path_cost import jpegs
 from bench.stats import percentile
 from contract.topics import Topics
 from fanfold.common.errors import UserError
-from fanfold.common.project import PROJECT
 from fanfold.sending.mqtt import Console
 
 WAIT_MS = 35.0
@@ -144,16 +144,14 @@ def measure(given: argparse.Namespace, work: Path) -> Iterator[Period]:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        "bench.send_rate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = command_line("bench.send_rate", __doc__)
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--model", type=Path, help="a package, as an archive")
     parser.add_argument("--rate", type=float, default=16.0, help="images a second, of all streams")
     parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--folder", type=Path, default=PROJECT / "build", help="on which disk")
+    add_folder(parser)
     parser.add_argument("--out", type=Path, help="periods and verdict as JSON")
     given = parser.parse_args(argv)
     given.folder.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from bench.choosing import add_folder, command_line
 from bench.group import Setting, write_group
 from bench.machine import cpu_s
 from bench.methods import fanfold_path
@@ -87,8 +88,8 @@ def model_alone_s(folder: Path) -> float:
     code = (
         "import sys; from lambdas.model.package import load_package; "
         "from lambdas.model.runtimes.select import load_runtime; "
-        "from lambdas.model.hooks import Hooks; from lambdas.worker.warm_up import prove; "
-        "package = load_package(sys.argv[1]); prove(package, load_runtime(package, -1), Hooks())"
+        "from lambdas.model.hooks import Hooks; from lambdas.worker.warm_up import verify; "
+        "package = load_package(sys.argv[1]); verify(package, load_runtime(package, -1), Hooks())"
     )
     begin = time.monotonic()
     subprocess.run([str(device_python()), "-c", code, str(folder)], cwd=PROJECT, check=True)
@@ -121,10 +122,8 @@ def summary(rows: Sequence[tuple[str, Row]]) -> Iterator[str]:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        "bench.starting", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--folder", type=Path, default=PROJECT / "build")
+    parser = command_line("bench.starting", __doc__)
+    add_folder(parser)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", type=Path, help="an unpacked package; without: one that waits")
     parser.add_argument("--against", type=Path, help="another checkout, run in turns with this")

@@ -36,6 +36,8 @@ TRANSFORM_IMAGES = 40
 #: A compiled package gets more images, so that it runs as long: in 1.5 s the first image's way and
 #: the last worker's end are 2 to 4 % of a run.
 COMPILED_TIMES = 4
+#: Of a row's method, where it has the compiled package.
+COMPILED = " compiled"
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,16 @@ class Suite:
         cells = self._own(scenario) if "fanfold" in self.methods else {}
         chosen = [n for n in CONTROLS if n in self.methods and scenario in CONTROLS[n].scenarios]
         cells.update({name: self._control(scenario, name) for name in chosen})
-        if scenario == "real" and "raw_loop" in chosen and self.compiled is not None:
-            cells["raw_loop compiled"] = self._bare(self.compiled)
+        if scenario == "real" and self.compiled is not None:
+            packaged = [n for n in CONTROLS if n in self.methods and CONTROLS[n].packaged]
+            cells.update({f"{n}{COMPILED}": self._packaged(n, self.compiled) for n in packaged})
         return cells
 
-    def _bare(self, package: Path) -> Callable[[int], Row]:
-        """The same package and transform in a bare loop: what Fanfold can reach at most."""
+    def _packaged(self, name: str, package: Path) -> Callable[[int], Row]:
+        """A control with the same package and transform: in a bare loop, what Fanfold can reach
+        at most."""
         more = (self.count * COMPILED_TIMES, self.images, "--package")
-        return lambda workers: run_control("raw_loop", package, workers, *more)
+        return lambda workers: run_control(name, package, workers, *more)
 
     def _own(self, scenario: str) -> dict[str, Callable[[int], Row]]:
         match scenario:
@@ -133,7 +137,7 @@ class Suite:
             raise UserError("scenario real needs --model FOLDER, an unpacked package", INVALID)
         cells = {"fanfold": measure(self.model, "real")}
         if self.compiled is not None:
-            cells["fanfold compiled"] = measure(self.compiled, "compiled", COMPILED_TIMES)
+            cells[f"fanfold{COMPILED}"] = measure(self.compiled, "compiled", COMPILED_TIMES)
         return cells
 
     def _package(self, folder: Path, name: str) -> Path:
@@ -214,6 +218,7 @@ class Suite:
 
 
 def _is_peer(name: str) -> bool:
+    name = name.removesuffix(COMPILED)
     return name in CONTROLS and CONTROLS[name].environment == "peers"
 
 

@@ -29,9 +29,12 @@ from fanfold.device.interpreters import RUNTIME, device_python
 from fanfold.localcore import running
 from fanfold.sending.mqtt import Console
 from infra.planning.capacity import PATH_MS
+from infra.planning.site import Backlog
 
 READY_TIMEOUT_S = 90
 SILENCE_S = 60.0
+#: Images without a result; above it the splitter says `busy`.
+MOST_WAITING: int = Backlog().max_images
 #: Parts of the path itself, whose memory counts against the 150 MB.
 PATH_PARTS = ("splitter", "aggregator")
 EVENT_FILES = 100
@@ -101,7 +104,8 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     """One run; start-up and a warm-up of two images per worker lie outside the measured time.
 
     `in_flight`: an image leaves only when fewer than so many results are awaited, so that
-    latency holds no backlog; 1 is latency at low load; None sends all at once.
+    latency holds no backlog; 1 is latency at low load; None sends all at once, as far as the
+    splitter takes them.
     `inline`: an image is the message, not a file that it names.
     Raises UserError when results are missing or out of order.
     """
@@ -117,7 +121,8 @@ def measure(  # noqa: PLR0913 - what a measurement varies, by name
     for image in images:
         shutil.copy(image, folder / image.name)
     started = running_core(work, group, core_arguments, python)
-    with started as core, Console(core, [Topics(SITE).results("#")]) as console:
+    topics = [Topics(SITE).results("#"), Topics(SITE).rejected(CAMERA)]
+    with started as core, Console(core, topics) as console:
         client = _Client(console, names, files_per_event, images if inline else None)
         client.run(2 * setting.workers, None)
         pids = part_pids(core)
@@ -172,9 +177,11 @@ class _Client:
         records: list[dict[str, Any]] = []
         latencies: list[float] = []
         sent: list[float] = []
-        room = in_flight or count
+        room = in_flight or MOST_WAITING
         while len(records) < count:
-            sent += self._publish(min(room - (len(sent) - len(records)), count - len(sent)))
+            free, left = room - (len(sent) - len(records)), count - len(sent)
+            # Whole events, but for the last one: a few images each would be another path.
+            sent += self._publish(left if left <= free else free - free % self._per_event)
             arrived = self._receive()
             now = time.perf_counter()
             self.arrivals_s += [now] * len(arrived)
@@ -204,6 +211,13 @@ class _Client:
         message = self._console.receive(SILENCE_S)
         if message is None:
             raise UserError(f"no result for {SILENCE_S:.0f} s", FAILED)
+        if message.topic == Topics(SITE).rejected(CAMERA):
+            refused = message.json()
+            raise UserError(
+                f"the splitter refused event {refused.get('id')}: {refused.get('reason')}, "
+                f"{refused.get('detail', 'no detail')}; its images have no results",
+                FAILED,
+            )
         results: list[dict[str, Any]] = message.json()["results"]
         for record in results:
             if record["seq"] != self._next_seq or record["status"] != "ok":

@@ -24,12 +24,12 @@ from bench.methods.peer import (
 
 
 class Api(litserve.LitAPI):
-    def __init__(self, folder: str, noop: bool) -> None:
+    def __init__(self, folder: str, network: str) -> None:
         super().__init__()
-        self.folder, self.noop = folder, noop
+        self.folder, self.network = folder, network
 
     def setup(self, device: str) -> None:  # noqa: ARG002 - LitServe's signature
-        self.process = load(self.folder, self.noop)
+        self.process = load(self.folder, self.network)
         self.process(None)
 
     def decode_request(self, request: Mapping[str, str]) -> str:
@@ -42,9 +42,9 @@ class Api(litserve.LitAPI):
         return {"score": output}
 
 
-def serve(folder: str, noop: bool, workers: int, port: int) -> None:
+def serve(folder: str, network: str, workers: int, port: int) -> None:
     server = litserve.LitServer(
-        Api(folder, noop), accelerator="cpu", workers_per_device=workers, timeout=False
+        Api(folder, network), accelerator="cpu", workers_per_device=workers, timeout=False
     )
     server.run(host="127.0.0.1", port=port, log_level="error", generate_client_file=False)
 
@@ -52,7 +52,7 @@ def serve(folder: str, noop: bool, workers: int, port: int) -> None:
 def main() -> None:
     chosen = options(__doc__)
     port = free_port()
-    arguments = (str(chosen.model), chosen.noop, chosen.workers, port)
+    arguments = (str(chosen.model), chosen.network, chosen.workers, port)
     server = multiprocessing.get_context("spawn").Process(target=serve, args=arguments)
     server.start()
     try:

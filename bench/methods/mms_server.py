@@ -41,7 +41,7 @@ def handle(
     global _process  # noqa: PLW0603 - one model per worker process
     if data is None:
         folder = os.environ["BENCH_MODEL"]
-        _process = load(folder, noop=not folder)
+        _process = load(folder, "article" if folder else "noop")
         _process(None)
         return None
     return [{"score": _process(request["body"]["path"])} for request in data]

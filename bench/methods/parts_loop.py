@@ -67,6 +67,8 @@ class Site:
         self.steps = self.finished = 0
         self.cpu_s: dict[str, float] = defaultdict(float)
         self._events = self._due = 0
+        self._done: dict[str, int] = defaultdict(int)
+        self._beats: dict[str, tuple[int, bytes]] = {}
         self._to: dict[str, list[Message]] = {"splitter": [], "aggregator": []}
         self._work: deque[Any] = deque()
         self.bus = RecordingBus()
@@ -104,14 +106,18 @@ class Site:
             self._to["splitter"].append(Message(TOPICS.images(camera), payload))
             self._events += 1
 
+    @property
+    def idle(self) -> bool:
+        """Whether every image that came has its result."""
+        return self.finished == self._events
+
     def step(self, answered: int = sys.maxsize) -> None:
         """Both parts once; at most about `answered` images get a result."""
         self.now += self._size.step_s
         self.steps += 1
         if self.steps % round(HEARTBEAT_S / self._size.step_s) == 0:
             for worker in self.workers:
-                beat = m.Heartbeat(worker, "i-1", "heartbeat", MODEL, 0.0, None, 0, 0)
-                self._to["splitter"].append(Message(TOPICS.heartbeat, m.heartbeat_message(beat)))
+                self._to["splitter"].append(Message(TOPICS.heartbeat, self._heartbeat(worker)))
         for name, part in self.parts.items():
             taken, self._to[name] = self._to[name], []
             begin = time.thread_time()
@@ -121,6 +127,14 @@ class Site:
         self._due = min(self._due, 0) + answered  # a batch may have answered more than were due
         while self._work and self._due > 0:
             self._due -= self._answer(*self._work.popleft())
+
+    def _heartbeat(self, worker: str) -> bytes:
+        """As the worker itself would make it: the same again while it finishes nothing."""
+        done = self._done[worker]
+        if self._beats.get(worker, (-1, b""))[0] != done:
+            beat = m.Heartbeat(worker, "i-1", "heartbeat", MODEL, 0.0, None, done, 0)
+            self._beats[worker] = (done, m.heartbeat_message(beat))
+        return self._beats[worker][1]
 
     def _deliver(self) -> None:
         sent, self.bus.sent = self.bus.sent, []
@@ -143,6 +157,7 @@ class Site:
         ]
         for done in m.done_messages(work.batch, worker, "i-1", MODEL, results):
             self._to["aggregator"].append(Message(TOPICS.done, done))
+        self._done[worker] += len(results)
         return len(results)
 
 
@@ -207,6 +222,8 @@ def run(root: str, size: Size) -> dict[str, Any]:
         site.step(answered=0)
     # Until as many leave as come: what workers hold at first has no end yet.
     _steadily(site, size.workers * WINDOW * BATCH, GROUP)
+    if size.alone:
+        _until(site, lambda: site.idle)  # else batches of what is left over come with each image
     site.cpu_s.clear()
     finished = _steadily(site, size.count, size.group)
     return {

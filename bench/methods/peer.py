@@ -22,7 +22,13 @@ class Options(argparse.Namespace):
     workers: int
     count: int
     noop: bool
+    package: bool
     images: list[str]
+
+    @property
+    def network(self) -> str:
+        """What `load` is asked for, as one word for another process."""
+        return "noop" if self.noop else "package" if self.package else "article"
 
 
 class Result(TypedDict):
@@ -46,12 +52,13 @@ def result(method: str, workers: int, images: int, total_s: float) -> Result:
 
 
 def parser_of(doc: str) -> argparse.ArgumentParser:
-    """Command line of a control: model folder, workers, count, no-op switch, images."""
+    """Command line of a control: model folder, workers, count, what is computed, images."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--model", type=Path, help="unpacked model package")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--count", type=int, default=0, help="images, cycling through the list")
     parser.add_argument("--noop", action="store_true", help="no image is read, no network run")
+    parser.add_argument("--package", action="store_true", help="the package's own runtime")
     parser.add_argument("images", nargs="+")
     return parser
 
@@ -70,20 +77,24 @@ def paths_of(chosen: Options) -> list[str]:
     return [next(source) for _ in range(chosen.count or len(chosen.images))]
 
 
-def load(folder: str, noop: bool) -> Callable[[str | None], float]:
-    """→ function(path or None) → score; None warms the network up."""
-    if noop:
+def load(folder: str, network: str) -> Callable[[str | None], float]:
+    """→ function(path or None) → score; None warms the network up. `network`: of `Options`."""
+    if network == "noop":
         return lambda _: 0.0
+    if network == "package":
+        from bench.methods.packaged import package_score
+
+        return package_score(folder)
     import cv2  # noqa: F401 - imported here so that no measured image pays for it
     import mxnet as mx
 
     from bench.methods.article_network import Network, transform
 
-    network = Network(folder, mx.cpu())
+    loaded = Network(folder, mx.cpu())
 
     def process(path: str | None) -> float:
-        tensor = mx.nd.zeros(network.shape) if path is None else transform(path, network.shape)
-        return float(network.infer(tensor)[0][0][1])
+        tensor = mx.nd.zeros(loaded.shape) if path is None else transform(path, loaded.shape)
+        return float(loaded.infer(tensor)[0][0][1])
 
     return process
 

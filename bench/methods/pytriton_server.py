@@ -27,8 +27,8 @@ class Request(Protocol):
 Infer = Callable[[Sequence[Request]], "list[dict[str, np.ndarray]]"]
 
 
-def callable_for(folder: str, noop: bool) -> Infer:
-    process = load(folder, noop)
+def callable_for(folder: str, network: str) -> Infer:
+    process = load(folder, network)
     process(None)
 
     def infer(requests: Sequence[Request]) -> list[dict[str, np.ndarray]]:
@@ -46,7 +46,7 @@ def main() -> None:
         triton.bind(
             model_name="network",
             infer_func=[
-                callable_for(str(chosen.model), chosen.noop) for _ in range(chosen.workers)
+                callable_for(str(chosen.model), chosen.network) for _ in range(chosen.workers)
             ],
             inputs=[Tensor(name="path", dtype=bytes, shape=(1,))],
             outputs=[Tensor(name="score", dtype=np.float32, shape=(1,))],

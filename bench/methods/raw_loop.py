@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Callable, List, Sequence, Tuple, Union
 
 from bench.methods.article_network import Network, transform
+from bench.methods.packaged import package_loop
 from bench.methods.peer import Options, parser_of, paths_of, result
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ Ended = Union[Span, Exception]
 
 class Gpus(Options):
     gpus: str
-    package: bool
 
 
 def network_loop(folder: str, gpu: int | None) -> Callable[[str], np.ndarray]:
@@ -41,32 +41,6 @@ def network_loop(folder: str, gpu: int | None) -> Callable[[str], np.ndarray]:
     network = Network(folder, mx.cpu() if gpu is None else mx.gpu(gpu))
     network.infer(mx.nd.zeros(network.shape))
     return lambda path: network.infer(transform(path, network.shape))
-
-
-def package_loop(folder: str, gpu: int | None) -> Callable[[str], object]:
-    """→ function(path): as a worker reads, transforms and infers, one thread, loaded and warm."""
-    import cv2
-    import numpy as np
-
-    from lambdas.common.paths import read_inside
-    from lambdas.imaging.header import MAX_BYTES
-    from lambdas.imaging.transform import Transform
-    from lambdas.model.package import load_package
-    from lambdas.model.runtimes.select import load_runtime
-
-    cv2.setNumThreads(1)
-    package = load_package(folder)
-    runtime = load_runtime(package, -1 if gpu is None else gpu)
-    transform = Transform(package.spec.input, "fast")
-    tensor = np.zeros(transform.shape, np.float32)
-    runtime.infer(tensor[np.newaxis])
-
-    def process(path: str) -> object:
-        parent, _, name = path.rpartition("/")
-        transform(read_inside(parent, name, MAX_BYTES), tensor, "")
-        return runtime.infer(tensor[np.newaxis])
-
-    return process
 
 
 def _run(make: Make, share: Share, ready: Semaphore, go: Event, out: Queue[Ended]) -> None:
@@ -113,7 +87,6 @@ def side_by_side(make: Make, shares: Sequence[Share]) -> float:
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--gpus", default="", help="comma-separated ids; empty: CPU")
-    parser.add_argument("--package", action="store_true", help="the package's own runtime")
     chosen = parser.parse_args(namespace=Gpus())
     paths, workers = paths_of(chosen), chosen.workers
     gpus: list[int | None] = [int(g) for g in chosen.gpus.split(",") if g] or [None]

@@ -12,10 +12,10 @@ from bench.methods.peer import options, paths_of, report, timed
 
 
 class Worker:
-    def __init__(self, folder: str, noop: bool) -> None:
+    def __init__(self, folder: str, network: str) -> None:
         from bench.methods.peer import load
 
-        self.process = load(folder, noop)
+        self.process = load(folder, network)
         self.process(None)
 
     def run(self, path: str | None) -> float:
@@ -26,7 +26,7 @@ def main() -> None:
     chosen = options(__doc__)
     ray.init(num_cpus=max(2, chosen.workers), log_to_driver=False, include_dashboard=False)
     actor_class = ray.remote(num_cpus=1)(Worker)
-    actors = [actor_class.remote(str(chosen.model), chosen.noop) for _ in range(chosen.workers)]
+    actors = [actor_class.remote(str(chosen.model), chosen.network) for _ in range(chosen.workers)]
     ray.get([actor.run.remote(None) for actor in actors])
     pool = ActorPool(actors)
     paths = paths_of(chosen)
