@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from collecting import give_turns, in_turn, take_back_turns
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -22,33 +23,75 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # How long an example takes says how busy the machine is, and nothing about a property.
-settings.register_profile("fanfold", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "fanfold", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
+#: Of `make soak`: properties that name no number of examples, over many.
+settings.register_profile("many", settings.get_profile("fanfold"), max_examples=2_000)
 settings.load_profile("fanfold")
 
 #: Of a long form that names no limit of its own.
 SOAK_S = 7_200
-TOGETHER = (
-    "devcloud",
-    "infra/stacks",
-    "edgecore/sources",
-    "chaos/test_chaos_credentials.py",  # its rows share one core
-)
+#: Room → what its tests share, and do in one process.
+TOGETHER = {
+    "devcloud": "a development cloud",
+    "fanfold/cloud/test_whole_life.py": "a second cloud",
+    "fanfold/cloud/test_landed.py": "a second cloud",
+    "fanfold/cloud/test_preflight.py": "a second cloud",
+    "fanfold/cloud/test_diff_and_rollback.py": "a second cloud",
+    "fanfold/cloud": "a third cloud",
+    "infra/stacks": "the CDK in Node",
+    "replay/test_replay_array.py": "the CDK in Node",
+    "edgecore/sources": "sources",
+    "chaos/test_chaos_credentials.py": "a core of credentials",  # its rows share one core
+}
 APART = (
-    "chaos",
     "docs/test_guides_run.py",
     "e2e/test_strategies.py",
     "edgecore/supervisor/test_core_functions.py",
     "lambdas/whole",
 )
-#: They take the longest and go first, so that all processes end together.
+#: What takes the longest goes first, so that all processes end together: by the seconds of
+#: `build/reports/unit.xml` and `device.xml`, the longest at the top.
 FIRST = (
-    "devcloud",
-    "fanfold/cloud",
-    "e2e",
-    "docs/test_guides_",
-    "lambdas/whole/",
+    "a development cloud",
+    "a second cloud",
+    "a third cloud",
+    "docs/test_guides_on_one_core.py",
+    "docs/test_guides_with_a_cloud.py",
+    "e2e/test_whole_loop.py",
+    "chaos/test_chaos_disks.py",
+    "chaos/test_chaos_restore.py",
+    "edgecore/daemon/test_verdict_of_a_tight_core.py",
+    "component/test_full_disk.py",
+    "e2e/test_bundle.py",
+    "a core of credentials",
+    "the CDK in Node",
     "component",
+    "edgecore/web/dashboard/test_page_",
+    "edgecore/daemon/test_verdict_of_a_held_core.py",
+    "docs/test_guides_",
+    "fanfold/test_drain.py",
+    "fanfold/test_live_cameras.py",
+    "edgecore/supervisor/test_core_descriptors.py",
+    "edgecore/daemon/test_verdict_",
+    "e2e",
+    "chaos/test_chaos_jobs.py",
+    "chaos/test_chaos_deploy.py",
     "chaos",
+    "edgecore/web",
+    "edgecore/daemon",
+    "replay",
+    "device",
+    "conformance",
+    "fanfold",
+    # Of the device's.
+    "lambdas/grabber",
+    "lambdas/whole",
+    "lambdas/model",
+    "models/device",
+    "lambdas/pool",
+    "lambdas/common",
 )
 
 
@@ -57,8 +100,26 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection(session: pytest.Session) -> Any:
+    with in_turn(session.config):
+        yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    give_turns(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    take_back_turns(node)
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
+    """What tests make is mostly freed as it goes: looking through it seldom costs a tenth less."""
     gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
     gc.enable()
 
 
@@ -75,10 +136,13 @@ class Rooms(LoadScopeScheduling):
         return _group(path) or nodeid
 
     def _assign_work_unit(self, node: Any) -> None:
-        first = next((s for s in self.workqueue if _below_tests(s).startswith(FIRST)), None)
-        if first is not None:
-            self.workqueue.move_to_end(first, last=False)
+        self.workqueue.move_to_end(min(self.workqueue, key=_rank), last=False)
         super()._assign_work_unit(node)
+
+
+def _rank(scope: str) -> int:
+    below = _below_tests(scope)
+    return next((rank for rank, first in enumerate(FIRST) if below.startswith(first)), len(FIRST))
 
 
 @pytest.hookimpl(trylast=True)
@@ -93,9 +157,9 @@ def _below_tests(nodeid: str) -> str:
 
 
 def _group(path: str) -> str | None:
-    for room in TOGETHER:
+    for room, shared in TOGETHER.items():
         if path == room or path.startswith(room + "/"):
-            return room
+            return shared
     return None if path.startswith(APART) else path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import asked, guard, path_cost, scale, send_rate, starting
+from bench import asked, constants, guard, path_cost, scale, send_rate, starting
 from bench.asked import Asked, ideal_rate
 from bench.choosing import names_of
 
@@ -101,6 +101,19 @@ def test_the_cost_of_the_path_is_that_of_core_splitter_and_aggregator() -> None:
     assert path_cost.path_ms(row) == pytest.approx(0.17)
     (said,) = path_cost.summary([("now", row)])
     assert said.startswith("manifests  0.170 ms per image, asked 0.12")
+
+
+def test_the_planners_constant_is_what_all_parts_use_less_the_transform() -> None:
+    cpu = {"core": 2000.0, "splitter": 1000.0, "w0": 4000.0, "w1": 3000.0, "client": 900.0}
+
+    found = constants.around_ms({"cpu_us_per_image": cpu}, {"cpu_ms_per_image": 7.0})
+
+    assert found == pytest.approx(3.0)
+    told = constants.lines(
+        "PATH_MS", [2.0, found, 4.0], "2 cores of a Xeon, 2026-11-30"
+    ).splitlines()
+    assert told[0].startswith("infra/planning/capacity.py has ")
+    assert told[1:] == ["# 2, 3, 4 ms in turn: 2 cores of a Xeon, 2026-11-30.", "PATH_MS = 3"]
 
 
 def test_pictures_of_a_measurement_are_all_different(tmp_path: Any) -> None:

@@ -18,11 +18,15 @@ from typing import Any
 
 import psutil
 from chaos_site import ROOT
+from mosquitto import free_port
+from waiting import pause_s
 
 from fanfold.common.errors import UserError
 from fanfold.localcore.running import RunningCore
 
 DEVICE_PYTHON = ROOT / ".venv-device" / "bin" / "python"
+
+PORTS_OF_A_CORE = ("mqtt_plain", "ipc", "http")
 
 
 @dataclass
@@ -39,7 +43,11 @@ class CoreProcess:
     python: Path = DEVICE_PYTHON
 
     def __post_init__(self) -> None:
-        self._ports = {"mqtt_plain": 0, "ipc": 0, "http": 0}
+        # Not the kernel's choice: it gives such a port to somebody else while the core is away.
+        ports: set[int] = set()
+        while len(ports) < len(PORTS_OF_A_CORE):
+            ports.add(free_port())
+        self._ports = dict(zip(PORTS_OF_A_CORE, ports, strict=True))
 
     def launch(self, faults: dict[str, Any] | None = None) -> None:
         """Start it and return at once."""
@@ -63,11 +71,11 @@ class CoreProcess:
         began = time.monotonic()
         self.launch(faults)
         assert self.process is not None
-        while time.monotonic() - began < deadline_s and self.process.poll() is None:
+        while (asked := time.monotonic()) - began < deadline_s and self.process.poll() is None:
             if (core := self.running()) is not None and core.ready():
                 self._ports = {name: core.port(name) or 0 for name in self._ports}
                 return time.monotonic() - began
-            time.sleep(0.02)
+            time.sleep(pause_s(began, asked))
         raise AssertionError(self.out.read_text()[-4000:])
 
     def preload(self, environment: Mapping[str, str]) -> None:
@@ -111,7 +119,7 @@ class CoreProcess:
             with contextlib.suppress(UserError, AssertionError):
                 if holds(self.status()):
                     return time.monotonic() - began
-            time.sleep(max(0.05, 2 * (time.monotonic() - asked)))
+            time.sleep(pause_s(began, asked))
         raise AssertionError(f"not within {deadline_s} s: {self.status()}")
 
     def kill(self, *, everything: bool = False) -> list[psutil.Process]:
@@ -124,6 +132,18 @@ class CoreProcess:
                 process.kill()
         self.process.wait()
         return family
+
+    def freeze(self, deadline_s: float = 20) -> None:
+        """SIGSTOP to the core, then to its processes; nothing is answered any more on return."""
+        assert self.process is not None
+        core = psutil.Process(self.process.pid)
+        for process in (core, *core.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        until = time.monotonic() + deadline_s
+        while core.status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < until, core.status()
+            time.sleep(0.005)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

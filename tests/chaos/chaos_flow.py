@@ -13,11 +13,13 @@ class Flow(Beside):
         super().__init__(plant.flow)
 
 
-def versions(plant: Plant, stream: str) -> list[str]:
-    """Model version of each result of the stream, in order, without repetition."""
+def versions(plant: Plant, stream: str, first: int = 0) -> list[str]:
+    """Model version of each result of the stream, in order, without repetition; of the images
+    from the `first` that the plant has sent."""
     found: list[str] = []
+    wanted = set(list(plant.sent)[first:])
     for record in sorted(plant.records(), key=lambda r: r["seq"]):
-        if record["stream"] == stream and record["status"] == "ok":
+        if record["stream"] == stream and record["status"] == "ok" and record["id"] in wanted:
             version = record["model"]["version"]
             if version not in found[-1:]:
                 found.append(version)

@@ -1,9 +1,12 @@
-"""What the local topics said while a plant ran: the ordered one, and the late one."""
+"""What the local topics said while a plant ran, the ordered one and the late one; what arrived in
+the local cloud."""
 
 from __future__ import annotations
 
+import json
 import threading
-from types import TracebackType
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from chaos_core import CoreProcess
@@ -29,15 +32,10 @@ class LocalTopics:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
-        self._console.__exit__(kind, error, trace)
+        self._console.__exit__()
 
     def _read(self) -> None:
         while not self._stopping.is_set():
@@ -57,3 +55,47 @@ class LocalTopics:
 
     def gaps(self) -> set[tuple[str, int]]:
         return {(r["stream"], r["seq"]) for r in self.main if r["status"] == "gap"}
+
+
+class LocalCloud:
+    """The files that stand for the cloud, each line read once: who waits for the last of thousands
+    of records looks ten times a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+        self._records: list[dict[str, Any]] = []
+        self._summaries: list[dict[str, Any]] = []
+
+    def records(self) -> list[dict[str, Any]]:
+        self._look()
+        return list(self._records)
+
+    def summaries(self) -> list[dict[str, Any]]:
+        self._look()
+        return list(self._summaries)
+
+    def _look(self) -> None:
+        for message in self._new():
+            payload = message["payload"]
+            if message["topic"].endswith("/results"):
+                self._records += [
+                    _named({**record, "epoch": payload["epoch"]}) for record in payload["results"]
+                ]
+            elif message["topic"].endswith("/jobs"):
+                self._summaries.append(payload)
+
+    def _new(self) -> Iterator[dict[str, Any]]:
+        for path in sorted(self._folder.glob("*.jsonl")):
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                whole = file.read().rpartition(b"\n")[0]
+            if whole:
+                self._read[path] = self._read.get(path, 0) + len(whole) + 1
+                yield from map(json.loads, whole.splitlines())
+
+
+def _named(record: dict[str, Any]) -> dict[str, Any]:
+    """Files of the drop folder have no id of ours: they go by their name."""
+    by_name = str(record.get("file", "")).startswith("drop/")
+    return {**record, "id": record["file"]} if by_name else record

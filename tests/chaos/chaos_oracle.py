@@ -93,6 +93,11 @@ def judge(sent: Mapping[str, Sent], records: Iterable[Record]) -> Verdict:
     )
 
 
+def arrived(records: Iterable[Record]) -> set[str]:
+    """Images of which there is a record. For who waits: `judge` looks at more, once."""
+    return {str(record["id"]) for record in records if record["status"] != "gap" and "id" in record}
+
+
 def _said(record: Record) -> tuple[Any, Any, Any]:
     return record["status"], record.get("id"), record.get("sha256")
 

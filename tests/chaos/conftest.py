@@ -1,4 +1,5 @@
-"""A plant per test, and what it saw written below build/chaos/ for the report."""
+"""A plant per test, or one for rows that leave it as it was, and what it saw written below
+build/chaos/ for the report."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ from typing import Any
 
 import pytest
 from chaos_cloud import FarSide
-from chaos_core import DEVICE_PYTHON
 from chaos_oracle import Verdict
 from chaos_plant import Plant, Report
+from chaos_shared import Shared, new_plant
 from chaos_site import ROOT
 
 from bench.machine import describe
@@ -24,12 +25,10 @@ FOLDER = ROOT / "build" / "chaos"
 @pytest.fixture
 def make_plant(tmp_path: Path) -> Iterator[Callable[..., Plant]]:
     """A plant of which something differs from the defaults."""
-    if not DEVICE_PYTHON.exists():
-        pytest.skip("no .venv-device: run `make setup`")
     made: list[Plant] = []
 
     def make(**options: Any) -> Plant:
-        made.append(Plant(options.pop("folder", tmp_path), **options))
+        made.append(new_plant(options.pop("folder", tmp_path), **options))
         return made[-1]
 
     yield make
@@ -40,6 +39,14 @@ def make_plant(tmp_path: Path) -> Iterator[Callable[..., Plant]]:
 @pytest.fixture
 def plant(make_plant: Callable[..., Plant]) -> Plant:
     return make_plant()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """`shared()`: Fanfold's defaults."""
+    plants = Shared(lambda: new_plant(tmp_path_factory.mktemp("plant")))
+    yield plants
+    plants.stop()
 
 
 @pytest.fixture
@@ -65,13 +72,15 @@ def write_down(case: str, plant: Plant, verdict: Verdict, runs: int = 1) -> None
         duplicates=len(verdict.duplicated) + len(verdict.contradicted),
         out_of_order=verdict.out_of_order,
         wrong_content=len(verdict.wrong_content),
-        failed=verdict.failed,
-        gaps=verdict.gaps,
+        failed=verdict.failed - plant.failed_before,
+        gaps=verdict.gaps - plant.gaps_before,
         recovery_s=plant.recovery_s,
         notes=plant.notes,
     )
     plant.reported = len(plant.sent)
+    plant.failed_before, plant.gaps_before = verdict.failed, verdict.gaps
     assert verdict.clean, verdict
+    plant.sound = True
 
 
 def _write(case: str, **figures: Any) -> None:
@@ -94,9 +103,9 @@ def write_note() -> Callable[..., None]:
     return write
 
 
-@pytest.fixture
-def far_side(tmp_path: Path) -> Iterator[FarSide]:
-    """A development cloud of its own, empty."""
-    cloud = devcloud.start(port=0, state_dir=tmp_path / "devcloud")
+@pytest.fixture(scope="module")
+def far_side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FarSide]:
+    """A development cloud of its own, empty at first."""
+    cloud = devcloud.start(port=0, state_dir=tmp_path_factory.mktemp("cloud") / "devcloud")
     yield FarSide(cloud)
     cloud.stop()

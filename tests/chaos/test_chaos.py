@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from chaos_local import LocalTopics
 from chaos_plant import IN_HAND_MS, Plant, Report
+from chaos_shared import Shared
 
-IMAGES = 300
+IMAGES = 150
 LOSSY: dict[str, Any] = {
     "seed": 1,
     "messages": [
@@ -78,9 +79,9 @@ def test_a_record_later_than_the_hold_back_is_a_gap_in_its_place_and_comes_once_
 
 @pytest.mark.parametrize("everything", [False, True])
 def test_a_killed_core_leaves_no_process_and_loses_nothing(
-    plant: Plant, report: Report, everything: bool
+    shared: Shared, report: Report, everything: bool
 ) -> None:
-    plant.start()
+    plant = shared()
     plant.send(IMAGES, halfway=lambda: plant.kill_core(everything=everything))
     report("everything killed at once" if everything else "core killed", plant)
 

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from chaos_plant import Plant, Report
+import pytest
+from chaos_plant import SOAK, Plant, Report
+from chaos_shared import Shared
 
-IMAGES = 300
-BURST = 3_000
+from contract.limits import WORK_ITEMS
+
+IMAGES = 150
+#: More than the core's queue holds.
+BURST = 1_200
+LONG_BURST = 3_000
+of_many = pytest.mark.parametrize("count", [BURST, pytest.param(LONG_BURST, marks=SOAK)])
 
 
-def test_a_manifest_of_3000_images_ends_complete(plant: Plant, report: Report) -> None:
-    plant.start()
-    plant.send_manifest("burst", BURST)
-    report("one manifest of 3000 images", plant)
-
-
-def test_a_burst_of_3000_events_onto_the_core_s_queue_ends_complete(
-    plant: Plant, report: Report
+@of_many
+def test_a_manifest_of_many_images_ends_complete(
+    shared: Shared, report: Report, count: int
 ) -> None:
-    plant.start()
-    plant.send(BURST, window=BURST)
-    report("3000 events sent at once", plant)
+    plant = shared()
+    plant.send_manifest(f"burst-{count}", count)
+    report(f"one manifest of {count} images", plant)
+
+
+@of_many
+def test_a_burst_of_more_events_than_the_core_queues_ends_complete(
+    shared: Shared, report: Report, count: int
+) -> None:
+    assert count > WORK_ITEMS.value
+    plant = shared()
+    plant.send(count, window=count)
+    report(f"{count} events sent at once", plant)
 
 
 def test_files_of_which_no_event_arrives_are_picked_up_from_the_drop_folder(
@@ -31,14 +43,15 @@ def test_files_of_which_no_event_arrives_are_picked_up_from_the_drop_folder(
 
 
 def test_a_group_with_more_workers_loses_nothing_that_was_under_way(
-    plant: Plant, report: Report
+    shared: Shared, report: Report
 ) -> None:
+    plant = shared()
+
     def redeploy() -> None:
         plant.stop()
         plant.deploy(workers=3)
         plant.start()
 
-    plant.start()
     assert len([name for name in plant.core.functions() if name.startswith("w")]) == 2
     plant.send(IMAGES, halfway=redeploy)
     assert len([name for name in plant.core.functions() if name.startswith("w")]) == 3

@@ -1,26 +1,43 @@
-"""The wall clock of every process jumps while images flow, and while nothing does."""
+"""The wall clock of every process jumps while images flow, and while nothing does.
+
+One core for all jumps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from chaos_plant import Plant, Report
+from chaos_shared import Shared, new_plant
 from shims import shim
 
 HOUR_S = 3600
 JUMPS_S = {"an hour back": -HOUR_S, "an hour on": HOUR_S, "ten years on": 10 * 365 * 24 * HOUR_S}
 
 
+@pytest.fixture(scope="module")
+def clocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Plants whose clock is as far off as their file `offset` says."""
+
+    def make() -> Plant:
+        plant = new_plant(tmp_path_factory.mktemp("clocked"))
+        offset = plant.folder / "offset"
+        offset.write_text("0")
+        plant.core.preload({"LD_PRELOAD": str(shim("clock")), "CLOCK_OFFSET_FILE": str(offset)})
+        return plant
+
+    plants = Shared(make)
+    yield plants
+    plants.stop()
+
+
 @pytest.mark.parametrize("jump", JUMPS_S)
 def test_a_clock_that_jumps_delays_and_loses_nothing(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path, jump: str
+    clocked: Shared, report: Report, jump: str
 ) -> None:
-    plant, offset = make_plant(), tmp_path / "offset"
-    offset.write_text("0")
-    plant.core.preload({"LD_PRELOAD": str(shim("clock")), "CLOCK_OFFSET_FILE": str(offset)})
-    plant.start()
+    plant = clocked()
+    offset = plant.folder / "offset"
     plant.send(100, halfway=lambda: offset.write_text(str(JUMPS_S[jump])))
     plant.verdict()
     # Idle: whoever waits on the wall clock now stands still for as long as it was set back.

@@ -16,7 +16,7 @@ from chaos_uplink import numbers, publish, uplink
 RESULT_BYTES = 1_000
 
 
-@pytest.mark.parametrize("results", [6_000, pytest.param(518_400, marks=SOAK)])
+@pytest.mark.parametrize("results", [2_000, pytest.param(518_400, marks=SOAK)])
 def test_what_came_in_days_without_the_cloud_drains_complete_and_in_order(
     tmp_path: Path, write_note: Callable[..., None], results: int
 ) -> None:
@@ -61,11 +61,11 @@ def test_mqtt_and_s3_of_the_cloud_have_every_result_once_when_the_aggregator_is_
 ) -> None:
     plant = make_plant(cloud={"batch_s": 0.2, "outbox": {"bucket": OUTBOX, "every_s": 0.3}})
     plant.use_cloud(far_side, deploys=False)
-    kills = [{"function": "aggregator", "kill_at_s": [3, 5, 7, 9]}]
+    kills = [{"function": "aggregator", "kill_at_s": [3, 5]}]
     plant.start({"seed": 10, "functions": kills, "cloud": {"ack_lost": 0.2}})
     plant.send(300)
-    plant.flow(lambda: plant.strikes() >= 4)
-    report("S3 outbox and IoT read back, aggregator killed, acks lost", plant, runs=4)
+    plant.flow(lambda: plant.strikes() >= 2)
+    report("S3 outbox and IoT read back, aggregator killed, acks lost", plant, runs=2)
 
     wanted = {(r["stream"], r["seq"]) for r in plant.records()}
     plant.core.until(lambda _: len(_keys(far_side)) >= len(wanted))

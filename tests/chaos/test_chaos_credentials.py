@@ -24,7 +24,6 @@ from edgecore.uplink.iot.link import STEADY_S
 #: What is lent lives so long: whoever needs it asks anew all the time, and feels a fault at once.
 LIFE_S = 3.0
 JUMPS_S = {"in 1970": -56 * 365 * 86_400, "ten years on": 10 * 365 * 86_400}
-IMAGES, EVERY_S = 10, 0.25
 ROUNDS, KILLS = 60, 0.3
 
 pytestmark = pytest.mark.in_order
@@ -35,10 +34,6 @@ class Certified(Plant):
 
     side: CertificateSide
     offset: Path
-
-    def flow(self, over: Callable[[], bool], **more: Any) -> None:
-        """Fewer than otherwise: a row takes seconds, and only its order of events counts."""
-        super().flow(over, **{"images": IMAGES, "every_s": EVERY_S, **more})
 
     def link(self) -> dict[str, Any]:
         return self.core.status()["cloud"]["link"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from chaos_plant import IN_HAND_MS, SOAK, Plant, Report
+from chaos_shared import Shared, new_plant
 from test_chaos import IMAGES, LOSSY, strike_while_images_flow
 
 CASES: dict[str, dict[str, Any]] = {
@@ -27,12 +28,36 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
+TWO_STAGES: dict[str, Any] = {
+    "strategy": "decoupled", "workers": 2, "transforms": 2, "wait_ms": IN_HAND_MS,
+}  # fmt: skip
+
+
 @pytest.fixture
 def plant(make_plant: Callable[..., Plant]) -> Iterator[Plant]:
-    made = make_plant(
-        strategy="decoupled", workers=2, transforms=2, timeouts={"worker_s": 5}, wait_ms=IN_HAND_MS
-    )
+    made = make_plant(**TWO_STAGES, timeouts={"worker_s": 5})
     yield made
+    stopped_with_its_memory_free(made)
+
+
+@pytest.fixture(scope="module")
+def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Of who crashes the successor's hello reports the signal: silence must not speak before it."""
+    made: list[Plant] = []
+
+    def make() -> Plant:
+        folder = tmp_path_factory.mktemp("plant")
+        made.append(new_plant(folder, **TWO_STAGES, timeouts={"worker_s": 30}))
+        return made[-1]
+
+    yield Shared(make)
+    for plant in made:
+        if plant.sound:
+            stopped_with_its_memory_free(plant)
+        plant.stop()
+
+
+def stopped_with_its_memory_free(made: Plant) -> None:
     # Who was killed and is not back yet has nobody to tidy up after it before its next start.
     made.core.until(lambda status: {f["state"] for f in status["functions"]} == {"running"})
     made.stop()
@@ -66,35 +91,42 @@ def test_every_image_ends_once_and_in_order(plant: Plant, report: Report, case: 
     assert plant.verdict().failed == 0
 
 
-def test_everything_killed_at_once_loses_nothing(plant: Plant, report: Report) -> None:
-    plant.start()
+def test_everything_killed_at_once_loses_nothing(two_stages: Shared, report: Report) -> None:
+    plant = two_stages()
     plant.send(IMAGES, halfway=lambda: plant.kill_core(everything=True))
     report("decoupled, everything killed at once", plant)
 
 
-def test_a_picture_that_ends_transform_functions_fails_alone(plant: Plant, report: Report) -> None:
-    plant.start()
+def test_a_picture_that_ends_transform_functions_fails_alone(
+    two_stages: Shared, report: Report
+) -> None:
+    plant = two_stages()
+    failed, before = plant.verdict().failed, restarts(plant, "w0", "w1")
     plant.send(30)
     plant.send(1, poison="segfault")
     plant.send(30)
     report("decoupled, a picture that ends transform functions", plant)
-    assert plant.verdict().failed == 1
-    functions = plant.core.functions()
-    assert [functions[name]["restarts"] for name in ("w0", "w1")] == [0, 0]
+    assert plant.verdict().failed == failed + 1
+    assert restarts(plant, "w0", "w1") == before
 
 
 def test_pictures_that_end_inference_functions_cost_two_of_them_each(
-    plant: Plant, report: Report
+    two_stages: Shared, report: Report
 ) -> None:
-    plant.deploy(timeouts={"worker_s": 30})
-    plant.start()
+    plant = two_stages()
+    failed, before = plant.verdict().failed, restarts(plant, "w0", "w1")
+    transforms_before = restarts(plant, "t0", "t1")
     plant.send(30)
     plant.send(3, poison="segfault after")
     plant.send(30)
     plant.verdict()
-    functions = plant.core.functions()
-    plant.notes["worker_restarts"] = sum(functions[name]["restarts"] for name in ("w0", "w1"))
+    plant.notes["worker_restarts"] = restarts(plant, "w0", "w1") - before
     report("decoupled, three pictures that end inference functions", plant)
-    assert plant.verdict().failed == 3
+    assert plant.verdict().failed == failed + 3
     assert plant.notes["worker_restarts"] <= 2 * 3
-    assert [functions[name]["restarts"] for name in ("t0", "t1")] == [0, 0]
+    assert restarts(plant, "t0", "t1") == transforms_before
+
+
+def restarts(plant: Plant, *names: str) -> int:
+    functions = plant.core.functions()
+    return sum(functions[name]["restarts"] for name in names)

@@ -1,4 +1,7 @@
-"""Trouble of each volume and each store alone, while images flow: nothing of it is an image's."""
+"""Trouble of each volume and each store alone, while images flow: nothing of it is an image's.
+
+One core meets the errors of all stores in turn, another one the troubles of its small disks.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from chaos_plant import Plant, Report
+from chaos_plant import IN_HAND_MS, Plant, Report
+from chaos_shared import Shared, new_plant
 from faulty_calls import FaultyCalls
 from small_disks import fill, small_disk_at
 
 TROUBLE_S = 3.0
-IMAGES = 200
+IMAGES = 100
 #: What a store's own files are called, below the plant's folder.
 STORES = {
     "images": "images",
@@ -46,37 +50,62 @@ def through_trouble(plant: Plant, begin: Ways, end: Ways) -> None:
     plant.send(40)
 
 
+@pytest.fixture(scope="module")
+def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Plants whose calls fail when `calls_of` says so. Their model is slower than the splitter
+    accepts, so that every part has something to write when the trouble begins."""
+
+    def make() -> Plant:
+        plant = new_plant(tmp_path_factory.mktemp("failing"), wait_ms=IN_HAND_MS)
+        plant.core.preload(calls_of(plant).environment)
+        return plant
+
+    plants = Shared(make)
+    yield plants
+    plants.stop()
+
+
+def calls_of(plant: Plant) -> FaultyCalls:
+    return FaultyCalls(plant.folder / "faults")
+
+
 @pytest.mark.parametrize("store", STORES)
 def test_errors_of_one_store_hold_work_back_and_condemn_no_image(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path, store: str
+    failing: Shared, report: Report, store: str
 ) -> None:
-    """One core meets them in turn."""
-    plant = make_plant()
-    calls = FaultyCalls(tmp_path / "faults")
-    plant.core.preload(calls.environment)
-    plant.start()
+    plant = failing()
+    calls = calls_of(plant)
     for error in ("EIO", "ENOSPC", "EROFS"):
         which = "read,write,fsync,open" if error == "EIO" else "write,fsync,truncate"
-        begin = partial(calls.always, tmp_path / STORES[store], getattr(errno, error), which)
+        begin = partial(calls.always, plant.folder / STORES[store], getattr(errno, error), which)
         through_trouble(plant, begin, calls.none)
         report(f"{error} on {store} for {TROUBLE_S:g} s", plant)
 
 
-@pytest.fixture
-def disks(tmp_path: Path) -> Iterator[dict[str, Path]]:
-    """Every volume a disk of its own, of 24 MiB."""
+@pytest.fixture(scope="module")
+def on_disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Plants of which every volume is a disk of its own, of 24 MiB."""
     with ExitStack() as mounted:
-        yield {name: mounted.enter_context(small_disk_at(tmp_path / name, 24)) for name in VOLUMES}
+
+        def make() -> Plant:
+            folder = tmp_path_factory.mktemp("disks")
+            for name in VOLUMES:
+                mounted.enter_context(small_disk_at(folder / name, 24))
+            return new_plant(folder)
+
+        plants = Shared(make)
+        yield plants
+        plants.stop()
 
 
 @pytest.mark.parametrize("volume", VOLUMES)
 def test_a_full_volume_pushes_back_and_loses_nothing(
-    disks: dict[str, Path], make_plant: Callable[..., Plant], report: Report, volume: str
+    on_disks: Shared, report: Report, volume: str
 ) -> None:
-    plant = make_plant()
-    other = disks[volume] / "other"
-    plant.start()
-    through_trouble(plant, lambda: fill(disks[volume]), lambda: other.unlink(missing_ok=True))
+    plant = on_disks()
+    disk = plant.folder / volume
+    other = disk / "other"
+    through_trouble(plant, lambda: fill(disk), lambda: other.unlink(missing_ok=True))
     status = plant.core.status()
     assert status["cloud"]["dropped"] == 0
     assert status["stats"]["aggregator"]["outbox_dropped"] == 0
@@ -84,69 +113,74 @@ def test_a_full_volume_pushes_back_and_loses_nothing(
 
 
 def test_an_images_volume_that_becomes_read_only_holds_work_back(
-    disks: dict[str, Path], make_plant: Callable[..., Plant], report: Report
+    on_disks: Shared, report: Report
 ) -> None:
+    plant = on_disks()
+
     def remount(how: str) -> None:
-        command = ["mount", "-o", f"remount,bind,{how}", str(disks["images"])]
+        command = ["mount", "-o", f"remount,bind,{how}", str(plant.folder / "images")]
         subprocess.run(command, check=True, capture_output=True)
 
-    plant = make_plant()
-    plant.start()
     through_trouble(plant, lambda: remount("ro"), lambda: remount("rw"))
     report("volume of images read-only", plant)
 
 
 def test_a_read_only_state_volume_is_named_holds_work_back_and_goes_on_by_itself(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path
+    failing: Shared, report: Report
 ) -> None:
     """A mount with files open for writing cannot be made read-only from outside, a file system
     with an error does it to itself: so by the preloaded library."""
-    plant = make_plant()
-    calls = FaultyCalls(tmp_path / "faults")
-    plant.core.preload(calls.environment)
-    plant.start()
+    plant = failing()
+    calls, folder = calls_of(plant), plant.folder
     plant.send(40)
 
     def trouble() -> None:
-        calls.always(tmp_path / "state", errno.EROFS, CHANGES)
+        calls.always(folder / "state", errno.EROFS, CHANGES)
+        asked.start()
         plant.core.until(lambda _: {"splitter", "aggregator"} <= set(named(plant)))
         calls.none()
 
+    # What was sent before may all be accepted: the splitter has something to refuse meanwhile.
+    asked = threading.Thread(target=plant.send, args=(10,))
     plant.send(IMAGES, halfway=trouble)
+    asked.join()
     plant.core.until(lambda _: not named(plant))
     report("volume of state read-only", plant)
 
 
 def test_a_core_whose_whole_state_is_read_only_names_volume_and_remedy_and_loses_nothing(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path
+    failing: Shared, report: Report
 ) -> None:
     """Everything that core and functions keep is on one volume, and it takes nothing any more."""
-    plant = make_plant()
-    calls = FaultyCalls(tmp_path / "faults")
-    plant.core.preload(calls.environment)
-    plant.start()
+    plant = failing()
+    calls, folder = calls_of(plant), plant.folder
+    said_before = len((folder / "core.out").read_text())
     plant.send(40)
     plant.verdict()
 
     def trouble() -> None:
-        calls.everywhere((tmp_path / "core", tmp_path / "state"), errno.EROFS, CHANGES)
+        calls.everywhere((folder / "core", folder / "state"), errno.EROFS, CHANGES)
+        asked.start()
         plant.core.until(lambda _: set(FOLDERS) <= set(named(plant)))
         said = {r["subject"]: r for r in plant.core.not_ready()}
-        for part, folder in FOLDERS.items():
+        for part, where in FOLDERS.items():
             reason = said[f"state volume of the {part}"]
-            assert str(tmp_path / folder) in reason["problem"]
+            assert str(folder / where) in reason["problem"]
             assert "writable" in reason["remedy"]
             own = "spool_refuses" if part == "core" else "state_volume_refuses"
             assert reason["code"] == own
         calls.none()
 
+    # What was sent before may all be accepted: the splitter has something to refuse meanwhile.
+    asked = threading.Thread(target=plant.send, args=(10,))
     plant.send(IMAGES, halfway=trouble)
+    asked.join()
     plant.core.until(lambda _: not named(plant))
     status = plant.core.status()
     assert status["cloud"]["dropped"] == 0
     assert status["stats"]["aggregator"]["outbox_dropped"] == 0
     report("volume of state and core read-only", plant)
-    assert "Traceback" not in (tmp_path / "core.out").read_text()
+    assert "Traceback" not in (folder / "core.out").read_text()[said_before:]
 
 
 def named(plant: Plant) -> list[str]:

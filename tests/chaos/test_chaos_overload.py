@@ -12,7 +12,7 @@ from every import every
 from bench.machine import pss_kb
 
 LIMIT = 200
-IMAGES = 900
+IMAGES, DROPPING_IMAGES = 900, 500
 
 
 def memory_kb(core: CoreProcess) -> int:
@@ -51,7 +51,7 @@ def test_what_a_quota_drops_has_a_record_and_is_counted_by_reason(
 ) -> None:
     plant = make_plant(wait_ms=5, backlog={"max_images": LIMIT, "policy": policy})
     plant.start()
-    plant.send(IMAGES, window=1_000)
+    plant.send(DROPPING_IMAGES, window=DROPPING_IMAGES)
     plant.verdict()
     dropped = [r for r in plant.records() if r["status"] == "dropped"]
     assert dropped

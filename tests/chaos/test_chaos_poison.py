@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from chaos_plant import Plant, Report
+from chaos_shared import Shared, new_plant
 
 #: In company and alone (lambdas/common/poison.py), for who crashes: the core sees that.
 CRASHES = 2
@@ -14,40 +15,57 @@ CRASHES = 2
 HANGS = 5
 
 
-@pytest.mark.parametrize("poison", ["segfault", "frozen"])
-def test_poison_fails_once_and_ends_few_workers(
-    make_plant: Callable[..., Plant], report: Report, poison: str
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """Of who crashes the successor's hello reports the signal: silence must not speak before it."""
+    plants = Shared(lambda: new_plant(tmp_path_factory.mktemp("patient"), max_wait_s=60))
+    yield plants
+    plants.stop()
+
+
+def test_an_image_that_crashes_its_worker_fails_once_and_ends_two(
+    patient: Shared, report: Report
 ) -> None:
-    # Of who crashes the successor's hello reports the signal: silence must not speak before it.
-    plant = make_plant(timeouts={"worker_s": 2} if poison == "frozen" else {}, max_wait_s=60)
+    plant = patient()
+    fails_alone(plant, "segfault", 2, CRASHES, report)
+
+
+def test_an_image_that_hangs_its_worker_fails_once_and_ends_few(
+    make_plant: Callable[..., Plant], report: Report
+) -> None:
+    plant = make_plant(timeouts={"worker_s": 2}, max_wait_s=60)
     plant.start()
-    count = 3 if poison == "segfault" else 1
-    for number in range(count):
+    fails_alone(plant, "frozen", 1, HANGS, report)
+
+
+def fails_alone(plant: Plant, poison: str, count: int, ends: int, report: Report) -> None:
+    failed, restarts = plant.verdict().failed, plant.restarts()
+    for _ in range(count):
         plant.send(40)
         plant.send(1, poison=poison)
-        failed = number + 1
+        failed += 1
         plant.core.until(lambda _: plant.verdict().failed == failed)  # noqa: B023
-    plant.notes["worker_restarts"] = plant.restarts()
+    plant.notes["worker_restarts"] = plant.restarts() - restarts
     report(f"images that leave a worker {poison}", plant, runs=count)
-    assert plant.verdict().failed == count
-    assert plant.restarts() <= (CRASHES if poison == "segfault" else HANGS) * count
+    assert plant.verdict().failed == failed
+    assert plant.restarts() - restarts <= ends * count
     states = {f["id"]: f["state"] for f in plant.core.functions().values()}
     assert "crash_loop" not in states.values(), states
 
 
 def test_poison_images_that_come_together_end_two_workers_each(
-    make_plant: Callable[..., Plant], report: Report
+    patient: Shared, report: Report
 ) -> None:
-    plant = make_plant(max_wait_s=60)
-    plant.start()
+    plant = patient()
+    failed, restarts = plant.verdict().failed, plant.restarts()
     plant.send(40)
     plant.send(3, poison="segfault")
     plant.send(40)
-    plant.core.until(lambda _: plant.verdict().failed == 3)
-    plant.notes["worker_restarts"] = plant.restarts()
+    plant.core.until(lambda _: plant.verdict().failed == failed + 3)
+    plant.notes["worker_restarts"] = plant.restarts() - restarts
     report("three images together that leave a worker segfault", plant, runs=3)
-    assert plant.verdict().failed == 3
-    assert plant.restarts() <= CRASHES * 3
+    assert plant.verdict().failed == failed + 3
+    assert plant.restarts() - restarts <= CRASHES * 3
 
 
 @pytest.mark.soak

@@ -1,15 +1,23 @@
-"""One store is older than the others: a backup was restored, or its log was left behind."""
+"""One store is older than the others: a backup was restored, or its log was left behind.
+
+Rows that go on with their images share a core, which meets them one after another.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Callable
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from chaos_plant import Plant, Report
+from chaos_shared import Shared
 from waiting import eventually
 
 from contract.volumes import LOST
@@ -37,11 +45,10 @@ RESTORED = {**{store: [store] for store in STORES}, "journal and store": ["journ
 
 @pytest.mark.parametrize("what", RESTORED)
 def test_a_restored_backup_loses_and_repeats_no_image(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path, what: str
+    shared: Shared, report: Report, tmp_path: Path, what: str
 ) -> None:
     """A hot copy, as a backup tool makes it; what came later is known to the others only."""
-    plant = make_plant()
-    plant.start()
+    plant = shared()
     plant.send(100)
     plant.verdict()
     backups = {database(plant, store): tmp_path / f"backup-{store}" for store in RESTORED[what]}
@@ -102,21 +109,95 @@ def test_a_lost_journal_beside_an_older_store_gives_no_key_a_second_record(
     plant.start()
     plant.send(40)
     plant.verdict()
-    worker = plant.core.functions()["w0"]["pid"]
-    os.kill(worker, signal.SIGSTOP)
-    plant.send(60)
-    plant.core.until(lambda s: any(s["stats"]["aggregator"]["reorder_buffer"].values()))
-    copy_files(database(plant, "store"), tmp_path / "backup")
-    os.kill(worker, signal.SIGCONT)
+    backup = backup_with_an_open_number(plant, tmp_path)
     plant.verdict()
     plant.stop()
-    put_back(database(plant, "store"), tmp_path / "backup")
+    put_back(database(plant, "store"), backup)
     for part in files_of(database(plant, "journal")):
         part.unlink()
     plant.start()
     plant.send(100)
     report("journal lost and store older", plant)
     assert any(r.get("reason") == "journal_lost" for r in plant.records())
+
+
+def backup_with_an_open_number(plant: Plant, folder: Path) -> Path:
+    """Of a store that holds records back behind a number without one: a frozen worker has its
+    image, until the splitter gives that to another one a few seconds later."""
+    parts = plant.core.functions()
+    for attempt in range(5):
+        with frozen(parts["w0"]["pid"]):
+            plant.send(60)
+            until = time.monotonic() + 10
+            while time.monotonic() < until:
+                backup = folder / f"backup-{attempt}-{until - time.monotonic()}"
+                with frozen(parts["aggregator"]["pid"]):
+                    copy_files(database(plant, "store"), backup)
+                if held_back(backup):
+                    return backup
+                shutil.rmtree(backup)
+        plant.verdict()
+    raise AssertionError("in none of 5 tries a record was held back")
+
+
+def held_back(backup: Path) -> int:
+    """Records that a store's copy holds back; of a copy of it, since reading it changes it."""
+    looked = backup.with_name(f"{backup.name}-looked")
+    shutil.copytree(backup, looked)
+    with contextlib.closing(sqlite3.connect(looked / STORES["store"][1])) as store:
+        count = int(store.execute("SELECT count(*) FROM held").fetchone()[0])
+    shutil.rmtree(looked)
+    return count
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        until = time.monotonic() + 10
+        while process.status() != psutil.STATUS_STOPPED:
+            assert time.monotonic() < until, process.status()
+        yield
+    finally:
+        process.resume()
+
+
+def test_databases_that_are_replaced_or_removed_in_use_are_named_until_the_core_starts_again(
+    make_plant: Callable[..., Plant], report: Report, tmp_path: Path
+) -> None:
+    """Renamed over (journal, spool) and deleted (store); put back while the core is stopped."""
+    plant = make_plant()
+    plant.start()
+    plant.send(20)
+    plant.verdict()
+    aside = {database(plant, store): tmp_path / f"aside-{store}" for store in STORES}
+    # By a second name, so that the files in use are there to be put back.
+    for path, kept in aside.items():
+        os.link(path, kept)
+    for store in ("journal", "spool"):
+        path = database(plant, store)
+        shutil.copy(path, tmp_path / "copy")
+        (tmp_path / "copy").replace(path)
+    database(plant, "store").unlink()
+
+    def named() -> dict[str, dict[str, object]]:
+        said = plant.core.not_ready()
+        return {r["subject"]: r for r in said if r["code"] == "database_replaced"}
+
+    of = {"splitter": "journal", "aggregator": "store", "core": "spool"}
+    eventually(lambda: len(named()) == len(of), lambda: str(plant.core.not_ready()), 30)
+    for part, reason in named().items():
+        file = STORES[of[part.rpartition(" ")[2]]][1]
+        assert file in str(reason["problem"])
+        assert "stop the core" in str(reason["remedy"])
+    plant.stop()
+    for path, kept in aside.items():
+        kept.replace(path)
+    plant.start()
+    plant.send(20)
+    report("databases replaced in use, put back", plant)
+    assert named() == {}
 
 
 def copy_files(path: Path, backup: Path) -> None:
@@ -134,10 +215,9 @@ def put_back(path: Path, backup: Path) -> None:
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_store_whose_log_was_left_behind_loses_and_repeats_no_image(
-    make_plant: Callable[..., Plant], report: Report, store: str
+    shared: Shared, report: Report, store: str
 ) -> None:
-    plant = make_plant()
-    plant.start()
+    plant = shared()
     plant.send(200)
     plant.verdict()
     plant.core.kill(everything=True)

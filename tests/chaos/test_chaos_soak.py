@@ -15,6 +15,9 @@ from edgecore.history.store import RECENT
 #: Ten minutes; a night is 28,800.
 SECONDS = float(os.environ.get("CHAOS_SOAK_S", "600"))
 
+#: What SQLite's pages and the charts still take once what is remembered of images is full.
+MOST_KB = 6_000
+
 
 @pytest.mark.soak
 @pytest.mark.timeout(40_000)
@@ -28,14 +31,16 @@ def test_memory_and_descriptors_stay_flat_under_steady_faults(
         plant.send(500)
     began = time.monotonic()
     samples: list[tuple[float, int, int]] = []
-    while (now := time.monotonic() - began) < SECONDS:
+    cloud = plant.core.state / "cloud"
+    # Until a file of the local cloud is full as well: beginning the next one once took 15 MB.
+    while (now := time.monotonic() - began) < SECONDS or len(list(cloud.iterdir())) < 2:
         plant.send(30)
         time.sleep(0.5)
         samples.append((now, plant.core.rss_kb(), plant.core.descriptors()))
     half = len(samples) // 2
-    plant.notes["hours"] = round(SECONDS / 3600, 2)
+    plant.notes["hours"] = round(samples[-1][0] / 3600, 2)
     plant.notes["rss_kb_by_minute"] = [
-        _mean(group) for minute in range(round(SECONDS / 60))
+        _mean(group) for minute in range(round(samples[-1][0] / 60) + 1)
         if (group := [s for s in samples if s[0] // 60 == minute])
     ]  # fmt: skip
     plant.notes["rss_kb_first_middle_last"] = [
@@ -46,10 +51,9 @@ def test_memory_and_descriptors_stay_flat_under_steady_faults(
         max(s[2] for s in samples),
     ]
     report("steady work, a fault every 20 s", plant, runs=plant.strikes())
-    # A step is an allocator's: what leaks goes on in the second half as in the first.
     first, middle, last = plant.notes["rss_kb_first_middle_last"]
-    assert last - middle < 5_000
-    assert last - first < 30_000
+    assert last - middle < MOST_KB // 2
+    assert last - first < MOST_KB
     assert psutil.Process(plant.core.status()["core"]["pid"]).num_fds() < 200
 
 

@@ -2,8 +2,9 @@
 
 `python nucleus_process.py FILE`; FILE holds `{"root", "thing", "files": {URI: PATH}, "recipes",
 "hold"}`. It starts what was deployed here until then, deploys, writes `FILE.ended`, and ends by
-SIGTERM. `hold` names where it stops for ever: `download` (of the last artifact) or `exchange`
-(before the last component's); `FILE.held` says that it is there.
+SIGTERM. `hold` names where it stops for ever: `download` (of the last artifact), `install` (all are
+installed, nothing is exchanged yet) or `exchange` (before the last component's); `FILE.held` says
+that it is there.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Held(Nucleus):
 
     def _replace(self, each: Running) -> None:
         last = self._given["recipes"][-1]["ComponentName"]
+        if self._given["hold"] == "install":
+            self._stay()
         if self._given["hold"] == "exchange" and each.component.name == last:
             self._stay()
         super()._replace(each)

@@ -14,7 +14,7 @@ from small_disks import small_disk_at
 from device.bundle.runtime_zip import pack
 from device.bundle.target import Target
 from device.component.adopting import AdoptError, adopt, prune, why
-from device.launcher.versions import Versions
+from device.versions.record import Versions
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.launcher.versions import TRIAL_STARTS, Versions, VersionsError, read, remove, write
+from device.versions.record import TRIAL_STARTS, Versions, VersionsError, read, remove, write
 
 EVENTS = st.sampled_from(["start", "ready", "too late", "power cut", "new"])
 

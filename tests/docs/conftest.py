@@ -1,4 +1,8 @@
-"""The tutorial's site for those who type guides: model, photographs, a network of its own."""
+"""The tutorial's site for those who type guides: model, photographs, a network of its own.
+
+The tutorial itself has EfficientNet on MXNet; the other guides have two packages of the same names
+whose network computes for an instant.
+"""
 
 from __future__ import annotations
 
@@ -38,24 +42,33 @@ def _build() -> None:
             subprocess.run(["bash", "-c", typed], cwd=PROJECT, check=True, timeout=300)
 
 
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    command = [PROJECT / ".venv-device/bin/python", PROJECT / "tests/kit/small_lite0.py", folder]
+    subprocess.run(command, check=True, timeout=300)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def make_hall(
-    built: Path, tmp_path_factory: pytest.TempPathFactory
+    built: Path, small_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Shell]]:
-    """The tutorial's site, its model, photographs, and a terminal in its folder.
+    """The tutorial's site, a model, photographs, and a terminal in its folder.
 
-    One worker unless a guide is about several: each loads MXNet and the network.
+    One worker unless a guide is about several; `real`: with the tutorial's own model.
     """
     if os.geteuid() != 0 or not all(map(shutil.which, NEEDED)):
         pytest.skip(f"needs root and {', '.join(NEEDED)}")
     shells: list[Shell] = []
     networks: list[Network] = []
 
-    def make(workers: int = 1) -> Shell:
+    def make(workers: int = 1, *, real: bool = False) -> Shell:
         networks.append(network := Network())
         if not network.works:
             pytest.skip("no network namespace can be made here")
-        shells.append(shell := _hall(tmp_path_factory.mktemp("plant"), built, network, workers))
+        content = {"images": built / "images", "models": built / "models" if real else small_models}
+        shells.append(shell := _hall(tmp_path_factory.mktemp("plant"), content, network, workers))
         return shell
 
     yield make
@@ -63,11 +76,11 @@ def make_hall(
         each.close()
 
 
-def _hall(place: Path, built: Path, network: Network, workers: int) -> Shell:
+def _hall(place: Path, content: dict[str, Path], network: Network, workers: int) -> Shell:
     folder = make_checkout(place / "checkout")
     (folder / "build").mkdir()
-    for name in ("models", "images"):
-        shutil.copytree(built / name, folder / "build" / name)
+    for name, source in content.items():
+        shutil.copytree(source, folder / "build" / name)
     (folder / "photos").symlink_to("build/images")
     shutil.copy(next((folder / "build/images").rglob("*.jpg")), folder / "image.jpg")
     volumes = str(place / "hall")

@@ -67,7 +67,7 @@ def test_a_term_shows_where_the_glossary_names(row: list[str]) -> None:
 
 def dashboard() -> str:
     """Texts of the page: what stands between tags and in quotes."""
-    files = [f for kind in ("*.html", "*.js") for f in Path(STATIC).glob(kind)]
+    files = [f for kind in ("*.html", "*.js") for f in Path(STATIC).rglob(kind)]
     found = []
     for file in files:
         text = re.sub(r"^\s*//.*$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE)

@@ -26,7 +26,7 @@ def hall(make_hall):
 
 @pytest.fixture
 def two_workers(make_hall):
-    made = make_hall(workers=2)
+    made = make_hall(workers=2, real=True)
     yield made
     made.close()
 

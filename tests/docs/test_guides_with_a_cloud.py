@@ -48,20 +48,22 @@ def unpack(package: Path, folder: Path) -> Path:
     return folder
 
 
-def as_sagemaker_writes_it(hall: Shell) -> None:
-    lite0 = unpack(hall.folder / "build/models/lite0-1.0.0.tar.gz", hall.folder / "lite0")
+def as_sagemaker_writes_it(hall: Shell, package: Path) -> None:
+    lite0 = unpack(package, hall.folder / "lite0")
     shutil.copy(next(lite0.glob("*-symbol.json")), hall.folder / "model_algo_1-symbol.json")
     shutil.copy(next(lite0.glob("*.params")), hall.folder / "model_algo_1-0000.params")
     sizes = {"image_shape": "512", "num_classes": 2}
     (hall.folder / "hyperparams.json").write_text(json.dumps(sizes))
 
 
-def test_models_of_your_own_are_packed_run_and_published(hall: Shell, networks: Path) -> None:
+def test_models_of_your_own_are_packed_run_and_published(
+    hall: Shell, networks: Path, built: Path
+) -> None:
     with Walk("own-model.md") as guide:
         assert "red part" in hall.type(guide.next())
         assert "1.0.0.tar.gz" in hall.type(guide.next())
         assert "normal, score 0." in hall.type(guide.next())
-        as_sagemaker_writes_it(hall)
+        as_sagemaker_writes_it(hall, built / "models/lite0-1.0.0.tar.gz")
         assert "sagemaker-ssd" in hall.type(guide.next())
 
         ours = unpack(hall.folder / "build/models/lite0-1.0.0.tar.gz", hall.folder / "my-model")

@@ -16,6 +16,7 @@ from zlib import compress, crc32
 import pytest
 import yaml
 from checkout import PROJECT
+from verbs import run_verb
 
 from edgecore.supervisor.isolation import bubblewrap
 from fanfold.device.interpreters import device_python
@@ -93,28 +94,27 @@ def test_every_image_ends_in_order(strategy, isolation, tmp_path):
     write_inputs(tmp_path)
     environment = {
         **os.environ, "FANFOLD_STATE": str(tmp_path / "s"), "PYTHONPATH": str(PROJECT),
-        "FANFOLD_PROJECT": str(tmp_path), "NO_COLOR": "1",
+        "NO_COLOR": "1",
     }  # fmt: skip
 
-    def start(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "fanfold.main", *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=tmp_path, env=environment, text=True, **pipes)
-
     def run(*arguments: str) -> str:
-        process = start(*arguments)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-        return out
+        done = run_verb(*arguments, cwd=tmp_path, env=environment, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     ports = [f"--{each}-port=0" for each in ("mqtt-plain", "ipc", "http")]
     run("run", "strategies", "--model", "model.tar.gz", "--detach", "--no-doctor", *ports)
+    listen = ["results", "strategies", "--json", "-n", str(IMAGES), "--timeout-s", "20"]
     try:
-        reader = start("results", "strategies", "--json", "-n", str(IMAGES), "--timeout-s", "20")
+        reader = subprocess.Popen(
+            [sys.executable, "-m", "fanfold.main", *listen], cwd=tmp_path, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         while "listening" not in reader.stderr.readline():
             assert reader.poll() is None
         run("send", "photos", "--site", "strategies", "--camera", "cam1")
-        out, _ = reader.communicate(timeout=60)
+        out, err = reader.communicate(timeout=60)
+        assert reader.returncode == 0, err
         running = json.loads(run("status", "strategies", "--json"))["functions"]
     finally:
         run("stop", "strategies")

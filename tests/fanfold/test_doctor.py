@@ -34,6 +34,18 @@ def state(fanfold: Any, tmp_path: Path) -> Path:
     return tmp_path / "state" / "core" / "demo"
 
 
+def test_an_installation_without_mxnet_serves_other_models_and_there_is_no_make(
+    fanfold, monkeypatch
+) -> None:
+    monkeypatch.setattr("fanfold.checks.interpreters.INSTALLED", True)
+    monkeypatch.setattr("fanfold.checks.interpreters.has_module", lambda *_: None)
+    monkeypatch.setattr("fanfold.verbs.doctor.device_python", lambda: Path(sys.executable))
+
+    assert check(fanfold, "mxnet", code=0)["level"] == "warning"
+    numpy = check(fanfold, "numpy", code=1)
+    assert "Run `pip install numpy`." in numpy.values()
+
+
 def test_without_an_interpreter_for_the_functions(fanfold, monkeypatch) -> None:
     monkeypatch.setattr("fanfold.verbs.doctor.device_python", lambda: None)
 

@@ -13,8 +13,10 @@ from pydantic import TypeAdapter
 from real_core import RealCore
 
 import fanfold.verbs.drain as verb
+from edgecore.people.audit import AuditLog
 from fanfold.common.errors import UserError
 from fanfold.device.interpreters import device_python
+from fanfold.localcore.running import person
 from fanfold.reference.answers import ANSWERS
 
 pytestmark = [
@@ -48,6 +50,29 @@ def backlog(hall: RealCore) -> int:
 
 def send(hall: RealCore, times: int) -> None:
     hall.fanfold("send", "photos", "--site", "hall", "--camera", "left", "--repeat", str(times))
+
+
+def test_who_started_the_core_is_in_its_audit_log(hall):
+    acts = AuditLog(hall.folder / "s/core/hall").newest(100)
+    started = [act for act in acts if act["what"] == "run"]
+
+    assert [(act["who"], act["from"], act["result"]) for act in started] == [
+        (f"local:{person()}", "command line", "done")
+    ]
+    assert started[0]["detail"]["pid"] == hall.info["pid"]
+    assert started[0]["detail"]["group"].endswith("planned-group.json")
+
+
+def test_a_core_that_did_not_come_up_is_in_its_audit_log(hall):
+    box = RealCore(hall.folder.with_name("second"), port=hall.port)
+    box.folder.mkdir()
+    box.write()
+    with pytest.raises(AssertionError, match="ended with exit status"):
+        box.start()
+
+    (act,) = AuditLog(box.folder / "s/core/hall").newest(10)
+    assert (act["what"], act["result"]) == ("run", "failed")
+    assert str(hall.port) in act["said"]
 
 
 def test_a_worker_is_drained_when_it_holds_nothing_and_the_other_does_its_work(hall, ask):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fanfold.localcore.findings import news, tell
+from fanfold.localcore.findings import news, report
 from fanfold.localcore.running import RunningCore
 
 ROOT, LEFT_OUT = "functions run as root", "GGIPDetector is left out"
@@ -17,9 +17,9 @@ def core(folder: Path, pid: int = 7) -> RunningCore:
 
 
 def test_each_is_said_once_and_what_comes_later_when_it_comes(tmp_path, capsys):
-    tell(core(tmp_path), [ROOT])
-    tell(core(tmp_path), [ROOT])
-    tell(core(tmp_path), [ROOT, LEFT_OUT])
+    report(core(tmp_path), [ROOT])
+    report(core(tmp_path), [ROOT])
+    report(core(tmp_path), [ROOT, LEFT_OUT])
     said = capsys.readouterr().err
 
     assert said.count(ROOT) == 1
@@ -29,7 +29,7 @@ def test_each_is_said_once_and_what_comes_later_when_it_comes(tmp_path, capsys):
 
 
 def test_a_core_without_findings_says_nothing(tmp_path, capsys):
-    tell(core(tmp_path), [])
+    report(core(tmp_path), [])
 
     assert capsys.readouterr().err == ""
 

@@ -39,11 +39,18 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """Its lines would stand in whatever another test captures."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class Still:
     """A camera that serves one picture for ever, until it is switched off."""
 
     def __init__(self) -> None:
-        serve = functools.partial(SimpleHTTPRequestHandler, directory=PHOTOS)
+        serve = functools.partial(Quiet, directory=PHOTOS)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), serve)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/coffee.jpg"

@@ -12,7 +12,7 @@ from fanfold.common.errors import UserError
 from fanfold.device import trying
 from lambdas.model.errors import ModelError
 from lambdas.model.onnx_file import Port
-from models.draft import Wishes, draft, image_port, refuse_no_picture, write
+from models.draft import Overrides, draft, image_port, refuse_no_picture, write
 from models.facts import Facts, read_facts
 from models.recognise import Found, recognise
 
@@ -69,7 +69,7 @@ def test_what_a_file_leaves_no_room_for_is_said_in_its_model_json(
 ):
     (tmp_path / "net.onnx").write_bytes(b"")
     facts = network(dtype, *shape)._replace(files={"model": tmp_path / "net.onnx"})
-    write(draft(facts, Found(family, "as declared"), Wishes("net")), tmp_path / "out")
+    write(draft(facts, Found(family, "as declared"), Overrides("net")), tmp_path / "out")
     written = (tmp_path / "out/model.json").read_text()
     assert f"as {family} wants its pictures" in written
     assert ("pictures, but" in written) is (words is not None)
@@ -83,7 +83,7 @@ def test_weights_in_a_folder_beside_the_network_are_copied_where_it_looks_for_th
     facts = network("float32", 1, 3, 64, 64)._replace(
         files={"model": tmp_path / "net.onnx"}, others=(tmp_path / "data/w.bin",)
     )
-    write(draft(facts, Found("unit", "as declared"), Wishes("net")), tmp_path / "out")
+    write(draft(facts, Found("unit", "as declared"), Overrides("net")), tmp_path / "out")
     assert (tmp_path / "out/data/w.bin").read_bytes() == b"data/w.bin"
     assert '"files": ["data/w.bin"]' in (tmp_path / "out/model.json").read_text()
 

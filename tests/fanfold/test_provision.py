@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 from checkout import PROJECT
+from cryptography.hazmat.primitives.asymmetric import rsa
 from every import every
 from moto import mock_aws
 
@@ -22,8 +24,17 @@ from fanfold.provision.requests import read_request
 POLICY = device_policy("us-east-1", "123456789012", "demo-cam1")
 
 
+@pytest.fixture(scope="module")
+def keys():
+    """moto makes an RSA key for each certificate, most of what these tests computed: it takes one
+    of these in turn, more than a test has certificates at once."""
+    made = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(4)]
+    return itertools.cycle(made)
+
+
 @pytest.fixture
-def iot(monkeypatch):
+def iot(monkeypatch, keys):
+    monkeypatch.setattr(rsa, "generate_private_key", lambda **_: next(keys))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():

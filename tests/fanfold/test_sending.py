@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fanfold.sending.records import line_of
 from fanfold.sending.sender import Sender
+from fanfold.verbs.send import _as_file
 
 
 def test_no_more_are_under_way_than_the_window_allows():
@@ -80,3 +81,16 @@ def test_a_result_is_one_line_whatever_it_says():
     assert "truncated" in line_of(failed)
     boxes = {"stream": "c", "seq": 1, "status": "ok", "output": {"boxes": [{"label": "dent"}]}}
     assert "1 boxes dent" in line_of(boxes)
+
+
+def test_a_copy_has_the_senders_own_name_also_where_it_comes_again(tmp_path):
+    pictures = [tmp_path / "a" / "weld 7.jpg", tmp_path / "b" / "weld 7.jpg"]
+    for number, picture in enumerate(pictures):
+        picture.parent.mkdir()
+        picture.write_bytes(bytes([number]))
+    content = _as_file(tmp_path / "volume")
+
+    files = [content(p, "cam1", f"6a-{n:06d}")["file"] for n, p in enumerate(pictures)]
+
+    assert files == ["cam1/6a/weld 7.jpg", "cam1/6a-1/weld 7.jpg"]
+    assert [(tmp_path / "volume" / file).read_bytes() for file in files] == [b"\0", b"\1"]

@@ -11,6 +11,7 @@ import sys
 import pytest
 from checkout import PROJECT
 
+from fanfold.main import VERBS, build_app
 from fanfold.reference.commands import commands
 
 COMMANDS = dict(commands())
@@ -74,6 +75,31 @@ def test_no_colours_into_a_file_and_errors_on_stderr_alone(fanfold) -> None:
     assert "nosuch" in wrong.err
 
 
+def test_the_list_of_verbs_is_written_without_importing_one(capsys) -> None:
+    build_app(VERBS)(["--help"], standalone_mode=False)
+    of_the_verbs = capsys.readouterr().out
+    build_app(())(["--help"], standalone_mode=False)
+
+    assert capsys.readouterr().out.split() == of_the_verbs.split()
+
+
+HEAVY = ("cv2", "numpy", "boto3", "cryptography", "infra.planning", "edgecore.web", "rich.progress")
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "stop", "status", "results", "staus"])
+def test_what_asks_little_imports_little(words: str) -> None:
+    code = (
+        "import sys; from fanfold.main import main; main(sys.argv[2].split());"
+        "print(*sorted(set(sys.argv[1].split()) & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, " ".join(HEAVY), words],
+        capture_output=True, text=True, cwd=PROJECT, check=True,
+    )  # fmt: skip
+
+    assert done.stderr.splitlines()[-1] == ""
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_is_given_its_completion(shell: str) -> None:
     done = subprocess.run(
@@ -96,3 +122,40 @@ def test_verbs_are_completed() -> None:
     )  # fmt: skip
 
     assert {"status", "stop"} <= set(done.stdout.split())
+
+
+WRITES = ["--help", "--version", "plan demo --json"]
+"""By rich, by typer, and as a verb's own JSON."""
+
+
+@pytest.mark.parametrize("words", WRITES)
+@pytest.mark.parametrize(
+    ("to", "why"), [(">/dev/full", "No space left on device"), (">&-", "is closed")]
+)
+def test_a_standard_output_that_takes_nothing_is_one_sentence(words: str, to: str, why: str):
+    done = in_shell(f"{sys.executable} -m fanfold {words} {to}")
+
+    own = [line for line in done.stderr.splitlines() if not line.startswith("FF")]
+    assert done.returncode == 1
+    assert own == [
+        f"fanfold: standard output: {why}; what was printed is not whole: free space there, or "
+        "write it elsewhere (> FILE)"
+    ]
+
+
+@pytest.mark.parametrize("words", WRITES)
+def test_a_reader_that_has_what_it_wanted_ends_it_without_a_word(words: str):
+    """Its pipe is closed before the first byte, so that every write fails."""
+    done = in_shell(
+        f"exec 3> >(exec <&-); wait $!; {sys.executable} -m fanfold {words} >&3; echo ended $? >&2"
+    )
+
+    own = [line for line in done.stderr.splitlines() if not line.startswith("FF")]
+    assert own == ["ended 0"]
+
+
+def in_shell(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", line], cwd=PROJECT, capture_output=True, text=True, check=False,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+    )  # fmt: skip

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from edgecore.disk.process_mark import process_mark
 from edgecore.web.dashboard.traces import TraceBook
 
 MS = {"queue": 3.0, "read": 0.5, "transform": 8.0, "inference": 16.0, "order": 0.5}
@@ -61,6 +62,7 @@ def core(fanfold, tmp_path: Path) -> Iterator[None]:
         state = tmp_path / "state" / "core" / "hall"
         state.mkdir(parents=True)
         info = {"pid": os.getpid(), "group": "hall", "ports": {"http": server.server_port}}
+        info |= process_mark(os.getpid()) or {}
         (state / "core.json").write_text(json.dumps(info))
         yield
         server.shutdown()

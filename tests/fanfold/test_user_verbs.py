@@ -5,19 +5,25 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from checkout import PROJECT
+from pydantic import TypeAdapter
 
 from edgecore.__main__ import parser
+from edgecore.disk.process_mark import process_mark
 from edgecore.people.audit import Act, AuditLog
 from edgecore.people.roles import Role
 from edgecore.people.sessions import Sessions
 from edgecore.people.users import Users
 from fanfold.common import output
+from fanfold.localcore import running
 from fanfold.localcore.listening import Listen
 from fanfold.main import main
+from fanfold.reference.answers import ANSWERS
 
 PASSWORD = "correct horse battery"
 
@@ -108,6 +114,26 @@ def test_a_token_is_printed_once_and_ends_with_a_sign_out(
     assert Sessions(state, users).who(token) is None
 
 
+def test_each_verb_answers_a_script_with_the_user_as_it_is_then(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answered(verb: str, *words: str, stdin: str = "") -> dict[str, Any]:
+        assert typed(monkeypatch, "user", verb, "demo", "ann", *words, "--json", stdin=stdin) == 0
+        answer = json.loads(capsys.readouterr().out)
+        TypeAdapter(ANSWERS[f"user {verb}"]).validate_python(answer)
+        return dict(answer)
+
+    added = answered("add", "--role", "viewer", stdin=PASSWORD + "\n")["user"]
+    assert (added["name"], added["role"], added["sessions"]) == ("ann", "viewer", [])
+    assert answered("role", "--role", "operator")["user"]["role"] == "operator"
+    token = answered("token", "--days", "30")
+    assert [each["kind"] for each in token["user"]["sessions"]] == ["token"]
+    assert Sessions(state, Users(state)).who(token["token"]) is not None
+    assert answered("sign-out")["user"]["sessions"] == []
+    assert answered("passwd", stdin=PASSWORD + "!\n")["user"]["password"] is True
+    assert answered("remove")["user"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "stdin", "said"),
     [
@@ -131,3 +157,43 @@ def test_a_mistake_is_a_sentence_and_changes_nothing(
     assert typed(monkeypatch, *words.split(), stdin=stdin) in {2, 3}
     assert said in " ".join(capsys.readouterr().err.split())
     assert (state / "people" / "users.json").read_text() == before
+
+
+def test_who_stopped_a_core_is_in_the_audit_log(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as process:
+        facts = {"pid": process.pid, **(process_mark(process.pid) or {}), "ports": {}}
+        (state / "core.json").write_text(json.dumps(facts))
+        assert typed(monkeypatch, "stop", "demo") == 0
+
+    (act,) = AuditLog(state).newest(10)
+    assert (act["what"], act["from"], act["detail"]) == (
+        "stop", "command line", {"pid": process.pid},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("other", ["boot_id", "started_ticks"])
+def test_stop_sends_no_signal_to_a_process_that_got_the_number_after_a_power_cut(
+    other: str, state: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    state.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as process:
+        mark = {**(process_mark(process.pid) or {}), other: "of before the power cut"}
+        (state / "core.json").write_text(json.dumps({"pid": process.pid, **mark, "ports": {}}))
+        assert typed(monkeypatch, "stop", "demo") == 3
+        assert "no core of site 'demo' is running here" in " ".join(capsys.readouterr().err.split())
+        assert process.poll() is None
+        process.kill()
+    assert AuditLog(state).newest(10) == []
+
+
+def test_a_core_json_without_a_mark_is_believed_only_of_a_core(state: Path) -> None:
+    state.mkdir(parents=True)
+    for name, found in ("sleep", False), ("edgecore", True):
+        with subprocess.Popen([name, "60"], executable="/bin/sleep") as process:
+            (state / "core.json").write_text(json.dumps({"pid": process.pid, "ports": {}}))
+            assert (running.read(state) is not None) is found
+            process.kill()

@@ -22,11 +22,16 @@ class Beside:
         except BaseException as error:
             self._failure = error
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Beside:
         self._thread.start()
+        return self
+
+    def check(self) -> None:
+        """Raises what it raised: for whoever waits for what it does."""
+        if self._failure is not None:
+            raise self._failure
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
-        if self._failure is not None:
-            raise self._failure
+        self.check()

@@ -21,20 +21,20 @@ class FaultyCalls:
 
     def none(self) -> None:
         """From now on everything works."""
-        self._say("")
+        self._write("")
 
     def always(self, folder: Path, error: int, calls: str = "*") -> None:
         """Every call below `folder` fails."""
-        self._say(f"{calls} {error} 0 {folder}\n")
+        self._write(f"{calls} {error} 0 {folder}\n")
 
     def everywhere(self, folders: Iterable[Path], error: int, calls: str = "*") -> None:
         """As `always`, below each of several folders and not beside them."""
-        self._say("".join(f"{calls} {error} 0 {folder}/\n" for folder in folders))
+        self._write("".join(f"{calls} {error} 0 {folder}/\n" for folder in folders))
 
     def nth(self, folder: Path, error: int, number: int, calls: str = "*") -> None:
         """The `number`-th call from now on fails, once, in whichever process."""
         self._count.write_bytes(bytes(8))
-        self._say(f"{calls} {error} {number} {folder}\n")
+        self._write(f"{calls} {error} {number} {folder}\n")
 
     def counted(self) -> int:
         """How many such calls there were since `nth`."""
@@ -52,7 +52,7 @@ class FaultyCalls:
     def _count(self) -> Path:
         return self._control.with_name(self._control.name + ".count")
 
-    def _say(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         beside = self._control.with_name(self._control.name + ".new")
         beside.write_text(line)
         beside.replace(self._control)

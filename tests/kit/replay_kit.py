@@ -45,7 +45,7 @@ class Heard:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def said(self, message: str) -> None:
+    def warn(self, message: str) -> None:
         self.messages.append(message)
 
     def progress(self, tally) -> None:
@@ -106,3 +106,9 @@ class ScriptedEngine:
 
     def stop(self) -> None:
         self._held.clear()
+
+
+def whole_of(tmp_path, images=20):
+    return Whole(
+        archive_of(tmp_path / "in", cam1=images), tmp_path / "out", package(tmp_path / "m")
+    )

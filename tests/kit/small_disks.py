@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+SMALL_BYTES = 1 << 30
 
 
 @contextlib.contextmanager
@@ -25,7 +28,8 @@ def small_disk_at(folder: Path, mib: int) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> None:
-    """Somebody else takes the last byte, in the file `other`."""
+    """Somebody else takes the last byte, in the file `other`. Never of a disk of this machine."""
+    assert shutil.disk_usage(disk).total <= SMALL_BYTES, f"{disk} is no small disk of a test"
     with contextlib.suppress(OSError), (disk / "other").open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))

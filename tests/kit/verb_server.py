@@ -7,6 +7,7 @@ otherwise a process of its own: working folder, environment, output, exit code (
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -26,6 +27,7 @@ def serve(path: str) -> dict[str, Any]:
         importlib.import_module(f"fanfold.verbs.{verb}")
     for used_late in ("infra.planning", "boto3", "cryptography.x509"):
         importlib.import_module(used_late)
+    _read_descriptions()
     gc.freeze()  # or each fork's first collection would copy all of it
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{path}.new")
@@ -41,6 +43,17 @@ def serve(path: str) -> dict[str, Any]:
             listener.close()
             return _watched(connection)
         connection.close()
+
+
+def _read_descriptions() -> None:
+    """What botocore knows of the APIs that most verbs ask: each fork would parse it anew."""
+    from botocore import session
+
+    session.create_loader = functools.cache(session.create_loader)
+    with_keys = session.Session()
+    with_keys.set_credentials("none", "none")
+    for service in ("cloudformation", "greengrass", "iot", "lambda", "s3"):
+        with_keys.create_client(service, region_name="us-east-1")
 
 
 def _reap() -> None:

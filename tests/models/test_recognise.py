@@ -12,7 +12,7 @@ from lambdas.model.errors import ModelError
 from lambdas.model.onnx_file import Port
 from lambdas.model.spec import parse_model
 from lambdas.model.tasks.anchors import anchor_based, anchor_free
-from models.draft import Wishes, document, draft
+from models.draft import Overrides, document, draft
 from models.facts import Facts
 from models.families import FAMILIES
 from models.jsonc import read
@@ -193,7 +193,7 @@ def test_what_is_drafted_for_any_family_is_a_model_json_that_is_read(family, sid
              "num_detections")  # fmt: skip
     outputs = tuple(Port(name, "float32", (1, 10, 6)) for name in names)
     found = Facts("simulated", {}, (image,), outputs, {})
-    made = draft(found, Found(family, "as declared", ("bolt", "nut")), Wishes("net"))
+    made = draft(found, Found(family, "as declared", ("bolt", "nut")), Overrides("net"))
     entries = [entry for entry in made.entries if entry[0] != "labels"]
     spec = parse_model(document_bytes(entries))
     assert (spec.input.height_px, spec.input.width_px) == side

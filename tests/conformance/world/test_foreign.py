@@ -12,7 +12,7 @@ from core_site import DEVICE_PYTHON, Site, arn_of
 
 from edgecore.core.options import Options
 from fanfold.common.errors import UserError
-from fanfold.localcore.foreign import not_honoured, review
+from fanfold.localcore.unsupported import not_honoured, review
 
 
 def _options(site: Site) -> Options:

@@ -20,7 +20,7 @@ from contract.accelerators.cards import (
     parse_gpu_id,
     same_pci,
 )
-from contract.accelerators.choosing import choose, problem, told_for, within
+from contract.accelerators.choosing import assigned_uuid, choose, problem, within
 from contract.accelerators.looking import together
 
 PCI = ("0000:18:00.0", "0000:3b:00.0", "0000:86:00.0", "0000:af:00.0")
@@ -187,9 +187,9 @@ def test_an_old_driver_that_names_a_slices_card_is_believed_at_the_same_address(
 def test_each_process_of_a_pool_is_told_its_own_card():
     env = {"FANFOLD_GPU_IDS": "0, 1:2", "FANFOLD_GPU_UUIDS": f"{uuid('a')},{mig('2')}"}
 
-    assert told_for("1:2", env) == mig("2")
-    assert not told_for("3", env)
-    assert not told_for("0", {})
+    assert assigned_uuid("1:2", env) == mig("2")
+    assert not assigned_uuid("3", env)
+    assert not assigned_uuid("0", {})
 
 
 @pytest.mark.parametrize("text", ["", "x", "1:", ":1", "0:x", "256", "1.0", "GPU-a"])

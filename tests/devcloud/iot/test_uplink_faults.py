@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from paho_client import Client
-from things import IOT, Thing, csr_of
-from uplinking import run, until, uplink
+from things import IOT, Thing, csr_of, write_join
+from uplinking import run, uplink
+from waiting import until
 
 pytestmark = pytest.mark.xdist_group("devcloud")
 LISTENER = [
@@ -17,19 +17,6 @@ LISTENER = [
     {"Effect": "Allow", "Action": "iot:Subscribe", "Resource": [f"{IOT}:topicfilter/site/*"]},
     {"Effect": "Allow", "Action": "iot:Receive", "Resource": [f"{IOT}:topic/site/*"]},
 ]
-
-
-def write_join(path: Path, thing: Thing) -> Path:
-    """Beside, then renamed: as `fanfold provision` writes it."""
-    content = {
-        "v": 1, "thing": thing.name, "site": "site", "region": "us-east-1", "jobs": False,
-        "iot_endpoint": f"localhost:{thing.port}", "ca_pem": thing.ca.read_text(),
-        "certificate_pem": thing.certificate.read_text(), "key_pem": thing.key.read_text(),
-    }  # fmt: skip
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(content))
-    draft.replace(path)
-    return path
 
 
 def provisioned_again(thing: Thing, folder: Path) -> Thing:

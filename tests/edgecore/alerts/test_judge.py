@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edgecore.alerts.ended import SETTLES_S, may_have_ended
 from edgecore.alerts.judge import Evidence, judge
 from edgecore.alerts.rules import KINDS, Rule, of_environment
 from edgecore.alerts.windows import Windows
@@ -91,6 +92,42 @@ def test_a_rule_is_quiet_below_its_limit(when: str, status: Any, given: Any) -> 
 
 def test_every_kind_is_shown_true_and_false() -> None:
     assert {t[0] for t in TRUE} == {f[0] for f in FALSE} == set(KINDS)
+
+
+EARLY = SETTLES_S - 1
+ENDED = [
+    ("no_results", {}, {"camera": "cam1"}, True, EARLY),
+    ("no_results", {}, {"camera": "cam2"}, False, 9_000.0),
+    ("failed_share", {}, {"window_s": 300.0}, True, 300.0),
+    ("failed_share", {}, {"window_s": 300.0}, False, 299.0),
+    ("label_seen", {}, {"window_s": 300.0}, True, 300.0),
+    ("label_seen", {}, {"window_s": 300.0}, False, 299.0),
+    ("label_rate", {}, {"window_s": 300.0}, True, 300.0),
+    ("label_rate", {}, {"window_s": 300.0}, False, 299.0),
+    ("backlog", {"stats": {"splitter": {"backlog": 3}}}, {}, True, EARLY),
+    ("backlog", {}, {}, False, 9_000.0),
+    ("worker_down", {}, {}, True, SETTLES_S),
+    ("worker_down", {}, {}, False, EARLY),
+    ("disk", {}, {}, True, SETTLES_S),
+    ("disk", {}, {}, False, EARLY),
+    ("certificate", {}, {}, True, SETTLES_S),
+    ("certificate", {}, {}, False, EARLY),
+    ("cloud_link", {"cloud": {"link": {"connected": True}}}, {}, True, EARLY),
+    ("cloud_link", {"cloud": {"link": {"connected": None}}}, {}, False, EARLY),
+]
+
+
+@pytest.mark.parametrize(("when", "status", "given", "enough", "up_s"), ENDED)
+def test_after_a_restart_each_kind_ends_once_enough_was_seen(
+    when: str, status: Any, given: Any, enough: bool, up_s: float
+) -> None:
+    evidence = Evidence(status=status, windows=windows(), now=NOW, started=NOW)
+
+    assert may_have_ended(Rule(name="r", when=when, **given), evidence, NOW - up_s) is enough
+
+
+def test_every_kind_is_shown_with_enough_and_with_too_little() -> None:
+    assert {e[0] for e in ENDED if e[3]} == {e[0] for e in ENDED if not e[3]} == set(KINDS)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"rules":[{"nam":"x"}]}', '{"rules":7}'])

@@ -7,7 +7,13 @@ import json
 from edgecore.core import fault_points as faults
 from edgecore.core.fault_points import Action
 from edgecore.core.group import Subscription
-from edgecore.core.observers import MAX_KNOWN_TOPICS, Message, Observer, Observers
+from edgecore.core.observers import (
+    MAX_KNOWN_TOPICS,
+    MAX_WAITING_BYTES,
+    Message,
+    Observer,
+    Observers,
+)
 from edgecore.core.router import MAX_UNROUTED, FunctionTarget, Router
 from edgecore.core.workqueue import WorkBudget, WorkItem, WorkQueue
 
@@ -150,3 +156,19 @@ def test_an_observer_gets_what_its_filters_take_however_many_topics_pass() -> No
 
     assert asyncio.run(heard()) == [f"site/results/cam{n}" for n in range(2 * MAX_KNOWN_TOPICS)]
     assert len(observer._wants) <= MAX_KNOWN_TOPICS
+
+
+def test_an_observer_that_falls_behind_holds_32_mib_of_pictures_and_knows_what_it_lost() -> None:
+    """By number alone they would be half a gigabyte of the core."""
+    observer = Observer(["site/images/+"], capacity=4096)
+    for n in range(1000):
+        observer.offer(Message(t=n, topic="site/images/cam1", payload=bytes(128_000)))
+
+    async def oldest() -> float:
+        return (await observer.next()).t
+
+    held = MAX_WAITING_BYTES // 128_000
+    assert observer.lost == 1000 - held
+    assert asyncio.run(oldest()) == 1000 - held
+    observer.offer(Message(t=1000, topic="site/images/cam1", payload=bytes(128_000)))
+    assert observer.lost == 1000 - held

@@ -45,6 +45,15 @@ def test_a_backlog_from_which_nothing_is_finished_is_timed() -> None:
     assert after(*waits, (20.0, status(8, backlog=3)))["unanswered_s"] == 0.0
 
 
+def test_time_in_which_all_workers_are_drained_is_no_waiting_for_them() -> None:
+    drained = {"w0": {"state": "drained"}, "w1": {"state": "draining"}}
+    waits = [(float(t), status(7, backlog=4, workers=drained)) for t in range(20)]
+    resumed = [(20.0 + t, status(7, backlog=4, workers={"w0": {"state": "ready"}})) for t in (0, 1)]
+
+    assert after(*waits)["unanswered_s"] == 0.0
+    assert after(*waits, *resumed)["unanswered_s"] == 2.0
+
+
 def test_time_in_which_the_core_itself_was_stopped_is_nobody_s_fault() -> None:
     assert after((0.0, status(7, backlog=4)), (900.0, status(7, backlog=4)))["unanswered_s"] <= 2
 
@@ -61,6 +70,16 @@ def test_what_the_spool_lost_before_this_start_is_no_news() -> None:
     new = {**status(), "cloud": {"dropped": 91}}
 
     assert after((0.0, old), (1.0, new))["cloud_lost"] == 1
+
+
+def test_what_the_cloud_refused_and_is_set_aside_is_not_lost() -> None:
+    def cloud(**reasons: int) -> Any:
+        by_reason = {"dropped": sum(reasons.values()), "dropped_by_reason": reasons}
+        return {**status(), "cloud": {**by_reason, "quarantined": {"topics": []}}}
+
+    steps = [(0.0, cloud()), (1.0, cloud(not_authorized=7)),
+             (2.0, cloud(not_authorized=8, quota_oldest=2))]  # fmt: skip
+    assert after(*steps)["cloud_lost"] == 2
 
 
 def test_the_window_is_a_minute() -> None:

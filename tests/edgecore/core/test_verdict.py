@@ -1,4 +1,4 @@
-"""Situation → verdict; the important ones are made real in test_verdict_on_a_real_core.py."""
+"""Situation → verdict; test_verdict_is_real.py names the test that brings a core to each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from site_status import DAY_S, WELL, function, status_with, worker
 
+from contract.messages import REJECTED_REASONS
 from edgecore.alerts.judge import Evidence
 from edgecore.alerts.judge import judge as alerted
 from edgecore.alerts.rules import Rule
 from edgecore.alerts.windows import Windows
 from edgecore.core.reports import HEARTBEAT_LIMIT_S, STATS_LIMIT_S
 from edgecore.core.verdict import judge
+from edgecore.core.verdict.images import WHY_REFUSED
 from edgecore.daemon.health_report import report
 from edgecore.web.dashboard.page_model import PageModel
 from edgecore.web.dashboard.ports import SiteView
@@ -83,9 +85,16 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, bool, str]] = [
     ("a deployment is under way", {"group__running": False}, DOWN, BLOCKED, "no_group"),
     ("it waits for its first job", {"group__deployment": "waiting-for-a-job", "functions": [],
      "stats": {}, "silence_s": {}}, DEGRADED, READY, "waits_for_a_job"),
-    ("no worker has a model", {"stats__splitter__workers":
-     {n: {"state": "ready", "model": None} for n in ("w0", "w1")}},
-     DOWN, BLOCKED, "worker_without_model"),
+    ("no worker has been heard by the splitter yet", {"stats__splitter__workers":
+     {n: {"state": "unknown", "model": None} for n in ("w0", "w1")}},
+     DOWN, BLOCKED, "worker_not_ready"),
+    ("one of two on-demand functions cannot be started", {"functions": [*functions(),
+     {"id": "x", "pinned": False, "state": "stopped", "startable": False}]},
+     DEGRADED, READY, "function_cannot_start"),
+    ("the on-demand worker cannot be started", {"functions": [function("splitter"),
+     function("aggregator"), {"id": "inference", "pinned": False, "state": "stopped",
+     "startable": False}], "stats__splitter__workers": {"inference": {"state": "ready",
+     "model": None}, "w0": None, "w1": None}}, DOWN, BLOCKED, "function_cannot_start"),
     ("one worker is silent for the splitter", {"stats__splitter__workers": workers(w0="silent")},
      DEGRADED, READY, "worker_not_ready"),
     ("one worker is blocked by its volume", {"stats__splitter__workers":
@@ -95,6 +104,9 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, bool, str]] = [
     ("one worker drained", {"stats__splitter__workers": workers(w0="drained")}, OK, READY, ""),
     ("all drained by the operator", {"stats__splitter__workers":
      workers(w0="drained", w1="draining")}, DOWN, BLOCKED, "all_drained"),
+    ("all drained by the operator, and images wait", {"stats__splitter__workers":
+     workers(w0="drained", w1="draining"), "stats__splitter__backlog": 4,
+     "stats__splitter__inflight": 0, "recent__unanswered_s": 900.0}, DOWN, BLOCKED, "all_drained"),
     ("one heartbeat missing", {"silence_s__heartbeats": {"w0": HEARTBEAT_LIMIT_S + 1}},
      DEGRADED, READY, "worker_silent"),
     ("all heartbeats missing", {"silence_s__heartbeats": {"w0": 9.0, "w1": 9.0}},
@@ -103,6 +115,10 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, bool, str]] = [
      DOWN, BLOCKED, "part_silent"),
     ("the aggregator does not answer", {"stats__splitter__aggregator": "silent"},
      DOWN, BLOCKED, "aggregator_silent"),
+    ("the aggregator has not agreed yet", {"stats__splitter__aggregator": "asked"},
+     DOWN, BLOCKED, "aggregator_silent"),
+    ("the aggregator is silent in every way", {"stats__splitter__aggregator": "silent",
+     "silence_s__stats": {"aggregator": STATS_LIMIT_S + 1}}, DOWN, BLOCKED, "part_silent"),
     ("the disk is full for the splitter", {"stats__splitter__disk":
      {"state": "full", "detail": "No space left on device"}}, DOWN, BLOCKED, "disk_full"),
     ("the disk is full for the aggregator", {"stats__aggregator__disk":
@@ -113,10 +129,25 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, bool, str]] = [
     ("the splitter's own folder is read-only", {"stats__splitter__state_volume": {"state":
      "refuses", "folder": "/s/splitter", "detail": "attempt to write a readonly database"}},
      DOWN, BLOCKED, "state_volume_refuses"),
+    ("a folder's name has the word full", {"stats__splitter__state_volume": {"state": "refuses",
+     "folder": "/plants/fullerton", "detail": "Read-only file system"}},
+     DOWN, BLOCKED, "state_volume_refuses"),
+    ("the journal was replaced", {"stats__splitter__state_volume": {"state": "ready",
+     "replaced": ["/s/splitter/journal.sqlite3"]}}, DEGRADED, BLOCKED, "database_replaced"),
+    ("the spool was removed", {"replaced": ["/c/spool.sqlite3"]}, DEGRADED, BLOCKED,
+     "database_replaced"),
     ("the core sees a full disk", {"disks": [{"use": "images", "path": "/i", "free_bytes": 0,
      "size_bytes": 1 << 30}]}, DOWN, BLOCKED, "disk_full"),
     ("the disk is almost full", {"disks": [{"use": "images", "path": "/i",
      "free_bytes": 1 << 29, "size_bytes": 1 << 40}]}, DEGRADED, READY, "disk_low"),
+    ("the disk takes no more files", {"disks": [{"use": "images", "path": "/i", "files": 5000,
+     "free_files": 0, "free_bytes": 1 << 39, "size_bytes": 1 << 40}]}, DOWN, BLOCKED, "disk_full"),
+    ("the disk takes few more files", {"disks": [{"use": "images", "path": "/i", "files": 500_000,
+     "free_files": 9, "free_bytes": 1 << 39, "size_bytes": 1 << 40}]}, DEGRADED, READY, "disk_low"),
+    ("a file system that says no size, as some on a network", {"disks": [{"use": "images",
+     "path": "/i", "free_bytes": 0, "size_bytes": 0}]}, OK, READY, ""),
+    ("a file system without a limit of files", {"disks": [{"use": "images", "path": "/i",
+     "files": 0, "free_files": 0, "free_bytes": 1 << 39, "size_bytes": 1 << 40}]}, OK, READY, ""),
     ("the images volume is away", {"stats__splitter__images_volume":
      {"state": "away", "detail": "no marker"}}, DOWN, BLOCKED, "volume_away"),
     ("the images volume is read-only", {"stats__splitter__images_volume":
@@ -146,6 +177,12 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, bool, str]] = [
      "recent__unanswered_s": 45.0}, OK, READY, ""),
     ("a very slow model", {"stats__splitter__backlog": 12, "stats__splitter__inflight": 2,
      "recent__unanswered_s": 301.0}, DEGRADED, READY, "slow_results"),
+    ("slower than the site lets an image be", {"stats__splitter__backlog": 12,
+     "stats__splitter__inflight": 2, "recent__unanswered_s": 45.0, "recent__busy_limit_s": 40.0},
+     DEGRADED, READY, "slow_results"),
+    ("as slow as the site lets an image be", {"stats__splitter__backlog": 12,
+     "stats__splitter__inflight": 2, "recent__unanswered_s": 900.0,
+     "recent__busy_limit_s": 3600.0}, OK, READY, ""),
     ("images are dropped", {"recent__dropped": 4}, DEGRADED, READY, "images_dropped"),
     ("a camera sends what is no image", {"recent__refused_images": refused_images("not_an_image")},
      DEGRADED, READY, "images_refused"),
@@ -160,6 +197,16 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, bool, str]] = [
      [{"name": "hall-left", "expires_in_s": 7 * DAY_S}]}, DEGRADED, READY, "certificate_expires"),
     ("a certificate has ended", {"certificates": [{"name": "hall-left", "expires_in_s": -60.0}]},
      DEGRADED, READY, "certificate_expired"),
+    ("the clock was never set", {"core__clock": 90_000.0}, DEGRADED, READY, "clock_wrong"),
+    ("nor can the cloud be reached then", {"core__clock": 90_000.0, "cloud__link": {
+     "connected": False, "problem": "clock", "message": "this device's clock says 1970"}},
+     DEGRADED, READY, "clock_wrong"),
+    ("the history cannot be written", {"history": {"problem": "h.sqlite3: disk I/O error"}},
+     DEGRADED, READY, "history_problem"),
+    ("the webhook takes no calls", {"alerts": {"channels": [{"name": "webhook", "waiting": 2,
+     "problem": "answered 500"}]}}, DEGRADED, READY, "alerts_not_sent"),
+    ("the rules of the alerts cannot be read", {"alerts": {"problem": "rule x: no label"}},
+     DEGRADED, READY, "alerts_not_sent"),
     ("a deployment was rolled back", {"group": {"refused": REFUSED, "history": ROLLED_BACK}},
      DEGRADED, READY, "deployment_rolled_back"),
     ("and the core was started again", {"group": {"refused": REFUSED,
@@ -184,6 +231,12 @@ SITUATIONS: list[tuple[str, dict[str, Any], str, bool, str]] = [
     ("AWS IoT is connected", {"cloud__link": LINK}, OK, READY, ""),
     ("two cores with one certificate", {"cloud__link": {**LINK, "taken_over": 4}},
      DEGRADED, READY, "certificate_shared"),
+    ("just now, and AWS IoT has said so", {"cloud__link": {"connected": False, "taken_over": 1,
+     "problem": "taken_over", "message": "another device connected as 'hall-core'"}},
+     DEGRADED, READY, "certificate_shared"),
+    ("AWS IoT sends no messages on a topic", {"cloud__link":
+     {**LINK, "refused_filters": {"hall/down": "not authorized"}}}, DEGRADED, READY,
+     "cloud_refuses"),
     ("the spool drops results", {"recent__cloud_lost": 12}, DEGRADED, READY, "cloud_lost"),
     ("the spool is almost full", {"cloud__spooled_bytes": 850}, DEGRADED, READY, "spool_high"),
     ("the role alias is refused", {"cloud__credentials": {"problem": "403"}},
@@ -211,6 +264,13 @@ def test_a_situation_has_one_verdict(
 
 def test_the_table_is_long_enough_to_be_believed() -> None:
     assert len(SITUATIONS) >= 40
+
+
+def test_who_keeps_dying_is_said_with_what_it_died_of() -> None:
+    died = function("splitter", "crash_loop", last_error="exited with status 1")
+    [reason] = judge(status_with(functions=[died, *functions()[1:]]))["reasons"]
+
+    assert reason["problem"].endswith("crash loop: exited with status 1")
 
 
 def test_every_reason_comes_at_once_the_worst_first() -> None:
@@ -294,6 +354,10 @@ def test_two_kinds_of_workers_are_each_needed() -> None:
     decoupled["stats"]["splitter"]["workers"] = {"t0": worker()}
 
     assert judge(decoupled)["state"] == DOWN
+
+
+def test_every_reason_for_a_refusal_has_words() -> None:
+    assert WHY_REFUSED.keys() == REJECTED_REASONS
 
 
 ANYTHING = st.recursive(

@@ -3,100 +3,22 @@ third party over that broker."""
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
 from broker_peer import Peer
 from jobs_cloud import JobsService, job
+from joined_core import THING, Core, console, group_document
 from mosquitto import Mosquitto
 from own_ca import OwnCa
-from paho.mqtt.enums import CallbackAPIVersion
 from served_files import web_files
 from shims import shim
 from waiting import eventually
-
-THING = "hall-core"
-DEVICE = "arn:aws:iot:eu-central-1:123456789012:thing/hall-core-console"
-
-
-class Core:
-    def __init__(self, state: Path, join: Path, group: str = "jobs", **environment: str) -> None:
-        self.state = state
-        arguments = [
-            "--group", group, "--state", str(state), "--join", str(join), "--ipc-port", "0",
-            "--mqtt-port", "off", "--mqtt-plain-port", "0", "--http-port", "0",
-            "--function-user", "root",
-        ]  # fmt: skip
-        no_keys = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        self.output = (state.parent / f"{state.name}.out").open("ab")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "edgecore", *arguments],
-            env={**no_keys, **environment}, stdout=self.output, stderr=self.output,
-        )  # fmt: skip
-        self.info = eventually(self._info, "core.json")
-
-    def _info(self) -> Any:
-        assert self.process.poll() is None, Path(self.output.name).read_text()
-        path = self.state / "core.json"
-        info = json.loads(path.read_text()) if path.exists() else {}
-        return info if info.get("pid") == self.process.pid else None  # not a killed core's
-
-    def status(self) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.info["ports"]["http"], timeout=20)
-        try:
-            connection.request("GET", "/api/status")
-            return json.loads(connection.getresponse().read())
-        finally:
-            connection.close()
-
-    def stop(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(20) == 0
-        self.output.close()
-        assert "Traceback" not in Path(self.output.name).read_text()
-
-
-def group_document() -> dict[str, Any]:
-    """A console whose words go up and who hears the cloud; no function."""
-    return {
-        "Name": "hall", "Region": "eu-central-1",
-        "Core": {
-            "Id": "core", "ThingName": THING, "CertificateArn": "",
-            "ThingArn": f"arn:aws:iot:eu-central-1:123456789012:thing/{THING}",
-        },
-        "Devices": [
-            {"Id": "console", "ThingName": "hall-core-console", "ThingArn": DEVICE,
-             "CertificateArn": ""},
-        ],
-        "Functions": [
-            {
-                "Id": "cloud-spooler", "FunctionArn": "arn:aws:lambda:::function:GGCloudSpooler:1",
-                "FunctionConfiguration": {
-                    "Environment": {"Variables": {"GG_CONFIG_STORAGE_TYPE": "FileSystem"}}
-                },
-            }
-        ],
-        "Subscriptions": [
-            {"Id": "up", "Source": DEVICE, "Subject": "hall/up", "Target": "cloud"},
-            {"Id": "down", "Source": "cloud", "Subject": "hall/down", "Target": DEVICE},
-        ],
-    }  # fmt: skip
-
-
-def console(core: Core) -> paho.Client:
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="hall-core-console")
-    client.connect("127.0.0.1", core.info["ports"]["mqtt_plain"])
-    client.loop_start()
-    return client
 
 
 @pytest.fixture
@@ -210,12 +132,16 @@ def test_a_core_whose_clock_stands_in_1970_says_so_spools_and_sends_once_it_is_s
         problem = eventually(lambda: core.status()["cloud"]["link"]["message"], "the reason")
         assert "1970-01-0" in problem
         assert core.status()["cloud"]["link"]["problem"] == "clock"
+        reasons = core.reasons()
+        assert "1970-01-0" in reasons["clock_wrong"]["problem"]
+        assert "cloud_unreachable" not in reasons, "one cause is one reason"
         device = console(core)
         device.publish("hall/up", json.dumps({"n": 1}), qos=1).wait_for_publish(20)
         eventually(lambda: core.status()["cloud"]["spooled"] == 1, "the message is spooled")
         (tmp_path / "right").write_text("0")
         (tmp_path / "right").replace(offset)
         eventually(lambda: peer.payloads("hall/up") == [{"n": 1}], "it has arrived")
+        assert "clock_wrong" not in core.reasons()
         device.loop_stop()
     finally:
         core.stop()

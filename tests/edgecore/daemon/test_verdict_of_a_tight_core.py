@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from PIL import Image
 from real_core import RealCore
-from small_disks import small_disk_at
+from small_disks import SMALL_BYTES, small_disk_at
 
 from edgecore.core.verdict.machine import FULL_BYTES
 from fanfold.device.interpreters import device_python
@@ -27,6 +28,7 @@ pytestmark = [
 ]
 BACKLOG = 40
 DISK_MIB = 64
+FILES = 100
 HOOKS = '''
 """A model that fails, hangs or loads slowly while a file of that name is there."""
 import os, re, time
@@ -145,7 +147,7 @@ def test_a_spool_that_fills_is_said_before_and_when_results_are_lost(hall: RealC
     hall.eventually(lambda: "cloud_unreachable" not in codes(hall), "reached again")
 
 
-def test_a_backlog_is_high_then_full_then_dropped_and_nothing_comes_out(hall: RealCore) -> None:
+def test_a_backlog_of_drained_workers_is_high_then_full_then_dropped(hall: RealCore) -> None:
     hall.fanfold("drain", "w0", "w1", "--site", "hall")
     try:
         send(hall, BACKLOG * 9 // 10)
@@ -153,7 +155,7 @@ def test_a_backlog_is_high_then_full_then_dropped_and_nothing_comes_out(hall: Re
         send(hall, BACKLOG // 2)
         full = becomes(hall, "down", "backlog_full")
         becomes(hall, "down", "images_dropped")
-        becomes(hall, "down", "no_results")
+        assert "no_results" not in codes(hall), "beside all_drained it says nothing"
     finally:
         hall.fanfold("drain", "w0", "w1", "--site", "hall", "--resume")
 
@@ -162,13 +164,13 @@ def test_a_backlog_is_high_then_full_then_dropped_and_nothing_comes_out(hall: Re
 
 
 def test_a_volume_that_is_mounted_read_only_is_called_so(hall: RealCore) -> None:
-    images = str(hall.folder / "images")
-    subprocess.run(["mount", "-o", "remount,ro", images], check=True)
+    images = hall.folder / "images"
+    remount(images, "ro")
     try:
         send(hall, 1)
         becomes(hall, "down", "volume_refuses")
     finally:
-        subprocess.run(["mount", "-o", "remount,rw", images], check=True)
+        remount(images, "rw")
     well(hall)
 
 
@@ -176,6 +178,7 @@ def test_a_disk_with_little_room_is_said_before_it_is_full(hall: RealCore) -> No
     images = hall.folder / "images"
     other = images / "other"
     free = os.statvfs(images).f_bavail * os.statvfs(images).f_frsize
+    assert free < SMALL_BYTES, "the small disk is not mounted"
     other.write_bytes(bytes(free - 2 * FULL_BYTES))
 
     becomes(hall, "degraded", "disk_low")
@@ -183,12 +186,39 @@ def test_a_disk_with_little_room_is_said_before_it_is_full(hall: RealCore) -> No
     hall.eventually(lambda: "disk_low" not in codes(hall), "room again")
 
 
-def test_a_worker_that_is_loading_is_starting(hall: RealCore) -> None:
+def test_a_disk_with_bytes_left_and_room_for_no_file_is_full(hall: RealCore) -> None:
+    images = hall.folder / "images"
+    many = images / "many"
+    many.mkdir()
+    held = os.statvfs(images).f_files - os.statvfs(images).f_ffree
+    remount(images, f"nr_inodes={held + FILES}")
+    try:
+        for number in range(FILES - 1):
+            (many / str(number)).touch()
+        low = becomes(hall, "degraded", "disk_low")
+        (many / "last").touch()
+        full = becomes(hall, "down", "disk_full")
+    finally:
+        remount(images, "nr_inodes=0")
+        shutil.rmtree(many)
+
+    assert "room for 1 more files" in low["problem"]
+    assert "room for 0 more files" in full["problem"]
+    well(hall)
+
+
+def remount(folder: Path, option: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{option}", str(folder)], check=True)
+
+
+def test_a_worker_that_is_loading_is_starting_and_what_waits_is_said(hall: RealCore) -> None:
     with while_there(hall, "loads"):
         os.kill(hall.function("w0")["pid"], signal.SIGKILL)
         becomes(hall, "degraded", "function_starting")
         os.kill(hall.function("w1")["pid"], signal.SIGKILL)
         becomes(hall, "down", "function_starting")
+        send(hall, 1)
+        becomes(hall, "down", "no_results")
     well(hall)
 
 
@@ -234,12 +264,21 @@ def test_more_than_the_router_holds_is_said(hall: RealCore) -> None:
     well(hall)
 
 
-def test_a_journal_that_was_damaged_is_said_until_the_next_start(hall: RealCore) -> None:
+def test_a_journal_that_was_damaged_and_a_history_that_cannot_be_opened_are_said(
+    hall: RealCore,
+) -> None:
+    """The one until the next start, the other for as long as it is so."""
     hall.stop()
     damage(hall.folder / "state/splitter/journal.sqlite3")
+    history = hall.folder / "s/core/hall/history"
+    history.rename(history.with_name("history.before"))
+    history.write_text("a file where the history wants its folder")
     hall.start()
 
     assert becomes(hall, "degraded", "journal_damaged")["subject"] == "splitter"
+    assert str(history) in becomes(hall, "degraded", "history_problem")["problem"]
+    history.unlink()
+    hall.eventually(lambda: "history_problem" not in codes(hall), "kept again")
 
 
 def damage(database: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edgecore.deploy.health_gate import (
-    LIMIT_S,
+    HEALTH_LIMIT_S,
     SETTLE_S,
     HealthGate,
     is_healthy,
@@ -53,7 +53,7 @@ def test_a_group_whose_worker_hangs_is_not() -> None:
     gate = HealthGate(0.0)
 
     assert gate.check(status("hung"), 1.0) is None
-    assert "w0 is hung" in str(gate.check(status("hung"), LIMIT_S + 1))
+    assert "w0 is hung" in str(gate.check(status("hung"), HEALTH_LIMIT_S + 1))
 
 
 @pytest.mark.parametrize(("state", "well"), [("ready", True), ("drained", True), ("hung", False)])

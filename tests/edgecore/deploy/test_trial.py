@@ -175,7 +175,7 @@ def test_a_trial_that_was_passed_is_over_and_the_model_proved(tmp_path: Path):
     async def story() -> None:
         core = FakeCore(tmp_path)
         proved: list[str] = []
-        core.manager._proved = lambda loaded: proved.append(loaded.deployment_id)
+        core.manager._on_commit = lambda loaded: proved.append(loaded.deployment_id)
         await core.manager.begin(as_loaded(tmp_path, "good"), uncommitted=True)
         await core.until(lambda: proved == ["good"])
         await core.manager.switch_to(as_loaded(tmp_path, "newer"))

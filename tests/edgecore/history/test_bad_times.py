@@ -22,7 +22,7 @@ from edgecore.history.rows import rows_of
 from edgecore.history.schema import file_of, open_for_writing
 from edgecore.history.settings import Settings
 from edgecore.history.store import Batch, Store
-from edgecore.history.words import MAX_WORDS
+from edgecore.history.string_table import MAX_WORDS
 
 DAY_S = 86_400.0
 UTC = Settings(time_zone="UTC").zone
@@ -68,6 +68,18 @@ def test_a_clock_that_jumps_ten_years_ahead_and_back_forgets_nothing(tmp_path: P
         pass
 
     assert sorted(left(path)) == [1, 2, 3, 4]
+
+
+def test_the_charts_of_a_clock_that_was_set_back_are_kept_over_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite3"
+    store, _ = filled(path, [])
+    for minute in range(600):
+        store.add(Batch(points=[(1, [T0 + 7200 + minute, 1.0]), (10, [T0 + 7200 + minute, 1.0])]))
+    for second in (10, 20):
+        store.add(Batch(points=[(1, [T0 + second, 2.0]), (10, [T0 + second, 2.0])]))
+
+    assert Reader(path).points(1) == [[T0 + 10, 2.0], [T0 + 20, 2.0]]
+    assert Reader(path).points(10) == [[T0 + 10, 2.0], [T0 + 20, 2.0]]
 
 
 def test_rows_of_a_clock_in_1970_are_kept_as_long_as_others(tmp_path: Path) -> None:
@@ -168,7 +180,7 @@ def test_hostile_words_are_kept_searched_and_never_obeyed(tmp_path: Path) -> Non
 def test_a_model_that_reads_numbers_does_not_fill_the_disk_with_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgecore.history.words.MAX_WORDS", 300)
+    monkeypatch.setattr("edgecore.history.string_table.MAX_WORDS", 300)
     write(tmp_path, message([record(n, f"serial-{n}") for n in range(1000)]))
     labels = Reader(file_of(tmp_path)).labels(T0 - 9, T0 + 9)
     connection = sqlite3.connect(file_of(tmp_path))

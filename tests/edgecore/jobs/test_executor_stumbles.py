@@ -35,7 +35,7 @@ def test_a_disk_that_takes_no_note_of_a_job_delays_it_and_is_said_once(
     assert one.status == "SUCCEEDED"
     said = [r.message for r in caplog.records if "No space left" in r.message]
     assert len(said) == 1
-    assert "free or mend the disk of --state" in said[0]
+    assert "free or repair the disk of --state" in said[0]
 
 
 def test_a_job_that_the_core_stumbles_over_fails_and_the_next_one_runs(

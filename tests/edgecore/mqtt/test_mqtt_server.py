@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from mqtt_peer import DEADLINE_S, MEMBERS, Peer, serving
+from mqtt_peer import MEMBERS, Peer, serving
 from mqtt_scenario import CAM1, CAM2, run
+from waiting import until
 
 from edgecore.mqtt.limits import Limits
 from edgecore.mqtt.packets import (
@@ -26,12 +27,6 @@ from edgecore.mqtt.packets import (
     Unsubscribe,
     Will,
 )
-
-
-async def until(condition) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def test_a_qos_1_publish_is_acknowledged_after_the_core_took_it() -> None:
@@ -226,5 +221,41 @@ def test_a_fault_in_the_core_ends_one_connection_and_not_the_server() -> None:
             other.send(PingReq())
             assert await other.receive() == PingResp()
             await until(lambda: len(server.clients()) == 1)
+
+    run(scenario)
+
+
+def test_what_was_taken_before_a_client_breaks_a_rule_is_acknowledged() -> None:
+    """In one packet with it; else the client would send it again."""
+
+    async def scenario() -> None:
+        async with serving() as (server, _):
+            peer = await Peer.connect(server)
+            peer.send(Publish("a", b"1", 1, 7), Publish("a/#", b"2", 1, 8))
+
+            assert await peer.receive() == PubAck(7)
+            assert await peer.receive() is None
+
+    run(scenario)
+
+
+def test_nothing_is_written_to_a_client_that_has_vanished(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Answers stream to it until its end is noticed: asyncio would complain of each."""
+
+    async def scenario() -> None:
+        async with serving() as (server, _):
+            peer = await Peer.connect(server)
+            peer.send(Subscribe(1, (("a", 0),)))
+            await peer.receive()
+            peer.writer.transport.abort()
+            reached = 0
+            for _ in range(100):
+                await asyncio.sleep(0)  # what a turn of the loop delivers leaves with the next one
+                reached += server.deliver(CAM1, "a", b"x")
+
+        assert reached < 100
+        assert [r.getMessage() for r in caplog.records if r.name == "asyncio"] == []
 
     run(scenario)

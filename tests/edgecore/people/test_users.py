@@ -13,7 +13,7 @@ from edgecore.people.kept_file import KeptFileError
 from edgecore.people.passwords import MAX_BYTES, PasswordError, hash_password, matches
 from edgecore.people.roles import Role
 from edgecore.people.sessions import DAY_S, MAX_PER_USER, Sessions
-from edgecore.people.users import User, UserError, Users
+from edgecore.people.users import AccountError, User, Users
 
 PASSWORD = "correct horse battery"
 
@@ -85,15 +85,15 @@ def test_an_endless_password_costs_nothing_to_refuse() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "../x", "-x", "a" * 65, "ann\n", "<b>"])
 def test_a_name_that_could_be_anything_else_is_refused(users: Users, name: str) -> None:
-    with pytest.raises(UserError, match="letters, digits"):
+    with pytest.raises(AccountError, match="letters, digits"):
         users.add(name, Role.VIEWER, PASSWORD)
 
 
 def test_what_cannot_be_done_names_who_there_is(users: Users) -> None:
-    with pytest.raises(UserError, match="exists"):
+    with pytest.raises(AccountError, match="exists"):
         users.add("ann", Role.ADMIN, PASSWORD)
     for change in (users.remove, users.sign_out, lambda n: users.set_role(n, Role.ADMIN)):
-        with pytest.raises(UserError, match="no user 'bob'; users: ann"):
+        with pytest.raises(AccountError, match="no user 'bob'; users: ann"):
             change("bob")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import boto3
 import groups
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from edgecore import deploy
 from edgecore.core.group import MachineLearningModel
@@ -218,6 +219,20 @@ def test_polling_tells_a_newer_deployment_and_only_that(site) -> None:
     assert check_newer(source, current=first, **place) is None
     second = site.deploy()
     assert check_newer(source, current=first, **place) == second
+
+
+def test_a_poll_parses_no_description_of_an_api_again(site, monkeypatch) -> None:
+    site.deploy()
+    place = {"endpoint_url": site.url, "region": "us-east-1"}
+    check_newer(f"greengrass:{site.name}", current=None, **place)
+    read: list[str] = []
+    real = JSONFileLoader.load_file
+    noted = lambda self, path: read.append(path) or real(self, path)  # noqa: E731
+    monkeypatch.setattr(JSONFileLoader, "load_file", noted)
+
+    check_newer(f"greengrass:{site.name}", current=None, **place)
+
+    assert read == []
 
 
 def test_code_that_does_not_match_its_announced_hash_is_refused(site, tmp_path) -> None:

@@ -73,7 +73,7 @@ def test_a_malformed_document_names_what_is_wrong(tmp_path: Path, changes, words
         load(str(path), state=tmp_path / "state")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "no json", '{"a": 1}'])
+@pytest.mark.parametrize("text", ["", "[" * 9_000, "[]", "{}", "no json", '{"a": 1}'])
 def test_a_file_that_is_no_group_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text)

@@ -91,14 +91,14 @@ def test_a_group_that_stops_while_a_function_is_launched_ends_it(tmp_path: Path)
     assert only.process.returncode is not None
 
 
-@pytest.mark.parametrize("how", ["exchange", "restart"])
+@pytest.mark.parametrize("how", ["swap", "restart"])
 def test_a_worker_that_is_exchanged_while_it_is_launched_begins_once_more(
     tmp_path: Path, how: str
 ) -> None:
     """It was launched with what the launcher gave before."""
 
     def ask(supervisor: Supervisor) -> Awaitable[Any]:
-        return supervisor.exchange(PINNED) if how == "exchange" else supervisor.restart("one")
+        return supervisor.swap(PINNED) if how == "swap" else supervisor.restart("one")
 
     launcher = asyncio.run(asked_while_launching(tmp_path, ask))
     assert [each.process.returncode is not None for each in launcher.launched] == [True, True]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -186,5 +187,22 @@ def test_counters_survive_a_restart(tmp_path: Path) -> None:
         await spooler.close()
         with contextlib.closing(sqlite3.connect(path)) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+    run(scenario)
+
+
+def test_of_many_large_messages_only_what_a_batch_takes_is_read(tmp_path: Path) -> None:
+    """Hours offline are gigabytes on the disk; what is read once stays in the allocator."""
+
+    async def scenario() -> None:
+        spooler = Spooler(tmp_path / "s.sqlite3", max_bytes=64 << 20)
+        await fill(spooler, 200, 50_000)
+        tracemalloc.start()
+        batch = spooler._store.peek(512, 1 << 20)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(batch) == 20
+        assert peak < 1_200_000, peak
+        await spooler.close()
 
     run(scenario)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from spooling import DEADLINE_S, Remembering, drained, refused, unreachable
+from waiting import until
 
 from edgecore.uplink.sinks import Unreachable
 from edgecore.uplink.spooler import Spooler
@@ -16,12 +17,6 @@ from edgecore.uplink.spooler import Spooler
 
 def run(scenario) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 2 * DEADLINE_S))
-
-
-async def until(check) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not check():
-            await asyncio.sleep(0.001)
 
 
 def test_a_spool_that_was_empty_wakes_for_each_message_and_is_still_in_between() -> None:

@@ -6,7 +6,6 @@ interfaces what a core would: that it follows its group, how a deployment ended,
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
 import time
@@ -18,11 +17,20 @@ from cloud_plant import Plant
 import devcloud
 from devcloud.process import ask
 from fanfold.rollout.ways import Ran, Verbs
+from infra.planning.naming import rule_name
 
 FOLLOWS_S = 30.0
 EVERY_S, REPORT_S = 0.8, 1.3
 #: The model that is rolled out, and that an ill site fares badly with.
 NEWER = "newer.tar.gz"
+
+
+def fleet_folder(cloud: devcloud.DevCloud, made: Path) -> Path:
+    """`made`, as a folder in which verbs find sites and this cloud."""
+    for name in ("sites", "state"):
+        (made / name).mkdir()
+    (made / "state" / "devcloud").symlink_to(cloud.state_dir)
+    return made
 
 
 class Line(Plant):
@@ -35,28 +43,19 @@ class Line(Plant):
         (folder / "sites" / f"{name}.yaml").symlink_to(self.site_file)
         #: The next deployment; how its images fare while it runs the newer model.
         self.refuses = self.ill = False
-        self._published = False
         self._land_health()
 
     def write(self, **changes: Any) -> None:
         super().write(cloud={"monitor": {"every_s": 10}}, **changes)
 
-    def _functions(self, document: dict[str, Any], code: bytes) -> None:
-        """The code never changes here, so it is published once, as the CDK would."""
-        if not self._published:
-            super()._functions(document, code)
-        self._published = True
-
     def _land_health(self) -> None:
         """The rule of the site's cloud stack (infra/stacks/monitor.py): reports to a log group."""
-        from infra.stacks.rules import LOG_ACTIONS, rule_name  # starts jsii's Node
-
         group, iam = f"/fanfold/{self.name}/health", self.clients["iam"]
         self.cloud.client("logs").create_log_group(logGroupName=group)
         version = {"Version": "2012-10-17"}
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole",
                  "Principal": {"Service": "iot.amazonaws.com"}}  # fmt: skip
-        may = {"Effect": "Allow", "Action": list(LOG_ACTIONS), "Resource": "*"}
+        may = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
         role = iam.create_role(
             RoleName=f"{self.name}-health",
             AssumeRolePolicyDocument=json.dumps({**version, "Statement": [trust]}),
@@ -71,10 +70,6 @@ class Line(Plant):
             topicRulePayload={"sql": f"SELECT * FROM 'fanfold/{self.name}/health'",
                               "actions": [action]},
         )  # fmt: skip
-
-    @functools.cached_property
-    def group_id(self) -> str:
-        return self._group()
 
     def runs(self) -> str:
         """File name of the model in the newest deployment, as the cloud has it."""

@@ -132,9 +132,9 @@ class Plant:
             if version[kind.content]:
                 arn = create(InitialVersion=version)["LatestVersionArn"]
                 arns[f"{kind.name}DefinitionVersionArn"] = arn
-        version = greengrass.create_group_version(GroupId=self._group(), **arns)["Version"]
+        version = greengrass.create_group_version(GroupId=self.group_id, **arns)["Version"]
         made = greengrass.create_deployment(
-            GroupId=self._group(), GroupVersionId=version, DeploymentType="NewDeployment"
+            GroupId=self.group_id, GroupVersionId=version, DeploymentType="NewDeployment"
         )
         return str(made["DeploymentId"])
 
@@ -151,7 +151,8 @@ class Plant:
         with urllib.request.urlopen(answer["Code"]["Location"], timeout=10) as code:
             return bytes(code.read())
 
-    def _group(self) -> str:
+    @functools.cached_property
+    def group_id(self) -> str:
         greengrass = self.clients["greengrass"]
         known = {g["Name"]: g["Id"] for g in greengrass.list_groups()["Groups"]}
         return str(known.get(self.name) or greengrass.create_group(Name=self.name)["Id"])
@@ -186,7 +187,7 @@ class Plant:
 
     def deployment(self, deployment_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.clients["greengrass"].get_deployment_status(
-            GroupId=self._group(), DeploymentId=deployment_id
+            GroupId=self.group_id, DeploymentId=deployment_id
         )
         return found
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from checkout import PROJECT
-from cloud_fleet import REPORT_S, Devices
+from cloud_fleet import REPORT_S, Devices, fleet_folder
 from cloud_plant import package
 from component_fleet import ComponentSite, WithoutCdk
 from waiting import eventually
@@ -25,10 +25,7 @@ OPTIONS = ("--yes", "--json", "--watch-s", "3", "--wait-s", "6", "--shares", "10
 
 @pytest.fixture(scope="module")
 def folder(cloud: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("components")
-    for name in ("sites", "state"):
-        (made / name).mkdir()
-    (made / "state" / "devcloud").symlink_to(cloud.state_dir)
+    made = fleet_folder(cloud, tmp_path_factory.mktemp("components"))
     (made / "device_profiles").symlink_to(PROJECT / "device_profiles")
     cloud.client("s3").create_bucket(Bucket=MODELS)
     newer = package(made, "newer", version="1.1.0")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from checkout import PROJECT
+from cloud_fleet import fleet_folder
 from cloud_plant import package
 from job_fleet import ASSETS, Group, WithoutCdk
 from waiting import eventually
@@ -31,10 +32,7 @@ OPTIONS = ("--yes", "--json", "--watch-s", "0", "--wait-s", "5", "--shares", "10
 
 @pytest.fixture(scope="module")
 def folder(cloud: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("groups")
-    for name in ("sites", "state"):
-        (made / name).mkdir()
-    (made / "state" / "devcloud").symlink_to(cloud.state_dir)
+    made = fleet_folder(cloud, tmp_path_factory.mktemp("groups"))
     (made / "device_profiles").symlink_to(PROJECT / "device_profiles")
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket=ASSETS)

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cloud_fleet import NEWER, Devices, Line, WithoutCdk
+from cloud_fleet import NEWER, Devices, Line, WithoutCdk, fleet_folder
 from cloud_plant import package
 
 import devcloud
@@ -25,13 +25,6 @@ NEW = f"s3://fleet-models/{NEWER}"
 
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-def folder_of(cloud: devcloud.DevCloud, made: Path) -> Path:
-    for name in ("sites", "state"):
-        (made / name).mkdir()
-    (made / "state" / "devcloud").symlink_to(cloud.state_dir)
-    return made
 
 
 def deployed(cloud: devcloud.DevCloud, folder: Path, names: list[str]) -> list[Line]:
@@ -49,7 +42,7 @@ def deployed(cloud: devcloud.DevCloud, folder: Path, names: list[str]) -> list[L
 @pytest.fixture(scope="module")
 def lines(cloud: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFactory) -> list[Line]:
     """Six sites; line-6 has no device that follows it."""
-    folder = folder_of(cloud, tmp_path_factory.mktemp("fleet"))
+    folder = fleet_folder(cloud, tmp_path_factory.mktemp("fleet"))
     return deployed(cloud, folder, [f"line-{n}" for n in range(1, SITES + 1)])
 
 
@@ -205,7 +198,7 @@ def test_what_tells_no_site_leaves_the_record_of_a_finished_rollout_to_be_resume
 def test_of_twenty_sites_a_bad_one_stops_its_wave_and_one_that_is_off_stops_nothing(
     typed, cloud, tmp_path
 ):
-    folder = folder_of(cloud, tmp_path)
+    folder = fleet_folder(cloud, tmp_path)
     twenty = deployed(cloud, folder, [f"plant-{n:02}" for n in range(1, 21)])
     run = typed(twenty, "plant-*")
     bad, off = "plant-05", "plant-04"

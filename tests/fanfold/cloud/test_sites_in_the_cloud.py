@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cloud_fleet import Devices, Line
+from cloud_fleet import Devices, Line, fleet_folder
 from waiting import eventually
 
 import devcloud
@@ -20,11 +20,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def folder(cloud: devcloud.DevCloud, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("plants")
-    for name in ("sites", "state"):
-        (made / name).mkdir()
-    (made / "state" / "devcloud").symlink_to(cloud.state_dir)
-    return made
+    return fleet_folder(cloud, tmp_path_factory.mktemp("plants"))
 
 
 @pytest.fixture(scope="module")

@@ -123,20 +123,20 @@ def test_destroyed_with_its_data_kept_and_no_role_left(site):
     assert results(site) == list(range(1, site.dropped + 1))
 
 
-def test_deployed_again_over_the_data_that_was_kept(site):
-    done(site, "deploy", site.name)
-
-    assert [d["status"] for d in deployments(site)] == ["Success"]
-    assert results(site) == list(range(1, site.dropped + 1))
-
-
-def test_removed_for_good(site):
+def test_its_identity_removed_for_good(site):
     record = site.site_file.parent / f"certificates/{site.name}.json"
     own = set(json.loads(record.read_text()).values())
     assert own & certificates(site)
 
-    done(site, "destroy", site.name)
     done(site, "provision", site.name, "--remove")
 
     assert own & certificates(site) == set()
     assert not list((site.state / "certificates" / site.name).glob("*/*.key"))
+
+
+def test_deployed_again_over_the_data_that_was_kept(site):
+    done(site, "provision", site.name)
+    done(site, "deploy", site.name)
+
+    assert [d["status"] for d in deployments(site)] == ["Success"]
+    assert results(site) == list(range(1, site.dropped + 1))

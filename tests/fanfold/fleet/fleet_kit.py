@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fanfold.fleet.known import Known, fold
-from fanfold.fleet.row import Deployed, Row, Site, row_of
+from fanfold.fleet.row import NewestDeployment, Row, Site, row_of
 from fanfold.rollout.health import Report
 
 NOW = 1_790_000_000.0
 SITE = Site("hall", "v1", "hall-core", 60)
-DEPLOYED = Deployed("d1", "v1", "2026-11-29", "Success", "", "s3://b/models/lite0/1.0.0-7.tar.gz",
+DEPLOYED = NewestDeployment("d1", "v1", "2026-11-29", "Success", "", "s3://b/models/lite0/1.0.0-7.tar.gz",
                     ("hall-core",))  # fmt: skip
 
 
@@ -23,6 +23,6 @@ def verdict(state: Any = "ok", age_s: float = 10, core: str = "hall-core", **val
     return report(age_s, core=core, verdict=state, version="0.1.0", **values)
 
 
-def row(*reports: Report, site: Site = SITE, deployed: Deployed | None = DEPLOYED,
+def row(*reports: Report, site: Site = SITE, deployed: NewestDeployment | None = DEPLOYED,
         now: float = NOW, **given: Any) -> Row:  # fmt: skip
     return row_of(site, fold(Known(), reports, now), deployed, now, **given)

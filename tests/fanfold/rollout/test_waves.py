@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanfold.rollout.state import NEXT, Ended, Halt, Rollout, Stand, Tell, decide
+from fanfold.rollout.state import NEXT, Deploy, Ended, Halt, Rollout, Stand, decide
 from fanfold.rollout.waves import deal
 
 SITES = st.integers(0, 60).map(lambda count: [f"line-{n}" for n in range(count)])
@@ -59,7 +59,7 @@ def stood(*stands: Stand) -> Rollout:
 
 @given(st.lists(st.sampled_from(Stand), min_size=1, max_size=6))
 def test_nothing_is_told_after_a_stop_wherever_the_sites_stand(stands):
-    assert not isinstance(decide(stood(*stands).halted("an operator's word")), Tell)
+    assert not isinstance(decide(stood(*stands).halted("an operator's word")), Deploy)
 
 
 @given(st.lists(st.sampled_from(Stand), min_size=1, max_size=6))
@@ -95,6 +95,6 @@ def test_who_was_off_is_judged_in_a_wave_of_its_own_when_it_returns():
 
     assert decide(state) == Ended(done=True)
     assert resumed.waves == (("a",), ("c",), ("b",))
-    assert decide(resumed) == Tell(("b",))
+    assert decide(resumed) == Deploy(("b",))
     off = resumed.moved("b", Stand.DEPLOYING, 2.0).moved("b", Stand.AWAY, 2.0)
     assert decide(off) == Ended(done=True)

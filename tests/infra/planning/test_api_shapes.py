@@ -70,23 +70,26 @@ def test_a_wrong_type_would_be_refused():
     assert any("Timeout" in refusal for refusal in refusals(group))
 
 
-@every_group
-def test_a_shipped_profiles_group_is_kept_by_the_api_as_it_is(name, strategy):
-    group = document(name, strategy)
+@pytest.fixture(scope="module")
+def greengrass() -> Iterator[Any]:
     with mock_aws():
-        greengrass = boto3.client("greengrass", region_name="us-east-1")
-        for kind, content in definitions(group):
-            if kind == "Logger":  # moto has no loggers; tests/devcloud covers them
-                continue
-            lower = kind.lower()
-            made = getattr(greengrass, f"create_{lower}_definition")(InitialVersion=content)
-            kept = getattr(greengrass, f"get_{lower}_definition_version")(
-                **{
-                    f"{kind}DefinitionId": made["Id"],
-                    f"{kind}DefinitionVersionId": made["LatestVersion"],
-                }
-            )
-            assert kept["Definition"][CONTENT[kind]] == content[CONTENT[kind]]
+        yield boto3.client("greengrass", region_name="us-east-1")
+
+
+@every_group
+def test_a_shipped_profiles_group_is_kept_by_the_api_as_it_is(greengrass, name, strategy):
+    for kind, content in definitions(document(name, strategy)):
+        if kind == "Logger":  # moto has no loggers; tests/devcloud covers them
+            continue
+        lower = kind.lower()
+        made = getattr(greengrass, f"create_{lower}_definition")(InitialVersion=content)
+        kept = getattr(greengrass, f"get_{lower}_definition_version")(
+            **{
+                f"{kind}DefinitionId": made["Id"],
+                f"{kind}DefinitionVersionId": made["LatestVersion"],
+            }
+        )
+        assert kept["Definition"][CONTENT[kind]] == content[CONTENT[kind]]
 
 
 @settings(max_examples=25, deadline=None)

@@ -46,6 +46,18 @@ def test_where_no_core_is_free_stages_and_path_share_them():
     assert found == (round(4000 / 52, 1), "4 cores")
 
 
+@pytest.mark.parametrize(("workers", "network_ms"), [(1, 40.0), (2, 44.0), (4, 52.0)])
+def test_copies_take_caches_from_one_another_as_far_as_cores_are_busy(workers, network_ms):
+    full = profile("cpu-gateway-4core", reserved={"cores": 0})
+    model = times(1.0, 40.0)
+    model["footprint"]["ms"]["inference_beside"] = 52.0
+
+    found, _ = capacity(plan(on=full, model=model, workers=workers, threads=1), path_ms=0.0)
+
+    on_cores = 4000 / (1.0 + network_ms)
+    assert found == round(min(workers * 1000 / network_ms, on_cores), 1)
+
+
 @pytest.mark.parametrize(
     ("workers", "ms", "measured"),
     [

@@ -92,3 +92,16 @@ def make_thing(
     iot.attach_policy(policyName=f"p-{name}", target=made["certificateArn"])
     iot.attach_thing_principal(thingName=name, principal=made["certificateArn"])
     return Thing(cloud, name, folder, made["certificateArn"])
+
+
+def write_join(path: Path, thing: Thing) -> Path:
+    """Beside, then renamed: as `fanfold provision` writes it."""
+    content = {
+        "v": 1, "thing": thing.name, "site": "site", "region": "us-east-1", "jobs": False,
+        "iot_endpoint": f"localhost:{thing.port}", "ca_pem": thing.ca.read_text(),
+        "certificate_pem": thing.certificate.read_text(), "key_pem": thing.key.read_text(),
+    }  # fmt: skip
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(content))
+    draft.replace(path)
+    return path

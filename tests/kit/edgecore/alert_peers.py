@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mosquitto import BROKER, free_port
 from waiting import eventually
 
@@ -59,10 +60,26 @@ def silent_server() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def plain_broker(folder: Path) -> Iterator[int]:
-    """mosquitto for anybody on loopback; its port."""
-    port = free_port()
-    (folder / "plain.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+def mail_server(inbox: Any, port: int = 0) -> Iterator[dict[str, Any]]:
+    """aiosmtpd with these handlers; what the settings of a way by mail say of it."""
+    controller = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd")
+    port = port or free_port()
+    server = controller.Controller(inbox, hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        yield {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "core@plant.example"}
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
+def plain_broker(folder: Path, port: int = 0, user: str = "") -> Iterator[int]:
+    """mosquitto for anybody on loopback; its port. With ``user`` sessions outlive it."""
+    port = port or free_port()
+    lines = [f"listener {port} 127.0.0.1", "allow_anonymous true"]
+    if user:
+        lines += ["persistence true", f"persistence_location {folder}/", f"user {user}"]
+    (folder / "plain.conf").write_text("\n".join(lines) + "\n")
     process = subprocess.Popen(
         [BROKER, "-c", str(folder / "plain.conf")], stderr=subprocess.DEVNULL
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import random
 import shutil
 import socket
 import subprocess
@@ -16,10 +18,17 @@ from waiting import eventually
 BROKER = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 
+#: Below what the kernel gives to connections by itself: from there nobody takes a port meanwhile.
+PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has, and that only a test asks for."""
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"none of 100 ports in {PORTS} is free")
 
 
 class Mosquitto:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+
+from waiting import until
 
 from edgecore.uplink.backoff import Backoff
 from edgecore.uplink.iot.identity import Identity, IdentityError, read_identity
@@ -25,12 +27,6 @@ DEADLINE_S = 40.0
 
 def run(scenario: Any) -> None:
     asyncio.run(asyncio.wait_for(scenario, 2 * DEADLINE_S))
-
-
-async def until(check: Callable[[], object], what: str = "") -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not check():
-            await asyncio.sleep(0.005)
 
 
 def quick_backoff() -> Backoff:

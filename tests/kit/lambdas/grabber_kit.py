@@ -52,13 +52,14 @@ class Splitter(Bus):
 
 
 class Site:
-    """`cameras` are entries of FANFOLD_SOURCES; without `stall_s` they wait a second."""
+    """`cameras` are entries of FANFOLD_SOURCES. Without `stall_s` they wait so long that only a
+    camera which says nothing is silent, not one that a busy machine holds up."""
 
     def __init__(self, folder: Path, cameras: list[dict[str, Any]]) -> None:
         self.images, self.state = folder / "images", folder / "state"
         for made in (self.images, self.state / "grabber" / "secrets"):
             made.mkdir(parents=True, exist_ok=True)
-        sources = [{"stall_s": 1.0, "fps": 20, **camera} for camera in cameras]
+        sources = [{"stall_s": 20.0, "fps": 20, **camera} for camera in cameras]
         env = {
             "FANFOLD_SITE": "s", "FANFOLD_ROLE": "grabber",
             "FANFOLD_IMAGES_DIR": str(self.images), "FANFOLD_STATE_DIR": str(self.state),

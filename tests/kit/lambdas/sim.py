@@ -10,17 +10,16 @@ from __future__ import annotations
 import heapq
 import json
 import random
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sim_oracle import verdict
+from sim_parts import EndedError, Hostility, SimBus, Worker
 from site_environment import environment
 
 from contract import messages as m
 from lambdas.aggregator.engine import Aggregator
 from lambdas.common.addressed import work_for
-from lambdas.common.bus import Bus
 from lambdas.common.loop import Message
 from lambdas.common.settings import aggregator_settings, splitter_settings
 from lambdas.splitter.engine import Splitter
@@ -29,61 +28,6 @@ STEP_S = 0.02
 RESEND_S = 3.0
 HEARTBEAT_S = 1.0
 RESTART_S = 1.0
-
-
-@dataclass
-class Hostility:
-    """Rates of 0…1 per message between the parts; `delay_s` at most, which also reorders."""
-
-    drop: float = 0.0
-    duplicate: float = 0.0
-    delay: float = 0.0
-    delay_s: float = 0.5
-    refuse: float = 0.0
-    #: Of a publish: the process ends right after it, in the middle of its step.
-    dies: float = 0.0
-
-
-class EndedError(Exception):
-    """The process of a part has ended here; what it had not committed is gone."""
-
-
-class _SimBus(Bus):
-    def __init__(self, sim: Sim) -> None:
-        self._sim = sim
-
-    def publish(self, topic: str, payload: bytes) -> bool:
-        assert len(payload) <= m.MAX_MESSAGE_BYTES
-        chance, hostile = self._sim.random, self._sim.hostility
-        if chance.random() < hostile.refuse:
-            return False
-        if not self._sim.cloud_takes and topic.startswith("fanfold/"):
-            return False
-        self._sim.send(topic, payload)
-        if hostile.dies and chance.random() < hostile.dies:
-            raise EndedError
-        return True
-
-
-@dataclass
-class Worker:
-    """Takes batches at once, works one image at a time, dies of poison.
-
-    `queued`: what the core keeps for its next incarnation. `crashed`: how the earlier one ended.
-    """
-
-    name: str
-    incarnation: int = 0
-    up_at: float = 0.5
-    frozen_until: float = 0.0
-    batches: list[dict[str, Any]] = field(default_factory=list)
-    queued: list[bytes] = field(default_factory=list)
-    crashed: bool = False
-    said_hello: str = ""
-    left_s: float = 0.0
-    heartbeat_at: float = 0.0
-    handled: int = 0
-    restarts: int = 0
 
 
 class Sim:
@@ -118,10 +62,10 @@ class Sim:
         self.aggregator = self._aggregator()
 
     def _splitter(self) -> Splitter:
-        return Splitter(splitter_settings(self.env), _SimBus(self), self.now)
+        return Splitter(splitter_settings(self.env), SimBus(self), self.now)
 
     def _aggregator(self) -> Aggregator:
-        return Aggregator(aggregator_settings(self.env), _SimBus(self), self.now)
+        return Aggregator(aggregator_settings(self.env), SimBus(self), self.now)
 
     # What a test does
 

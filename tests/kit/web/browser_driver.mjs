@@ -13,9 +13,10 @@ let page = null;
 let seen = null;
 
 const commands = {
-  async open({ url, width = 1400, height = 1000, scheme = "light" }) {
+  async open({ url, width = 1400, height = 1000, scheme = "light", refuse = "" }) {
     await page?.close();
     page = await browser.newPage();
+    if (refuse) await page.route(refuse, (route) => route.abort());
     seen = { urls: [], errors: [], bytes: 0 };
     page.on("request", (request) => seen.urls.push(request.url()));
     page.on("pageerror", (error) => seen.errors.push(String(error.stack)));

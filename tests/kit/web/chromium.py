@@ -46,7 +46,7 @@ class Browser:
         self("open", url=f"http://127.0.0.1:{port}/{fragment}", **given)
         self.wait("document.querySelector('.worker')")
 
-    def wait(self, script: str, timeout_ms: int = 15_000) -> Any:
+    def wait(self, script: str, timeout_ms: int = 60_000) -> Any:
         return self("wait", script=f"Boolean({script})", timeout_ms=timeout_ms)
 
     def text(self, selector: str) -> str:

@@ -21,7 +21,7 @@ from starlette.routing import Mount
 
 from edgecore.people.sessions import Sessions
 from edgecore.people.users import Users
-from edgecore.web.access.doors import Loopback
+from edgecore.web.access.authenticators import LoopbackAuthenticator
 from edgecore.web.access.guard import Guard
 from edgecore.web.access.signin import SignIn
 from edgecore.web.dashboard.app import Dashboard, Ports
@@ -91,7 +91,8 @@ def serving(core: ReplayCore, *, read_only: bool = False, port: int = 0) -> Iter
         dashboard = Dashboard(ports, core.view, read_only=read_only)
         users = Users(core.log_dir)
         me = SignIn(users, Sessions(core.log_dir, users)).routes()
-        guarded = Guard(Starlette(routes=[*me, Mount("/", dashboard.app)]), Loopback(token=TOKEN))
+        app = Starlette(routes=[*me, Mount("/", dashboard.app)])
+        guarded = Guard(app, LoopbackAuthenticator(token=TOKEN))
         config = uvicorn.Config(guarded, log_level="warning", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         feeding = asyncio.create_task(dashboard.run())

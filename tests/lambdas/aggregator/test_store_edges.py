@@ -167,3 +167,27 @@ def test_numbers_of_before_the_runs_go_by_the_first_epoch_that_is_still_known(st
         assert [row.epoch for row in store.after(0, 9)] == ["e1"]
     assert not store.adopt("e2")
     assert store.epoch == "e3"
+
+
+def test_what_is_recorded_waits_for_the_disk_and_how_far_a_sink_is_does_not(store, monkeypatch):
+    """After a power cut a row may leave twice; it never leaves before it is safe."""
+    kept, full, normal = [], 2, 1
+
+    def fault(point):
+        if point == "aggregator.before_commit":
+            kept.append(store._db.execute("PRAGMA synchronous").fetchone()[0])
+
+    monkeypatch.setattr(store_module, "fault", fault)
+    changes = [
+        lambda: store.log(RESULTS, "a", (1, 1, 1), "{}"),
+        lambda: store.stream_at("a", 2),
+        lambda: store.hold("a", 8, "{}"),
+        lambda: store.job([("j", {})]),
+        lambda: store.begin_run("r", {"a": 1}, {}),
+        lambda: None,
+    ]
+    for n, change in enumerate(changes, 1):
+        change()
+        store.move("local", n)
+        store.commit()
+    assert kept == [full] * 5 + [normal]

@@ -60,6 +60,27 @@ def test_it_may_be_opened_in_one_thread_and_used_in_another(path):
         assert other.submit(connection.execute, "SELECT 1").result(10).fetchone() == (1,)
 
 
+@pytest.mark.parametrize("synced", [True, False])
+def test_a_transaction_waits_for_the_disk_unless_it_was_told_not_to(path, synced):
+    connection = opened(path).connection
+    full, normal = 2, 1
+
+    def torn():
+        with transaction(connection, synced):
+            assert pragma(connection, "synchronous") == (full if synced else normal)
+            connection.execute("INSERT INTO t VALUES(1, '')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        torn()
+    assert pragma(connection, "synchronous") == full
+    with transaction(connection, synced):
+        connection.execute("INSERT INTO t VALUES(2, '')")
+    assert pragma(connection, "synchronous") == full
+    connection.close()
+    assert opened(path).connection.execute("SELECT n FROM t").fetchall() == [(2,)]
+
+
 def test_all_of_a_transaction_or_nothing_of_it(path):
     connection, _ = opened(path)
     with transaction(connection):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,6 +48,13 @@ JSON = st.recursive(
     max_leaves=12,
 )
 PARSERS = [m.parse_work, m.parse_done, m.parse_ack, m.parse_heartbeat]
+
+
+@given(value=JSON)
+def test_what_is_written_is_what_the_library_writes_and_null_for_what_is_no_number(value):
+    finite = json.loads(json.dumps(value), parse_constant=lambda _: None)
+
+    assert m.dumps(value) == json.dumps(finite, separators=(",", ":"), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("parse", PARSERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import subprocess
 
@@ -11,6 +12,7 @@ import pytest
 from small_disks import small_disk_at
 
 from contract import messages as m
+from contract.durable.database import Format, open_database, transaction
 from contract.durable.trouble import failing_of, is_trouble
 from lambdas.common.bus import RecordingBus
 from lambdas.common.loop import Message, Part
@@ -98,3 +100,90 @@ def test_an_idle_part_sees_that_its_volume_is_read_only_and_that_it_is_not_any_m
     assert refusing["folder"] == str(disk)
     assert "Read-only" in refusing["detail"]
     assert volume.describe() == {"state": "ready"}
+
+
+def test_a_database_that_is_put_back_while_it_is_in_use_is_said_once(tmp_path, caplog):
+    for name in ("journal.sqlite3", "journal.sqlite3-wal"):
+        (tmp_path / name).touch()
+    volume = StateVolume("splitter", str(tmp_path))
+    volume.look(lambda: True)
+    assert caplog.text == ""
+
+    (tmp_path / "backup").touch()
+    (tmp_path / "backup").replace(tmp_path / "journal.sqlite3")
+    for _ in range(2):
+        volume.look(lambda: True)
+
+    assert caplog.text.count("was replaced or removed while it is in use") == 1
+    assert volume.describe() == {
+        "state": "ready",
+        "replaced": [str(tmp_path / "journal.sqlite3")],
+    }
+
+
+def test_a_damaged_database_that_its_owner_sets_aside_was_not_replaced_by_others(tmp_path):
+    path = tmp_path / "store.sqlite3"
+    path.touch()
+    volume = StateVolume("aggregator", str(tmp_path))
+    volume.look_whether_replaced()
+    path.rename(tmp_path / "store.sqlite3.corrupt-1")
+    path.touch()
+    volume.look_whether_replaced()
+
+    assert volume.describe() == {"state": "ready"}
+
+
+def test_a_folder_that_is_removed_with_its_database_is_said(tmp_path):
+    folder = tmp_path / "aggregator"
+    folder.mkdir()
+    (folder / "store.sqlite3").touch()
+    volume = StateVolume("aggregator", str(folder))
+    volume.look_whether_replaced()
+    shutil.rmtree(folder)
+    volume.look_whether_replaced()
+
+    assert volume.describe()["replaced"] == [str(folder / "store.sqlite3")]
+
+
+def test_the_log_of_an_open_database_that_is_removed_is_said(tmp_path):
+    path = tmp_path / "journal.sqlite3"
+    opened = open_database(str(path), Format("CREATE TABLE IF NOT EXISTS t(n)", 1, 1 << 20))
+    volume = StateVolume("splitter", str(tmp_path))
+    volume.look_whether_replaced()
+    log = path.with_name("journal.sqlite3-wal")
+    log.unlink()
+    volume.look_whether_replaced()
+    opened.connection.close()
+
+    assert volume.describe()["replaced"] == [str(log)]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_log_of_a_database_in_use_is_as_it_was(tmp_path, shared):
+    """Whatever is written, and where it is shared, opened and closed by others."""
+    form = Format("CREATE TABLE IF NOT EXISTS t(n)", 1, 1 << 24, shared=shared)
+    path = str(tmp_path / "journal.sqlite3")
+    opened = open_database(path, form)
+    volume = StateVolume("splitter", str(tmp_path))
+    for _ in range(3):
+        volume.look_whether_replaced()
+        for _ in range(3):
+            with transaction(opened.connection):
+                opened.connection.execute("INSERT INTO t VALUES(zeroblob(1000000))")
+        if shared:
+            open_database(path, form).connection.close()
+    volume.look_whether_replaced()
+    opened.connection.close()
+
+    assert volume.describe() == {"state": "ready"}
+
+
+def test_a_database_that_is_replaced_before_the_first_look_is_said(tmp_path):
+    path = tmp_path / "journal.sqlite3"
+    path.touch()
+    volume = StateVolume("splitter", str(tmp_path))
+    (tmp_path / "backup").touch()
+    (tmp_path / "backup").replace(path)
+    volume.look_whether_replaced()
+
+    assert volume.describe()["replaced"] == [str(path)]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from shims import shim
 
-from lambdas.common.waiting import Bell, Flag, ended_within
+from lambdas.common.waiting import Flag, WakeUp, ended_within
 
 ROOT = Path(__file__).resolve().parents[3]
 HELD_TO_IT = ("contract", "lambdas", "edgecore/runtime")
@@ -22,7 +22,8 @@ AN_HOUR_BACK = "-3600"
 #: Says when it begins to wait, and ends when the wait does.
 WAITS = {
     "flag": "from lambdas.common.waiting import Flag; f = Flag(); say(); f.is_set_within(1)",
-    "bell": "from lambdas.common.waiting import Bell; b = Bell(); say(); b.is_rung_within(1)",
+    "wake-up": "from lambdas.common.waiting import WakeUp; w = WakeUp(); say(); "
+    "w.is_woken_within(1)",
     "thread": "from lambdas.common.waiting import ended_within; import threading\n"
     "t = threading.Thread(target=threading.Event().wait, daemon=True); t.start()\n"
     "say(); ended_within(t, 1)",
@@ -89,16 +90,16 @@ def test_a_flag_wakes_everybody_who_waits_for_it() -> None:
 
 
 def test_rings_that_nobody_has_heard_count_as_one() -> None:
-    bell = Bell()
+    wake_up = WakeUp()
     for _ in range(100_000):  # more than a pipe holds
-        bell.ring()
+        wake_up.wake()
 
     while_heard = 0
-    while bell.is_rung_within(0):
+    while wake_up.is_woken_within(0):
         while_heard += 1
     assert 1 <= while_heard <= 64
-    bell.ring()
-    assert bell.is_rung_within(0)
+    wake_up.wake()
+    assert wake_up.is_woken_within(0)
 
 
 def wall_clock_waits(source: str) -> list[str]:
@@ -157,10 +158,10 @@ def test_nothing_that_runs_on_a_device_waits_on_the_wall_clock() -> None:
 
 ENDING = """
 import atexit
-atexit.register(lambda: print("rung" if bell.is_rung_within(5.0) else "silent"))
-from lambdas.common.waiting import Bell
-bell = Bell()
-bell.ring()
+atexit.register(lambda: print("rung" if wake_up.is_woken_within(5.0) else "silent"))
+from lambdas.common.waiting import WakeUp
+wake_up = WakeUp()
+wake_up.wake()
 """
 
 

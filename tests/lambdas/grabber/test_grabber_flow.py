@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 from lambdas.grabber.flow import GIVE_UP_S, IN_FLIGHT, RESEND_S, Flow, Sent
+from lambdas.grabber.frames import Frame, Newest
 from lambdas.grabber.watch import KILL_AFTER_S, START_S, Watch
 
 
@@ -120,3 +123,31 @@ def test_frames_of_the_camera_are_counted_over_all_connections():
 
     told = watch.describe(4.0)
     assert (told["read"], told["fps_in"]) == (43, 1.5)
+
+
+def test_a_reader_ends_when_its_last_picture_has_been_given_to_who_asked():
+    newest, happened = Newest(), []
+
+    def end():
+        newest.wait_given(60.0)
+        happened.append("ended")
+
+    newest.put(Frame(1.0, b"last"))
+    reader = threading.Thread(target=end)
+    reader.start()
+    assert newest.take().encoded == b"last"
+    happened.append("written")
+    newest.given()
+    reader.join(60.0)
+
+    assert happened == ["written", "ended"]
+
+
+def test_a_reader_whose_last_picture_nobody_wants_ends_all_the_same():
+    newest = Newest()
+    newest.put(Frame(1.0, b"last"))
+
+    newest.wait_given(0.01)
+    newest.take()
+    newest.given()
+    newest.wait_given(60.0)

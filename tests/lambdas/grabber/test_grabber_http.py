@@ -177,13 +177,14 @@ def test_a_camera_that_falls_silent_in_the_middle_is_opened_again(tmp_path):
         time.sleep(30)
         yield jpeg(3)
 
-    with http_camera(silent) as address, site(tmp_path, address).running() as s:
+    with http_camera(silent) as address, site(tmp_path, address, stall_s=1.0).running() as s:
         s.away("stalled")
         eventually(lambda: s.camera().process.reconnects, "opened again")
 
 
-def test_a_stream_that_ends_is_opened_again(tmp_path):
-    camera = http_camera(lambda h: motion_jpeg(h, iter([jpeg(1), jpeg(2)]), True))
+def test_a_stream_that_ends_is_opened_again_and_its_last_picture_is_sent(tmp_path):
+    """As of cameras that write one picture for each connection."""
+    camera = http_camera(lambda h: motion_jpeg(h, iter([jpeg(1)]), True))
     with camera as address, site(tmp_path, address).running() as s:
         s.away("ended")
         s.has(2)
@@ -192,13 +193,13 @@ def test_a_stream_that_ends_is_opened_again(tmp_path):
 def test_a_process_that_hangs_is_ended_and_another_one_reads_on(tmp_path, monkeypatch):
     monkeypatch.setattr(watch, "KILL_AFTER_S", 0.2)
     camera = http_camera(lambda h: motion_jpeg(h, forever(), True))
-    with camera as address, site(tmp_path, address).running() as s:
+    with camera as address, site(tmp_path, address, stall_s=1.0).running() as s:
         s.has(2)
         s.camera().process._process.send_signal(signal.SIGSTOP)
         eventually(lambda: s.camera().watch.stalls, "ended")
         s.has(len(s.bus.accepted) + 3)
 
-        assert s.camera().process.reconnects == 1
+        assert s.camera().process.reconnects >= 1
 
 
 def test_an_unknown_host_is_told(tmp_path):

@@ -55,7 +55,7 @@ def test_the_sites_rate_is_kept_whatever_the_camera_sends(ball, tmp_path):
         read = grabber.camera().watch.read
 
     assert times[5] - times[1] > 0.8  # four intervals of 250 ms, a frame of 50 ms early at most
-    assert read > 12
+    assert read > 8, "the camera gave no more than was asked for"
 
 
 def test_a_secret_of_the_device_logs_in(protected, tmp_path):
@@ -100,7 +100,8 @@ def test_a_port_where_nothing_listens_is_told(tmp_path):
 
 
 def test_a_camera_that_freezes_is_found_and_comes_back(tmp_path):
-    with rtsp_camera(a_picture("ball")) as camera, site(tmp_path, camera.url()).running() as s:
+    camera = rtsp_camera(a_picture("ball"))
+    with camera as camera, site(tmp_path, camera.url(), stall_s=1.0).running() as s:
         s.has(1)
         camera.process.send_signal(signal.SIGSTOP)
         s.away("stalled")
@@ -109,11 +110,12 @@ def test_a_camera_that_freezes_is_found_and_comes_back(tmp_path):
 
         assert s.camera().watch.stalls >= 1
         assert s.camera().process.reconnects >= 1
-        assert s.camera().watch.state == "live"
+        eventually(lambda: s.camera().watch.state == "live", "live again")
 
 
 def test_a_camera_that_is_gone_is_told(tmp_path):
-    with rtsp_camera(a_picture("ball")) as camera, site(tmp_path, camera.url()).running() as s:
+    camera = rtsp_camera(a_picture("ball"))
+    with camera as camera, site(tmp_path, camera.url(), stall_s=1.0).running() as s:
         s.has(1)
         camera.end()
 

@@ -14,7 +14,7 @@ from real_networks import RAPID_OCR, member
 
 from lambdas.model.hooks import Hooks
 from lambdas.model.runtimes.select import load_runtime
-from lambdas.worker.warm_up import answered, prove
+from lambdas.worker.warm_up import answered, verify
 from models.drawing import pixels
 from models.families import FAMILIES
 
@@ -114,7 +114,7 @@ def network(backbone, memory, limit, tmp_path_factory):
         shape=(1, 3, SIDE, SIDE), threshold=family.threshold, output=output,
         input={"name": "x", "normalise": "0-1", "resize": "stretch"},
     )  # fmt: skip
-    return prove(found, load_runtime(found, -1), Hooks(), "exact")
+    return verify(found, load_runtime(found, -1), Hooks(), "exact")
 
 
 def enlarged(cells):

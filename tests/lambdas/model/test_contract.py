@@ -1,4 +1,4 @@
-"""What a model has to prove before it serves, and what its outputs can never do."""
+"""What a model has to verify before it serves, and what its outputs can never do."""
 
 import sys
 import types
@@ -14,13 +14,13 @@ from lambdas.model.errors import ModelError
 from lambdas.model.hooks import Hooks
 from lambdas.model.package import load_package
 from lambdas.model.runtimes.select import load_runtime
-from lambdas.worker.warm_up import answered, prove
+from lambdas.worker.warm_up import answered, verify
 
 SIDE = 32
 
 
 def proved(found, hooks=None):
-    return prove(found, load_runtime(found, -1), hooks or Hooks())
+    return verify(found, load_runtime(found, -1), hooks or Hooks())
 
 
 def mean_net(weights, **more):

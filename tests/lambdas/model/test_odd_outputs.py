@@ -12,7 +12,7 @@ from lambdas.model.errors import ModelError
 from lambdas.model.hooks import Hooks
 from lambdas.model.onnx_file import read_onnx
 from lambdas.model.runtimes.select import load_runtime
-from lambdas.worker.warm_up import answered, prove
+from lambdas.worker.warm_up import answered, verify
 
 MEAN = [
     helper.make_node("GlobalAveragePool", ["x"], ["p"]),
@@ -23,7 +23,7 @@ NUMBER = helper.make_node("ArgMax", ["y"], ["i"], axis=1, keepdims=0)
 
 def proved(folder, nodes, outputs, constants=None, hooks=None, **more):
     found = package(folder, onnx_model(nodes, outputs, constants or {}), **more)
-    return prove(found, load_runtime(found, -1), hooks or Hooks())
+    return verify(found, load_runtime(found, -1), hooks or Hooks())
 
 
 def test_numbers_of_classes_are_no_scores(tmp_path):
@@ -50,7 +50,7 @@ def test_a_sequence_is_named(tmp_path):
     found = package(tmp_path, model)
 
     with pytest.raises(ModelError, match="output 'seq' is a sequence, not a tensor"):
-        prove(found, load_runtime(found, -1), Hooks())
+        verify(found, load_runtime(found, -1), Hooks())
 
 
 def test_words_are_named_and_a_hook_may_read_them(tmp_path):

@@ -15,7 +15,7 @@ from real_networks import DDDDOCR, NUDENET, OPEN_NSFW, RAPID_OCR, member, module
 
 from lambdas.model.hooks import Hooks
 from lambdas.model.runtimes.select import load_runtime
-from lambdas.worker.warm_up import answered, prove
+from lambdas.worker.warm_up import answered, verify
 from models.drawing import pixels
 from models.families import FAMILIES
 from models.photos import PHOTOS
@@ -30,7 +30,7 @@ def loaded(path):
 
 
 def proved(found):
-    return prove(found, load_runtime(found, -1), Hooks(), "exact")
+    return verify(found, load_runtime(found, -1), Hooks(), "exact")
 
 
 def saved(path, image):

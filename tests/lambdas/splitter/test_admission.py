@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_without_a_reliable_syncfs_every_file_and_the_folder_are_synced(tmp_path
     monkeypatch.setattr(os, "fsync", synced.append)
 
     bench.images_at_once([JPEG, PNG])
-    assert len(synced) == 5  # two files, their folder, and once the two above it
+    assert len(synced) == 6  # two files, their folder, and once the three above it
 
 
 def full_disk(*_):
@@ -178,6 +179,49 @@ def test_images_of_a_lost_journal_are_kept_also_where_the_store_is_lost_too(tmp_
 
     assert len(list((bench.images / ".fanfold/lost/cam1").iterdir())) == 5
     assert bench.image(PNG)["seq"] == 6
+
+
+def test_two_lost_journals_that_gave_the_same_number_have_their_images_kept_both(tmp_path):
+    bench = Bench(tmp_path)
+    images = [JPEG + b"1", JPEG + b"2"]
+    for image in images:
+        assert bench.image(image)["seq"] == 1
+        lose_the_journal(bench, top={})  # and its number with it, also where the store is lost
+        lose_the_journal(bench, top={})
+
+    kept = (bench.images / ".fanfold/lost/cam1").iterdir()
+    assert sorted(path.read_bytes() for path in kept) == images
+
+
+def test_a_state_volume_of_another_site_removes_no_image_in_custody(tmp_path, caplog):
+    """It is mounted by mistake, nothing waits in its journal, and this site's images lie here."""
+    other, bench = Bench(tmp_path / "other"), Bench(tmp_path / "own")
+    other.image(JPEG)
+    other.ack(cam1=1)
+    other.step(after_s=1.0)
+    other.splitter.close()
+    bench.images_at_once([PNG + bytes([n]) for n in range(3)])
+    bench.step(after_s=1.0)
+    bench.splitter.close()
+    shutil.move(bench.env["FANFOLD_STATE_DIR"], tmp_path / "aside")
+    shutil.copytree(other.env["FANFOLD_STATE_DIR"], bench.env["FANFOLD_STATE_DIR"])
+    bench.restart(top={"cam1": 1})
+    bench.step(after_s=1.0)
+
+    kept = (bench.images / ".fanfold/lost/cam1").iterdir()
+    assert sorted(path.read_bytes() for path in kept) == [PNG + bytes([n]) for n in range(3)]
+    assert bench.splitter.journal.next_seq("cam1") == 2
+    assert "another site's state volume" in caplog.text
+
+    bench.image(JPEG, camera="cam2")
+    bench.splitter.close()
+    shutil.rmtree(bench.env["FANFOLD_STATE_DIR"])
+    shutil.move(tmp_path / "aside", bench.env["FANFOLD_STATE_DIR"])
+    bench.restart(top={})
+    bench.step(after_s=1.0)
+
+    back = [path.read_bytes() for path in bench.inbox_files()]
+    assert sorted(back) == [PNG + bytes([n]) for n in range(3)]
 
 
 def test_a_name_in_custody_that_no_journal_can_have_given_moves_no_number(tmp_path):

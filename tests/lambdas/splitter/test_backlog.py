@@ -110,6 +110,24 @@ def test_a_range_closes_its_ends_and_whatever_lies_between(last):
     assert backlog.outstanding == 7 - (min(last, 7) - 1)
 
 
+def test_only_streams_with_an_open_image_are_told_and_walked():
+    backlog = backlog_of(image(1, "a"), image(1, "b"))
+    backlog.close("a", 1, 1)
+    assert (backlog.by_stream(), numbers(backlog)) == ({"b": 1}, [1])
+    backlog.add(image(2, "a"))
+    assert backlog.by_stream() == {"b": 1, "a": 1}
+
+
+def test_what_nobody_has_is_found_oldest_first_and_suspects_last():
+    backlog = backlog_of(*map(image, range(1, 7)))
+    first, _, third = on_a_worker(backlog, 3)
+    backlog.suspect(first)
+    backlog.again(third)
+    backlog.terminate(backlog.get("a", 4), "dropped")
+    assert numbers(backlog.oldest_waiting()) == [3, 5, 6, 1]
+    assert backlog.waiting == 4
+
+
 def test_what_came_back_goes_before_what_is_new_and_in_order():
     backlog = backlog_of(*map(image, range(1, 6)))
     taken = on_a_worker(backlog, 3)

@@ -89,7 +89,7 @@ def test_equals_share_work_by_what_they_have_done_then_by_name():
 
 def test_an_image_of_no_batch_finishes_without_a_trace():
     image = SimpleNamespace(batch=None)
-    Credit.finished(image, 0.0)
+    Credit(["w0"], 2, 1, 5.0).finished(image, 0.0)
     assert vars(image) == {"batch": None}
 
 

@@ -6,37 +6,19 @@ import errno
 import os
 
 import pytest
+from custody_kit import accept, custody_bench, put, read
 from splitter_kit import JPEG, PNG, Bench, event
 
-from lambdas.common.paths import PathError, read_inside
+from contract.volumes import INBOX, KEPT_FOLDERS, KEPT_IN_A_ROW, kept_name
+from lambdas.common.paths import PathError
 from lambdas.splitter import custody as custody_module
 from lambdas.splitter.inbox import CANNOT_LINK
-from lambdas.splitter.leaving import TIDY_EVERY_S
+from lambdas.splitter.removals import TIDY_EVERY_S
 
 
 @pytest.fixture
 def bench(tmp_path):
-    bench = Bench(tmp_path)
-    (bench.images / "cam1").mkdir()
-    bench.heartbeat()
-    return bench
-
-
-def put(bench, name, content=JPEG):
-    """As a careful camera does: under another name, then renamed."""
-    path = bench.images / name
-    path.with_suffix(".part").write_bytes(content)
-    path.with_suffix(".part").replace(path)
-    return path
-
-
-def read(bench, item):
-    return read_inside(str(bench.images), item["kept"], 1 << 20, item["stat"])
-
-
-def accept(bench, event_id="a", name="cam1/a.jpg"):
-    assert bench.image(event(id=event_id, file=name))["answer"] == "accepted"
-    return bench.work()[-1]
+    return custody_bench(tmp_path)
 
 
 @pytest.mark.parametrize("mode", ["link", "copy"])
@@ -221,90 +203,80 @@ def test_a_file_that_its_camera_never_stops_writing_is_busy_and_says_nothing_of_
     assert bench.image(event(id="a", file="cam1/latest.jpg"))["answer"] == "accepted"
 
 
+# Manifests, and folders of numbers
+
+
+def manifest_of(bench, count, event_id="m"):
+    for n in range(count):
+        put(bench, f"cam1/{n:03d}.jpg", JPEG + b"%d" % n)
+    files = [f"cam1/{n:03d}.jpg" for n in range(count)]
+    assert bench.image(event(id=event_id, files=files))["count"] == count
+    return files
+
+
+@pytest.mark.parametrize("harm", ["link", "folder", "missing", "too large", "fifo"])
+def test_one_unfit_file_of_a_manifest_costs_the_others_nothing(bench, monkeypatch, harm):
+    monkeypatch.setattr(custody_module, "MAX_IMAGE_BYTES", len(JPEG) + 1)
+    for n in range(5):
+        put(bench, f"cam1/{n}.jpg")
+    unfit = bench.images / "cam1" / "2.jpg"
+    unfit.unlink()
+    if harm == "link":
+        unfit.symlink_to(bench.images / "cam1" / "1.jpg")
+    elif harm == "folder":
+        unfit.mkdir()
+    elif harm == "fifo":
+        os.mkfifo(unfit)
+    elif harm == "too large":
+        unfit.write_bytes(JPEG + b"12")
+    answer = bench.image(event(id="m", files=[f"cam1/{n}.jpg" for n in range(5)]))
+
+    assert (answer["answer"], answer["count"]) == ("accepted", 5)
+    items = [image.item for image in bench.splitter.backlog]
+    assert [item["file"] for item in items if "kept" not in item] == ["cam1/2.jpg"]
+    assert {read(bench, item) for item in items if "kept" in item} == {JPEG}
+    assert len(bench.inbox_files()) == 4
+
+
+def test_what_a_crash_left_under_a_name_of_a_manifest_is_not_taken_for_its_image(bench):
+    stray = bench.images / kept_name("cam1", 3)
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(PNG)
+    manifest_of(bench, 5)
+
+    items = [image.item for image in bench.splitter.backlog]
+    assert [read(bench, item) for item in items] == [JPEG + b"%d" % n for n in range(5)]
+
+
+def test_a_restarted_splitter_reads_of_a_manifest_what_was_accepted(bench):
+    files = manifest_of(bench, 3)
+    items = [image.item for image in bench.splitter.backlog]
+    bench.restart()
+    again = {image.seq: image for image in bench.splitter.backlog}
+
+    assert [again[n].item for n in (1, 2, 3)] == items
+    assert [again[n].own for n in (1, 2, 3)] == [kept_name("cam1", n) for n in (1, 2, 3)]
+    for item, name in zip(items, files):
+        status = (bench.images / name).stat()
+        assert item["stat"] == [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def test_a_stream_has_the_same_few_folders_however_many_images_came(bench):
+    stream = bench.images / INBOX / "cam1"
+    manifest_of(bench, KEPT_IN_A_ROW + 10)
+    assert sorted(path.name for path in stream.iterdir()) == ["0", "1"]
+    bench.ack(cam1=KEPT_IN_A_ROW + 10)
+    bench.step(after_s=1.0)
+    assert bench.inbox_files() == []
+    for n in range(2, KEPT_FOLDERS + 3):
+        manifest_of(bench, KEPT_IN_A_ROW, f"m{n}")
+        bench.ack(cam1=n * KEPT_IN_A_ROW + 10)
+        bench.step(after_s=1.0)
+
+    assert sorted(path.name for path in stream.iterdir()) == [str(n) for n in range(KEPT_FOLDERS)]
+
+
 # The same id
-
-
-def test_a_resend_is_a_duplicate_also_when_its_file_is_gone(bench):
-    path = put(bench, "cam1/a.jpg")
-    accept(bench)
-    path.unlink()
-    answer = bench.image(event(id="a", file="cam1/a.jpg"))
-
-    assert (answer["answer"], answer["duplicate"], answer["seq"]) == ("accepted", True, 1)
-
-
-def test_the_same_id_with_other_content_is_refused_and_told(bench):
-    put(bench, "cam1/a.jpg")
-    accept(bench)
-    put(bench, "cam1/a.jpg", PNG)
-    answers = [
-        bench.image(event(id="a", file="cam1/a.jpg")),
-        bench.image(event(id="a", image_b64="iVBORw0KGgoBAgM=")),
-    ]
-
-    assert {(a["answer"], a["reason"]) for a in answers} == {("rejected", "id_reused")}
-    assert bench.splitter.admission.answers.rejected["id_reused"] == 2
-
-
-def manifest(bench, *names):
-    answer = bench.image(event(id="m", files=list(names)))
-    return answer.get("reason") or ("duplicate" if answer["duplicate"] else "new")
-
-
-def test_an_incomplete_manifest_is_known_again_by_the_files_that_it_had(bench):
-    put(bench, "cam1/a.jpg")
-    names = ("cam1/a.jpg", "cam1/missing.jpg")
-    assert manifest(bench, *names) == "new"
-    assert manifest(bench, *names) == "duplicate"
-    put(bench, "cam1/missing.jpg")
-    assert manifest(bench, *names) == "duplicate"  # its worker looks for it once more, too
-
-    put(bench, "cam1/a.jpg", PNG)
-
-    assert manifest(bench, *names) == "id_reused"
-
-
-@pytest.mark.parametrize("had", [("cam1/a.jpg",), ("cam1/a.jpg", "cam1/missing.jpg")])
-def test_an_id_used_again_for_files_that_are_not_there_is_no_resend(bench, had):
-    put(bench, "cam1/a.jpg")
-    assert manifest(bench, *had) == "new"
-
-    assert manifest(bench, *(f"cam1/later-{n}.jpg" for n in range(len(had)))) == "id_reused"
-
-
-def test_an_id_used_again_after_its_image_was_dropped_is_refused(tmp_path):
-    bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="1", FANFOLD_BACKLOG_POLICY="drop_newest")
-    bench.image(JPEG)
-    png = "iVBORw0KGgoBAgM="
-    assert bench.image(event(id="a", image_b64=png))["answer"] == "accepted"
-    assert bench.image(event(id="a", image_b64=png))["duplicate"]
-
-    assert bench.image(event(id="a", image_b64=png[:-2] + "Q="))["reason"] == "id_reused"
-
-
-def test_a_resend_while_the_volume_is_away_waits_until_its_files_can_be_compared(bench):
-    put(bench, "cam1/a.jpg")
-    accept(bench)
-    away = bench.images.with_name("away")
-    bench.images.rename(away)
-    bench.images.mkdir()
-    resend = event(id="a", file="cam1/a.jpg")
-    assert bench.image(resend)["reason"] == "busy"
-    bench.images.rmdir()
-    away.rename(bench.images)
-
-    assert bench.image(resend)["duplicate"]
-
-
-def test_a_day_later_an_id_may_be_used_again(bench, monkeypatch):
-    monkeypatch.setattr("lambdas.splitter.journal.REMEMBERED_S", 60.0)
-    put(bench, "cam1/a.jpg")
-    accept(bench)
-    put(bench, "cam1/a.jpg", PNG)
-    bench.step(after_s=61.0)
-    answer = bench.image(event(id="a", file="cam1/a.jpg"))
-
-    assert (answer["answer"], answer["seq"], answer["duplicate"]) == ("accepted", 2, False)
 
 
 # The volume
@@ -355,9 +327,54 @@ def test_tidying_that_fails_stops_nothing_and_is_tried_again(bench, monkeypatch)
     bench.step(after_s=1.0)
     bench.restart()
     bench.step(after_s=1.0)
-    assert len(bench.splitter.custody.leaving) == 1
+    assert len(bench.splitter.custody.removals) == 1
     monkeypatch.undo()
     bench.step(after_s=TIDY_EVERY_S + 1.0)
 
-    assert len(bench.splitter.custody.leaving) == 0
+    assert len(bench.splitter.custody.removals) == 0
+    assert bench.inbox_files() == []
+
+
+@pytest.mark.parametrize("mode", ["link", "copy"])
+def test_a_name_that_could_not_be_removed_is_not_removed_once_an_accepted_image_has_it(
+    tmp_path, monkeypatch, mode
+):
+    bench = Bench(tmp_path, FANFOLD_CUSTODY=mode)
+    (bench.images / "cam1").mkdir()
+    bench.heartbeat()
+
+    def trouble(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put(bench, "cam1/a.jpg")
+    put(bench, "cam1/b.jpg", PNG)
+    with monkeypatch.context() as failing:
+        failing.setattr(bench.splitter.custody.inbox, "_sync", trouble)
+        failing.setattr(os, "unlink", trouble)
+        assert bench.image(event(id="a", file="cam1/a.jpg"))["reason"] == "busy"
+    assert len(bench.splitter.custody.removals) == 1
+    item = accept(bench, "b", "cam1/b.jpg")
+    bench.step(after_s=TIDY_EVERY_S + 1.0)
+
+    assert read(bench, item) == PNG
+
+
+def test_a_file_of_a_manifest_that_vanishes_half_linked_leaves_no_name_behind(bench, monkeypatch):
+    names = [f"cam1/{n}.jpg" for n in range(3)]
+    for name in names:
+        put(bench, name)
+    real = os.stat
+
+    def vanishes(path, *args, **options):
+        if path == kept_name("cam1", 2).rpartition("/")[2] and (bench.images / names[1]).exists():
+            (bench.images / names[1]).unlink()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", vanishes)
+    assert bench.image(event(id="m", files=names))["count"] == 3
+    bench.ack(cam1=3)
+    bench.step(after_s=1.0)
+
+    assert not (bench.images / names[1]).exists()
     assert bench.inbox_files() == []

@@ -12,6 +12,7 @@ import pytest
 from small_disks import small_disk_at
 from splitter_kit import JPEG, PNG, Bench, event
 
+from contract.volumes import kept_folder
 from lambdas.common.marker import write_marker
 from lambdas.splitter.inbox import FOLDER
 
@@ -40,7 +41,9 @@ def test_a_camera_on_a_mount_of_its_own_has_its_copies_synced_where_they_lie(ben
 def test_the_folders_of_a_volume_that_took_the_place_are_synced_as_well(bench, monkeypatch):
     synced = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
-    folders = [str(bench.images / name) for name in (f"{FOLDER}/cam1", FOLDER, ".fanfold")]
+    numbers = kept_folder("cam1", 1)
+    names = (numbers, f"{FOLDER}/cam1", FOLDER, ".fanfold")
+    folders = [str(bench.images / name) for name in names]
 
     def synced_folders(content):
         synced.clear()

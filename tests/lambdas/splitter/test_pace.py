@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contract.messages import Heartbeat
+from contract.timing import STALE_S
 from lambdas.splitter.backlog import Image
 from lambdas.splitter.credit import Batch, Credit
 from lambdas.splitter.pace import BATCH_S, Pace, batch_of, shares
@@ -64,6 +65,27 @@ def test_a_lone_image_goes_to_the_fastest_worker_that_is_free():
     assert (worker.name, count) == ("w1", 1)
 
 
+def test_lone_images_go_to_idle_workers_in_turn_where_they_are_equally_fast():
+    credit = credit_of([None] * 4)
+    give(credit, "w1", 1)
+    credit.drain(["w2"], on=True)
+
+    assert [credit.idle(0.0).name for _ in range(5)] == ["w0", "w3", "w0", "w3", "w0"]
+    assert credit.idle(STALE_S + 0.1) is None, "nobody has been heard"
+
+
+def test_a_lone_image_waits_for_its_turn_no_longer_once_one_worker_is_slower():
+    credit = credit_of([None, None])
+    for name, took_s in (("w0", 0.07), ("w1", 0.28)):
+        items = [Image({"stream": "cam1", "seq": 1})]
+        batch = Batch(name, items, 0.0, alone=False)
+        credit.assign(credit.workers[name], batch)
+        credit.finished(items[0], took_s)
+
+    assert credit.idle(0.3) is None
+    assert credit.grant(1, LARGEST, 0.3)[0].name == "w0"
+
+
 def test_speeds_that_are_not_known_change_nothing():
     credit = credit_of([None, None])
     give(credit, "w0", 3)
@@ -101,6 +123,21 @@ def test_no_image_would_be_done_sooner_by_another_worker(loads, waiting):
         moved_s = (held + count + 1) * pace_s
         worst_s = max(end for end, given in zip(ends, counts) if given)
         assert moved_s >= worst_s * (1 - 1e-9)
+
+
+@given(
+    loads=st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from([0.25, 0.5, 0.75, 1.0, 3.0])), min_size=1
+    ),
+    waiting=st.integers(0, 3_000),
+)
+def test_images_are_dealt_as_if_one_by_one_to_who_is_done_soonest(loads, waiting):
+    counts = [0] * len(loads)
+    for _ in range(waiting):
+        ends = [(held + n + 1) * pace_s for (held, pace_s), n in zip(loads, counts)]
+        counts[ends.index(min(ends))] += 1
+
+    assert shares(loads, waiting) == counts
 
 
 @pytest.mark.parametrize("pace_s", [0.01, 0.5])

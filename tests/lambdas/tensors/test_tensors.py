@@ -188,13 +188,13 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
 
 def test_a_wake_up_is_taken_once_by_whoever_waits(tmp_path):
     waker, waiter = (WakeFifo(str(tmp_path / "b")) for _ in range(2))
-    assert not waiter.is_rung_within(0)
+    assert not waiter.is_woken_within(0)
     for _ in range(3):
         waker.wake()
 
-    assert waiter.is_rung_within(0)
+    assert waiter.is_woken_within(0)
     assert waiter.take(10) == 2
-    assert not waiter.is_rung_within(0)
+    assert not waiter.is_woken_within(0)
 
 
 def test_a_wake_up_that_nobody_takes_stops_nobody(tmp_path):
@@ -202,7 +202,7 @@ def test_a_wake_up_that_nobody_takes_stops_nobody(tmp_path):
     for _ in range(70_000):
         fifo.wake()
 
-    assert fifo.is_rung_within(0)
+    assert fifo.is_woken_within(0)
 
 
 def test_a_lease_file_shows_liveness_renewal_and_death(folder):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from contract.volumes import INBOX, LOST, NUMBERS
+from contract.volumes import LOST, NUMBERS, kept_name
 
 
 def test_what_the_images_volume_saw_after_a_backup_of_both_is_said_and_no_number_given_again(plant):
@@ -46,8 +46,8 @@ def test_an_image_accepted_after_a_backup_of_both_ends_as_journal_lost_and_is_ke
     plant.sim.run(2.0)
     assert not plant.sim.unaccepted
     plant.put_back_both()
-    finished = plant.images / INBOX / "cam2" / "000000000001"
-    finished.parent.mkdir(exist_ok=True)
+    finished = plant.images / kept_name("cam2", 1)
+    finished.parent.mkdir(parents=True, exist_ok=True)
     finished.write_bytes(b"")
     plant.send(5)
     plant.settled()

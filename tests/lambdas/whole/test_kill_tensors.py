@@ -130,7 +130,13 @@ def test_a_kill_at_this_point_loses_and_repeats_nothing(plant_of, point):
     assert_whole(plant)
 
 
-@pytest.mark.parametrize("victims", [("t0", "w0"), ("t0", "t1"), ("w0", "w1"), ("t1", "w0", "w1")])
+#: A whole stage, and one with half of the other; the rest of the pairs is in the long form.
+OF_THE_LONG_FORM = [
+    pytest.param(each, marks=pytest.mark.soak) for each in (("t0", "w0"), ("w0", "w1"))
+]
+
+
+@pytest.mark.parametrize("victims", [("t0", "t1"), ("t1", "w0", "w1"), *OF_THE_LONG_FORM])
 def test_several_killed_at_once_lose_and_repeat_nothing(plant_of, victims):
     plant = plant_of()
 

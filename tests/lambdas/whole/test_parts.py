@@ -7,13 +7,16 @@ import threading
 
 import pytest
 from site_environment import environment
+from waiting import eventually
 
 from contract import messages as m
 from lambdas.aggregator.engine import Aggregator
 from lambdas.aggregator.jobs import Jobs
 from lambdas.aggregator.sinks import summary_body
+from lambdas.aggregator.stages import Stages
+from lambdas.aggregator.watermarks import IN_TURN
 from lambdas.common.bus import GreengrassBus, RecordingBus
-from lambdas.common.loop import Loop, Message, Part, WaitingClock, gather_s
+from lambdas.common.loop import IDLE_TICKS, Loop, Message, Part, WaitingClock, gather_s
 from lambdas.common.settings import aggregator_settings, splitter_settings
 from lambdas.common.variables import SettingsError
 
@@ -79,6 +82,34 @@ def test_acks_of_many_streams_with_many_holes_fit_one_message(tmp_path):
     acks = [payload for topic, payload in bus.sent if topic == "demo/ack"]
     assert len(acks) == 3
     assert all(len(payload) <= m.MAX_MESSAGE_BYTES for payload in acks)
+
+
+def test_once_a_second_an_ack_tells_what_moved_and_some_of_a_thousand_idle_streams(tmp_path):
+    cameras = [f"c{n:03d}" for n in range(200)]
+    bus = RecordingBus()
+    env = environment(tmp_path, FANFOLD_CAMERAS=",".join(cameras))
+    aggregator = Aggregator(aggregator_settings(env), bus, 0.0)
+    sent = [m.sync_message("e")]
+    for camera in cameras:
+        result = m.result_ok({"stream": camera, "seq": 1, "low": 1}, "t", {}, {})
+        sent += m.done_messages("b-e-1-1", "w0", "i", None, [result])
+    aggregator.step([Message("demo/done", payload) for payload in sent], 5.0, 1.0)
+
+    def told(now, *messages):
+        bus.sent.clear()
+        aggregator.step([Message("demo/done", payload) for payload in messages], now, 1.0)
+        return json.loads([payload for topic, payload in bus.sent if topic == "demo/ack"][-1])
+
+    held = m.result_ok({"stream": "c150", "seq": 3, "low": 1}, "t", {}, {})
+    (late,) = m.done_messages("b-e-1-2", "w0", "i", None, [held])
+    ack = told(6.0, late)
+    assert ack["low_watermark"]["c150"] == 1
+    assert ack["acks"] == [{"stream": "c150", "ranges": [[3, 3]]}]
+    assert len(ack["low_watermark"]) <= 1 + IN_TURN
+
+    turns = [told(7.0 + n)["low_watermark"] for n in range(-(-len(cameras) // IN_TURN))]
+    assert {name for turn in turns for name in turn} == set(cameras), "each within a few seconds"
+    assert max(map(len, turns)) <= 1 + IN_TURN
 
 
 def test_a_refused_publish_is_tried_again_and_then_said():
@@ -203,6 +234,40 @@ def test_only_messages_that_come_together_are_waited_for(monkeypatch):
     assert steps[:3] == [["alone"], ["a", "b"], ["c", "d"]]
 
 
+def test_a_message_that_can_wait_is_taken_with_the_next_one_in_one_step():
+    steps, taken = [], threading.Event()
+
+    class Noting(Part):
+        def step(self, messages, now, wall):
+            steps.append([message.subject for message in messages])
+            if "image" in steps[-1]:
+                taken.set()
+
+    loop = Loop(Noting(), tick_s=DEADLINE_S).start()
+    eventually(lambda: loop._listens, "the loop waits for a message")
+    loop.put("heartbeat", b"", can_wait=True)
+    loop.put("heartbeat", b"", can_wait=True)
+    loop.put("image", b"")
+    assert taken.wait(DEADLINE_S)
+    loop.stop()
+
+    assert steps[0] == ["heartbeat", "heartbeat", "image"]
+
+
+def test_a_message_that_can_wait_comes_alone_at_the_next_tick():
+    taken = threading.Event()
+
+    class Noting(Part):
+        def step(self, messages, now, wall):
+            if messages:
+                taken.set()
+
+    loop = Loop(Noting(), tick_s=0.01).start()
+    loop.put("heartbeat", b"", can_wait=True)
+    assert taken.wait(DEADLINE_S)
+    loop.stop()
+
+
 @pytest.mark.parametrize(("messages", "most_s"), [(0, 0.0), (1, 0.0), (2, 0.002), (10_000, 0.008)])
 def test_the_more_came_together_the_longer_the_others_are_waited_for(messages, most_s):
     assert gather_s(messages) <= most_s
@@ -228,6 +293,62 @@ def test_a_result_that_left_is_remembered_as_soon_as_nothing_waits(tmp_path):
     second.step([], 0.2, 0.2)
     assert [topic for topic, _ in bus.sent if "results" in topic] == ["demo/results/cam1"]
     second.close()
+
+
+def test_an_idle_aggregator_looks_less_often_and_one_with_something_due_does_not(tmp_path):
+    bus = RecordingBus()
+    part = Aggregator(aggregator_settings(environment(tmp_path)), bus, 0.0)
+    asked = []
+
+    def step(now, *messages):
+        part.step([Message("demo/done", payload) for payload in messages], now, now)
+        part.rest()
+        asked.append(part.idle())
+
+    def done(seq, **more):
+        item = {"stream": "cam1", "seq": seq, "low": 1, **more}
+        result = m.result_ok(item, "t", {}, {})
+        return m.done_messages("b-e-1-1", "w0", "i", None, [result])
+
+    step(0.0)  # nobody has told whose numbers are counted
+    step(0.1, m.sync_message("e"))
+    step(0.2, *done(2))  # waits for 1
+    step(0.3, *done(1))
+    bus.take_all = False
+    step(0.4, *done(3))  # has not left
+    bus.take_all = True
+    step(0.5)
+    step(0.6, *done(4, job="j"))  # a job that is open
+    assert asked == [False, True, False, True, False, True, False]
+    part.close()
+
+
+@pytest.mark.parametrize(("idle", "ticks"), [(False, 1), (True, IDLE_TICKS)])
+def test_the_loop_of_an_idle_part_waits_longer(monkeypatch, idle, ticks):
+    waited, seen = [], threading.Event()
+
+    class Noting(Part):
+        def step(self, messages, now, wall):
+            if len(waited) > 1:
+                seen.set()
+
+        def idle(self):
+            return idle
+
+    loop = Loop(Noting(), tick_s=0.001)
+    monkeypatch.setattr(loop._wake_up, "is_woken_within", waited.append)
+    loop.start()
+    assert seen.wait(DEADLINE_S)
+    loop.stop()
+    assert set(waited) == {0.001 * ticks}
+
+
+def test_stages_are_described_anew_when_an_image_came():
+    stages = Stages()
+    assert stages.describe() == {}
+    for ms in (1.0, 3.0):
+        stages.measure({"read": ms})
+        assert stages.describe()["read"]["p99"] == ms
 
 
 def test_the_loop_rests_only_where_nothing_waits():

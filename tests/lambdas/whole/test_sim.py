@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from seeds import seeds
 from sim import Hostility, Sim
 from sim_oracle import CLEAN
 
@@ -18,7 +19,7 @@ def test_a_quiet_core_delivers_everything_in_order(tmp_path):
     assert sum(w.handled for w in sim.workers.values()) == 300
 
 
-@pytest.mark.parametrize("seed", range(6))
+@seeds(3, 6)
 def test_a_core_with_injected_faults_loses_nothing(tmp_path, seed):
     hostile = Hostility(drop=0.1, duplicate=0.1, delay=0.3, delay_s=1.0, refuse=0.05)
     sim = Sim(tmp_path, seed, hostile)
@@ -32,7 +33,7 @@ def test_a_core_with_injected_faults_loses_nothing(tmp_path, seed):
     assert sim.verdict(sim.local + sim.late) == CLEAN
 
 
-@pytest.mark.parametrize("seed", range(8))
+@seeds(3, 8)
 def test_kills_of_every_part_lose_nothing(tmp_path, seed):
     sim = Sim(tmp_path, seed, Hostility(drop=0.03, duplicate=0.05, delay=0.2))
     for n in range(30):
@@ -48,7 +49,7 @@ def test_kills_of_every_part_lose_nothing(tmp_path, seed):
     assert {r["status"] for r in sim.cloud} <= {"ok", "gap"}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@seeds(3, 6)
 def test_parts_that_end_in_the_middle_of_a_step_lose_nothing(tmp_path, seed):
     sim = Sim(tmp_path, seed, Hostility(drop=0.03, duplicate=0.05, delay=0.2, dies=0.02))
     for n in range(20):
@@ -60,7 +61,7 @@ def test_parts_that_end_in_the_middle_of_a_step_lose_nothing(tmp_path, seed):
     assert {**sim.verdict(), "duplicates": 0} == CLEAN
 
 
-@pytest.mark.parametrize("seed", range(3))
+@seeds(1, 3)
 def test_an_aggregator_that_ends_again_and_again_while_it_drains_loses_nothing(tmp_path, seed):
     sim = Sim(tmp_path, seed)
     sim.cloud_takes = False
@@ -109,7 +110,7 @@ def test_several_killers_in_one_burst_all_end_as_failed(tmp_path, core_reports_e
     assert sim.verdict() == CLEAN
 
 
-@pytest.mark.parametrize("seed", range(4))
+@seeds(2, 4)
 def test_workers_killed_at_random_quarantine_no_image(tmp_path, seed):
     sim = Sim(tmp_path, seed)
     sim.service_s = 0.05

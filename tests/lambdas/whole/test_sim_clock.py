@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from seeds import seeds
 from sim import Hostility, Sim
 from sim_oracle import CLEAN
 
@@ -27,7 +28,7 @@ HOUR_S, YEAR_S = 3600.0, 365.25 * 86400.0
 JUMPS_S = (-HOUR_S, HOUR_S, 24 * HOUR_S, -24 * HOUR_S, 10 * YEAR_S, -10 * YEAR_S)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@seeds(2, 3)
 def test_a_hundred_jumps_of_the_wall_clock_change_nothing_but_time_stamps(tmp_path, seed):
     """The same run twice, once with a clock that jumps: every record in the same order."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from seeds import seeds
 from sim import Hostility
 from sim_decoupled import DecoupledSim
 from sim_oracle import CLEAN
@@ -21,7 +22,7 @@ def test_a_quiet_core_delivers_everything_once_and_in_order(tmp_path):
     assert sim.aggregator.duplicates == 0
 
 
-@pytest.mark.parametrize("seed", range(5))
+@seeds(3, 5)
 def test_kills_of_every_part_on_a_core_with_injected_faults_lose_nothing(tmp_path, seed):
     hostile = Hostility(drop=0.05, duplicate=0.05, delay=0.2, refuse=0.02)
     sim = DecoupledSim(tmp_path, seed, hostile)

@@ -16,7 +16,7 @@ from lambdas.imaging.rules import DEFAULT
 from lambdas.worker import prepare as prepare_module
 from lambdas.worker.activity import Activity
 from lambdas.worker.hold import GIVEN_BACK, LET_GO_S, Hold
-from lambdas.worker.prepare import Prepare
+from lambdas.worker.prepare import LARGE_BYTES, Prepare
 from lambdas.worker.work import Batch, Image
 
 CONTENT = b"the bytes of an image"
@@ -34,8 +34,10 @@ class FakeTransform:
 
     def __init__(self):
         self.error = None
+        self.each = lambda: None
 
     def __call__(self, data, out, camera=""):
+        self.each()
         if self.error:
             raise self.error
         return 1, 1
@@ -57,7 +59,9 @@ class Desk:
         self.now = 0.0
         self.slept = []
         self.transform = FakeTransform()
-        self.prepare = Prepare(str(root), self.transform)
+        #: How often it had slept at each call.
+        self.let_go = []
+        self.prepare = Prepare(str(root), self.transform, before_long=self._let_go)
         self.hold = Hold(self.prepare, Activity(), clock=lambda: self.now, sleep=self._sleep)
         self.on_sleep = lambda: None
 
@@ -65,6 +69,9 @@ class Desk:
         self.now += seconds
         self.slept.append(seconds)
         self.on_sleep()
+
+    def _let_go(self):
+        self.let_go.append(len(self.slept))
 
     def image(self, **more):
         return Image(Batch(Work("b", 1, [dict(self.item, **more)], None, "", "volume-1")), 0)
@@ -238,3 +245,21 @@ def test_a_surprise_of_the_decoder_is_the_images_own(desk):
     desk.transform.error = RuntimeError("bad Huffman code")
 
     assert desk.take()["reason"] == "not_an_image"
+
+
+def test_what_is_ready_is_let_go_before_a_wait_for_the_machine(desk, monkeypatch):
+    over = failing(monkeypatch, errno.EIO)
+    desk.on_sleep = over
+
+    assert desk.take() is None
+    assert desk.let_go == [0]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_is_ready_is_let_go_before_a_large_image_is_decoded(desk, more):
+    (desk.root / KEPT).write_bytes(b"x" * (LARGE_BYTES + more))
+    seen = []
+    desk.transform.each = lambda: seen.append(len(desk.let_go))
+
+    assert desk.take(desk.image(stat=None)) is None
+    assert seen == [more]

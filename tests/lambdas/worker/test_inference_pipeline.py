@@ -117,13 +117,32 @@ def test_images_that_wait_share_one_forward_pass_and_each_has_its_own_result(
     worker.handle(work("b-1", *(f"cam1/{shade}.jpg" for shade in range(1, 9))))
     assert gate.entered.wait(DEADLINE_S)
     bus.wait(
-        lambda: worker.pipeline._ready.qsize() >= 4
+        lambda: worker.pipeline._ready.waiting >= 4
     )  # heartbeats go on: this is looked at again
     gate.open.set()
     worker.handle(PROBE)
     assert [r["status"] for r in bus.results()] == ["ok"] * 8
     assert max(seen) == 4
     assert len(seen) < 8
+
+
+@pytest.mark.parametrize(("side_px", "ahead"), [(32, 8), (1024, 2)])
+def test_small_inputs_are_decoded_further_ahead_than_large_ones(
+    begin, bus, images, tmp_path, side_px, ahead
+):
+    package = simulated(tmp_path / "m", wait_ms=0)
+    model = json.loads((package / "model.json").read_text())
+    model["input"]["shape"] = [1, 3, side_px, side_px]
+    (package / "model.json").write_text(json.dumps(model))
+    worker = begin(package)
+    gate = Gate(worker)
+    worker.handle(work("b-1", *["cam1/coffee.jpg"] * 9))
+    assert gate.entered.wait(DEADLINE_S)
+    bus.wait(lambda: worker.pipeline._ready.waiting >= ahead)  # looked at at each heartbeat
+    assert worker.pipeline._ready.waiting == ahead
+    gate.open.set()
+    worker.handle(PROBE)
+    assert len(bus.results()) == 9
 
 
 def test_an_image_that_the_network_refuses_costs_itself_and_not_its_neighbours(
@@ -199,8 +218,8 @@ def test_what_the_network_works_on_is_not_touched_by_decoding_ahead(begin, bus, 
     def let_decoding_run_ahead():
         ahead, since, deadline = -1, 0.0, time.monotonic() + DEADLINE_S
         while time.monotonic() < min(deadline, since + 0.2 if ahead > 0 else deadline):
-            if pipeline._ready.qsize() != ahead:
-                ahead, since = pipeline._ready.qsize(), time.monotonic()
+            if pipeline._ready.waiting != ahead:
+                ahead, since = pipeline._ready.waiting, time.monotonic()
             time.sleep(0.005)
 
     pipeline._runtime.infer = infer

@@ -96,10 +96,10 @@ def test_a_worker_keeps_nothing_of_what_loading_its_model_took_for_a_moment(
     begin, tmp_path, monkeypatch
 ):
     order = []
-    proved = worker_module.prove
+    verify = worker_module.verify
     monkeypatch.setattr(
-        worker_module, "prove", lambda *given: (proved(*given), order.append("proved"))[0]
+        worker_module, "verify", lambda *given: (verify(*given), order.append("verified"))[0]
     )
     monkeypatch.setattr(worker_module, "give_back", lambda: order.append("given back"))
     begin(simulated(tmp_path / "m", wait_ms=0))
-    assert order == ["proved", "given back"]
+    assert order == ["verified", "given back"]

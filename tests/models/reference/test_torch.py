@@ -20,8 +20,8 @@ from lambdas.model.errors import ModelError  # noqa: E402
 from lambdas.model.hooks import Hooks  # noqa: E402
 from lambdas.model.package import load_package  # noqa: E402
 from lambdas.model.runtimes.select import load_runtime  # noqa: E402
-from lambdas.worker.warm_up import answered, prove  # noqa: E402
-from models.draft import Wishes, draft, write  # noqa: E402
+from lambdas.worker.warm_up import answered, verify  # noqa: E402
+from models.draft import Overrides, draft, write  # noqa: E402
 from models.facts import read_facts  # noqa: E402
 from models.jsonc import read  # noqa: E402
 from models.package import pack  # noqa: E402
@@ -52,7 +52,7 @@ def package(request, tmp_path):
     facts = read_facts(saved(tmp_path, request.param))
     folder = tmp_path / "package"
     labels = ("red", "green", "blue")
-    write(draft(facts, Found("unit", "as declared", labels), Wishes("net", size=Side(32, 32))),
+    write(draft(facts, Found("unit", "as declared", labels), Overrides("net", size=Side(32, 32))),
           folder)  # fmt: skip
     document = read((folder / "model.json").read_bytes())
     made = pack(folder, document, folder / "net.tar.gz")
@@ -62,7 +62,7 @@ def package(request, tmp_path):
 
 def test_torchscript_and_exported_programs_answer_as_torch_does(package, tmp_path, monkeypatch):
     monkeypatch.setenv("FANFOLD_MODEL_SHA256", "0" * 64)
-    model = prove(package, load_runtime(package, -1), Hooks())
+    model = verify(package, load_runtime(package, -1), Hooks())
     picture = np.full((32, 32, 3), (10, 40, 220), np.uint8)  # BGR: red
     cv2.imwrite(str(tmp_path / "red.png"), picture)
     top = answered(model, str(tmp_path / "red.png"))["top"]

@@ -14,7 +14,7 @@ import pytest
 from cable import Cable
 from credentials_provider import Provider
 from own_ca import OwnCa
-from uplinking import until
+from waiting import until
 
 from edgecore.uplink.iot import role_alias_request
 from edgecore.uplink.iot.identity import read_identity
@@ -67,8 +67,8 @@ def credentials(join: Path, clock: Clock) -> RoleAliasCredentials:
 def test_they_are_asked_for_by_certificate_and_thing_and_held(
     credentials: RoleAliasCredentials, provider: Provider
 ) -> None:
-    assert credentials.now().lent()["AccessKeyId"] == "ASIA1"
-    assert credentials.now().lent()["AccessKeyId"] == "ASIA1"
+    assert credentials.now().as_answer()["AccessKeyId"] == "ASIA1"
+    assert credentials.now().as_answer()["AccessKeyId"] == "ASIA1"
     assert provider.asked == [("/role-aliases/hall%20role/credentials", THING)]
 
 

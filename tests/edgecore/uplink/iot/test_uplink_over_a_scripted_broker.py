@@ -10,7 +10,8 @@ import pytest
 from bad_line import BadLine
 from own_ca import OwnCa
 from scripted_broker import ACCEPT, CLOSE, DROP, ScriptedBroker
-from uplinking import Uplink, run, until, uplink
+from uplinking import Uplink, run, uplink
+from waiting import until
 
 from edgecore.uplink.iot.pacing import Pace
 from edgecore.uplink.iot.window import Window

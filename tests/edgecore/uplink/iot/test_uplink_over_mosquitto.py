@@ -13,7 +13,8 @@ from bad_line import BadLine
 from mosquitto import Mosquitto
 from own_ca import OwnCa
 from paho.mqtt.enums import CallbackAPIVersion
-from uplinking import Uplink, run, until, uplink
+from uplinking import Uplink, run, uplink
+from waiting import until
 
 from edgecore.uplink.backoff import Backoff
 

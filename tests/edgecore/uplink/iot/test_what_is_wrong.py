@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from mosquitto import Mosquitto, free_port
 from own_ca import OwnCa
-from uplinking import run, until, uplink
+from uplinking import run, uplink
+from waiting import until
 
 from edgecore.uplink.iot import tls
 from edgecore.uplink.iot.identity import IdentityError, read_identity
@@ -198,6 +199,7 @@ def test_the_way_through_an_http_proxy(tmp_path: Path, ca: OwnCa, broker: Mosqui
     ("content", "said"),
     [
         ("{", "is not JSON"),
+        ("[" * 9_000, "nested more than 100 deep"),
         ("[]", "holds no JSON object"),
         ('{"v": 2}', "version 2"),
         ('{"v": 1}', "iot_endpoint is missing"),

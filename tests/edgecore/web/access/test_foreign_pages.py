@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from dashboard_serving import TOKEN, Served
 
-from edgecore.web.access.doors import token_matches
+from edgecore.web.access.authenticators import token_matches
 
 
 @pytest.mark.parametrize(

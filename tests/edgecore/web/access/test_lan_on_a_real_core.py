@@ -273,9 +273,59 @@ def test_a_viewers_page_offers_no_action(plant: Plant, browser: Browser) -> None
     browser.wait("document.querySelector('#person').innerText.includes('vera (viewer)')")
     browser.wait("document.querySelector('#actions-note').innerText.includes('vera is viewer')")
 
+    fetched = "performance.getEntriesByType('resource').map((e) => e.name).join()"
+    assert "actions.js" in browser("evaluate", script=fetched)
+    assert "forms.js" not in browser("evaluate", script=fetched)
     assert browser.count("#actions-body form") == 0
     assert browser("evaluate", script="document.body.classList.contains('can-drain')") is False
     assert browser("evaluate", script="document.cookie") == ""
+
+
+WIDER = """(() => {
+  const scrolls = (node) => getComputedStyle(node).overflowX !== 'visible';
+  const inside = (node) => node.parentElement && (scrolls(node.parentElement)
+    && node.parentElement !== document.body || inside(node.parentElement));
+  return [...document.querySelectorAll('body *')]
+    .filter((n) => n.getBoundingClientRect().right > innerWidth + .5 && !inside(n))
+    .map((n) => `${n.tagName}#${n.id}.${n.className}`).slice(0, 9);
+})()"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("name", ["mira", "vera"])
+def test_nothing_on_the_people_page_is_wider_than_the_screen(
+    plant: Plant, browser: Browser, tmp_path: Path, name: str, width: int
+) -> None:
+    """An admin's, with users and audit log, and a viewer's own password."""
+    if not any(user.name == "mira" for user in plant.users.all()):
+        plant.users.add("mira", Role.ADMIN, PASSWORD)
+    sign_in(plant, browser, name)
+    browser("open", url=f"{plant.origin}/people", width=width, height=844)
+    shown = "#acts tbody tr" if name == "mira" else "#own:not([hidden]) form"
+    browser.wait(f"document.querySelector('{shown}')")
+
+    browser("screenshot", path=str(tmp_path / f"people-{name}-{width}.png"))
+    assert browser("evaluate", script=WIDER) == []
+    assert browser("evaluate", script="document.documentElement.scrollWidth") <= width
+    cards = "[...document.querySelectorAll('.wide')]"
+    assert browser("evaluate", script=f"{cards}.every((n) => n.scrollWidth <= n.clientWidth)")
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1400])
+@pytest.mark.parametrize("path", ["/", "/history", "/regions"])
+def test_nothing_on_a_signed_in_page_is_wider_than_the_screen(
+    plant: Plant, browser: Browser, path: str, width: int
+) -> None:
+    """With the name and role of who looks at the top of it."""
+    sign_in(plant, browser, "vera")
+    browser("open", url=f"{plant.origin}{path}", width=width, height=844)
+    browser.wait("document.readyState === 'complete'")
+    browser.wait("document.querySelector('#person').innerText.includes('vera')")
+
+    assert browser("evaluate", script=WIDER) == []
+    assert browser("evaluate", script="document.documentElement.scrollWidth") <= width
 
 
 def sign_in(plant: Plant, browser: Browser, name: str) -> None:

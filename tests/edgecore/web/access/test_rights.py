@@ -18,7 +18,7 @@ from edgecore.people.audit import Act, AuditLog
 from edgecore.people.roles import Role
 from edgecore.people.sessions import Sessions
 from edgecore.people.users import Users
-from edgecore.web.access.doors import PeoplesDoor, TrustedProxy
+from edgecore.web.access.authenticators import TrustedProxy, UserAuthenticator
 from edgecore.web.access.guard import Guard
 from edgecore.web.access.people import PeopleRoutes
 from edgecore.web.access.rights import RIGHTS, acts_of
@@ -85,7 +85,7 @@ class Plant:
         for name, role in PASSWORDLESS.items():
             self.users.add(name, role, None)
         self.sessions = Sessions(state, self.users)
-        self.door = PeoplesDoor(
+        self.authenticator = UserAuthenticator(
             users=self.users, sessions=self.sessions, tls=True, names=frozenset({"press7.local"}),
             proxy=TrustedProxy(header="x-forwarded-user", addresses=frozenset({PROXY})),
         )  # fmt: skip
@@ -118,7 +118,7 @@ class Plant:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        guard = Guard(_inner, self.door, note)
+        guard = Guard(_inner, self.authenticator, note)
         asyncio.run(cast(Any, guard(scope, cast(Receive, None), send)))
         return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from page_messages import T, record
 
-from edgecore.web.dashboard.gallery import KEPT, SHOWN, Gallery
+from edgecore.web.dashboard.gallery import KEPT, SHOWN, UNSAMPLED, Gallery
 from edgecore.web.dashboard.streams import MAX_STREAMS, StreamTable
 
 
@@ -40,6 +40,14 @@ def test_a_fast_stream_is_sampled_but_its_failures_are_kept_and_shown() -> None:
         gallery.offer(record(n), T + n)
 
     assert places(gallery)[:3] == [("cam1", 99), ("cam1", 50), ("cam1", 98)]
+
+
+def test_pictures_go_on_at_once_though_the_clock_was_set_back_an_hour() -> None:
+    gallery = Gallery()
+    for seq in range(1, UNSAMPLED + 1):
+        gallery.offer(record(seq), T + seq)
+
+    assert gallery.offer(record(99), T - 3600)
 
 
 def test_the_gallery_stays_small() -> None:

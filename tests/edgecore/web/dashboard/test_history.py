@@ -95,19 +95,41 @@ def test_a_clock_set_back_starts_again_instead_of_waiting() -> None:
     assert len(history.fine()) == 1
 
 
-def test_only_points_after_the_asked_time_come_back() -> None:
+def test_only_points_that_were_not_handed_out_come_back() -> None:
     history = History()
-    for second in range(5):
+    for second in range(3):
+        history.tick(T0 + second, {})
+    seen = history.fine_written
+    for second in range(3, 5):
         history.tick(T0 + second, {})
 
-    assert [p[0] for p in history.fine(after=T0 + 2)] == [T0 + 3, T0 + 4]
+    assert [p[0] for p in history.fine(behind=seen)] == [T0 + 3, T0 + 4]
+
+
+def test_points_go_on_at_once_though_the_clock_was_set_back_an_hour() -> None:
+    """And those of the hour that comes again make room: a chart's time only goes on."""
+    history = History()
+    for second in [*range(10), -3600, -3599, -3598]:
+        history.tick(T0 + second, {})
+        seen = history.fine_written - 1
+
+    assert [p[0] for p in history.fine(behind=seen)] == [T0 - 3598]
+    assert [p[0] for p in history.fine()] == [T0 - 3599, T0 - 3598]
+
+
+def test_a_clock_that_was_wrong_for_a_minute_costs_only_that_minute() -> None:
+    history = History()
+    for second in [*range(10), *range(3600, 3660), *range(70, 80)]:
+        history.tick(T0 + second, {})
+
+    assert [p[0] - T0 for p in history.fine()] == [*range(1, 10), *range(71, 80)]
 
 
 @given(st.lists(st.floats(0.02, 1e6), min_size=1, max_size=200), st.floats(0.01, 1.0))
 def test_a_quantile_is_within_half_a_bucket_of_the_exact_one(ms: list[float], q: float) -> None:
     durations = Durations()
-    for value in ms:
-        durations.add(value)
+    durations.add(ms[:-1])
+    durations.add(ms[-1:])
 
     exact = sorted(ms)[math.ceil(q * len(ms)) - 1]
     assert durations.quantile(q) == pytest.approx(exact, rel=RATIO - 1)
@@ -118,15 +140,19 @@ def test_merged_durations_answer_as_if_all_had_been_added_to_one(
     left: list[float], right: list[float]
 ) -> None:
     one, two, both = Durations(), Durations(), Durations()
-    for value in left:
-        one.add(value)
-        both.add(value)
-    for value in right:
-        two.add(value)
-        both.add(value)
+    one.add(left)
+    two.add(right)
+    both.add(left + right)
     one.merge(two)
 
     assert str(one.quantile(0.5)) == str(both.quantile(0.5))
+
+
+def test_what_is_no_number_is_left_out_of_the_quantiles() -> None:
+    durations = Durations()
+    durations.add([math.nan, 5.0, math.nan])
+
+    assert durations.quantile(1.0) == pytest.approx(5.0, rel=RATIO - 1)
 
 
 def test_no_durations_have_no_quantile() -> None:

@@ -16,7 +16,7 @@ OWN = [p for p in FILES if "vendor" not in p.parts]
 
 
 def test_the_whole_page_stays_below_its_stated_weight() -> None:
-    page = [p for p in FILES if not {"history", "people", "regions"} & set(p.parts)]
+    page = [p for p in FILES if not {"history", "people", "regions", "later"} & set(p.parts)]
 
     assert sum(p.stat().st_size for p in page) < MAX_PAGE_BYTES
 
@@ -48,8 +48,16 @@ def test_every_script_that_is_imported_is_there_and_fetched_early() -> None:
     assert every((STATIC / name).is_file() for name in imported)
 
 
-def test_every_id_that_a_script_asks_for_is_in_the_page_or_made_by_one() -> None:
+def test_what_is_fetched_when_there_is_a_use_for_it_is_there() -> None:
     scripts = "".join(p.read_text() for p in STATIC.glob("*.js"))
+    there = {f"later/{path.name}" for path in (STATIC / "later").iterdir()}
+
+    assert set(re.findall(r'await import\("\./([\w/]+\.js)"\)', scripts)) == there
+    assert 'from "./later' not in scripts
+
+
+def test_every_id_that_a_script_asks_for_is_in_the_page_or_made_by_one() -> None:
+    scripts = "".join(p.read_text() for p in [*STATIC.glob("*.js"), *STATIC.glob("later/*.js")])
     made = set(re.findall(r'id: "([\w-]+)"', scripts))
     there = set(re.findall(r'id="([\w-]+)"', (STATIC / "index.html").read_text()))
 

@@ -84,6 +84,30 @@ def test_a_hung_worker_is_red_and_the_site_degraded(browser: Browser, served: Se
     assert "w2 is hung" in browser.text("#problems")
 
 
+def test_two_reasons_of_one_name_stay_two_rows_however_long_they_last(
+    browser: Browser, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two full disks are one `disk_full` each; the page draws the verdict with every state."""
+    disks = [
+        {"path": path, "use": use, "free_bytes": 0, "size_bytes": 1 << 30}
+        for path, use in (("/state", "state"), ("/images", "images"))
+    ]
+    status = served.core.status
+    monkeypatch.setattr(served.core, "status", lambda: {**status(), "disks": disks})
+    browser.open(served.port)
+    browser.wait("document.querySelectorAll('#problems p').length >= 2")
+    script = """new Promise((done) => {
+        let seen = 0;
+        const more = new EventSource("/api/stream");
+        more.addEventListener("state", () => (seen += 1) === 5 && done(more.close()));
+    })"""
+    browser("evaluate", script=script)
+
+    assert browser.count("#problems p") == 2
+    assert "/state" in browser.text("#problems")
+    assert "/images" in browser.text("#problems")
+
+
 def answer(label: str, score: float, ms: float) -> dict[str, Any]:
     top = {"top": [{"label": label, "index": 0, "score": score}]}
     return {"stream": "cam1", "seq": 1, "file": "1.jpg", "status": "ok", "task": "classification",
@@ -145,6 +169,16 @@ def test_without_the_token_the_page_offers_nothing_but_to_unlock(
     browser("fill", selector="[name=token]", text=TOKEN)
     browser("click", selector="#actions-body button")
     browser.wait("document.querySelectorAll('#actions-body form').length === 4")
+
+
+def test_forms_that_cannot_be_fetched_are_said_to_be_missing(
+    browser: Browser, served: Served
+) -> None:
+    browser.open(served.port, token=TOKEN, refuse="**/later/forms.js")
+
+    browser.wait("document.querySelector('#actions-note').innerText.includes('reload this page')")
+    browser.wait("document.body.classList.contains('can-restart')")
+    assert browser.count("#actions-body form") == 0
 
 
 def test_a_worker_is_restarted_by_a_click(browser: Browser, served: Served) -> None:
@@ -244,6 +278,19 @@ def test_a_page_that_is_open_for_days_keeps_ten_minutes(browser: Browser, served
         "return [c.points.length, c.points.at(-1)[0]]; })",
     )
     assert kept == [600, 99999]
+
+
+def test_charts_go_on_at_once_though_the_clock_was_set_back(
+    browser: Browser, served: Served
+) -> None:
+    browser.open(served.port)
+    kept = browser(
+        "evaluate",
+        script="import('/static/charts.js').then(({ Charts }) => { const c = new Charts();"
+        "for (const t of [7200, 7201, 3600, 3601]) c.append([[t, 1]]);"
+        "return c.points.map((p) => p[0]); })",
+    )
+    assert kept == [3600, 3601]
 
 
 def test_a_name_is_never_taken_for_markup(browser: Browser, served: Served) -> None:

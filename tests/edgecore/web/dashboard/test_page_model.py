@@ -104,12 +104,13 @@ def test_a_job_that_ended_is_listed_newest_first() -> None:
     assert [j["job"] for j in page_model.sections({}, T)["jobs"]] == ["j2", "j1"]
 
 
-def test_results_go_to_the_metrics_as_they_came() -> None:
-    got: list[tuple[str, int, float]] = []
-    page_model = PageModel(VIEW, lambda stream, records, t: got.append((stream, len(records), t)))
-    page_model.observe(ordered(record(1), record(2), t=T + 1))
+def test_results_go_to_the_metrics_summed_up_by_status_and_stage() -> None:
+    got: list[Any] = []
+    page_model = PageModel(VIEW, lambda *summed: got.append(summed))
+    gap = {"seq": 3, "status": "gap"}
+    page_model.observe(ordered(record(1), record(2, ms={"read": 2.5}), gap, t=T + 1))
 
-    assert got == [("cam1", 2, T + 1)]
+    assert got == [("cam1", {"ok": 2, "gap": 1}, {"read": [2.5], "total": [1000.0] * 2})]
 
 
 def test_a_status_of_a_core_that_only_just_began_is_no_error() -> None:
@@ -218,6 +219,33 @@ def test_a_rate_forgets_what_is_older_than_its_window() -> None:
 
     assert board.cards(status(), T + 19)[0]["per_s"] == 1.1
     assert board.cards(status(), T + 19 + 2 * RATE_WINDOW_S)[0]["per_s"] == 0.0
+
+
+def test_a_rate_that_nobody_looks_at_is_forgotten_as_well() -> None:
+    """It was kept for 20,000 messages of each worker: 2 MB of the core a worker."""
+    board = WorkerBoard()
+    for n in range(1000):
+        board.finished("w0", T + n)
+
+    assert len(board._finished["w0"]) <= RATE_WINDOW_S + 1
+
+
+def test_a_rate_forgets_what_was_done_before_its_clock_was_set_back() -> None:
+    board = WorkerBoard()
+    for n in range(20):
+        board.finished("w0", T + n)
+    board.finished("w0", T - 3600)
+
+    assert board.cards(status(), T - 3600)[0]["per_s"] == 0.1
+
+
+def test_a_stream_seen_last_is_shown_though_the_clock_was_set_back() -> None:
+    table = StreamTable()
+    for n in range(100):
+        table.results(f"cam{n}", {"ok": 1}, 1, T + n)
+    table.results("late", {"ok": 1}, 1, T - 3600)
+
+    assert "late" in [row["name"] for row in table.top()]
 
 
 def test_a_stream_that_holds_nothing_any_more_says_so() -> None:

@@ -74,7 +74,7 @@ def test_everything_that_a_core_knows_is_on_the_page(page: Browser, hall: RealCo
     page.wait("document.querySelector('#images').innerText.includes('right #3')")
     page.wait("document.querySelector('#jobs').innerText.includes('shift-2')")
     page.wait("!document.querySelector('#cloud').innerText.includes('never')")
-    page.wait("document.querySelector('#doctor-note').innerText.includes('ok')", 60_000)
+    page.wait("document.querySelector('#doctor-note').innerText.includes('ok')", 150_000)
 
     assert page.text("#verdict") == "ok"
     assert page.count(".worker") == 2
@@ -195,6 +195,8 @@ def test_what_went_wrong_with_an_image_is_in_the_log_with_its_id(
     bad.mkdir()
     (bad / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 half a picture")
     hall.fanfold("send", "bad", "--site", "hall", "--camera", "left")
+    failed = "document.querySelector('.image:has(.bad)')?.innerText"
+    page.wait(f"/failed: \\w+[^]*, broken.jpg/.test({failed})")  # no click
     found = hall.eventually(
         lambda: [
             json.loads(line)

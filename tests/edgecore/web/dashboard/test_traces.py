@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecore.web.dashboard.traces import MAX_PENDING, MAX_TRACES, ORDER, TraceBook
+from edgecore.web.dashboard.traces import (
+    MAX_PENDING,
+    MAX_TRACES,
+    MAX_UNREAD_BYTES,
+    ORDER,
+    TraceBook,
+)
 
 T = 1_790_000_000.0
 STAGES = ("queue", "read", "transform", "inference", "order")
@@ -130,3 +136,33 @@ def test_a_manifest_that_claims_a_billion_images_costs_a_bounded_table() -> None
     trace = book.result(record(1), T)
     assert trace is not None
     assert trace.t_start == T - 1
+
+
+def test_a_trace_is_made_when_somebody_asks_with_the_start_of_its_publish() -> None:
+    book, asked = TraceBook(), []
+    book.published("cam1", "m", T - 1)
+    book.accepted("cam1", "m", 1, 100)
+    book.later(lambda: asked.append(book.result(record(3), T)), 100, 1)
+    book.later(lambda: book.cloud("cam1", 3, T + 2), 0, 1)
+    assert not asked
+
+    trace = book.get("cam1", 3)
+    assert trace is not None
+    assert trace.total_ms == pytest.approx(3000)
+
+
+def test_of_what_nobody_asks_for_the_newest_results_are_kept() -> None:
+    book = TraceBook()
+    for n in range(MAX_TRACES + 10):
+        book.later(lambda n=n: book.result(record(n), T), 1, 1)
+
+    assert book.get("cam1", 9) is None
+    assert len(book.slowest(2 * MAX_TRACES)) == MAX_TRACES
+
+
+def test_results_that_nobody_asks_for_take_a_bounded_number_of_bytes() -> None:
+    book = TraceBook()
+    for n in range(3):
+        book.later(lambda n=n: book.result(record(n), T), 1, MAX_UNREAD_BYTES // 2)
+
+    assert [t.seq for t in sorted(book.slowest(9), key=lambda t: t.seq)] == [1, 2]

@@ -21,7 +21,7 @@ DOCS = PROJECT / "docs"
 def served() -> dict[str, str]:
     """Every family's name as it is documented, with its type."""
     metrics = Metrics(lambda: STATUS)
-    metrics.observe("cam1", [{"status": "ok", "ms": {"inference": 1.0}, "t_in": 1.0}], now=2.0)
+    metrics.observe("cam1", {"ok": 1}, {"inference": [1.0], "total": [1000.0]})
     families = text_string_to_metric_families(metrics.render().decode())
     return {
         f.name + "_total" * (f.type == "counter"): f.type
@@ -41,7 +41,7 @@ def test_the_reference_gives_each_family_the_meaning_that_is_served() -> None:
     text = (DOCS / "spec" / "metrics.md").read_text()
     documented = dict(re.findall(r"^\| `(fanfold_\w+)` \|.*\| ([^|]+) \|$", text, re.M))
     metrics = Metrics(lambda: STATUS)
-    metrics.observe("cam1", [{"status": "ok", "ms": {"inference": 1.0}, "t_in": 1.0}], now=2.0)
+    metrics.observe("cam1", {"ok": 1}, {"inference": [1.0], "total": [1000.0]})
     families = text_string_to_metric_families(metrics.render().decode())
 
     assert documented == {

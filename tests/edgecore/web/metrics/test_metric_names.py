@@ -35,8 +35,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
 @pytest.fixture
 def metrics() -> Metrics:
     made = Metrics(lambda: STATUS)
-    record = {"status": "ok", "ms": {"inference": 15.8}, "t_in": 100.0}
-    made.observe("cam1", [record], now=100.05)
+    made.observe("cam1", {"ok": 1}, {"inference": [15.8], "total": [50.0]})
     return made
 
 
@@ -114,7 +113,7 @@ def test_stage_times_land_in_the_histogram_in_seconds(metrics: Metrics) -> None:
 def test_a_thousand_streams_cost_a_bounded_number_of_series() -> None:
     metrics = Metrics(dict)
     for n in range(1000):
-        metrics.observe(f"cam{n}", [{"status": "ok"}], now=0.0)
+        metrics.observe(f"cam{n}", {"ok": 1}, {})
 
     found = {k: v for k, v in samples(metrics).items() if k[0] == "fanfold_images_total"}
     other = frozenset({("stream", "other"), ("status", "ok")})
@@ -124,7 +123,7 @@ def test_a_thousand_streams_cost_a_bounded_number_of_series() -> None:
 
 def test_a_gap_is_not_counted_as_an_image() -> None:
     metrics = Metrics(dict)
-    metrics.observe("cam1", [{"status": "gap", "seq": 4}], now=0.0)
+    metrics.observe("cam1", {"gap": 1}, {})
 
     assert not [k for k in samples(metrics) if k[0] == "fanfold_images_total"]
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import io
 import json
 import os
 import signal
+import subprocess
+import threading
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
 
 import boto3
 import pytest
-from alert_peers import Hook
+from alert_peers import Hook, mail_server, plain_broker
 from chromium import Browser, needs_chromium
+from mosquitto import free_port
 from real_core import RealCore
 
 from fanfold.device.interpreters import device_python
@@ -31,6 +38,10 @@ def hook() -> Iterator[Hook]:
     made.close()
 
 
+MAIL_PORT, BROKER_PORT = free_port(), free_port()
+"""Nobody listens there until a test does."""
+
+
 @pytest.fixture(scope="module")
 def hall(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCore]:
     core = RealCore(tmp_path_factory.mktemp("hall"))
@@ -42,7 +53,20 @@ def hall(hook: Hook, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealC
             "time_zone": "UTC",
             "samples": {"rules": [{"name": "parts", "label": "part", "per_hour": 36_000}]},
         },
-        alerts={"rules": [parts], "to": {"webhook": {"url": hook.url}}},
+        alerts={
+            "rules": [parts, {"name": "waits", "when": "backlog", "above": 1, "for_s": 0}],
+            "to": {
+                "webhook": {"url": hook.url},
+                "mail": {
+                    "host": "127.0.0.1",
+                    "port": MAIL_PORT,
+                    "tls": "none",
+                    "sender": "core@plant.example",
+                    "to": ["shift@plant.example"],
+                },
+                "mqtt": {"host": "127.0.0.1", "port": BROKER_PORT, "topic": "plant/alerts"},
+            },
+        },
     )
     core.start()
     core.send(job="lot-1")
@@ -72,6 +96,10 @@ def test_images_are_found_by_label_and_job_with_their_defect_rate(hall: RealCore
     ]
 
 
+def test_an_image_that_was_sent_is_found_by_the_beginning_of_its_own_name(hall: RealCore) -> None:
+    assert [r["name"] for r in records(hall, "name=weld")] == ["weld 7.jpg"]
+
+
 def test_the_csv_of_the_command_line_is_what_the_page_downloads(hall: RealCore) -> None:
     printed = hall.fanfold("history", "hall", "--csv")
     downloaded = hall.ask("/api/history/records.csv")[1].decode()
@@ -79,6 +107,8 @@ def test_the_csv_of_the_command_line_is_what_the_page_downloads(hall: RealCore) 
 
     assert [r["seq"] for r in rows] == [r["seq"] for r in csv.DictReader(io.StringIO(downloaded))]
     assert {r["status"] for r in rows} == {"ok", "failed"}
+    # One click from the first page.
+    assert b'href="/api/history/records.csv"' in hall.ask("/")[1]
 
 
 @pytest.mark.parametrize(
@@ -111,10 +141,13 @@ def test_a_number_that_no_database_holds_is_refused_in_words(
 def test_whatever_is_shown_is_csv_when_csv_is_asked_for(
     hall: RealCore, asked: list[str], head: str, word: str
 ) -> None:
-    printed = hall.fanfold("history", "hall", *asked, "--csv").lstrip("\ufeff")
+    def printed() -> str:
+        return hall.fanfold("history", "hall", *asked, "--csv").lstrip("\ufeff")
 
-    assert printed.startswith(head)
-    assert word in printed
+    # What happened is in the history a step later than the images.
+    said = hall.eventually(lambda: word in printed() and printed(), f"{word} is shown")
+
+    assert said.startswith(head)
     hall.fanfold("history", "hall", *asked, "--csv", "--json", ok=(2,))
     assert "pass one of them" in hall.said
 
@@ -242,11 +275,75 @@ def test_an_alert_is_told_shown_and_acknowledged_on_the_page(
     assert "acknowledged" in hall.fanfold("alerts", "list", "hall")
 
 
-def test_a_test_of_the_alerts_reaches_the_webhook(hall: RealCore, hook: Hook) -> None:
-    said = hall.fanfold("alerts", "test", "hall")
+def test_a_test_of_the_alerts_says_which_way_failed(hall: RealCore, hook: Hook) -> None:
+    said = hall.fanfold("alerts", "test", "hall", ok=(1,))
+    ways = json.loads(hall.fanfold("alerts", "test", "hall", "--json", ok=(1,)))["ways"]
+    problems = {way["name"]: way["problem"] for way in ways}
 
     assert "webhook: sent" in said
+    assert problems["webhook"] is None
+    assert "refused" in problems["mail"]
+    assert "refused" in problems["mqtt"]
     assert hook.got[-1][1]["kind"] == "test"
+
+
+class Inbox:
+    """The subjects of what a mail server was given."""
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - its name for it
+        letter = message_from_bytes(envelope.content, policy=default)
+        self.subjects.append(str(letter["Subject"]))
+        return "250 kept"
+
+    def of(self, rule: str) -> list[str]:
+        return [s.split()[1] for s in self.subjects if f" {rule}:" in s]
+
+
+def test_a_backlog_is_told_three_ways_acknowledged_once_and_its_end_is_told(
+    hall: RealCore, hook: Hook
+) -> None:
+    """The mail server and the broker come back: what waited for them is not lost either."""
+    inbox, topic = Inbox(), []
+
+    def told(rule: str, kinds: list[str]) -> bool:
+        by_hook = [body["kind"] for _, body in hook.got if body["alert"] == rule]
+        by_topic = [body["kind"] for body in topic if body["alert"] == rule]
+        return by_hook == by_topic == kinds and len(inbox.of(rule)) == len(kinds)
+
+    subscribe = ["mosquitto_sub", "-t", "plant/alerts", "-q", "1", "-c", "-i", "shift", "-p"]
+    user = getpass.getuser()
+    # The core may find its broker before a subscriber does: the session is there already.
+    with plain_broker(hall.folder, user=user) as port:
+        subprocess.run([*subscribe, str(port), "-E"], check=True)
+    with plain_broker(hall.folder, BROKER_PORT, user), mail_server(inbox, MAIL_PORT):
+        heard = subprocess.Popen([*subscribe, str(BROKER_PORT)], stdout=subprocess.PIPE, text=True)
+        assert heard.stdout is not None
+        lines = heard.stdout
+        threading.Thread(
+            target=lambda: topic.extend(json.loads(line) for line in lines), daemon=True
+        ).start()
+        try:
+            # A test that arrives also sends what waited.
+            hall.eventually(
+                lambda: hall.act("test-alerts", {})[0] == 200 and topic, "all three answer"
+            )
+            hall.eventually(lambda: told("parts", ["on"]), "what had waited was told")
+            hall.act("drain", {"on": True})
+            hall.send(job="waiting")
+            hall.eventually(lambda: told("waits", ["on"]), "the backlog was told")
+            known = json.loads(hall.fanfold("alerts", "acknowledge", "waits", "hall", "--json"))
+            hall.act("drain", {"on": False})
+            hall.eventually(lambda: told("waits", ["on", "ended"]), "its end was told")
+        finally:
+            heard.terminate()
+            heard.wait(10)
+
+    assert known["alert"]["acknowledged"]
+    assert inbox.of("waits") == ["ALERT", "ended"]
+    assert inbox.of("parts") == ["ALERT"]
 
 
 def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(
@@ -264,7 +361,8 @@ def test_after_a_kill_images_charts_and_counters_are_there_and_the_kill_is_told(
     assert records(hall) == before
     assert "ended without notice" in events
     assert "was acknowledged" in events
-    assert [b["kind"] for _, b in hook.got].count("on") == 1, "a restart tells nobody twice"
+    kinds = [b["kind"] for _, b in hook.got if b["alert"] == "parts"]
+    assert kinds.count("on") == 1, "a restart tells nobody twice"
     assert any(point[1] for point in points), "the chart knows images of before"
 
 

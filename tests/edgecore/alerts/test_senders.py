@@ -6,36 +6,33 @@ import json
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 from typing import Any
 
 import pytest
-from alert_peers import Hook, plain_broker, silent_server
-from mosquitto import free_port
+from alert_peers import Hook, mail_server, plain_broker, silent_server
 from waiting import eventually
 
-from edgecore.alerts import ways
-from edgecore.alerts.book import Notice
+from edgecore.alerts import channel as channel_module
+from edgecore.alerts import senders
+from edgecore.alerts.alert_states import Notice
 from edgecore.alerts.channel import MAX_WAITING, Channel
-from edgecore.alerts.ways import CannotSend, mail, mqtt, webhook
+from edgecore.alerts.senders import CannotSend, mail, mqtt, webhook
 
 T = 1_790_000_000.0
 EVIL = 'label "<script>\x1b[2J\r\nBcc: all@plant.example" on 3 image(s)'
 
 
-@contextmanager
-def mail_server(inbox: Any) -> Iterator[dict[str, Any]]:
-    """aiosmtpd with these handlers; what the settings of a way by mail say of it."""
-    controller = pytest.importorskip("aiosmtpd.controller", reason="needs aiosmtpd")
-    server = controller.Controller(inbox, hostname="127.0.0.1", port=(port := free_port()))
-    server.start()
-    try:
-        yield {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "core@plant.example"}
-    finally:
-        server.stop()
+class Clock:
+    """Another's ``time``, with what has passed besides."""
+
+    def __init__(self, real: Any) -> None:
+        self._real, self.passed_s = real, 0.0
+
+    def monotonic(self) -> float:
+        return float(self._real.monotonic()) + self.passed_s
 
 
 def notice(text: str = "w0 is hung", kind: Any = "on") -> Notice:
@@ -100,6 +97,36 @@ def test_a_mail_server_gets_one_mail_whose_headers_no_label_can_forge() -> None:
     assert "fanfold alerts acknowledge workers hall" in letter.get_content()
 
 
+def test_a_mail_server_is_greeted_without_asking_the_name_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a plant without one the question alone takes ten seconds."""
+    greeted: list[str] = []
+    asked: list[threading.Thread] = []
+
+    def getfqdn(*_: Any) -> str:
+        asked.append(threading.current_thread())  # the server asks too, in a thread of its own
+        return "slow.example"
+
+    class Inbox:
+        async def handle_EHLO(  # noqa: N802 - its name for it
+            self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
+        ) -> list[str]:
+            session.host_name = hostname
+            greeted.append(hostname)
+            return responses
+
+        async def handle_DATA(self, *_: Any) -> str:  # noqa: N802 - its name for it
+            return "250 kept"
+
+    with mail_server(Inbox()) as settings:
+        monkeypatch.setattr("socket.getfqdn", getfqdn)
+        mail({**settings, "to": ["ops@plant.example"]}, "hall", "hall-core")(notice())
+
+    assert greeted == ["[127.0.0.1]"]
+    assert threading.main_thread() not in asked
+
+
 def test_mosquitto_hands_the_alert_to_its_subscriber(tmp_path: Path) -> None:
     with plain_broker(tmp_path) as port:
         listen = ["mosquitto_sub", "-p", str(port), "-t", "plant/alerts", "-q", "1", "-c"]
@@ -115,7 +142,7 @@ def test_mosquitto_hands_the_alert_to_its_subscriber(tmp_path: Path) -> None:
 def test_a_mail_server_that_hangs_holds_nothing_up_and_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ways, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(senders, "TIMEOUT_S", 0.3)
     with silent_server() as port:
         settings = {"host": "127.0.0.1", "port": port, "tls": "none", "sender": "a@b.example",
             "to": ["c@d.example"]}  # fmt: skip
@@ -141,6 +168,41 @@ def test_what_a_webhook_refused_for_long_arrives_when_it_answers_again(hook: Hoo
 
     assert [body["text"] for _, body in hook.got] == ["first"] * 4 + ["second"]
     assert (status["failures"], status["problem"]) == (3, None)
+
+
+def test_a_day_of_500s_calls_the_webhook_ever_more_rarely_and_keeps_what_is_not_too_old(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The day passes in a moment: each pause adds its seconds to the clock."""
+    clock = Clock(channel_module.time)
+    monkeypatch.setattr(channel_module, "time", clock)
+    hook.answers = [500]
+    channel = Channel("webhook", webhook({"url": hook.url}, "s", "c"))
+    pauses: list[float] = []
+    passed = threading.Event()
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        clock.passed_s += seconds
+        if clock.passed_s > 50_000 and len(put) == 1:
+            put.append("second")
+            channel.put(notice("second"))
+        if sum(pauses) > 90_000:
+            hook.answers = [200]
+            passed.set()
+
+    put = ["first"]
+    monkeypatch.setattr(channel, "_pause", pause)
+    channel.put(notice("first"))
+    assert passed.wait(60)
+    eventually(lambda: channel.status()["waiting"] == 0, "the webhook answered again")
+    status = channel.status()
+    channel.stop()
+
+    assert pauses[:9] == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0]
+    assert set(pauses[9:]) == {300.0}
+    assert (status["sent"], status["dropped"], status["problem"]) == (1, 1, None)
+    assert hook.got[-1][1]["text"] == "second", "the first had waited for over a day"
 
 
 def test_a_test_that_arrives_sends_what_was_waiting_for_its_next_try(hook: Hook) -> None:

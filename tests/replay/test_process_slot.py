@@ -9,21 +9,21 @@ import uuid
 
 import pytest
 
-from replay.engines.seat import Seat
+from replay.engines.process_slot import ProcessSlot
 from replay.errors import CannotLoadError
 
 DEADLINE_S = 30
 #: Says that it sits, waits for a line, and lets go of nothing by itself.
 HOLDER = """
 import sys
-from replay.engines.seat import Seat
+from replay.engines.process_slot import ProcessSlot
 
 class Kept:
     def stop(self):
         print("stopped", flush=True)
 
-seat = Seat()
-with seat.using("job", [sys.argv[1]], Kept):
+slot = ProcessSlot()
+with slot.using("job", [sys.argv[1]], Kept):
     print("sits", flush=True)
     sys.stdin.readline()
 print("idle", flush=True)
@@ -62,14 +62,14 @@ def next_shard(process: subprocess.Popen) -> None:
 
 
 def test_a_model_is_kept_between_shards_and_made_anew_for_another_gpu(gpu):
-    seat, made = Seat(), []
+    slot, made = ProcessSlot(), []
 
     def make():
         made.append(Kept())
         return made[-1]
 
     for name in (gpu, gpu, gpu + "x", gpu + "x"):
-        with seat.using("job", [name], make) as kept:
+        with slot.using("job", [name], make) as kept:
             assert not kept.stopped
 
     assert [kept.stopped for kept in made] == [True, False]
@@ -83,7 +83,7 @@ def test_a_model_that_another_process_left_on_a_gpu_ends_before_ours_begins(hold
         assert holder.stdout.readline() == "stopped\n"
         return Kept()
 
-    with Seat().using("job", [gpu], make) as kept:
+    with ProcessSlot().using("job", [gpu], make) as kept:
         assert not kept.stopped
 
 
@@ -91,7 +91,7 @@ def test_a_process_that_still_works_on_a_gpu_is_waited_for(holder, gpu):
     began = threading.Event()
 
     def work():
-        with Seat().using("job", [gpu], Kept):
+        with ProcessSlot().using("job", [gpu], Kept):
             began.set()
 
     waiting = threading.Thread(target=work)
@@ -108,24 +108,24 @@ def test_a_process_that_is_killed_leaves_its_gpu_to_the_next(holder, gpu):
     holder.kill()
     holder.wait(DEADLINE_S)
 
-    with Seat().using("job", [gpu], Kept) as kept:
+    with ProcessSlot().using("job", [gpu], Kept) as kept:
         assert not kept.stopped
 
 
 def test_two_that_exchange_their_gpus_do_not_wait_for_each_other(gpu):
-    seats, mine = [Seat(), Seat()], [f"{gpu}-0", f"{gpu}-1"]
-    for seat, name in zip(seats, mine, strict=True):
-        with seat.using("job", [name], Kept):
+    slots, mine = [ProcessSlot(), ProcessSlot()], [f"{gpu}-0", f"{gpu}-1"]
+    for slot, name in zip(slots, mine, strict=True):
+        with slot.using("job", [name], Kept):
             pass
     done = []
 
-    def work(seat, name):
-        with seat.using("job", [name], Kept):
+    def work(slot, name):
+        with slot.using("job", [name], Kept):
             done.append(name)
 
     threads = [
-        threading.Thread(target=work, args=(seat, name))
-        for seat, name in zip(seats, reversed(mine), strict=True)
+        threading.Thread(target=work, args=(slot, name))
+        for slot, name in zip(slots, reversed(mine), strict=True)
     ]
     for thread in threads:
         thread.start()
@@ -136,15 +136,15 @@ def test_two_that_exchange_their_gpus_do_not_wait_for_each_other(gpu):
 
 
 def test_a_model_that_cannot_be_loaded_is_not_kept(gpu):
-    seat, made = Seat(), []
+    slot, made = ProcessSlot(), []
 
     def make():
         made.append(Kept())
         return made[-1]
 
-    with pytest.raises(CannotLoadError), seat.using("job", [gpu], make):
+    with pytest.raises(CannotLoadError), slot.using("job", [gpu], make):
         raise CannotLoadError("no such layer")
-    with seat.using("job", [gpu], make):
+    with slot.using("job", [gpu], make):
         pass
 
     assert [kept.stopped for kept in made] == [True, False]

@@ -8,7 +8,7 @@ import pytest
 
 FUNCTION = """
 import os, signal, sys
-from lambdas.tensors.leaving import remove_at_the_end
+from lambdas.tensors.cleanup import remove_at_the_end
 
 if sys.argv[2] == "runtime":
     signal.signal(signal.SIGTERM, lambda *_: os._exit(7))

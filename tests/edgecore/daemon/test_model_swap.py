@@ -16,7 +16,7 @@ from edgecore.core.group import (
     Subscription,
     Thing,
 )
-from edgecore.daemon.model_exchange import takers
+from edgecore.daemon.model_swap import takers
 
 MODEL = MachineLearningModel(
     id="model", name="model", s3_uri="s3://b/1.tar.gz", destination_path="/m", path=Path("/c/1")
