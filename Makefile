@@ -13,6 +13,8 @@ unexport PYTHONDONTWRITEBYTECODE
 # heartbeats, the CDK's polls); what they use is printed at the end.
 JOBS ?= 5
 DEVICE_JOBS ?= 2
+# Long runs have their own time limits: not more than what two cores carry.
+SOAK_JOBS ?= 2
 # Whatever starts no core, no model runtime, no browser and no CDK.
 QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edgecore/ipc \
 	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models
@@ -22,6 +24,8 @@ UNIT = build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) \
 	-n $(JOBS) -m 'not soak'
 ON_THE_DEVICE = build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) \
 	-n $(DEVICE_JOBS) -m 'not soak'
+# What `make test` draws 50 examples of (tests/conftest.py).
+MANY_EXAMPLES = -m 'hypothesis and not soak' --hypothesis-profile many -n $(SOAK_JOBS)
 IN_QUICK := not soak and not e2e and not slow
 
 .PHONY: setup demo test quick lint unit device-tests ray-tests torch-tests soak bench-guard clean
@@ -112,8 +116,10 @@ torch-tests: build/torch/.done
 
 # Hours: see docs/reliability.md. `$(BIN)/python tests/chaos/chaos_report.py` writes its table anew.
 soak: setup build/wheels/.done ray-tests
-	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m soak
-	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m soak
+	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) -m soak -n $(SOAK_JOBS) -v
+	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) -m soak -n $(SOAK_JOBS) -v
+	$(BIN)/pytest tests $(ON_DEVICE:%=--ignore %) $(MANY_EXAMPLES)
+	$(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) $(MANY_EXAMPLES)
 
 # Five short ratios against controls of the same run; below a recorded floor it fails.
 bench-guard: setup
