@@ -273,7 +273,7 @@ def test_a_stream_has_the_same_few_folders_however_many_images_came(bench):
         bench.ack(cam1=n * KEPT_IN_A_ROW + 10)
         bench.step(after_s=1.0)
 
-    assert sorted(path.name for path in stream.iterdir()) == [str(n) for n in range(KEPT_FOLDERS)]
+    assert sorted(int(path.name) for path in stream.iterdir()) == list(range(KEPT_FOLDERS))
 
 
 # The same id
