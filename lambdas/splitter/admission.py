@@ -264,7 +264,11 @@ class Admission:
             return None
         detail = f"backlog {backlog} of {limit} images"
         # Records of dropped and missing images wait for the aggregator too, and are bounded.
-        if over <= 0 or self._settings.backlog_policy == "reject" or len(self._terminals) + count > limit:
+        if (
+            over <= 0
+            or self._settings.backlog_policy == "reject"
+            or len(self._terminals) + count > limit
+        ):
             raise self._busy(detail)
         if self._settings.backlog_policy == "drop_newest":
             return terminal_status("dropped", "quota_newest", detail)

@@ -40,6 +40,7 @@ MAX_JOB_CHARS = 64
 # Names that have these are written otherwise in records (`shown_path`): JSON escapes them with six
 # bytes each, and a lone surrogate, which stands for a byte that is no UTF-8, is no text.
 _ODD = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}\Z")
 
 
@@ -198,9 +199,17 @@ def _check_bytes(name: str) -> None:
 
 def _job(message: dict[str, Any]) -> str | None:
     job = message.get("job")
-    if job is None or (isinstance(job, str) and 0 < len(job) <= MAX_JOB_CHARS):
+    if job is None or (isinstance(job, str) and 0 < len(job) <= MAX_JOB_CHARS and _is_text(job)):
         return job
-    raise MessageError("malformed", f"job is {job!r:.80}, use 1 to {MAX_JOB_CHARS} characters")
+    raise MessageError(
+        "malformed", f"job is {job!a:.80}, use 1 to {MAX_JOB_CHARS} characters of UTF-8"
+    )
+
+
+def _is_text(value: str) -> bool:
+    """Lone surrogates, which JSON's escapes can make, are no text: neither journal nor record
+    takes them."""
+    return value.isascii() or not _SURROGATE.search(value)
 
 
 def _flag(message: dict[str, Any], key: str) -> bool:
@@ -212,7 +221,7 @@ def _flag(message: dict[str, Any], key: str) -> bool:
 
 def _stamp(message: dict[str, Any]) -> Any:
     value = message.get("ts")
-    short = isinstance(value, str) and len(value) <= 64
+    short = isinstance(value, str) and len(value) <= 64 and _is_text(value)
     if value is None or short or (isinstance(value, (int, float)) and abs(value) < 1e18):
         return value
     raise MessageError("malformed", f"ts is {value!r:.40}, use a number or a short text")

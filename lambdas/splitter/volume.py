@@ -30,7 +30,7 @@ class Volume:
         identity: str,
         remember: Callable[[str], None],
         apart: bool = False,
-        remember_apart: Callable[[bool], None] = lambda apart: None,
+        remember_apart: Callable[[bool], Any] = bool,
         state_dir: str = "",
     ) -> None:
         """`state_dir`: in a container each folder is a mount, and only another folder of the

@@ -71,6 +71,8 @@ def test_the_same_image_has_the_same_id_raw_and_in_base64(volume):
         ({"file": "cam1/a.jpg", "id": "x" * 129}, "malformed"),
         ({"file": "cam1/a.jpg", "job": ["j"]}, "malformed"),
         ({"file": "cam1/a.jpg", "job": "j" * 65}, "malformed"),
+        ({"file": "cam1/a.jpg", "job": "\ud800"}, "malformed"),
+        ({"file": "cam1/a.jpg", "ts": "\udce9"}, "malformed"),
         ({"file": "cam1/a.jpg", "last": "yes"}, "malformed"),
         ({"file": "cam1/a.jpg", "ts": {"s": 1}}, "malformed"),
         ({"file": "cam1/a.jpg", "ts": float("nan")}, "malformed"),
