@@ -247,7 +247,18 @@ class SpoolStore:
         assert self._path is not None  # noqa: S101  (memory does not rot)
         self._connection().close()
         self._db, salvage = rescue(self._path, self._max_pages, error)
+        self._number_above(max(self._acked, self.protected))
         self._opened(salvage, self.account)
+
+    def _number_above(self, number: int) -> None:
+        """What was copied over the file may have given fewer: an acknowledgement of old numbers
+        must not count for new ones."""
+        before = self._db.execute(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name='message'"
+        ).fetchone()[0]
+        if number > before:
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name='message'")
+            self._db.execute("INSERT INTO sqlite_sequence VALUES('message', ?)", (number,))
 
     def _reopen(self) -> None:
         """A commit that failed may be there all the same: then its messages come twice, with two
