@@ -18,9 +18,10 @@ SAMPLES = f"{OWN_FOLDER}/samples"
 
 #: A file system looks through a folder's block for every name that is made in it, so few names are
 #: made and found soon (docs/performance.md); a folder is dearer to make than many names, so each
-#: stream keeps the same ones: a hundred numbers in one, the next hundred in the next, in turn.
+#: stream keeps the same ones: a hundred numbers in one, the next hundred in the next, in turn. They
+#: are so many that a backlog of thousands leaves few names in each.
 KEPT_IN_A_ROW = 100
-KEPT_FOLDERS = 8
+KEPT_FOLDERS = 64
 
 
 def kept_folder(stream: str, seq: int) -> str:

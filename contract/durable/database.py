@@ -18,6 +18,8 @@ import time
 from contextlib import contextmanager
 from typing import Iterator, Mapping, NamedTuple
 
+from contract.durable import overwritten
+from contract.durable.overwritten import Watched
 from contract.durable.room import PAGE_BYTES, give_up_reserve
 from contract.durable.salvage import Salvage, columns_of, salvage
 from contract.durable.trouble import failing_of
@@ -34,6 +36,8 @@ _folders: set[str] = set()
 MEMORY = ":memory:"
 _CORRUPT, _NOT_A_DATABASE = 11, 26  # https://www.sqlite.org/rescode.html
 _FILES = ("", "-wal", "-shm")
+#: Of a file that others wrote into its log is no part: it is kept, and not read through it.
+_LEFT = "-wal.left"
 
 _log = logging.getLogger("fanfold.durable")
 
@@ -41,12 +45,22 @@ _log = logging.getLogger("fanfold.durable")
 class Opened(NamedTuple):
     """`salvage`: what was there was damaged; it is set aside, and this came out of it."""
 
-    connection: sqlite3.Connection
+    connection: Watched
     salvage: Salvage | None
 
 
 class DamagedError(sqlite3.DatabaseError):
     """SQLite's own check found the file damaged."""
+
+
+class OverwrittenError(DamagedError):
+    """Somebody else wrote into the file while its owner had it open."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} was written into by others while it was in use, as by a backup that is copied "
+            "over it; put backups back only while the core is stopped"
+        )
 
 
 class Format(NamedTuple):
@@ -82,6 +96,8 @@ def open_database(path: str, form: Format) -> Opened:
     folder = os.path.dirname(path) or "."
     os.makedirs(folder, exist_ok=True)
     _folders.add(folder)
+    if overwritten.noted(path):
+        return rescue(path, form, OverwrittenError(path))
     existed = os.path.exists(path) and os.path.getsize(path) > 0
     try:
         return Opened(_connect_with_room(path, form), None)
@@ -96,9 +112,13 @@ def rescue(path: str, form: Format, error: sqlite3.Error) -> Opened:
 
     For a file found damaged by `error` while it is in use: close its connection first.
     """
-    aside = _set_aside(path)
+    aside = overwritten.noted(path) or _set_aside(path)
     fresh = _connect(path, form)
     found = salvage(aside, fresh)
+    if isinstance(error, OverwrittenError):
+        # Whatever reads is of another time, and what came since is missing in each table.
+        found = found._replace(broken=tuple(found.rows))
+    overwritten.forget(path)
     _log.error(
         "%s is damaged or not of this format (%s): moved aside, kept as %s, rescued %s; "
         "may have lost rows of: %s",
@@ -126,6 +146,9 @@ def transaction(connection: sqlite3.Connection, synced: bool = True) -> Iterator
         finally:
             connection.execute("PRAGMA synchronous=FULL")
         return
+    watched = connection if isinstance(connection, Watched) else None
+    if watched:
+        require_own(watched)
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -134,12 +157,28 @@ def transaction(connection: sqlite3.Connection, synced: bool = True) -> Iterator
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+    finally:
+        if watched:
+            watched.settle()
+
+
+def require_own(connection: Watched) -> None:
+    """Raises `OverwrittenError` where others wrote into the file since the last transaction; it is
+    set aside then: so nothing of ours is written into it any more, also when it is closed."""
+    if connection.is_overwritten():
+        path = connection.path
+        aside = _aside_of(path)
+        overwritten.note(path, aside)
+        _move(path, aside)
+        if os.path.exists(f"{aside}-wal"):
+            os.replace(f"{aside}-wal", aside + _LEFT)
+        raise OverwrittenError(path)
 
 
 def is_full(error: sqlite3.Error) -> bool:
     """Whether SQLite refused for want of space: the quota's or the disk's."""
     text = str(error)
-    return "full" in text or "disk I/O error" in text
+    return not isinstance(error, DamagedError) and ("full" in text or "disk I/O error" in text)
 
 
 def is_out_of_room(error: sqlite3.Error) -> bool:
@@ -150,6 +189,8 @@ def is_out_of_room(error: sqlite3.Error) -> bool:
     reads what is on the disk, and writes it to the database file anew.
     """
     text = str(error)
+    if isinstance(error, DamagedError):
+        return False
     if "full" in text:
         return True
     # What SQLite says of EDQUOT, too, and Python 3.8 does not tell which it was.
@@ -171,7 +212,7 @@ def is_damage(error: sqlite3.Error) -> bool:
     return "malformed" in text or "not a database" in text
 
 
-def _connect_with_room(path: str, form: Format) -> sqlite3.Connection:
+def _connect_with_room(path: str, form: Format) -> Watched:
     """Opening writes a little: on a full disk with the space that was kept for it."""
     try:
         return _connect(path, form)
@@ -183,10 +224,11 @@ def _connect_with_room(path: str, form: Format) -> sqlite3.Connection:
         raise
 
 
-def _connect(path: str, form: Format) -> sqlite3.Connection:
+def _connect(path: str, form: Format) -> Watched:
     connection = sqlite3.connect(
-        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
+        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256,
+        factory=Watched,
+    )  # fmt: skip
     try:
         connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
         if not form.shared:
@@ -204,6 +246,8 @@ def _connect(path: str, form: Format) -> sqlite3.Connection:
         _check_columns(connection, form)
         # What an earlier process could not sync is written to the file anew, and synced.
         connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+        if not form.shared and path != MEMORY:
+            connection.watch(path)
     except BaseException:
         connection.close()
         raise
@@ -248,12 +292,20 @@ def _check_columns(connection: sqlite3.Connection, form: Format) -> None:
 
 
 def _set_aside(path: str) -> str:
-    aside = f"{path}{SET_ASIDE}{time.time_ns()}"
+    aside = _aside_of(path)
+    _move(path, aside)
+    _forget_old(path)
+    return aside
+
+
+def _aside_of(path: str) -> str:
+    return f"{path}{SET_ASIDE}{time.time_ns()}"
+
+
+def _move(path: str, aside: str) -> None:
     for suffix in _FILES:
         if os.path.exists(path + suffix):
             os.replace(path + suffix, aside + suffix)
-    _forget_old(path)
-    return aside
 
 
 def _forget_old(path: str) -> None:
@@ -262,7 +314,7 @@ def _forget_old(path: str) -> None:
         {f.split(".corrupt-")[1].split("-")[0] for f in os.listdir(folder) if ".corrupt-" in f}
     )
     for old in stamps[:-KEEP_CORRUPT]:
-        for suffix in _FILES:
+        for suffix in (*_FILES, _LEFT):
             aside = os.path.join(folder, f"{name}.corrupt-{old}{suffix}")
             if os.path.exists(aside):
                 os.remove(aside)

@@ -12,6 +12,7 @@ import contextlib
 import os
 import sqlite3
 
+from contract.durable.overwritten import Watched
 from contract.durable.trouble import failing_of
 
 PAGE_BYTES = 4096
@@ -67,6 +68,8 @@ class Room:
         # Who asked for room tries its transaction again, and hears from that whether there is.
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if isinstance(connection, Watched):
+            connection.settle()
 
 
 def give_up_reserve(database: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from contract.durable import database
 from contract.durable.database import MEMORY, Format
+from contract.durable.overwritten import Watched
 from contract.durable.room import PAGE_BYTES
 from contract.durable.salvage import Salvage as Found
 
@@ -38,17 +39,16 @@ class Salvage:
     gap: tuple[int, int] | None
 
 
-def open_database(path: Path | None, max_pages: int) -> tuple[sqlite3.Connection, Salvage | None]:
+def open_database(path: Path | None, max_pages: int) -> tuple[Watched, Salvage | None]:
     """Open, or rescue and open anew. ``None``: in memory."""
     place = str(path) if path is not None else MEMORY
-    return _ready(database.open_database(place, _format(max_pages)), max_pages)
+    return _ready(database.open_database(place, _format(max_pages)), max_pages, place)
 
 
-def rescue(
-    path: Path, max_pages: int, error: sqlite3.Error
-) -> tuple[sqlite3.Connection, Salvage | None]:
+def rescue(path: Path, max_pages: int, error: sqlite3.Error) -> tuple[Watched, Salvage | None]:
     """The file was found damaged while it was in use; its connection is closed."""
-    return _ready(database.rescue(str(path), _format(max_pages), error), max_pages)
+    opened = database.rescue(str(path), _format(max_pages), error)
+    return _ready(opened, max_pages, str(path))
 
 
 def is_full(error: sqlite3.Error) -> bool:
@@ -75,7 +75,7 @@ def _format(max_pages: int) -> Format:
     )
 
 
-def _ready(opened: database.Opened, max_pages: int) -> tuple[sqlite3.Connection, Salvage | None]:
+def _ready(opened: database.Opened, max_pages: int, path: str) -> tuple[Watched, Salvage | None]:
     connection, found = opened
     try:
         salvage = _identified(connection, found) if found else None
@@ -83,6 +83,8 @@ def _ready(opened: database.Opened, max_pages: int) -> tuple[sqlite3.Connection,
             "INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(4),)
         )
         _reserve_log(connection, max_pages)
+        if path != database.MEMORY:
+            connection.watch(path)  # others may read it, and nobody writes into it
     except sqlite3.Error:
         connection.close()
         raise

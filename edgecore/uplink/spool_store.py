@@ -13,7 +13,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from contract.durable.database import is_damage
+from contract.durable.database import is_damage, require_own
+from contract.durable.overwritten import Watched
 from contract.durable.room import PAGE_BYTES, Room
 from edgecore.uplink.account import Account
 from edgecore.uplink.database import Salvage, is_full, new_epoch, open_database, rescue
@@ -146,13 +147,14 @@ class SpoolStore:
     def close(self) -> None:
         self._db.close()
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Watched:
         if self._lost:
             self._reopen()
         return self._db
 
     def _transaction(self, puts: Sequence[tuple[str, bytes]]) -> list[str | None]:
-        self._connection().execute("BEGIN IMMEDIATE")
+        require_own(self._connection())
+        self._db.execute("BEGIN IMMEDIATE")
         self._page_limit = self._growth_limit()
         self._delete_acknowledged()
         reasons = [self._insert(topic, payload) for topic, payload in puts]
@@ -160,6 +162,7 @@ class SpoolStore:
             "INSERT OR REPLACE INTO meta VALUES ('account', ?)", (self.account.to_json(),)
         )
         self._db.execute("COMMIT")
+        self._db.settle()
         return reasons
 
     def _insert(self, topic: str, payload: bytes) -> str | None:
@@ -244,7 +247,18 @@ class SpoolStore:
         assert self._path is not None  # noqa: S101  (memory does not rot)
         self._connection().close()
         self._db, salvage = rescue(self._path, self._max_pages, error)
+        self._number_above(max(self._acked, self.protected))
         self._opened(salvage, self.account)
+
+    def _number_above(self, number: int) -> None:
+        """What was copied over the file may have given fewer: an acknowledgement of old numbers
+        must not count for new ones."""
+        before = self._db.execute(
+            "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name='message'"
+        ).fetchone()[0]
+        if number > before:
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name='message'")
+            self._db.execute("INSERT INTO sqlite_sequence VALUES('message', ?)", (number,))
 
     def _reopen(self) -> None:
         """A commit that failed may be there all the same: then its messages come twice, with two

@@ -24,6 +24,8 @@ from contract.messages import MAX_PATH_BYTES
 # EPERM are a file that this function may not read.
 _MISSING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 _UNFIT = (errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.EACCES, errno.EPERM, errno.EINVAL)
+#: O_NONBLOCK: opening or reading a FIFO must return, to be refused.
+FOR_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: What is no name of a file or folder.
 NO_NAMES = frozenset(("", ".", ".."))
 
@@ -44,18 +46,7 @@ def open_inside(root: str, relative: str, max_bytes: int) -> tuple[int, os.stat_
     `relative` is `/`-separated, below `root`; empty and `.` components are refused with
     `..`: a path has one spelling. Raises `PathError`, and `OSError` for the machine's troubles.
     """
-    parts = split_inside(relative)
-    folder = _descend(root, parts[:-1], relative)
-    try:
-        return _open_in(folder, parts[-1], relative, max_bytes)
-    finally:
-        os.close(folder)
-
-
-def _open_in(folder: int, name: str, relative: str, max_bytes: int) -> tuple[int, os.stat_result]:
-    # O_NONBLOCK: opening a FIFO must return, to be refused below.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = _open_at(folder, name, flags, relative)
+    descriptor = _open_below(root, relative)
     try:
         status = os.fstat(descriptor)
         check_file(status, relative, max_bytes)
@@ -63,6 +54,15 @@ def _open_in(folder: int, name: str, relative: str, max_bytes: int) -> tuple[int
         os.close(descriptor)
         raise
     return descriptor, status
+
+
+def _open_below(root: str, relative: str) -> int:
+    parts = split_inside(relative)
+    folder = _descend(root, parts[:-1], relative)
+    try:
+        return _open_at(folder, parts[-1], FOR_READING, relative)
+    finally:
+        os.close(folder)
 
 
 def open_folder_inside(root: str, relative: str) -> int:
@@ -97,23 +97,52 @@ def read_inside(
     `open_folder`: gives a descriptor, that stays its own, of the folder (`Folders.open`).
     """
     if open_folder is None:
-        descriptor, status = open_inside(root, relative, max_bytes)
+        descriptor = _open_below(root, relative)
     else:
         folder, slash, name = relative.rpartition("/")
         if name in NO_NAMES or "\0" in name or (slash and not folder):
             split_inside(relative)
-        descriptor, status = _open_in(open_folder(folder), name, relative, max_bytes)
+        descriptor = _open_at(open_folder(folder), name, FOR_READING, relative)
     try:
         if accepted is not None:
-            check_same(status, accepted, relative)
-        content = _read(descriptor, status.st_size, relative, max_bytes)
-        if accepted is not None:
-            check_same(os.fstat(descriptor), accepted, relative)
-            if len(content) != accepted[0]:
-                raise PathError("changed", f"{relative!r:.200} changed while it was read")
-        return content
+            return _read_accepted(descriptor, accepted, relative, max_bytes)
+        status = os.fstat(descriptor)
+        check_file(status, relative, max_bytes)
+        return _read(descriptor, status.st_size, relative, max_bytes)
     finally:
         os.close(descriptor)
+
+
+def _read_accepted(
+    descriptor: int, accepted: Sequence[int], relative: str, max_bytes: int
+) -> bytes:
+    """One look, when it has been read: whoever wrote before or meanwhile has left another size or
+    mtime, and which file is open does not change."""
+    size = accepted[0]
+    try:
+        content = b"" if size > max_bytes else _read_up_to(descriptor, size + 1)
+    except OSError:  # a folder, say, or the machine's
+        status = os.fstat(descriptor)
+        check_file(status, relative, max_bytes)
+        check_same(status, accepted, relative)
+        raise
+    status = os.fstat(descriptor)
+    if len(content) != size or not _is_same(status, accepted):
+        check_file(status, relative, max_bytes)
+        check_same(status, accepted, relative)
+        raise PathError("changed", f"{relative!r:.200} changed while it was read")
+    return content
+
+
+def _read_up_to(descriptor: int, most: int) -> bytes:
+    """The file's beginning; one byte more than it has tells its end without another call."""
+    content = os.read(descriptor, most)
+    while content and len(content) < most - 1:
+        more = os.read(descriptor, most - len(content))
+        if not more:
+            break
+        content += more
+    return content
 
 
 def _read(descriptor: int, size: int, relative: str, max_bytes: int) -> bytes:
@@ -133,8 +162,6 @@ def _read(descriptor: int, size: int, relative: str, max_bytes: int) -> bytes:
 def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -> None:
     """Raises `PathError`, `changed`: not the file that was accepted, or not as it was."""
     found = (status.st_size, status.st_mtime_ns, status.st_ino)
-    if found == tuple(accepted):
-        return
     for what, now, then in zip(("size", "mtime", "inode"), found, accepted):
         if then and now != then:
             raise PathError(
@@ -142,6 +169,16 @@ def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -
                 f"{relative!r:.200} was written again after it was accepted: "
                 f"its {what} is {now}, was {then}",
             )
+
+
+def _is_same(status: os.stat_result, accepted: Sequence[int]) -> bool:
+    size, mtime_ns, inode = accepted
+    return (
+        status.st_size == size
+        and (not mtime_ns or status.st_mtime_ns == mtime_ns)
+        and (not inode or status.st_ino == inode)
+        and stat.S_ISREG(status.st_mode)
+    )
 
 
 def split_inside(relative: str) -> tuple[str, ...]:

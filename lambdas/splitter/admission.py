@@ -6,7 +6,7 @@ Answers are collected and handed out only after the commit that makes them true.
 from __future__ import annotations
 
 import errno
-from typing import Any
+from typing import Any, Mapping
 
 from contract import messages as m
 from contract.volumes import kept_name
@@ -16,7 +16,6 @@ from lambdas.splitter.answers import Answers
 from lambdas.splitter.backlog import Backlog, Image
 from lambdas.splitter.custody import FULL, Custody, Taken
 from lambdas.splitter.dropfolder import DropFolder, Found
-from lambdas.splitter.dropscan import shown_path
 from lambdas.splitter.entries import event_mark, items_of
 from lambdas.splitter.fullness import Fullness
 from lambdas.splitter.intake import MAX_IMAGE_BYTES, Event, claimed_id, read_event
@@ -133,14 +132,16 @@ class Admission:
         terminal = self._room_for(event.images)
         first = self._journal.next_seq(camera)
         since = self._custody.group_size()
+        unfit: dict[int, str] = {}
         try:
-            taken = self._take(camera, event, first) if terminal is None else []
+            taken = self._take(camera, event, first, unfit) if terminal is None else []
         except BaseException:
             self._custody.discard(since)
             raise
-        for item, had in zip(self._stage(camera, event, taken, wall, terminal), taken):
-            if had is not None and event.content is None:
-                self.drop.picked(camera, item["file"], had.mark, item["seq"], self._journal)
+        items = self._stage(camera, event, taken, wall, terminal, unfit)
+        for item, had, name in zip(items, taken, event.files):
+            if had is not None:
+                self.drop.picked(camera, name, had.mark, item["seq"], self._journal)
         self.answers.accept(camera, event.id, first, event.images, duplicate=False)
 
     def _known(self, camera: str, event: Event) -> Known | None:
@@ -176,8 +177,11 @@ class Admission:
         except PathError:
             return None
 
-    def _take(self, camera: str, event: Event, first: int) -> list[Taken | None]:
-        """Custody of each image; None for one of a manifest that cannot be had.
+    def _take(
+        self, camera: str, event: Event, first: int, unfit: dict[int, str]
+    ) -> list[Taken | None]:
+        """Custody of each image; None for one of a manifest that cannot be had, whose terminal
+        status is added to `unfit`: nobody looks for it later, when it may be another file.
 
         Raises `MessageError` where a single file cannot, and `OSError`.
         """
@@ -193,25 +197,28 @@ class Admission:
                     raise m.MessageError(error.reason, error.detail) from None
                 if error.reason == "not_found" and not self._volume.confirm():
                     raise self._busy(f"images volume: {self._volume.away}") from None
+                unfit[len(taken)] = terminal_status("failed", error.reason, error.detail)
                 taken.append(None)
         return taken
 
-    def _stage(
+    def _stage(  # noqa: PLR0913, PLR0917 - an event and what was taken of it
         self,
         camera: str,
         event: Event,
         taken: list[Taken | None],
         wall: float,
         terminal: str | None,
+        unfit: Mapping[int, str],
     ) -> list[dict[str, Any]]:
         items = items_of(camera, event, taken, wall)
         had = taken or [None] * len(items)
         more = [one.text if one else "" for one in had]
-        self._journal.stage(camera, event.id, items, terminal, event_mark(event, taken), more)
+        mark = event_mark(event, taken)
+        self._journal.stage(camera, event.id, items, terminal, mark, more, unfit)
         texts = self._journal.staged_texts(len(items))
-        for item, one, text in zip(items, had, texts):
+        for index, (item, one, text) in enumerate(zip(items, had, texts)):
             own = (one.kept, one.stat[0]) if one and one.text else None
-            self._staged.append(Image(item, terminal, text, own))
+            self._staged.append(Image(item, unfit.get(index, terminal), text, own))
         return items
 
     def _pick_up(self, now: float, wall: float) -> None:
@@ -241,8 +248,8 @@ class Admission:
         taken = self._custody.take_file(found.camera, seq, found.path)
         if taken.mark != found.mark:
             raise PathError("changed", "written again while it was picked up")
-        event = Event(event_id, [shown_path(found.path)])
-        (item,) = self._stage(found.camera, event, [taken], wall, None)
+        event = Event(event_id, [found.path], odd=True)
+        (item,) = self._stage(found.camera, event, [taken], wall, None, {})
         self._picked(found, item["seq"])
 
     def _picked(self, found: Found, seq: int) -> None:
@@ -253,11 +260,15 @@ class Admission:
         limit = self._settings.max_backlog
         backlog = self._backlog.outstanding + len(self._staged)
         over = backlog - len(self._terminals) + count - limit
-        if over <= 0 or backlog == 0:
+        if backlog == 0 or (over <= 0 and backlog + count <= 2 * limit):
             return None
         detail = f"backlog {backlog} of {limit} images"
-        # Records of dropped images wait for the aggregator as well: they are bounded too.
-        if self._settings.backlog_policy == "reject" or len(self._terminals) + count > limit:
+        # Records of dropped and missing images wait for the aggregator too, and are bounded.
+        if (
+            over <= 0
+            or self._settings.backlog_policy == "reject"
+            or len(self._terminals) + count > limit
+        ):
             raise self._busy(detail)
         if self._settings.backlog_policy == "drop_newest":
             return terminal_status("dropped", "quota_newest", detail)

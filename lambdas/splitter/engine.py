@@ -59,7 +59,10 @@ class Splitter(Part):
         )
         self.link = Link(self.journal, self._numbers, self._begin_run, now)
         self.custody = Custody(settings.images_dir, settings.custody, settings.custody_bytes)
-        self.volume = Volume(settings.images_dir, notes.volume, notes.remember_volume)
+        self.volume = Volume(
+            settings.images_dir, notes.volume, notes.remember_volume,
+            notes.volume_apart, notes.remember_volume_apart, settings.own_state_dir,
+        )  # fmt: skip
         self.state_volume = StateVolume("splitter", settings.own_state_dir)
         self.terminals = TerminalRecords(self.journal)
         self.admission = Admission(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from lambdas.splitter.custody import Taken
+from lambdas.splitter.dropscan import shown_path
 from lambdas.splitter.intake import Event
 from lambdas.splitter.marks import content_mark, inline_mark
 
@@ -46,7 +47,8 @@ def _describe(item: dict[str, Any], event: Event, index: int, taken: Taken | Non
     if event.content is not None:
         item["file"] = taken.kept if taken else ""
     else:
-        item["file"] = event.files[index]
+        name = event.files[index]
+        item["file"] = shown_path(name) if event.odd else name
     if taken is None or taken.text:
         return
     if event.content is None:

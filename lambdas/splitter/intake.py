@@ -37,14 +37,17 @@ def _limit() -> int:
 #: One limit for all parts: what a worker would refuse is not accepted.
 MAX_IMAGE_BYTES = _limit()
 MAX_JOB_CHARS = 64
-# JSON escapes these with six bytes each: a full batch of such paths would fit no message.
-_ESCAPED = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# Names that have these are written otherwise in records (`shown_path`): JSON escapes them with six
+# bytes each, and a lone surrogate, which stands for a byte that is no UTF-8, is no text.
+_ODD = re.compile("[\\\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ID = re.compile(r"[A-Za-z0-9._:/-]{1,128}\Z")
 
 
 class Event(NamedTuple):
     """`content` is set for an image that came inside the message, `digest` is its SHA-256; then
-    `files` is empty."""
+    `files` is empty. `files`: as Python names them (PEP 383); `odd`: of one or more the records'
+    name may be another (`shown_path`)."""
 
     id: str
     files: list[str]
@@ -55,6 +58,7 @@ class Event(NamedTuple):
     ts: Any = None
     manifest: bool = False
     digest: str = ""
+    odd: bool = False
 
     @property
     def images(self) -> int:
@@ -112,7 +116,7 @@ def file_id(images_dir: str, files: list[str]) -> str:
 
 
 def _read_json(payload: Payload, images_dir: str) -> Event:
-    message = decode(payload)
+    message = decode(_text_of(payload))
     given = message.get("id")
     if given is not None and not (isinstance(given, str) and _ID.match(given)):
         raise MessageError("malformed", f"id is {given!r:.80}, use {_ID.pattern[:-2]}")
@@ -131,12 +135,25 @@ def _read_json(payload: Payload, images_dir: str) -> Event:
                 paths.stat_inside(images_dir, name, MAX_IMAGE_BYTES)
             except paths.PathError as error:
                 raise MessageError(error.reason, error.detail) from None
-        return Event(given or file_id(images_dir, [name]), [name], **common)
+        odd = bool(_ODD.search(name))
+        return Event(given or file_id(images_dir, [name]), [name], odd=odd, **common)
     names = message["files"]
     if not isinstance(names, list) or not names:
         raise MessageError("malformed", "files is not a list of paths")
     files = [_path(name) for name in names]
-    return Event(given or file_id(images_dir, files), files, manifest=True, **common)
+    odd = bool(_ODD.search("".join(files)))
+    return Event(given or file_id(images_dir, files), files, manifest=True, odd=odd, **common)
+
+
+def _text_of(payload: Payload) -> Payload:
+    """A name need not be UTF-8: its other bytes are kept, as Python keeps those of file names."""
+    if not isinstance(payload, (bytes, bytearray)):
+        return payload
+    try:
+        payload.decode("utf-8")
+    except UnicodeDecodeError:
+        return payload.decode("utf-8", "surrogateescape")
+    return payload
 
 
 def _inline(text: Any) -> tuple[bytes, str]:
@@ -161,16 +178,38 @@ def _path(value: Any) -> str:
         raise MessageError("malformed", f"a path has more than {MAX_PATH_BYTES} bytes")
     if value.partition("/")[0] == OWN_FOLDER:
         raise MessageError("outside_volume", f"{value!r:.80}: {OWN_FOLDER} is Fanfold's own folder")
-    if _ESCAPED.search(value):
-        raise MessageError("malformed", f"a path has control characters: {value!r:.80}")
+    if not value.isascii():
+        _check_bytes(value)
+    if "\0" in value:
+        raise MessageError("malformed", f"a path has a NUL, no file has: {value!r:.80}")
     return value
+
+
+def _check_bytes(name: str) -> None:
+    try:
+        name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        code = ord(name[error.start])
+        raise MessageError(
+            "malformed",
+            f"a path has U+{code:04X}, which no file's name has: {name!r:.80}. A byte that is no "
+            "UTF-8 is given as it is, or as \\udc80 to \\udcff (0xdc00 and the byte)",
+        ) from None
 
 
 def _job(message: dict[str, Any]) -> str | None:
     job = message.get("job")
-    if job is None or (isinstance(job, str) and 0 < len(job) <= MAX_JOB_CHARS):
+    if job is None or (isinstance(job, str) and 0 < len(job) <= MAX_JOB_CHARS and _is_text(job)):
         return job
-    raise MessageError("malformed", f"job is {job!r:.80}, use 1 to {MAX_JOB_CHARS} characters")
+    raise MessageError(
+        "malformed", f"job is {job!a:.80}, use 1 to {MAX_JOB_CHARS} characters of UTF-8"
+    )
+
+
+def _is_text(value: str) -> bool:
+    """Lone surrogates, which JSON's escapes can make, are no text: neither journal nor record
+    takes them."""
+    return value.isascii() or not _SURROGATE.search(value)
 
 
 def _flag(message: dict[str, Any], key: str) -> bool:
@@ -182,7 +221,7 @@ def _flag(message: dict[str, Any], key: str) -> bool:
 
 def _stamp(message: dict[str, Any]) -> Any:
     value = message.get("ts")
-    short = isinstance(value, str) and len(value) <= 64
+    short = isinstance(value, str) and len(value) <= 64 and _is_text(value)
     if value is None or short or (isinstance(value, (int, float)) and abs(value) < 1e18):
         return value
     raise MessageError("malformed", f"ts is {value!r:.40}, use a number or a short text")

@@ -160,10 +160,12 @@ class Journal:
         terminal: str | None,
         mark: str = "",
         more: Sequence[str] = (),
+        unfit: Mapping[int, str] = {},
     ) -> int:
         """Number `items` (their `seq` is set) and stage them; returns the first number.
 
         `mark` identifies their content. `more`: for each the JSON of further members, "": none.
+        `unfit`: of some, by their place, a terminal status of their own.
         """
         first = self.next_seq(stream)
         for index, item in enumerate(items):
@@ -171,7 +173,7 @@ class Journal:
             text = dumps(item)
             if more and more[index]:
                 text = f"{text[:-1]},{more[index]}}}"
-            self._staged_images.append((stream, seq, text, terminal))
+            self._staged_images.append((stream, seq, text, unfit.get(index, terminal)))
         row = (self._event, stream, event_id, first, len(items), mark, self._age_s)
         self._staged_events[stream, event_id] = row
         self._event += 1

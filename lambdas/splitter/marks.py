@@ -27,7 +27,8 @@ def same_inline(known: str, digest: str) -> bool:
 
 def marks_digest(marks: Iterable[str]) -> str:
     """The same for several files, in their order."""
-    return hashlib.sha256("\0".join(marks).encode()).hexdigest()[:32]
+    text = "\0".join(marks).encode("utf-8", "surrogatepass")  # names need not be UTF-8
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def content_mark(files: Sequence[str], marks: Sequence[str | None]) -> str:

@@ -50,6 +50,14 @@ class Notes:
         self._put_if_room("volume", identity)
 
     @property
+    def volume_apart(self) -> bool:
+        """Whether that one was a file system of its own."""
+        return bool(self.get("volume_apart", 0))
+
+    def remember_volume_apart(self, apart: bool) -> None:
+        self._put_if_room("volume_apart", int(apart))
+
+    @property
     def runs(self) -> Known:
         """Which run gave which numbers, as far as they are open."""
         found: Known = json.loads(self.get("runs", "{}"))

@@ -21,11 +21,24 @@ _log = get_logger("splitter")
 
 
 class Volume:
-    """`identity`: written in the volume and remembered in the journal."""
+    """`identity`: written in the volume and remembered in the journal, as is `apart`: that it is a
+    file system of its own, so that a folder on that of its mount point is not it."""
 
-    def __init__(self, root: str, identity: str, remember: Callable[[str], None]) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - what is remembered of it, and where
+        self,
+        root: str,
+        identity: str,
+        remember: Callable[[str], None],
+        apart: bool = False,
+        remember_apart: Callable[[bool], Any] = bool,
+        state_dir: str = "",
+    ) -> None:
+        """`state_dir`: in a container each folder is a mount, and only another folder of the
+        device tells where the empty one below a mount point lies."""
         self._root = root
         self._remember = remember
+        self._apart, self._remember_apart = apart, remember_apart
+        self._others = [os.path.dirname(os.path.abspath(root)), *([state_dir] if state_dir else [])]
         self._place: tuple[int, int] | None = None
         self._look_at = float("-inf")
         self.identity = identity
@@ -87,12 +100,22 @@ class Volume:
         return away
 
     def _of(self, place: tuple[int, int], found: str, empty: bool) -> str:
+        if place != self._place:
+            self._place = None  # another disk may come back under the same numbers
         if found and found == self.identity:
+            if self._place is None:
+                self._note_apart(place)
             self._place = place
             return ""
         if self._place == place and not found and self.identity:
             self._mark(self.identity)  # somebody removed it; the folder is the same
             return ""
+        if self.identity and not found and self._apart and not self._is_apart(place):
+            return (
+                f"nothing is mounted at {self._root}, where the images volume {self.identity} was. "
+                f"Mount it, or another one; if images shall be in this folder from now on, write "
+                f"{self.identity} into {self._root}/{PATH}"
+            )
         if self.identity and not empty:
             return (
                 f"another volume is mounted at {self._root}: it is {found or 'without a name'}, "
@@ -108,7 +131,18 @@ class Volume:
             self._place = place
             return  # read-only: nothing is taken into custody there
         self._remember(identity)
+        self._note_apart(place)
         self.identity, self._place = identity, place
+
+    def _is_apart(self, place: tuple[int, int]) -> bool:
+        """Raises `OSError`."""
+        return all(os.stat(other).st_dev != place[0] for other in self._others)
+
+    def _note_apart(self, place: tuple[int, int]) -> None:
+        apart = self._is_apart(place)
+        if apart != self._apart:
+            self._remember_apart(apart)
+            self._apart = apart
 
     def _mark(self, identity: str) -> bool:
         try:

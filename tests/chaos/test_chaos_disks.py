@@ -6,6 +6,8 @@ One core meets the errors of all stores in turn, another one the troubles of its
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -219,6 +221,45 @@ def test_an_images_volume_that_is_away_and_comes_back_costs_no_image(
         report(f"images volume away for {TROUBLE_S:g} s", plant)
     finally:
         away()
+
+
+def test_an_images_volume_that_goes_while_nothing_waits_is_not_replaced_by_its_mount_point(
+    tmp_path: Path, make_plant: Callable[..., Plant], report: Report
+) -> None:
+    """The folder below it is empty, and part of another file system; also after a restart."""
+    with small_disk_at(tmp_path / "disk", 24) as disk:
+        volume = tmp_path / "images"
+        volume.mkdir()
+
+        def mount() -> None:
+            subprocess.run(["mount", "--bind", str(disk), str(volume)], check=True)
+
+        mount()
+        try:
+            plant = make_plant()
+            plant.start()
+            plant.send(100)
+            plant.verdict()
+            subprocess.run(["umount", "-l", str(volume)], check=True)
+            plant.core.until(lambda status: away(plant))
+            first = plant.core.functions()["splitter"]["pid"]
+            os.kill(first, signal.SIGKILL)
+            plant.core.until(
+                lambda status: plant.core.functions()["splitter"]["pid"] not in (first, None)
+            )
+            plant.core.until(lambda status: away(plant))
+            assert not list(volume.iterdir())
+            mount()
+            plant.core.until(lambda status: plant.core.running().ready())  # type: ignore[union-attr]
+            plant.send(100)
+            report("images volume away while nothing waits", plant)
+        finally:
+            subprocess.run(["umount", "-l", str(volume)], check=False)
+
+
+def away(plant: Plant) -> bool:
+    said = plant.core.not_ready()
+    return any("nothing is mounted at" in str(reason["problem"]) for reason in said)
 
 
 def test_descriptors_that_are_few_cost_no_image(

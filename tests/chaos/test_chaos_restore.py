@@ -20,6 +20,7 @@ from chaos_plant import Plant, Report
 from chaos_shared import Shared
 from waiting import eventually
 
+from contract.durable.database import SET_ASIDE
 from contract.volumes import LOST
 
 STORES = {
@@ -198,6 +199,28 @@ def test_databases_that_are_replaced_or_removed_in_use_are_named_until_the_core_
     plant.send(20)
     report("databases replaced in use, put back", plant)
     assert named() == {}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_backup_that_is_copied_into_an_open_store_loses_and_repeats_no_image(
+    make_plant: Callable[..., Plant], report: Report, tmp_path: Path, store: str
+) -> None:
+    """`cp` over it while the core runs: the inode stays, and SQLite sees nothing."""
+    plant = make_plant()
+    plant.start()
+    plant.send(100)
+    plant.verdict()
+    path = database(plant, store)
+    shutil.copy(path, tmp_path / "backup")
+    plant.send(100)
+    plant.verdict()
+    inode = path.stat().st_ino
+    path.write_bytes((tmp_path / "backup").read_bytes())
+    assert path.stat().st_ino == inode
+    plant.send(100)
+    report(f"backup copied into the open {store}", plant)
+    aside = [part for part in path.parent.iterdir() if SET_ASIDE in part.name]
+    assert inode in [part.stat().st_ino for part in aside]
 
 
 def copy_files(path: Path, backup: Path) -> None:

@@ -13,6 +13,7 @@ PAGES = {
     "beyond-one-machine.md": "",
     "true-results.md": "",
     "living-aws.md": "",
+    "custody.md": "",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,11 +13,13 @@ from contract.durable import database as db_module
 from contract.durable.database import (
     KEEP_CORRUPT,
     Format,
+    is_damage,
     is_full,
     is_out_of_room,
     open_database,
     transaction,
 )
+from contract.durable.room import Room
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS t(n INTEGER PRIMARY KEY, body TEXT)"
 QUOTA = 1 << 20
@@ -244,3 +247,75 @@ def test_another_error_does_not_cost_the_reserve(path, monkeypatch):
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         opened(path)
     assert kept.exists()
+
+
+# Written into by others
+
+
+def backed_up(path, tmp_path):
+    """A database with one row, a copy of it, and one row more."""
+    connection, _ = opened(path)
+    with transaction(connection):
+        connection.execute("INSERT INTO t VALUES(1, 'x')")
+    Room(path).empty_log(connection)
+    with transaction(connection):
+        connection.execute("INSERT INTO t VALUES(2, 'x')")
+    backup = tmp_path / "backup"
+    shutil.copy(path, backup)
+    with transaction(connection):
+        connection.execute("INSERT INTO t VALUES(3, 'x')")
+    return connection, backup
+
+
+def test_a_backup_that_is_copied_into_an_open_file_is_found_before_anything_is_written(
+    path, tmp_path, caplog
+):
+    connection, backup = backed_up(path, tmp_path)
+    inode = Path(path).stat().st_ino
+    Path(path).write_bytes(backup.read_bytes())
+    assert Path(path).stat().st_ino == inode
+    stopped = pytest.raises(db_module.OverwrittenError, match="while the core is stopped")
+    with stopped as found, transaction(connection):
+        connection.execute("INSERT INTO t VALUES(4, 'x')")
+    assert is_damage(found.value)
+    assert not is_out_of_room(found.value)
+    connection.close()
+
+    again, salvage = opened(path)
+    assert again.execute("SELECT n FROM t").fetchall() == [(1,)]
+    assert salvage.broken == ("t",), (
+        "what came after the backup is missing, and nobody can say what"
+    )
+    assert Path(salvage.kept).read_bytes() == backup.read_bytes(), "nothing of ours was mixed in"
+    assert "written into by others" in caplog.text
+    again.close()
+    again, salvage = opened(path)
+    assert salvage is None
+    again.close()
+
+
+def test_what_the_owner_writes_itself_in_whatever_way_is_no_trouble(path):
+    connection, _ = opened(path, quota=1 << 24)
+    room = Room(path)
+    for n in range(20):
+        with transaction(connection):
+            connection.execute("INSERT INTO t VALUES(?, ?)", (n, "x" * 100_000))
+        connection.execute("UPDATE t SET body=? WHERE n=?", ("y" * 300_000, n))
+        room.empty_log(connection)
+    with pytest.raises(sqlite3.IntegrityError), transaction(connection):
+        connection.execute("INSERT INTO t VALUES(1, 'x')")
+    with transaction(connection, synced=False):
+        connection.execute("DELETE FROM t")
+    connection.close()
+
+
+def test_a_file_that_was_written_into_and_cannot_be_noted_begins_anew(path, tmp_path, monkeypatch):
+    connection, backup = backed_up(path, tmp_path)
+    Path(path).write_bytes(backup.read_bytes())
+    monkeypatch.setattr(db_module.overwritten, "note", lambda *_: None)
+    with pytest.raises(db_module.OverwrittenError), transaction(connection):
+        pass
+    connection.close()
+    again, salvage = opened(path)
+    assert (again.execute("SELECT n FROM t").fetchall(), salvage) == ([], None)
+    again.close()

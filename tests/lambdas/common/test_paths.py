@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -61,4 +62,87 @@ def test_the_size_limit_is_exact(volume):
     assert read_inside(str(volume), "cam1/a.jpg", 6) == b"pixels"
     with pytest.raises(PathError) as refused:
         read_inside(str(volume), "cam1/a.jpg", 5)
+    assert refused.value.reason == "too_large"
+
+
+# What was accepted
+
+
+def accepted_of(volume):
+    status = (volume / "cam1" / "a.jpg").stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
+def test_a_file_as_it_was_accepted_is_read_with_one_look_at_it(volume, monkeypatch):
+    accepted, looked, real = accepted_of(volume), [], os.fstat
+    monkeypatch.setattr(os, "fstat", lambda fd: looked.append(fd) or real(fd))
+    assert read_inside(str(volume), "cam1/a.jpg", 100, accepted) == b"pixels"
+    assert len(looked) == 1
+
+
+def rewrite(path):
+    """As many bytes, in the same file."""
+    path.write_bytes(b"PIXELS")
+    os.utime(path, ns=(1, 1))
+
+
+def replace(path):
+    """As many bytes at the same time, in another file."""
+    status = path.stat()
+    path.with_name("other").write_bytes(b"PIXELS")
+    path.with_name("other").replace(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    "change", [rewrite, replace, lambda p: p.write_bytes(b"pix"), lambda p: p.write_bytes(b"p" * 9)]
+)
+def test_a_file_that_is_another_one_than_was_accepted_is_changed(volume, change):
+    accepted = accepted_of(volume)
+    change(volume / "cam1" / "a.jpg")
+    with pytest.raises(PathError) as refused:
+        read_inside(str(volume), "cam1/a.jpg", 100, accepted)
+    assert refused.value.reason == "changed"
+
+
+@pytest.mark.parametrize("content", [b"PIXELS", b"pix", b"pixels and more"])
+def test_a_file_that_is_written_while_it_is_read_is_changed(volume, monkeypatch, content):
+    accepted, real = accepted_of(volume), os.read
+
+    def read(descriptor, most):
+        found = real(descriptor, most)
+        (volume / "cam1" / "a.jpg").write_bytes(content)
+        os.utime(volume / "cam1" / "a.jpg", ns=(1, 1))
+        return found
+
+    monkeypatch.setattr(os, "read", read)
+    with pytest.raises(PathError) as refused:
+        read_inside(str(volume), "cam1/a.jpg", 100, accepted)
+    assert refused.value.reason == "changed"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_in_an_accepted_ones_place_is_refused_without_waiting(volume, make):
+    accepted = accepted_of(volume)
+    (volume / "cam1" / "a.jpg").unlink()
+    make(str(volume / "cam1" / "a.jpg"))
+    with pytest.raises(PathError) as refused:
+        read_inside(str(volume), "cam1/a.jpg", 100, accepted)
+    assert refused.value.reason == "not_a_file"
+
+
+def test_the_machines_trouble_with_an_accepted_file_says_nothing_about_it(volume, monkeypatch):
+    def read(descriptor, most):
+        raise OSError(errno.EIO, "I/O error")
+
+    accepted = accepted_of(volume)
+    monkeypatch.setattr(os, "read", read)
+    with pytest.raises(OSError, match="I/O error") as failed:
+        read_inside(str(volume), "cam1/a.jpg", 100, accepted)
+    assert failed.value.errno == errno.EIO
+
+
+def test_an_accepted_file_above_a_lowered_limit_is_too_large(volume):
+    with pytest.raises(PathError) as refused:
+        read_inside(str(volume), "cam1/a.jpg", 5, accepted_of(volume))
     assert refused.value.reason == "too_large"

@@ -263,6 +263,9 @@ def test_before_the_aggregator_answers_events_wait_and_then_get_busy(tmp_path):
 
 def test_images_dropped_by_the_quota_get_their_record_again_until_it_is_acknowledged(tmp_path):
     bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="2", FANFOLD_BACKLOG_POLICY="drop_oldest")
+    (bench.images / "cam1").mkdir()
+    for name in ("1", "2", "3"):
+        (bench.images / "cam1" / name).write_bytes(JPEG)
     bench.image(event(id="a", files=["cam1/1", "cam1/2"]))
     bench.image(event(id="b", files=["cam1/3"]))
     bench.restart()
@@ -288,7 +291,10 @@ def test_nonsense_on_the_parts_own_topics_is_ignored(tmp_path, payload):
 
 def test_busy_before_anything_was_finished_does_not_send_the_camera_away_for_long(tmp_path):
     bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="200")
-    bench.image(event(id="all", files=[f"{n}.jpg" for n in range(200)]))
+    names = [f"{n}.jpg" for n in range(200)]
+    for name in names:
+        (bench.images / name).write_bytes(JPEG)
+    bench.image(event(id="all", files=names))
     for _ in range(30):
         bench.step(after_s=0.2)
 
@@ -303,3 +309,16 @@ def test_one_second_without_a_finished_image_hardly_changes_the_time_to_wait(tmp
         answers.finished(rate_per_s)
 
     assert answers._rate_per_s == 50.0
+
+
+def test_manifests_of_missing_files_are_bounded_while_their_records_are_not_acknowledged(tmp_path):
+    bench = Bench(tmp_path, FANFOLD_MAX_BACKLOG="10")
+    answers = [
+        bench.image(event(id=f"m{n}", files=[f"{n}-{i}.jpg" for i in range(5)])) for n in range(6)
+    ]
+    assert [a["answer"] for a in answers] == ["accepted"] * 4 + ["rejected"] * 2
+    assert answers[-1]["reason"] == "busy"
+    assert {r["reason"] for r in bench.records()} == {"not_found"}
+
+    bench.ack(cam1=20)
+    assert bench.image(event(id="m9", files=["9.jpg"]))["answer"] == "accepted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 
 import pytest
@@ -236,6 +237,51 @@ def test_one_unfit_file_of_a_manifest_costs_the_others_nothing(bench, monkeypatc
     assert [item["file"] for item in items if "kept" not in item] == ["cam1/2.jpg"]
     assert {read(bench, item) for item in items if "kept" in item} == {JPEG}
     assert len(bench.inbox_files()) == 4
+    ended = [image for image in bench.splitter.backlog if image.terminal]
+    reason = {"link": "outside_volume", "missing": "not_found", "too large": "too_large"}
+    assert [image.seq for image in ended] == [3]
+    assert json.loads(ended[0].terminal)["reason"] == reason.get(harm, "not_a_file")
+
+
+def test_a_file_that_comes_after_its_manifest_was_accepted_is_not_taken_for_the_missing_one(bench):
+    put(bench, "cam1/0.jpg")
+    bench.image(event(id="m", files=["cam1/0.jpg", "cam1/1.jpg"]))
+    put(bench, "cam1/1.jpg", PNG)
+    bench.restart()
+    bench.heartbeat()
+
+    assert {item["seq"] for item in bench.work()} == {1}
+    ends = [(r["seq"], r["status"], r["reason"], r.get("sha256")) for r in bench.records()]
+    assert set(ends) == {(2, "failed", "not_found", None)}
+
+
+LATIN = b"caf\xe9.jpg"
+ODD_NAMES = [
+    (LATIN, b'"cam1/caf\xe9.jpg"', "cam1/caf\\xe9.jpg"),
+    (LATIN, b'"cam1/caf\\udce9.jpg"', "cam1/caf\\xe9.jpg"),
+    (b"a\tb\x7f.jpg", b'"cam1/a\\tb\\u007f.jpg"', "cam1/a\\tb\\x7f.jpg"),
+    (b"caf\\xe9.jpg", b'"cam1/caf\\\\xe9.jpg"', "cam1/caf\\\\xe9.jpg"),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "shown"), ODD_NAMES)
+@pytest.mark.parametrize("form", ["file", "files"])
+def test_every_name_that_the_kernel_allows_may_be_in_an_event(bench, name, given, shown, form):
+    (bench.images / "cam1" / os.fsdecode(name)).write_bytes(JPEG)
+    many = form == "files"
+    payload = b'{"v":1,"%s":%s}' % (form.encode(), b"[%s]" % given if many else given)
+    assert bench.image(payload)["answer"] == "accepted"
+    assert bench.image(payload)["duplicate"], "the same file is known again"
+    (image,) = bench.splitter.backlog
+
+    assert image.item["file"] == shown
+    assert read(bench, image.item) == JPEG
+
+
+def test_what_no_file_can_be_called_is_refused_with_the_way_to_write_a_byte(bench):
+    answer = bench.image(b'{"v":1,"files":["cam1/\\ud800.jpg"]}')
+    assert (answer["reason"], "\\udc80 to \\udcff" in answer["detail"]) == ("malformed", True)
+    assert "U+D800" in answer["detail"]
 
 
 def test_what_a_crash_left_under_a_name_of_a_manifest_is_not_taken_for_its_image(bench):
@@ -273,7 +319,7 @@ def test_a_stream_has_the_same_few_folders_however_many_images_came(bench):
         bench.ack(cam1=n * KEPT_IN_A_ROW + 10)
         bench.step(after_s=1.0)
 
-    assert sorted(path.name for path in stream.iterdir()) == [str(n) for n in range(KEPT_FOLDERS)]
+    assert sorted(int(path.name) for path in stream.iterdir()) == list(range(KEPT_FOLDERS))
 
 
 # The same id
