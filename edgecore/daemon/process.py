@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sqlite3
+import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -55,10 +56,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SWITCH_S = 5e-4
+"""The history's thread keeps the interpreter, of which there is one, for 5 ms by default: so long
+an image waited on its way through the loop."""
+
 
 def run(options: Options) -> int:
     """Run until SIGTERM or SIGINT; the exit code of docs/spec/core.md."""
     share_one_heap()
+    sys.setswitchinterval(SWITCH_S)
     try:
         lock = StateLock(options.state)
     except CoreError as error:

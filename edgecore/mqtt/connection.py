@@ -103,7 +103,7 @@ class Connection:
             while data := await self._reader.read(_READ_BYTES):
                 for packet in self._decoder.feed(data):
                     await self._take(packet)
-                self._send_now()
+                # What is to be sent leaves behind what these packets are handed over to.
                 # Not while a packet is handled: a client that does not read its answers times out.
                 await self._writer.drain()
         except _Left:

@@ -71,7 +71,7 @@ class Splitter(Part):
         self._health = HealthReport(settings, settings.health, "splitter", bus, now)
         self._stats_at = self._flush_at = now
         self._look_at = float("-inf")
-        self._news = self._was_ready = False
+        self._news = self._was_ready = self._tidies = False
         self._throttle = Throttle(10.0)
         self.done = self._stats_done = 0
         self.dispatch = Dispatch(
@@ -116,6 +116,10 @@ class Splitter(Part):
         self.dispatch.send(now, self.volume.identity if works else None, [*replies, *asked, *ended])
         if replies:
             fault("splitter.after_accepted")
+        if self._tidies:
+            # Behind what is waited for: the worker begins meanwhile.
+            self._tidies = False
+            self.custody.removals.tidy(now)
         if looks:
             self.dispatch.probe(now)
         if now - self._stats_at >= STATS_EVERY_S:
@@ -134,6 +138,16 @@ class Splitter(Part):
         if self.link.alive(now):
             for batch in self.credit.missing(now):
                 self.dispatch.try_elsewhere(batch)
+
+    def others_likely(self, messages: list[Message]) -> int:
+        """None where one image came at most and one acknowledgement: so they come together from
+        who sends one at a time, and to wait for more would be to wait for nobody."""
+        prefix = self._settings.images_topic
+        heard = [
+            message.subject for message in messages if message.subject != self._heartbeat_topic
+        ]
+        images = sum(subject.startswith(prefix) for subject in heard)
+        return len(heard) if max(images, len(heard) - images) > 1 else 0
 
     def close(self) -> None:
         self.journal.close()
@@ -243,7 +257,7 @@ class Splitter(Part):
             if self.custody.group_size():
                 self.volume.took()
             self.custody.keep()
-            self.custody.removals.tidy(now)
+            self._tidies = True
             self.admission.committed()
             self.leftovers.report(now)
             return self.admission.answers.due()

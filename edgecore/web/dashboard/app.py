@@ -40,11 +40,9 @@ STATIC = Path(__file__).parent / "static"
 LISTEN_CAPACITY = 4096
 LINGER_S = 0.05
 """The page is drawn twice a second: it need not be woken for every message."""
-TURN_BYTES = 16_384
-"""After so much the page lets the loop do something else: a few tenths of a millisecond. A turn of
-the loop for each message costs more than most messages do."""
-MESSAGE_BYTES = 512
-"""What a message costs however short it is."""
+TURN_S = 0.0003
+"""After so long the page lets the loop do something else: an image that comes meanwhile waits for
+it. A turn of the loop for each message costs more than most messages do."""
 SLOWEST = 20
 
 
@@ -131,13 +129,12 @@ class Dashboard:
                 await asyncio.gather(heard, shown, return_exceptions=True)
 
     async def _observe(self, filters: Sequence[str]) -> None:
-        taken = 0
+        turn = time.monotonic()
         async for message in self._ports.hub.listen(filters, LISTEN_CAPACITY, LINGER_S):
             self.page_model.observe(message)
-            taken += MESSAGE_BYTES + len(message.payload)
-            if taken >= TURN_BYTES:  # images go first
-                taken = 0
+            if time.monotonic() - turn >= TURN_S:  # images go first
                 await asyncio.sleep(0)
+                turn = time.monotonic()
 
     async def _warm(self) -> None:
         """Make the pictures while their files are there, if somebody looks."""

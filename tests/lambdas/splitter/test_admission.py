@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from splitter_kit import JPEG, PNG, Bench, event
 
+from lambdas.common.loop import Message
+
 
 def test_an_inline_image_is_accepted_dispatched_and_lies_in_the_volume(tmp_path):
     bench = Bench(tmp_path)
@@ -49,6 +51,16 @@ def test_a_group_of_inline_images_costs_one_sync(tmp_path, monkeypatch):
 
     assert len(bench.images_at_once([JPEG + bytes([n]) for n in range(50)])) == 50
     assert len(synced) == 1
+
+
+def test_others_are_waited_for_after_several_images_or_acks_not_after_one_of_each(tmp_path):
+    bench = Bench(tmp_path)
+    ack, image = Message("demo/ack", b""), Message("demo/images/cam1", JPEG)
+    heartbeat = Message("demo/heartbeat", b"{}")
+
+    assert bench.splitter.others_likely([ack, heartbeat, image]) == 0
+    assert bench.splitter.others_likely([image, ack, image]) == 3
+    assert bench.splitter.others_likely([ack, ack]) == 2
 
 
 def test_without_a_reliable_syncfs_every_file_and_the_folder_are_synced(tmp_path, monkeypatch):
@@ -95,7 +107,7 @@ def test_a_write_that_fails_leaves_no_file_and_no_descriptor(tmp_path, monkeypat
     bench = Bench(tmp_path)
     gc.collect()  # what an earlier test left in a circle has descriptors as well
     open_before = open_descriptors()
-    monkeypatch.setattr(os, "fdopen", lambda number, mode: Failing(number))
+    monkeypatch.setattr(os, "write", full_disk)
     answers = bench.images_at_once([JPEG, PNG])
 
     assert {a["reason"] for a in answers} == {"no_space"}
@@ -105,21 +117,6 @@ def test_a_write_that_fails_leaves_no_file_and_no_descriptor(tmp_path, monkeypat
 
 def open_descriptors():
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-class Failing:
-    """A file on a full disk."""
-
-    def __init__(self, descriptor):
-        self._descriptor = descriptor
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self._descriptor)
-
-    write = staticmethod(full_disk)
 
 
 def test_files_of_an_interrupted_write_are_swept_at_the_next_start(tmp_path):

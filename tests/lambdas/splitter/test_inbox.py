@@ -76,10 +76,24 @@ def test_an_image_that_comes_alone_is_synced_at_the_same_time_as_its_name(bench,
     assert all(met)
 
 
+def test_on_a_quick_disk_no_thread_is_woken_for_an_image_that_comes_alone(bench, monkeypatch):
+    threads = []
+    monkeypatch.setattr(os, "fsync", lambda _: threads.append(threading.current_thread()))
+    monkeypatch.setattr("lambdas.splitter.inbox.SLOW_SYNC_S", float("inf"))
+    bench.image(JPEG)
+    threads.clear()
+
+    assert bench.image(PNG)["answer"] == "accepted"
+    assert set(threads) == {threading.current_thread()}
+    assert len(threads) > 1
+
+
+@pytest.mark.parametrize("first", [0.0, float("inf")])
 @pytest.mark.parametrize("failing", ["the image", "its folder"])
 def test_an_image_is_refused_where_it_or_its_name_does_not_reach_the_disk(
-    bench, monkeypatch, failing
+    bench, monkeypatch, failing, first
 ):
+    bench.splitter.custody.inbox._sync_s = first
     real, failed = os.fsync, []
 
     def sync(descriptor):

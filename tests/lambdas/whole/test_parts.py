@@ -268,6 +268,33 @@ def test_a_message_that_can_wait_comes_alone_at_the_next_tick():
     loop.stop()
 
 
+def test_a_part_says_after_which_messages_the_next_step_waits_for_others(monkeypatch):
+    """An acknowledgement and the next image of who sends one at a time come together."""
+    asked, steps, taken = [], [], threading.Event()
+    monkeypatch.setattr("lambdas.common.loop.gather_s", lambda count: asked.append(count) or 0.0)
+
+    class Noting(Part):
+        def others_likely(self, messages):
+            return sum(message.subject == "image" for message in messages)
+
+        def step(self, messages, now, wall):
+            steps.append([message.subject for message in messages])
+            if "end" in steps[-1]:
+                taken.set()
+
+    loop = Loop(Noting(), tick_s=DEADLINE_S)
+    loop.put("ack", b"")
+    loop.put("image", b"")
+    loop.start()
+    eventually(lambda: loop._listens, "the loop waits for a message")
+    loop.put("end", b"")
+    assert taken.wait(DEADLINE_S)
+    loop.stop()
+
+    assert steps[:2] == [["ack", "image"], ["end"]]
+    assert asked == [1]
+
+
 @pytest.mark.parametrize(("messages", "most_s"), [(0, 0.0), (1, 0.0), (2, 0.002), (10_000, 0.008)])
 def test_the_more_came_together_the_longer_the_others_are_waited_for(messages, most_s):
     assert gather_s(messages) <= most_s
