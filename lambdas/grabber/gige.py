@@ -12,7 +12,10 @@ from lambdas.grabber.pixel_formats import FORMATS, PixelFormat
 
 
 def frames(address: str, stall_s: float) -> Iterator[Frame]:
-    """Every whole frame, stamped when it came, not when it was read. Raises `CameraError`: a stream never just ends."""
+    """Every whole frame, stamped when it came, not when it was read.
+
+    Raises `CameraError`: a stream never just ends.
+    """
     try:
         stream = Stream(urlsplit(address).hostname or "")
     except AravisError as error:
