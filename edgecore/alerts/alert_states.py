@@ -6,7 +6,8 @@ acknowledges it, and once when it has ended. Between two messages of one rule th
 there are at least ``cool_down_s``: a condition that comes and goes calls nobody every minute.
 
 What was on when the core stopped is on when it starts again, **unconfirmed** until its condition
-is seen to hold, or enough is seen to say that it has ended.
+is seen to hold, or enough is seen to say that it has ended. A cool-down goes on over the restart,
+by the clock of the wall: it is the only one that both know.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from edgecore.alerts.judge import SELF_TIMED
 from edgecore.alerts.rules import Rule
 
 State = Literal["waiting", "on"]
+VERSION = 2
+LONGEST_COOL_DOWN_S = 604_800.0
+"""As a site file may have it: what was told before that holds nothing back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +47,18 @@ class _Alert:
     unconfirmed: bool = False
 
 
+@dataclass(frozen=True)
+class _Told:
+    """When people were told last, by the clock that never jumps and by the wall's."""
+
+    now: float
+    wall: float
+
+
 class AlertStates:
     def __init__(self) -> None:
         self._alerts: dict[str, _Alert] = {}
-        self._told_at: dict[str, float] = {}
+        self._told: dict[str, _Told] = {}
 
     def step(
         self,
@@ -90,12 +102,12 @@ class AlertStates:
             alert.state = "on"
         if alert.state == "on" and alert.acknowledged is None and self._due(rule, now):
             kind: Literal["on", "again"] = "again" if alert.told else "on"
-            alert.told, self._told_at[rule.name] = True, now
+            alert.told, self._told[rule.name] = True, _Told(now, wall)
             yield Notice(kind=kind, rule=rule.name, text=text, t=wall, since=alert.since)
 
     def _due(self, rule: Rule, now: float) -> bool:
-        told = self._told_at.get(rule.name)
-        return told is None or now - told >= rule.cool_down_s
+        told = self._told.get(rule.name)
+        return told is None or now - told.now >= rule.cool_down_s
 
     def acknowledge(self, rule: str, wall: float) -> bool:
         """Somebody knows: it is not sent again while it lasts. False: it is not on."""
@@ -123,25 +135,36 @@ class AlertStates:
         """What a core that starts again has to know; ``undelivered``: rules of which a message
         waits, and is gone with this process."""
         return {
-            name: {
-                "since": a.since,
-                "text": a.text,
-                "acknowledged": a.acknowledged,
-                "told": a.told,
-                "undelivered": name in undelivered or (a.told and name not in self._told_at),
-            }
-            for name, a in self._alerts.items()
-            if a.state == "on"
+            "v": VERSION,
+            "on": {
+                name: {
+                    "since": a.since,
+                    "text": a.text,
+                    "acknowledged": a.acknowledged,
+                    "told": a.told,
+                    "undelivered": name in undelivered or (a.told and name not in self._told),
+                }
+                for name, a in self._alerts.items()
+                if a.state == "on"
+            },
+            "told": {name: told.wall for name, told in self._told.items()},
         }
 
-    def restore(self, kept: Mapping[str, Any], now: float) -> None:
-        """Nobody is told a second time because the core started again. Raises KeyError, TypeError
-        for what ``kept`` never was."""
-        for name, found in kept.items():
+    def restore(self, kept: Mapping[str, Any], now: float, wall: float) -> None:
+        """Nobody is told a second time because the core started again. Raises KeyError, TypeError,
+        ValueError for what ``kept`` never was."""
+        if kept.get("v") == VERSION:
+            on, told = kept["on"], kept["told"]
+        else:  # a core before this one kept no times
+            on, told = kept, dict.fromkeys(kept, wall)
+        for name, found in on.items():
             self._alerts[str(name)] = _Alert(
                 state="on", began=now, since=float(found["since"]), text=str(found["text"]),
                 told=bool(found.get("told", True)), acknowledged=found["acknowledged"],
                 unconfirmed=True,
             )  # fmt: skip
-            if not found.get("undelivered"):  # else somebody was never told
-                self._told_at[str(name)] = now
+        for name, at in told.items():
+            passed_s = max(0.0, wall - float(at))  # a clock that was set back: as told just now
+            never = name in on and on[name].get("undelivered")
+            if not never and passed_s <= LONGEST_COOL_DOWN_S:
+                self._told[str(name)] = _Told(now - passed_s, wall - passed_s)

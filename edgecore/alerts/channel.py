@@ -70,13 +70,13 @@ class Channel:
         self._problem = ""
         threading.Thread(target=self._run, name=f"alerts-{name}", daemon=True).start()
 
-    def put(self, notice: Notice) -> None:
-        """At once, whatever the other side does."""
+    def put(self, notice: Notice, age_s: float = 0.0) -> None:
+        """At once, whatever the other side does; ``age_s``: it has waited before this start."""
         with self._changed:
             while len(self._waiting) >= MAX_WAITING:
                 self._waiting.popleft()
                 self._dropped += 1
-            self._waiting.append((notice, time.monotonic()))
+            self._waiting.append((notice, time.monotonic() - age_s))
             self._changed.notify()
 
     def try_now(self, notice: Notice, done: Callable[[str], None]) -> None:
@@ -99,6 +99,13 @@ class Channel:
         """Rules of which a message that they are on still waits."""
         with self._changed:
             return {n.rule for n, _ in self._waiting if n.kind in ("on", "again")}
+
+    def of_ended(self) -> list[Notice]:
+        """What waits of alerts that are over, in order: the state of no rule knows of it."""
+        with self._changed:
+            waiting = [n for n, _ in self._waiting]
+        last = {n.rule: at for at, n in enumerate(waiting) if n.kind == "ended"}
+        return [n for at, n in enumerate(waiting) if at <= last.get(n.rule, -1)]
 
     def status(self) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from edgecore.alerts.judge import Evidence
 from edgecore.alerts.rules import Rule
-from edgecore.core.stats import mapping, number, part
+from edgecore.core.stats import all_drained, mapping, number, part
 
 SETTLES_S = 60.0
 """A worker that dies again, and a link that is not made, have shown it by then."""
@@ -23,7 +23,8 @@ def may_have_ended(rule: Rule, seen: Evidence, begun: float) -> bool:
 
 
 def _no_results(rule: Rule, seen: Evidence, _up_s: float) -> bool:
-    return seen.windows.silent_s(rule.camera, seen.now) is not None
+    known = seen.windows.silent_s(rule.camera, seen.now) is not None
+    return known or all_drained(seen.status)
 
 
 def _window(rule: Rule, _seen: Evidence, up_s: float) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from contract.status import Status
 from edgecore.alerts.rules import Rule
 from edgecore.alerts.windows import Windows
-from edgecore.core.stats import mapping, number, part
+from edgecore.core.stats import all_drained, mapping, number, part
 from edgecore.core.verdict import verdict_of
 
 DAY_S = 86_400.0
@@ -16,13 +16,15 @@ DAY_S = 86_400.0
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """``now``: the clock of ``windows``; ``started``: on it. ``disks``: folder → share used,
+    """``now``: the clock of ``windows``; on it ``started``, and ``drained``: when the operator's
+    wish that nobody inspects anything was last seen. ``disks``: folder → share used,
     ``certificates``: file → seconds that it is still valid."""
 
     status: Status
     windows: Windows
     now: float
     started: float
+    drained: float | None = None
     disks: Mapping[str, float] = field(default_factory=dict)
     certificates: Mapping[str, float] = field(default_factory=dict)
 
@@ -33,11 +35,14 @@ def judge(rule: Rule, seen: Evidence) -> str | None:
 
 
 def _no_results(rule: Rule, seen: Evidence) -> str | None:
-    """The waiting is in the measure itself: ``for_s`` without a result."""
+    """The waiting is in the measure itself: ``for_s`` without a result, and without an operator
+    who wants none."""
     silent_s = seen.windows.silent_s(rule.camera, seen.now)
     if silent_s is None:
         silent_s = seen.now - seen.started
-    if silent_s < rule.for_s:
+    if seen.drained is not None:
+        silent_s = min(silent_s, seen.now - seen.drained)
+    if all_drained(seen.status) or silent_s < rule.for_s:
         return None
     return f"no result{_of(rule)} for {silent_s:.0f} s (limit {rule.for_s:.0f} s)"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.status import Status
+from edgecore.alerts import unsent
 from edgecore.alerts.alert_states import AlertStates, Notice
 from edgecore.alerts.channel import Channel
 from edgecore.alerts.ended import may_have_ended
@@ -19,6 +20,7 @@ from edgecore.alerts.judge import Evidence, judge
 from edgecore.alerts.rules import AlertSettings
 from edgecore.alerts.senders import SENDERS, TIMEOUT_S
 from edgecore.alerts.windows import Windows
+from edgecore.core.stats import all_drained
 from edgecore.disk.layout import write_durably
 from edgecore.history.rows import Row
 
@@ -46,6 +48,8 @@ class Notifier:
         self._channels: dict[str, Channel] = {}
         self._site = self._thing = ""
         self._begun = self._started = time.monotonic()
+        self._drained: float | None = None
+        self._unsent: unsent.Unsent = {}
         self._saved = ""
         self._wrong: dict[str, str] = {}
         self._restore()
@@ -60,10 +64,22 @@ class Notifier:
         for name, way in ways.items():
             if name in SENDERS and name not in self._channels:
                 self._channels[name] = Channel(name, SENDERS[name](way, site, thing))
+        self._resume()
         with self._lock:
             self._windows.watched = frozenset(rule.label for rule in settings.rules if rule.label)
         self._settings, self._site, self._thing = settings, site, thing
         self._started = time.monotonic()
+
+    def _resume(self) -> None:
+        """What waited when the core stopped waits again, as old as it is."""
+        waiting, self._unsent = self._unsent, {}
+        for name, notices in waiting.items():
+            if name not in self._channels:
+                log.warning("alerts: %d message(s) of ended alerts that waited for %s are dropped: "
+                    "the group has no such way any more", len(notices), name)  # fmt: skip
+                continue
+            for notice in notices:
+                self._channels[name].put(notice, max(0.0, time.time() - notice.t))
 
     def observe(self, rows: Sequence[Row]) -> None:
         """Results as the history gets them, from its thread."""
@@ -78,8 +94,9 @@ class Notifier:
         if self._settings is NOTHING:  # no group yet: what was on before is not over by that
             return
         now, wall = time.monotonic(), time.time()
+        self._drained = now if all_drained(status) else self._drained
         evidence = Evidence(status=status, windows=self._windows, now=now, started=self._started,
-            disks=disks, certificates=certificates)  # fmt: skip
+            drained=self._drained, disks=disks, certificates=certificates)  # fmt: skip
         with self._lock:
             wrong = {rule.name: self._judge(rule, evidence) for rule in self._settings.rules}
             waiting = self._states.unconfirmed()
@@ -162,21 +179,26 @@ class Notifier:
             channel.stop()
 
     def _save(self) -> None:
-        undelivered = {rule for c in list(self._channels.values()) for rule in c.undelivered()}
-        text = json.dumps(self._states.kept(undelivered))
+        channels = list(self._channels.values())
+        undelivered = {rule for channel in channels for rule in channel.undelivered()}
+        ended = {**self._unsent, **unsent.of_channels(channels)}
+        kept = {**self._states.kept(undelivered), "ended": unsent.as_json(ended)}
+        text = json.dumps(kept)
         if text == self._saved:
             return
         self._saved = text
         try:
             write_durably(self._path, text)
         except OSError as error:
-            log.warning("%s: %s; alerts that are on are told again after a restart", self._path,
-                error.strerror)  # fmt: skip
+            log.warning("%s: %s; alerts that are on are told again after a restart, and the end of "
+                "one is not, if it was not sent by then", self._path, error.strerror)  # fmt: skip
 
     def _restore(self) -> None:
         try:
             self._saved = self._path.read_text(encoding="utf-8")
-            self._states.restore(json.loads(self._saved), time.monotonic())
+            kept = json.loads(self._saved)
+            self._unsent = unsent.from_json(kept.pop("ended", {}))
+            self._states.restore(kept, time.monotonic(), time.time())
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

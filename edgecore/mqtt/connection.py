@@ -7,12 +7,12 @@ import logging
 import socket
 import time
 
-from contract.topic_filters import matches
 from edgecore.core.group import Thing
 from edgecore.mqtt.decoder import Decoder
 from edgecore.mqtt.encoder import encode, encode_publish
 from edgecore.mqtt.gate import Gate
 from edgecore.mqtt.limits import Limits
+from edgecore.mqtt.outgoing import Outgoing
 from edgecore.mqtt.packets import (
     SUBSCRIBE_FAILURE,
     ConnAck,
@@ -34,6 +34,7 @@ from edgecore.mqtt.packets import (
     Unsubscribe,
     Will,
 )
+from edgecore.mqtt.subscriptions import Subscriptions
 from edgecore.mqtt.topics import filter_problem, topic_problem
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,6 @@ log = logging.getLogger(__name__)
 _READ_BYTES = 262_144
 _BUSY_RETRY_S = 0.05
 _BUSY_RETRY_MAX_S = 1.0
-_MOST_WANTED = 256
-"""Topics may hold ids and be endless: then all are forgotten."""
 
 
 class Connection:
@@ -73,11 +72,9 @@ class Connection:
         self._last_packet = accepted_at
         self._handling = False
         self._watchdog: asyncio.TimerHandle | None = None
-        self._filters: dict[str, None] = {}
-        self._wanted: dict[str, bool] = {}  # by topic, whether a filter takes it
+        self._subscriptions = Subscriptions(limits.max_subscriptions)
         self._unreleased: set[int] = set()  # QoS 2: taken, and not to be taken again
-        self._unsent: list[bytes] = []
-        self._unsent_bytes = 0
+        self._out = Outgoing(writer)
         self.host = host
         self.thing: Thing | None = None
         self.client_id = ""
@@ -109,7 +106,7 @@ class Connection:
         except _Left:
             reason = ""
             # What it sends behind its DISCONNECT, TLS's own goodbye, would meet a reset.
-            await self._flush_and_close()
+            await self._out.flush_and_close()
         except ProtocolError as error:
             self._gate.count("protocol_errors")
             reason = str(error)
@@ -118,7 +115,7 @@ class Connection:
         finally:
             if self._watchdog is not None:
                 self._watchdog.cancel()
-            self._send_now()
+            self._out.send_now()
             self.close()
         if reason:
             log.info("mqtt client %r: %s", self.client_id, reason)
@@ -131,39 +128,15 @@ class Connection:
 
     def deliver(self, topic: str, payload: bytes) -> bool:
         """Send if a filter matches and the client keeps up."""
-        if not self._wants(topic) or self._writer.is_closing():
+        if not self._subscriptions.takes(topic) or self._writer.is_closing():
             return False
-        waiting = self._writer.transport.get_write_buffer_size() + self._unsent_bytes
-        if waiting > self._limits.max_outbound_bytes:
+        if self._out.waiting_bytes > self._limits.max_outbound_bytes:
             self.dropped += 1
             self._gate.count("dropped_slow_client")
             return False
-        self._send_soon(encode_publish(Publish(topic, payload)))
+        self._out.send_soon(encode_publish(Publish(topic, payload)))
         self.delivered += 1
         return True
-
-    def _wants(self, topic: str) -> bool:
-        wants = self._wanted.get(topic)
-        if wants is None:
-            if len(self._wanted) >= _MOST_WANTED:
-                self._wanted.clear()
-            wants = any(matches(topic_filter, topic) for topic_filter in self._filters)
-            self._wanted[topic] = wants
-        return wants
-
-    def _send_soon(self, data: bytes) -> None:
-        """With all that is to be sent in this turn of the loop: a packet is seldom alone, and each
-        write is a system call here and a wake-up there."""
-        if not self._unsent:
-            self._loop.call_soon(self._send_now)
-        self._unsent.append(data)
-        self._unsent_bytes += len(data)
-
-    def _send_now(self) -> None:
-        unsent, self._unsent, self._unsent_bytes = self._unsent, [], 0
-        # asyncio complains of each write to a lost connection
-        if unsent and not self._writer.is_closing():
-            self._writer.write(b"".join(unsent))
 
     async def _take(self, packet: Packet) -> None:
         self._last_packet = self._loop.time()
@@ -193,8 +166,7 @@ class Connection:
                 self._send(SubAck(packet_id, codes))
             case Unsubscribe(packet_id, filters):
                 for topic_filter in filters:
-                    self._filters.pop(topic_filter, None)
-                self._wanted.clear()
+                    self._subscriptions.remove(topic_filter)
                 self._send(UnsubAck(packet_id))
             case Disconnect():
                 self._will = None  # [MQTT-3.14.4-3]
@@ -211,21 +183,12 @@ class Connection:
         code, thing = self._gate.admit(self, packet)
         self._send(ConnAck(code))
         if thing is None:
-            await self._flush_and_close()
+            await self._out.flush_and_close()
             raise _Left
         self.thing = thing
         self._will = packet.will
         self._keep_alive_s = packet.keep_alive_s * self._limits.keep_alive_factor
         self._arm(self._loop.time() + (self._keep_alive_s or self._limits.partial_packet_timeout_s))
-
-    async def _flush_and_close(self) -> None:
-        """Where nothing may be lost on its way, a refusal for one: not aborted but closed."""
-        self._send_now()
-        self._writer.close()
-        try:
-            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
-        except (OSError, TimeoutError, asyncio.TimeoutError):
-            return
 
     async def _publish(self, thing: Thing, packet: Publish) -> None:
         if problem := topic_problem(packet.topic, thing.thing_name):
@@ -272,18 +235,15 @@ class Connection:
         )
 
     def _subscribe(self, thing: Thing, topic_filter: str) -> int:
-        full = len(self._filters) >= self._limits.max_subscriptions
-        if filter_problem(topic_filter, thing.thing_name) or (
-            full and topic_filter not in self._filters
+        if filter_problem(topic_filter, thing.thing_name) or not self._subscriptions.add(
+            topic_filter
         ):
             self._gate.count("refused_subscriptions")
             return SUBSCRIBE_FAILURE
-        self._filters[topic_filter] = None
-        self._wanted.clear()
         return 0  # granted QoS 0: all local delivery of Greengrass V1 is QoS 0
 
     def _send(self, packet: Packet) -> None:
-        self._send_soon(encode(packet))
+        self._out.send_soon(encode(packet))
 
     def _arm(self, at: float) -> None:
         if self._watchdog is not None:

@@ -42,7 +42,7 @@ def _warn_of_left_out(folder: Path, others: list[Path]) -> None:
     """A raw frame or a video in a folder is not passed over in silence."""
     shown = [p for p in others if not p.name.startswith(".")]
     if shown:
-        names = ", ".join(str(p.relative_to(folder)) for p in shown[:_NAMED])
+        names = ", ".join(output.one_line(str(p.relative_to(folder))) for p in shown[:_NAMED])
         more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
         output.note(
             f"{folder}: {len(shown)} file(s) without an image's ending left out: {names}{more};"

@@ -24,6 +24,12 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
 
 
+def one_line(text: str) -> str:
+    """``printable`` without line ends and tabs: a file's name may have them, and would write a
+    line of its own among the answers."""
+    return printable(text).translate({ord(c): f"\\x{ord(c):02x}" for c in "\n\t\u2028\u2029"})
+
+
 class _SafeConsole(Console):
     """Strings of anybody come through here before they are styled."""
 

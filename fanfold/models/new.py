@@ -43,6 +43,9 @@ def new(
     images: list[Path] = typer.Option(
         [], help="Pictures to try it on at once; they become the package's probes."
     ),
+    as_json: bool = typer.Option(
+        False, "--json", help="The draft as one JSON object, with what it answered."
+    ),
 ) -> None:
     """Read a network's file and write a commented model.json for it; then: model try, model pack.
 
@@ -63,8 +66,18 @@ def new(
             write(draft(facts, found, overrides), folder)
     except (ArchiveError, ModelError) as error:
         raise UserError(str(error), INVALID) from error
-    output.out.print(f"{folder}/model.json  {found.family}: {found.why}", markup=False)
-    _try(folder, images)
+    if not as_json:
+        output.line(f"{folder}/model.json  {found.family}: {found.why}")
+    answers = _try(folder, images)
+    if not as_json:
+        for answer in answers:
+            show(answer)
+    probes = keep_as_probes(folder, answers) if images else 0
+    if as_json:
+        path = str(folder / MANIFEST)
+        output.print_json({"v": 1, "path": path, "family": found.family, "why": found.why,
+            "probes": probes, "answers": answers})  # fmt: skip
+    output.note(_next(folder, images, probes))
 
 
 def _inside(folder: Path, archive: Path) -> Path:
@@ -76,17 +89,18 @@ def _inside(folder: Path, archive: Path) -> Path:
     return next((path.parent for path in sorted(folder.rglob("*-symbol.json"))), folder)
 
 
-def _try(folder: Path, images: list[Path]) -> None:
-    """A draft that cannot run is left where it is: the sentence says what to change in it."""
+def _try(folder: Path, images: list[Path]) -> list[dict[str, Any]]:
+    """Its answers. A draft that cannot run is left where it is: the sentence says what to change
+    in it."""
     with trying.sealed(folder) as (sealed, spec):
         trial = trying.run(sealed, spec.runtime, images, folder / "tried" if images else None)
-    for answer in trial.answers:
-        show(answer)
+    return trial.answers
+
+
+def _next(folder: Path, images: list[Path], probes: int) -> str:
     if images:
-        kept = keep_as_probes(folder, trial.answers)
-        output.note(f"{kept} probe(s) kept: correct the answers in model.json if they are wrong")
-    else:
-        output.note(f"it runs. Then: fanfold model try {folder} PHOTO… --keep")
+        return f"{probes} probe(s) kept: correct the answers in model.json if they are wrong"
+    return f"it runs. Then: fanfold model try {folder} PHOTO… --keep"
 
 
 def _found(facts: Facts, side: Side | None, family: str | None, labels: Path | None) -> Found:

@@ -26,8 +26,10 @@ from fanfold.reference.history_answers import (
 from fanfold.reference.model_answers import (
     ModelCompileAnswer,
     ModelInspectAnswer,
+    ModelNewAnswer,
     ModelPublishAnswer,
     ModelTryAnswer,
+    PoolLine,
 )
 from fanfold.reference.people_answers import PEOPLE
 from fanfold.reference.replay_answer import ReplayAnswer
@@ -286,6 +288,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "tune": TuneAnswer,
     "detect": Profile,
     "bundle": BundleAnswer,
+    "pool": PoolLine,
+    "model new": ModelNewAnswer,
     "model inspect": ModelInspectAnswer,
     "model publish": ModelPublishAnswer,
     "model compile": ModelCompileAnswer,
@@ -294,4 +298,4 @@ ANSWERS: dict[str, type[BaseModel]] = {
     **DEVCLOUD,
     **PEOPLE,
 }
-"""Verb → its answer; of `results`, `logs` and `model try` one line of it."""
+"""Verb → its answer; of `results`, `logs`, `pool` and `model try` one line of it."""

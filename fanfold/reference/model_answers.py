@@ -32,6 +32,24 @@ class ModelTryAnswer(Versioned):
     drawn: str | None = Field(None, description="The drawing (PNG).")
 
 
+class ModelNewAnswer(Versioned):
+    path: str = Field(description="The `model.json` that was written.")
+    family: str = Field(description="What kind of network it is.")
+    why: str = Field(description="By what it is known to be that.")
+    probes: int = Field(description="Of `--images`, kept in the folder.")
+    answers: list[dict[str, Any]] = Field(description="As of `model try`, for `--images`.")
+
+
+class PoolLine(Answer):
+    """A line for each file, in order, with `--json` and without."""
+
+    file: str
+    status: Literal["ok", "failed"]
+    reason: str | None = Field(None, description="Of a failed image.")
+    output: dict[str, Any] | None = Field(None, description="As in a result.")
+    ms: dict[str, float] | None = Field(None, description="queue, read, transform, inference.")
+
+
 class Agreement(Answer):
     measure: Literal["top1", "boxes"]
     value: float | None = Field(description="0 to 1; null: nothing to judge by.")

@@ -22,6 +22,9 @@ def pool(
     gpus: str = typer.Option(
         "", help="GPU ids, dealt round-robin, e.g. 0,1; auto: all that are here; none: the CPU."
     ),
+    as_json: bool = typer.Option(  # noqa: ARG001 - this verb has no other answer
+        False, "--json", help="One JSON record a line, as without it: for scripts that always ask."
+    ),
 ) -> None:
     """Run a model over images with a pool of processes, without a core or a cloud.
 

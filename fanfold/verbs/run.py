@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 
 import typer
 
@@ -129,21 +130,17 @@ def run(
     joined = _join_file(settings, join)
     variables = environment()
     noted: list[str] = []
-    if group:  # what reads and judges groups from elsewhere costs a core of our own nothing
-        from fanfold.importing.for_core import source_for_core
-        from fanfold.localcore.unsupported import cloud_of
-
-        source, noted = source_for_core(group, state, cloud_of(variables))
+    if group:
+        source, noted = _from_elsewhere(group, state, variables)
     elif model:
         source = str(local_group(site, model, state, tls=mqtt_port != "off"))
     else:
         source = "jobs" if joined else deployed_group(settings.name)
-    pythons = {RUNTIME: str(python)} if (python := device_python()) else {}
-    pythons.update(pythons_of(runtime_python or []))
+    pythons = _pythons(runtime_python)
     reached = (*map(Path, pythons.values()), state)
     _make_volumes(settings, function_user, reached, insecure=insecure_core_user)
     held = lock_volume(Path(settings.volumes.state), inherit=True)
-    command = CoreOptions(
+    options = CoreOptions(
         source=source, state=state, site=site, mqtt_plain_port=mqtt_plain_port,
         mqtt_port=mqtt_port, ipc_port=ipc_port, http_port=http_port, isolation=isolation,
         function_user=function_user, insecure_core_user=insecure_core_user, poll_s=poll_s,
@@ -153,18 +150,10 @@ def run(
             listen=listen, no_tls=no_tls, names=http_name or [], certificate=http_certificate,
             key=http_key, trust_header=trust_header, trust_from=trust_from or [],
         ),
-    ).command()  # fmt: skip
+    )  # fmt: skip
+    command = options.command()
     if group is not None:
-        from fanfold.localcore.unsupported import options_for, review
-
-        review(
-            options_for(
-                source, state, pythons, mqtt_port=mqtt_port, join=joined,
-                device_certificates=device_certificates, secrets=secrets, variables=variables,
-            ),
-            noted,
-            strict=strict,
-        )  # fmt: skip
+        _review(options, joined, variables, noted, strict=strict)
     if joined and not insecure_static_credentials:
         variables = without_keys(variables)
     joining = Joining(joined, iot_endpoint, iot_proxy)
@@ -173,6 +162,43 @@ def run(
     if not detach:
         audited.noted(state, "run", {"pid": os.getpid(), **act})
         os.execve(command[0], command, variables)  # noqa: S606 - the core takes our place
+    started = _started(command, variables, state, held, act)
+    _print_started(settings.name, started, as_json=as_json)
+
+
+def _from_elsewhere(group: str, state: Path, variables: Mapping[str, str]) -> tuple[str, list[str]]:
+    """What reads and judges groups from elsewhere costs a core of our own nothing."""
+    from fanfold.importing.for_core import source_for_core
+    from fanfold.localcore.unsupported import cloud_of
+
+    return source_for_core(group, state, cloud_of(variables))
+
+
+def _review(
+    options: CoreOptions, joined: Path | None, variables: Mapping[str, str], noted: list[str],
+    *, strict: bool,
+) -> None:  # fmt: skip
+    from fanfold.localcore.unsupported import options_for, review
+
+    judged = options_for(
+        options.source, options.state, options.pythons, mqtt_port=options.mqtt_port, join=joined,
+        device_certificates=options.device_certificates, secrets=options.secrets,
+        variables=variables,
+    )  # fmt: skip
+    review(judged, noted, strict=strict)
+
+
+def _pythons(given: list[str] | None) -> dict[str, str]:
+    """By runtime; what is given goes before what is found."""
+    found = {RUNTIME: str(python)} if (python := device_python()) else {}
+    return {**found, **pythons_of(given or [])}
+
+
+def _started(
+    command: list[str], variables: dict[str, str], state: Path, held: IO[bytes],
+    act: dict[str, Any],
+) -> RunningCore:  # fmt: skip
+    """A line of the audit log, also where it did not come up."""
     try:
         started = start(command, variables, state, held.fileno())
     except UserError as error:
@@ -181,7 +207,7 @@ def run(
     finally:
         held.close()
     audited.noted(state, "run", {"pid": started.pid, **act})
-    _print_started(settings.name, started, as_json=as_json)
+    return started
 
 
 def _make_volumes(

@@ -22,7 +22,7 @@ from fanfold.common import output
 from fanfold.common.arguments import SITE_OPTION
 from fanfold.common.errors import FAILED, INVALID, REFUSED, UserError
 from fanfold.common.inputs import images_of
-from fanfold.common.output import printable
+from fanfold.common.output import one_line
 from fanfold.common.project import read_site, remembered_site
 from fanfold.localcore import running
 from fanfold.localcore.naming import site_and_words
@@ -164,7 +164,7 @@ def _as_file(volume: Path) -> Callable[[Path, str, str], dict[str, str]]:
 
 def _short_name(file: Path) -> str:
     """The end of the name, of so many bytes as a file's name may have beside an event's id."""
-    whole = printable(file.name).encode("utf-8", "replace")
+    whole = one_line(file.name).encode("utf-8", "replace")
     return whole[-MAX_NAME_BYTES:].decode(errors="ignore").replace("\\", "_")
 
 
@@ -242,6 +242,8 @@ def _report(
             f"{sender.accepted} accepted, {len(sender.rejected)} rejected in {elapsed_s:.1f} s"
         )
         for event_id, reason in list(sender.rejected.items())[:20]:
-            output.err.print(f"{events[event_id].name}: {reason}", style="red", markup=False)
+            output.err.print(
+                f"{one_line(events[event_id].name)}: {reason}", style="red", markup=False
+            )
     if sender.rejected:
         raise typer.Exit(REFUSED if sender.accepted or sender.rejected else FAILED)

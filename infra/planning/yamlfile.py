@@ -61,8 +61,9 @@ def parse(path: Path) -> Any:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InvalidInput([_unreadable(path, f"more than {MAX_BYTES:,} bytes")])
+        size_bytes = path.stat().st_size
+        if size_bytes > MAX_BYTES:
+            raise InvalidInput([_too_large(path, size_bytes)])
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InvalidInput([_unreadable(path, error.strerror or str(error))]) from None
@@ -129,6 +130,12 @@ def line_of(tree: Any, loc: Loc) -> int:
 
 def _unreadable(path: Path, why: str) -> Finding:
     return Finding("FF001", "error", str(path), f"cannot be read: {why}.", "Check the path.")
+
+
+def _too_large(path: Path, size_bytes: int) -> Finding:
+    what = f"has {size_bytes:,} bytes; at most {MAX_BYTES:,} are read."
+    remedy = "Is it another file? Else shorten it: 1,000 cameras have about 300,000."
+    return Finding("FF001", "error", str(path), what, remedy)
 
 
 def _not_yaml(path: Path, error: YAMLError) -> Finding:

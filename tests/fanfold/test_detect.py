@@ -7,8 +7,10 @@ from pathlib import Path
 
 import yaml
 from fake_driver import proc_files, uuid
+from pydantic import TypeAdapter
 
 from fanfold.detect.machine import detect
+from fanfold.reference.answers import ANSWERS
 from infra.planning.profile import Profile
 
 
@@ -91,12 +93,14 @@ def test_pool_prints_a_line_for_each_file_in_order(fanfold, tmp_path):
     for name in ("a.txt", "b.txt", "c.txt"):
         (folder / name).write_text("not an image")
 
-    said = fanfold("pool", str(folder), "--model", str(model), "--workers", "1")
+    said = fanfold("pool", str(folder), "--model", str(model), "--workers", "1", "--json")
 
     lines = [json.loads(line) for line in said.out.splitlines()]
     assert said.code == 0
     assert [Path(line["file"]).name for line in lines] == ["a.txt", "b.txt", "c.txt"]
     assert {line["status"] for line in lines} == {"failed"}
+    for line in lines:
+        TypeAdapter(ANSWERS["pool"]).validate_python(line)
 
 
 def test_pool_says_which_model_is_not_there(fanfold, tmp_path):

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import TypeAdapter
 
 from fanfold.common.project import PROJECT
 from fanfold.device.interpreters import device_python
+from fanfold.reference.answers import ANSWERS
 from models.jsonc import read
 
 RED = (230, 10, 10)
@@ -72,6 +74,18 @@ def test_two_commands_lead_from_a_yolo_to_drawn_boxes_and_a_package_with_a_probe
     assert box["label"] == "red part"
     corners = np.multiply(box["box"], 128)
     assert np.abs(corners - [56, 24, 104, 72]).max() < 17  # a cell beside the middle
+
+
+def test_model_new_prints_one_object_of_the_promised_form(fanfold, networks, photo, tmp_path):
+    folder = tmp_path / "yolo"
+    said = fanfold("model", "new", str(networks / "yolo.onnx"), "--out", str(folder),
+                   "--images", str(photo), "--json")  # fmt: skip
+    answer = json.loads(said.out)
+
+    TypeAdapter(ANSWERS["model new"]).validate_python(answer)
+    assert (answer["path"], answer["family"]) == (str(folder / "model.json"), "yolov8")
+    assert (answer["probes"], len(answer["answers"])) == (1, 1)
+    assert answer["answers"][0]["output"]["boxes"][0]["label"] == "red part"
 
 
 def test_what_model_new_writes_has_its_reasons_in_comments_and_pack_reads_them(

@@ -94,3 +94,13 @@ def test_a_copy_has_the_senders_own_name_also_where_it_comes_again(tmp_path):
 
     assert files == ["cam1/6a/weld 7.jpg", "cam1/6a-1/weld 7.jpg"]
     assert [(tmp_path / "volume" / file).read_bytes() for file in files] == [b"\0", b"\1"]
+
+
+def test_a_name_with_line_ends_and_escapes_is_sent_under_one_that_a_path_may_have(tmp_path):
+    picture = tmp_path / "a\nb\tc\x1b[31m.jpg"
+    picture.write_bytes(b"picture")
+
+    file = _as_file(tmp_path / "volume")(picture, "cam1", "6a-000000")["file"]
+
+    assert file == "cam1/6a/a_x0ab_x09c_x1b[31m.jpg"
+    assert (tmp_path / "volume" / file).read_bytes() == b"picture"

@@ -134,6 +134,16 @@ def test_no_control_character_of_a_label_reaches_a_terminal(fanfold, tmp_path: P
     assert "owned" in said.err
 
 
+def test_a_file_name_writes_no_line_of_its_own(capfd, tmp_path: Path) -> None:
+    (tmp_path / "a\n3 accepted, 0 rejected.raw").write_bytes(b"raw")
+    (tmp_path / "b.jpg").write_bytes(b"picture")
+
+    assert images_of([tmp_path]) == [tmp_path / "b.jpg"]
+    said = capfd.readouterr().err
+    assert "a\\x0a3 accepted, 0 rejected.raw" in said
+    assert "\n3 accepted" not in said
+
+
 def test_json_holds_what_a_label_holds_and_no_terminal_acts_on_it(capfd) -> None:
     import json
 

@@ -56,6 +56,7 @@ TRUE = [
 ]  # fmt: skip
 FALSE = [
     ("no_results", None, {"for_s": 61}),
+    ("no_results", DRAINED, {"for_s": 59}),
     ("failed_share", None, {"above": 0.11}),
     ("failed_share", None, {"above": 0.01, "at_least": 21}),
     ("label_seen", None, {"label": "dent"}),
@@ -98,6 +99,7 @@ EARLY = SETTLES_S - 1
 ENDED = [
     ("no_results", {}, {"camera": "cam1"}, True, EARLY),
     ("no_results", {}, {"camera": "cam2"}, False, 9_000.0),
+    ("no_results", DRAINED, {"camera": "cam2"}, True, EARLY),
     ("failed_share", {}, {"window_s": 300.0}, True, 300.0),
     ("failed_share", {}, {"window_s": 300.0}, False, 299.0),
     ("label_seen", {}, {"window_s": 300.0}, True, 300.0),

@@ -235,6 +235,18 @@ def test_a_file_that_is_no_text_is_named(folder):
     ]
 
 
+@pytest.mark.parametrize("name", ["demo.yaml", "profiles/box.yaml"])
+def test_a_file_that_is_too_large_is_told_its_size_the_limit_and_what_to_do(folder, name):
+    with (folder / name).open("a") as file:
+        file.truncate(5 << 20)
+
+    (found,) = complaints(folder)
+
+    assert "FF001 error" in found
+    assert f"{name}: has 5,242,880 bytes; at most 4,194,304 are read. Is it another" in found
+    assert "Check the path" not in found
+
+
 def test_a_profile_named_otherwise_than_its_file_is_refused(folder):
     path = folder / "profiles" / "box.yaml"
     path.write_text(PROFILE.replace("name: box", "name: bix"))

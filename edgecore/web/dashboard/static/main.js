@@ -76,7 +76,14 @@ function show(changed, now) {
 // Few sites compare two models, and the others do not fetch how that is shown.
 async function showCanary() {
   byId("canary-section").hidden = !state.canary?.state;
-  if (state.canary?.state) (await import("./later/canary.js")).showCanary(state.canary);
+  if (!state.canary?.state) return;
+  try {
+    (await import("./later/canary.js")).showCanary(state.canary);
+  } catch {
+    // The core ended meanwhile, or a proxy refused: what it is, without what was compared.
+    setText(byId("canary-state"), state.canary.state);
+    setText(byId("canary-reason"), "How the models compare is not there: the script for it could not be fetched; reload this page.");
+  }
 }
 
 document.addEventListener("visibilitychange", () => {

@@ -181,6 +181,16 @@ def test_forms_that_cannot_be_fetched_are_said_to_be_missing(
     assert browser.count("#actions-body form") == 0
 
 
+def test_a_canary_whose_script_cannot_be_fetched_is_named_and_what_is_missing_is_said(
+    browser: Browser, served: Served
+) -> None:
+    served.core.canary = canary("comparing")
+    browser.open(served.port, refuse="**/later/canary.js")
+
+    browser.wait("document.querySelector('#canary-reason').innerText.includes('reload this page')")
+    assert browser.text("#canary-state") == "comparing"
+
+
 def test_a_worker_is_restarted_by_a_click(browser: Browser, served: Served) -> None:
     browser.open(served.port, token=TOKEN)
     browser.wait("document.body.classList.contains('can-restart')")
