@@ -6,6 +6,7 @@ is still waiting survives into the replacement.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import secrets
 from collections import deque
@@ -24,13 +25,18 @@ UNHANDLED = "Unhandled"
 Reply = Callable[[bytes, str], None]
 """Called once with (payload, function error or "")."""
 
-_id_head = f"{secrets.token_hex(4)}-{secrets.token_hex(2)}-4{secrets.token_hex(2)[1:]}-8000"
 _id_tail = itertools.count(1)
+
+
+@functools.cache
+def _id_head() -> str:
+    """Drawn when the first is asked for, not at the import: a fork draws its own."""
+    return f"{secrets.token_hex(4)}-{secrets.token_hex(2)}-4{secrets.token_hex(2)[1:]}-8000"
 
 
 def new_invocation_id() -> str:
     """Unique within and across core runs; UUID-shaped, as AWS's are."""
-    return f"{_id_head}-{next(_id_tail):012x}"
+    return f"{_id_head()}-{next(_id_tail):012x}"
 
 
 @dataclass(slots=True)

@@ -102,7 +102,7 @@ class Homes:
         if identity is None:
             if self.key_file is not None:
                 self._judge_the_cores_own(function, self.key_file)
-            return plain_home(function, self.resources, folder)
+            return plain_home(function, self.resources, folder, self.state / "pycache")
         return self._own(function, identity, anew=anew)
 
     def _judge_the_cores_own(self, function: Function, key_file: Path) -> None:

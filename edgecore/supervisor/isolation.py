@@ -77,10 +77,13 @@ def model_folders(function: Function, resources: Iterable[Resource]) -> dict[str
     }
 
 
-def plain_home(function: Function, resources: Iterable[Resource], folder: Path) -> Home:
+def plain_home(
+    function: Function, resources: Iterable[Resource], folder: Path, byte_code: Path
+) -> Home:
     """A process of this host: models are links below ``folder``, which is the prefix.
 
     V1 does the same for NoContainer: path = AWS_GG_RESOURCE_PREFIX + DestinationPath.
+    ``byte_code``: of all such functions, which are one user; most share their code.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for below, path in model_folders(function, resources).items():
@@ -92,7 +95,7 @@ def plain_home(function: Function, resources: Iterable[Resource], folder: Path) 
         code=str(code),
         resource_prefix=str(folder),
         isolation="none",
-        byte_code=str(folder / "pycache"),
+        byte_code=str(byte_code),
     )
 
 

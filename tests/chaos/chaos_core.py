@@ -18,6 +18,8 @@ from typing import Any
 
 import psutil
 from chaos_site import ROOT
+from forked import Forked
+from forked_core import start_core
 from mosquitto import free_port
 from waiting import pause_s
 
@@ -38,7 +40,7 @@ class CoreProcess:
     out: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ("--poll-s", "0")
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
     prefix: tuple[str, ...] = ()
     python: Path = DEVICE_PYTHON
 
@@ -62,8 +64,8 @@ class CoreProcess:
             command += ["--fault-plan", str(plan)]
         (self.state / "core.json").unlink(missing_ok=True)
         with self.out.open("ab") as out:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, **self.environment}
+            self.process = start_core(
+                command, cwd=ROOT, stdout=out, env={**os.environ, **self.environment}
             )
 
     def start(self, faults: dict[str, Any] | None = None, deadline_s: float = 60) -> float:

@@ -38,6 +38,7 @@ class RealCore:
     info: dict[str, Any] = field(default_factory=dict)
     box: str = "hall"
     said: str = ""  # what the last command wrote to its error output
+    forks: bool = True  # see forked_core; False: its command line can be read
 
     def write(self, **more: Any) -> None:
         """``more``: fields of the site."""
@@ -67,7 +68,7 @@ class RealCore:
             **os.environ, "FANFOLD_STATE": str(self.folder / "s"), "PYTHONPATH": str(PROJECT),
             "NO_COLOR": "1",
         }  # fmt: skip
-        done = run_verb(*arguments, cwd=self.folder, env=environment, timeout=150)
+        done = run_verb(*arguments, cwd=self.folder, env=environment, timeout=150, forks=self.forks)
         self.said = done.stderr
         assert done.returncode in ok, done.stderr
         return done.stdout

@@ -14,9 +14,16 @@ import json
 import os
 import select
 import socket
+import subprocess
 import sys
 import threading
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any, NoReturn
+
+from forked import Forked
+from forked_core import fork_core
 
 from fanfold.main import VERBS, main
 
@@ -87,8 +94,25 @@ def become(wanted: dict[str, Any]) -> list[str]:
         opened = os.open(name, flags)
         os.dup2(opened, descriptor)
         os.close(opened)
+    if wanted["cores"]:
+        _fork_cores(wanted["cores"])
     sys.argv = ["fanfold", *wanted["arguments"]]
     return list(wanted["arguments"])
+
+
+def _fork_cores(server: str) -> None:
+    """The core that the verb starts is a fork too, of the process at that address."""
+    from fanfold.localcore import starting
+
+    def popen(
+        command: list[str], *, env: dict[str, str], stdout: IO[bytes], pass_fds: Sequence[int],
+        **_: object,
+    ) -> Forked:  # fmt: skip
+        return fork_core(
+            command, server, stdout=stdout, cwd=Path.cwd(), env=env, session=True, pass_fds=pass_fds
+        )
+
+    vars(starting)["subprocess"] = SimpleNamespace(Popen=popen, DEVNULL=subprocess.DEVNULL)
 
 
 def end(code: int) -> NoReturn:

@@ -20,16 +20,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from checkout import PROJECT
+from forked_core import core_server, may_fork
 from waiting import eventually
 
 
 def run_verb(
-    *arguments: str, cwd: Path, env: Mapping[str, str], timeout: float = 300.0
+    *arguments: str, cwd: Path, env: Mapping[str, str], timeout: float = 300.0, forks: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """What `subprocess.run([python, "-m", "fanfold.main", …], capture_output=True)` would give."""
+    """What `subprocess.run([python, "-m", "fanfold.main", …], capture_output=True)` would give.
+
+    ``forks``: so may the core be that it starts.
+    """
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as connection:
         out, err = Path(folder, "out"), Path(folder, "err")
-        wanted = {"arguments": arguments, "cwd": str(cwd), "env": dict(env)}
+        cores = core_server() if forks and arguments[0] == "run" and may_fork(env) else ""
+        wanted = {"arguments": arguments, "cwd": str(cwd), "env": dict(env), "cores": cores}
         for name, path in (("out", out), ("err", err)):
             path.touch()
             wanted[name] = str(path)

@@ -37,5 +37,7 @@ def test_what_a_function_compiles_is_kept_apart_and_what_is_compiled_is_not_agai
     kept = {path.name.partition(".")[0] for path in site.state.rglob("*.pyc")}
     assert kept >= {"main", "helper", "bare", "of_the_child"}
     assert "compiled" not in kept
+    places = {path.relative_to(site.state).parts[0] for path in site.state.rglob("*.pyc")}
+    assert places == {"pycache"}  # one for all functions of this user
     assert not [*code.rglob("*.pyc")]
     assert [p.name.partition(".")[0] for p in packages.rglob("*.pyc")] == ["compiled"]

@@ -21,6 +21,7 @@ import pytest
 import yaml
 from checkout import PROJECT
 from cloud_plant import DEADLINE_S, lambdas_zip, picture
+from forked_core import CoreProcess, start_core
 from verbs import run_verb
 from waiting import eventually
 
@@ -159,7 +160,7 @@ class Box:
         self.site, self.thing = site, thing
         self.folder = site.folder / "boxes" / thing
         self.state = self.folder / "core"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: CoreProcess | None = None
         self.own_key: Path | None = None
 
     def request(self) -> Path:
@@ -192,7 +193,7 @@ class Box:
         }
         environment.update(PYTHONPATH=str(PROJECT), AWS_ENDPOINT_URL=self.site.cloud.url)
         with (self.folder / "core.out").open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            self.process = start_core(command, env=environment, stdout=log)
         eventually(self._is_up, f"{self.thing} up")
 
     def _is_up(self) -> bool:

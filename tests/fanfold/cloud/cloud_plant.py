@@ -26,6 +26,7 @@ from zlib import compress, crc32
 import pytest
 import yaml
 from checkout import PROJECT
+from forked_core import CoreProcess, start_core
 from verbs import run_verb
 from waiting import eventually
 
@@ -83,7 +84,7 @@ class Plant:
         self.bucket = f"{name}-models"
         self.state = folder / "state"
         self.core_state = self.state / "core" / name
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: CoreProcess | None = None
         self.dropped = 0
         (folder / "sites").mkdir()
         (folder / "device_profiles").symlink_to(PROJECT / "device_profiles")
@@ -227,9 +228,7 @@ class Plant:
         command += ["--mqtt-plain-port", "0", "--state", str(self.core_state), "--poll-s", "1"]
         command += ["--python", f"python3.8={PROJECT / '.venv-device/bin/python'}", *arguments]
         with (self.folder / "core.out").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log
-            )
+            self.process = start_core(command, cwd=self.folder, env=self.environment(), stdout=log)
         eventually(self._is_up, "core up")
 
     def _is_up(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from checkout import PROJECT
+from forked_core import CoreProcess, start_core
 from waiting import eventually
 
 DEVICE_PYTHON = PROJECT / ".venv-device" / "bin" / "python"
@@ -51,7 +51,7 @@ class Site:
             "Loggers": [],
             "Lambdas": {},
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: CoreProcess | None = None
         self.prefix: list[str] = []  # in front of the core's command
 
     def function(self, name: str, source: str, **configuration: Any) -> None:
@@ -87,9 +87,7 @@ class Site:
         command += ["--state", str(self.state), "--python", f"python3.8={DEVICE_PYTHON}"]
         command = [*self.prefix, *command, *arguments]
         with (self.folder / "core.out").open("wb") as log:
-            self.process = subprocess.Popen(
-                command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
-            )
+            self.process = start_core(command, cwd=PROJECT, stdout=log)
         eventually(self._is_up, f"core up: {(self.folder / 'core.out').read_text()}")
 
     def _is_up(self) -> bool:

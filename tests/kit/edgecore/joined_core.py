@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from forked_core import start_core
 from paho.mqtt.enums import CallbackAPIVersion
 from waiting import eventually
 
@@ -32,9 +32,9 @@ class Core:
         ]  # fmt: skip
         no_keys = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
         self.output = (state.parent / f"{state.name}.out").open("ab")
-        self.process = subprocess.Popen(
+        self.process = start_core(
             [sys.executable, "-m", "edgecore", *arguments],
-            env={**no_keys, **environment}, stdout=self.output, stderr=self.output,
+            env={**no_keys, **environment}, stdout=self.output,
         )  # fmt: skip
         self.info = eventually(self._info, "core.json")
 

@@ -1,19 +1,28 @@
 """One real part in a process of its own: messages in by stdin, out by stdout.
 
-Each line is `{"topic": …, "payload": …}`; the payload is JSON text. A role imports what it is:
-these processes are started by the hundred.
+Each line is `{"topic": …, "payload": …}`; the payload is JSON text. `python part_process.py PATH`
+has imported every role and forks for each part: they are started by the hundred.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 import time
 from pathlib import Path
 
-from lambdas.common import settings
+import fork_server
+
+from lambdas.aggregator.engine import Aggregator
+from lambdas.aggregator.outbox import S3Sink, Uploader
+from lambdas.common import fault_points, settings
 from lambdas.common.bus import Bus
+from lambdas.common.loop import Loop
+from lambdas.splitter.engine import Splitter
+from lambdas.transform.worker import TransformWorker
+from lambdas.worker.worker import Worker
 
 
 class PipeBus(Bus):
@@ -44,12 +53,7 @@ class FolderS3:
 def make(role: str):
     now = time.monotonic()
     if role == "splitter":
-        from lambdas.splitter.engine import Splitter
-
         return Splitter(settings.splitter_settings(), PipeBus(), now)
-    from lambdas.aggregator.engine import Aggregator
-    from lambdas.aggregator.outbox import S3Sink, Uploader
-
     own = settings.aggregator_settings()
     folder = FolderS3(Path(own.state_dir).parent / "s3")
     return Aggregator(
@@ -63,23 +67,19 @@ def make(role: str):
 def worker_of(role: str):
     """The two stages of strategy `decoupled`."""
     if role == "transform":
-        from lambdas.transform.worker import TransformWorker
-
         return TransformWorker(settings.transform_settings(), PipeBus())
-    from lambdas.worker.worker import Worker
-
     return Worker(settings.inference_settings(), PipeBus())
 
 
-def main() -> None:
-    if sys.argv[1] in ("transform", "inference"):
-        worker = worker_of(sys.argv[1])
+def main(arguments: list[str]) -> None:
+    (role,) = arguments
+    importlib.reload(fault_points)  # armed by the environment that is this part's
+    if role in ("transform", "inference"):
+        worker = worker_of(role)
         for line in sys.stdin:
             worker.handle(json.loads(line)["payload"])
         return
-    from lambdas.common.loop import Loop
-
-    loop = Loop(make(sys.argv[1]), tick_s=0.01).start()
+    loop = Loop(make(role), tick_s=0.01).start()
     for line in sys.stdin:
         message = json.loads(line)
         loop.put(message["topic"], message["payload"].encode())
@@ -87,4 +87,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    importlib.import_module("lambdas.model.runtimes.simulated")
+    fork_server.end(main, fork_server.become(fork_server.serve(sys.argv[1])))

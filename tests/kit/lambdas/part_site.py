@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import queue
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from checkout import PROJECT
+from forked import fork, start_server
 from site_environment import environment
 
 from contract import messages as m
 
 DEADLINE_S = 90.0
+
+
+@functools.lru_cache(maxsize=None)
+def part_server() -> str:
+    """The address of this process's server of parts."""
+    return start_server(PROJECT / "tests/kit/lambdas/part_process.py")
 
 
 class Part:
@@ -30,14 +36,15 @@ class Part:
 
     def _start(self, fault: str = "") -> None:
         env = dict(os.environ, **self.env, PYTHONPATH=str(PROJECT), FANFOLD_FAULT_POINT=fault)
-        script = str(PROJECT / "tests/kit/lambdas/part_process.py")
-        self.process = subprocess.Popen(
-            [sys.executable, script, self.role],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=env,
+        stdin, to_it = os.pipe()
+        from_it, stdout = os.pipe()
+        self.process = fork(
+            part_server(), [self.role], cwd=Path.cwd(), env=env, descriptors=[stdin, stdout, 2]
         )
-        threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
+        for given in (stdin, stdout):
+            os.close(given)
+        self.stdin = os.fdopen(to_it, "wb")
+        threading.Thread(target=self._read, args=(os.fdopen(from_it, "rb"),), daemon=True).start()
 
     def _read(self, stream) -> None:
         with stream:
@@ -55,8 +62,8 @@ class Part:
         self.revive()
         line = json.dumps({"topic": topic, "payload": payload}).encode() + b"\n"
         with suppress(BrokenPipeError):
-            self.process.stdin.write(line)
-            self.process.stdin.flush()
+            self.stdin.write(line)
+            self.stdin.flush()
 
     def stop(self) -> None:
         self.process.kill()
@@ -65,7 +72,7 @@ class Part:
 
     def _hang_up(self) -> None:
         with suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self.stdin.close()
 
 
 class Site:

@@ -135,7 +135,7 @@ def looked_at(hall: RealCore, seconds: float) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def hall(tmp_path: Path) -> RealCore:
-    core = RealCore(tmp_path)
+    core = RealCore(tmp_path, forks=False)
     core.write()
     core.start()
     return core
