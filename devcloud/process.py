@@ -94,6 +94,13 @@ class DevCloud:
             json.dumps({"status": status, "error": error}).encode(),
         )
 
+    def followed_groups(self, region: str = REGION) -> list[str]:
+        """Ids of the groups whose core has said that it is there, and has not gone since."""
+        found: dict[str, list[str]] = ask(
+            f"{self.url}/moto-api/devcloud/cores?region={region}", self.key
+        )
+        return found["follows"]
+
     @property
     def ca_file(self) -> Path:
         """What a device must trust to reach the AWS IoT endpoint, localhost:`iot_port`."""

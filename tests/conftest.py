@@ -21,6 +21,12 @@ from xdist.scheduler import LoadScopeScheduling
 # Thousands of interpreters are started from here: they keep the byte code of what they import.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# So does the CDK's command line.
+if "FANFOLD_NODE_CACHE" not in os.environ:
+    _kit = Path(__file__).parent / "kit"
+    os.environ["FANFOLD_NODE_CACHE"] = str(_kit.parents[1] / "build" / "node")
+    _option = f'--require "{_kit / "compile_cache.js"}"'
+    os.environ["NODE_OPTIONS"] = f"{os.environ.get('NODE_OPTIONS', '')} {_option}".strip()
 
 # How long an example takes says how busy the machine is, and nothing about a property.
 settings.register_profile(

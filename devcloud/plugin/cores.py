@@ -2,6 +2,7 @@
 
 POST /moto-api/devcloud/cores?region=R
     {"group": ID, "follows_s": 16, "deployments": {ID: {"status": "Failure", "error": "…"}}}
+GET the same answers {"follows": [ID, …]}: the groups whose core is taken for present.
 
 While a core follows a group, a deployment of it is `InProgress` until the core has told how
 it ended, as AWS does it; without one it ends at once (docs/decisions/0001).
@@ -60,8 +61,12 @@ def _respond(request: Any, full_url: str, headers: Any) -> Any:  # noqa: ARG001 
 
     as_json = {"Content-Type": "application/json"}
     region = parse_qs(urlparse(full_url).query).get("region", ["us-east-1"])[-1]
+    backend = greengrass_backends[ACCOUNT][region]
+    if request.method == "GET":
+        present = [group for group in _followers(backend) if is_followed(backend, group)]
+        return 200, as_json, json.dumps({"follows": present})
     try:
-        take_report(greengrass_backends[ACCOUNT][region], json.loads(request.data))
+        take_report(backend, json.loads(request.data))
     except ValueError as error:
         return 400, as_json, json.dumps({"error": str(error)})
     return 200, as_json, "{}"

@@ -35,11 +35,12 @@ from fanfold.cloud.stack import (
     read_stack,
     stacks_job,
 )
+from fanfold.cloud.synthesized import assembly_of, holds_stacks
 from fanfold.cloud.versions_before import refuse_versions_of_before
 from fanfold.common import output
 from fanfold.common.boxes import box_of, boxes_named, one_box, shared_bucket
 from fanfold.common.errors import FAILED, INVALID, UserError
-from fanfold.common.project import further_cores, profiles, read_site, site_file, state_dir
+from fanfold.common.project import further_cores, profiles, read_site, site_file
 from fanfold.provision.detaching import detach_certificates
 from infra.planning import Plan, Site, check, errors, plan_group, render
 from infra.planning.stack_names import cloud_id, deployment_stack_name
@@ -197,7 +198,10 @@ def destroy(
     both = [settings.name, cloud_id(settings.name)]
     # The other boxes' stacks come after the first one's, and would go with it.
     alone = ["--exclusively"] if further_cores(site_file(site)) else []
-    arguments = ["destroy", *both, "--force", *alone, *_where(site, settings)]
+    assembly = assembly_of(settings)
+    ready = holds_stacks(assembly, both, settings.account, settings.region)
+    where = ["--app", str(assembly)] if ready else _where(site, settings)
+    arguments = ["destroy", *both, "--force", *alone, *where]
     _cdk(arguments, access, settings.name, as_json=as_json)
     _forget(access, settings)
     outputs = {name: value for stack in stacks.values() for name, value in stack.outputs.items()}
@@ -267,7 +271,7 @@ def _where(site: str, settings: Site) -> list[str]:
         "sites": str(file.parent),
         "profiles": str(profiles().absolute()),
     }
-    folder = (state_dir() / "cdk.out" / settings.name).absolute()
+    folder = assembly_of(settings)
     folder.parent.mkdir(parents=True, exist_ok=True)
     pairs = [("-c", f"{name}={value}") for name, value in context.items()]
     return [*(word for pair in pairs for word in pair), f"--output={folder}"]

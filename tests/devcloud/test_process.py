@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import devcloud
+from devcloud.auth.signing import ask
 
 
 def test_a_started_cloud_is_found_again_and_started_only_once(cloud):
@@ -90,3 +91,14 @@ def test_published_messages_can_be_read_back(cloud):
 
     assert found == [{"topic": "fanfold/read-back/results", "payload_b64": "eyJ2IjoxfQ=="}]
     assert cloud.messages("other")[0]["payload_b64"] == "AP8="
+
+
+def test_a_core_that_says_it_is_there_follows_its_group_until_it_says_it_leaves(cloud):
+    def said(follows_s: float) -> list[str]:
+        body = {"group": "of-a-core", "follows_s": follows_s, "deployments": {}}
+        ask(f"{cloud.url}/moto-api/devcloud/cores", cloud.key, json.dumps(body).encode())
+        return cloud.followed_groups()
+
+    assert "of-a-core" not in cloud.followed_groups()
+    assert "of-a-core" in said(60.0)
+    assert "of-a-core" not in said(0.0)

@@ -5,17 +5,40 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fanfold.demo.evidence import search
 from fanfold.demo.iot import damaged
 from fanfold.demo.outcome import complaints, judge
+from fanfold.demo.run import Demo
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/example"
 
 
 def started(*command: str, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command], env={"PATH": "/usr/bin:/bin", **environment})
+
+
+@dataclass
+class Prepared(Demo):
+    """Notes what it would start."""
+
+    started: list[list[str]] = field(default_factory=list)
+
+    def _fanfold(self, arguments: list[str], *_: object, **__: object) -> str:
+        self.started.append(arguments)
+        return ""
+
+    def _device(self, arguments: list[str], measure: str) -> str:
+        self.started.append(arguments)
+        return measure
+
+    @property
+    def modules(self) -> list[str]:
+        """What the device's interpreter was given."""
+        self._prepare()
+        return [arguments[1] for arguments in self.started if arguments[0] == "-m"]
 
 
 def record(seq: int, version: str) -> dict:
@@ -79,3 +102,14 @@ def test_all_runs_after_the_first_are_of_the_new_model() -> None:
 
     assert complaints(good) == []
     assert complaints(judge(runs, 1, ("g", "g"), landed)) == ["one run was answered by two models"]
+
+
+def test_a_first_demo_builds_its_model_and_a_later_one_has_it(tmp_path: Path) -> None:
+    demo = Prepared(images=1, work=tmp_path)
+
+    assert demo.modules == ["models.build_demo", "models.demo_images"]
+    build = next(each for each in demo.started if "models.build_demo" in each)
+    assert build == ["-m", "models.build_demo", "--out", str(tmp_path)]
+
+    (tmp_path / "lite0-1.1.0.tar.gz").touch()
+    assert Prepared(images=1, work=tmp_path).modules == ["models.demo_images"]

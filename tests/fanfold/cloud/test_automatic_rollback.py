@@ -44,11 +44,18 @@ def followed(make_plant) -> Plant:
 
 @pytest.fixture
 def running(followed: Plant) -> tuple[Plant, str]:
-    """The core with a committed deployment, and that deployment."""
+    """The core with a committed deployment, and that deployment.
+
+    A core that has just started says so with its first poll; for one that has not, the cloud ends
+    a deployment at once.
+    """
     good = followed.status()["group"]["deployment"]
     uncommitted = followed.core_state / "deployment" / "current" / "uncommitted"
     committed = lambda: runs(followed, good) and not uncommitted.exists()  # noqa: E731
     eventually(committed, "the deployment before is committed")
+    eventually(
+        lambda: followed.group_id in followed.cloud.followed_groups(), "the cloud knows the core"
+    )
     return followed, good
 
 
