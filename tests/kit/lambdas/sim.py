@@ -70,18 +70,23 @@ class Sim:
     # What a test does
 
     def image(self, camera: str, event: dict[str, Any]) -> None:
-        """Send an event and resend it until it is answered."""
+        """Send an event and resend it until it is answered. Its files are there: one that is not
+        would end at once."""
+        for name in event.get("files", ()):
+            self.has_file(name)
         payload = json.dumps(dict(event, v=1)).encode()
         self.unaccepted[camera, event["id"]] = (payload, self.now)
         self.send(f"demo/images/{camera}", payload)
 
     def manifest(self, camera: str, event_id: str, count: int, **more: Any) -> None:
         files = [f"{camera}/{event_id}/{i}.jpg" for i in range(count)]
-        for name in files:  # one that is not there would end at once
-            path = Path(self.env["FANFOLD_IMAGES_DIR"]) / name
+        self.image(camera, dict(more, id=event_id, files=files))
+
+    def has_file(self, name: str) -> None:
+        path = Path(self.env["FANFOLD_IMAGES_DIR"]) / name
+        if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"an image")
-        self.image(camera, dict(more, id=event_id, files=files))
 
     def kill(self, part: str, down_s: float = 0.3) -> None:
         if part in self.workers:

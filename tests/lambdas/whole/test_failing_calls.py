@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from pathlib import Path
 
 import pytest
 from faulty_calls import FaultyCalls
 from part_site import Site
-from splitter_kit import JPEG
 
 ERRORS = ("EIO", "ENOSPC", "EMFILE")
 EVENTS = {f"e{number}": 3 for number in range(6)}
 #: Of the hundreds of calls of a run, in the short form.
 SOME = {"EIO": 40, "ENOSPC": 5, "EMFILE": 20}
-
-
-class FileSite(Site):
-    """Cameras name files that are there."""
-
-    def event(self, event: str, count: int) -> str:
-        names = [f"cam1/{event}-{number}.jpg" for number in range(count)]
-        for name in names:
-            path = self.images / name
-            path.parent.mkdir(exist_ok=True)
-            if not path.exists():  # said again, not written again: that would be another image
-                path.write_bytes(JPEG)
-        return json.dumps({"v": 1, "id": event, "files": names})
 
 
 #: Whose calls fail, and below which folder.
@@ -39,11 +24,10 @@ STRIDE = int(os.environ.get("FAULT_STRIDE", "1"))
 
 def run(root: Path, place: str, calls: FaultyCalls, error: int, number: int) -> int:
     """One run in which the `number`-th call below the place's folder fails; how many there were."""
-    FileSite.images = root / "images"
     below = root / PLACES[place]
     below.mkdir(parents=True)
     calls.nth(below, error, number)
-    site = FileSite(root, **calls.environment)
+    site = Site(root, **calls.environment)
     try:
         site.run(EVENTS, lambda: True)
     finally:
