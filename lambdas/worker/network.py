@@ -50,7 +50,8 @@ class Network:
             divided = self._model.divider(outputs, len(images))
         except Exception as error:  # every runtime has its own; what remains is the image's end
             _log.error("inference failed: %s", error)
-            if len(images) > 1:
+            # What an earlier batch left behind these images may be what was refused.
+            if len(images) > 1 or batch[len(images) :].any():
                 return self._one_by_one(images, batch)
             return [image.failed("model_error", str(error)) for image in images]
         share_ms = round((time.perf_counter() - start) * 1000 / len(images), 3)

@@ -145,26 +145,45 @@ def test_small_inputs_are_decoded_further_ahead_than_large_ones(
     assert len(bus.results()) == 9
 
 
-def test_an_image_that_the_network_refuses_costs_itself_and_not_its_neighbours(
-    begin, bus, images, tmp_path
-):
+def refuse_dark(batch):
+    if any(0 < row.max() < 30 for row in batch):
+        raise RuntimeError("too dark")
+    return [np.ones((len(batch), 3))]
+
+
+@pytest.fixture
+def wary(begin, images, tmp_path):
+    """A worker whose network refuses batches with a dark image, here `1.jpg` of four; its gate."""
     worker = begin(simulated(tmp_path / "m", batch=4, wait_ms=0))
     gate = Gate(worker)
-    gate.open.set()
-
-    def refuse_black(batch):
-        if any(0 < row.max() < 30 for row in batch):
-            raise RuntimeError("too dark")
-        return [np.ones((len(batch), 3))]
-
-    gate.infer = refuse_black
+    gate.infer = refuse_dark
     for n, shade in enumerate((200, 20, 200, 200)):
         (images / f"{n}.jpg").write_bytes(jpeg(np.full((40, 40, 3), shade, np.uint8)))
+    return worker, gate
+
+
+def test_an_image_that_the_network_refuses_costs_itself_and_not_its_neighbours(wary, bus):
+    worker, gate = wary
+    gate.open.set()
     worker.handle(work("b-1", *(f"cam1/{n}.jpg" for n in range(4))))
     worker.handle(PROBE)
 
     assert [r["status"] for r in bus.results()] == ["ok", "failed", "ok", "ok"]
     assert bus.results()[1]["detail"] == "too dark"
+
+
+def test_an_image_that_the_network_refuses_costs_none_of_a_later_smaller_batch(wary, bus):
+    worker, gate = wary
+    worker.handle(work("b-1", "cam1/0.jpg"))
+    assert gate.entered.wait(DEADLINE_S)
+    worker.handle(work("b-2", "cam1/2.jpg", "cam1/1.jpg"))
+    bus.wait(lambda: worker.pipeline._ready.waiting == 2)  # so they are refused together
+    gate.open.set()
+    worker.handle(PROBE)
+    worker.handle(work("b-3", "cam1/3.jpg"))
+    worker.handle(PROBE)
+
+    assert [r["status"] for r in bus.results()] == ["ok", "ok", "failed", "ok"]
 
 
 def test_results_of_a_simulation_say_so_and_those_of_a_network_do_not(begin, bus, images, tmp_path):
