@@ -48,7 +48,7 @@ class _Alert:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Notified:
     """When people were told last, by the clock that never jumps and by the wall's."""
 
     now: float
@@ -58,7 +58,7 @@ class _Told:
 class AlertStates:
     def __init__(self) -> None:
         self._alerts: dict[str, _Alert] = {}
-        self._told: dict[str, _Told] = {}
+        self._told: dict[str, _Notified] = {}
 
     def step(
         self,
@@ -102,7 +102,7 @@ class AlertStates:
             alert.state = "on"
         if alert.state == "on" and alert.acknowledged is None and self._due(rule, now):
             kind: Literal["on", "again"] = "again" if alert.told else "on"
-            alert.told, self._told[rule.name] = True, _Told(now, wall)
+            alert.told, self._told[rule.name] = True, _Notified(now, wall)
             yield Notice(kind=kind, rule=rule.name, text=text, t=wall, since=alert.since)
 
     def _due(self, rule: Rule, now: float) -> bool:
@@ -167,4 +167,4 @@ class AlertStates:
             passed_s = max(0.0, wall - float(at))  # a clock that was set back: as told just now
             never = name in on and on[name].get("undelivered")
             if not never and passed_s <= LONGEST_COOL_DOWN_S:
-                self._told[str(name)] = _Told(now - passed_s, wall - passed_s)
+                self._told[str(name)] = _Notified(now - passed_s, wall - passed_s)

@@ -12,7 +12,7 @@ import yaml
 from guide_blocks import Walk, blocks
 from guide_shell import Shell
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.story]
 RUN = "fanfold run hall --model build/models/lite0-1.0.0.tar.gz --detach"
 #: On at once, so that somebody can acknowledge it; a label that the photographs have.
 INSTEAD = {"for_s: 600": "for_s: 1", "score_min: 0.4, score_max: 0.6": "score_min: 0.01"}

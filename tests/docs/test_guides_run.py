@@ -10,7 +10,7 @@ import pytest
 import yaml
 from guide_blocks import SHOWN, Walk, blocks
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.story]
 RESULT = re.compile(
     r"^\d\d:\d\d:\d\d  cam\d +\d+  \S.*% +w\d +lite0 1\.0\.0  [\d.]+ \+ [\d.]+ ms  \S+\.jpg$",
     re.MULTILINE,

@@ -14,7 +14,7 @@ from guide_shell import Shell
 from PIL import Image
 
 URI = "s3://hall-models/models/lite0/1.0.0.tar.gz"
-pytestmark = [pytest.mark.e2e, pytest.mark.in_order, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.story, pytest.mark.e2e, pytest.mark.in_order, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -196,9 +196,11 @@ def _damaged_while_open(path: Path) -> SpoolStore:
     for start in range(0, 800, 100):
         store.commit([("t", b"%08d" % n + bytes(992)) for n in range(start, start + 100)])
     store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = path.stat()
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size * 6 // 10 // PAGE * PAGE)
+        file.seek(before.st_size * 6 // 10 // PAGE * PAGE)
         file.write(os.urandom(PAGE))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # a disk's decay has no writer
     store._db.execute("PRAGMA shrink_memory")  # else it goes on with what it has in its cache
     return store
 

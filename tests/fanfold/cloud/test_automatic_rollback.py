@@ -10,6 +10,8 @@ import pytest
 from cloud_plant import Plant, package, picture
 from waiting import eventually
 
+pytestmark = pytest.mark.story
+
 UPLINK = ("--cloud", "iot", "--insecure-static-credentials")
 PROBE = {
     "files": {"probe.png": hashlib.sha256(picture(1)).hexdigest()},

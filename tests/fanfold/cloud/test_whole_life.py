@@ -13,7 +13,7 @@ import pytest
 from cloud_plant import Plant, package
 from waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.in_order]
+pytestmark = [pytest.mark.story, pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.in_order]
 MODEL_FACTS = {"model-name": "sim"}
 
 
