@@ -14,11 +14,11 @@ import errno
 import logging
 import os
 import sqlite3
-import time
 from contextlib import contextmanager
 from typing import Iterator, Mapping, NamedTuple
 
 from contract.durable import overwritten
+from contract.durable.aside import forget_old, move_aside, name_aside
 from contract.durable.overwritten import Watched
 from contract.durable.room import PAGE_BYTES, give_up_reserve
 from contract.durable.salvage import Salvage, columns_of, salvage
@@ -26,18 +26,11 @@ from contract.durable.trouble import failing_of
 
 CHECKPOINT_PAGES = 64
 BUSY_S = 5.0
-#: Files set aside that are kept; without a bound a failing disk would fill itself.
-KEEP_CORRUPT = 3
-#: Between its name and its time.
-SET_ASIDE = ".corrupt-"
 # Of the databases that are open, to ask them whether there is room.
 _folders: set[str] = set()
 #: The path of a database that is in memory only.
 MEMORY = ":memory:"
 _CORRUPT, _NOT_A_DATABASE = 11, 26  # https://www.sqlite.org/rescode.html
-_FILES = ("", "-wal", "-shm")
-#: Of a file that others wrote into its log is no part: it is kept, and not read through it.
-_LEFT = "-wal.left"
 
 _log = logging.getLogger("fanfold.durable")
 
@@ -112,7 +105,11 @@ def rescue(path: str, form: Format, error: sqlite3.Error) -> Opened:
 
     For a file found damaged by `error` while it is in use: close its connection first.
     """
-    aside = overwritten.noted(path) or _set_aside(path)
+    aside = overwritten.noted(path)
+    if not aside:
+        aside = name_aside(path)
+        move_aside(path, aside)
+    forget_old(path)
     fresh = _connect(path, form)
     found = salvage(aside, fresh)
     if isinstance(error, OverwrittenError):
@@ -167,11 +164,9 @@ def require_own(connection: Watched) -> None:
     set aside then: so nothing of ours is written into it any more, also when it is closed."""
     if connection.is_overwritten():
         path = connection.path
-        aside = _aside_of(path)
+        aside = name_aside(path)
         overwritten.note(path, aside)
-        _move(path, aside)
-        if os.path.exists(f"{aside}-wal"):
-            os.replace(f"{aside}-wal", aside + _LEFT)
+        move_aside(path, aside, log_apart=True)
         raise OverwrittenError(path)
 
 
@@ -289,32 +284,3 @@ def _check_columns(connection: sqlite3.Connection, form: Format) -> None:
         if not set(columns_of(fresh, table)) <= set(columns_of(connection, table)):
             raise DamagedError(f"its table {table} has not the columns of its format")
     fresh.close()
-
-
-def _set_aside(path: str) -> str:
-    aside = _aside_of(path)
-    _move(path, aside)
-    _forget_old(path)
-    return aside
-
-
-def _aside_of(path: str) -> str:
-    return f"{path}{SET_ASIDE}{time.time_ns()}"
-
-
-def _move(path: str, aside: str) -> None:
-    for suffix in _FILES:
-        if os.path.exists(path + suffix):
-            os.replace(path + suffix, aside + suffix)
-
-
-def _forget_old(path: str) -> None:
-    folder, name = os.path.split(path)
-    stamps = sorted(
-        {f.split(".corrupt-")[1].split("-")[0] for f in os.listdir(folder) if ".corrupt-" in f}
-    )
-    for old in stamps[:-KEEP_CORRUPT]:
-        for suffix in (*_FILES, _LEFT):
-            aside = os.path.join(folder, f"{name}.corrupt-{old}{suffix}")
-            if os.path.exists(aside):
-                os.remove(aside)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from contract.durable.database import SET_ASIDE
+from contract.durable.aside import SET_ASIDE
 
 DATABASE = ".sqlite3"
 LOG, INDEX = "-wal", "-shm"

@@ -20,7 +20,7 @@ from chaos_plant import Plant, Report
 from chaos_shared import Shared
 from waiting import eventually
 
-from contract.durable.database import SET_ASIDE
+from contract.durable.aside import SET_ASIDE
 from contract.volumes import LOST
 
 STORES = {

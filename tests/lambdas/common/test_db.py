@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from contract.durable import database as db_module
+from contract.durable.aside import KEEP_CORRUPT
 from contract.durable.database import (
-    KEEP_CORRUPT,
     Format,
     is_damage,
     is_full,
@@ -292,6 +292,25 @@ def test_a_backup_that_is_copied_into_an_open_file_is_found_before_anything_is_w
     again, salvage = opened(path)
     assert salvage is None
     again.close()
+
+
+def test_of_files_that_others_wrote_into_the_newest_are_kept_with_their_logs(path, tmp_path):
+    connection, backup = backed_up(path, tmp_path)
+    kept = []
+    for _ in range(KEEP_CORRUPT + 2):
+        with transaction(connection):
+            connection.execute("INSERT INTO t VALUES(9, 'x')")
+        Path(path).write_bytes(backup.read_bytes())
+        with pytest.raises(db_module.OverwrittenError), transaction(connection):
+            pass
+        connection.close()
+        connection, salvage = opened(path)
+        kept.append(Path(salvage.kept).name)
+    connection.close()
+
+    found = {found.name for found in Path(path).parent.glob("*.corrupt-*")}
+    assert {f"{name}-wal.left" for name in kept[-KEEP_CORRUPT:]} <= found
+    assert {name.partition("-wal")[0] for name in found} == set(kept[-KEEP_CORRUPT:])
 
 
 def test_what_the_owner_writes_itself_in_whatever_way_is_no_trouble(path):
