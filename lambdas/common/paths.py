@@ -118,18 +118,17 @@ def _read_accepted(
 ) -> bytes:
     """One look, when it has been read: whoever wrote before or meanwhile has left another size or
     mtime, and which file is open does not change."""
-    size = accepted[0]
+    size, trouble = accepted[0], None
     try:
         content = b"" if size > max_bytes else _read_up_to(descriptor, size + 1)
-    except OSError:  # a folder, say, or the machine's
-        status = os.fstat(descriptor)
-        check_file(status, relative, max_bytes)
-        check_same(status, accepted, relative)
-        raise
+    except OSError as error:  # of a folder, say, or the machine's
+        content, trouble = b"", error
     status = os.fstat(descriptor)
-    if len(content) != size or not _is_same(status, accepted):
-        check_file(status, relative, max_bytes)
-        check_same(status, accepted, relative)
+    check_file(status, relative, max_bytes)
+    check_same(status, accepted, relative)
+    if trouble is not None:
+        raise trouble
+    if len(content) != size:
         raise PathError("changed", f"{relative!r:.200} changed while it was read")
     return content
 
@@ -162,6 +161,8 @@ def _read(descriptor: int, size: int, relative: str, max_bytes: int) -> bytes:
 def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -> None:
     """Raises `PathError`, `changed`: not the file that was accepted, or not as it was."""
     found = (status.st_size, status.st_mtime_ns, status.st_ino)
+    if found == tuple(accepted):
+        return
     for what, now, then in zip(("size", "mtime", "inode"), found, accepted):
         if then and now != then:
             raise PathError(
@@ -169,16 +170,6 @@ def check_same(status: os.stat_result, accepted: Sequence[int], relative: str) -
                 f"{relative!r:.200} was written again after it was accepted: "
                 f"its {what} is {now}, was {then}",
             )
-
-
-def _is_same(status: os.stat_result, accepted: Sequence[int]) -> bool:
-    size, mtime_ns, inode = accepted
-    return (
-        status.st_size == size
-        and (not mtime_ns or status.st_mtime_ns == mtime_ns)
-        and (not inode or status.st_ino == inode)
-        and stat.S_ISREG(status.st_mode)
-    )
 
 
 def split_inside(relative: str) -> tuple[str, ...]:
