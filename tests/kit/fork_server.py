@@ -82,8 +82,11 @@ def end(main: Callable[[list[str]], int | None], arguments: list[str]) -> NoRetu
     """As an interpreter does, without taking apart what only this process will not use any more."""
     try:
         code = main(arguments) or 0
-    except SystemExit as asked:  # argparse
-        code = asked.code if isinstance(asked.code, int) else 1
+    except SystemExit as asked:
+        code = asked.code or 0
+        if not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
     except BaseException:
         traceback.print_exc()
         code = 1

@@ -54,11 +54,11 @@ class Forked:
 
 def fork(
     server: str, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str],
-    descriptors: Sequence[int], session: bool = False,
+    descriptors: Sequence[int], session: bool = False, **more: str,
 ) -> Forked:  # fmt: skip
     """Of the server at that address. ``session``: of its own; ``descriptors``: the first three are
-    its standard ones, the others stay open in it."""
-    wanted = {"arguments": arguments, "cwd": str(cwd), "env": dict(env), "session": session}
+    its standard ones, the others stay open in it; ``more``: for that server alone."""
+    wanted = {"arguments": arguments, "cwd": str(cwd), "env": dict(env), "session": session, **more}
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(server)
     given = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
@@ -66,7 +66,7 @@ def fork(
     return Forked(arguments, connection)
 
 
-def start_server(script: Path) -> str:
+def start_server(script: Path, **env: str) -> str:
     """Its address; it ends with this process, whose end closes its input."""
     from waiting import eventually  # pytest, which the server of verbs has no use for
 
@@ -75,7 +75,7 @@ def start_server(script: Path) -> str:
     server = subprocess.Popen(
         [sys.executable, str(script), path],
         stdin=subprocess.PIPE, cwd=PROJECT, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests/kit'}"},
+        env={**os.environ, "PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests/kit'}", **env},
     )  # fmt: skip
     atexit.register(_end, server, Path(folder))
     eventually(Path(path).exists, f"{script.name} has imported what its forks are")

@@ -6,22 +6,16 @@ test_terminal.py, the guides and the wheel's test run it from the first line.
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import functools
-import json
 import os
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from checkout import PROJECT
+from forked import fork, start_server
 from forked_core import core_server, may_fork
-from waiting import eventually
 
 
 def run_verb(
@@ -31,23 +25,19 @@ def run_verb(
 
     ``forks``: so may the core be that it starts.
     """
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as connection:
+    cores = core_server() if forks and arguments[0] == "run" and may_fork(env) else ""
+    with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        cores = core_server() if forks and arguments[0] == "run" and may_fork(env) else ""
-        wanted = {"arguments": arguments, "cwd": str(cwd), "env": dict(env), "cores": cores}
-        for name, path in (("out", out), ("err", err)):
-            path.touch()
-            wanted[name] = str(path)
-        connection.settimeout(timeout)
-        connection.connect(_server())
-        connection.sendall(json.dumps(wanted).encode() + b"\n")
-        answers = connection.makefile("r")
-        process = int(answers.readline())
+        with open(os.devnull, "rb") as nothing, out.open("wb") as o, err.open("wb") as e:  # noqa: PTH123
+            descriptors = [nothing.fileno(), o.fileno(), e.fileno()]
+            verb = fork(
+                _server(), arguments, cwd=cwd, env=env, descriptors=descriptors, cores=cores
+            )
         try:
-            code = int(answers.readline())
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+            code = verb.wait(timeout)
+        except subprocess.TimeoutExpired:
+            verb.kill()
+            verb.wait()
             raise subprocess.TimeoutExpired(list(arguments), timeout, out.read_text()) from None
         return subprocess.CompletedProcess(
             ["fanfold", *arguments], code, out.read_text(), err.read_text()
@@ -56,21 +46,5 @@ def run_verb(
 
 @functools.cache
 def _server() -> str:
-    """Its address; it ends with this process, whose end closes its input."""
-    folder = tempfile.mkdtemp(prefix="verbs-")
-    path = f"{folder}/socket"
-    server = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("verb_server.py")), path],
-        stdin=subprocess.PIPE, cwd=PROJECT, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(PROJECT), "NO_COLOR": "1"},
-    )  # fmt: skip
-    atexit.register(_end, server, folder)
-    eventually(Path(path).exists, "the verbs are imported")
-    return path
-
-
-def _end(server: subprocess.Popen[bytes], folder: str) -> None:
-    server.communicate()
-    for path in Path(folder).iterdir():
-        path.unlink()
-    Path(folder).rmdir()
+    """Its address; it ends with this process."""
+    return start_server(PROJECT / "tests/kit/verb_server.py", NO_COLOR="1")
