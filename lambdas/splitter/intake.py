@@ -18,6 +18,7 @@ from contract.messages import (
     MAX_PATH_BYTES,
     MessageError,
     Payload,
+    Record,
     decode,
     utf8,
 )
@@ -116,7 +117,7 @@ def file_id(images_dir: str, files: list[str]) -> str:
 
 
 def _read_json(payload: Payload, images_dir: str) -> Event:
-    message = decode(_text_of(payload))
+    message = _decoded(payload)
     given = message.get("id")
     if given is not None and not (isinstance(given, str) and _ID.match(given)):
         raise MessageError("malformed", f"id is {given!r:.80}, use {_ID.pattern[:-2]}")
@@ -145,15 +146,17 @@ def _read_json(payload: Payload, images_dir: str) -> Event:
     return Event(given or file_id(images_dir, files), files, manifest=True, odd=odd, **common)
 
 
-def _text_of(payload: Payload) -> Payload:
+def _decoded(payload: Payload) -> Record:
     """A name need not be UTF-8: its other bytes are kept, as Python keeps those of file names."""
-    if not isinstance(payload, (bytes, bytearray)):
-        return payload
     try:
-        payload.decode("utf-8")
-    except UnicodeDecodeError:
-        return payload.decode("utf-8", "surrogateescape")
-    return payload
+        return decode(payload)
+    except MessageError as error:
+        if error.reason != "malformed" or not isinstance(payload, (bytes, bytearray)):
+            raise
+        text = payload.decode("utf-8", "surrogateescape")
+        if not _SURROGATE.search(text):
+            raise
+    return decode(text)
 
 
 def _inline(text: Any) -> tuple[bytes, str]:
