@@ -165,12 +165,11 @@ def test_where_the_damaged_file_is_gone_a_new_one_begins_and_nothing_is_claimed(
 ) -> None:
     """Somebody took it away between the two steps."""
 
-    def taken_away(path: str) -> str:
+    def taken_away(path: str, _aside: str) -> None:
         Path(path).unlink()
-        return str(tmp_path / "gone")
 
     (tmp_path / "s").write_bytes(b"no database" * 400)
-    monkeypatch.setattr(durable, "_set_aside", taken_away)
+    monkeypatch.setattr(durable, "move_aside", taken_away)
     connection, salvage = open_database(tmp_path / "s", PAGES)
     assert (salvage.rescued, salvage.gap) == (0, None)
     assert connection.execute("SELECT count(*) FROM message").fetchone() == (0,)

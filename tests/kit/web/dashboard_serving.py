@@ -46,6 +46,10 @@ class Served:
 
         return asyncio.run_coroutine_threadsafe(call(), self.loop).result(10)
 
+    def trace(self, stream: str, seq: int) -> Any:
+        """Read in the loop: a trace that is asked for is filed, and the loop files others."""
+        return self.do(lambda: self.dashboard.page_model.traces.get(stream, seq))
+
     def ask(
         self, path: str, method: str = "GET", body: Any = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:

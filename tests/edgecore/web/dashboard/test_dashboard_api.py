@@ -114,7 +114,7 @@ def test_a_file_named_outside_the_volume_is_not_shown(served: Served) -> None:
 
 def test_a_trace_is_found_by_stream_and_by_id_and_sums_up(served: Served) -> None:
     served.do(lambda: served.core.image("cam1", "w0"))
-    served.eventually(lambda: served.dashboard.page_model.traces.get("cam1", 1), "the trace")
+    served.eventually(lambda: served.trace("cam1", 1), "the trace")
 
     trace = served.json("/api/trace/cam1/1")
     assert served.json("/api/traces?id=cam1-000001")["traces"] == [trace]
@@ -150,9 +150,7 @@ def test_three_thousand_streams_leave_bounded_tables(tmp_path: Path) -> None:
         for start in range(0, 3000, 100):
             batch = cameras[start : start + 100]
             served.do(lambda batch=batch: [core.image(c, "w0") for c in batch])
-            served.eventually(
-                lambda last=batch[-1]: served.dashboard.page_model.traces.get(last, 1), "the batch"
-            )
+            served.eventually(lambda last=batch[-1]: served.trace(last, 1), "the batch")
         with stream(served) as answer:
             following = events(answer)
             next(following)

@@ -268,9 +268,7 @@ def test_a_thousand_streams_leave_a_small_page(browser: Browser, tmp_path: Path)
         for start in range(0, 1000, 100):
             batch = cameras[start : start + 100]
             served.do(lambda batch=batch: [served.core.image(c, "w0") for c in batch])
-            served.eventually(
-                lambda last=batch[-1]: served.dashboard.page_model.traces.get(last, 1), "the batch"
-            )
+            served.eventually(lambda last=batch[-1]: served.trace(last, 1), "the batch")
         browser.open(served.port)
         browser.wait("document.querySelector('#streams-note').innerText.includes('1,000')")
 
