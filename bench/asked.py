@@ -64,6 +64,18 @@ def ideal_rate(gpus: int, wait_ms: float, transforms_per_s: float, path_ms: floa
     return min(gpus * 1e3 / wait_ms, on_cores)
 
 
+def predictions_of(rows: list[Row]) -> Iterator[Asked]:
+    """The planner's ÷ what went through once every worker was at work, of every run that has both:
+    an estimate is of days, not of the first image's way."""
+    for row in rows:
+        predicted = row.get("predicted_images_per_s")
+        if not (predicted and row.get("scenario")):
+            continue
+        ratio = predicted / (row.get("steady_images_per_s") or row["images_per_s"])
+        what = f"predicted ÷ measured: {row['scenario']} N={row['workers']} {row['method']}"
+        yield Asked(f"{what} is {ratio:.2f}; off by", abs(ratio - 1), 0.1)
+
+
 class Run:
     """The measurements, in the order of what they need of one another."""
 
@@ -149,15 +161,7 @@ class Run:
         yield Asked("restart of splitter + aggregator", max(r["restart_s"] for r in found), 2, "s")
 
     def predictions(self) -> Iterator[Asked]:
-        """The planner's ÷ what went through once every worker was at work, of every run of this
-        one that has both: an estimate is of days, not of the first image's way."""
-        for row in self.rows:
-            predicted = row.get("predicted_images_per_s")
-            rate = row.get("steady_images_per_s") or row["images_per_s"]
-            if predicted and row.get("scenario"):
-                what = f"predicted ÷ measured: {row['scenario']} N={row['workers']} {row['method']}"
-                ratio = predicted / rate
-                yield Asked(f"{what} is {ratio:.2f}; off by", abs(ratio - 1), 0.1)
+        return predictions_of(self.rows)
 
     def _suite(self, methods: str, rounds: int = 1, count: int = 40) -> Suite:
         given = self._given

@@ -131,3 +131,20 @@ def test_a_name_that_there_is_not_is_refused_with_those_that_there_are() -> None
 
 def test_every_step_that_can_be_chosen_is_one_of_a_run() -> None:
     assert all(callable(getattr(asked.Run, name)) for name in asked.STEPS)
+
+
+def test_a_prediction_is_compared_with_the_steady_rate_of_the_runs_that_have_one() -> None:
+    scale_row = {"grows": "streams", "size": 1}
+    fanfold = {"scenario": "real", "workers": 2, "method": "fanfold", "images_per_s": 3.0}
+    rows = [
+        scale_row,
+        fanfold | {"predicted_images_per_s": 5.5, "steady_images_per_s": 5.0},
+        fanfold | {"predicted_images_per_s": 6.0},
+        fanfold,
+    ]
+
+    steady, whole = asked.predictions_of(rows)
+
+    assert steady.measure.endswith("real N=2 fanfold is 1.10; off by")
+    assert steady.now == pytest.approx(0.1)
+    assert whole.now == pytest.approx(1.0)
