@@ -7,7 +7,8 @@ also end without it, as when somebody kills them at random or a device fails, th
 is worth less: each such end, up to three, asks for one more attempt alone. Where the core
 reports which signal ended a worker, more is known. A fault, such as SIGSEGV, comes from
 inside: a suspect that was alone in that worker is poison, whatever else happened. Another
-signal comes from outside and is the weakest evidence. Once an image is found poison, the ends
+signal comes from outside and is the weakest evidence: it takes five ends in peace, and up to ten
+where workers are killed that never had the image. Once an image is found poison, the ends
 that it caused are explained: they count no more against the images that were with it. The
 splitter asks this of its workers, a transform function of the inference functions that its
 tensors went to.
@@ -23,6 +24,9 @@ from typing import Protocol, Sequence, TypeVar
 FAULTS = frozenset(("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"))
 DEATHS_TO_QUARANTINE = 2
 MORE_IN_TROUBLE = 3
+#: A machine that is slow where workers are killed every other second strikes the same innocent
+#: image five times alone; ten times it does not.
+MORE_UNDER_KILLS = 5
 #: Where only is known that a process ended by a fault, not by which.
 ANY_FAULT = "SIGSEGV"
 TROUBLE_WINDOW_S = 30.0
@@ -68,7 +72,7 @@ def ends_needed(end: str, others: int = 0) -> int:
     if end in FAULTS:
         return 1
     if end:
-        return DEATHS_TO_QUARANTINE + MORE_IN_TROUBLE
+        return DEATHS_TO_QUARANTINE + MORE_IN_TROUBLE + min(others, MORE_UNDER_KILLS)
     return DEATHS_TO_QUARANTINE + min(others, MORE_IN_TROUBLE)
 
 

@@ -37,8 +37,8 @@ def in_trouble(deaths=10, now=99.0):
     return poison
 
 
-@pytest.mark.parametrize(("end", "ends"), [("SIGSEGV", 2), ("", 5), ("SIGKILL", 5)])
-def test_a_crash_alone_needs_no_further_attempt_whatever_else_happens(end, ends):
+@pytest.mark.parametrize(("end", "ends"), [("SIGSEGV", 2), ("", 5), ("SIGKILL", 10)])
+def test_in_trouble_a_crash_alone_needs_no_further_attempt_and_a_kill_most(end, ends):
     assert trials(in_trouble(), end=end) == ends
 
 
