@@ -20,16 +20,17 @@ QUICK := tests/edgecore/core tests/edgecore/deploy tests/edgecore/disk tests/edg
 	tests/edgecore/mqtt tests/infra/planning tests/bench tests/models
 QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/splitter \
 	tests/lambdas/tensors tests/edgecore/runtime
-UNIT = build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) \
+UNIT = build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) --ignore=tests/chaos \
 	-n $(JOBS) -m 'not soak and not story'
 STORIES = build/reports/stories.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) -n $(JOBS) -m story
+CHAOS = build/reports/chaos.xml $(BIN)/pytest tests/chaos -n $(JOBS) -m 'not soak'
 ON_THE_DEVICE = build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) \
 	-n $(DEVICE_JOBS) -m 'not soak'
 # What `make test` draws 50 examples of (tests/conftest.py).
 MANY_EXAMPLES = -m 'hypothesis and not soak' --hypothesis-profile many -n $(SOAK_JOBS)
 IN_QUICK := not soak and not story and not e2e and not slow
 
-.PHONY: setup demo test stories quick lint unit device-tests ray-tests torch-tests soak bench-guard clean
+.PHONY: setup demo test chaos stories quick lint unit device-tests ray-tests torch-tests soak bench-guard clean
 
 setup: .venv/.done .venv-device/.done node_modules/.done build/clients/.done
 
@@ -82,6 +83,11 @@ lint: setup
 test: setup build/wheels/.done
 	@scripts/test_again $(UNIT) -- $(ON_THE_DEVICE) -- lint make --no-print-directory lint; \
 	ended=$$?; scripts/test_report build/reports/unit.xml build/reports/device.xml && exit $$ended
+
+# One kind of fault after the other on a whole plant, with an oracle: CI runs them after the tests.
+chaos: setup build/wheels/.done
+	@scripts/test_again $(CHAOS); \
+	ended=$$?; scripts/test_report build/reports/chaos.xml && exit $$ended
 
 # Whole lives of a site and every guide, typed as their reader would: CI runs them after the tests.
 stories: setup build/wheels/.done

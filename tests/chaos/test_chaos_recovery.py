@@ -33,7 +33,7 @@ def test_a_killed_worker_works_again(shared: Shared, report: Report, rounds: int
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_a_core_killed_a_hundred_times_is_ready_again(shared: Shared, report: Report) -> None:
-    """`make test` has one kill, with images under way: test_chaos.py, `core killed`."""
+    """`make chaos` has one kill, with images under way: test_chaos.py, `core killed`."""
     plant = shared()
     for _ in range(100):
         plant.kill_core()
@@ -79,7 +79,7 @@ def test_one_kill_a_second_costs_little_throughput(
 ) -> None:
     """The same images on the same plant, first in peace, then with a kill every second; where a
     worker takes longer to start, a kill in that time: else the machine would be measured.
-    `make test` has the kills without the comparison: test_chaos.py, `workers killed`."""
+    `make chaos` has the kills without the comparison: test_chaos.py, `workers killed`."""
     plant = make_plant(wait_ms=WAIT_MS, workers=WORKERS)
     plant.start()
     plant.send(100)
