@@ -39,13 +39,14 @@ def core(tmp_path: Path) -> Iterator[Any]:
 
 def _await_port(port: int) -> None:
     deadline = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, "mosquitto does not listen"
-            time.sleep(0.05)
+    while not _listens(port):
+        assert time.monotonic() < deadline, "mosquitto does not listen"
+        time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as peer:
+        return peer.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_consoles_that_are_done_leave_no_descriptor_open(core: Any) -> None:
