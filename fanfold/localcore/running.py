@@ -147,8 +147,12 @@ def find(site: str | None) -> RunningCore:
         names = ", ".join(core.state.name for core in running)
         raise UserError(f"several cores are running here: {names}. Pass the site.", MISSING)
     what = f"no core of site {site!r} is running here" if site else "no core is running here"
+    others = ", ".join(core.state.name for core in all_running())
+    others = f"; running: {others}" if others else ""
     start = f"fanfold run {site or 'SITE'}"
-    raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: {start}", MISSING)
+    raise UserError(
+        f"{what} (looked below {state_dir() / 'core'}{others}). Start it: {start}", MISSING
+    )
 
 
 def state_of(site: str | None) -> Path:

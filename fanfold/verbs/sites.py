@@ -106,10 +106,17 @@ def _show(data: dict[str, Any]) -> None:
             output.out.print(f"  {name}: [{_STYLES[why['level']]}]{subject}[/] {problem}")
         for change in site["drift"] or ():
             output.line(f"  {site['site']}: drift: {change}")
+    output.note(summary(data))
+
+
+def summary(data: dict[str, Any]) -> str:
+    """How many sites there are of each verdict, read where and when."""
     counts = {v: sum(s["verdict"] == v for s in data["sites"]) for v in _STYLES}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     moment = datetime.fromtimestamp(data["read_at"]).strftime("%H:%M:%S")
-    output.note(f"{len(data['sites'])} sites: {said} (from {data['where']}, {moment})")
+    number = len(data["sites"])
+    known = "1 site" if number == 1 else f"{number} sites"
+    return f"{known}: {said} (from {data['where']}, {moment})"
 
 
 def _cells(site: dict[str, Any], now: float) -> list[str]:
