@@ -165,6 +165,10 @@ def state_of(site: str | None) -> Path:
     except UserError:
         left = [core_state(site)] if site else sorted((state_dir() / "core").glob("*"))
         there = [state for state in left if (state / "logs").is_dir()]
+        if len(there) > 1 and not all_running():
+            names = ", ".join(state.name for state in there)
+            said = f"no core runs, and several ran here: {names}. Pass the site."
+            raise UserError(said, MISSING) from None
         if len(there) != 1:
             raise
         note(f"no core runs; this is of {there[0].name}'s last run")

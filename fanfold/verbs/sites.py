@@ -71,12 +71,13 @@ def sites(
 
 
 def _serve(fleet: Fleet, where: str, port: int) -> None:
-    from fanfold.fleet.serving import HOST, free_port, serve
+    from fanfold.fleet.serving import HOST, serve
 
-    port = port or free_port()
-    output.note(f"the fleet page: http://{HOST}:{port}/ (ctrl-C ends it)")
+    def told(port: int) -> None:
+        output.note(f"the fleet page: http://{HOST}:{port}/ (ctrl-C ends it)")
+
     try:
-        serve(lambda: data_of(fleet.read(), time.time(), where, REFRESH_S), port)
+        serve(lambda: data_of(fleet.read(), time.time(), where, REFRESH_S), port, told)
     except OSError as error:
         raise UserError(
             f"port {port}: {error.strerror}. Pass another with --port, or --port 0", INVALID

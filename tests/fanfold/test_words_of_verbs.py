@@ -39,3 +39,15 @@ def test_a_site_that_does_not_run_here_is_refused_with_those_that_do(
 
     with pytest.raises(UserError, match=r"no core of site 'pres-7' .*; running: press-7\)"):
         running.find("pres-7")
+
+
+def test_of_several_cores_that_ran_here_one_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("FANFOLD_STATE", str(tmp_path))
+    for name in ("line-9", "press-7"):
+        (tmp_path / "core" / name / "logs").mkdir(parents=True)
+
+    with pytest.raises(UserError, match=r"several ran here: line-9, press-7\. Pass the site"):
+        running.state_of(None)
+    assert running.state_of("line-9").name == "line-9"
