@@ -73,11 +73,11 @@ def sites(
 def _serve(fleet: Fleet, where: str, port: int) -> None:
     from fanfold.fleet.serving import HOST, serve
 
-    def told(port: int) -> None:
+    def announce(port: int) -> None:
         output.note(f"the fleet page: http://{HOST}:{port}/ (ctrl-C ends it)")
 
     try:
-        serve(lambda: data_of(fleet.read(), time.time(), where, REFRESH_S), port, told)
+        serve(lambda: data_of(fleet.read(), time.time(), where, REFRESH_S), port, announce)
     except OSError as error:
         raise UserError(
             f"port {port}: {error.strerror}. Pass another with --port, or --port 0", INVALID

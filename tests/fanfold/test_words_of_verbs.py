@@ -10,7 +10,7 @@ import pytest
 from edgecore.history.settings import Settings
 from fanfold.common.errors import UserError
 from fanfold.localcore import running
-from fanfold.verbs.history import zone_note
+from fanfold.verbs.history import whose_times
 from fanfold.verbs.sites import summary
 
 
@@ -26,8 +26,8 @@ def test_one_site_is_not_said_in_the_plural(verdicts: list[str], said: str) -> N
 def test_the_history_says_whose_its_times_are_where_this_machine_has_others() -> None:
     here = datetime(2026, 12, 1, 12, tzinfo=timezone.utc)
 
-    assert zone_note(Settings(time_zone="UTC"), here) == ""
-    assert "Asia/Tokyo" in zone_note(Settings(time_zone="Asia/Tokyo"), here)
+    assert whose_times(Settings(time_zone="UTC"), here) == ""
+    assert "Asia/Tokyo" in whose_times(Settings(time_zone="Asia/Tokyo"), here)
 
 
 def test_a_site_that_does_not_run_here_is_refused_with_those_that_do(
