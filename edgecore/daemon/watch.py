@@ -20,6 +20,7 @@ from edgecore.history.recorder import Recorder
 from edgecore.history.schema import file_of
 from edgecore.history.settings import of_environment as history_of
 from edgecore.history.timeline import changes
+from edgecore.people.terminal_acts import TerminalActs
 from edgecore.web.access.identity import who
 from edgecore.web.dashboard.ports import SiteView
 
@@ -41,6 +42,7 @@ class Watch:
         self.recorder.on_rows = self.notifier.observe
         observers.add(self.recorder.observer)
         observers.add(self.recorder.sampler)
+        self._terminal = TerminalActs(options.state)
         self._started = time.time()
         self._findings: set[str] = set()
         self._looking: asyncio.Task[None] | None = None
@@ -73,6 +75,7 @@ class Watch:
             after = self._read_status()
             try:
                 self._compare(before, after)
+                self._note_terminal()
             except Exception:  # the status is also made of what others sent
                 log.exception("watch: a look at the core failed")
             before = after
@@ -82,6 +85,13 @@ class Watch:
         for kind, subject, text in changes(before, after):
             self.recorder.event(kind, subject, text)
         self.notifier.step(after, _disks(after), _certificates(after))
+
+    def _note_terminal(self) -> None:
+        try:
+            for kind, subject, text, by in self._terminal.new():
+                self.recorder.event(kind, subject, text, who=by)
+        except OSError as error:
+            log.warning("watch: the audit log cannot be read: %s", error)
 
     def _log_changes(self, findings: set[str]) -> None:
         """Each finding once in the core's log, and its end."""

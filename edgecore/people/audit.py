@@ -18,6 +18,8 @@ from edgecore.people.kept_file import locked
 
 FOLDER = "audit"
 ACTS, REFUSED = "acts", "refused"
+COMMAND_LINE = "command line"
+"""The address of who did it there."""
 FILE_BYTES = 4 << 20
 FILES = {ACTS: 8, REFUSED: 2}
 """How many of each there are: some 100,000 acts, and as many refusals as fit."""

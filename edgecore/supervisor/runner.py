@@ -189,6 +189,8 @@ class FunctionRunner:
         self._checks.end(worker)
         self._launcher.ended(worker)
         reason = worker.killed_for or end_of(status)
+        if reason in WANTED and self.startable:
+            self.last_error = None  # the next process has not failed yet
         if not self._stopping and reason not in WANTED:
             self.last_error = reason
             words = f"[ERROR]-Worker is ungracefully killed. {reason}\n"

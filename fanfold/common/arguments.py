@@ -9,6 +9,7 @@ SITE_OR_FILE = typer.Argument(help="A site's name (sites/NAME.yaml) or file.")
 RUNNING_SITE = typer.Argument(
     None, help="Site whose core is meant; needed only if several cores run here."
 )
+ONLY_SITE = typer.Argument(None, help="A site's name; needed only if there are several.")
 SITE_OPTION = typer.Option(None, "--site", help="The site, where it is not the first word.")
 STATE_FOLDER = typer.Option(
     None, "--state", help="State folder of a core that was started with `python -m edgecore`."

@@ -60,13 +60,9 @@ def app(read: Callable[[], Any], keep_s: float = REFRESH_S / 2) -> Starlette:
     return Starlette(routes=[Route("/", show), Route("/sites.json", sites)], middleware=[guard])
 
 
-def free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def serve(read: Callable[[], Any], port: int) -> None:
-    """Until ctrl-C. Raises OSError where the port is taken."""
+def serve(read: Callable[[], Any], port: int, announce: Callable[[int], None]) -> None:
+    """Until ctrl-C; `announce` gets the port once it is ours. Raises OSError where it is taken."""
     with socket.create_server((HOST, port)) as listening:
+        announce(int(listening.getsockname()[1]))
         config = uvicorn.Config(app(read), log_level="warning", access_log=False)
         uvicorn.Server(config).run(sockets=[listening])

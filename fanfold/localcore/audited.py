@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgecore.people.audit import Act, AuditLog
+from edgecore.people.audit import COMMAND_LINE, Act, AuditLog
 from edgecore.people.kept_file import KeptFileError
 from fanfold.common import output
 from fanfold.localcore.running import person
@@ -14,7 +14,7 @@ from fanfold.localcore.running import person
 def act_of(what: str, detail: dict[str, Any], failed: str = "") -> Act:
     """Of whoever has this shell; ``failed``: why it did not work."""
     return Act(
-        who=f"local:{person()}", role="admin", address="command line", what=what,
+        who=f"local:{person()}", role="admin", address=COMMAND_LINE, what=what,
         result="failed" if failed else "done", said=failed, detail=detail,
     )  # fmt: skip
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from fanfold.common.errors import INVALID, UserError
-from fanfold.common.project import core_state, root
+from fanfold.common.project import core_state, further_cores, root, state_dir
+from fanfold.localcore import running
 
 
 def site_and_words(words: Sequence[str], site: str | None) -> tuple[str | None, list[str]]:
@@ -36,3 +37,25 @@ def is_site(word: str) -> bool:
     if not word or "/" in word or word.startswith("."):
         return False
     return (root() / "sites" / f"{word}.yaml").is_file() or core_state(word).is_dir()
+
+
+def only_site() -> str:
+    """The site whose core runs here, else the only one that there is, started or not.
+
+    Raises UserError (exit code 2) where the choice is not clear.
+    """
+    here = [core.state.name for core in running.all_running()]
+    if len(here) != 1:
+        here = sorted({*here, *_all_names()})
+    if len(here) == 1:
+        return here[0]
+    known = f"there are several sites: {', '.join(here)}" if here else "there is no site here"
+    raise UserError(f"{known}. Pass the site.", INVALID)
+
+
+def _all_names() -> Iterator[str]:
+    """Of site files, with each further box, and of cores that ran here."""
+    for file in (root() / "sites").glob("*.yaml"):
+        yield file.stem
+        yield from (f"{file.stem}-{core}" for core in further_cores(file))
+    yield from (path.name for path in (state_dir() / "core").glob("*") if path.is_dir())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from edgecore.people.users import AccountError, User, Users
 from fanfold.common.errors import INVALID, MISSING, UserError
 from fanfold.common.project import core_state, read_site
 from fanfold.localcore.audited import act_of
+from fanfold.localcore.naming import is_site, only_site
 
 T = TypeVar("T")
 
@@ -55,13 +56,25 @@ class PeopleOfCore:
             raise UserError(str(error)) from error
 
 
-def people_of(site: str, state: Path | None) -> PeopleOfCore:
-    """Of the core of a site, running or not. Raises UserError."""
-    folder = state or core_state(read_site(site)[0].name)
+def people_of(site: str | None, state: Path | None) -> PeopleOfCore:
+    """Of the core of a site, running or not; without a site of the only one there is.
+
+    Raises UserError.
+    """
     if state is not None and not state.is_dir():
         raise UserError(f"{state}: no such folder; pass the core's --state", MISSING)
+    folder = state or core_state(read_site(site or only_site())[0].name)
     users = Users(folder)
     return PeopleOfCore(users=users, sessions=Sessions(folder, users), audit=AuditLog(folder))
+
+
+def site_and_name(words: Sequence[str]) -> tuple[str | None, str]:
+    """Of `[SITE] NAME`. Raises UserError (exit code 2): there are more words, or no name."""
+    if len(words) == 1 and is_site(words[0]):
+        raise UserError(f"{words[0]} is a site: put the user's name behind it", INVALID)
+    if len(words) > 2:
+        raise UserError(f"{' '.join(words)}: a site and one user's name at most", INVALID)
+    return (words[0] if len(words) == 2 else None), words[-1]
 
 
 def new_password(file: Path | None) -> str:

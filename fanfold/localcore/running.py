@@ -147,8 +147,12 @@ def find(site: str | None) -> RunningCore:
         names = ", ".join(core.state.name for core in running)
         raise UserError(f"several cores are running here: {names}. Pass the site.", MISSING)
     what = f"no core of site {site!r} is running here" if site else "no core is running here"
+    others = ", ".join(core.state.name for core in all_running())
+    others = f"; running: {others}" if others else ""
     start = f"fanfold run {site or 'SITE'}"
-    raise UserError(f"{what} (looked below {state_dir() / 'core'}). Start it: {start}", MISSING)
+    raise UserError(
+        f"{what} (looked below {state_dir() / 'core'}{others}). Start it: {start}", MISSING
+    )
 
 
 def state_of(site: str | None) -> Path:
@@ -161,6 +165,10 @@ def state_of(site: str | None) -> Path:
     except UserError:
         left = [core_state(site)] if site else sorted((state_dir() / "core").glob("*"))
         there = [state for state in left if (state / "logs").is_dir()]
+        if len(there) > 1 and not all_running():
+            names = ", ".join(state.name for state in there)
+            said = f"no core runs, and several ran here: {names}. Pass the site."
+            raise UserError(said, MISSING) from None
         if len(there) != 1:
             raise
         note(f"no core runs; this is of {there[0].name}'s last run")

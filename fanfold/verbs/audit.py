@@ -14,7 +14,7 @@ from rich.text import Text
 from edgecore.history.text import visible
 from edgecore.people.audit import FILES, REFUSED
 from fanfold.common import output
-from fanfold.common.arguments import SITE, STATE_FOLDER
+from fanfold.common.arguments import ONLY_SITE, STATE_FOLDER
 from fanfold.localcore.people import people_of
 
 _STYLES = {"done": "green", "failed": "yellow", "refused": "red"}
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
-    site: str = SITE,
+    site: str | None = ONLY_SITE,
     count: int = typer.Option(50, "--count", "-n", min=1, help="Newest acts at most."),
     refused: bool = typer.Option(False, "--refused", help="Only what was refused."),
     state: Path | None = STATE_FOLDER,

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import nullcontext
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -140,6 +141,7 @@ def _images(
         )
         table.add_row(*map(_plain, shown))
     output.out.print(table)
+    _note_zone(settings)
     if found.searched_to is not None:
         back_to = zone_now(settings.zone, found.searched_to)[:23]
         output.warn(f"looked back to {back_to} only, which took as long as a search may: go on "
@@ -215,6 +217,20 @@ def _events(reader: Reader, settings: Settings, limit: int, *, as_csv: bool, as_
         shown = (at, event["kind"], event["subject"], event["text"] + who)
         table.add_row(*map(_plain, shown))
     output.out.print(table)
+    _note_zone(settings)
+
+
+def _note_zone(settings: Settings) -> None:
+    if said := whose_times(settings, datetime.now().astimezone()):
+        output.note(said)
+
+
+def whose_times(settings: Settings, here: datetime) -> str:
+    """Whose the times are; empty where the site's clock shows what this machine's does, as
+    `results`, `logs` and `audit` show."""
+    if here.astimezone(settings.zone).utcoffset() == here.utcoffset():
+        return ""
+    return f"times are of {settings.time_zone}, the site's time zone"
 
 
 def _rows(rows: list[dict[str, Any]], columns: Iterable[str], *, as_json: bool) -> None:

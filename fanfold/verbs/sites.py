@@ -71,12 +71,13 @@ def sites(
 
 
 def _serve(fleet: Fleet, where: str, port: int) -> None:
-    from fanfold.fleet.serving import HOST, free_port, serve
+    from fanfold.fleet.serving import HOST, serve
 
-    port = port or free_port()
-    output.note(f"the fleet page: http://{HOST}:{port}/ (ctrl-C ends it)")
+    def announce(port: int) -> None:
+        output.note(f"the fleet page: http://{HOST}:{port}/ (ctrl-C ends it)")
+
     try:
-        serve(lambda: data_of(fleet.read(), time.time(), where, REFRESH_S), port)
+        serve(lambda: data_of(fleet.read(), time.time(), where, REFRESH_S), port, announce)
     except OSError as error:
         raise UserError(
             f"port {port}: {error.strerror}. Pass another with --port, or --port 0", INVALID
@@ -106,10 +107,17 @@ def _show(data: dict[str, Any]) -> None:
             output.out.print(f"  {name}: [{_STYLES[why['level']]}]{subject}[/] {problem}")
         for change in site["drift"] or ():
             output.line(f"  {site['site']}: drift: {change}")
+    output.note(summary(data))
+
+
+def summary(data: dict[str, Any]) -> str:
+    """How many sites there are of each verdict, read where and when."""
     counts = {v: sum(s["verdict"] == v for s in data["sites"]) for v in _STYLES}
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     moment = datetime.fromtimestamp(data["read_at"]).strftime("%H:%M:%S")
-    output.note(f"{len(data['sites'])} sites: {said} (from {data['where']}, {moment})")
+    number = len(data["sites"])
+    known = "1 site" if number == 1 else f"{number} sites"
+    return f"{known}: {said} (from {data['where']}, {moment})"
 
 
 def _cells(site: dict[str, Any], now: float) -> list[str]:

@@ -14,8 +14,8 @@ from rich.text import Text
 from edgecore.people.roles import role_of
 from edgecore.people.sessions import MAX_TOKEN_DAYS, user_json
 from fanfold.common import output
-from fanfold.common.arguments import SITE, STATE_FOLDER
-from fanfold.localcore.people import PeopleOfCore, new_password, people_of
+from fanfold.common.arguments import ONLY_SITE, STATE_FOLDER
+from fanfold.localcore.people import PeopleOfCore, new_password, people_of, site_and_name
 
 
 class RoleWord(str, Enum):
@@ -26,7 +26,9 @@ class RoleWord(str, Enum):
     admin = "admin"
 
 
-_NAME = typer.Argument(help="The user's name.")
+_WORDS = typer.Argument(
+    metavar="[SITE] NAME", help="The user's name, after its site where there are several."
+)
 _FILE = typer.Option(None, help="Take the password from this file instead of asking for it.")
 _ROLE = typer.Option(help="viewer reads, operator acts, admin manages users.")
 _JSON = typer.Option(False, "--json", help="The user as it is now, as one JSON object.")
@@ -45,8 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def add(
-    site: str = SITE,
-    name: str = _NAME,
+    words: list[str] = _WORDS,
     role: RoleWord = _ROLE,
     password_file: Path | None = _FILE,
     no_password: bool = typer.Option(
@@ -59,6 +60,7 @@ def add(
 
     Example: fanfold user add demo ann --role operator
     """
+    site, name = site_and_name(words)
     at = people_of(site, state)
     password = None if no_password else new_password(password_file)
     detail = {"name": name, "role": role.value}
@@ -67,8 +69,7 @@ def add(
 
 
 def role(
-    site: str = SITE,
-    name: str = _NAME,
+    words: list[str] = _WORDS,
     role: RoleWord = _ROLE,
     state: Path | None = STATE_FOLDER,
     as_json: bool = _JSON,
@@ -77,6 +78,7 @@ def role(
 
     Example: fanfold user role demo ann --role admin
     """
+    site, name = site_and_name(words)
     at, detail = people_of(site, state), {"name": name, "role": role.value}
     at.do("user role", detail, lambda: at.users.set_role(name, role_of(role.value)))
     said = f"{name} is {role.value} now, and signed out everywhere"
@@ -84,8 +86,7 @@ def role(
 
 
 def passwd(
-    site: str = SITE,
-    name: str = _NAME,
+    words: list[str] = _WORDS,
     password_file: Path | None = _FILE,
     state: Path | None = STATE_FOLDER,
     as_json: bool = _JSON,
@@ -94,6 +95,7 @@ def passwd(
 
     Example: fanfold user passwd demo ann
     """
+    site, name = site_and_name(words)
     at = people_of(site, state)
     at.user(name)  # before a password is asked for
     password = new_password(password_file)
@@ -103,8 +105,7 @@ def passwd(
 
 
 def token(
-    site: str = SITE,
-    name: str = _NAME,
+    words: list[str] = _WORDS,
     days: float = typer.Option(365, min=1, max=MAX_TOKEN_DAYS, help="How long it is good for."),
     state: Path | None = STATE_FOLDER,
     as_json: bool = typer.Option(False, "--json", help="With the user, as one JSON object."),
@@ -114,6 +115,7 @@ def token(
     It is shown once, and ends with `sign-out`, a new role or a new password.
     Example: fanfold user token demo prometheus --days 365
     """
+    site, name = site_and_name(words)
     at = people_of(site, state)
     user = at.user(name)
     made = at.do(
@@ -127,8 +129,7 @@ def token(
 
 
 def sign_out(
-    site: str = SITE,
-    name: str = _NAME,
+    words: list[str] = _WORDS,
     state: Path | None = STATE_FOLDER,
     as_json: bool = _JSON,
 ) -> None:
@@ -136,14 +137,14 @@ def sign_out(
 
     Example: fanfold user sign-out demo ann
     """
+    site, name = site_and_name(words)
     at = people_of(site, state)
     at.do("user sign-out", {"name": name}, lambda: at.users.sign_out(name))
     _changed(at, name, f"{name} is signed out everywhere", as_json=as_json)
 
 
 def remove(
-    site: str = SITE,
-    name: str = _NAME,
+    words: list[str] = _WORDS,
     state: Path | None = STATE_FOLDER,
     as_json: bool = typer.Option(False, "--json", help="That there is none, as one JSON object."),
 ) -> None:
@@ -151,6 +152,7 @@ def remove(
 
     Example: fanfold user remove demo ann
     """
+    site, name = site_and_name(words)
     at = people_of(site, state)
     at.do("user remove", {"name": name}, lambda: at.users.remove(name))
     _changed(at, name, f"removed {name}", as_json=as_json)
@@ -169,7 +171,7 @@ def _now(at: PeopleOfCore, name: str) -> dict[str, Any] | None:
 
 
 def list_users(
-    site: str = SITE,
+    site: str | None = ONLY_SITE,
     state: Path | None = STATE_FOLDER,
     as_json: bool = typer.Option(False, "--json", help="With every session, as one JSON object."),
 ) -> None:
@@ -183,7 +185,8 @@ def list_users(
         output.print_json({"v": 1, "users": found})
         return
     if not found:
-        output.note(f"no users. Add one: fanfold user add {site} NAME --role admin")
+        whose = f"{site} NAME" if site else "NAME"
+        output.note(f"no users. Add one: fanfold user add {whose} --role admin")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("user", "role", "signs in by", "browsers", "tokens", "since"):

@@ -12,6 +12,7 @@ from typing import Any
 
 from contract.accelerators.cards import GpuId, parse_gpu_id
 from contract.model_pin import PIN
+from infra.planning.cores import CONSOLE
 
 Document = Mapping[str, Any]
 Leaves = dict[tuple[str, ...], str]
@@ -81,10 +82,15 @@ def _headlines(document: Document) -> dict[str, str]:
         "workers": pool or (str(len(workers)) if workers else ""),
         "transforms": str(len(by_role.get("transform", []))) if "transform" in by_role else "",
         "GPU": _gpus(workers),
-        "cameras": ",".join(each["Id"] for each in document.get("Devices", [])),
+        "cameras": ",".join(_cameras(document)),
         "model": _model(document),
     }
     return {subject: value for subject, value in found.items() if value}
+
+
+def _cameras(document: Document) -> Iterator[str]:
+    """All devices but the operator's own."""
+    return (each["Id"] for each in document.get("Devices", []) if each["Id"] != CONSOLE)
 
 
 def _variables(function: Mapping[str, Any]) -> Mapping[str, str]:

@@ -186,7 +186,8 @@ class Store:
         while not self._fitted(new_bytes):
             wanted = max(self.log_bytes // 4, 2 * new_bytes, 1)
             if not (self._over_quota(new_bytes) and self._drop_oldest(wanted)):
-                raise StoreFullError(f"the disk has no room for {new_bytes} bytes of new rows")
+                rows = f"{new_bytes} bytes of new rows" if new_bytes else "how far the sinks are"
+                raise StoreFullError(f"the disk has no room for {rows}")
         self._room.hold()
         added = sum(row[5] for row in self._rows)
         self.log_bytes += added

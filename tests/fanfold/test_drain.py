@@ -89,6 +89,17 @@ def test_a_worker_is_drained_when_it_holds_nothing_and_the_other_does_its_work(h
     assert "drained: w1 (" in ask("status").out
 
 
+def test_a_drain_stands_on_the_event_timeline_with_who_did_it(hall, ask):
+    assert ask("drain", "w1").code == 0
+
+    def told() -> bool:
+        events = json.loads(hall.ask("/api/history/events")[1])["events"]
+        wanted = ("w1", "drained", f"local:{person()}")
+        return wanted in [(e["subject"], e["text"], e["who"]) for e in events]
+
+    hall.eventually(told, "the drain is an event")
+
+
 def test_with_all_drained_images_wait_until_they_are_resumed(hall, ask):
     send(hall, 2)
     drained = ask("drain")

@@ -197,3 +197,43 @@ def test_a_core_json_without_a_mark_is_believed_only_of_a_core(state: Path) -> N
             (state / "core.json").write_text(json.dumps({"pid": process.pid, "ports": {}}))
             assert (running.read(state) is not None) is found
             process.kill()
+
+
+@pytest.fixture
+def only_one(state: Path, tmp_path: Path) -> Path:
+    """A folder with one site, which has not run yet. The state directory of its core."""
+    for name in ("sites", "device_profiles"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "sites/demo.yaml").write_text((PROJECT / "sites/demo.yaml").read_text())
+    for file in (PROJECT / "device_profiles").glob("*.yaml"):
+        (tmp_path / "device_profiles" / file.name).write_text(file.read_text())
+    return state
+
+
+def test_where_there_is_one_site_nobody_has_to_name_it(
+    only_one: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add = ("user", "add", "ann", "--role", "admin", "--no-password")
+
+    assert [typed(monkeypatch, *add), typed(monkeypatch, "user", "list")] == [0, 0]
+    assert typed(monkeypatch, "audit") == 0
+    assert "name=ann role=admin" in " ".join(capsys.readouterr().out.split())
+    assert [user.name for user in Users(only_one).all()] == ["ann"]
+
+
+def test_where_there_are_several_sites_they_are_named_and_nothing_is_done(
+    only_one: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "sites/line-3.yaml").write_text((PROJECT / "sites/line-3.yaml").read_text())
+
+    assert typed(monkeypatch, "user", "add", "ann", "--role", "admin", "--no-password") == 2
+    assert "there are several sites: demo, line-3. Pass the site." in capsys.readouterr().err
+    assert not only_one.exists()
+
+
+def test_a_site_alone_is_no_users_name(
+    only_one: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(monkeypatch, "user", "add", "demo", "--role", "admin", "--no-password") == 2
+    assert "demo is a site: put the user's name behind it" in capsys.readouterr().err

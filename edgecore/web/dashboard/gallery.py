@@ -18,6 +18,8 @@ UNSAMPLED = SHOWN
 """A stream's first results are all kept: a short test send is seen whole."""
 MAX_BOXES = 60
 MAX_TOP = 3
+MAX_DETAIL = 300
+"""Characters of why an image failed."""
 
 Key = tuple[str, int]
 
@@ -89,6 +91,7 @@ def _entry(record: Mapping[str, Any], t: float) -> dict[str, Any]:
         "name": place_of(record)[1],
         "status": record.get("status", ""),
         "reason": record.get("reason", ""),
+        "detail": str(record.get("detail", ""))[:MAX_DETAIL],
         "worker": record.get("worker", ""),
         "model": model_name(record.get("model")),
         "top": _best_answers(output)[:MAX_TOP],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,24 @@ def test_a_handler_beyond_its_timeout_is_killed_and_the_function_restarted(site)
     assert first["started"] != second["started"]
     assert site.of("slow")["last_error"] == "handler timed out after 1 s"
     assert "ungracefully killed" in site.log("slow")
+
+
+def test_a_restart_that_an_operator_asked_for_is_not_given_an_older_reason(site) -> None:
+    site.function("a", SDK + "up(started=os.getpid())\ndef handler(e, c): pass\n")
+    site.connect("a", "up", "cloud")
+    site.start()
+    os.kill(wait_up(site, 1)[0]["started"], signal.SIGKILL)
+    wait_up(site, 2)
+    assert site.of("a")["last_error"]
+
+    facts = json.loads((site.state / "core.json").read_text())
+    url = f"http://127.0.0.1:{facts['ports']['http']}/api/actions/restart"
+    headers = {"X-Fanfold-Token": facts["token"], "Content-Type": "application/json"}
+    asked = urllib.request.Request(url, b'{"function": "a"}', headers)
+    urllib.request.urlopen(asked, timeout=60).close()
+    wait_up(site, 3)
+
+    assert site.of("a")["last_error"] is None
 
 
 def test_a_stopped_process_with_work_is_found_killed_and_replaced(site) -> None:

@@ -17,7 +17,7 @@ from waiting import eventually
 
 from fanfold.fleet.page import data_of, page
 from fanfold.fleet.row import Row, Site
-from fanfold.fleet.serving import app
+from fanfold.fleet.serving import app, serve
 
 EVIL = "</script><img src=x onerror=alert(1)>\u001b[31m\u202e"
 
@@ -174,3 +174,14 @@ def test_another_name_for_this_machine_is_refused(served) -> None:
     status, said = ask(address, "evil.example")
     assert status == 400
     assert b"sites" not in said
+
+
+def test_an_address_is_told_only_where_the_port_is_ours() -> None:
+    told: list[int] = []
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(OSError, match="in use"),
+    ):
+        serve(dict, taken.getsockname()[1], told.append)
+
+    assert told == []

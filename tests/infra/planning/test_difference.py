@@ -69,7 +69,7 @@ def test_a_camera_that_comes_brings_its_subscriptions():
     cameras = ({"name": "top"}, {"name": "side"}, {"name": "back"})
     found = said(render(plan()), render(plan(cameras=cameras)))
 
-    assert found[0] == "cameras top,side,console → top,side,back,console"
+    assert found[0] == "cameras top,side → top,side,back"
     assert "subscription back:images:splitter none → added" in found
 
 

@@ -86,7 +86,8 @@ export async function openTrace(stream, seq, image) {
 function details(image) {
   if (!image) return [];
   const found = [...image.top, ...image.boxes].slice(0, 5).map((x) => `${x.label} ${percent(x.score)}`).join(", ");
-  return [el("p", { class: "small" }, found || image.reason, " ", el("span", { class: "dim" }, `${image.name}, ${image.model}, ${image.worker}`))];
+  const why = image.detail ? `${image.reason}: ${image.detail}` : image.reason;
+  return [el("p", { class: "small" }, image.status === "ok" ? found : why, " ", el("span", { class: "dim" }, `${image.name}, ${image.model}, ${image.worker}`))];
 }
 
 // One bar per stage, each beginning where the one before ended: together they are the total.

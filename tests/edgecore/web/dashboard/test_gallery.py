@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from page_messages import T, record
 
-from edgecore.web.dashboard.gallery import KEPT, SHOWN, UNSAMPLED, Gallery
+from edgecore.web.dashboard.gallery import KEPT, MAX_DETAIL, SHOWN, UNSAMPLED, Gallery
 from edgecore.web.dashboard.streams import MAX_STREAMS, StreamTable
 
 
@@ -75,3 +75,11 @@ def test_a_streams_first_results_are_all_shown_and_a_fast_stream_is_then_sampled
 
     assert kept == [True] * SHOWN + [False] * (30 - SHOWN)
     assert gallery.offer(record(31), T + 10)
+
+
+def test_a_failed_image_says_why_in_words_of_bounded_length() -> None:
+    gallery = Gallery()
+    gallery.offer(record(1, status="failed", reason="not_an_image", detail="x" * 9000), T)
+
+    (entry,) = gallery.latest()
+    assert entry["detail"] == "x" * MAX_DETAIL

@@ -159,6 +159,32 @@ def test_a_click_on_an_image_shows_its_trace(browser: Browser, served: Served) -
     browser.wait("!document.querySelector('dialog').open")
 
 
+def test_a_click_on_a_failed_image_says_what_was_wrong_with_it(
+    browser: Browser, served: Served
+) -> None:
+    browser.open(served.port)
+    why = {"status": "failed", "reason": "not_an_image", "detail": "text ('garbage'), no picture"}
+    served.do(lambda: served.core.image("cam1", "w0", **why))
+    browser.wait("document.querySelector('.image')")
+    browser("click", selector=".image")
+    browser.wait("document.querySelector('dialog[open] .spans')")
+
+    assert "not_an_image: text ('garbage'), no picture" in browser.text("#trace")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_phone_it_is_read_whole_that_the_core_is_gone(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    with serving(ReplayCore(tmp_path)) as only:
+        browser.open(only.port, width=width, height=844)
+    browser.wait("document.querySelector('#live').innerText.startsWith('core unreachable')")
+    parts = "[...document.querySelectorAll('.bar *')]"
+    right = f"Math.max(...{parts}.map((e) => e.getBoundingClientRect().right))"
+
+    assert browser("evaluate", script=right) <= width
+
+
 def test_without_the_token_the_page_offers_nothing_but_to_unlock(
     browser: Browser, served: Served
 ) -> None:

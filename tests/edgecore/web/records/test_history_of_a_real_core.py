@@ -249,6 +249,20 @@ def test_on_a_phone_an_event_is_read_in_lines_of_words(browser: Browser, hall: R
 
 
 @needs_chromium
+def test_on_a_phone_nothing_of_an_image_or_an_event_is_beyond_the_screen(
+    browser: Browser, hall: RealCore
+) -> None:
+    browser("open", url=f"http://127.0.0.1:{hall.port}/history", width=390, height=844)
+    browser.wait("document.querySelector('#events tbody td')")
+    name = "document.querySelector('#records tbody tr').cells[2].firstChild"
+    browser("evaluate", script=f"{name}.textContent = 'weld'.repeat(60)")
+    cells = "[...document.querySelectorAll('#records td, #events td')]"
+    right = f"Math.max(...{cells}.map((c) => c.getBoundingClientRect().right))"
+
+    assert browser("evaluate", script=right) <= 390
+
+
+@needs_chromium
 def test_a_label_as_long_as_a_sentence_leaves_its_count_in_sight(
     browser: Browser, hall: RealCore
 ) -> None:

@@ -190,6 +190,16 @@ def test_with_a_finger_on_a_phone_a_region_is_drawn_and_a_corner_pulled(
     browser("screenshot", path=str(hall.folder / "phone.png"))
 
 
+def test_the_empty_frame_of_a_camera_without_pictures_fits_a_phone(
+    browser: Browser, hall: RealCore
+) -> None:
+    url = f"http://127.0.0.1:{hall.port}/regions?camera=left#token={hall.token}"
+    browser("open", url=url, width=390, height=844, refuse="**/api/image/**")
+    browser.wait("document.querySelector('#canvas .blank')")
+
+    assert browser("evaluate", script="document.documentElement.scrollWidth") <= 390
+
+
 def test_an_outline_that_cannot_be_is_refused_in_words_and_stays_drawn(page: Browser) -> None:
     page("click", selector="[data-draw=region]")
     click(page, (0.1, 0.1), (0.9, 0.9), (0.9, 0.1), (0.1, 0.9), (0.1, 0.1))
