@@ -17,7 +17,7 @@ from pathlib import Path
 
 from contract.status import FunctionStatus, Reason, Status
 from edgecore.core.options import HEALTH_LIMIT_S
-from edgecore.core.verdict import gate_reasons
+from edgecore.core.verdict import gate_reasons, verdict_of
 
 SETTLE_S = 3.0
 STEP_S = 0.2
@@ -79,9 +79,13 @@ def is_healthy(status: Status) -> bool:
 def _against(status: Status) -> list[Reason]:
     """What an operator asked for (a drained worker) does not count, nor what no start mends:
     beside others that run, a function that this machine cannot start is a finding."""
-    functions = [f for f in status.get("functions", []) if _startable(f)]
-    mendable: Status = {**status, "functions": functions}
-    return [reason for reason in gate_reasons(mendable) if not reason["requested"]]
+    functions = status.get("functions", [])
+    mendable = [f for f in functions if _startable(f)]
+    if len(mendable) < len(functions):
+        reasons = gate_reasons({**status, "functions": mendable})
+    else:  # what the core has judged already, of all that there is
+        reasons = [reason for reason in verdict_of(status)["reasons"] if reason["gate"]]
+    return [reason for reason in reasons if not reason["requested"]]
 
 
 def _startable(function: FunctionStatus) -> bool:

@@ -18,7 +18,7 @@ from typing import IO
 
 from edgecore.disk import archive_tar, archive_zip
 from edgecore.disk.archive_entry import ArchiveError, Entry
-from edgecore.disk.sync import sync_folder, sync_folders
+from edgecore.disk.sync import begin_sync, sync_files, sync_folder, sync_folders
 
 __all__ = ["ArchiveError", "Limits", "extract"]
 
@@ -128,6 +128,7 @@ def extract(archive: Path, into: Path, *, limits: Limits | None = None) -> tuple
     try:
         names = _extract_entries(archive, partial, limits or Limits())
         partial.chmod(0o755)
+        sync_files(partial / name for name in names)
         sync_folders(partial)
         partial.rename(into)
     except ArchiveError as error:
@@ -180,4 +181,4 @@ def _write(entry: Entry, path: Path, name: str, budget: _Budget) -> None:
             budget.spend(name, written_bytes, len(chunk))
             out.write(chunk)
         out.flush()
-        os.fsync(out.fileno())
+        begin_sync(out.fileno())

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecore.disk.archive import LAMBDA_LIMITS
-from edgecore.disk.sync import sync_folder, sync_folders
+from edgecore.disk.sync import begin_sync, sync_files, sync_folder, sync_folders
 from edgecore.sources.errors import SourceError
 
 _LEFT_OUT = ("__pycache__",)
@@ -38,14 +38,17 @@ def tree_digest(folder: Path) -> str:
 def copy_tree(folder: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
+    copies = []
     try:
         for path in _files(folder):
             copy = partial / path.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
             with copy.open("rb") as written:
-                os.fsync(written.fileno())
+                begin_sync(written.fileno())
+            copies.append(copy)
         partial.chmod(0o755)
+        sync_files(copies)
         sync_folders(partial)
         partial.rename(target)
     finally:

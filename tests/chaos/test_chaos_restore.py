@@ -165,11 +165,10 @@ def frozen(pid: int) -> Iterator[None]:
 
 
 def test_databases_that_are_replaced_or_removed_in_use_are_named_until_the_core_starts_again(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path
+    shared: Shared, report: Report, tmp_path: Path
 ) -> None:
     """Renamed over (journal, spool) and deleted (store); put back while the core is stopped."""
-    plant = make_plant()
-    plant.start()
+    plant = shared()
     plant.send(20)
     plant.verdict()
     aside = {database(plant, store): tmp_path / f"aside-{store}" for store in STORES}
@@ -203,11 +202,10 @@ def test_databases_that_are_replaced_or_removed_in_use_are_named_until_the_core_
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_backup_that_is_copied_into_an_open_store_loses_and_repeats_no_image(
-    make_plant: Callable[..., Plant], report: Report, tmp_path: Path, store: str
+    shared: Shared, report: Report, tmp_path: Path, store: str
 ) -> None:
     """`cp` over it while the core runs: the inode stays, and SQLite sees nothing."""
-    plant = make_plant()
-    plant.start()
+    plant = shared()
     plant.send(100)
     plant.verdict()
     path = database(plant, store)
