@@ -1,5 +1,6 @@
-// The CDK's command line is one file of 16 MB, and half of what a start of it computes is compiling
-// that: `node --require` of this file keeps what V8 made of it in FANFOLD_NODE_CACHE.
+// The CDK's command line is one file of 16 MB, Playwright two of three, and half of what a start of
+// either computes is compiling them: `node --require` of this file keeps what V8 made of them in
+// FANFOLD_NODE_CACHE.
 // Node 22.1 and newer do so by themselves; this is for the older one.
 "use strict";
 
@@ -8,14 +9,18 @@ const Module = require("node:module");
 const path = require("node:path");
 const vm = require("node:vm");
 
-const BUNDLE = path.join("aws-cdk", "lib", "index.js");
+const BUNDLES = [
+  path.join("aws-cdk", "lib", "index.js"),
+  path.join("playwright-core", "lib", "coreBundle.js"),
+  path.join("playwright-core", "lib", "utilsBundle.js"),
+];
 const folder = process.env.FANFOLD_NODE_CACHE;
 const compile = Module.prototype._compile;
 
 /** Another edition of the file or of Node has a name of its own; V8 refuses what does not fit. */
-function cacheOf(filename) {
+function cacheOf(filename, bundle) {
   const { size, mtimeMs } = fs.statSync(filename);
-  return path.join(folder, `aws-cdk-${size}-${Math.trunc(mtimeMs)}-${process.version}.bin`);
+  return path.join(folder, `${bundle.replaceAll(path.sep, "-")}-${size}-${Math.trunc(mtimeMs)}-${process.version}.bin`);
 }
 
 function read(file) {
@@ -39,8 +44,9 @@ function keep(script, file) {
 }
 
 function compileByCache(content, filename) {
-  if (!filename.endsWith(BUNDLE)) return compile.call(this, content, filename);
-  const file = cacheOf(filename);
+  const bundle = BUNDLES.find((each) => filename.endsWith(each));
+  if (!bundle) return compile.call(this, content, filename);
+  const file = cacheOf(filename, bundle);
   const cachedData = read(file);
   const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
   const script = new vm.Script(Module.wrap(content), { filename, cachedData, importModuleDynamically });

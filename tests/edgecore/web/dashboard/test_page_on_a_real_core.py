@@ -27,6 +27,9 @@ from fanfold.reference.answers import ANSWERS
 pytestmark = [
     needs_chromium,
     pytest.mark.e2e,
+    # A start packs the functions as they are on disk: where the checkout changed since the one
+    # before, it is a second deployment. What counts deployments comes before what starts anew.
+    pytest.mark.in_order,
     pytest.mark.skipif(device_python() is None, reason="needs .venv-device: run `make setup`"),
 ]
 
