@@ -68,9 +68,10 @@ def _fake_account(key: Key) -> None:
 
 def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
     """The server, ready to serve, and the port of the AWS IoT endpoint. Raises OSError."""
-    from devcloud.plugin import regions
+    from devcloud.plugin import openapi, regions
 
     regions.install()
+    openapi.install()
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,

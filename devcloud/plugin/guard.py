@@ -14,6 +14,8 @@ SYMBOLS = (
     "moto.core.loaders:create_loader",
     "moto.core.responses:method_names_from_class",
     "moto.core.utils:create_loader",
+    "moto.apigateway.models:OpenAPIValidationError",
+    "moto.apigateway.models:validate",
     "moto.awslambda.models:LambdaFunction.get_code",
     "moto.awslambda.models:LambdaBackend.create_alias",
     "moto.awslambda.models:LambdaBackend.update_alias",

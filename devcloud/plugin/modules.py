@@ -30,8 +30,13 @@ def install() -> None:
 
 def _when_asked(compiled: Callable[[Any, bool], Callable[..., Any]]) -> Callable[..., Any]:
     def compile_builder(rule: Any, append_unknown: bool = True) -> Callable[..., Any]:
-        builder = functools.cache(lambda: compiled(rule, append_unknown))
-        # A function: werkzeug makes it a method of the rule.
-        return lambda self, **values: builder()(self, **values)
+        made: list[Callable[..., Any]] = []
+
+        def build(self: Any, **values: Any) -> Any:  # werkzeug makes it a method of the rule
+            if not made:
+                made.append(compiled(rule, append_unknown))
+            return made[0](self, **values)
+
+        return build
 
     return compile_builder
