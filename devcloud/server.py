@@ -8,6 +8,7 @@ the process.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -30,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     os.umask(0o077)
+    gc.disable()  # most of what is imported stays: looking through it was a quarter of a start
     key = Key.random()
     _fake_account(key)
     try:
@@ -39,6 +41,9 @@ def main(argv: list[str] | None = None) -> int:
         return 3
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+    gc.enable()
     _announce(options.ready, server.port, iot_port, key)
     server.serve_forever()
     return 0
@@ -63,9 +68,10 @@ def _fake_account(key: Key) -> None:
 
 def _bind(port: int, key: Key, iot_folder: Path) -> tuple[Any, int]:
     """The server, ready to serve, and the port of the AWS IoT endpoint. Raises OSError."""
-    from devcloud.plugin import regions
+    from devcloud.plugin import openapi, regions
 
     regions.install()
+    openapi.install()
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,

@@ -11,7 +11,11 @@ SYMBOLS = (
     "boto3.session:Session.get_available_regions",
     "botocore.session:Session._get_internal_component",
     "moto.backends:list_of_moto_modules",
+    "moto.core.loaders:create_loader",
     "moto.core.responses:method_names_from_class",
+    "moto.core.utils:create_loader",
+    "moto.apigateway.models:OpenAPIValidationError",
+    "moto.apigateway.models:validate",
     "moto.awslambda.models:LambdaFunction.get_code",
     "moto.awslambda.models:LambdaBackend.create_alias",
     "moto.awslambda.models:LambdaBackend.update_alias",
@@ -78,6 +82,8 @@ SYMBOLS = (
     "moto.iam.access_control:PermissionResult",
     "moto.s3.models:FakeBucket.get_permission",
     "moto.s3.models:s3_backends",
+    "werkzeug.routing:Rule._compile_builder",
+    "yaml:Loader.yaml_multi_constructors",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,11 +44,30 @@ def _pinned(text: str) -> Iterator[tuple[Requirement, list[str]]]:
 
 
 def download(requirements_txt: Path, target: Target, into: Path) -> None:
-    """Every wheel of the file, hash for hash. Raises WheelsError."""
+    """Every wheel of the file, hash for hash; of those in the folder already nothing is asked.
+
+    The folder is this target's alone. Raises WheelsError.
+    """
     into.mkdir(parents=True, exist_ok=True)
+    lines = requirements_txt.read_text(encoding="utf-8").splitlines(keepends=True)
+    missing = _without(lines, {sha256_of(wheel) for wheel in into.glob("*.whl")})
+    if not missing:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / requirements_txt.name
+        wanted.write_text("".join(missing), encoding="utf-8")
+        _fetch(wanted, target, into)
+
+
+def _without(lines: list[str], there: set[str]) -> list[str]:
+    """Of lines with hashes, those that no file with one of these digests answers."""
+    return [line for line in lines if there.isdisjoint(re.findall(r"--hash=sha256:(\w+)", line))]
+
+
+def _fetch(wanted: Path, target: Target, into: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary=:all:", "--require-hashes", *target.pip_options()]
-    _run([*command, "-r", str(requirements_txt), "--dest", str(into)])
+    _run([*command, "-r", str(wanted), "--dest", str(into)])
 
 
 def build_own(project: Path, into: Path) -> Path:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 import platform
 import random
 import shutil
 import sysconfig
+import tempfile
 import time
 import urllib.request
 from collections import Counter, deque
@@ -48,6 +50,16 @@ THING = "t-core"
 PYTHON = "3.11"
 
 
+@functools.cache
+def _core_of(build: Callable[[Path, Path, Path], Path], group: bytes) -> bytes:
+    """The Core component's archive: the same code and group for most of a story's deployments."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "group.json").write_bytes(group)
+        lambdas = build_lambdas(folder / "lambdas.zip")
+        return build(folder / "core.zip", folder / "group.json", lambdas).read_bytes()
+
+
 class V2Device:
     """`recipes()` of a model; `nucleus` runs them; `core` is the embedded core's own status."""
 
@@ -69,10 +81,9 @@ class V2Device:
         names = V2Names.of(document)
         runtimes = [RuntimeArchive(self._archive(self._runtime()), "x86_64", PYTHON)]
         offer = self._archive(build_offer(self.folder / "offer.zip"))
-        group = self.folder / "group.json"
-        group.write_bytes(core_document(document))
-        lambdas = build_lambdas(self.folder / "lambdas.zip")
-        core = self._archive(build_core(self.folder / "core.zip", group, lambdas))
+        core_zip = self.folder / "core.zip"
+        core_zip.write_bytes(_core_of(build_core, core_document(document)))
+        core = self._archive(core_zip)
         rendered = [
             render_runtime(names, runtimes, offer),
             render_core(names, runtimes, core, document["Target"]["Components"]),

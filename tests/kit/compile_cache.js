@@ -1,26 +1,23 @@
-// The CDK's command line is one file of 16 MB, Playwright two of three, and half of what a start of
-// either computes is compiling them: `node --require` of this file keeps what V8 made of them in
-// FANFOLD_NODE_CACHE.
-// Node 22.1 and newer do so by themselves; this is for the older one.
+// The CDK's command line is one file of 16 MB, its library and jsii some 300, Playwright two of three
+// MB: half of what a start of them computes is compiling that. `node --require` of this file keeps
+// what V8 made of it in FANFOLD_NODE_CACHE. Node 22.1 and newer do so by themselves; this is for the older one.
 "use strict";
 
+const crypto = require("node:crypto");
 const fs = require("node:fs");
 const Module = require("node:module");
 const path = require("node:path");
 const vm = require("node:vm");
 
-const BUNDLES = [
-  path.join("aws-cdk", "lib", "index.js"),
-  path.join("playwright-core", "lib", "coreBundle.js"),
-  path.join("playwright-core", "lib", "utilsBundle.js"),
-];
+const SMALLEST = 2_000; // characters: below, reading costs what compiling does
 const folder = process.env.FANFOLD_NODE_CACHE;
 const compile = Module.prototype._compile;
+const fresh = [];
 
-/** Another edition of the file or of Node has a name of its own; V8 refuses what does not fit. */
-function cacheOf(filename, bundle) {
-  const { size, mtimeMs } = fs.statSync(filename);
-  return path.join(folder, `${bundle.replaceAll(path.sep, "-")}-${size}-${Math.trunc(mtimeMs)}-${process.version}.bin`);
+/** By content: jsii is unpacked anew for each start. V8 refuses what does not fit its flags. */
+function cacheOf(content) {
+  const digest = crypto.createHash("sha256").update(content).digest("hex").slice(0, 24);
+  return path.join(folder, `${digest}-${process.version}.bin`);
 }
 
 function read(file) {
@@ -32,7 +29,7 @@ function read(file) {
 }
 
 /** At the end, with the functions that were compiled on the way; whole under its name. */
-function keep(script, file) {
+function keep({ script, file }) {
   const part = `${file}.${process.pid}`;
   try {
     fs.mkdirSync(folder, { recursive: true });
@@ -43,19 +40,30 @@ function keep(script, file) {
   }
 }
 
+function requireOf(module) {
+  const require = (id) => module.require(id);
+  require.resolve = (id, options) => Module._resolveFilename(id, module, false, options);
+  require.main = process.mainModule;
+  require.cache = Module._cache;
+  require.extensions = Module._extensions;
+  return require;
+}
+
 function compileByCache(content, filename) {
-  const bundle = BUNDLES.find((each) => filename.endsWith(each));
-  if (!bundle) return compile.call(this, content, filename);
-  const file = cacheOf(filename, bundle);
+  if (content.length < SMALLEST) return compile.call(this, content, filename);
+  const file = cacheOf(content);
   const cachedData = read(file);
   const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
-  const script = new vm.Script(Module.wrap(content), { filename, cachedData, importModuleDynamically });
-  if (!cachedData || script.cachedDataRejected) process.once("exit", () => keep(script, file));
-  const require = Module.createRequire(filename);
-  require.main = process.mainModule;
+  const script = new vm.Script(Module.wrap(content.replace(/^#!.*/, "")), {
+    filename, cachedData, importModuleDynamically,
+  });
+  if (!cachedData || script.cachedDataRejected) fresh.push({ script, file });
   const run = script.runInThisContext();
-  return run.call(this.exports, this.exports, require, this, filename, path.dirname(filename));
+  return run.call(this.exports, this.exports, requireOf(this), this, filename, path.dirname(filename));
 }
 
 if (folder && Module.enableCompileCache) Module.enableCompileCache(folder);
-else if (folder && vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER) Module.prototype._compile = compileByCache;
+else if (folder && vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER) {
+  Module.prototype._compile = compileByCache;
+  process.once("exit", () => fresh.forEach(keep));
+}
