@@ -45,13 +45,27 @@ class LocalTopics:
                 kept += message.json()["results"]
 
     def steps_back(self) -> int:
-        """How often the ordered topic named a number again, or a lower one than before."""
+        """How often the ordered topic named a lower number than before, for the first time."""
         highest: dict[str, int] = {}
         count = 0
-        for record in self.main:
-            count += record["seq"] <= highest.get(record["stream"], 0)
+        for record in self._once():
+            count += record["seq"] < highest.get(record["stream"], 0)
             highest[record["stream"]] = max(record["seq"], highest.get(record["stream"], 0))
         return count
+
+    def repeated(self) -> int:
+        """Records that the ordered topic had before, as it may after a kill of the aggregator: what
+        was published in the step that no commit followed (docs/spec/ordering.md)."""
+        return len(self.main) - len(list(self._once()))
+
+    def _once(self) -> Iterator[dict[str, Any]]:
+        """As a consumer takes them: what it has it ignores."""
+        had: dict[tuple[str, int], dict[str, Any]] = {}
+        for record in self.main:
+            key = record["stream"], record["seq"]
+            if had.setdefault(key, record) is record:
+                yield record
+            assert had[key] == record, f"two records under one number: {had[key]}, {record}"
 
     def gaps(self) -> set[tuple[str, int]]:
         return {(r["stream"], r["seq"]) for r in self.main if r["status"] == "gap"}

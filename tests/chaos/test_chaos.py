@@ -59,6 +59,8 @@ def test_every_image_ends_once_and_in_order(
     # That one fault opens no gap with the defaults is asserted in virtual time
     # (tests/lambdas/whole/test_sim.py); here the report says how many there were.
     assert local.steps_back() == 0
+    killed = [f["function"] for f in CASES[case].get("functions", ()) if "kill_at_s" in f]
+    assert not local.repeated() or "aggregator" in killed
 
 
 def test_a_record_later_than_the_hold_back_is_a_gap_in_its_place_and_comes_once_on_late(
@@ -71,7 +73,7 @@ def test_a_record_later_than_the_hold_back_is_a_gap_in_its_place_and_comes_once_
         plant.send(100, halfway=lambda: os.kill(frozen, signal.SIGSTOP))
         report("reorder wait of 1 s, a worker frozen", plant)
     assert local.gaps(), "the freeze met no image"
-    assert local.steps_back() == 0
+    assert (local.steps_back(), local.repeated()) == (0, 0)
     late = [(r["stream"], r["seq"]) for r in local.late]
     assert len(late) == len(set(late))
     assert set(late) == local.gaps()
