@@ -89,7 +89,8 @@ chaos: setup build/wheels/.done
 	@scripts/test_again $(CHAOS); \
 	ended=$$?; scripts/test_report build/reports/chaos.xml && exit $$ended
 
-# Whole lives of a site and every guide, typed as their reader would: CI runs them after the tests.
+# Whole lives of sites, devices and components, and every guide, as their reader would have them:
+# CI runs them after the tests.
 stories: setup build/wheels/.done
 	@scripts/test_again $(STORIES); \
 	ended=$$?; scripts/test_report build/reports/stories.xml && exit $$ended

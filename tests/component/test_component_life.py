@@ -13,7 +13,7 @@ from waiting import eventually
 
 from devcloud.nucleus import Failed
 
-pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("component_life")]
+pytestmark = [pytest.mark.story, pytest.mark.in_order, pytest.mark.xdist_group("component_life")]
 
 
 @pytest.fixture(scope="module")

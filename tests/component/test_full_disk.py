@@ -23,7 +23,11 @@ from waiting import eventually
 from devcloud.nucleus import Failed
 from devcloud.nucleus.running import Running
 
-pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("component_full_disk")]
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.in_order,
+    pytest.mark.xdist_group("component_full_disk"),
+]
 
 
 @pytest.fixture(scope="module")

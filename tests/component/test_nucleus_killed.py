@@ -22,7 +22,7 @@ from v2_device import THING, Flow, V2Device
 from waiting import eventually
 
 SCRIPT = Path(__file__).with_name("nucleus_process.py")
-pytestmark = [pytest.mark.in_order, pytest.mark.xdist_group("nucleus_killed")]
+pytestmark = [pytest.mark.story, pytest.mark.in_order, pytest.mark.xdist_group("nucleus_killed")]
 
 
 class Killable:

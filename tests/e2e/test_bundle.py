@@ -58,6 +58,7 @@ JOIN = {
     "volumes": {"images": "/srv/hall/images", "state": "/srv/hall/state"},
 }  # fmt: skip
 pytestmark = [
+    pytest.mark.story,
     pytest.mark.e2e,
     pytest.mark.timeout(600),
     pytest.mark.skipif(

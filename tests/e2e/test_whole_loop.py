@@ -18,7 +18,7 @@ IMAGES = 24
 DEMO_S = 400
 LAST = "lite0-1.1.0.tar.gz"
 #: The first test waits for the demo, whichever that is.
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(DEMO_S + 20)]
+pytestmark = [pytest.mark.story, pytest.mark.e2e, pytest.mark.timeout(DEMO_S + 20)]
 
 
 def take_the_tutorials_packages() -> None:

@@ -30,7 +30,12 @@ from devcloud.nucleus.following import fetch_from, follow
 from device.bundle.runtime_zip import pack as pack_runtime
 from device.bundle.target import Target
 
-pytestmark = [pytest.mark.xdist_group("devcloud"), pytest.mark.in_order, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.xdist_group("devcloud"),
+    pytest.mark.in_order,
+    pytest.mark.timeout(400),
+]
 THING, GROUP = "t-core", "boxes"
 
 
