@@ -29,7 +29,7 @@ workers: 1
 """
 BUCKET = "fanfold-old-mill-123456789012-us-east-1"
 BATCH = {"partition": "day=2026-09-21/hour=14", "batch": "b", "results": []}
-pytestmark = [pytest.mark.xdist_group("devcloud"), pytest.mark.in_order]
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("devcloud"), pytest.mark.in_order]
 
 
 class Mill:

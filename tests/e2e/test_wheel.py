@@ -34,7 +34,7 @@ MODEL = {
 }  # fmt: skip
 ANY_PORT = ["--mqtt-plain-port=0", "--ipc-port=0", "--http-port=0"]
 Fanfold = Callable[..., "subprocess.CompletedProcess[str]"]
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.story, pytest.mark.e2e]
 
 
 @pytest.fixture(scope="module")

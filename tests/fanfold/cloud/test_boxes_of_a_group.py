@@ -15,7 +15,7 @@ from waiting import eventually
 
 from fanfold.device.interpreters import device_python
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.in_order]
+pytestmark = [pytest.mark.story, pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.in_order]
 DISK_MIB, TAKEN_MIB = 300, 260
 
 
