@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Processes of tests beside one another: more than cores, since many of their tests wait (a core's
 # heartbeats, the CDK's polls); what they use is printed at the end.
-JOBS ?= 5
+JOBS ?= 4
 DEVICE_JOBS ?= 2
 # Long runs have their own time limits: not more than what two cores carry.
 SOAK_JOBS ?= 2
