@@ -22,7 +22,7 @@ QUICK_ON_DEVICE := tests/lambdas/aggregator tests/lambdas/common tests/lambdas/s
 	tests/lambdas/tensors tests/edgecore/runtime
 UNIT = build/reports/unit.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) --ignore=tests/chaos \
 	-n $(JOBS) -m 'not soak and not story'
-STORIES = build/reports/stories.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) -n $(JOBS) -m story
+STORIES = build/reports/stories.xml $(BIN)/pytest tests $(ON_DEVICE:%=--ignore=%) -n $(JOBS) -m 'story and not soak'
 CHAOS = build/reports/chaos.xml $(BIN)/pytest tests/chaos -n $(JOBS) -m 'not soak'
 ON_THE_DEVICE = build/reports/device.xml $(DEVICE) -m pytest -c tests/device.ini $(ON_DEVICE) \
 	-n $(DEVICE_JOBS) -m 'not soak'
